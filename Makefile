@@ -1,0 +1,39 @@
+# `make help` lists the targets. ARGS goes on to alrun: make run ARGS="seed=0 strategy=badge"
+SHELL := /bin/sh
+VENV ?= .venv
+# The first Python that is new enough (a python3.x of pyenv can exist and not run).
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c \
+	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)) python3)
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint benchmarks clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
+
+$(READY): pyproject.toml scripts/install.py scripts/constraints.txt
+	@$(PYTHON) scripts/install.py $(VENV)
+	@touch $@
+
+run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs and a figure in about a minute
+	@$(PY) -m alrun experiment=quickstart $(ARGS)
+
+test: $(READY) ## all tests, warnings are errors
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(READY) ## style and types, as CI checks them
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m pyright
+
+benchmarks: $(READY) ## the numbers of the README: overhead of the loop, BADGE against its plain form
+	@$(PY) scripts/benchmark_overhead.py
+	@$(PY) scripts/benchmark_badge.py
+
+clean: ## remove the environment and build products (outputs/ stays)
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

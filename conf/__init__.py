@@ -1,0 +1,1 @@
+"""The configuration tree of alrun, shipped as the package alrun.conf."""

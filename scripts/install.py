@@ -1,0 +1,86 @@
+"""Make a virtual environment with alrun in it: ``python3 scripts/install.py .venv`` (what the Makefile calls).
+
+Needs only Python 3.11 or newer and its pip. The one decision it takes is which build of PyTorch to install:
+
+* Linux on x86-64 without an NVIDIA GPU: the CPU build, from the package sources that pip is set up with or else
+  from PyTorch's own CPU index. If neither has one it stops: the CUDA build would be several gigabytes.
+* anywhere else: the build that PyPI has for this platform.
+
+Set ALRUN_TORCH=cpu or ALRUN_TORCH=cuda to decide yourself.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "scripts" / "constraints.txt"
+PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+def main(folder: str) -> None:
+    """Create the environment at ``folder`` (or complete the one that is there)."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by whatever python3 the machine has
+        sys.exit(f"alrun needs Python 3.11 or newer, this is {platform.python_version()}: make PYTHON=/path/to/it")
+    python = Path(folder) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists() and subprocess.run([sys.executable, "-m", "venv", folder]).returncode:
+        sys.exit(f"python -m venv {folder} failed: install this Python's venv module (Debian: python3-venv)")
+    if not has_torch(python):
+        install_torch(python)
+    print("Installing alrun and its tools ...", flush=True)
+    if not pip(python, "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev]"):
+        sys.exit("pip could not install alrun; its message is above")
+
+
+def install_torch(python: Path) -> None:
+    """Install the build of PyTorch that suits this machine, or stop and say why not."""
+    torch, torchvision = pinned("torch"), pinned("torchvision")
+    choice = os.environ.get("ALRUN_TORCH") or ("cuda" if has_gpu() else "cpu")
+    if choice not in ("cpu", "cuda"):
+        sys.exit(f"ALRUN_TORCH={choice}: choose cpu or cuda")
+    separate_builds = platform.system() == "Linux" and platform.machine() == "x86_64"
+    print(f"Installing PyTorch {torch} ({choice} build) ...", flush=True)
+    if choice == "cuda" or not separate_builds:
+        if not pip(python, f"torch=={torch}", f"torchvision=={torchvision}"):
+            sys.exit("pip could not install PyTorch; its message is above")
+    elif not pip(python, f"torch=={torch}+cpu", quiet=True) and not pip(
+        python, f"torch=={torch}+cpu", f"torchvision=={torchvision}+cpu", "--index-url", PYTORCH_CPU_INDEX
+    ):
+        sys.exit(
+            f"No CPU build of PyTorch {torch} for Python {platform.python_version()} was found, neither where pip "
+            f"looks nor at {PYTORCH_CPU_INDEX}: set PIP_FIND_LINKS to a folder that has one, use another "
+            "Python (make PYTHON=...), or take the CUDA build of several GB (make ALRUN_TORCH=cuda)."
+        )
+
+
+def pip(python: Path, *arguments: str, quiet: bool = False) -> bool:
+    """Run ``pip install``; whether it succeeded."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    return subprocess.run(command, stderr=subprocess.DEVNULL if quiet else None).returncode == 0
+
+
+def has_torch(python: Path) -> bool:
+    """Whether the environment has a PyTorch already (so that a second install never replaces it)."""
+    probe = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
+    return subprocess.run([str(python), "-c", probe]).returncode == 0
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's driver lists a GPU."""
+    tool = shutil.which("nvidia-smi")
+    return bool(tool) and subprocess.run([tool, "-L"], capture_output=True).stdout.startswith(b"GPU")
+
+
+def pinned(package: str) -> str:
+    """The version of ``package`` in constraints.txt."""
+    match = re.search(rf"^{package}==(\S+)$", CONSTRAINTS.read_text(), re.MULTILINE)
+    assert match, f"{CONSTRAINTS} does not pin {package}"
+    return match.group(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

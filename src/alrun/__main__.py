@@ -1,0 +1,6 @@
+"""``python -m alrun``."""
+
+from alrun.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From run folders to tables and figures. Nothing in here imports torch."""

@@ -1,0 +1,89 @@
+"""Labeling efficiency: how many times fewer labels a strategy needs than random sampling."""
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from alrun import files
+
+GRID = 20  # accuracies per curve, as in the paper's figures
+
+
+class Curve(NamedTuple):
+    """Test accuracy (shares) against the number of labels, by round."""
+
+    labels: np.ndarray
+    accuracy: np.ndarray
+
+
+def labels_needed(curve: Curve, accuracy: float) -> float:
+    """Labels at which ``curve`` first reaches ``accuracy``, by linear interpolation between rounds; NaN if never."""
+    reached = np.flatnonzero(curve.accuracy >= accuracy)
+    if not len(reached):
+        return math.nan
+    after = int(reached[0])
+    if after == 0:
+        return float(curve.labels[0])
+    (x0, x1), (y0, y1) = curve.labels[after - 1 : after + 1], curve.accuracy[after - 1 : after + 1]
+    return float(x0 + (accuracy - y0) / (y1 - y0) * (x1 - x0))
+
+
+def labeling_efficiency(strategy: Curve, random: Curve, accuracy: float) -> float:
+    """Labels that random sampling needs to reach ``accuracy``, divided by those that the strategy needs.
+
+    NaN where either curve never reaches it. Source: Section 4.1 of the paper, in the direction of its figures
+    ("2x" means half the labels).
+    """
+    return labels_needed(random, accuracy) / labels_needed(strategy, accuracy)
+
+
+def grid(curve: Curve) -> np.ndarray:
+    """Accuracies at which to compare: evenly from a curve's first accuracy to its highest."""
+    return np.linspace(curve.accuracy[0], curve.accuracy.max(), GRID)
+
+
+def read_curve(run_dir: Path) -> Curve:
+    """The curve in a run folder's accuracy.csv."""
+    with (run_dir / "accuracy.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return Curve(
+        np.array([int(row["labeled"]) for row in rows]),
+        np.array([float(row["test_accuracy"]) for row in rows]),
+    )
+
+
+def update(run_dir: Path) -> None:
+    """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
+
+    The reference is the random-sampling run of the same setting and seed. Until that is done the efficiencies are
+    NaN; they are filled in when it ends.
+    """
+    strategy, seed = run_dir.name.split("-")[0], run_dir.name.rpartition("-seed")[2]
+    runs = [run_dir]
+    if strategy == "random":
+        runs = [path for path in run_dir.parent.glob(f"*-seed{seed}") if (path / "done").exists()]
+    references = [path for path in run_dir.parent.glob(f"random-*-seed{seed}") if (path / "done").exists()]
+    for path in runs:
+        write_efficiency(path, references[0] if references else None)
+
+
+def write_efficiency(run_dir: Path, reference: Path | None) -> None:
+    """Write labeling_efficiency.csv of ``run_dir`` against ``reference``."""
+    curve = read_curve(run_dir)
+    random = read_curve(reference) if reference else None
+    rows = []
+    for accuracy in grid(curve):
+        needed = labels_needed(random, accuracy) if random else math.nan
+        own = labels_needed(curve, accuracy)
+        rows.append(
+            {
+                "accuracy": accuracy,
+                "labels": own,
+                "random_labels": needed,
+                "labeling_efficiency": needed / own,
+            }
+        )
+    files.write_csv(run_dir / "labeling_efficiency.csv", list(rows[0]), rows)

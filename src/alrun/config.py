@@ -1,0 +1,213 @@
+"""The closed settings, what identifies a run, and how the open ones are built. Imports no torch: ``--help`` is fast."""
+
+import hashlib
+import inspect
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_class, get_method, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from alrun.errors import UserError, closest
+
+
+@dataclass
+class Budget:
+    """Labels: how many to start with, how many to buy in a round, when to stop."""
+
+    seed_size: int = 1000
+    batch_size: int = 1000  # the AL batch size
+    total: int = 10000
+
+
+@dataclass
+class Training:
+    """One round's training. Defaults are the paper's where it uses one value throughout."""
+
+    max_epochs: int = 300
+    batch_size: int = 20
+    stop_accuracy: float = 0.99  # running training accuracy, 0 to 1
+    patience: int = 10  # stop when the last `patience` epochs show no gain ...
+    min_gain: float = 0.001  # ... of at least this much
+    reset: bool = True  # new weights before each round
+
+
+@dataclass
+class Runtime:
+    """How a run is executed; not part of its identity."""
+
+    device: str = "auto"  # auto, cpu, cuda or cuda:<index>
+    threads: int | None = None  # CPU threads; null: see alrun.device
+    chunk: int = 500  # images per forward pass in evaluation and selection
+    progress: bool = True
+
+
+@dataclass
+class Paths:
+    """Folders."""
+
+    data: str = "${oc.env:ALRUN_DATA,data}"
+    outputs: str = "outputs"
+
+
+@dataclass
+class RunConfig:
+    """Everything a run needs to know. The ``Any`` fields are open: their schema is the constructor in ``_target_``."""
+
+    dataset: Any = None
+    model: Any = None
+    strategy: Any = None
+    optimizer: Any = None
+    augmentation: Any = None
+    redundancy: Any = None
+    per_class_cap: Any = None
+    seed_set: Any = None
+    dss: Any = None
+    budget: Budget = field(default_factory=Budget)
+    training: Training = field(default_factory=Training)
+    runtime: Runtime = field(default_factory=Runtime)
+    paths: Paths = field(default_factory=Paths)
+    seed: int = 0  # differs between repeats
+    initial_seed: int = 42  # seed set and first model: shared by all strategies and repeats
+    name: str | None = None  # of the experiment
+    variant: str | None = None  # legend text
+    baseline: str | None = None  # the paper's row that applies
+
+
+# Neither where nor how a run is executed, nor what it is called, changes what it computes.
+NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline")
+
+
+def register() -> None:
+    """Tell Hydra the schema and the resolvers that name run folders."""
+    ConfigStore.instance().store(name="schema", node=RunConfig)
+    OmegaConf.register_new_resolver("setting_id", setting_id, replace=True)
+    OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+
+
+def identity(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved settings that decide what a run computes."""
+    plain = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in NOT_IDENTITY])
+    plain._set_parent(None)
+    full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
+    container = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def digest(value: Any, length: int = 8) -> str:
+    """A short name for a plain value, the same on every machine."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:length]
+
+
+def setting_id(*, _root_: DictConfig) -> str:
+    """Folder of all runs that differ in strategy and seed alone: ``<dataset>-<model>-<hash>``."""
+    settings = {key: value for key, value in identity(_root_).items() if key not in ("strategy", "seed")}
+    choices = _root_.hydra.runtime.choices
+    return f"{choices.dataset}-{choices.model}-{digest(settings)}"
+
+
+def run_id(*, _root_: DictConfig) -> str:
+    """Folder of one run in it: ``<strategy>-<hash>-seed<seed>``."""
+    return f"{_root_.hydra.runtime.choices.strategy}-{digest(identity(_root_)['strategy'], 6)}-seed{_root_.seed}"
+
+
+def first_model_id(cfg: DictConfig) -> str:
+    """Name of all that the model of round 0 depends on, data and device aside."""
+    settings = identity(cfg)
+    del settings["strategy"], settings["seed"], settings["training"]["reset"]
+    settings["budget"] = settings["budget"]["seed_size"]
+    return digest(settings, 16)
+
+
+def validate(cfg: DictConfig) -> None:
+    """Refuse what no data set could make right.
+
+    Raises:
+        UserError: A setting has no value, is out of range or contradicts another one.
+    """
+    for key in sorted(OmegaConf.missing_keys(cfg)):
+        raise UserError(f"{key} has no value: add {key}=... to the command line.")
+    budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
+    for key, value, low in (
+        ("budget.seed_size", budget.seed_size, 2),
+        ("budget.batch_size", budget.batch_size, 1),
+        ("training.max_epochs", training.max_epochs, 1),
+        ("training.batch_size", training.batch_size, 2),
+        ("training.patience", training.patience, 2),
+        ("runtime.chunk", runtime.chunk, 1),
+        ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("seed", cfg.seed, 0),
+        ("initial_seed", cfg.initial_seed, 0),
+    ):
+        if value < low:
+            raise UserError(f"{key}={value} is too small: give {low} or more.")
+    if not 0 < training.stop_accuracy <= 1:
+        raise UserError(
+            f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
+        )
+    if budget.total < budget.seed_size:
+        raise UserError(
+            f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
+            "raise the total or take a smaller seed set."
+        )
+    if not cfg.optimizer.lr > 0:
+        raise UserError(f"optimizer.lr={cfg.optimizer.lr} does not train: give a value above 0.")
+
+
+def build(node: DictConfig, key: str, **arguments: Any) -> Any:
+    """Call ``node``'s ``_target_`` with its settings and ``arguments``; the only use of Hydra's ``instantiate``.
+
+    Raises:
+        UserError: The target cannot be imported, does not take a setting, or takes it with another type.
+    """
+    name = node.get("_target_")
+    if name is None:
+        raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
+    try:
+        target = get_method(name) if name.rpartition(".")[2][0].islower() else get_class(name)
+    except Exception as error:
+        raise UserError(f"{key}._target_={name} cannot be imported: {error.__cause__ or error}") from error
+    if not key.startswith("optimizer"):  # torch's optimizers name their parameters too loosely to check
+        check_settings(target, node, key)
+    try:
+        return instantiate(node, **arguments)
+    except Exception as error:
+        for cause in (error, error.__cause__):
+            if isinstance(cause, UserError):
+                raise cause from None
+        raise UserError(f"{key}: {name} refused its settings: {error.__cause__ or error}") from error
+
+
+def check_settings(target: Any, node: DictConfig, key: str) -> None:
+    """Compare the settings in ``node`` with the signature of ``target``: names, and types where these are simple."""
+    parameters = inspect.signature(target).parameters
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for setting in (str(name) for name in node if not str(name).startswith("_")):
+        if setting not in parameters:
+            hint = closest(setting, list(parameters)) if parameters else "it has no settings."
+            raise UserError(f"{key}.{setting}: {node._target_} has no such setting; {hint}")
+        value, hint = OmegaConf.to_container(node, resolve=True)[setting], hints.get(setting)  # type: ignore[index]
+        if hint is not None and not fits(value, hint):
+            expected = str(hint).removeprefix("typing.") if typing.get_origin(hint) else hint.__name__
+            raise UserError(f"{key}.{setting}={value} is of the wrong type: give {expected}.")
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a plain value satisfies a type hint made of scalars, literals and unions of them (others: True)."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, option) for option in typing.get_args(hint))
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (str, bool, types.NoneType) else True

@@ -1,0 +1,1 @@
+"""Data sets, and what shapes the pool and the seed set."""

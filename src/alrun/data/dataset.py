@@ -1,0 +1,88 @@
+"""What a data set is to alrun: bytes, labels and how to normalise them."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+
+from alrun.errors import UserError
+
+
+@dataclass
+class ImageData:
+    """A training split (the pool) and a test split.
+
+    Images are uint8 (N, C, H, W), labels integers 0..classes-1. ``mean`` and ``std`` are per channel on the scale
+    0 to 1; where they are None they are computed from the training images.
+
+    Raises:
+        UserError: The arrays do not fit this description.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    classes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        for split, images, labels in (
+            ("training", self.train_images, self.train_labels),
+            ("test", self.test_images, self.test_labels),
+        ):
+            if images.dtype != np.uint8 or images.ndim != 4:
+                raise UserError(
+                    f"dataset: {split} images are {images.dtype} of shape {images.shape}; "
+                    "they must be uint8 of shape (N, C, H, W)."
+                )
+            if len(images) != len(labels) or not len(labels):
+                raise UserError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
+            if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+                raise UserError(f"dataset: {split} labels must be integers from 0 up, not {labels.dtype}.")
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise UserError(
+                f"dataset: training images have shape {self.train_images.shape[1:]}, "
+                f"test images {self.test_images.shape[1:]}."
+            )
+        self.classes = int(max(self.train_labels.max(), self.test_labels.max())) + 1
+        if self.classes < 2:
+            raise UserError("dataset: all labels are 0; there is nothing to learn.")
+        channels = self.train_images.shape[1]
+        if self.mean is None or self.std is None:
+            self.mean, self.std = channel_statistics(self.train_images)
+        if len(self.mean) != channels or len(self.std) != channels or min(self.std) <= 0:
+            raise UserError(
+                f"dataset.mean={self.mean} and dataset.std={self.std} must hold one number for each of the "
+                f"{channels} channels, std above 0."
+            )
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.train_images.shape[2], self.train_images.shape[3]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.train_images.shape[1]
+
+    def fingerprint(self) -> str:
+        """A hash of all pixels and labels: a resumed run must see the same data."""
+        total = sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            total.update(f"{array.shape}{array.dtype}".encode())
+            total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()[:16]
+
+
+def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over all pixels, on the scale 0 to 1; exact, from histograms."""
+    mean, std, levels = [], [], np.arange(256) / 255
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        centre = float(np.average(levels, weights=counts))
+        mean.append(round(centre, 6))
+        std.append(round(float(np.sqrt(np.average((levels - centre) ** 2, weights=counts))), 6))
+    return mean, [value or 1.0 for value in std]  # a constant channel stays as it is

@@ -1,0 +1,200 @@
+"""Where data sets come from: functions named by ``dataset._target_``, each returning an ImageData."""
+
+import gzip
+import io
+import zipfile
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+
+from alrun.data.dataset import ImageData
+from alrun.errors import UserError
+
+Numbers = list[float] | None
+
+
+def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
+    """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    train_x, test_x, train_y, test_y = train_test_split(pixels, labels, test_size=500, stratify=labels, random_state=0)
+    return ImageData(train_x, train_y, test_x, test_y, mean, std)
+
+
+def torchvision_data(
+    root: str,
+    name: Literal["MNIST", "FashionMNIST", "CIFAR10", "CIFAR100", "SVHN"],
+    source: Literal["original", "packed"] = "original",
+    mean: Numbers = None,
+    std: Numbers = None,
+) -> ImageData:
+    """A data set of torchvision under ``root`` (``paths.data``), downloaded and checked there on first use.
+
+    ``source="packed"`` reads ``<root>/<name>/<name>_jpeg.npz`` (lower case) instead: see packed_jpeg.
+    """
+    if source == "packed":
+        stem = name.lower()
+        return packed_jpeg(root, str(Path(root) / stem / f"{stem}_jpeg.npz"), mean, std)
+    return ImageData(*_torchvision_arrays(name, root), mean, std)
+
+
+@cache  # a sweep in one process reads a data set once
+def _torchvision_arrays(name: str, root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    from alrun.data.torchvision_import import torchvision
+
+    dataset = getattr(torchvision.datasets, name)
+
+    def split(folder: str, train: bool, download: bool):
+        which = {"split": "train" if train else "test"} if name == "SVHN" else {"train": train}
+        return dataset(folder, **which, download=download)
+
+    try:
+        pair = [split(root, train, download=False) for train in (True, False)]
+    except RuntimeError:  # torchvision: not found, or its checksum is wrong
+        pair = None
+    if pair is None and (archives := sorted(Path(root, name, "raw").glob("*.gz"))):
+        # MNIST as its archives: torchvision checks and unpacks them, here in a folder that can be written to.
+        with TemporaryDirectory() as folder:
+            raw = Path(folder, name, "raw")
+            raw.mkdir(parents=True)
+            for archive in archives:
+                (raw / archive.name).symlink_to(archive.resolve())
+            pair = [split(folder, train, download=True) for train in (True, False)]
+    if pair is None:
+        try:
+            pair = [split(root, train, download=True) for train in (True, False)]
+        except (OSError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"paths.data={root}: {name} is not there and could not be downloaded ({reason}). Put the files of "
+                f"torchvision.datasets.{name} into that folder, or name the folder that has them with paths.data=... "
+                "or the environment variable ALRUN_DATA."
+            ) from error
+    arrays = []
+    for part in pair:
+        images = np.asarray(part.data)
+        labels = np.asarray(part.labels if name == "SVHN" else part.targets, dtype=np.int64)
+        if images.ndim == 3:
+            images = images[:, None]
+        elif name.startswith("CIFAR"):
+            images = images.transpose(0, 3, 1, 2)
+        arrays += [np.ascontiguousarray(images), labels]
+    return tuple(arrays)
+
+
+def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
+    """JPEG files joined in one npz, with ``{train,test}_{jpeg,offsets,labels}``; all images of one size."""
+    return ImageData(*_packed_arrays(path), mean, std)
+
+
+@cache
+def _packed_arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    from PIL import Image
+
+    arrays = []
+    with _open_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("jpeg", "offsets", "labels")]) as file:
+        for split in ("train", "test"):
+            stream, offsets = file[f"{split}_jpeg"], file[f"{split}_offsets"]
+            pictures = [
+                np.asarray(Image.open(io.BytesIO(stream[start:stop].tobytes())).convert("RGB"))
+                for start, stop in pairwise(offsets)
+            ]
+            arrays += [
+                np.stack(pictures).transpose(0, 3, 1, 2).copy(),
+                file[f"{split}_labels"].astype(np.int64),
+            ]
+    return tuple(arrays)
+
+
+def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
+    """Arrays ``{train,test}_{images,labels}`` in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8."""
+    arrays = []
+    with _open_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("images", "labels")]) as file:
+        for split in ("train", "test"):
+            images = file[f"{split}_images"]
+            if images.ndim == 3:
+                images = images[:, None]
+            elif images.ndim == 4 and images.shape[-1] <= 4 < images.shape[1]:
+                images = images.transpose(0, 3, 1, 2)
+            labels = file[f"{split}_labels"]
+            arrays += [
+                np.ascontiguousarray(images),
+                labels if labels.dtype.kind == "f" else labels.astype(np.int64),
+            ]
+    return ImageData(*arrays, mean, std)
+
+
+def _open_npz(path: str, names: list[str]):
+    if not Path(path).is_file():
+        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
+    try:
+        file = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        raise UserError(f"dataset.path={path} cannot be read as npz: {error}") from error
+    if missing := [name for name in names if name not in getattr(file, "files", [])]:
+        raise UserError(f"dataset.path={path} lacks the arrays {', '.join(missing)}.")
+    return file
+
+
+def image_folder(
+    root: str,
+    path: str,
+    size: int = 32,
+    channels: int = 3,
+    test_fraction: float = 0.2,
+    mean: Numbers = None,
+    std: Numbers = None,
+) -> ImageData:
+    """Images sorted into class folders, resized to ``size`` x ``size``.
+
+    With folders ``train`` and ``test`` under ``path`` these are the splits; otherwise ``test_fraction`` of every
+    class, the same examples each time, is held out.
+    """
+    from sklearn.model_selection import train_test_split
+
+    if channels not in (1, 3):
+        raise UserError(f"dataset.channels={channels}: give 1 (grey) or 3 (colour).")
+    base = Path(path)
+    if (base / "train").is_dir() and (base / "test").is_dir():
+        train_x, train_y, train_classes = _folder_arrays(base / "train", size, channels)
+        test_x, test_y, test_classes = _folder_arrays(base / "test", size, channels)
+        if train_classes != test_classes:
+            raise UserError(f"dataset.path={path}: train and test have different class folders.")
+        return ImageData(train_x, train_y, test_x, test_y, mean, std)
+    images, labels, _ = _folder_arrays(base, size, channels)
+    if not 0 < test_fraction < 1:
+        raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
+    try:
+        train_x, test_x, train_y, test_y = train_test_split(
+            images, labels, test_size=test_fraction, stratify=labels, random_state=0
+        )
+    except ValueError as error:
+        raise UserError(f"dataset.test_fraction={test_fraction}: {error}") from error
+    return ImageData(train_x, train_y, test_x, test_y, mean, std)
+
+
+def _folder_arrays(path: Path, size: int, channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    from alrun.data.torchvision_import import torchvision
+
+    try:
+        listing = torchvision.datasets.ImageFolder(str(path))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"dataset.path={path}: {error}") from error
+    images = np.empty((len(listing), channels, size, size), np.uint8)
+    for position, (file, _) in enumerate(listing.samples):
+        try:
+            with Image.open(file) as picture:
+                fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (size, size))
+        except (UnidentifiedImageError, OSError) as error:
+            raise UserError(f"dataset.path: {file} is no readable image ({error}); mend or remove it.") from error
+        images[position] = np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
+    return images, np.array(listing.targets, np.int64), listing.classes

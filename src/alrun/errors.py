@@ -1,0 +1,59 @@
+"""Mistakes that a user can mend, and how they are told: one sentence with the setting, the value and the fix."""
+
+import difflib
+
+from hydra.errors import HydraException
+from hydra.errors import MissingConfigException as MissingOption
+from omegaconf.errors import (
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+    ValidationError,
+)
+
+
+class UserError(ValueError):
+    """A setting, file or data set that alrun cannot work with. The message is the sentence that the user reads."""
+
+
+def closest(name: str, known: list[str]) -> str:
+    """``; did you mean x?`` where a known name is close to ``name``, the known names otherwise."""
+    matches = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {matches[0]}?" if matches else f"choose from: {', '.join(sorted(known))}."
+
+
+def sentence(error: BaseException) -> str | None:
+    """One line for a user's mistake that was raised anywhere below the command line, None for anything else."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    for link in chain:
+        if isinstance(link, UserError):
+            return str(link)
+    for link in chain:
+        if isinstance(link, MissingOption) and link.options:
+            group, _, option = (link.missing_cfg_file or "").rpartition("/")
+            return f"{group}={option}: there is no such option; {closest(option, list(link.options))}"
+    for link in chain:
+        # Hydra appends a value that failed as an override; OmegaConf's own error names the key.
+        if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
+            return unknown_key(link)
+        if isinstance(link, InterpolationResolutionError | ValidationError):
+            what = str(link.msg).replace("\n", " ")
+            return f"{link.full_key}: {what}; give a value of the type that `--cfg job` shows."
+    for link in chain:
+        if isinstance(link, HydraException | OmegaConfBaseException):
+            return " ".join(str(link).split())
+    return None
+
+
+def unknown_key(error: OmegaConfBaseException) -> str:
+    """The sentence for a setting that does not exist."""
+    full, parent = str(error.full_key), error.parent_node
+    prefix = full.rpartition(".")[0]
+    known = [f"{prefix}.{key}" if prefix else str(key) for key in parent] if hasattr(parent, "__iter__") else []
+    known = [key for key in known if not key.endswith("_target_")]
+    hint = closest(full, known) if known else "it has no settings."
+    return f"{full}: there is no such setting; {hint}"

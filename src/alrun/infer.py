@@ -1,0 +1,68 @@
+"""Forward passes without training: test accuracy, and what a strategy reads of the pool."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from alrun.model import Classifier, dropout_layers
+from alrun.strategies.base import Needs, Outputs
+
+
+@contextmanager
+def evaluation(model: Classifier) -> Iterator[None]:
+    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int) -> float:
+    """Share of ``images`` (N, C, H, W) uint8 whose largest logit is at ``labels`` (N,)."""
+    correct = torch.zeros((), dtype=torch.int64, device=images.device)
+    with evaluation(model):
+        for batch, target in zip(images.split(chunk), labels.split(chunk), strict=True):
+            correct += (model(normalize(batch)).argmax(1) == target).sum()
+    return int(correct) / len(labels)
+
+
+def record(model: Classifier, images: Tensor, index: Tensor, needs: Needs, normalize: Callable, chunk: int) -> Outputs:
+    """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
+
+    Images are not augmented. Outputs stay on the images' device. MC-dropout masks come from torch's global
+    generator, which the caller has seeded.
+    """
+    want_probs = needs.log_probs or needs.gradient
+    want_embedding = needs.embedding or needs.gradient
+    fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
+    where = index.to(images.device)
+    with evaluation(model):
+        for part in where.split(chunk):
+            batch = normalize(images[part])
+            if want_probs or want_embedding:
+                embedding = model.embed(batch)
+                if want_embedding:
+                    fields["embedding"].append(embedding)
+                if want_probs:
+                    fields["log_probs"].append(model.head(embedding).log_softmax(1))
+            if needs.dropout_samples:
+                fields["dropout_log_probs"].append(dropout_passes(model, batch, needs.dropout_samples))
+    axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
+    return Outputs(index, **{name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts})
+
+
+def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
+    """Log-softmax of ``samples`` passes that differ in their dropout masks alone: (samples, B, C)."""
+    layers = dropout_layers(model)
+    for layer in layers:
+        layer.train()
+    passes = torch.stack([model(batch).log_softmax(1) for _ in range(samples)])
+    for layer in layers:
+        layer.eval()
+    return passes

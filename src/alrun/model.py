@@ -1,0 +1,61 @@
+"""What alrun asks of a network: an embedding and a last linear layer."""
+
+from torch import Tensor, nn
+
+from alrun.errors import UserError
+
+
+class Classifier(nn.Module):
+    """A network whose logits are ``head(embed(images))``.
+
+    Subclasses take ``channels``, ``image_size`` (height, width) and ``classes`` beside their own settings.
+    """
+
+    head: nn.Linear
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The input of the last linear layer: (B, C, H, W) floats to (B, H)."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes)."""
+        return self.head(self.embed(images))
+
+
+class Headed(Classifier):
+    """Makes a Classifier of any network that ends in a linear layer (torchvision, timm).
+
+    Args:
+        network: Its last linear layer is replaced by a new one with ``classes`` outputs.
+        classes: Number of classes.
+        channels: Channels of the network's input; grey images are repeated to fill them.
+    """
+
+    def __init__(self, network: nn.Module, classes: int, channels: int) -> None:
+        super().__init__()
+        layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+        if not layers:
+            raise UserError(f"model: {type(network).__name__} has no linear layer to replace; use another network.")
+        parent, _, name = layers[-1].rpartition(".")
+        holder = network.get_submodule(parent)
+        old = holder.get_submodule(name)
+        assert isinstance(old, nn.Linear)
+        setattr(holder, name, nn.Identity())
+        self.network = network
+        self.channels = channels
+        self.head = nn.Linear(old.in_features, classes)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """What the network computes before its last layer."""
+        return self.network(images.expand(-1, self.channels, -1, -1)).flatten(1)
+
+
+def has_dropout(model: nn.Module) -> bool:
+    """Whether MC-dropout passes through ``model`` differ from one another."""
+    return bool(dropout_layers(model))
+
+
+def dropout_layers(model: nn.Module) -> list[nn.Module]:
+    """The dropout layers with a positive rate."""
+    kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+    return [layer for layer in model.modules() if isinstance(layer, kinds) and layer.p > 0]

@@ -1,0 +1,39 @@
+"""A small network for digits and for trials on a CPU."""
+
+from torch import Tensor, nn
+
+from alrun.model import Classifier
+
+
+class SmallCnn(Classifier):
+    """Two 3x3 convolutions with batch norm, pooling to 4x4, one hidden layer; images of any size."""
+
+    def __init__(
+        self,
+        channels: int,
+        image_size: tuple[int, int],
+        classes: int,
+        width: int = 16,
+        embedding: int = 64,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width * 16, embedding),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(embedding, classes)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, embedding)."""
+        return self.features(images)

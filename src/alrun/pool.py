@@ -1,0 +1,36 @@
+"""The pool: all images on the training device, and which of them are labeled."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Pool:
+    """Images and labels of the training split, and the only mutable view of what was bought."""
+
+    images: Tensor  # (N, C, H, W) uint8, on the training device
+    labels: Tensor  # (N,) int64, there too
+    labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
+    buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
+
+    @property
+    def unlabeled(self) -> Tensor:
+        """Indices that may still be bought, ascending, on the CPU: (n,) int64."""
+        free = torch.ones(len(self.images), dtype=torch.bool) if self.buyable is None else self.buyable.clone()
+        free[self.labeled] = False
+        return free.nonzero().flatten()
+
+    def label(self, indices: Tensor) -> None:
+        """Move ``indices`` to the labeled set.
+
+        Raises:
+            ValueError: An index is out of range, repeated or labeled already.
+        """
+        joined = torch.cat([self.labeled, indices.cpu()])
+        if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self.images):
+            raise ValueError(f"indices must lie in 0..{len(self.images) - 1}")
+        if len(joined.unique()) < len(joined):
+            raise ValueError("indices repeat one another or are labeled already")
+        self.labeled = joined

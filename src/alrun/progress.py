@@ -1,0 +1,72 @@
+"""What a person sees while a run is under way: a bar in a terminal, a line per round everywhere."""
+
+import logging
+from time import perf_counter
+
+from tqdm import tqdm
+
+from alrun.state import RoundRecord
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    """Progress of one run of ``rounds`` training rounds."""
+
+    def __init__(self, title: str, rounds: int, max_epochs: int, show: bool) -> None:
+        self.title = title
+        self.rounds = rounds
+        self.max_epochs = max_epochs
+        self.disable = None if show else True  # None: a bar in a terminal, nothing in a file or pipe
+        self.bar: tqdm | None = None
+        self.spent: list[tuple[int, float]] = []  # labels and seconds of the rounds that this process computed
+        self.started = perf_counter()
+
+    def start_round(self, round: int, labeled: int) -> None:
+        """A round's training begins."""
+        self.started = perf_counter()
+        self.bar = tqdm(
+            total=self.max_epochs,
+            desc=f"{self.title}  round {round}/{self.rounds - 1}  {labeled} labels",
+            unit="epoch",
+            leave=False,
+            disable=self.disable,
+        )
+
+    def epoch(self, epoch: int, accuracy: float) -> None:
+        """An epoch ended."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"training accuracy {accuracy:.3f}", refresh=False)
+            self.bar.update()
+
+    def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
+        """A round was evaluated; ``upcoming`` are the sizes of the labeled set in the rounds still to come."""
+        if self.bar is not None:
+            self.bar.close()
+        self.spent.append((record.labeled, perf_counter() - self.started))
+        log.info(
+            "round %d/%d  %d labels  test accuracy %.2f %%  (%d epochs, stopped by %s, %s)%s",
+            record.round,
+            self.rounds - 1,
+            record.labeled,
+            100 * record.test_accuracy,
+            record.epochs,
+            record.stopped_by,
+            duration(record.train_seconds + record.evaluate_seconds),
+            f"  about {duration(self.left(upcoming))} left" if upcoming else "",
+        )
+
+    def left(self, upcoming: list[int]) -> float:
+        """Seconds to go, if a round goes on costing what it did per label."""
+        rate = sum(seconds for _, seconds in self.spent) / sum(labels for labels, _ in self.spent)
+        return rate * sum(upcoming)
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``42 s``, ``3 min``, ``2 h 05 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,322 @@
+"""The active-learning loop: train, evaluate, record, select, label, save."""
+
+import json
+import logging
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+import alrun
+from alrun import config, device, files, first_model, infer, rng
+from alrun.analysis import efficiency
+from alrun.augment import Augmentation, Normalize
+from alrun.data.dataset import ImageData
+from alrun.dss import Subset
+from alrun.errors import UserError
+from alrun.model import Classifier, has_dropout
+from alrun.pool import Pool
+from alrun.progress import Progress
+from alrun.state import RoundRecord, RunState, run_lock
+from alrun.strategies.base import Outputs, Query, Strategy
+from alrun.sweep import shown
+from alrun.train import StopRule, Trainer
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
+    """Compute what ``run_dir`` still lacks of the run ``cfg``; ``choices`` are the names of the chosen options.
+
+    Raises:
+        UserError: A setting or a file is not usable; what was computed before is kept.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with run_lock(run_dir) as free:
+        if not free:
+            log.warning("%s is being computed by another process; left to it", shown(run_dir))
+            return
+        Run(cfg, run_dir, choices).complete()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects that the open settings name."""
+
+    data: ImageData
+    model: Classifier  # on the CPU; its weights are those of the last reset
+    strategy: Strategy
+    trainer: Trainer
+    normalize: Normalize
+
+
+class Run:
+    """One run: its parts, its pool and its state."""
+
+    def __init__(self, cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
+        self.cfg = cfg
+        self.run_dir = run_dir
+        self.choices = choices
+        self.device = device.choose(cfg.runtime.device)
+        self.threads = device.set_threads(cfg.runtime.threads)
+        self.parts = build_parts(cfg, self.device)
+        self.data_id = self.parts.data.fingerprint()
+        self.state = RunState.load(run_dir, self.data_id)
+        self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
+        if not self.state.queries:
+            self.state.queries.append(seed_set)
+        for query in self.state.queries:
+            self.pool.label(query)
+        self.test_images = torch.from_numpy(self.parts.data.test_images).to(self.device)
+        self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
+        budget = cfg.budget
+        self.sizes = list(range(budget.seed_size, budget.total + 1, budget.batch_size))  # labels in every round
+        self.progress = Progress(
+            f"{choices['strategy']} seed {cfg.seed}",
+            len(self.sizes),
+            cfg.training.max_epochs,
+            cfg.runtime.progress,
+        )
+
+    def complete(self) -> None:
+        """The loop. What comes next follows from the state alone, so resuming is no special case."""
+        self.announce()
+        self.write_provenance()
+        self.state.write_views(self.run_dir)
+        while True:
+            round = len(self.state.queries) - 1
+            if not self.state.is_trained:
+                self.train_round(round)
+                self.state.save(self.run_dir)
+                self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
+            if round + 1 == len(self.sizes):
+                break
+            self.select(round)
+            self.state.save(self.run_dir)
+        files.write_text(self.run_dir / "done", "")
+        efficiency.update(self.run_dir)
+        log.info("done: accuracy.csv, timing.csv, queries.csv, labeling_efficiency.csv in %s", shown(self.run_dir))
+
+    def train_round(self, round: int) -> None:
+        """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
+        if round:
+            self.fit(round)
+            return
+        key = f"{config.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}-{alrun.__version__}.pt"
+        path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
+        if first_model.shared(path, self.state, lambda: self.fit(0)):
+            log.info("round 0 comes from %s", shown(path))
+
+    def fit(self, round: int) -> None:
+        """Train and evaluate; round 0 depends on ``initial_seed``, later ones on ``seed``."""
+        seed = self.cfg.seed if round else self.cfg.initial_seed
+        model = self.parts.model
+        if self.cfg.training.reset or not round:
+            rng.seed_globals(seed, "weights", round)
+            model = build_model(self.cfg, self.parts.data)
+        else:
+            assert self.state.weights is not None
+            model.load_state_dict(self.state.weights)
+        model.to(self.device)
+        self.progress.start_round(round, len(self.pool.labeled))
+        trained = self.parts.trainer.fit(model, self.pool, seed, round, self.progress.epoch)
+        started = perf_counter()
+        accuracy = infer.accuracy(
+            model, self.test_images, self.test_labels, self.parts.normalize, self.cfg.runtime.chunk
+        )
+        record = RoundRecord(
+            round=round,
+            labeled=len(self.pool.labeled),
+            test_accuracy=accuracy,
+            train_accuracy=trained.accuracy,
+            epochs=trained.epochs,
+            steps=trained.steps,
+            stopped_by=trained.stopped_by,
+            device=self.device.type,
+            train_seconds=trained.seconds,
+            evaluate_seconds=perf_counter() - started,
+        )
+        self.state.add_round(record, model.state_dict())
+
+    def select(self, round: int) -> None:
+        """Let the strategy choose what to label after ``round``."""
+        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
+        assert self.state.weights is not None
+        model.load_state_dict(self.state.weights)
+        model.to(self.device)
+        rng.seed_globals(self.cfg.seed, "select", round)
+        started = perf_counter()
+        unlabeled, needs = pool.unlabeled, strategy.needs
+        labeled = pool.labeled if needs.labeled else pool.labeled[:0]
+
+        def outputs(index: torch.Tensor) -> Outputs:
+            return infer.record(model, pool.images, index, needs, self.parts.normalize, self.cfg.runtime.chunk)
+
+        query = Query(
+            size=self.cfg.budget.batch_size,
+            unlabeled=outputs(unlabeled),
+            labeled=outputs(labeled) if needs.labeled else Outputs(labeled),
+            rng=rng.generator(self.cfg.seed, "select", round),
+            pool=pool,
+            model=model,
+            trained=self.state.rounds[-1].trained,
+            normalize=self.parts.normalize,
+        )
+        positions = strategy.select(query).cpu()
+        check_selection(positions, query, self.choices["strategy"], round)
+        device.synchronize(self.device)
+        bought = unlabeled[positions]
+        pool.label(bought)
+        self.state.add_query(bought, perf_counter() - started)
+
+    def announce(self) -> None:
+        """Say what is about to happen."""
+        names, budget = self.choices, self.cfg.budget
+        hardware = f"{self.device.type}, {self.threads} threads" if self.device.type == "cpu" else str(self.device)
+        log.info(
+            "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
+            names["strategy"],
+            names["dataset"],
+            names["model"],
+            self.cfg.seed,
+            len(self.sizes),
+            budget.seed_size,
+            self.sizes[-1],
+            self.cfg.baseline or "no row of the paper for this pair: default settings",
+            hardware,
+        )
+        if self.sizes[-1] < budget.total:
+            log.info("budget.total=%d is not reached: a round buys %d labels", budget.total, budget.batch_size)
+        if self.state.rounds:
+            log.info("going on after round %d", len(self.state.rounds) - 1)
+
+    def write_provenance(self) -> None:
+        """Leave run.json: options, versions, commit, device and data beside the results."""
+        record = {
+            "options": self.choices,
+            "seed": self.cfg.seed,
+            "variant": self.cfg.variant,
+            "baseline": self.cfg.baseline,
+            "data": self.data_id,
+            "device": device.describe(self.device),
+            "threads": self.threads,
+            "versions": {
+                "alrun": alrun.__version__,
+                "commit": git_commit(),
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "cuda": torch.version.cuda,
+                "numpy": np.__version__,
+            },
+        }
+        files.write_text(self.run_dir / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
+    """Build everything that the settings name, so that a mistake in any shows before training.
+
+    Raises:
+        UserError: A setting is wrong, or two do not go together.
+    """
+    strategy: Strategy = config.build(cfg.strategy, "strategy")
+    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
+    subset: Subset = config.build(cfg.dss, "dss")
+    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
+    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
+    data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    model = build_model(cfg, data)
+    if strategy.needs.dropout_samples and not has_dropout(model):
+        raise UserError(
+            f"strategy.dropout_samples={strategy.needs.dropout_samples}: {type(model).__name__} has no dropout, so all "
+            "samples would be equal. Take a model with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5) "
+            "or strategy.dropout_samples=0."
+        )
+    try:
+        made = optimizer(model.parameters())
+        if schedule:
+            schedule(made)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optimizer: {error}.") from error
+    assert data.mean is not None
+    assert data.std is not None
+    normalize = Normalize(data.mean, data.std, where)
+    training = cfg.training
+    stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
+    trainer = Trainer(optimizer, schedule, augmentation, normalize, subset, stop, training.batch_size)
+    return Parts(data, model, strategy, trainer, normalize)
+
+
+def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
+    """A model for this data, with weights drawn from torch's global generator."""
+    model = config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
+    if not isinstance(model, Classifier):
+        raise UserError(f"model._target_={cfg.model._target_} does not make an alrun.Classifier.")
+    return model
+
+
+def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:
+    """The pool on ``where`` with nothing labeled yet, and the seed set.
+
+    Raises:
+        UserError: The budget is larger than the pool.
+    """
+    numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
+    redundancy = config.build(cfg.redundancy, "redundancy")
+    images, labels = redundancy.apply(data.train_images, data.train_labels, numbers)
+    for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
+        if value > len(images):
+            raise UserError(
+                f"budget.{key}={value} is more than the {len(images)} examples of the pool: "
+                f"set budget.{key} to {len(images)} or less."
+            )
+    pool = Pool(torch.from_numpy(images).to(where), torch.from_numpy(labels).to(where))
+    draws = rng.generator(cfg.initial_seed, "seed_set")
+    chooser = config.build(cfg.seed_set, "seed_set")
+    seed_set = chooser.choose(pool.images, pool.labels, cfg.budget.seed_size, draws)
+    pool.buyable = config.build(cfg.per_class_cap, "per_class_cap").buyable(pool.labels, seed_set)
+    return pool, seed_set
+
+
+def check_selection(positions: torch.Tensor, query: Query, name: str, round: int) -> None:
+    """Refuse what a strategy must not return.
+
+    Raises:
+        UserError: Positions are too many, too few, repeated or out of range.
+    """
+    count, available = len(positions), len(query.unlabeled)
+    problem = None
+    if positions.ndim != 1 or positions.dtype != torch.int64:
+        problem = f"a tensor of {positions.dtype} and shape {tuple(positions.shape)}, not of int64 and one dimension"
+    elif count != query.size:
+        problem = f"{count} positions, {query.size} were asked for"
+    elif len(positions.unique()) < count:
+        problem = f"only {len(positions.unique())} distinct positions among {count}"
+    elif count and not 0 <= int(positions.min()) <= int(positions.max()) < available:
+        problem = f"positions outside 0..{available - 1}"
+    if problem:
+        raise UserError(f"strategy={name} returned {problem} in round {round}: its select() must be mended.")
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this code runs from, with ``+changes`` if it was edited."""
+    where = Path(__file__).resolve().parent
+    try:
+        command = [
+            "git",
+            "-C",
+            str(where),
+            "describe",
+            "--always",
+            "--dirty=+changes",
+            "--abbrev=12",
+            "--exclude=*",
+        ]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

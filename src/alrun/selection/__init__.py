@@ -1,0 +1,1 @@
+"""Algorithms on sets of points: no labels, models or settings in here."""

@@ -1,0 +1,160 @@
+"""What a run has computed so far: one checkpoint that resuming reads, and CSV views of it for people."""
+
+import pickle
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from alrun import files
+from alrun.errors import UserError
+from alrun.train import TrainResult
+
+FORMAT = 1  # of state.pt; raise it when its content changes
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One row of accuracy.csv and timing.csv. Accuracies are shares; seconds are wall time, device included."""
+
+    round: int
+    labeled: int
+    test_accuracy: float
+    train_accuracy: float
+    epochs: int
+    steps: int
+    stopped_by: str
+    device: str
+    train_seconds: float
+    evaluate_seconds: float
+    select_seconds: float = 0.0  # pass over the pool and selection that followed this round
+
+    @property
+    def trained(self) -> TrainResult:
+        """How the round's model was trained."""
+        return TrainResult(self.train_accuracy, self.epochs, self.steps, self.stopped_by, self.train_seconds)
+
+
+TIMES = ("train_seconds", "evaluate_seconds", "select_seconds")
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in TIMES]
+TIMING_COLUMNS = ["round", "labeled", *TIMES]
+
+
+@dataclass
+class RunState:
+    """Rounds and queries of a run.
+
+    ``queries[0]`` is the seed set and ``queries[r]`` what was bought before round r; ``weights`` are those of the
+    last trained round. Equal lengths of rounds and queries mean that the next step is a selection.
+    """
+
+    data: str  # fingerprint of the data set
+    queries: list[Tensor] = field(default_factory=list)
+    rounds: list[RoundRecord] = field(default_factory=list)
+    weights: dict[str, Tensor] | None = None
+
+    @property
+    def labeled(self) -> Tensor:
+        """All labeled indices in order of purchase."""
+        return torch.cat(self.queries)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the current round's model is trained, so that a selection is next."""
+        return len(self.rounds) == len(self.queries)
+
+    def add_round(self, record: RoundRecord, weights: dict[str, Tensor]) -> None:
+        """Note that the current round was trained and evaluated."""
+        self.rounds.append(record)
+        self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+    def add_query(self, index: Tensor, seconds: float) -> None:
+        """Note what was bought after the current round, and how long choosing took."""
+        self.rounds[-1] = replace(self.rounds[-1], select_seconds=seconds)
+        self.queries.append(index.cpu())
+
+    def save(self, run_dir: Path) -> None:
+        """Write state.pt, then the CSV views; each replaces its predecessor in one step."""
+        content = {
+            "format": FORMAT,
+            "data": self.data,
+            "queries": self.queries,
+            "rounds": [asdict(record) for record in self.rounds],
+            "weights": self.weights,
+        }
+        files.write(run_dir / "state.pt", lambda file: torch.save(content, file))
+        self.write_views(run_dir)
+
+    def write_views(self, run_dir: Path) -> None:
+        """Write accuracy.csv, timing.csv and queries.csv."""
+        rows = [asdict(record) for record in self.rounds]
+        files.write_csv(run_dir / "accuracy.csv", ACCURACY_COLUMNS, rows)
+        files.write_csv(run_dir / "timing.csv", TIMING_COLUMNS, rows)
+        bought = [
+            {"round": round, "position": position, "index": index}
+            for round, query in enumerate(self.queries)
+            for position, index in enumerate(query.tolist())
+        ]
+        files.write_csv(run_dir / "queries.csv", ["round", "position", "index"], bought)
+
+    @classmethod
+    def load(cls, run_dir: Path, data: str) -> "RunState":
+        """The state in ``run_dir``, or an empty one on the first start.
+
+        Raises:
+            UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
+        """
+        path = run_dir / "state.pt"
+        if not path.exists():
+            return cls(data)
+        content = read_checkpoint(path, f"delete {run_dir} to begin this run anew")
+        if content.get("format") != FORMAT:
+            raise UserError(
+                f"{path} has format {content.get('format')}, this version of alrun reads {FORMAT}: "
+                "use the version that wrote it, or delete the folder to begin anew."
+            )
+        if content["data"] != data:
+            raise UserError(
+                f"{path} was computed on other data than dataset holds now: restore the data set, "
+                "or delete the folder to begin anew."
+            )
+        rounds = [RoundRecord(**record) for record in content["rounds"]]
+        return cls(data, content["queries"], rounds, content["weights"])
+
+
+def read_checkpoint(path: Path, fix: str) -> dict[str, Any]:
+    """What ``torch.save`` wrote to ``path``.
+
+    Raises:
+        UserError: The file is truncated or altered; the message ends in ``fix``.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()  # reads everything once and compares checksums
+        if broken is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        reason = f"checksum of {broken}"
+    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    raise UserError(f"{path} is damaged ({reason}): {fix}.")
+
+
+@contextmanager
+def run_lock(run_dir: Path) -> Iterator[bool]:
+    """Hold ``run_dir`` for this process; False where another one has it. Freed by the system when a process dies."""
+    lock = FileLock(run_dir / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,19 @@
+"""Selection strategies: ``strategy=`` options. base.py says what a strategy is; every other file holds one idea."""
+
+from alrun.strategies.badge import Badge
+from alrun.strategies.base import Needs, Outputs, Query, ScoreStrategy, Strategy
+from alrun.strategies.random import Random
+from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
+
+__all__ = [
+    "Badge",
+    "Entropy",
+    "LeastConfidence",
+    "Margin",
+    "Needs",
+    "Outputs",
+    "Query",
+    "Random",
+    "ScoreStrategy",
+    "Strategy",
+]

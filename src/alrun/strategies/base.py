@@ -1,0 +1,119 @@
+"""The interface of selection strategies.
+
+A strategy declares in ``needs`` which outputs of the model it reads, gets them for the whole unlabeled pool from one
+pass, and returns the positions to label. It holds settings only: what it learns in a round comes from the query, so
+that an interrupted run can go on.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alrun.model import Classifier
+from alrun.pool import Pool
+from alrun.selection.points import Outer
+from alrun.train import TrainResult
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Outputs of the model that a strategy reads."""
+
+    log_probs: bool = False  # log of the softmax probabilities
+    embedding: bool = False  # input of the last linear layer
+    gradient: bool = False  # last-layer gradient at the predicted label, as factors
+    dropout_samples: int = 0  # MC-dropout passes
+    labeled: bool = False  # the same outputs for the labeled examples
+
+
+class Outputs:
+    """Outputs of the model for n examples. Reading one that was not declared in ``needs`` raises an error."""
+
+    def __init__(self, index: Tensor, **fields: Tensor) -> None:
+        self.index = index  # (n,) indices into the pool, on the CPU
+        self._fields = fields
+
+    def _get(self, field: str, need: str) -> Tensor:
+        if field not in self._fields:
+            raise AttributeError(f"a strategy that reads outputs.{field} must declare Needs({need}=...)")
+        return self._fields[field]
+
+    @property
+    def log_probs(self) -> Tensor:
+        """Log-softmax, (n, C)."""
+        return self._get("log_probs", "log_probs")
+
+    @property
+    def probs(self) -> Tensor:
+        """Softmax, (n, C)."""
+        return self.log_probs.exp()
+
+    @property
+    def embedding(self) -> Tensor:
+        """(n, H)."""
+        return self._get("embedding", "embedding")
+
+    @property
+    def dropout_log_probs(self) -> Tensor:
+        """Log-softmax of every MC-dropout pass, (T, n, C)."""
+        return self._get("dropout_log_probs", "dropout_samples")
+
+    @property
+    def gradient(self) -> Outer:
+        """Gradient of the loss at the predicted label by the last layer's weights (no bias): n points of C H numbers.
+
+        Source: Ash et al. 2020, Equation 1.
+        """
+        if not {"log_probs", "embedding"} <= self._fields.keys():
+            raise AttributeError("a strategy that reads outputs.gradient must declare Needs(gradient=True)")
+        residual = self.probs
+        rows = torch.arange(len(residual), device=residual.device)
+        residual[rows, residual.argmax(1)] -= 1
+        return Outer(residual, self.embedding)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Everything a strategy may look at when it chooses."""
+
+    size: int  # labels to ask for
+    unlabeled: Outputs
+    labeled: Outputs  # empty unless declared in needs
+    rng: torch.Generator  # on the CPU
+    pool: Pool
+    model: Classifier
+    trained: TrainResult
+    normalize: Callable[[Tensor], Tensor]
+
+    def images(self, positions: Tensor) -> Tensor:
+        """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
+        return self.normalize(self.pool.images[self.unlabeled.index[positions].to(self.pool.images.device)])
+
+
+class Strategy(ABC):
+    """Chooses which examples to label next."""
+
+    needs: Needs = Needs()
+
+    @abstractmethod
+    def select(self, query: Query) -> Tensor:
+        """``query.size`` distinct positions in ``query.unlabeled``."""
+
+
+class ScoreStrategy(Strategy):
+    """Labels the examples with the highest scores; ties go to the lower index."""
+
+    @abstractmethod
+    def score(self, unlabeled: Outputs) -> Tensor:
+        """How much each example is wanted: (n,)."""
+
+    def select(self, query: Query) -> Tensor:
+        """The ``query.size`` highest scores, best first."""
+        scores = self.score(query.unlabeled)
+        return scores.argsort(descending=True, stable=True)[: query.size]

@@ -1,0 +1,57 @@
+"""Strategies that score each example by how unsure the model is of its class.
+
+All three work on log-probabilities, in which nothing underflows to 0 * log(0). With ``dropout_samples`` above 0 the
+probabilities are the average over that many MC-dropout passes (Gal and Ghahramani 2016).
+
+Source: Section 3 of the paper; Settles 2009, Section 3.1.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from alrun.errors import UserError
+from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+
+
+class UncertaintyStrategy(ScoreStrategy):
+    """Scores from class probabilities, of one pass or averaged over dropout."""
+
+    def __init__(self, dropout_samples: int = 0) -> None:
+        if dropout_samples < 0:
+            raise UserError(f"strategy.dropout_samples={dropout_samples} is too small: give 0 or more.")
+        self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
+
+    def log_probs(self, unlabeled: Outputs) -> Tensor:
+        """Log of the (averaged) probabilities: (n, C)."""
+        if not self.needs.dropout_samples:
+            return unlabeled.log_probs
+        return unlabeled.dropout_log_probs.logsumexp(0) - math.log(self.needs.dropout_samples)
+
+
+class Entropy(UncertaintyStrategy):
+    """- Σ p log p."""
+
+    def score(self, unlabeled: Outputs) -> Tensor:
+        """Entropy in nats; 0 for a probability that underflows."""
+        log_probs = self.log_probs(unlabeled)
+        log_probs = log_probs.clamp_min(torch.finfo(log_probs.dtype).min)  # 0 * -inf would be NaN
+        return -(log_probs.exp() * log_probs).sum(1)
+
+
+class LeastConfidence(UncertaintyStrategy):
+    """Smallest probability of the predicted class."""
+
+    def score(self, unlabeled: Outputs) -> Tensor:
+        """Minus that log-probability: the same order as 1 - max p, and finer near certainty."""
+        return -self.log_probs(unlabeled).amax(1)
+
+
+class Margin(UncertaintyStrategy):
+    """Smallest gap between the probabilities of the two most probable classes."""
+
+    def score(self, unlabeled: Outputs) -> Tensor:
+        """Minus the gap, in [-1, 0]."""
+        first, second = self.log_probs(unlabeled).topk(2, dim=1).values.exp().unbind(1)
+        return second - first

@@ -1,0 +1,65 @@
+"""What a sweep asked for, and the table and figure at its end."""
+
+import itertools
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+_folders: list[Path] = []  # of the sweep that this process started
+
+
+class RememberSweep(Callback):
+    """Notes, when a sweep starts, which run folders it will fill: launchers may run them in other processes."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra in the process that was typed."""
+        _folders[:] = run_folders(config)
+
+
+def run_folders(config: DictConfig) -> list[Path]:
+    """The folders of all runs of a sweep, in the sweeper's order."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    arguments = list(config.hydra.overrides.task)
+    params = config.hydra.sweeper.get("params") or {}
+    arguments = [f"{key}={value}" for key, value in params.items()] + arguments
+    overrides = OverridesParser.create().parse_overrides(arguments)
+    last = {override.get_key_element(): override for override in overrides}
+    batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
+    folders = []
+    for overrides_of_run in itertools.chain.from_iterable(batches):
+        cfg = compose("config", list(overrides_of_run), return_hydra_config=True)
+        folders.append(Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir)
+    return list(dict.fromkeys(folders))
+
+
+def report() -> None:
+    """Print a sweep's outcome: tables, where the files are, and which runs are missing."""
+    if not _folders:
+        return
+    from alrun.analysis.summary import summarize
+
+    for setting in dict.fromkeys(folder.parent for folder in _folders):
+        summarize(setting, {folder for folder in _folders if folder.parent == setting})
+    missing = [folder for folder in _folders if not (folder / "done").exists()]
+    done = f"{len(_folders) - len(missing)} of {len(_folders)} runs are done"
+    if missing:
+        names = ", ".join(shown(folder) for folder in missing)
+        print(f"{done}. Missing: {names}. The same command runs these again.")
+    else:
+        print(f"{done}.")
+    _folders.clear()
+
+
+def shown(path: Path) -> str:
+    """``path`` as a user would type it here."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
