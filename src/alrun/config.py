@@ -42,7 +42,7 @@ class Runtime:
 
     device: str = "auto"  # auto, cpu, cuda or cuda:<index>
     threads: int | None = None  # CPU threads; null: see alrun.device
-    chunk: int = 500  # images per forward pass in evaluation and selection
+    chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     progress: bool = True
 
 
@@ -139,7 +139,7 @@ def validate(cfg: DictConfig) -> None:
         ("training.max_epochs", training.max_epochs, 1),
         ("training.batch_size", training.batch_size, 2),
         ("training.patience", training.patience, 2),
-        ("runtime.chunk", runtime.chunk, 1),
+        ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),

@@ -43,6 +43,14 @@ def set_threads(threads: int | None) -> int:
     return threads
 
 
+def chunk_size(device: torch.device, chunk: int | None) -> int:
+    """Images per forward pass; by default what keeps a CPU's caches or a GPU's cores busy.
+
+    On a CPU, 500 images a pass take twice the time per image that 100 take: their activations leave the cache.
+    """
+    return chunk or (100 if device.type == "cpu" else 1000)
+
+
 def describe(device: torch.device) -> str:
     """The hardware's name, for the record of a run."""
     if device.type == "cuda":

@@ -1,7 +1,6 @@
 """What a person sees while a run is under way: a bar in a terminal, a line per round everywhere."""
 
 import logging
-from time import perf_counter
 
 from tqdm import tqdm
 
@@ -19,12 +18,10 @@ class Progress:
         self.max_epochs = max_epochs
         self.disable = None if show else True  # None: a bar in a terminal, nothing in a file or pipe
         self.bar: tqdm | None = None
-        self.spent: list[tuple[int, float]] = []  # labels and seconds of the rounds that this process computed
-        self.started = perf_counter()
+        self.done: list[RoundRecord] = []
 
     def start_round(self, round: int, labeled: int) -> None:
         """A round's training begins."""
-        self.started = perf_counter()
         self.bar = tqdm(
             total=self.max_epochs,
             desc=f"{self.title}  round {round}/{self.rounds - 1}  {labeled} labels",
@@ -43,7 +40,7 @@ class Progress:
         """A round was evaluated; ``upcoming`` are the sizes of the labeled set in the rounds still to come."""
         if self.bar is not None:
             self.bar.close()
-        self.spent.append((record.labeled, perf_counter() - self.started))
+        self.done.append(record)
         log.info(
             "round %d/%d  %d labels  test accuracy %.2f %%  (%d epochs, stopped by %s, %s)%s",
             record.round,
@@ -57,9 +54,10 @@ class Progress:
         )
 
     def left(self, upcoming: list[int]) -> float:
-        """Seconds to go, if a round goes on costing what it did per label."""
-        rate = sum(seconds for _, seconds in self.spent) / sum(labels for labels, _ in self.spent)
-        return rate * sum(upcoming)
+        """Seconds to go, if training goes on costing what it did per label, and the rest what it did per round."""
+        training = sum(record.train_seconds for record in self.done) / sum(record.labeled for record in self.done)
+        rest = sum(record.evaluate_seconds + record.select_seconds for record in self.done) / len(self.done)
+        return training * sum(upcoming) + rest * len(upcoming)
 
 
 def duration(seconds: float) -> str:

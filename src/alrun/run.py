@@ -64,6 +64,7 @@ class Run:
         self.choices = choices
         self.device = device.choose(cfg.runtime.device)
         self.threads = device.set_threads(cfg.runtime.threads)
+        self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
         self.state = RunState.load(run_dir, self.data_id)
@@ -126,9 +127,7 @@ class Run:
         self.progress.start_round(round, len(self.pool.labeled))
         trained = self.parts.trainer.fit(model, self.pool, seed, round, self.progress.epoch)
         started = perf_counter()
-        accuracy = infer.accuracy(
-            model, self.test_images, self.test_labels, self.parts.normalize, self.cfg.runtime.chunk
-        )
+        accuracy = infer.accuracy(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk)
         record = RoundRecord(
             round=round,
             labeled=len(self.pool.labeled),
@@ -155,7 +154,7 @@ class Run:
         labeled = pool.labeled if needs.labeled else pool.labeled[:0]
 
         def outputs(index: torch.Tensor) -> Outputs:
-            return infer.record(model, pool.images, index, needs, self.parts.normalize, self.cfg.runtime.chunk)
+            return infer.record(model, pool.images, index, needs, self.parts.normalize, self.chunk)
 
         query = Query(
             size=self.cfg.budget.batch_size,

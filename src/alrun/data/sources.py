@@ -1,5 +1,6 @@
 """Where data sets come from: functions named by ``dataset._target_``, each returning an ImageData."""
 
+import contextlib
 import gzip
 import io
 import zipfile
@@ -15,6 +16,16 @@ from alrun.data.dataset import ImageData
 from alrun.errors import UserError
 
 Numbers = list[float] | None
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
+
+# Folder of each data set under paths.data, beside torchvision's own places right under it.
+FOLDERS = {
+    "MNIST": "mnist",
+    "FashionMNIST": "fashion_mnist",
+    "CIFAR10": "cifar10",
+    "CIFAR100": "cifar100",
+    "SVHN": "svhn",
+}
 
 
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
@@ -40,45 +51,47 @@ def torchvision_data(
     ``source="packed"`` reads ``<root>/<name>/<name>_jpeg.npz`` (lower case) instead: see packed_jpeg.
     """
     if source == "packed":
-        stem = name.lower()
+        stem = FOLDERS[name]
         return packed_jpeg(root, str(Path(root) / stem / f"{stem}_jpeg.npz"), mean, std)
     return ImageData(*_torchvision_arrays(name, root), mean, std)
 
 
 @cache  # a sweep in one process reads a data set once
-def _torchvision_arrays(name: str, root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _torchvision_arrays(name: str, root: str) -> Arrays:
     from alrun.data.torchvision_import import torchvision
 
     dataset = getattr(torchvision.datasets, name)
 
-    def split(folder: str, train: bool, download: bool):
-        which = {"split": "train" if train else "test"} if name == "SVHN" else {"train": train}
-        return dataset(folder, **which, download=download)
+    def splits(folder: str | Path, download: bool):
+        which = [{"split": s} for s in ("train", "test")] if name == "SVHN" else [{"train": t} for t in (True, False)]
+        return [dataset(str(folder), **arguments, download=download) for arguments in which]
 
-    try:
-        pair = [split(root, train, download=False) for train in (True, False)]
-    except RuntimeError:  # torchvision: not found, or its checksum is wrong
-        pair = None
-    if pair is None and (archives := sorted(Path(root, name, "raw").glob("*.gz"))):
-        # MNIST as its archives: torchvision checks and unpacks them, here in a folder that can be written to.
-        with TemporaryDirectory() as folder:
-            raw = Path(folder, name, "raw")
-            raw.mkdir(parents=True)
-            for archive in archives:
-                (raw / archive.name).symlink_to(archive.resolve())
-            pair = [split(folder, train, download=True) for train in (True, False)]
-    if pair is None:
+    parts = None
+    for folder in (Path(root), Path(root, FOLDERS[name])):
+        with contextlib.suppress(RuntimeError):  # torchvision's word for: not there, or a checksum is wrong
+            parts = splits(folder, download=False)
+            break
+        if archives := sorted((folder / name / "raw").glob("*.gz")):
+            # MNIST as its archives: torchvision checks and unpacks them, here in a folder that can be written to.
+            with contextlib.suppress(RuntimeError, OSError), TemporaryDirectory() as scratch:
+                raw = Path(scratch, name, "raw")
+                raw.mkdir(parents=True)
+                for archive in archives:
+                    (raw / archive.name).symlink_to(archive.resolve())
+                parts = splits(scratch, download=True)
+                break
+    if parts is None:
         try:
-            pair = [split(root, train, download=True) for train in (True, False)]
+            parts = splits(root, download=True)
         except (OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0].rstrip(":")
             raise UserError(
-                f"paths.data={root}: {name} is not there and could not be downloaded ({reason}). Put the files of "
+                f"paths.data={root}: {name} is not there and could not be downloaded ({reason}); put the files of "
                 f"torchvision.datasets.{name} into that folder, or name the folder that has them with paths.data=... "
                 "or the environment variable ALRUN_DATA."
             ) from error
     arrays = []
-    for part in pair:
+    for part in parts:
         images = np.asarray(part.data)
         labels = np.asarray(part.labels if name == "SVHN" else part.targets, dtype=np.int64)
         if images.ndim == 3:
@@ -95,7 +108,7 @@ def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None)
 
 
 @cache
-def _packed_arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _packed_arrays(path: str) -> Arrays:
     from PIL import Image
 
     arrays = []

@@ -1,0 +1,134 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from alrun import infer, rng
+from alrun.augment import Normalize
+from alrun.errors import UserError
+from alrun.models import SmallCnn
+from alrun.pool import Pool
+from alrun.strategies import Badge, Entropy, LeastConfidence, Margin, Needs, Outputs, Query, Random
+from alrun.train import TrainResult
+
+ALL = [Random(), Entropy(), LeastConfidence(), Margin(), Badge(), Entropy(3), LeastConfidence(3), Margin(3)]
+NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
+
+
+def names(strategy) -> str:
+    return type(strategy).__name__ + (" with dropout" if strategy.needs.dropout_samples else "")
+
+
+def make_query(strategy, size: int = 20, n: int = 120, seed: int = 0) -> Query:
+    torch.manual_seed(8)
+    model = SmallCnn(1, (8, 8), 5, width=4, embedding=8, dropout=0.4)
+    draws = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=draws)
+    pool = Pool(images, torch.randint(5, (n,), generator=draws))
+    pool.label(torch.arange(0, 30, 3))
+    rng.seed_globals(seed, "select", 0)
+    unlabeled = infer.record(model, images, pool.unlabeled, strategy.needs, NORMALIZE, chunk=32)
+    trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
+    return Query(
+        size, unlabeled, Outputs(pool.labeled), torch.Generator().manual_seed(seed), pool, model, trained, NORMALIZE
+    )
+
+
+@pytest.mark.parametrize("strategy", ALL, ids=names)
+def test_contract(strategy):
+    """Distinct positions in range, the same for the same seed, for any size; model and pool stay as they are."""
+    query = make_query(strategy)
+    before, modes = copy.deepcopy(query.model.state_dict()), [m.training for m in query.model.modules()]
+    for size in (1, 20, len(query.unlabeled)):
+        positions = strategy.select(make_query(strategy, size))
+        assert positions.dtype == torch.int64
+        assert len(positions.unique()) == size == len(positions)
+        assert 0 <= int(positions.min()) <= int(positions.max()) < len(query.unlabeled)
+        assert positions.equal(strategy.select(make_query(strategy, size)))
+    assert all(value.equal(before[name]) for name, value in query.model.state_dict().items())
+    assert modes == [m.training for m in query.model.modules()]
+    assert all(p.grad is None for p in query.model.parameters())
+
+
+def numpy_scores(kind: str, probs: np.ndarray) -> np.ndarray:
+    ordered = np.sort(probs, axis=1)
+    return {
+        "Entropy": -(probs * np.log(probs)).sum(1),
+        "LeastConfidence": 1 - ordered[:, -1],
+        "Margin": ordered[:, -2] - ordered[:, -1],
+    }[kind]
+
+
+@pytest.mark.parametrize("strategy", [Entropy(), LeastConfidence(), Margin()], ids=names)
+def test_uncertainty_picks_equal_a_float64_sort(strategy):
+    query = make_query(strategy)
+    with torch.no_grad():
+        images = NORMALIZE(query.pool.images[query.pool.unlabeled])
+        logits = query.model.eval()(images).double().numpy()
+    probs = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    scores = numpy_scores(type(strategy).__name__, probs)
+    assert strategy.select(query).tolist() == np.argsort(-scores, kind="stable")[:20].tolist()
+
+
+@pytest.mark.parametrize("strategy", [Entropy(3), LeastConfidence(3), Margin(3)], ids=names)
+def test_dropout_variants_average_probabilities(strategy):
+    query = make_query(strategy)
+    passes = query.unlabeled.dropout_log_probs.double().exp().numpy()
+    assert passes.shape == (3, 110, 5)
+    assert not np.allclose(passes[0], passes[1])
+    scores = numpy_scores(type(strategy).__name__, passes.mean(0))
+    assert strategy.select(query).tolist() == np.argsort(-scores, kind="stable")[:20].tolist()
+
+
+@pytest.mark.parametrize("strategy", [Entropy(), LeastConfidence(), Margin()], ids=names)
+def test_scores_of_extreme_logits_are_finite_and_in_order(strategy):
+    logits = torch.tensor([[3e38, -3e38, 0.0], [1e4, 0.0, -1e4], [500.0, 499.0, -500.0], [0.0, 0.0, 0.0]])
+    outputs = Outputs(torch.arange(4), log_probs=logits.log_softmax(1))
+    scores = strategy.score(outputs)
+    assert scores.isfinite().all()
+    assert scores.argmax() in ((2, 3) if isinstance(strategy, Margin) else (3,))
+    assert scores[2] > scores[1] >= scores[0]
+
+
+def test_ties_go_to_the_lower_index():
+    outputs = Outputs(torch.arange(50), log_probs=torch.full((50, 4), math.log(0.25)))
+    query = make_query(Entropy())
+    tied = Query(7, outputs, outputs, query.rng, query.pool, query.model, query.trained, NORMALIZE)
+    assert Entropy().select(tied).tolist() == list(range(7))
+
+
+def test_gradient_factors_equal_autograd_example_by_example():
+    query = make_query(Badge())
+    gradient, model = query.unlabeled.gradient, query.model.eval()
+    for position in range(0, 110, 11):
+        logits = model(query.images(torch.tensor([position])))
+        loss = F.cross_entropy(logits, logits.argmax(1))
+        (expected,) = torch.autograd.grad(loss, model.head.weight)
+        formed = gradient.a[position][:, None] * gradient.b[position][None, :]
+        assert torch.allclose(formed, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_random_is_uniform():
+    counts = torch.zeros(30)
+    outputs, query, draws = Outputs(torch.arange(30)), make_query(Random()), torch.Generator().manual_seed(0)
+    for _ in range(3000):
+        counts[
+            Random().select(Query(3, outputs, outputs, draws, query.pool, query.model, query.trained, NORMALIZE))
+        ] += 1
+    assert ((counts - 300) ** 2 / 300).sum() < 58  # chi-squared, 29 degrees: p = 0.001
+
+
+def test_an_output_that_was_not_declared_names_the_need():
+    outputs = infer.record(
+        make_query(Random()).model, torch.zeros(3, 1, 8, 8, dtype=torch.uint8), torch.arange(3), Needs(), NORMALIZE, 2
+    )
+    with pytest.raises(AttributeError, match=r"outputs.embedding must declare Needs\(embedding=...\)"):
+        _ = outputs.embedding
+
+
+def test_a_negative_number_of_samples_is_refused():
+    with pytest.raises(UserError, match="dropout_samples=-1"):
+        Entropy(-1)

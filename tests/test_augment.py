@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from alrun.augment import CropFlip, NoAugmentation, Normalize
+from alrun.data.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
+
+# isort: split
+from torchvision.transforms import v2
+
+
+def bytes_like(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 5, 9)])
+def test_every_crop_and_flip_equals_torchvisions(shape):
+    augmentation = CropFlip(padding=4, flip=True)
+    parameters = torch.cartesian_prod(torch.arange(9), torch.arange(9), torch.arange(2))
+    images = bytes_like(len(parameters), *shape)
+    ours = augmentation.apply(images, parameters)
+    for image, (top, left, flip), got in zip(images, parameters.tolist(), ours, strict=True):
+        padded = v2.functional.pad(image, [4])
+        expected = v2.functional.crop(padded, top, left, *shape[1:])
+        assert got.equal(v2.functional.horizontal_flip(expected) if flip else expected)
+
+
+def test_draws_are_uniform_over_offsets_and_flips():
+    draws = CropFlip(padding=4, flip=True).draw(90_000, torch.Generator().manual_seed(0))
+    for column, values in ((0, 9), (1, 9), (2, 2)):
+        counts = draws[:, column].bincount(minlength=values)
+        assert len(counts) == values
+        expected = 90_000 / values
+        assert ((counts - expected) ** 2 / expected).sum() < 30  # chi-squared, 8 degrees: p = 0.0002
+
+
+def test_without_flip_no_image_is_mirrored():
+    assert CropFlip(padding=2, flip=False).draw(1000, torch.Generator())[:, 2].sum() == 0
+
+
+def test_no_augmentation_leaves_images_alone():
+    images = bytes_like(4, 3, 8, 8)
+    assert NoAugmentation().apply(images, NoAugmentation().draw(4, torch.Generator())) is images
+
+
+def test_normalisation_equals_torchvisions():
+    mean, std = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
+    images = bytes_like(6, 3, 8, 8)
+    steps = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    expected = torch.stack([steps(image) for image in images])
+    assert torch.allclose(Normalize(mean, std, torch.device("cpu"))(images), expected, rtol=0, atol=1e-6)

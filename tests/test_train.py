@@ -1,0 +1,139 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from alrun.augment import CropFlip, NoAugmentation, Normalize
+from alrun.dss import NoSubset
+from alrun.errors import UserError
+from alrun.models import SmallCnn
+from alrun.pool import Pool
+from alrun.train import StopRule, Trainer, batches
+
+RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)
+FLAT = [0.5] * 10
+
+
+@pytest.mark.parametrize(
+    ("history", "reason"),
+    [
+        ([0.98], None),
+        ([0.99], "accuracy"),
+        ([0.5, 1.0], "accuracy"),
+        (FLAT[:9], None),
+        (FLAT, "no_gain"),
+        ([0.9 - 0.05 * k for k in range(10)], "no_gain"),  # a steady fall is no gain
+        ([0.5] * 9 + [0.501], None),  # exactly the least gain
+        ([0.5] * 9 + [0.5009], "no_gain"),
+        ([0.4, *FLAT[:9]], None),  # the gain lies within the last ten ...
+        ([0.4, *FLAT], "no_gain"),  # ... and here just before them
+        ([0.6, 0.3, 0.31] + [0.2] * 7, None),  # a gain over an earlier value, not over the best one
+        ([0.5 + 0.0001 * k for k in range(10)], "no_gain"),  # 0.0009 over ten epochs
+        ([0.5 + 0.0002 * k for k in range(10)], None),
+        ([0.5 + 0.01 * k for k in range(15)], "max_epochs"),
+    ],
+)
+def test_stop_rule(history, reason):
+    assert RULE.reason(history) == reason
+
+
+def brute_force_reason(history):
+    last = history[-10:]
+    gains = [b - a for i, a in enumerate(last) for b in last[i + 1 :]]
+    return "no_gain" if len(last) == 10 and all(gain < 0.001 for gain in gains) else None
+
+
+def test_no_gain_equals_comparing_all_pairs_of_the_window():
+    rng = torch.Generator().manual_seed(1)
+    found = set()
+    for _ in range(300):
+        history = (0.5 + 0.0015 * torch.rand(12, generator=rng).sort(descending=True).values).tolist()
+        history[int(torch.randint(12, (), generator=rng))] += 0.0015
+        assert RULE.reason(history) == brute_force_reason(history)
+        found.add(RULE.reason(history))
+    assert found == {None, "no_gain"}
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(5, [5]), (40, [20, 20]), (50, [20, 20, 10]), (41, [20, 21]), (1, [1]), (22, [20, 2])]
+)
+def test_batches_keep_every_example_and_leave_none_alone(count, expected):
+    sizes = [part.stop - part.start for part in batches(count, 20)]
+    assert sizes == expected
+
+
+def problem(n: int = 53, seed: int = 0) -> Pool:
+    rng = torch.Generator().manual_seed(seed)
+    images = torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=rng)
+    labels = (images[:, 0, :4].float().mean((1, 2)) > 127).long()
+    pool = Pool(images, labels)
+    pool.label(torch.randperm(n, generator=rng)[:47])
+    return pool
+
+
+def trainer(pool: Pool, lr: float = 0.05, epochs: int = 4, augmentation=None) -> Trainer:
+    return Trainer(
+        lambda parameters: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=5e-4),
+        lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+        augmentation or NoAugmentation(),
+        Normalize([0.5], [0.3], torch.device("cpu")),
+        NoSubset(),
+        StopRule(epochs, 1.1, 10, 0.0),
+        batch_size=20,
+    )
+
+
+def network(dtype=torch.float32, dropout: float = 0.0) -> SmallCnn:
+    torch.manual_seed(3)
+    return SmallCnn(1, (8, 8), 2, width=4, embedding=8, dropout=dropout).to(dtype)
+
+
+def test_fit_follows_the_textbook_update_in_float64():
+    """Momentum, weight decay, cosine rate and batch norm against the formulas, written out on their own."""
+    pool = problem()
+    torch.set_default_dtype(torch.float64)
+    try:
+        fitted, reference = network(torch.float64), network(torch.float64)
+        fit = trainer(pool, epochs=3)
+        fit.normalize = lambda images: images.double() / 255
+        seen: list[torch.Tensor] = []
+        embed = fitted.embed
+        fitted.embed = lambda images: seen.append(images.clone()) or embed(images)
+        result = fit.fit(fitted, pool, seed=5, round=1, progress=lambda epoch, accuracy: None)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (result.epochs, result.steps, result.stopped_by) == (3, 9, "max_epochs")
+    lookup = {(pool.images[i].double() / 255).numpy().tobytes(): int(pool.labels[i]) for i in range(len(pool.images))}
+    velocity = [torch.zeros_like(p) for p in reference.parameters()]
+    for step, images in enumerate(seen):
+        rate = 0.05 * (1 + math.cos(math.pi * (step // 3) / 3)) / 2
+        labels = torch.tensor([lookup[image.numpy().tobytes()] for image in images])
+        loss = -reference(images).log_softmax(1)[torch.arange(len(labels)), labels].mean()
+        gradients = torch.autograd.grad(loss, list(reference.parameters()))
+        with torch.no_grad():
+            for p, g, v in zip(reference.parameters(), gradients, velocity, strict=True):
+                v.mul_(0.9).add_(g + 5e-4 * p)
+                p.sub_(rate * v)
+    for (name, ours), expected in zip(fitted.state_dict().items(), reference.state_dict().values(), strict=True):
+        assert torch.allclose(ours.double(), expected.double(), rtol=1e-10, atol=1e-12), name
+    for epoch in range(3):  # each labeled example once an epoch
+        images = torch.cat(seen[3 * epoch : 3 * epoch + 3])
+        assert sorted(lookup[i.numpy().tobytes()] for i in images) == sorted(pool.labels[pool.labeled].tolist())
+
+
+def test_training_depends_on_seed_and_round_alone():
+    pool, weights = problem(), []
+    for noise, seed in ((0, 1), (99, 1), (0, 2)):
+        model = network(dropout=0.3)
+        torch.manual_seed(noise)  # what was drawn before must not matter
+        trainer(pool, augmentation=CropFlip(2, True)).fit(model, pool, seed, 1, lambda e, a: None)
+        weights.append(nn.utils.parameters_to_vector(model.parameters()))
+    assert weights[0].equal(weights[1])
+    assert not weights[0].equal(weights[2])
+
+
+def test_a_loss_that_is_not_finite_is_told_with_round_epoch_and_rate():
+    pool = problem()
+    with pytest.raises(UserError, match=r"loss is (nan|inf) in round 2, epoch \d, at learning rate .*optimizer.lr"):
+        trainer(pool, lr=1e30).fit(network(), pool, 0, 2, lambda e, a: None)
