@@ -1,0 +1,73 @@
+"""The command line as a person types it: few processes, since each imports torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "alrun", *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def test_the_command_line_alone_imports_no_torch():
+    probe = "import sys, alrun.cli; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'sklearn')))"
+    assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
+
+
+def test_help_lists_groups_and_examples(tmp_path):
+    answer = alrun("--help", cwd=tmp_path)
+    assert answer.returncode == 0
+    assert "strategy: badge, entropy, least_confidence, margin, random" in answer.stdout
+    assert "python -m alrun strategy=badge dataset=cifar10" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["strategy=bagde"], ["strategy=bagde", "did you mean badge?"]),
+        (["training.max_epoch=3"], ["training.max_epoch", "did you mean training.max_epochs?"]),
+        (["training.max_epochs=many"], ["training.max_epochs", "many", "Integer"]),
+        (["strategy.temperature=2"], ["strategy.temperature", "no such setting"]),
+        (["nonsense=1"], ["nonsense", "no such setting"]),
+        (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),
+        (["dataset=npz"], ["dataset.path", "add dataset.path=..."]),
+        (["training.stop_accuracy=99"], ["training.stop_accuracy=99"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) and "=" in value[0] else "",
+)
+def test_a_mistake_is_one_sentence(tmp_path, arguments, words):
+    answer = alrun(*arguments, cwd=tmp_path)
+    lines = answer.stderr.strip().splitlines()
+    assert answer.returncode == 1
+    assert len(lines) == 1, answer.stderr
+    assert lines[0].startswith("alrun: ")
+    for word in words:
+        assert word in lines[0]
+
+
+def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
+    sweep = ["-m", "debug=fast", "strategy=random,badge", "seed=0,1", "runtime.threads=1"]
+    first = alrun(*sweep, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "4 of 4 runs are done." in first.stdout
+    assert "labeling efficiency" in first.stdout
+    (setting,) = (tmp_path / "outputs" / "runs").glob("digits-small_cnn-*")
+    assert (setting / "accuracy.png").stat().st_size > 10_000
+    summary = pd.read_csv(setting / "summary.csv")
+    assert list(summary.repeats) == [2] * 6
+    for run in setting.glob("*-seed*"):
+        efficiency = pd.read_csv(run / "labeling_efficiency.csv")
+        assert efficiency.labeling_efficiency.notna().any()
+        accuracy = pd.read_csv(run / "accuracy.csv")
+        assert list(accuracy.labeled) == [20, 30, 40]
+        queries = pd.read_csv(run / "queries.csv")
+        assert queries["index"].is_unique
+        assert list(queries.groupby("round").size()) == [20, 10, 10]
+        assert {path.name for path in run.iterdir()} >= {"timing.csv", "run.json", "run.log", ".hydra"}
+    assert first.stderr.count("round 0 comes from") == 3  # the first model was trained once
+    again = alrun(*sweep, cwd=tmp_path)
+    assert again.stderr.count("is done; delete the folder") == 4
+    assert "round" not in again.stderr
