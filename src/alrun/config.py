@@ -3,16 +3,18 @@
 import hashlib
 import inspect
 import json
+import math
+import pkgutil
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.utils import get_class, get_method, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.errors import UserError, closest
+from alrun.errors import UserError, closest, first_line
 
 
 @dataclass
@@ -130,6 +132,9 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: A setting has no value, is out of range or contradicts another one.
     """
+    known = [entry.name for entry in fields(RunConfig)]
+    for key in (str(key) for key in cfg if key not in known):
+        raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise UserError(f"{key} has no value: add {key}=... to the command line.")
     budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
@@ -155,8 +160,9 @@ def validate(cfg: DictConfig) -> None:
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
             "raise the total or take a smaller seed set."
         )
-    if not cfg.optimizer.lr > 0:
-        raise UserError(f"optimizer.lr={cfg.optimizer.lr} does not train: give a value above 0.")
+    rate = cfg.optimizer.lr
+    if not isinstance(rate, int | float) or not 0 < rate < math.inf:
+        raise UserError(f"optimizer.lr={rate} is no learning rate: give a number above 0.")
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
@@ -169,9 +175,9 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
     if name is None:
         raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
     try:
-        target = get_method(name) if name.rpartition(".")[2][0].islower() else get_class(name)
-    except Exception as error:
-        raise UserError(f"{key}._target_={name} cannot be imported: {error.__cause__ or error}") from error
+        target = pkgutil.resolve_name(name)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     if not key.startswith("optimizer"):  # torch's optimizers name their parameters too loosely to check
         check_settings(target, node, key)
     try:
@@ -180,7 +186,7 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
         for cause in (error, error.__cause__):
             if isinstance(cause, UserError):
                 raise cause from None
-        raise UserError(f"{key}: {name} refused its settings: {error.__cause__ or error}") from error
+        raise UserError(f"{key}: {name} refused its settings: {first_line(error.__cause__ or error)}.") from error
 
 
 def check_settings(target: Any, node: DictConfig, key: str) -> None:
@@ -195,8 +201,16 @@ def check_settings(target: Any, node: DictConfig, key: str) -> None:
             raise UserError(f"{key}.{setting}: {node._target_} has no such setting; {hint}")
         value, hint = OmegaConf.to_container(node, resolve=True)[setting], hints.get(setting)  # type: ignore[index]
         if hint is not None and not fits(value, hint):
-            expected = str(hint).removeprefix("typing.") if typing.get_origin(hint) else hint.__name__
-            raise UserError(f"{key}.{setting}={value} is of the wrong type: give {expected}.")
+            raise UserError(f"{key}.{setting}={value} is not possible: give {described(hint)}.")
+
+
+def described(hint: Any) -> str:
+    """A type hint in words: ``original or packed``, ``int or null``."""
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(hint)))
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(described(option) for option in typing.get_args(hint))
+    return "null" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -37,16 +37,25 @@ def sentence(error: BaseException) -> str | None:
             group, _, option = (link.missing_cfg_file or "").rpartition("/")
             return f"{group}={option}: there is no such option; {closest(option, list(link.options))}"
     for link in chain:
-        # Hydra appends a value that failed as an override; OmegaConf's own error names the key.
         if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
             return unknown_key(link)
         if isinstance(link, InterpolationResolutionError | ValidationError):
-            what = str(link.msg).replace("\n", " ")
-            return f"{link.full_key}: {what}; give a value of the type that `--cfg job` shows."
+            return f"{link.full_key}: {first_line(link)}; `--cfg job` shows values of the right type."
+        if isinstance(link, ValueError) and "Config group override must be" in str(link):
+            return (
+                "a group's option is a name, not a number: batch_size=b1000 is one; "
+                "a number goes to a setting, such as budget.batch_size=1000."
+            )
     for link in chain:
         if isinstance(link, HydraException | OmegaConfBaseException):
             return " ".join(str(link).split())
     return None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says before it goes into detail, without a full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(" .:") if lines else type(error).__name__
 
 
 def unknown_key(error: OmegaConfBaseException) -> str:

@@ -18,7 +18,7 @@ from alrun.analysis import efficiency
 from alrun.augment import Augmentation, Normalize
 from alrun.data.dataset import ImageData
 from alrun.dss import Subset
-from alrun.errors import UserError
+from alrun.errors import UserError, first_line
 from alrun.model import Classifier, has_dropout
 from alrun.pool import Pool
 from alrun.progress import Progress
@@ -229,6 +229,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     model = build_model(cfg, data)
+    check_model(model, data)
     if strategy.needs.dropout_samples and not has_dropout(model):
         raise UserError(
             f"strategy.dropout_samples={strategy.needs.dropout_samples}: {type(model).__name__} has no dropout, so all "
@@ -256,6 +257,24 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     if not isinstance(model, Classifier):
         raise UserError(f"model._target_={cfg.model._target_} does not make an alrun.Classifier.")
     return model
+
+
+def check_model(model: Classifier, data: ImageData) -> None:
+    """Pass two images through, so that a network that does not fit the images shows at once.
+
+    Raises:
+        UserError: It fails, or its logits have another shape than (2, classes).
+    """
+    images = torch.zeros(2, *data.train_images.shape[1:])
+    try:
+        with infer.evaluation(model):
+            shape = tuple(model(images).shape)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"model: {type(model).__name__} does not work on images of shape {tuple(images.shape[1:])}: {first_line(error)}."
+        ) from error
+    if shape != (2, data.classes):
+        raise UserError(f"model: {type(model).__name__} gives {shape} for two images of {data.classes} classes.")
 
 
 def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:

@@ -99,7 +99,7 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
         elif name.startswith("CIFAR"):
             images = images.transpose(0, 3, 1, 2)
         arrays += [np.ascontiguousarray(images), labels]
-    return tuple(arrays)
+    return four(arrays)
 
 
 def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
@@ -123,7 +123,7 @@ def _packed_arrays(path: str) -> Arrays:
                 np.stack(pictures).transpose(0, 3, 1, 2).copy(),
                 file[f"{split}_labels"].astype(np.int64),
             ]
-    return tuple(arrays)
+    return four(arrays)
 
 
 def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
@@ -141,7 +141,13 @@ def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> Imag
                 np.ascontiguousarray(images),
                 labels if labels.dtype.kind == "f" else labels.astype(np.int64),
             ]
-    return ImageData(*arrays, mean, std)
+    return ImageData(*four(arrays), mean, std)
+
+
+def four(arrays: list[np.ndarray]) -> Arrays:
+    """The list as a tuple whose length is known."""
+    train_images, train_labels, test_images, test_labels = arrays
+    return train_images, train_labels, test_images, test_labels
 
 
 def _open_npz(path: str, names: list[str]):
