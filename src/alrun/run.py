@@ -271,7 +271,8 @@ def check_model(model: Classifier, data: ImageData) -> None:
             shape = tuple(model(images).shape)
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"model: {type(model).__name__} does not work on images of shape {tuple(images.shape[1:])}: {first_line(error)}."
+            f"model: {type(model).__name__} does not work on images of shape {tuple(images.shape[1:])}: "
+            f"{first_line(error)}."
         ) from error
     if shape != (2, data.classes):
         raise UserError(f"model: {type(model).__name__} gives {shape} for two images of {data.classes} classes.")
