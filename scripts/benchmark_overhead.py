@@ -34,7 +34,7 @@ def measure(overrides: list[str]) -> None:
     """Time one run in a fresh folder and print where the time went."""
     with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*overrides, f"paths.outputs={folder}"], return_hydra_config=True)
-        run_dir = Path(folder) / "run-seed0"
+        run_dir = Path(cfg.hydra.run.dir)
         choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
         started = perf_counter()
         run(cfg, run_dir, choices)

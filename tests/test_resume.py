@@ -31,8 +31,9 @@ class Killed(BaseException):
 def complete(composed, where: Path, *overrides: str) -> dict[str, bytes]:
     cfg = composed(*SETTINGS, f"paths.outputs={where}", *overrides, hydra=True)
     choices = {group: str(option) for group, option in cfg.hydra.runtime.choices.items()}
-    run(cfg, where / "run-seed0", choices)
-    return {name: (where / "run-seed0" / name).read_bytes() for name in COMPARED}
+    run_dir = Path(cfg.hydra.run.dir)
+    run(cfg, run_dir, choices)
+    return {name: (run_dir / name).read_bytes() for name in COMPARED}
 
 
 @pytest.mark.parametrize("update", ["reset", "update"])

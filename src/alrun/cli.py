@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def job(cfg: DictConfig) -> None:
         log.error("alrun: %s", message)
         if hydra_cfg.mode == RunMode.RUN:
             sys.exit(1)
-        raise  # the launcher goes on with the other runs of the sweep
+        # The other runs of a sweep go on; its report says which are missing.
 
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
@@ -50,18 +51,21 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
 def main() -> None:
     """Entry point of ``alrun`` and ``python -m alrun``: a user's mistake is one sentence, a bug keeps its traceback."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
-    failed = False
+    complete = True
     try:
-        job()
+        try:
+            job()
+        finally:
+            if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+                complete = sweep.report()
     except KeyboardInterrupt:
-        sys.exit("Interrupted. Nothing that was saved is lost: the same command goes on from there.")
+        print("Interrupted. Nothing that was saved is lost: the same command goes on from there.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         message = sentence(error)
         if message is None:
             raise
-        failed = True
         print(f"alrun: {message}", file=sys.stderr)
-    finally:
-        sweep.report()
-    if failed:
+        sys.exit(1)
+    if not complete:
         sys.exit(1)

@@ -93,7 +93,7 @@ def register() -> None:
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
     """The resolved settings that decide what a run computes."""
-    plain = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in NOT_IDENTITY])
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY])
     plain._set_parent(None)
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     container = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import alrun
 from alrun import config, device, files, first_model, infer, rng
@@ -198,6 +198,7 @@ class Run:
         """Leave run.json: options, versions, commit, device and data beside the results."""
         record = {
             "options": self.choices,
+            "strategy": OmegaConf.to_container(self.cfg.strategy, resolve=True),
             "seed": self.cfg.seed,
             "variant": self.cfg.variant,
             "baseline": self.cfg.baseline,

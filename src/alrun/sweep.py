@@ -41,22 +41,20 @@ def run_folders(config: DictConfig) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
-def report() -> None:
-    """Print a sweep's outcome: tables, where the files are, and which runs are missing."""
+def report() -> bool:
+    """Print a sweep's outcome: tables, where the files are, and which runs are missing; True if none is."""
     if not _folders:
-        return
+        return True  # no sweep
     from alrun.analysis.summary import summarize
 
     for setting in dict.fromkeys(folder.parent for folder in _folders):
-        summarize(setting, {folder for folder in _folders if folder.parent == setting})
+        summarize(setting, [folder for folder in _folders if folder.parent == setting])
     missing = [folder for folder in _folders if not (folder / "done").exists()]
-    done = f"{len(_folders) - len(missing)} of {len(_folders)} runs are done"
+    print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
     if missing:
-        names = ", ".join(shown(folder) for folder in missing)
-        print(f"{done}. Missing: {names}. The same command runs these again.")
-    else:
-        print(f"{done}.")
+        print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in missing), sep="\n")
     _folders.clear()
+    return not missing
 
 
 def shown(path: Path) -> str:

@@ -61,11 +61,11 @@ def update(run_dir: Path) -> None:
     The reference is the random-sampling run of the same setting and seed. Until that is done the efficiencies are
     NaN; they are filled in when it ends.
     """
-    strategy, seed = run_dir.name.split("-")[0], run_dir.name.rpartition("-seed")[2]
+    strategy, _, seed = run_dir.name.rsplit("-", 2)  # <strategy>-<hash>-seed<seed>
     runs = [run_dir]
     if strategy == "random":
-        runs = [path for path in run_dir.parent.glob(f"*-seed{seed}") if (path / "done").exists()]
-    references = [path for path in run_dir.parent.glob(f"random-*-seed{seed}") if (path / "done").exists()]
+        runs = [path for path in run_dir.parent.glob(f"*-{seed}") if (path / "done").exists()]
+    references = [path for path in run_dir.parent.glob(f"random-*-{seed}") if (path / "done").exists()]
     for path in runs:
         write_efficiency(path, references[0] if references else None)
 

@@ -1,29 +1,48 @@
 """The table and figure of one setting: all of its strategies side by side."""
 
 import json
-import logging
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alrun import files
 from alrun.analysis import efficiency, figures
 
-log = logging.getLogger(__name__)
 
+def gather(runs: Sequence[Path]) -> pd.DataFrame:
+    """One row per run and round of the finished runs in ``runs``: accuracy.csv and timing.csv, and whose they are.
 
-def gather(runs: Collection[Path]) -> pd.DataFrame:
-    """One row per run and round of the finished runs in ``runs``: accuracy.csv and timing.csv with labels."""
+    Column ``strategy`` is a name that tells strategies apart, ``option`` the strategy's option, ``run`` the folder.
+    """
+    done = [run for run in runs if (run / "done").exists()]
+    metas = [json.loads((run / "run.json").read_text()) for run in done]
     frames = []
-    for run in sorted(run for run in runs if (run / "done").exists()):
-        meta = json.loads((run / "run.json").read_text())
+    for run, meta, name in zip(done, metas, strategy_names(metas), strict=True):
         frame = pd.read_csv(run / "accuracy.csv").merge(pd.read_csv(run / "timing.csv"), on=["round", "labeled"])
-        frames.append(frame.assign(strategy=meta["options"]["strategy"], seed=meta["seed"], run=run.name))
+        option = meta["options"]["strategy"]
+        frames.append(frame.assign(strategy=name, option=option, seed=meta["seed"], run=run.name))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def summarize(setting: Path, runs: Collection[Path]) -> None:
+def strategy_names(metas: Sequence[dict[str, Any]]) -> list[str]:
+    """A legend text for every run.json: its ``variant`` or else its option, and the settings that tell it from others.
+
+    Two runs have the same text only if their strategies have the same settings.
+    """
+    names = [meta["variant"] or meta["options"]["strategy"] for meta in metas]
+    texts = []
+    for name, meta in zip(names, metas, strict=True):
+        namesakes = [other["strategy"] for other, same in zip(metas, names, strict=True) if same == name]
+        differing = [key for key, value in meta["strategy"].items() if any(o.get(key) != value for o in namesakes)]
+        settings = ", ".join(f"{key}={meta['strategy'][key]}" for key in differing)
+        texts.append(f"{name} ({settings})" if settings else name)
+    return texts
+
+
+def summarize(setting: Path, runs: Sequence[Path]) -> None:
     """Print the table of ``runs``, all in the folder ``setting``, and write summary.csv and accuracy.png there."""
     rounds = gather(runs)
     if rounds.empty:
@@ -37,7 +56,7 @@ def summarize(setting: Path, runs: Collection[Path]) -> None:
         select_seconds=("select_seconds", "mean"),
     )
     table, target = by_strategy(rounds)
-    per_round.reset_index().to_csv(setting / "summary.csv", index=False)
+    files.write_text(setting / "summary.csv", per_round.reset_index().to_csv(index=False))
     figures.accuracy_curves(rounds, setting / "accuracy.png")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string())
@@ -48,15 +67,10 @@ def summarize(setting: Path, runs: Collection[Path]) -> None:
 
 def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
     """Accuracy as text, a row per number of labels and a column per strategy."""
-    text = [
-        spread(100 * mean, 100 * std, 1)
-        for mean, std in zip(per_round.test_accuracy_mean, per_round.test_accuracy_std, strict=True)
-    ]
-    table = pd.Series(text, per_round.index).unstack("strategy").sort_index()
-    table = table[per_round.index.unique("strategy")]
-    table.index.name = "labels"
-    table.columns.name = None
-    return table.fillna("")
+    accuracy = 100 * per_round[["test_accuracy_mean", "test_accuracy_std"]].to_numpy()
+    text = pd.Series([spread(mean, std, 1) for mean, std in accuracy], per_round.index)
+    table = text.unstack("strategy", fill_value="").sort_index()[per_round.index.unique("strategy")]
+    return table.rename_axis(index="labels", columns=None)
 
 
 def by_strategy(rounds: pd.DataFrame) -> tuple[pd.DataFrame, float]:
@@ -64,27 +78,44 @@ def by_strategy(rounds: pd.DataFrame) -> tuple[pd.DataFrame, float]:
 
     That is the lowest of all runs' best accuracies, so that no run is left out.
     """
-    target = float(rounds.groupby("run").test_accuracy.max().min())
-    curves = {
-        key: efficiency.Curve(frame.labeled.to_numpy(), frame.test_accuracy.to_numpy())
-        for key, frame in rounds.groupby(["strategy", "seed"], sort=False)
+    per_run = rounds.groupby("run", sort=False).agg(
+        strategy=("strategy", "first"),
+        option=("option", "first"),
+        seed=("seed", "first"),
+        best=("test_accuracy", "max"),
+        training=("train_seconds", "sum"),
+        selection=("select_seconds", "sum"),
+    )
+    target = float(per_run["best"].min())
+    needed = {
+        str(run): efficiency.labels_needed(
+            efficiency.Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy()), target
+        )
+        for run, frame in rounds.groupby("run", sort=False)
     }
-    rows = {}
-    for strategy, frame in rounds.groupby("strategy", sort=False):
-        ratios = [
-            efficiency.labeling_efficiency(curves[strategy, seed], curves["random", seed], target)
-            for seed in frame.seed.unique()
-            if ("random", seed) in curves
-        ]
-        seconds = frame.groupby("seed")[["train_seconds", "select_seconds"]].sum()
-        rows[strategy] = {
-            "labeling efficiency": spread(np.mean(ratios), np.std(ratios, ddof=1), 2) if ratios else "no random run",
-            "training": f"{seconds.train_seconds.mean():.1f} s",
-            "selection": f"{seconds.select_seconds.mean():.2f} s",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index"), target
+    per_run["labels"] = pd.Series(needed)
+    references = per_run[per_run["option"] == "random"].set_index("seed")["labels"]
+    per_run["efficiency"] = per_run["seed"].map(references) / per_run["labels"]
+    table = per_run.groupby("strategy", sort=False).agg(
+        mean=("efficiency", "mean"),
+        std=("efficiency", "std"),
+        training=("training", "mean"),
+        selection=("selection", "mean"),
+    )
+    ratios = [spread(mean, std, 2) for mean, std in table[["mean", "std"]].to_numpy()]
+    text = pd.DataFrame(
+        {
+            "labeling efficiency": [ratio or "no random run" for ratio in ratios],
+            "training": [f"{seconds:.1f} s" for seconds in table["training"]],
+            "selection": [f"{seconds:.2f} s" for seconds in table["selection"]],
+        },
+        index=table.index.rename(None),
+    )
+    return text, target
 
 
 def spread(mean: float, std: float, digits: int) -> str:
-    """``12.3 ± 0.4``; without the spread where there is only one repeat."""
+    """``12.3 ± 0.4``; without the spread where there is only one repeat, empty where there is none."""
+    if np.isnan(mean):
+        return ""
     return f"{mean:.{digits}f}" if np.isnan(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"

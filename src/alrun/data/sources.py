@@ -31,12 +31,10 @@ FOLDERS = {
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
     """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
-    images, labels = load_digits(return_X_y=True)
-    pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    train_x, test_x, train_y, test_y = train_test_split(pixels, labels, test_size=500, stratify=labels, random_state=0)
-    return ImageData(train_x, train_y, test_x, test_y, mean, std)
+    pixels, labels = map(np.asarray, load_digits(return_X_y=True))
+    images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    return ImageData(*hold_out(images, labels, 500), mean, std)
 
 
 def torchvision_data(
@@ -144,6 +142,14 @@ def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> Imag
     return ImageData(*four(arrays), mean, std)
 
 
+def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
+    """A test split of ``test_size`` (a count or a share) of every class, always the same examples."""
+    from sklearn.model_selection import train_test_split
+
+    train, test = train_test_split(np.arange(len(labels)), test_size=test_size, stratify=labels, random_state=0)
+    return images[train], labels[train], images[test], labels[test]
+
+
 def four(arrays: list[np.ndarray]) -> Arrays:
     """The list as a tuple whose length is known."""
     train_images, train_labels, test_images, test_labels = arrays
@@ -176,8 +182,6 @@ def image_folder(
     With folders ``train`` and ``test`` under ``path`` these are the splits; otherwise ``test_fraction`` of every
     class, the same examples each time, is held out.
     """
-    from sklearn.model_selection import train_test_split
-
     if channels not in (1, 3):
         raise UserError(f"dataset.channels={channels}: give 1 (grey) or 3 (colour).")
     base = Path(path)
@@ -191,12 +195,10 @@ def image_folder(
     if not 0 < test_fraction < 1:
         raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
     try:
-        train_x, test_x, train_y, test_y = train_test_split(
-            images, labels, test_size=test_fraction, stratify=labels, random_state=0
-        )
-    except ValueError as error:
+        arrays = hold_out(images, labels, test_fraction)
+    except ValueError as error:  # a class with a single image, say
         raise UserError(f"dataset.test_fraction={test_fraction}: {error}") from error
-    return ImageData(train_x, train_y, test_x, test_y, mean, std)
+    return ImageData(*arrays, mean, std)
 
 
 def _folder_arrays(path: Path, size: int, channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -19,7 +19,7 @@ def torchvision_model(channels: int, image_size: tuple[int, int], classes: int, 
 def timm_model(channels: int, image_size: tuple[int, int], classes: int, name: str) -> Classifier:
     """A network of timm with random weights."""
     try:
-        import timm
+        import timm  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError("model=timm needs the timm package: pip install 'alrun[timm]'.") from None
     if not timm.is_model(name):
