@@ -1,5 +1,8 @@
 """Fixtures of all tests."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from hydra import compose, initialize_config_module
@@ -10,6 +13,8 @@ from alrun import config
 config.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
 torch.set_num_threads(1)
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
 @pytest.fixture
@@ -23,3 +28,21 @@ def composed():
 
     yield make
     GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with real image data, or a skip: it is not part of the repository."""
+    folder = Path(os.environ.get("ALRUN_DATA", SHARED / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real image data: set ALRUN_DATA ({folder} does not exist)")
+    return folder
+
+
+@pytest.fixture
+def reference() -> Path:
+    """The folder with the paper's published curves, or a skip: it is not part of the repository."""
+    folder = SHARED / "reference"
+    if not folder.is_dir():
+        pytest.skip(f"the paper's digitised curves are not here ({folder} does not exist)")
+    return folder

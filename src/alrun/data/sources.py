@@ -1,9 +1,9 @@
 """Where data sets come from: functions named by ``dataset._target_``, each returning an ImageData."""
 
 import contextlib
-import gzip
 import io
 import zipfile
+import zlib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from alrun.data.dataset import ImageData
-from alrun.errors import UserError
+from alrun.errors import UserError, first_line
 
 Numbers = list[float] | None
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
@@ -109,37 +109,45 @@ def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None)
 def _packed_arrays(path: str) -> Arrays:
     from PIL import Image
 
+    stored = _read_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("jpeg", "offsets", "labels")])
     arrays = []
-    with _open_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("jpeg", "offsets", "labels")]) as file:
-        for split in ("train", "test"):
-            stream, offsets = file[f"{split}_jpeg"], file[f"{split}_offsets"]
-            pictures = [
-                np.asarray(Image.open(io.BytesIO(stream[start:stop].tobytes())).convert("RGB"))
-                for start, stop in pairwise(offsets)
-            ]
-            arrays += [
-                np.stack(pictures).transpose(0, 3, 1, 2).copy(),
-                file[f"{split}_labels"].astype(np.int64),
-            ]
+    for split in ("train", "test"):
+        stream, offsets = stored[f"{split}_jpeg"].data, stored[f"{split}_offsets"].tolist()
+        pictures = [Image.open(io.BytesIO(stream[start:stop]), formats=["JPEG"]) for start, stop in pairwise(offsets)]
+        images = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
+        arrays += [np.ascontiguousarray(images.transpose(0, 3, 1, 2)), stored[f"{split}_labels"].astype(np.int64)]
     return four(arrays)
 
 
 def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
     """Arrays ``{train,test}_{images,labels}`` in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8."""
+    stored = _read_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("images", "labels")])
     arrays = []
-    with _open_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("images", "labels")]) as file:
-        for split in ("train", "test"):
-            images = file[f"{split}_images"]
-            if images.ndim == 3:
-                images = images[:, None]
-            elif images.ndim == 4 and images.shape[-1] <= 4 < images.shape[1]:
-                images = images.transpose(0, 3, 1, 2)
-            labels = file[f"{split}_labels"]
-            arrays += [
-                np.ascontiguousarray(images),
-                labels if labels.dtype.kind == "f" else labels.astype(np.int64),
-            ]
+    for split in ("train", "test"):
+        images, labels = stored[f"{split}_images"], stored[f"{split}_labels"]
+        if images.ndim == 3:
+            images = images[:, None]
+        elif images.ndim == 4 and images.shape[-1] <= 4 < images.shape[1]:
+            images = images.transpose(0, 3, 1, 2)
+        whole = np.issubdtype(labels.dtype, np.integer)  # others are refused by ImageData, which names their type
+        arrays += [np.ascontiguousarray(images), labels.astype(np.int64) if whole else labels]
     return ImageData(*four(arrays), mean, std)
+
+
+def _read_npz(path: str, names: list[str]) -> dict[str, np.ndarray]:
+    if not Path(path).is_file():
+        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
+    missing = []
+    try:
+        with open(path, "rb") as handle:
+            file = np.load(handle, allow_pickle=False)
+            known = file.files if isinstance(file, np.lib.npyio.NpzFile) else []  # a single array otherwise
+            missing = [name for name in names if name not in known]
+            if not missing:
+                return {name: file[name] for name in names}
+    except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+    raise UserError(f"dataset.path={path} lacks the arrays {', '.join(missing)}.")
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
@@ -154,18 +162,6 @@ def four(arrays: list[np.ndarray]) -> Arrays:
     """The list as a tuple whose length is known."""
     train_images, train_labels, test_images, test_labels = arrays
     return train_images, train_labels, test_images, test_labels
-
-
-def _open_npz(path: str, names: list[str]):
-    if not Path(path).is_file():
-        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
-    try:
-        file = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-        raise UserError(f"dataset.path={path} cannot be read as npz: {error}") from error
-    if missing := [name for name in names if name not in getattr(file, "files", [])]:
-        raise UserError(f"dataset.path={path} lacks the arrays {', '.join(missing)}.")
-    return file
 
 
 def image_folder(

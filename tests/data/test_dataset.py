@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from alrun.data.dataset import ImageData, channel_statistics
+from alrun.errors import UserError
+
+
+def arrays(train: int = 12, test: int = 6, channels: int = 3, size: int = 5) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(train + test, channels, size, size), dtype=np.uint8)
+    labels = np.arange(train + test) % 3
+    return [images[:train], labels[:train], images[train:], labels[train:]]
+
+
+def test_statistics_equal_numpys_in_float64():
+    data = ImageData(*arrays())
+    pixels = data.train_images.astype(np.float64) / 255
+    assert np.allclose(data.mean, pixels.mean((0, 2, 3)), rtol=0, atol=1e-6)
+    assert np.allclose(data.std, pixels.std((0, 2, 3)), rtol=0, atol=1e-6)
+    assert (data.classes, data.channels, data.image_size) == (3, 3, (5, 5))
+
+
+def test_a_constant_channel_has_a_spread_to_divide_by():
+    assert channel_statistics(np.full((4, 1, 2, 2), 255, np.uint8)) == ([1.0], [1.0])
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_the_fingerprint_sees_every_array(which):
+    before = ImageData(*arrays()).fingerprint()
+    assert ImageData(*arrays()).fingerprint() == before
+    changed = [array.copy() for array in arrays()]
+    changed[which].flat[-1] ^= 1
+    assert ImageData(*changed).fingerprint() != before
+
+
+def altered(which: int, change) -> list[np.ndarray]:
+    made = arrays()
+    made[which] = change(made[which])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (altered(0, lambda a: a / 255), "training images are float64"),
+        (altered(2, lambda a: a[:, 0]), r"test images are uint8 of shape \(6, 5, 5\)"),
+        (altered(1, lambda a: a[:-1]), "12 training images but 11 labels"),
+        (altered(3, lambda a: a - 1), "test labels must be integers from 0 up"),
+        (altered(1, lambda a: a + 0.5), "training labels must be integers from 0 up, not float64"),
+        (altered(2, lambda a: a[..., :4]), "training images have shape"),
+        ([a * 0 if a.ndim == 1 else a for a in arrays()], "all labels are 0"),
+        ([a[:0] for a in arrays()], "0 training images"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_arrays_that_do_not_fit_are_refused(made, words):
+    with pytest.raises(UserError, match=words):
+        ImageData(*made)
+
+
+def test_normalisation_must_have_a_number_for_every_channel():
+    with pytest.raises(UserError, match=r"dataset.mean=\[0.5\].*3 channels"):
+        ImageData(*arrays(), mean=[0.5], std=[0.2])
