@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alrun.errors import at_least
+
 
 class Augmentation(Protocol):
     """What the trainer needs of an augmentation."""
@@ -42,6 +44,7 @@ class CropFlip:
     """
 
     def __init__(self, padding: int, flip: bool) -> None:
+        at_least("augmentation.padding", padding, 0)
         self.padding = padding
         self.flip = flip
 

@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.errors import UserError, closest, first_line
+from alrun.errors import UserError, at_least, closest, first_line
 
 
 @dataclass
@@ -149,8 +149,7 @@ def validate(cfg: DictConfig) -> None:
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),
     ):
-        if value < low:
-            raise UserError(f"{key}={value} is too small: give {low} or more.")
+        at_least(key, value, low)
     if not 0 < training.stop_accuracy <= 1:
         raise UserError(
             f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
@@ -179,7 +178,7 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
     except Exception as error:  # whatever a user's module raises while it is imported
         raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     if not key.startswith("optimizer"):  # torch's optimizers name their parameters too loosely to check
-        check_settings(target, node, key)
+        check_settings(target, node, key, set(arguments))
     try:
         return instantiate(node, **arguments)
     except Exception as error:
@@ -189,9 +188,9 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
         raise UserError(f"{key}: {name} refused its settings: {first_line(error.__cause__ or error)}.") from error
 
 
-def check_settings(target: Any, node: DictConfig, key: str) -> None:
-    """Compare the settings in ``node`` with the signature of ``target``: names, and types where these are simple."""
-    parameters = inspect.signature(target).parameters
+def check_settings(target: Any, node: DictConfig, key: str, given: set[str]) -> None:
+    """Compare ``node`` with the signature of ``target`` without ``given``: names, and types where these are simple."""
+    parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return

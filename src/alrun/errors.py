@@ -16,6 +16,12 @@ class UserError(ValueError):
     """A setting, file or data set that alrun cannot work with. The message is the sentence that the user reads."""
 
 
+def at_least(key: str, value: float, low: float) -> None:
+    """Refuse a value of the setting ``key`` below ``low``."""
+    if value < low:
+        raise UserError(f"{key}={value} is too small: give {low} or more.")
+
+
 def closest(name: str, known: list[str]) -> str:
     """``; did you mean x?`` where a known name is close to ``name``, the known names otherwise."""
     matches = difflib.get_close_matches(name, known, n=1)

@@ -19,8 +19,9 @@ class RememberSweep(Callback):
     """Notes, when a sweep starts, which run folders it will fill: launchers may run them in other processes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra in the process that was typed."""
-        _folders[:] = run_folders(config)
+        """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+            _folders[:] = run_folders(config)
 
 
 def run_folders(config: DictConfig) -> list[Path]:

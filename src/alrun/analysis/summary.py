@@ -59,7 +59,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     files.write_text(setting / "summary.csv", per_round.reset_index().to_csv(index=False))
     figures.accuracy_curves(rounds, setting / "accuracy.png")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
-    print(accuracy_table(per_round).to_string())
+    print(accuracy_table(per_round).to_string(index=False))
     print(f"\nPer run; labeling efficiency at {100 * target:.1f} % accuracy, which every run reaches")
     print(table.to_string())
     print(f"\nFigure: {setting / 'accuracy.png'}   Table: {setting / 'summary.csv'}")
@@ -70,7 +70,7 @@ def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
     accuracy = 100 * per_round[["test_accuracy_mean", "test_accuracy_std"]].to_numpy()
     text = pd.Series([spread(mean, std, 1) for mean, std in accuracy], per_round.index)
     table = text.unstack("strategy", fill_value="").sort_index()[per_round.index.unique("strategy")]
-    return table.rename_axis(index="labels", columns=None)
+    return table.rename_axis(columns=None).reset_index(names="labels")
 
 
 def by_strategy(rounds: pd.DataFrame) -> tuple[pd.DataFrame, float]:

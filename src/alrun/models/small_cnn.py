@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from alrun.errors import at_least
 from alrun.model import Classifier
 
 
@@ -18,6 +19,8 @@ class SmallCnn(Classifier):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        at_least("model.width", width, 1)
+        at_least("model.embedding", embedding, 1)
         self.features = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),

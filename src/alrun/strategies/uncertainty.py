@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError
+from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 
 
@@ -19,8 +19,7 @@ class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over dropout."""
 
     def __init__(self, dropout_samples: int = 0) -> None:
-        if dropout_samples < 0:
-            raise UserError(f"strategy.dropout_samples={dropout_samples} is too small: give 0 or more.")
+        at_least("strategy.dropout_samples", dropout_samples, 0)
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
 
     def log_probs(self, unlabeled: Outputs) -> Tensor:

@@ -1,0 +1,93 @@
+"""The table and figure of hand-made runs."""
+
+import json
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from alrun.analysis import efficiency
+from alrun.analysis.summary import gather, strategy_names, summarize
+from alrun.config import digest
+
+
+def make_run(setting: Path, option: str, seed: int, accuracy: list[float], done: bool = True, **settings) -> Path:
+    run = setting / f"{option}-{digest(settings, 6)}-seed{seed}"
+    run.mkdir(parents=True)
+    rounds = pd.DataFrame({"round": range(len(accuracy)), "labeled": [100 * (i + 1) for i in range(len(accuracy))]})
+    rounds.assign(test_accuracy=accuracy).to_csv(run / "accuracy.csv", index=False)
+    rounds.assign(train_seconds=2.0, evaluate_seconds=1.0, select_seconds=0.5).to_csv(run / "timing.csv", index=False)
+    meta = {"options": {"strategy": option}, "strategy": settings, "variant": None, "seed": seed}
+    (run / "run.json").write_text(json.dumps(meta))
+    if done:
+        (run / "done").touch()
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path) -> list[Path]:
+    return [
+        make_run(tmp_path, "random", 0, [0.5, 0.6, 0.7]),
+        make_run(tmp_path, "random", 1, [0.5, 0.62, 0.74]),
+        make_run(tmp_path, "entropy", 0, [0.5, 0.7, 0.8], dropout_samples=0),
+        make_run(tmp_path, "entropy", 1, [0.5, 0.74, 0.8], dropout_samples=0),
+        make_run(tmp_path, "entropy", 0, [0.5, 0.6, 0.9], dropout_samples=10),
+        make_run(tmp_path, "badge", 0, [0.5, 0.9], done=False),
+    ]
+
+
+def test_table_of_means_spreads_and_efficiency(runs, tmp_path, capsys):
+    summarize(tmp_path, runs)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "labels random entropy (dropout_samples=0) entropy (dropout_samples=10)" in text
+    assert "200 61.0 ± 1.4 72.0 ± 2.8 60.0 " in text
+    # At 70 %, which all reach: random 300 and 266.7 labels, entropy 200 and 183.3, with dropout 233.3.
+    assert "labeling efficiency at 70.0 % accuracy" in text
+    efficiency_of_entropy = np.array([300 / 200, (200 + 100 * 8 / 12) / (100 + 100 * 20 / 24)])
+    mean, std = efficiency_of_entropy.mean(), efficiency_of_entropy.std(ddof=1)
+    assert f"entropy (dropout_samples=0) {mean:.2f} ± {std:.2f} 6.0 s 1.50 s" in text
+    assert f"entropy (dropout_samples=10) {300 / (200 + 100 / 3):.2f} 6.0 s 1.50 s" in text
+    assert "random 1.00 ± 0.00" in text
+    assert "badge" not in text  # not done
+    summary = pd.read_csv(tmp_path / "summary.csv")
+    assert summary.repeats.tolist() == [2] * 6 + [1] * 3
+    assert matplotlib.image.imread(tmp_path / "accuracy.png").shape == (720, 1040, 4)
+
+
+def test_without_a_random_run_there_is_no_efficiency(runs, tmp_path, capsys):
+    summarize(tmp_path, runs[2:4])
+    assert "no random run" in capsys.readouterr().out
+
+
+def test_nothing_is_printed_of_runs_that_are_not_done(runs, tmp_path, capsys):
+    summarize(tmp_path, runs[5:])
+    assert capsys.readouterr().out == ""
+    assert gather(runs[5:]).empty
+
+
+def test_names_tell_strategies_apart_and_no_more():
+    def meta(option: str, variant: str | None = None, **settings):
+        return {"options": {"strategy": option}, "variant": variant, "strategy": settings}
+
+    metas = [meta("a", x=1, y=2), meta("a", x=1, y=3), meta("a", x=1, y=2), meta("b", x=1), meta("a", "mine", x=5)]
+    assert strategy_names(metas) == ["a (y=2)", "a (y=3)", "a (y=2)", "b", "mine"]
+
+
+def test_efficiency_is_filled_in_when_the_random_run_ends(tmp_path):
+    entropy = make_run(tmp_path, "entropy", 0, [0.5, 0.7, 0.8])
+    other_seed = make_run(tmp_path, "entropy", 1, [0.5, 0.7, 0.8])
+    for run in (entropy, other_seed):
+        efficiency.update(run)
+        assert pd.read_csv(run / "labeling_efficiency.csv").labeling_efficiency.isna().all()
+    efficiency.update(make_run(tmp_path, "random", 0, [0.5, 0.6, 0.7]))
+    table = pd.read_csv(entropy / "labeling_efficiency.csv")
+    assert len(table) == 20
+    assert table.accuracy.iloc[[0, -1]].tolist() == [0.5, 0.8]
+    # Random reaches x at 100 + 1000 (x - 0.5) labels, up to 0.7; entropy at 100 + 500 (x - 0.5).
+    reached = table[table.accuracy <= 0.7]
+    expected = (100 + 1000 * (reached.accuracy - 0.5)) / (100 + 500 * (reached.accuracy - 0.5))
+    assert np.allclose(reached.labeling_efficiency, expected)
+    assert table[table.accuracy > 0.7].labeling_efficiency.isna().all()
+    assert pd.read_csv(other_seed / "labeling_efficiency.csv").labeling_efficiency.isna().all()

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from alrun import infer
+from alrun.augment import Normalize
+from alrun.models import SmallCnn
+from alrun.strategies import Needs
+
+NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
+DRAWS = torch.Generator().manual_seed(0)
+IMAGES = torch.randint(256, (23, 1, 8, 8), dtype=torch.uint8, generator=DRAWS)
+LABELS = torch.randint(4, (23,), generator=DRAWS)
+
+
+@pytest.fixture
+def model() -> SmallCnn:
+    torch.manual_seed(1)
+    network = SmallCnn(1, (8, 8), 4, width=4, embedding=6, dropout=0.5)
+    network(NORMALIZE(IMAGES))  # batch norm has seen something
+    return network.train()
+
+
+def plain(model: SmallCnn, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and embeddings, image by image."""
+    model.eval()
+    with torch.no_grad():
+        rows = [(model(NORMALIZE(IMAGES[i : i + 1])), model.embed(NORMALIZE(IMAGES[i : i + 1]))) for i in index]
+    model.train()
+    return torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows])
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 23, 100])
+def test_accuracy_counts_what_is_right_in_chunks_of_any_size(model, chunk):
+    logits, _ = plain(model, torch.arange(23))
+    expected = sum(int(row.argmax()) == int(label) for row, label in zip(logits, LABELS, strict=True)) / 23
+    assert infer.accuracy(model, IMAGES, LABELS, NORMALIZE, chunk) == expected
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+def test_outputs_are_those_of_single_images_in_the_order_of_the_index(model, chunk):
+    index = torch.tensor([20, 3, 3, 11, 0, 22, 7])
+    logits, embedding = plain(model, index)
+    outputs = infer.record(model, IMAGES, index, Needs(log_probs=True, embedding=True), NORMALIZE, chunk)
+    assert torch.allclose(outputs.log_probs, logits.log_softmax(1), atol=1e-5)
+    assert torch.allclose(outputs.embedding, embedding, atol=1e-5)
+    assert torch.allclose(outputs.probs.sum(1), torch.ones(7))
+    assert len(outputs) == 7
+
+
+def test_dropout_passes_differ_by_their_masks_alone(model):
+    """Every pass has one mask per image; batch norm stays as in use, so without dropout all passes are equal."""
+    index = torch.arange(23)
+    passes = infer.record(model, IMAGES, index, Needs(dropout_samples=4), NORMALIZE, 10).dropout_log_probs
+    assert passes.shape == (4, 23, 4)
+    assert all(not passes[i].allclose(passes[j]) for i in range(4) for j in range(i))
+    torch.manual_seed(5)
+    many = infer.record(model, IMAGES, index[:2], Needs(dropout_samples=4000), NORMALIZE, 10).dropout_log_probs
+    _, embedding = plain(model, index[:2])
+    spread = many.exp().mean(0)
+    assert ((spread - model.head(embedding).softmax(1)).abs() < 0.1).all()
+    for layer in infer.dropout_layers(model):
+        layer.p = 1e-9
+    same = infer.record(model, IMAGES, index, Needs(dropout_samples=2), NORMALIZE, 10).dropout_log_probs
+    assert same[0].equal(same[1])

@@ -1,0 +1,33 @@
+import pytest
+
+from alrun.progress import Progress, duration
+from alrun.state import RoundRecord
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (42, "42 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (59 * 60, "59 min"),
+        (7260, "2 h 01 min"),
+    ],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_time_left_scales_with_labels_and_rounds(caplog):
+    caplog.set_level("INFO")
+    progress = Progress("badge", rounds=4, max_epochs=5, show=False)
+    for round, labeled, upcoming in ((0, 100, [200, 300, 400]), (1, 200, [300, 400])):
+        progress.start_round(round, labeled)
+        progress.epoch(5, 0.5)
+        progress.end_round(
+            RoundRecord(round, labeled, 0.5, 0.9, 5, 9, "accuracy", "cpu", labeled * 0.1, 4.0, 1.0), upcoming
+        )
+    # 0.1 s of training a label, 5 s of the rest a round: 70 + 10.
+    assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 80 s left")

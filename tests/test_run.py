@@ -1,0 +1,135 @@
+"""Whole runs on digits, in this process."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from alrun.errors import UserError
+from alrun.run import run
+from alrun.state import RunState, run_lock
+from alrun.strategies import Query, Strategy
+
+SMALL = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=2")
+QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.progress=false")
+
+
+@pytest.fixture
+def complete(composed, tmp_path):
+    """``complete("setting=value", ...)``: the folder of a finished run."""
+
+    def make(*overrides: str) -> Path:
+        cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", *overrides, hydra=True)
+        run_dir = Path(cfg.hydra.run.dir)
+        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        return run_dir
+
+    return make
+
+
+def weights(run_dir: Path) -> torch.Tensor:
+    state = torch.load(run_dir / "state.pt", weights_only=True)
+    return torch.cat([tensor.double().flatten() for tensor in state["weights"].values()])
+
+
+def test_update_goes_on_from_the_weights_of_the_last_round_and_reset_does_not(complete):
+    still = ("optimizer.lr=1e-12", "budget.total=40", "strategy=random")
+    first = weights(complete(*still, "budget.total=20"))
+    updated, reset = weights(complete(*still, "model_update=update")), weights(complete(*still))
+    # Batch norm counts its batches, and its averages move; what SGD moves does not at this rate.
+    assert (updated - first).abs().lt(1e-6).double().mean() > 0.95
+    assert (reset - first).abs().lt(1e-6).double().mean() < 0.1
+
+
+def test_repeats_share_the_seed_set_and_the_first_model_and_differ_afterwards(complete):
+    rows = {}
+    for overrides in (("seed=0",), ("seed=1",), ("strategy=random", "seed=0")):
+        folder = complete(*overrides)
+        queries = pd.read_csv(folder / "queries.csv")
+        bought = tuple(queries[queries["round"] == 1]["index"])
+        start = tuple(queries[queries["round"] == 0]["index"])
+        rows[overrides] = (start, pd.read_csv(folder / "accuracy.csv").test_accuracy.iloc[0], bought)
+    starts, accuracies, bought = zip(*rows.values(), strict=True)
+    assert len(set(starts)) == len(set(accuracies)) == 1
+    assert len(set(bought)) == 3
+
+
+def test_labels_go_up_by_the_batch_size_as_far_as_the_total_allows(complete):
+    accuracy = pd.read_csv(complete("budget.batch_size=15", "strategy=random") / "accuracy.csv")
+    assert accuracy.labeled.tolist() == [20, 35, 50]
+
+
+def test_the_whole_pool_can_be_bought(complete):
+    folder = complete("budget.seed_size=1200", "budget.batch_size=97", "budget.total=1297", "training.max_epochs=1")
+    assert sorted(pd.read_csv(folder / "queries.csv")["index"]) == list(range(1297))
+
+
+class Returns(Strategy):
+    """Returns what it was told to, from the second round on."""
+
+    def __init__(self, positions: list) -> None:
+        self.positions = positions
+
+    def select(self, query: Query) -> torch.Tensor:
+        return torch.tensor(self.positions) if len(query.pool.labeled) > 20 else torch.arange(20)
+
+
+@pytest.mark.parametrize(
+    ("positions", "words"),
+    [
+        ([1, 2, 3], "3 positions, 20 were asked for"),
+        ([4] * 20, "only 1 distinct positions among 20"),
+        ([*range(19), 1257], r"positions outside 0..1256"),
+        ([-1, *range(19)], r"positions outside 0..1256"),
+        ([0.5] * 20, "torch.float32"),
+        ([[1, 2]], r"shape \(1, 2\)"),
+    ],
+)
+def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(complete, tmp_path, positions, words):
+    overrides = ("strategy=random", "strategy._target_=test_run.Returns", f"+strategy.positions={positions}")
+    with pytest.raises(UserError, match=rf"strategy=random returned .*{words}.* in round 1"):
+        complete(*overrides)
+    (accuracy,) = tmp_path.glob("runs/*/*/accuracy.csv")
+    assert pd.read_csv(accuracy).labeled.tolist() == [20, 40]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("strategy=entropy", "strategy.dropout_samples=5"), "strategy.dropout_samples=5: SmallCnn has no dropout"),
+        (("budget.total=1298",), "budget.total=1298 is more than the 1297 examples of the pool"),
+        (("budget.seed_size=2000", "budget.total=2000"), "budget.seed_size=2000 is more than the 1297 examples"),
+        (("model.width=0",), "model.width=0 is too small: give 1"),
+        (("model.dropout=1.5",), "model: .*SmallCnn refused its settings: dropout probability"),
+        (("augmentation=crop", "augmentation.padding=-1"), "augmentation.padding=-1 is too small"),
+        (("model=mnist_net", "model._target_=torch.nn.Identity"), "model._target_=torch.nn.Identity"),
+        (("optimizer.build.momentum=-1",), "optimizer: Invalid momentum value: -1"),
+        (("runtime.device=cuda:99",), "runtime.device=cuda:99: torch .* sees . GPUs"),
+        (("runtime.device=tpu",), "runtime.device=tpu is no device"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path, overrides, words):
+    with pytest.raises(UserError, match=words):
+        complete(*overrides)
+    assert not list(tmp_path.glob("runs/*/*/state.pt"))
+
+
+def test_a_run_that_another_process_computes_is_left_alone(complete, tmp_path, caplog):
+    folder = complete("budget.total=40")
+    (folder / "done").unlink()
+    (folder / "state.pt").unlink()
+    with run_lock(folder):
+        complete("budget.total=40")
+    assert "is being computed by another process; left to it" in caplog.text
+    assert not (folder / "state.pt").exists()
+
+
+def test_a_finished_run_is_not_trained_again(complete):
+    folder = complete()
+    before = RunState.load(folder, torch.load(folder / "state.pt", weights_only=True)["data"])
+    (folder / "done").unlink()  # killed just before its end
+    complete()
+    after = RunState.load(folder, before.data)
+    assert after.rounds == before.rounds  # with their seconds
