@@ -32,6 +32,12 @@ def test_help_lists_groups_and_examples(tmp_path):
         (["training.max_epochs=many"], ["training.max_epochs", "many", "Integer"]),
         (["strategy.temperature=2"], ["strategy.temperature", "no such setting"]),
         (["nonsense=1"], ["nonsense", "no such setting"]),
+        (["+nonsense=1"], ["nonsense", "no such setting"]),
+        (["batch_size=1000"], ["batch_size=b1000", "budget.batch_size=1000"]),
+        (["dataset.source=packed"], ["dataset.source", "no such setting"]),
+        (["dataset=cifar10", "dataset.source=pakced"], ["dataset.source=pakced", "original or packed"]),
+        (["strategy._target_=mine.Mine"], ["strategy._target_=mine.Mine", "No module named 'mine'"]),
+        (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),
         (["dataset=npz"], ["dataset.path", "add dataset.path=..."]),
         (["training.stop_accuracy=99"], ["training.stop_accuracy=99"]),
@@ -46,6 +52,38 @@ def test_a_mistake_is_one_sentence(tmp_path, arguments, words):
     assert lines[0].startswith("alrun: ")
     for word in words:
         assert word in lines[0]
+
+
+def test_a_strategy_of_ones_own_needs_no_change_of_alrun(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from alrun.strategies import Needs, ScoreStrategy\n\n\n"
+        "class Shortest(ScoreStrategy):\n"
+        "    needs = Needs(embedding=True)\n\n"
+        "    def __init__(self, power: float = 2.0) -> None:\n"
+        "        self.power = power\n\n"
+        "    def score(self, unlabeled):\n"
+        "        return -unlabeled.embedding.norm(dim=1) ** self.power\n"
+    )
+    (tmp_path / "conf" / "strategy").mkdir(parents=True)
+    (tmp_path / "conf" / "strategy" / "shortest.yaml").write_text("_target_: mine.Shortest\npower: 1.0\n")
+    program = Path(sys.executable).with_name("alrun")  # the console script finds modules here as `python -m` does
+    command = [program, "--config-dir", "conf", "debug=fast", "strategy=shortest"]
+    answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert "round 2/2  40 labels" in answer.stderr
+    assert list(tmp_path.glob("outputs/runs/digits-small_cnn-*/shortest-*-seed0/done"))
+    answer = subprocess.run([*command, "strategy.powr=3"], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "did you mean strategy.power?" in answer.stderr
+
+
+def test_a_run_that_cannot_be_done_leaves_the_others_of_a_sweep(tmp_path):
+    sweep = ["-m", "debug=fast", "strategy=entropy", "strategy.dropout_samples=0,3"]
+    answer = alrun(*sweep, cwd=tmp_path)
+    assert answer.returncode == 1
+    assert answer.stderr.count("SmallCnn has no dropout") == 1
+    assert "1 of 2 runs are done.\nMissing; the same command goes on with them:\n" in answer.stdout
+    assert "Traceback" not in answer.stderr
 
 
 def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
