@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from alrun import config, sweep
 from alrun.analysis import efficiency
 from alrun.errors import sentence
+from alrun.validate import validate
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def job(cfg: DictConfig) -> None:
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     """Check the settings and run, unless the run is done."""
-    config.validate(cfg)
+    validate(cfg)
     if (run_dir / "done").exists():
         efficiency.update(run_dir)  # the random run may have ended since
         log.info("%s is done; delete the folder to run it again", sweep.shown(run_dir))

@@ -3,18 +3,17 @@
 import hashlib
 import inspect
 import json
-import math
 import pkgutil
 import types
 import typing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.errors import UserError, at_least, closest, first_line
+from alrun.errors import UserError, closest, first_line
 
 
 @dataclass
@@ -124,44 +123,6 @@ def first_model_id(cfg: DictConfig) -> str:
     del settings["strategy"], settings["seed"], settings["training"]["reset"]
     settings["budget"] = settings["budget"]["seed_size"]
     return digest(settings, 16)
-
-
-def validate(cfg: DictConfig) -> None:
-    """Refuse what no data set could make right.
-
-    Raises:
-        UserError: A setting has no value, is out of range or contradicts another one.
-    """
-    known = [entry.name for entry in fields(RunConfig)]
-    for key in (str(key) for key in cfg if key not in known):
-        raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        raise UserError(f"{key} has no value: add {key}=... to the command line.")
-    budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
-    for key, value, low in (
-        ("budget.seed_size", budget.seed_size, 2),
-        ("budget.batch_size", budget.batch_size, 1),
-        ("training.max_epochs", training.max_epochs, 1),
-        ("training.batch_size", training.batch_size, 2),
-        ("training.patience", training.patience, 2),
-        ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
-        ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
-        ("seed", cfg.seed, 0),
-        ("initial_seed", cfg.initial_seed, 0),
-    ):
-        at_least(key, value, low)
-    if not 0 < training.stop_accuracy <= 1:
-        raise UserError(
-            f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
-        )
-    if budget.total < budget.seed_size:
-        raise UserError(
-            f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
-            "raise the total or take a smaller seed set."
-        )
-    rate = cfg.optimizer.lr
-    if not isinstance(rate, int | float) or not 0 < rate < math.inf:
-        raise UserError(f"optimizer.lr={rate} is no learning rate: give a number above 0.")
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:

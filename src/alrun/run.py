@@ -26,6 +26,7 @@ from alrun.state import RoundRecord, RunState, run_lock
 from alrun.strategies.base import Outputs, Query, Strategy
 from alrun.sweep import shown
 from alrun.train import StopRule, Trainer
+from alrun.validate import check_budget, check_dropout
 
 log = logging.getLogger(__name__)
 
@@ -231,12 +232,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     model = build_model(cfg, data)
     check_model(model, data)
-    if strategy.needs.dropout_samples and not has_dropout(model):
-        raise UserError(
-            f"strategy.dropout_samples={strategy.needs.dropout_samples}: {type(model).__name__} has no dropout, so all "
-            "samples would be equal. Take a model with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5) "
-            "or strategy.dropout_samples=0."
-        )
+    if not has_dropout(model):
+        check_dropout(strategy.needs.dropout_samples, type(model).__name__)
     try:
         made = optimizer(model.parameters())
         if schedule:
@@ -288,12 +285,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
     redundancy = config.build(cfg.redundancy, "redundancy")
     images, labels = redundancy.apply(data.train_images, data.train_labels, numbers)
-    for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
-        if value > len(images):
-            raise UserError(
-                f"budget.{key}={value} is more than the {len(images)} examples of the pool: "
-                f"set budget.{key} to {len(images)} or less."
-            )
+    check_budget(cfg, len(images))
     pool = Pool(torch.from_numpy(images).to(where), torch.from_numpy(labels).to(where))
     draws = rng.generator(cfg.initial_seed, "seed_set")
     chooser = config.build(cfg.seed_set, "seed_set")

@@ -1,0 +1,104 @@
+"""Which settings are refused. What can be known without torch and without data is told within the first second."""
+
+import math
+from dataclasses import fields
+
+from omegaconf import DictConfig, OmegaConf
+
+from alrun.config import RunConfig
+from alrun.errors import UserError, at_least, closest
+
+# Training images; the data sets of torchvision by their names there.
+POOL_SIZES = {
+    "digits": 1_297,
+    "MNIST": 60_000,
+    "FashionMNIST": 60_000,
+    "CIFAR10": 50_000,
+    "CIFAR100": 50_000,
+    "SVHN": 73_257,
+}
+
+
+def validate(cfg: DictConfig) -> None:
+    """Refuse what is wrong whatever the data turn out to be, and what is known to be wrong for bundled ones.
+
+    Raises:
+        UserError: A setting has no value, is out of range or contradicts another one.
+    """
+    known = [entry.name for entry in fields(RunConfig)]
+    for key in (str(key) for key in cfg if key not in known):
+        raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
+    for key in sorted(OmegaConf.missing_keys(cfg)):
+        raise UserError(f"{key} has no value: add {key}=... to the command line.")
+    budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
+    for key, value, low in (
+        ("budget.seed_size", budget.seed_size, 2),
+        ("budget.batch_size", budget.batch_size, 1),
+        ("training.max_epochs", training.max_epochs, 1),
+        ("training.batch_size", training.batch_size, 2),
+        ("training.patience", training.patience, 2),
+        ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
+        ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("seed", cfg.seed, 0),
+        ("initial_seed", cfg.initial_seed, 0),
+    ):
+        at_least(key, value, low)
+    if not 0 < training.stop_accuracy <= 1:
+        raise UserError(
+            f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
+        )
+    if budget.total < budget.seed_size:
+        raise UserError(
+            f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
+            "raise the total or take a smaller seed set."
+        )
+    rate = cfg.optimizer.lr
+    if not isinstance(rate, int | float) or not 0 < rate < math.inf:
+        raise UserError(f"optimizer.lr={rate} is no learning rate: give a number above 0.")
+    size = pool_size(cfg)
+    if size is not None:
+        check_budget(cfg, size)
+    samples = cfg.strategy.get("dropout_samples", 0)
+    if isinstance(samples, int) and has_dropout(cfg) is False:
+        check_dropout(samples, cfg.model._target_.rpartition(".")[2])
+
+
+def check_budget(cfg: DictConfig, size: int) -> None:
+    """Refuse a budget that a pool of ``size`` examples cannot serve."""
+    for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
+        if value > size:
+            raise UserError(
+                f"budget.{key}={value} is more than the {size} examples of the pool: "
+                f"set budget.{key} to {size} or less."
+            )
+
+
+def check_dropout(samples: int, model: str) -> None:
+    """Refuse MC-dropout passes through a ``model`` that has no dropout."""
+    if samples > 0:
+        raise UserError(
+            f"strategy.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
+            "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5) or strategy.dropout_samples=0."
+        )
+
+
+def pool_size(cfg: DictConfig) -> int | None:
+    """Examples in the pool, None where that is known only when the data are read."""
+    if not cfg.redundancy._target_.endswith(".NoRedundancy"):
+        return None
+    match cfg.dataset._target_:
+        case "alrun.data.sources.digits":
+            return POOL_SIZES["digits"]
+        case "alrun.data.sources.torchvision_data":
+            return POOL_SIZES.get(cfg.dataset.name)
+    return None
+
+
+def has_dropout(cfg: DictConfig) -> bool | None:
+    """Whether the model has dropout, None where that is known only when it is built."""
+    match cfg.model._target_:
+        case "alrun.models.ResNet18":
+            return False
+        case "alrun.models.SmallCnn":
+            return cfg.model.dropout != 0
+    return None

@@ -1,0 +1,69 @@
+"""What is refused before torch is imported and data are read."""
+
+import pytest
+
+from alrun import models
+from alrun.config import build
+from alrun.data import sources
+from alrun.errors import UserError
+from alrun.model import has_dropout as really_has_dropout
+from alrun.validate import POOL_SIZES, has_dropout, pool_size, validate
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("budget.seed_size=1", "budget.seed_size=1 is too small: give 2 or more"),
+        ("budget.batch_size=0", "budget.batch_size=0 is too small"),
+        ("budget.total=19", "budget.total=19 is less than budget.seed_size=20"),
+        ("training.max_epochs=0", "training.max_epochs=0 is too small"),
+        ("training.batch_size=1", "training.batch_size=1 is too small: give 2"),
+        ("training.stop_accuracy=0", "training.stop_accuracy=0.0 is no share"),
+        ("training.patience=1", "training.patience=1 is too small"),
+        ("runtime.threads=0", "runtime.threads=0 is too small"),
+        ("runtime.chunk=0", "runtime.chunk=0 is too small"),
+        ("seed=-1", "seed=-1 is too small: give 0"),
+        ("optimizer.lr=0", "optimizer.lr=0 is no learning rate"),
+        ("optimizer.lr=fast", "optimizer.lr=fast is no learning rate"),
+        ("budget.total=1298", "budget.total=1298 is more than the 1297 examples of the pool"),
+        ("strategy=entropy strategy.dropout_samples=5", "strategy.dropout_samples=5: SmallCnn has no dropout"),
+        ("dataset=cifar10 strategy=margin strategy.dropout_samples=5", "ResNet18 has no dropout"),
+        ("dataset=svhn budget.seed_size=80000 budget.total=90000", "budget.seed_size=80000 is more than the 73257"),
+        ("dataset=npz", "dataset.path has no value: add dataset.path=..."),
+        ("model=timm", "model.name has no value"),
+    ],
+)
+def test_values_that_no_data_set_could_make_right(composed, override, words):
+    with pytest.raises(UserError, match=words.replace(".", r"\.")):
+        validate(composed(*override.split()))
+
+
+def test_the_known_size_of_digits_is_right(composed):
+    cfg = composed("dataset=digits")
+    assert pool_size(cfg) == len(sources.digits("").train_labels)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
+def test_the_known_size_of_real_data_is_right(composed, real_data, dataset):
+    cfg = composed(f"dataset={dataset}")
+    if not (real_data / dataset).is_dir():
+        pytest.skip(f"{real_data} has no {dataset}")
+    assert pool_size(cfg) == len(build(cfg.dataset, "dataset", root=str(real_data)).train_labels)
+
+
+def test_every_bundled_data_set_has_a_size_and_others_have_none(composed):
+    for dataset in ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "svhn"):
+        assert pool_size(composed(f"dataset={dataset}")) in POOL_SIZES.values()
+    assert pool_size(composed("dataset=npz", "dataset.path=x.npz")) is None
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [("model=resnet18",), ("model=small_cnn",), ("model=small_cnn", "model.dropout=0.2"), ("model=mnist_net",)],
+    ids=" ".join,
+)
+def test_what_is_known_of_dropout_is_true(composed, overrides):
+    cfg = composed(*overrides)
+    model = build(cfg.model, "model", channels=1, image_size=(28, 28), classes=10)
+    assert isinstance(model, (models.ResNet18, models.SmallCnn, models.MnistNet))
+    assert has_dropout(cfg) in (None, really_has_dropout(model))
