@@ -72,6 +72,7 @@ class RunConfig:
     training: Training = field(default_factory=Training)
     runtime: Runtime = field(default_factory=Runtime)
     paths: Paths = field(default_factory=Paths)
+    limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
     initial_seed: int = 42  # seed set and first model: shared by all strategies and repeats
     name: str | None = None  # of the experiment

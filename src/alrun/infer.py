@@ -32,11 +32,19 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Calla
     return int(correct) / len(labels)
 
 
-def record(model: Classifier, images: Tensor, index: Tensor, needs: Needs, normalize: Callable, chunk: int) -> Outputs:
+def record(
+    model: Classifier,
+    images: Tensor,
+    index: Tensor,
+    needs: Needs,
+    normalize: Callable,
+    chunk: int,
+    passed: Callable[[int], object] = lambda examples: None,
+) -> Outputs:
     """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
 
     Images are not augmented. Outputs stay on the images' device. MC-dropout masks come from torch's global
-    generator, which the caller has seeded.
+    generator, which the caller has seeded. ``passed`` is told the size of every chunk that is through.
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
@@ -53,6 +61,7 @@ def record(model: Classifier, images: Tensor, index: Tensor, needs: Needs, norma
                     fields["log_probs"].append(model.head(embedding).log_softmax(1))
             if needs.dropout_samples:
                 fields["dropout_log_probs"].append(dropout_passes(model, batch, needs.dropout_samples))
+            passed(len(part))
     axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
     return Outputs(index, **{name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts})
 

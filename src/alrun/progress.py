@@ -22,19 +22,31 @@ class Progress:
 
     def start_round(self, round: int, labeled: int) -> None:
         """A round's training begins."""
-        self.bar = tqdm(
-            total=self.max_epochs,
-            desc=f"{self.title}  round {round}/{self.rounds - 1}  {labeled} labels",
-            unit="epoch",
-            leave=False,
-            disable=self.disable,
-        )
+        self.bar = self.new_bar(f"round {round}/{self.rounds - 1}  {labeled} labels", self.max_epochs, "epoch")
 
     def epoch(self, epoch: int, accuracy: float) -> None:
         """An epoch ended."""
         if self.bar is not None:
             self.bar.set_postfix_str(f"training accuracy {accuracy:.3f}", refresh=False)
             self.bar.update()
+
+    def start_selection(self, round: int, examples: int) -> None:
+        """The pass over ``examples`` begins from which the strategy chooses after ``round``."""
+        self.bar = self.new_bar(f"choosing after round {round}", examples, "image")
+
+    def passed(self, examples: int) -> None:
+        """So many more examples went through the model."""
+        if self.bar is not None:
+            self.bar.update(examples)
+
+    def end_selection(self) -> None:
+        """The strategy has chosen."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def new_bar(self, text: str, total: int, unit: str) -> tqdm:
+        """A bar that vanishes at its end."""
+        return tqdm(total=total, desc=f"{self.title}  {text}", unit=unit, leave=False, disable=self.disable)
 
     def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
         """A round was evaluated; ``upcoming`` are the sizes of the labeled set in the rounds still to come."""

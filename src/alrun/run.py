@@ -153,9 +153,12 @@ class Run:
         started = perf_counter()
         unlabeled, needs = pool.unlabeled, strategy.needs
         labeled = pool.labeled if needs.labeled else pool.labeled[:0]
+        self.progress.start_selection(round, len(unlabeled) + len(labeled))
 
         def outputs(index: torch.Tensor) -> Outputs:
-            return infer.record(model, pool.images, index, needs, self.parts.normalize, self.chunk)
+            return infer.record(
+                model, pool.images, index, needs, self.parts.normalize, self.chunk, self.progress.passed
+            )
 
         query = Query(
             size=self.cfg.budget.batch_size,
@@ -170,6 +173,7 @@ class Run:
         positions = strategy.select(query).cpu()
         check_selection(positions, query, self.choices["strategy"], round)
         device.synchronize(self.device)
+        self.progress.end_selection()
         bought = unlabeled[positions]
         pool.label(bought)
         self.state.add_query(bought, perf_counter() - started)
@@ -230,6 +234,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     optimizer = config.build(cfg.optimizer.build, "optimizer.build")
     schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    if cfg.limit is not None:
+        data = data.thinned(cfg.limit)
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):

@@ -39,6 +39,7 @@ def validate(cfg: DictConfig) -> None:
         ("training.patience", training.patience, 2),
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),
     ):
@@ -88,10 +89,12 @@ def pool_size(cfg: DictConfig) -> int | None:
         return None
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
-            return POOL_SIZES["digits"]
-        case "alrun.data.sources.torchvision_data":
-            return POOL_SIZES.get(cfg.dataset.name)
-    return None
+            size = POOL_SIZES["digits"]
+        case "alrun.data.sources.torchvision_data" if cfg.dataset.name in POOL_SIZES:
+            size = POOL_SIZES[cfg.dataset.name]
+        case _:
+            return None
+    return size if cfg.limit is None else min(size, cfg.limit)
 
 
 def has_dropout(cfg: DictConfig) -> bool | None:

@@ -61,3 +61,12 @@ def test_arrays_that_do_not_fit_are_refused(made, words):
 def test_normalisation_must_have_a_number_for_every_channel():
     with pytest.raises(UserError, match=r"dataset.mean=\[0.5\].*3 channels"):
         ImageData(*arrays(), mean=[0.5], std=[0.2])
+
+
+def test_a_trial_takes_evenly_spaced_examples_and_keeps_the_rest():
+    whole = ImageData(*arrays(train=12, test=6))
+    part = whole.thinned(5)
+    assert np.array_equal(part.train_images, whole.train_images[[0, 2, 5, 8, 11]])
+    assert np.array_equal(part.test_labels, whole.test_labels[[0, 1, 2, 3, 5]])
+    assert (part.classes, part.mean, part.std) == (whole.classes, whole.mean, whole.std)
+    assert np.array_equal(whole.thinned(10).test_images, whole.test_images)

@@ -1,6 +1,6 @@
 """What a data set is to alrun: bytes, labels and how to normalise them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
@@ -67,6 +67,22 @@ class ImageData:
     def channels(self) -> int:
         """Number of channels."""
         return self.train_images.shape[1]
+
+    def thinned(self, count: int) -> "ImageData":
+        """At most ``count`` examples of each split, evenly spaced, with the normalisation and classes of all."""
+        train, test = (
+            np.linspace(0, len(labels) - 1, min(count, len(labels))).astype(int)
+            for labels in (self.train_labels, self.test_labels)
+        )
+        part = replace(
+            self,
+            train_images=self.train_images[train],
+            train_labels=self.train_labels[train],
+            test_images=self.test_images[test],
+            test_labels=self.test_labels[test],
+        )
+        part.classes = self.classes
+        return part
 
     def fingerprint(self) -> str:
         """A hash of all pixels and labels: a resumed run must see the same data."""
