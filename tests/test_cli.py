@@ -54,6 +54,15 @@ def test_a_mistake_is_one_sentence(tmp_path, arguments, words):
         assert word in lines[0]
 
 
+def test_an_output_folder_that_is_none_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    for mode in ([], ["-m"]):
+        answer = alrun(*mode, "debug=fast", "paths.outputs=file", cwd=tmp_path)
+        assert answer.returncode == 1
+        assert "Traceback" not in answer.stderr
+        assert "cannot be used (Not a directory)" in answer.stderr.splitlines()[-1]
+
+
 def test_a_strategy_of_ones_own_needs_no_change_of_alrun(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from alrun.strategies import Needs, ScoreStrategy\n\n\n"

@@ -52,6 +52,7 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
 def main() -> None:
     """Entry point of ``alrun`` and ``python -m alrun``: a user's mistake is one sentence, a bug keeps its traceback."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
+    logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
     complete = True

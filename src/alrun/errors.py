@@ -1,6 +1,7 @@
 """Mistakes that a user can mend, and how they are told: one sentence with the setting, the value and the fix."""
 
 import difflib
+import errno
 
 from hydra.errors import HydraException
 from hydra.errors import MissingConfigException as MissingOption
@@ -10,6 +11,9 @@ from omegaconf.errors import (
     OmegaConfBaseException,
     ValidationError,
 )
+
+# What the system says of a folder that is full, protected or no folder: the user's to mend, wherever it is met.
+UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
 class UserError(ValueError):
@@ -51,6 +55,12 @@ def sentence(error: BaseException) -> str | None:
             return (
                 "a group's option is a name, not a number: batch_size=b1000 is one; "
                 "a number goes to a setting, such as budget.batch_size=1000."
+            )
+    for link in chain:
+        if isinstance(link, OSError) and link.errno in UNUSABLE:
+            return (
+                f"{link.filename or 'a file'} cannot be used ({link.strerror}): free space there, or name another "
+                "folder with paths.outputs=... (results) or paths.data=... (data)."
             )
     for link in chain:
         if isinstance(link, HydraException | OmegaConfBaseException):

@@ -5,15 +5,15 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from alrun.errors import UserError
 
 
-def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Replace ``path`` by what ``fill(file)`` writes, in one step that a crash cannot split.
+def write(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``, in one step that a crash cannot split.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to; ``path`` is as it was.
@@ -23,7 +23,7 @@ def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = file.name
-            fill(file)  # type: ignore[arg-type]
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -41,7 +41,7 @@ def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace ``path`` by ``text``."""
-    write(path, lambda file: file.write(text.encode()))
+    write(path, text.encode())
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
 
-from alrun import files
 from alrun.errors import UserError
-from alrun.state import RoundRecord, RunState, read_checkpoint
+from alrun.state import RoundRecord, RunState, read_checkpoint, write_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +34,7 @@ def shared(path: Path, state: RunState, compute: Callable[[], None]) -> bool:
             except UserError as error:
                 log.warning("%s", error)
         compute()
-        content = {"record": asdict(state.rounds[0]), "weights": state.weights}
-        files.write(path, lambda file: torch.save(content, file))
+        write_checkpoint(path, {"record": asdict(state.rounds[0]), "weights": state.weights})
         return False
     finally:
         lock.release()

@@ -101,8 +101,10 @@ class Run:
             self.select(round)
             self.state.save(self.run_dir)
         files.write_text(self.run_dir / "done", "")
-        efficiency.update(self.run_dir)
+        has_reference = efficiency.update(self.run_dir)
         log.info("done: accuracy.csv, timing.csv, queries.csv, labeling_efficiency.csv in %s", shown(self.run_dir))
+        if not has_reference:
+            log.info("labeling efficiency is filled in when the same command with strategy=random is done")
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
@@ -259,7 +261,7 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """A model for this data, with weights drawn from torch's global generator."""
     model = config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
     if not isinstance(model, Classifier):
-        raise UserError(f"model._target_={cfg.model._target_} does not make an alrun.Classifier.")
+        raise UserError(f"model._target_={cfg.model._target_} does not make an alrun.model.Classifier.")
     return model
 
 

@@ -1,5 +1,6 @@
 """What a run has computed so far: one checkpoint that resuming reads, and CSV views of it for people."""
 
+import io
 import pickle
 import zipfile
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ class RunState:
             "rounds": [asdict(record) for record in self.rounds],
             "weights": self.weights,
         }
-        files.write(run_dir / "state.pt", lambda file: torch.save(content, file))
+        write_checkpoint(run_dir / "state.pt", content)
         self.write_views(run_dir)
 
     def write_views(self, run_dir: Path) -> None:
@@ -128,8 +129,15 @@ class RunState:
         return cls(data, content["queries"], rounds, content["weights"])
 
 
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """``torch.save`` by way of memory: on a full disk it would raise an error that does not say so."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    files.write(path, buffer.getvalue())
+
+
 def read_checkpoint(path: Path, fix: str) -> dict[str, Any]:
-    """What ``torch.save`` wrote to ``path``.
+    """What ``write_checkpoint`` wrote to ``path``.
 
     Raises:
         UserError: The file is truncated or altered; the message ends in ``fix``.

@@ -55,11 +55,11 @@ def read_curve(run_dir: Path) -> Curve:
     )
 
 
-def update(run_dir: Path) -> None:
+def update(run_dir: Path) -> bool:
     """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
 
-    The reference is the random-sampling run of the same setting and seed. Until that is done the efficiencies are
-    NaN; they are filled in when it ends.
+    The reference is the random-sampling run of the same setting and seed; returns whether it is done. Until then the
+    efficiencies are NaN; they are filled in when it ends.
     """
     strategy, _, seed = run_dir.name.rsplit("-", 2)  # <strategy>-<hash>-seed<seed>
     runs = [run_dir]
@@ -68,6 +68,7 @@ def update(run_dir: Path) -> None:
     references = [path for path in run_dir.parent.glob(f"random-*-{seed}") if (path / "done").exists()]
     for path in runs:
         write_efficiency(path, references[0] if references else None)
+    return bool(references)
 
 
 def write_efficiency(run_dir: Path, reference: Path | None) -> None:
