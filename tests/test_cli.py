@@ -63,24 +63,57 @@ def test_an_output_folder_that_is_none_is_one_sentence(tmp_path):
         assert "cannot be used (Not a directory)" in answer.stderr.splitlines()[-1]
 
 
-def test_a_strategy_of_ones_own_needs_no_change_of_alrun(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from alrun.strategies import Needs, ScoreStrategy\n\n\n"
-        "class Shortest(ScoreStrategy):\n"
-        "    needs = Needs(embedding=True)\n\n"
-        "    def __init__(self, power: float = 2.0) -> None:\n"
-        "        self.power = power\n\n"
-        "    def score(self, unlabeled):\n"
-        "        return -unlabeled.embedding.norm(dim=1) ** self.power\n"
-    )
-    (tmp_path / "conf" / "strategy").mkdir(parents=True)
-    (tmp_path / "conf" / "strategy" / "shortest.yaml").write_text("_target_: mine.Shortest\npower: 1.0\n")
+MINE = """
+import numpy as np
+from torch import nn
+
+from alrun.data.dataset import ImageData
+from alrun.model import Classifier
+from alrun.strategies import Needs, ScoreStrategy
+
+
+class Shortest(ScoreStrategy):
+    needs = Needs(embedding=True)
+
+    def __init__(self, power: float = 2.0) -> None:
+        self.power = power
+
+    def score(self, unlabeled):
+        return -unlabeled.embedding.norm(dim=1) ** self.power
+
+
+class Linear(Classifier):
+    def __init__(self, channels, image_size, classes, bias: bool = True):
+        super().__init__()
+        self.head = nn.Linear(channels * image_size[0] * image_size[1], classes, bias)
+
+    def embed(self, images):
+        return images.flatten(1)
+
+
+def stripes(root: str, count: int = 100) -> ImageData:
+    labels = np.arange(count) % 2
+    images = np.where(labels[:, None, None, None], np.eye(6), np.eye(6)[::-1]).astype(np.uint8) * 200
+    return ImageData(images, labels, images[:10], labels[:10])
+"""
+
+
+def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    for group, option, text in (
+        ("strategy", "shortest", "_target_: mine.Shortest\npower: 1.0\n"),
+        ("model", "linear", "_target_: mine.Linear\n"),
+        ("dataset", "stripes", "_target_: mine.stripes\ncount: 100\n"),
+    ):
+        path = tmp_path / "conf" / group / f"{option}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     program = Path(sys.executable).with_name("alrun")  # the console script finds modules here as `python -m` does
-    command = [program, "--config-dir", "conf", "debug=fast", "strategy=shortest"]
+    command = [program, "--config-dir", "conf", "debug=fast", "dataset=stripes", "model=linear", "strategy=shortest"]
     answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
-    assert "round 2/2  40 labels" in answer.stderr
-    assert list(tmp_path.glob("outputs/runs/digits-small_cnn-*/shortest-*-seed0/done"))
+    assert "round 2/2  40 labels  test accuracy 100.00 %" in answer.stderr
+    assert list(tmp_path.glob("outputs/runs/stripes-linear-*/shortest-*-seed0/done"))
     answer = subprocess.run([*command, "strategy.powr=3"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 1
     assert "did you mean strategy.power?" in answer.stderr

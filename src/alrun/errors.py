@@ -62,6 +62,8 @@ def sentence(error: BaseException) -> str | None:
                 f"{link.filename or 'a file'} cannot be used ({link.strerror}): free space there, or name another "
                 "folder with paths.outputs=... (results) or paths.data=... (data)."
             )
+        if type(link).__name__ == "OutOfMemoryError":  # torch's; torch is not imported here
+            return "the GPU's memory is full: lower runtime.chunk or training.batch_size, or use runtime.device=cpu."
     for link in chain:
         if isinstance(link, HydraException | OmegaConfBaseException):
             return " ".join(str(link).split())
