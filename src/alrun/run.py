@@ -1,32 +1,21 @@
 """The active-learning loop: train, evaluate, record, select, label, save."""
 
-import json
 import logging
-import platform
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import alrun
-from alrun import config, device, files, first_model, infer, rng
+from alrun import config, device, files, first_model, infer, provenance, rng
 from alrun.analysis import efficiency
-from alrun.augment import Augmentation, Normalize
-from alrun.data.dataset import ImageData
-from alrun.dss import Subset
-from alrun.errors import UserError, first_line
-from alrun.model import Classifier, has_dropout
-from alrun.pool import Pool
+from alrun.errors import UserError
+from alrun.parts import build_model, build_parts, build_pool
 from alrun.progress import Progress
 from alrun.state import RoundRecord, RunState, run_lock
-from alrun.strategies.base import Outputs, Query, Strategy
+from alrun.strategies.base import Outputs, Query
 from alrun.sweep import shown
-from alrun.train import StopRule, Trainer
-from alrun.validate import check_budget, check_dropout
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +32,6 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
             log.warning("%s is being computed by another process; left to it", shown(run_dir))
             return
         Run(cfg, run_dir, choices).complete()
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The objects that the open settings name."""
-
-    data: ImageData
-    model: Classifier  # on the CPU; its weights are those of the last reset
-    strategy: Strategy
-    trainer: Trainer
-    normalize: Normalize
 
 
 class Run:
@@ -88,7 +66,7 @@ class Run:
     def complete(self) -> None:
         """The loop. What comes next follows from the state alone, so resuming is no special case."""
         self.announce()
-        self.write_provenance()
+        provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.threads)
         self.state.write_views(self.run_dir)
         while True:
             round = len(self.state.queries) - 1
@@ -201,106 +179,6 @@ class Run:
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
 
-    def write_provenance(self) -> None:
-        """Leave run.json: options, versions, commit, device and data beside the results."""
-        record = {
-            "options": self.choices,
-            "strategy": OmegaConf.to_container(self.cfg.strategy, resolve=True),
-            "seed": self.cfg.seed,
-            "variant": self.cfg.variant,
-            "baseline": self.cfg.baseline,
-            "data": self.data_id,
-            "device": device.describe(self.device),
-            "threads": self.threads,
-            "versions": {
-                "alrun": alrun.__version__,
-                "commit": git_commit(),
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "cuda": torch.version.cuda,
-                "numpy": np.__version__,
-            },
-        }
-        files.write_text(self.run_dir / "run.json", json.dumps(record, indent=2) + "\n")
-
-
-def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
-    """Build everything that the settings name, so that a mistake in any shows before training.
-
-    Raises:
-        UserError: A setting is wrong, or two do not go together.
-    """
-    strategy: Strategy = config.build(cfg.strategy, "strategy")
-    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
-    subset: Subset = config.build(cfg.dss, "dss")
-    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
-    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
-    data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    if cfg.limit is not None:
-        data = data.thinned(cfg.limit)
-    model = build_model(cfg, data)
-    check_model(model, data)
-    if not has_dropout(model):
-        check_dropout(strategy.needs.dropout_samples, type(model).__name__)
-    try:
-        made = optimizer(model.parameters())
-        if schedule:
-            schedule(made)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"optimizer: {error}.") from error
-    assert data.mean is not None
-    assert data.std is not None
-    normalize = Normalize(data.mean, data.std, where)
-    training = cfg.training
-    stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
-    trainer = Trainer(optimizer, schedule, augmentation, normalize, subset, stop, training.batch_size)
-    return Parts(data, model, strategy, trainer, normalize)
-
-
-def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
-    """A model for this data, with weights drawn from torch's global generator."""
-    model = config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
-    if not isinstance(model, Classifier):
-        raise UserError(f"model._target_={cfg.model._target_} does not make an alrun.model.Classifier.")
-    return model
-
-
-def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, so that a network that does not fit the images shows at once.
-
-    Raises:
-        UserError: It fails, or its logits have another shape than (2, classes).
-    """
-    images = torch.zeros(2, *data.train_images.shape[1:])
-    try:
-        with infer.evaluation(model):
-            shape = tuple(model(images).shape)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(
-            f"model: {type(model).__name__} does not work on images of shape {tuple(images.shape[1:])}: "
-            f"{first_line(error)}."
-        ) from error
-    if shape != (2, data.classes):
-        raise UserError(f"model: {type(model).__name__} gives {shape} for two images of {data.classes} classes.")
-
-
-def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:
-    """The pool on ``where`` with nothing labeled yet, and the seed set.
-
-    Raises:
-        UserError: The budget is larger than the pool.
-    """
-    numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
-    redundancy = config.build(cfg.redundancy, "redundancy")
-    images, labels = redundancy.apply(data.train_images, data.train_labels, numbers)
-    check_budget(cfg, len(images))
-    pool = Pool(torch.from_numpy(images).to(where), torch.from_numpy(labels).to(where))
-    draws = rng.generator(cfg.initial_seed, "seed_set")
-    chooser = config.build(cfg.seed_set, "seed_set")
-    seed_set = chooser.choose(pool.images, pool.labels, cfg.budget.seed_size, draws)
-    pool.buyable = config.build(cfg.per_class_cap, "per_class_cap").buyable(pool.labels, seed_set)
-    return pool, seed_set
-
 
 def check_selection(positions: torch.Tensor, query: Query, name: str, round: int) -> None:
     """Refuse what a strategy must not return.
@@ -320,23 +198,3 @@ def check_selection(positions: torch.Tensor, query: Query, name: str, round: int
         problem = f"positions outside 0..{available - 1}"
     if problem:
         raise UserError(f"strategy={name} returned {problem} in round {round}: its select() must be mended.")
-
-
-def git_commit() -> str | None:
-    """The commit of the checkout that this code runs from, with ``+changes`` if it was edited."""
-    where = Path(__file__).resolve().parent
-    try:
-        command = [
-            "git",
-            "-C",
-            str(where),
-            "describe",
-            "--always",
-            "--dirty=+changes",
-            "--abbrev=12",
-            "--exclude=*",
-        ]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None

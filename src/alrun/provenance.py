@@ -1,0 +1,51 @@
+"""Where results come from: options, versions, commit, device and data, in run.json."""
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+import alrun
+from alrun import device, files
+
+
+def write(
+    run_dir: Path, cfg: DictConfig, choices: dict[str, str], data: str, where: torch.device, threads: int
+) -> None:
+    """Leave run.json beside the results; ``choices`` are the chosen options, ``data`` is the fingerprint."""
+    record = {
+        "options": choices,
+        "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
+        "seed": cfg.seed,
+        "variant": cfg.variant,
+        "baseline": cfg.baseline,
+        "data": data,
+        "device": device.describe(where),
+        "threads": threads,
+        "versions": {
+            "alrun": alrun.__version__,
+            "commit": git_commit(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "numpy": np.__version__,
+        },
+    }
+    files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this code runs from, with ``+changes`` if it was edited; None for an installed alrun."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None  # installed; a repository further up would be somebody else's
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--abbrev=12", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
