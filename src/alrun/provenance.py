@@ -39,7 +39,7 @@ def write(
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that this code runs from, with ``+changes`` if edited; None where alrun is installed."""
+    """The commit of the checkout that this code runs from, ``+changes`` if edited; None where alrun is installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None  # installed; a repository further up would be somebody else's
