@@ -26,7 +26,7 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 test: $(READY) ## all tests, warnings are errors
 	@$(PY) -m pytest $(ARGS)
 
-lint: $(READY) ## style and types, as CI checks them
+lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright

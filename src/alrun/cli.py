@@ -12,7 +12,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alrun import config, sweep
-from alrun.analysis import efficiency
 from alrun.errors import sentence
 from alrun.validate import validate
 
@@ -41,6 +40,8 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     """Check the settings and run, unless the run is done."""
     validate(cfg)
     if (run_dir / "done").exists():
+        from alrun.analysis import efficiency
+
         efficiency.update(run_dir)  # the random run may have ended since
         log.info("%s is done; delete the folder to run it again", sweep.shown(run_dir))
         return
