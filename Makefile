@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint benchmarks clean
+.PHONY: help install run test lint bench-overhead bench-selection clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
 
@@ -31,9 +31,11 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 
-benchmarks: $(READY) ## the numbers of the README: overhead of the loop, BADGE against its plain form
-	@$(PY) scripts/benchmark_overhead.py
-	@$(PY) scripts/benchmark_badge.py
+bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
+	@$(PY) scripts/benchmark_overhead.py $(ARGS)
+
+bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
+	@$(PY) scripts/benchmark_selection.py $(ARGS)
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

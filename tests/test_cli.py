@@ -20,7 +20,8 @@ def test_the_command_line_alone_imports_no_torch():
 def test_help_lists_groups_and_examples(tmp_path):
     answer = alrun("--help", cwd=tmp_path)
     assert answer.returncode == 0
-    assert "strategy: badge, entropy, least_confidence, margin, random" in answer.stdout
+    options = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "strategy").iterdir())
+    assert f"strategy: {', '.join(options)}" in answer.stdout
     assert "python -m alrun strategy=badge dataset=cifar10" in answer.stdout
 
 

@@ -21,13 +21,6 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_factors_have_the_geometry_of_the_formed_points():
-    points = factors(50)
-    matrix = formed(points).double()
-    assert torch.allclose(points.sqnorm.double(), matrix.square().sum(1), rtol=1e-5)
-    assert torch.allclose(points.inner(7).double(), matrix @ matrix[7], rtol=1e-4, atol=1e-4)
-
-
 def test_factors_choose_what_the_formed_points_choose():
     points = factors(300)
     on_matrix = kmeans_plus_plus(Dense(formed(points).double()), 40, seeded())

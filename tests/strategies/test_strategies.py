@@ -11,10 +11,10 @@ from alrun.augment import Normalize
 from alrun.errors import UserError
 from alrun.models import SmallCnn
 from alrun.pool import Pool
-from alrun.strategies import Badge, Entropy, LeastConfidence, Margin, Needs, Outputs, Query, Random
+from alrun.strategies import Badge, Coreset, Entropy, LeastConfidence, Margin, Needs, Outputs, Query, Random
 from alrun.train import TrainResult
 
-ALL = [Random(), Entropy(), LeastConfidence(), Margin(), Badge(), Entropy(3), LeastConfidence(3), Margin(3)]
+ALL = [Random(), Entropy(), LeastConfidence(), Margin(), Badge(), Coreset(), Entropy(3), LeastConfidence(3), Margin(3)]
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 
 
@@ -31,10 +31,9 @@ def make_query(strategy, size: int = 20, n: int = 120, seed: int = 0) -> Query:
     pool.label(torch.arange(0, 30, 3))
     rng.seed_globals(seed, "select", 0)
     unlabeled = infer.record(model, images, pool.unlabeled, strategy.needs, NORMALIZE, chunk=32)
+    labeled = infer.record(model, images, pool.labeled, strategy.needs, NORMALIZE, chunk=32)
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
-    return Query(
-        size, unlabeled, Outputs(pool.labeled), torch.Generator().manual_seed(seed), pool, model, trained, NORMALIZE
-    )
+    return Query(size, unlabeled, labeled, torch.Generator().manual_seed(seed), pool, model, trained, NORMALIZE)
 
 
 @pytest.mark.parametrize("strategy", ALL, ids=names)
@@ -109,6 +108,17 @@ def test_gradient_factors_equal_autograd_example_by_example():
         (expected,) = torch.autograd.grad(loss, model.head.weight)
         formed = gradient.a[position][:, None] * gradient.b[position][None, :]
         assert torch.allclose(formed, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_coreset_takes_the_farthest_embedding_each_time():
+    query = make_query(Coreset())
+    embedding, labeled = query.unlabeled.embedding.double(), query.labeled.embedding.double()
+    assert len(labeled) == 10
+    chosen = []
+    for _ in range(query.size):
+        distance = torch.cdist(embedding, torch.cat([labeled, embedding[chosen]])).amin(1)
+        chosen.append(int(distance.argmax()))
+    assert Coreset().select(query).tolist() == chosen
 
 
 def test_random_is_uniform():

@@ -5,45 +5,66 @@ import logging
 import torch
 from torch import Tensor
 
-from alrun.selection.points import Points
+from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
+
+CANDIDATES = 4096  # at the most in a block; their mutual distances take 64 MB
 
 
 def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
     """Positions (size,) of distinct points: the longest one first, then D² sampling.
 
-    Each draw costs one pass over the points. Distances are kept in float64 on the CPU, where the cumulative sum is
-    exact enough for any n and equal from run to run, so the draws are the same on every device given equal
-    inner products. Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn
-    uniformly from what is left.
+    The draws have exactly the distribution of drawing one centre after the other, in a few matrix products instead of
+    one pass over the points for each. Squared distances only shrink as centres are added, so those known before a
+    block are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
+    distance now) / (its bound), for which the distances among the candidates suffice. Then the accepted ones update
+    the distances of all points at once.
 
-    Source: Arthur and Vassilvitskii 2007, Section 2.2; the deterministic first point as in Ash et al. 2020.
+    Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn uniformly from what
+    is left. Distances are summed in float64 on the CPU: exact enough for any n and equal from run to run.
+
+    Source: Arthur and Vassilvitskii 2007, Section 2.2; the deterministic first point as in Ash et al. 2020; rejection
+    from an upper bound as in Cohen-Addad et al. 2020, here with the exact distances.
     """
-    sqnorm = points.sqnorm.double().cpu()
+    sqnorm = points.sqnorm
     if not 0 < size <= len(sqnorm):
         raise ValueError(f"cannot choose {size} of {len(sqnorm)} points")
-    # Round-off leaves a duplicate a little above zero. Relative to the lengths that cancelled, that is no distance.
-    resolution = sqnorm * 4 * torch.finfo(points.sqnorm.dtype).eps
-    chosen = [int(sqnorm.argmax())]
-    sqdist = torch.full_like(sqnorm, torch.inf)
-    taken = torch.zeros(len(sqnorm), dtype=torch.bool)
+    chosen = sqnorm.argmax().cpu()[None]
+    bound = torch.full((len(sqnorm),), torch.inf, dtype=torch.float64)
+    new = chosen
     while len(chosen) < size:
-        last = chosen[-1]
-        taken[last] = True
-        to_last = sqnorm + sqnorm[last] - 2 * points.inner(last).double().cpu()
-        to_last[to_last <= resolution + resolution[last]] = 0
-        torch.minimum(sqdist, to_last, out=sqdist)
-        sqdist[taken] = 0
-        cumulative = sqdist.cumsum(0)
-        total = float(cumulative[-1])
-        if total == 0:
-            free = (~taken).nonzero().flatten()
-            rest = free[torch.randperm(len(free), generator=rng)[: size - len(chosen)]]
-            log.info("k-means++: only %d distinct points; %d more drawn uniformly", len(chosen), len(rest))
-            return torch.cat([torch.tensor(chosen), rest])
-        draw = torch.rand((), generator=rng, dtype=torch.float64) * total
+        nearest = nearest_sqdist(points, points.take(new.to(sqnorm.device)))
+        torch.minimum(bound, nearest.double().cpu(), out=bound)
+        bound[new] = 0
+        cumulative = bound.cumsum(0)
+        if cumulative[-1] == 0:
+            free = torch.ones(len(sqnorm), dtype=torch.bool)
+            free[chosen] = False
+            left = free.nonzero().flatten()
+            log.info("k-means++: only %d distinct points; the rest is drawn uniformly", len(chosen))
+            return torch.cat([chosen, left[torch.randperm(len(left), generator=rng)[: size - len(chosen)]]])
+        # Early centres change the distances most: blocks grow with the number of centres.
+        count = min(CANDIDATES, 2 * (size - len(chosen)), 4 * len(chosen) + 4)
+        draws = torch.rand(count, generator=rng, dtype=torch.float64) * cumulative[-1]
         # right=True: a draw of exactly 0 must not fall on a point of zero distance.
-        position = int(torch.searchsorted(cumulative, draw, right=True))
-        chosen.append(position)
-    return torch.tensor(chosen)
+        candidates = torch.searchsorted(cumulative, draws, right=True)
+        new = candidates[accepted(points, candidates, bound[candidates], size - len(chosen), rng)]
+        chosen = torch.cat([chosen, new])
+    return chosen
+
+
+def accepted(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Which of the ``candidates``, in their order, become centres; the first always does, ``most`` at the most."""
+    block = points.take(candidates.to(points.sqnorm.device))
+    distance = sqdist(block, block).double().cpu()
+    distance[candidates[:, None] == candidates] = 0
+    thresholds = torch.rand(len(candidates), generator=rng, dtype=torch.float64) * bound
+    now, kept = bound.clone(), []
+    for position in range(len(candidates)):
+        if now[position] > thresholds[position]:
+            kept.append(position)
+            if len(kept) == most:
+                break
+            torch.minimum(now, distance[position], out=now)
+    return torch.tensor(kept)

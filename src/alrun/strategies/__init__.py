@@ -2,11 +2,13 @@
 
 from alrun.strategies.badge import Badge
 from alrun.strategies.base import Needs, Outputs, Query, ScoreStrategy, Strategy
+from alrun.strategies.coreset import Coreset
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 
 __all__ = [
     "Badge",
+    "Coreset",
     "Entropy",
     "LeastConfidence",
     "Margin",

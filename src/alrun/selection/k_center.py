@@ -1,0 +1,63 @@
+"""Greedy k-center: again and again the point that is farthest from all chosen ones."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.selection.points import Points, nearest_sqdist, sqdist
+
+CANDIDATES = 1024  # their mutual distances take 4 MB: in the cache
+FRONT = 8192  # points whose distances are brought up to date at a time
+
+
+def k_center(points: Points, centres: Points, size: int) -> Tensor:
+    """Positions (size,) of distinct points, each the farthest from ``centres`` and from those before it.
+
+    Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
+    earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
+    the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
+    never looked at again. Among equally far points any may come first.
+
+    Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
+    """
+    if not 0 < size <= len(points):
+        raise ValueError(f"cannot choose {size} of {len(points)} points")
+    bound = nearest_sqdist(points, centres)
+    device = bound.device
+    seen = torch.zeros(len(points), dtype=torch.int64, device=device)  # how many chosen points a bound accounts for
+    chosen = torch.empty(0, dtype=torch.int64, device=device)
+    while len(chosen) < size:
+        order = bound.argsort(descending=True, stable=True)
+        front, others = order[:FRONT], bound[order[FRONT:]]
+        for count in seen[front].unique():
+            if count < len(chosen):
+                rows = front[seen[front] == count]
+                now = nearest_sqdist(points.take(rows), points.take(chosen[count:]))
+                bound[rows] = torch.minimum(bound[rows], now)
+        seen[front] = len(chosen)
+        front = front[bound[front].argsort(descending=True, stable=True)]
+        candidates = front[:CANDIDATES]
+        rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
+        limit = float(rest.max()) if len(rest) else -torch.inf
+        new = candidates[farthest(points.take(candidates), bound[candidates], limit, size - len(chosen)).to(device)]
+        bound[new] = -torch.inf  # never again, even when all distances are zero
+        chosen = torch.cat([chosen, new])
+    return chosen.cpu()
+
+
+def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
+    """Positions of the candidates to pick, in order, while the farthest is no nearer than ``limit``.
+
+    One at a time on the CPU, among distances that are all known: microseconds each.
+    """
+    mutual = sqdist(candidates, candidates).cpu().numpy()
+    now = distance.cpu().numpy().copy()
+    picked: list[int] = []
+    while len(picked) < most:
+        position = int(now.argmax())
+        if now[position] < limit or now[position] == -torch.inf:
+            break
+        picked.append(position)
+        now = np.minimum(now, mutual[position])
+        now[position] = -torch.inf
+    return torch.tensor(picked, dtype=torch.int64)

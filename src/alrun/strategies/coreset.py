@@ -1,0 +1,21 @@
+"""CORESET: cover the pool."""
+
+from torch import Tensor
+
+from alrun.selection.k_center import k_center
+from alrun.selection.points import Dense
+from alrun.strategies.base import Needs, Query, Strategy
+
+
+class Coreset(Strategy):
+    """Greedy k-center on embeddings: the example that is farthest from everything labeled or chosen.
+
+    Source: Sener and Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018,
+    Algorithm 1.
+    """
+
+    needs = Needs(embedding=True, labeled=True)
+
+    def select(self, query: Query) -> Tensor:
+        """Farthest first."""
+        return k_center(Dense(query.unlabeled.embedding), Dense(query.labeled.embedding), query.size)

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from alrun.selection import k_center as module
+from alrun.selection.k_center import k_center
+from alrun.selection.points import Dense, Outer
+
+
+def brute_force(x: torch.Tensor, centres: torch.Tensor, size: int) -> list[int]:
+    distance, chosen = torch.cdist(x.double(), centres.double()).amin(1), []
+    for _ in range(size):
+        distance[chosen] = -1
+        chosen.append(int(distance.argmax()))
+        distance = torch.minimum(distance, torch.cdist(x.double(), x[chosen[-1:]].double())[:, 0])
+    return chosen
+
+
+def rows(n: int, d: int = 5, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("candidates", "front"), [(1, 1), (1, 8), (5, 20), (64, 64), (1024, 8192)])
+def test_picks_are_those_of_one_pass_a_pick(monkeypatch, candidates, front):
+    monkeypatch.setattr(module, "CANDIDATES", candidates)
+    monkeypatch.setattr(module, "FRONT", front)
+    x, centres = rows(400), rows(7, seed=1)
+    assert k_center(Dense(x), Dense(centres), 150).tolist() == brute_force(x, centres, 150)
+
+
+def test_factors_are_picked_as_the_formed_points():
+    a, b = rows(300, 3), rows(300, 4, seed=1)
+    formed = (a[:, :, None] * b[:, None, :]).flatten(1)
+    got = k_center(Outer(a, b).take(slice(10, 300)), Outer(a, b).take(slice(0, 10)), 60)
+    assert got.tolist() == brute_force(formed[10:], formed[:10], 60)
+
+
+def test_duplicates_come_last_and_each_point_once(monkeypatch):
+    monkeypatch.setattr(module, "CANDIDATES", 7)
+    monkeypatch.setattr(module, "FRONT", 20)
+    x = rows(30).repeat(4, 1)
+    chosen = k_center(Dense(x), Dense(rows(3, seed=1)), 120)
+    assert sorted(chosen.tolist()) == list(range(120))
+    assert sorted((chosen[:30] % 30).tolist()) == list(range(30))
+
+
+def test_equal_points_are_still_distinct_choices():
+    assert sorted(k_center(Dense(torch.ones(10, 3)), Dense(torch.ones(2, 3)), 10).tolist()) == list(range(10))
+    with pytest.raises(ValueError, match="11 of 10"):
+        k_center(Dense(torch.ones(10, 3)), Dense(torch.ones(2, 3)), 11)
