@@ -79,7 +79,7 @@ def check_dropout(samples: int, model: str) -> None:
     if samples > 0:
         raise UserError(
             f"strategy.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
-            "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5) or strategy.dropout_samples=0."
+            "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5), or a strategy without it."
         )
 
 

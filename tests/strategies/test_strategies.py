@@ -11,10 +11,39 @@ from alrun.augment import Normalize
 from alrun.errors import UserError
 from alrun.models import SmallCnn
 from alrun.pool import Pool
-from alrun.strategies import Badge, Coreset, Entropy, LeastConfidence, Margin, Needs, Outputs, Query, Random
+from alrun.strategies import (
+    Badge,
+    Bald,
+    Coreset,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    Needs,
+    Outputs,
+    Partitioned,
+    Query,
+    Random,
+    VariationRatio,
+    VoteEntropy,
+)
 from alrun.train import TrainResult
 
-ALL = [Random(), Entropy(), LeastConfidence(), Margin(), Badge(), Coreset(), Entropy(3), LeastConfidence(3), Margin(3)]
+ALL = [
+    Random(),
+    Entropy(),
+    LeastConfidence(),
+    Margin(),
+    Badge(),
+    Coreset(),
+    Entropy(3),
+    LeastConfidence(3),
+    Margin(3),
+    Bald(3),
+    VariationRatio(3),
+    VoteEntropy(3),
+    Partitioned(Entropy(3), parts=4),
+    Partitioned(Coreset(), parts=3),
+]
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 
 
@@ -97,6 +126,56 @@ def test_ties_go_to_the_lower_index():
     query = make_query(Entropy())
     tied = Query(7, outputs, outputs, query.rng, query.pool, query.model, query.trained, NORMALIZE)
     assert Entropy().select(tied).tolist() == list(range(7))
+
+
+def bald(passes: np.ndarray) -> np.ndarray:
+    mean = passes.mean(0)
+    return -(mean * np.log(mean)).sum(1) + (passes * np.log(passes)).sum(2).mean(0)
+
+
+def vote_shares(passes: np.ndarray) -> np.ndarray:
+    votes = passes.argmax(2)
+    return np.stack([(votes == c).mean(0) for c in range(passes.shape[2])], axis=1)
+
+
+def vote_entropy(passes: np.ndarray) -> np.ndarray:
+    return np.array([-sum(p * math.log(p) for p in row if p) for row in vote_shares(passes)])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reference"),
+    [
+        (Bald(5), bald),
+        (VariationRatio(5), lambda passes: 1 - vote_shares(passes).max(1)),
+        (VoteEntropy(5), vote_entropy),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_disagreement_scores_equal_float64_formulas(strategy, reference):
+    query = make_query(strategy)
+    scores = reference(query.unlabeled.dropout_log_probs.double().exp().numpy())
+    assert np.allclose(strategy.score(query.unlabeled).numpy(), scores, atol=1e-6)
+    assert scores.max() > scores.min()
+
+
+def test_partitions_are_disjoint_and_chosen_from_evenly():
+    seen = []
+
+    class Note(Random):
+        needs = Needs(log_probs=True)
+
+        def select(self, query: Query):
+            seen.append((query.unlabeled.index, query.size, query.unlabeled.log_probs))
+            return torch.arange(query.size)
+
+    query = make_query(Note(), size=11)
+    chosen = Partitioned(Note(), parts=4).select(query)
+    assert [size for _, size, _ in seen] == [3, 3, 3, 2]
+    assert torch.cat([index for index, _, _ in seen]).sort().values.equal(query.unlabeled.index)
+    for index, size, log_probs in seen:
+        where = torch.searchsorted(query.unlabeled.index, index)
+        assert log_probs.equal(query.unlabeled.log_probs[where])
+        assert set(where[:size].tolist()) <= set(chosen.tolist())
 
 
 def test_gradient_factors_equal_autograd_example_by_example():

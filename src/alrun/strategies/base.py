@@ -41,6 +41,15 @@ class Outputs:
             raise AttributeError(f"a strategy that reads outputs.{field} must declare Needs({need}=...)")
         return self._fields[field]
 
+    def take(self, positions: Tensor) -> "Outputs":
+        """The outputs for some of the examples."""
+        axis = {"dropout_log_probs": 1}
+        fields = {
+            name: tensor.index_select(axis.get(name, 0), positions.to(tensor.device))
+            for name, tensor in self._fields.items()
+        }
+        return Outputs(self.index[positions], **fields)
+
     @property
     def log_probs(self) -> Tensor:
         """Log-softmax, (n, C)."""

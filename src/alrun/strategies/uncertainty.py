@@ -15,6 +15,12 @@ from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 
 
+def entropy(log_probs: Tensor) -> Tensor:
+    """- Σ p log p over the last axis, in nats; a probability that underflows adds nothing."""
+    finite = log_probs.clamp_min(torch.finfo(log_probs.dtype).min)  # 0 * -inf would be NaN
+    return -(log_probs.exp() * finite).sum(-1)
+
+
 class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over dropout."""
 
@@ -33,10 +39,8 @@ class Entropy(UncertaintyStrategy):
     """- Σ p log p."""
 
     def score(self, unlabeled: Outputs) -> Tensor:
-        """Entropy in nats; 0 for a probability that underflows."""
-        log_probs = self.log_probs(unlabeled)
-        log_probs = log_probs.clamp_min(torch.finfo(log_probs.dtype).min)  # 0 * -inf would be NaN
-        return -(log_probs.exp() * log_probs).sum(1)
+        """In nats, from 0 to log C."""
+        return entropy(self.log_probs(unlabeled))
 
 
 class LeastConfidence(UncertaintyStrategy):

@@ -1,0 +1,35 @@
+"""Any strategy on parts of the pool, for what would take too long or too much memory on the whole."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alrun.errors import at_least
+from alrun.strategies.base import Query, Strategy
+
+
+class Partitioned(Strategy):
+    """Splits the pool at random into ``parts`` of equal size and lets ``inner`` choose its share from each.
+
+    Source: Citovsky et al. 2021, and the paper's BADGE on CIFAR-100 (Section 4.1).
+    """
+
+    def __init__(self, inner: Strategy, parts: int = 5) -> None:
+        at_least("strategy.parts", parts, 1)
+        self.inner = inner
+        self.parts = parts
+        self.needs = inner.needs
+
+    def select(self, query: Query) -> Tensor:
+        """The choices of all parts; the first parts take the remainder of sizes that do not divide."""
+        order = torch.randperm(len(query.unlabeled), generator=query.rng)
+        parts = order.tensor_split(self.parts)
+        sizes = [len(share) for share in torch.arange(query.size).tensor_split(self.parts)]
+        chosen = []
+        for part, size in zip(parts, sizes, strict=True):
+            if size:
+                part = part.sort().values
+                positions = self.inner.select(replace(query, size=size, unlabeled=query.unlabeled.take(part)))
+                chosen.append(part[positions.cpu()])
+        return torch.cat(chosen)
