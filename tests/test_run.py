@@ -104,7 +104,10 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
         (("model.dropout=1.5",), "model: .*SmallCnn refused its settings: dropout probability"),
         (("augmentation=crop", "augmentation.padding=-1"), "augmentation.padding=-1 is too small"),
         (("model=mnist_net", "model._target_=torch.nn.Identity"), "model._target_=torch.nn.Identity"),
-        (("optimizer.build.momentum=-1",), "optimizer: Invalid momentum value: -1"),
+        (("optimizer.build.momentum=-1",), "optimizer.build with lr=0.01, momentum=-1.* Invalid momentum value: -1"),
+        (("optimizer.build.momentum=x",), "optimizer.build with lr=0.01, momentum=x.* is not possible"),
+        (("optimizer.schedule.T_max=0",), "optimizer.schedule with T_max=0 is not possible"),
+        (("model=torchvision", "model.name=vit_b_16"), "VisionTransformer does not work on .*8, 8.*Wrong image height"),
         (("runtime.device=cuda:99",), "runtime.device=cuda:99: torch .* sees . GPUs"),
         (("runtime.device=tpu",), "runtime.device=tpu is no device"),
     ],
@@ -114,6 +117,12 @@ def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path
     with pytest.raises(UserError, match=words):
         complete(*overrides)
     assert not list(tmp_path.glob("runs/*/*/state.pt"))
+
+
+@pytest.mark.parametrize("strategy", ["random", "badge", "entropy"])
+def test_a_model_that_diverged_is_not_evaluated(complete, strategy):
+    with pytest.raises(UserError, match=r"lower optimizer\.lr"):
+        complete("optimizer.lr=1e9", f"strategy={strategy}")
 
 
 def test_a_run_that_another_process_computes_is_left_alone(complete, tmp_path, caplog):

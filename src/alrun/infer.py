@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers
 from alrun.strategies.base import Needs, Outputs
 
@@ -24,12 +25,28 @@ def evaluation(model: Classifier) -> Iterator[None]:
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int) -> float:
-    """Share of ``images`` (N, C, H, W) uint8 whose largest logit is at ``labels`` (N,)."""
+    """Share of ``images`` (N, C, H, W) uint8 whose largest logit is at ``labels`` (N,).
+
+    Raises:
+        UserError: A logit is not finite.
+    """
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
+    finite = torch.ones((), dtype=torch.bool, device=images.device)
     with evaluation(model):
         for batch, target in zip(images.split(chunk), labels.split(chunk), strict=True):
-            correct += (model(normalize(batch)).argmax(1) == target).sum()
+            logits = model(normalize(batch))
+            finite &= logits.isfinite().all()
+            correct += (logits.argmax(1) == target).sum()
+    refuse_diverged(finite)
     return int(correct) / len(labels)
+
+
+def refuse_diverged(finite: Tensor) -> None:
+    """Stop where the outputs of a model are not ``finite``: what came of them would be chance."""
+    if not finite:
+        raise UserError(
+            "the model's outputs are not finite, its training diverged: lower optimizer.lr. Earlier rounds are kept."
+        )
 
 
 def record(
@@ -43,8 +60,9 @@ def record(
 ) -> Outputs:
     """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
 
-    Images are not augmented. Outputs stay on the images' device. MC-dropout masks come from torch's global
-    generator, which the caller has seeded. ``passed`` is told the size of every chunk that is through.
+    Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the images' device.
+    MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is told the size of
+    every chunk that is through.
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
@@ -63,7 +81,10 @@ def record(
                 fields["dropout_log_probs"].append(dropout_passes(model, batch, needs.dropout_samples))
             passed(len(part))
     axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
-    return Outputs(index, **{name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts})
+    outputs = {name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts}
+    for tensor in outputs.values():
+        refuse_diverged(tensor.isfinite().all())
+    return Outputs(index, **outputs)
 
 
 def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:

@@ -1,12 +1,14 @@
 """From settings to objects: everything that a run is made of, checked against one another before training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun import config, infer, rng
+from alrun import config, rng
 from alrun.augment import Augmentation, Normalize
 from alrun.data.dataset import ImageData
 from alrun.dss import Subset
@@ -47,12 +49,15 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     check_model(model, data)
     if not has_dropout(model):
         check_dropout(strategy.needs.dropout_samples, type(model).__name__)
-    try:
-        made = optimizer(model.parameters())
-        if schedule:
-            schedule(made)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"optimizer: {error}.") from error
+    made = attempt(cfg, "build", optimizer, model.parameters())
+    if schedule:
+
+        def first_epoch(optimizer: torch.optim.Optimizer) -> None:
+            stepper = schedule(optimizer)
+            optimizer.step()  # without gradients: nothing moves
+            stepper.step()
+
+        attempt(cfg, "schedule", first_epoch, made)
     assert data.mean is not None
     assert data.std is not None
     normalize = Normalize(data.mean, data.std, where)
@@ -70,23 +75,47 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     return model
 
 
+# What a network raises when images have the wrong size; some assert, some return a tuple while they train.
+MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
+
+
 def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, so that a network that does not fit the images shows at once.
+    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
 
     Raises:
-        UserError: It fails, or its logits have another shape than (2, classes).
+        UserError: It fails, or its embeddings or logits have a wrong shape.
     """
     images = torch.zeros(2, *data.train_images.shape[1:])
+    name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
     try:
-        with infer.evaluation(model):
-            shape = tuple(model(images).shape)
-    except (RuntimeError, ValueError) as error:
+        with torch.no_grad():
+            model.train()
+            model(images)
+            model.eval()
+            embedding, logits = model.embed(images).shape, model(images).shape
+    except MISFIT as error:
         raise UserError(
-            f"model: {type(model).__name__} does not work on images of shape {tuple(images.shape[1:])}: "
+            f"{name} does not work on images of shape {tuple(images.shape[1:])} (channels, height, width): "
             f"{first_line(error)}."
         ) from error
-    if shape != (2, data.classes):
-        raise UserError(f"model: {type(model).__name__} gives {shape} for two images of {data.classes} classes.")
+    if len(embedding) != 2 or logits != (2, data.classes):
+        raise UserError(
+            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two images; they must be "
+            f"(2, any) and (2, {data.classes})."
+        )
+
+
+def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any) -> Any:
+    """``make(argument)``, the optimizer or its schedule.
+
+    Raises:
+        UserError: Its settings in ``cfg.optimizer`` are not taken.
+    """
+    try:
+        return make(argument)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        given = ", ".join(f"{name}={value}" for name, value in cfg.optimizer[key].items() if not name.startswith("_"))
+        raise UserError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
 
 
 def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:

@@ -7,6 +7,8 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from alrun.errors import UserError
+
 # Floats in a block of distances: what fits a CPU's caches, and what keeps a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
 
@@ -86,10 +88,17 @@ def sqdist(points: Points, other: Points) -> Tensor:
 
 
 def nearest_sqdist(points: Points, centres: Points) -> Tensor:
-    """Squared distance of every point to the nearest of ``centres``: (n,), in blocks of bounded memory."""
+    """Squared distance of every point to the nearest of ``centres``: (n,), in blocks of bounded memory.
+
+    Raises:
+        UserError: A distance is not finite.
+    """
     rows = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
     parts = [points.take(slice(start, start + rows)).shifted(centres).amin(1) for start in range(0, len(points), rows)]
-    return settled(torch.cat(parts).add_(points.sqnorm), points.sqnorm)
+    nearest = settled(torch.cat(parts).add_(points.sqnorm), points.sqnorm)
+    if not nearest.isfinite().all():
+        raise UserError("distances between the model's outputs overflow, its training diverged: lower optimizer.lr.")
+    return nearest
 
 
 def settled(distance: Tensor, sqnorm: Tensor) -> Tensor:
