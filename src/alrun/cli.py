@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from alrun import config, sweep
 from alrun.errors import sentence
+from alrun.run_folder import is_done
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def job(cfg: DictConfig) -> None:
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     """Check the settings and run, unless the run is done."""
     validate(cfg)
-    if (run_dir / "done").exists():
+    if is_done(run_dir):
         from alrun.analysis import efficiency
 
         efficiency.update(run_dir)  # the random run may have ended since

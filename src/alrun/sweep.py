@@ -10,6 +10,8 @@ from hydra import compose
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from alrun.run_folder import is_done
+
 log = logging.getLogger(__name__)
 
 _folders: list[Path] = []  # of the sweep that this process started
@@ -50,7 +52,7 @@ def report() -> bool:
 
     for setting in dict.fromkeys(folder.parent for folder in _folders):
         summarize(setting, [folder for folder in _folders if folder.parent == setting])
-    missing = [folder for folder in _folders if not (folder / "done").exists()]
+    missing = [folder for folder in _folders if not is_done(folder)]
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
     if missing:
         print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in missing), sep="\n")

@@ -11,6 +11,8 @@ import pytest
 from alrun.analysis import efficiency
 from alrun.analysis.summary import gather, strategy_names, summarize
 from alrun.config import digest
+from alrun.errors import UserError
+from alrun.run_folder import is_done
 
 
 def make_run(setting: Path, option: str, seed: int, accuracy: list[float], done: bool = True, **settings) -> Path:
@@ -21,6 +23,7 @@ def make_run(setting: Path, option: str, seed: int, accuracy: list[float], done:
     rounds.assign(train_seconds=2.0, evaluate_seconds=1.0, select_seconds=0.5).to_csv(run / "timing.csv", index=False)
     meta = {"options": {"strategy": option}, "strategy": settings, "variant": None, "seed": seed}
     (run / "run.json").write_text(json.dumps(meta))
+    (run / "queries.csv").touch()
     if done:
         (run / "done").touch()
     return run
@@ -65,6 +68,23 @@ def test_nothing_is_printed_of_runs_that_are_not_done(runs, tmp_path, capsys):
     summarize(tmp_path, runs[5:])
     assert capsys.readouterr().out == ""
     assert gather(runs[5:]).empty
+
+
+@pytest.mark.parametrize("name", ["accuracy.csv", "timing.csv", "run.json"])
+@pytest.mark.parametrize("content", [b"", b"some,other,words\n1,2,3\n", b"\xff\xfe"])
+def test_a_damaged_file_is_told_with_the_cure(runs, tmp_path, name, content):
+    (runs[2] / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{runs[2].name}/{name} is damaged .*: delete it, and the run's command"):
+        summarize(tmp_path, runs)
+    if name == "accuracy.csv":
+        with pytest.raises(UserError, match=f"{name} is damaged"):
+            efficiency.update(runs[2])
+
+
+def test_a_run_that_lost_a_file_is_not_done(runs):
+    assert is_done(runs[2])
+    (runs[2] / "timing.csv").unlink()
+    assert not is_done(runs[2])
 
 
 def test_names_tell_strategies_apart_and_no_more():

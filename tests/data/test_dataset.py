@@ -45,8 +45,9 @@ def altered(which: int, change) -> list[np.ndarray]:
         (altered(0, lambda a: a / 255), "training images are float64"),
         (altered(2, lambda a: a[:, 0]), r"test images are uint8 of shape \(6, 5, 5\)"),
         (altered(1, lambda a: a[:-1]), "12 training images but 11 labels"),
-        (altered(3, lambda a: a - 1), "test labels must be integers from 0 up"),
-        (altered(1, lambda a: a + 0.5), "training labels must be integers from 0 up, not float64"),
+        (altered(3, lambda a: a - 1), "test labels must be one integer an example, from 0 up"),
+        (altered(1, lambda a: a + 0.5), "training labels must be one integer an example, from 0 up, not float64"),
+        (altered(1, lambda a: a[:, None]), r"one integer an example, .* shape \(12, 1\)"),
         (altered(2, lambda a: a[..., :4]), "training images have shape"),
         ([a * 0 if a.ndim == 1 else a for a in arrays()], "all labels are 0"),
         ([a[:0] for a in arrays()], "0 training images"),
@@ -58,9 +59,13 @@ def test_arrays_that_do_not_fit_are_refused(made, words):
         ImageData(*made)
 
 
-def test_normalisation_must_have_a_number_for_every_channel():
-    with pytest.raises(UserError, match=r"dataset.mean=\[0.5\].*3 channels"):
-        ImageData(*arrays(), mean=[0.5], std=[0.2])
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [([0.5], [0.2]), ([0.5] * 3, None), (0.5, [0.2] * 3), (["a"] * 3, [0.2] * 3), ([0.5] * 3, [0.0] * 3)],
+)
+def test_normalisation_must_have_a_number_for_every_channel(mean, std):
+    with pytest.raises(UserError, match=r"dataset.mean=.*3 channels"):
+        ImageData(*arrays(), mean=mean, std=std)
 
 
 def test_a_trial_takes_evenly_spaced_examples_and_keeps_the_rest():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alrun import files
+from alrun.run_folder import is_done, reading
 
 GRID = 20  # accuracies per curve, as in the paper's figures
 
@@ -46,13 +47,20 @@ def grid(curve: Curve) -> np.ndarray:
 
 
 def read_curve(run_dir: Path) -> Curve:
-    """The curve in a run folder's accuracy.csv."""
-    with (run_dir / "accuracy.csv").open(newline="") as file:
+    """The curve in a run folder's accuracy.csv.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = run_dir / "accuracy.csv"
+    with reading(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return Curve(
-        np.array([int(row["labeled"]) for row in rows]),
-        np.array([float(row["test_accuracy"]) for row in rows]),
-    )
+        if not rows:
+            raise ValueError("it has no rows")
+        return Curve(
+            np.array([int(row["labeled"]) for row in rows]),
+            np.array([float(row["test_accuracy"]) for row in rows]),
+        )
 
 
 def update(run_dir: Path) -> bool:
@@ -64,8 +72,8 @@ def update(run_dir: Path) -> bool:
     strategy, _, seed = run_dir.name.rsplit("-", 2)  # <strategy>-<hash>-seed<seed>
     runs = [run_dir]
     if strategy == "random":
-        runs = [path for path in run_dir.parent.glob(f"*-{seed}") if (path / "done").exists()]
-    references = [path for path in run_dir.parent.glob(f"random-*-{seed}") if (path / "done").exists()]
+        runs = [path for path in run_dir.parent.glob(f"*-{seed}") if is_done(path)]
+    references = [path for path in run_dir.parent.glob(f"random-*-{seed}") if is_done(path)]
     for path in runs:
         write_efficiency(path, references[0] if references else None)
     return bool(references)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from alrun import files
 from alrun.analysis import efficiency, figures
+from alrun.run_folder import is_done, reading
 
 
 def gather(runs: Sequence[Path]) -> pd.DataFrame:
@@ -17,14 +18,36 @@ def gather(runs: Sequence[Path]) -> pd.DataFrame:
 
     Column ``strategy`` is a name that tells strategies apart, ``option`` the strategy's option, ``run`` the folder.
     """
-    done = [run for run in runs if (run / "done").exists()]
-    metas = [json.loads((run / "run.json").read_text()) for run in done]
+    done = [run for run in runs if is_done(run)]
+    metas = [read_meta(run) for run in done]
     frames = []
     for run, meta, name in zip(done, metas, strategy_names(metas), strict=True):
-        frame = pd.read_csv(run / "accuracy.csv").merge(pd.read_csv(run / "timing.csv"), on=["round", "labeled"])
+        keys = ["round", "labeled"]
+        frame = read_table(run / "accuracy.csv", keys).merge(read_table(run / "timing.csv", keys), on=keys)
         option = meta["options"]["strategy"]
         frames.append(frame.assign(strategy=name, option=option, seed=meta["seed"], run=run.name))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def read_meta(run: Path) -> dict[str, Any]:
+    """The content of run.json.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = run / "run.json"
+    with reading(path):
+        return json.loads(path.read_text())
+
+
+def read_table(path: Path, keys: list[str]) -> pd.DataFrame:
+    """A CSV with the columns ``keys`` and others.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    with reading(path):
+        return pd.read_csv(path).astype(dict.fromkeys(keys, int))
 
 
 def strategy_names(metas: Sequence[dict[str, Any]]) -> list[str]:

@@ -1,5 +1,6 @@
 """What a data set is to alrun: bytes, labels and how to normalise them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -39,8 +40,11 @@ class ImageData:
                 )
             if len(images) != len(labels) or not len(labels):
                 raise UserError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
-            if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-                raise UserError(f"dataset: {split} labels must be integers from 0 up, not {labels.dtype}.")
+            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+                raise UserError(
+                    f"dataset: {split} labels must be one integer an example, from 0 up, "
+                    f"not {labels.dtype} of shape {labels.shape}."
+                )
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise UserError(
                 f"dataset: training images have shape {self.train_images.shape[1:]}, "
@@ -50,12 +54,12 @@ class ImageData:
         if self.classes < 2:
             raise UserError("dataset: all labels are 0; there is nothing to learn.")
         channels = self.train_images.shape[1]
-        if self.mean is None or self.std is None:
+        if self.mean is None and self.std is None:
             self.mean, self.std = channel_statistics(self.train_images)
-        if len(self.mean) != channels or len(self.std) != channels or min(self.std) <= 0:
+        if not numbers(self.mean, channels) or not numbers(self.std, channels) or min(self.std or [0]) <= 0:
             raise UserError(
-                f"dataset.mean={self.mean} and dataset.std={self.std} must hold one number for each of the "
-                f"{channels} channels, std above 0."
+                f"dataset.mean={self.mean} and dataset.std={self.std} must each hold one number for each of the "
+                f"{channels} channels, std above 0, or both be null (computed from the training images)."
             )
 
     @property
@@ -91,6 +95,11 @@ class ImageData:
             total.update(f"{array.shape}{array.dtype}".encode())
             total.update(np.ascontiguousarray(array).data)
         return total.hexdigest()[:16]
+
+
+def numbers(values: object, count: int) -> bool:
+    """Whether ``values`` is a list of ``count`` numbers."""
+    return isinstance(values, Sequence) and len(values) == count and all(isinstance(v, int | float) for v in values)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:

@@ -1,0 +1,24 @@
+"""A run's folder as those see it who read results: whether it is finished, and what to do about a damaged file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alrun.errors import UserError, first_line
+
+RESULTS = ("accuracy.csv", "timing.csv", "queries.csv", "run.json")
+
+
+def is_done(run_dir: Path) -> bool:
+    """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
+    return all((run_dir / name).exists() for name in ("done", *RESULTS))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with the content of ``path`` into a UserError."""
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        reason = first_line(error)
+        raise UserError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error
