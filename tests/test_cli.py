@@ -40,6 +40,8 @@ def test_help_lists_groups_and_examples(tmp_path):
         (["strategy._target_=mine.Mine"], ["strategy._target_=mine.Mine", "No module named 'mine'"]),
         (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),
+        (["~model"], ["model has no option", "model=..."]),
+        (["strategy=[random]"], ["strategy has no option", "commas"]),
         (["dataset=npz"], ["dataset.path", "add dataset.path=..."]),
         (["training.stop_accuracy=99"], ["training.stop_accuracy=99"]),
     ],

@@ -119,6 +119,20 @@ def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path
     assert not list(tmp_path.glob("runs/*/*/state.pt"))
 
 
+class FirstThirty:
+    def buyable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
+        return torch.arange(len(labels)) < 30
+
+
+@pytest.mark.parametrize("strategy", ["random", "badge"])
+def test_a_cap_that_leaves_too_few_to_buy_ends_the_run_with_one_sentence(complete, strategy, tmp_path):
+    with pytest.raises(
+        UserError, match=r"budget\.batch_size=20, but only \d+ examples may still be bought after round"
+    ):
+        complete("per_class_cap._target_=test_run.FirstThirty", f"strategy={strategy}")
+    assert list(tmp_path.glob("runs/*/*/accuracy.csv"))
+
+
 @pytest.mark.parametrize("strategy", ["random", "badge", "entropy"])
 def test_a_model_that_diverged_is_not_evaluated(complete, strategy):
     with pytest.raises(UserError, match=r"lower optimizer\.lr"):

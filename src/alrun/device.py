@@ -2,6 +2,7 @@
 
 import os
 import platform
+from time import perf_counter
 
 import torch
 
@@ -61,6 +62,23 @@ def describe(device: torch.device) -> str:
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()
+
+
+class Stopwatch:
+    """Adds up the seconds spent in ``with stopwatch:``, those of work given to ``device`` included."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        synchronize(self.device)
+        self._started = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        synchronize(self.device)
+        self.seconds += perf_counter() - self._started
 
 
 def synchronize(device: torch.device) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import re
 
 from hydra.errors import HydraException
 from hydra.errors import MissingConfigException as MissingOption
@@ -14,6 +15,10 @@ from omegaconf.errors import (
 
 # What the system says of a folder that is full, protected or no folder: the user's to mend, wherever it is met.
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+
+
+# What OmegaConf says where a group was removed (~strategy) or is a list of options.
+LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
 
 class UserError(ValueError):
@@ -49,6 +54,8 @@ def sentence(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
             return unknown_key(link)
+        if isinstance(link, InterpolationResolutionError) and (lost := LOST.search(str(link))):
+            return f"{lost[1]} has no option: give one by its name, {lost[1]}=..., or several by commas and -m."
         if isinstance(link, InterpolationResolutionError | ValidationError):
             return f"{link.full_key}: {first_line(link)}; `--cfg job` shows values of the right type."
         if isinstance(link, ValueError) and "Config group override must be" in str(link):

@@ -132,6 +132,7 @@ class Run:
         rng.seed_globals(self.cfg.seed, "select", round)
         started = perf_counter()
         unlabeled, needs = pool.unlabeled, strategy.needs
+        check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
         labeled = pool.labeled if needs.labeled else pool.labeled[:0]
         self.progress.start_selection(round, len(unlabeled) + len(labeled))
 
@@ -149,6 +150,7 @@ class Run:
             model=model,
             trained=self.state.rounds[-1].trained,
             normalize=self.parts.normalize,
+            training=device.Stopwatch(self.device),
         )
         positions = strategy.select(query).cpu()
         check_selection(positions, query, self.choices["strategy"], round)
@@ -156,7 +158,7 @@ class Run:
         self.progress.end_selection()
         bought = unlabeled[positions]
         pool.label(bought)
-        self.state.add_query(bought, perf_counter() - started)
+        self.state.add_query(bought, perf_counter() - started - query.training.seconds, query.training.seconds)
 
     def announce(self) -> None:
         """Say what is about to happen."""
@@ -178,6 +180,19 @@ class Run:
             log.info("budget.total=%d is not reached: a round buys %d labels", budget.total, budget.batch_size)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
+
+
+def check_supply(available: int, size: int, round: int) -> None:
+    """Refuse to buy ``size`` of fewer examples: a cap or a data set can leave less than the budget asks for.
+
+    Raises:
+        UserError: Too few are ``available``.
+    """
+    if available < size:
+        raise UserError(
+            f"budget.batch_size={size}, but only {available} examples may still be bought after round {round}: "
+            "lower budget.batch_size or budget.total, or raise the cap. Earlier rounds are kept."
+        )
 
 
 def check_selection(positions: torch.Tensor, query: Query, name: str, round: int) -> None:

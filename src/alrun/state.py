@@ -32,7 +32,7 @@ class RoundRecord:
     steps: int
     stopped_by: str
     device: str
-    train_seconds: float
+    train_seconds: float  # with what the strategy trained of its own after this round
     evaluate_seconds: float
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
 
@@ -75,9 +75,10 @@ class RunState:
         self.rounds.append(record)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
-    def add_query(self, index: Tensor, seconds: float) -> None:
-        """Note what was bought after the current round, and how long choosing took."""
-        self.rounds[-1] = replace(self.rounds[-1], select_seconds=seconds)
+    def add_query(self, index: Tensor, seconds: float, training: float = 0.0) -> None:
+        """Note what was bought after the current round, and how long choosing and the strategy's own training took."""
+        last = self.rounds[-1]
+        self.rounds[-1] = replace(last, train_seconds=last.train_seconds + training, select_seconds=seconds)
         self.queries.append(index.cpu())
 
     def save(self, run_dir: Path) -> None:

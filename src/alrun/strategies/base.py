@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alrun.device import Stopwatch
 from alrun.model import Classifier
 from alrun.pool import Pool
 from alrun.selection.points import Outer
@@ -99,6 +100,12 @@ class Query:
     model: Classifier
     trained: TrainResult
     normalize: Callable[[Tensor], Tensor]
+    training: Stopwatch  # a strategy that trains something does it in ``with query.training:``, counted as training
+
+    @property
+    def labels(self) -> Tensor:
+        """Classes of ``query.labeled``: (m,)."""
+        return self.pool.labels[self.labeled.index.to(self.pool.labels.device)]
 
     def images(self, positions: Tensor) -> Tensor:
         """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""

@@ -1,0 +1,63 @@
+"""What holds for every ``strategy=`` option, also on pools that leave nothing to choose by."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from queries import make_query, noise
+from torch import Tensor
+
+from alrun import config
+from alrun.strategies import Strategy
+
+OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
+CASES = [*(f"strategy={option}" for option in OPTIONS), "strategy=entropy strategy.dropout_samples=3"]
+
+
+@pytest.fixture
+def strategy(request, composed) -> Strategy:
+    return config.build(composed(*request.param.split()).strategy, "strategy")
+
+
+def check(strategy: Strategy, **given) -> None:
+    query = make_query(strategy, **given)
+    before = copy.deepcopy(query.model.state_dict())
+    modes = [module.training for module in query.model.modules()]
+    wanted = [parameter.requires_grad for parameter in query.model.parameters()]
+    positions = strategy.select(query)
+    assert positions.dtype == torch.int64
+    assert len(positions.unique()) == query.size == len(positions)
+    assert 0 <= int(positions.min()) <= int(positions.max()) < len(query.unlabeled)
+    assert all(value.equal(before[name]) for name, value in query.model.state_dict().items())
+    assert modes == [module.training for module in query.model.modules()]
+    assert wanted == [parameter.requires_grad for parameter in query.model.parameters()]
+    assert all(parameter.grad is None for parameter in query.model.parameters())
+    assert torch.is_grad_enabled()
+    assert positions.equal(strategy.select(make_query(strategy, **given)))
+
+
+@pytest.mark.parametrize("strategy", CASES, indirect=True)
+@pytest.mark.parametrize("size", [1, 20, 110])
+def test_distinct_positions_the_same_for_the_same_seed_and_a_model_as_before(strategy, size):
+    check(strategy, size=size)
+
+
+def alike(n: int) -> Tensor:
+    return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
+
+
+def in_fives(n: int) -> Tensor:
+    return noise(n // 5).repeat_interleave(5, 0)
+
+
+@pytest.mark.parametrize("strategy", CASES, indirect=True)
+@pytest.mark.parametrize("images", [alike, in_fives], ids=lambda images: images.__name__)
+def test_images_that_repeat_are_bought_once_each(strategy, images):
+    check(strategy, size=30, n=60, images=images)
+
+
+@pytest.mark.parametrize("strategy", CASES, indirect=True)
+def test_two_labels_and_one_example_to_choose_from(strategy):
+    check(strategy, size=1, n=5, labeled=2)
+    check(strategy, size=2, n=4, labeled=2)
