@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection clean
+.PHONY: help install run test lint bench-overhead bench-selection strategies clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digit
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) scripts/benchmark_selection.py $(ARGS)
+
+strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
+	@$(PY) -m alrun experiment=strategies $(ARGS)
+	@$(PY) scripts/compare_strategies.py
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -34,7 +35,7 @@ def run_folders(config: DictConfig) -> list[Path]:
     arguments = list(config.hydra.overrides.task)
     params = config.hydra.sweeper.get("params") or {}
     arguments = [f"{key}={value}" for key, value in params.items()] + arguments
-    overrides = OverridesParser.create().parse_overrides(arguments)
+    overrides = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(arguments)
     last = {override.get_key_element(): override for override in overrides}
     batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
     folders = []

@@ -12,6 +12,8 @@ from alrun import files
 from alrun.analysis import efficiency, figures
 from alrun.run_folder import is_done, reading
 
+WIDE = 7  # more strategies than that do not fit beside one another
+
 
 def gather(runs: Sequence[Path]) -> pd.DataFrame:
     """One row per run and round of the finished runs in ``runs``: accuracy.csv and timing.csv, and whose they are.
@@ -89,10 +91,12 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
 
 
 def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy as text, a row per number of labels and a column per strategy."""
+    """Accuracy as text, a row per number of labels and a column per strategy; the other way round for many."""
     accuracy = 100 * per_round[["test_accuracy_mean", "test_accuracy_std"]].to_numpy()
     text = pd.Series([spread(mean, std, 1) for mean, std in accuracy], per_round.index)
     table = text.unstack("strategy", fill_value="").sort_index()[per_round.index.unique("strategy")]
+    if len(table.columns) > WIDE:
+        return table.T.rename_axis(index=None, columns=None).reset_index(names="labels")
     return table.rename_axis(columns=None).reset_index(names="labels")
 
 
