@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from alrun.errors import UserError
-from alrun.models import MnistNet, ResNet18, SmallCnn, torchvision_model
+from alrun.models import Dla, MnistNet, ResNet18, ShakeShake, SmallCnn, Vgg, torchvision_model
+from alrun.models.shake_shake import Shake
 
 
 def parameters(model: nn.Module) -> int:
@@ -16,9 +17,48 @@ def test_parameter_counts_are_the_published_ones():
     assert parameters(MnistNet(1, (28, 28), 10)) == 320 + 18_496 + 1_179_776 + 1_290
 
 
+def test_parameter_counts_of_networks_for_larger_images():
+    assert parameters(Vgg(3, (32, 32), 10, depth=11)) == 9_231_114
+    assert parameters(Vgg(3, (32, 32), 10, depth=19)) == 20_040_522
+    # Yu et al.'s DLA-34 for ImageNet has 15,742,104; its first convolution is 7x7.
+    assert parameters(Dla(3, (32, 32), 1000)) + 16 * 3 * (7 * 7 - 3 * 3) == 15_742_104
+    for width, millions in ((32, 2.9), (64, 11.7), (96, 26.2)):  # Gastaldi 2017, Table 1
+        assert round(parameters(ShakeShake(3, (32, 32), 10, depth=26, width=width)) / 1e6, 1) == millions
+
+
+def test_shake_shake_mixes_each_image_anew_in_both_passes():
+    a, b = torch.randn(6, 2, 3, 3, requires_grad=True), torch.randn(6, 2, 3, 3, requires_grad=True)
+    mixed = Shake.apply(a, b)
+    alpha = ((mixed - b) / (a - b)).flatten(1)
+    assert torch.allclose(alpha, alpha[:, :1].expand_as(alpha), atol=1e-3)  # one number an image
+    assert len(alpha[:, 0].round(decimals=3).unique()) == 6
+    assert alpha.min() >= -1e-3
+    assert alpha.max() <= 1 + 1e-3
+    to_a, to_b = torch.autograd.grad(mixed.sum(), (a, b))
+    assert torch.allclose(to_a + to_b, torch.ones_like(a))
+    beta = to_a.flatten(1)[:, 0]
+    assert len(beta.unique()) == 6
+    assert (beta - alpha[:, 0]).abs().min() > 1e-3  # drawn again
+
+
+def test_shake_shake_in_use_is_the_mean_of_the_branches():
+    model = ShakeShake(3, (32, 32), 10, depth=8, width=4).eval()
+    images = torch.randn(2, 3, 32, 32)
+    assert model(images).equal(model(images))
+    block = model.blocks[1]
+    x = torch.randn(2, 4, 8, 8)
+    assert torch.allclose(block(x) - block.shortcut(x), (block.branches[0](x) + block.branches[1](x)) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("model", "shape", "width"),
     [
+        (Vgg(3, (32, 32), 10, depth=11), (3, 32, 32), 512),
+        (Vgg(1, (28, 28), 10, depth=19), (1, 28, 28), 512),
+        (Dla(3, (32, 32), 10), (3, 32, 32), 512),
+        (Dla(1, (28, 28), 10), (1, 28, 28), 512),
+        (ShakeShake(3, (32, 32), 10), (3, 32, 32), 128),
+        (ShakeShake(1, (28, 28), 10, width=8), (1, 28, 28), 32),
         (ResNet18(3, (32, 32), 10), (3, 32, 32), 512),
         (ResNet18(1, (28, 28), 10), (1, 28, 28), 512),
         (MnistNet(1, (28, 28), 10), (1, 28, 28), 128),

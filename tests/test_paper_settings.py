@@ -23,6 +23,23 @@ def test_a_data_set_alone_composes_its_row_of_table_3(composed, row):
     assert cfg.optimizer.schedule.T_max == epochs
 
 
+PAIRS = [
+    ("cifar10", "vgg19", 300, 0.01, 128, 3000, 1000, 25000),
+    ("cifar10", "dla", 300, 0.01, 20, 3000, 1000, 25000),
+    ("svhn", "vgg19", 300, 0.001, 32, 1000, 1000, 18000),
+    ("cifar10", "shake_shake", 300, 0.01, 20, 3000, 1000, 25000),  # Table 5
+]
+
+
+@pytest.mark.parametrize("row", PAIRS, ids=lambda row: "-".join(row[:2]))
+def test_other_networks_bring_their_row(composed, row):
+    dataset, model, epochs, lr, batch, al_batch, seed_size, total = row
+    cfg = composed(f"dataset={dataset}", f"model={model}")
+    assert cfg.optimizer.build._target_ == "torch.optim.SGD"
+    assert (cfg.training.max_epochs, cfg.optimizer.lr, cfg.training.batch_size) == (epochs, lr, batch)
+    assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
+
+
 def test_the_command_line_wins_over_the_row(composed):
     cfg = composed("dataset=cifar10", "batch_size=b1000", "training.max_epochs=5", "augmentation=none")
     assert (cfg.budget.batch_size, cfg.budget.total, cfg.training.max_epochs) == (1000, 25000, 5)

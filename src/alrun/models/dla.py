@@ -1,0 +1,83 @@
+"""Deep layer aggregation (DLA-34) for small images."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alrun.model import Classifier
+from alrun.models.resnet import BasicBlock
+
+
+class Root(nn.Module):
+    """An aggregation node: 1x1 convolution over the outputs of several nodes, batch norm, ReLU (Equation 5)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, *nodes: Tensor) -> Tensor:
+        """Maps of (B, any, H, W), together ``inputs`` channels, to (B, outputs, H, W)."""
+        return F.relu(self.norm(self.conv(torch.cat(nodes, 1))))
+
+
+class Tree(nn.Module):
+    """Hierarchical deep aggregation: two subtrees in sequence, their outputs joined in one root.
+
+    What a subtree hands to the root further up is merged there at once instead of level by level (Figure 2 f).
+
+    Args:
+        levels: 1: the subtrees are residual blocks.
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        stride: Of the first block.
+        handed: Channels of what nodes further up add to the root.
+    """
+
+    def __init__(self, levels: int, inputs: int, outputs: int, stride: int, handed: int = 0) -> None:
+        super().__init__()
+        self.levels = levels
+        if levels == 1:
+            self.left: nn.Module = BasicBlock(inputs, outputs, stride)
+            self.right: nn.Module = BasicBlock(outputs, outputs, 1)
+            self.root = Root(2 * outputs + handed, outputs)
+        else:
+            self.left = Tree(levels - 1, inputs, outputs, stride)
+            self.right = Tree(levels - 1, outputs, outputs, 1, handed + outputs)
+
+    def forward(self, x: Tensor, *handed: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        left = self.left(x)
+        if self.levels > 1:
+            return self.right(left, *handed, left)
+        return self.root(self.right(left), left, *handed)
+
+
+class Dla(Classifier):
+    """DLA-34 with a stem of 3x3 convolutions of stride 1 in place of the 7x7 one; 512-d embedding.
+
+    Stages after the first one also hand their downsampled input to their root.
+
+    Source: Yu et al., Deep Layer Aggregation, CVPR 2018, Figure 3 and Table 1.
+    """
+
+    def __init__(self, channels: int, image_size: tuple[int, int], classes: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(convolution(channels, 16), convolution(16, 16), convolution(16, 32))
+        self.first = Tree(1, 32, 64, 1)
+        self.stages = nn.ModuleList(
+            Tree(levels, inputs, 2 * inputs, 2, handed=inputs) for levels, inputs in ((2, 64), (2, 128), (1, 256))
+        )
+        self.head = nn.Linear(512, classes)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 512)."""
+        x = self.first(self.stem(images))
+        for stage in self.stages:
+            x = stage(x, F.max_pool2d(x, 2, ceil_mode=True))  # the convolutions of stride 2 round up as well
+        return x.mean(dim=(2, 3))
+
+
+def convolution(inputs: int, outputs: int) -> nn.Module:
+    """3x3 convolution, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
