@@ -8,6 +8,7 @@ from alrun.augment import CropFlip, NoAugmentation, Normalize
 from alrun.dss import NoSubset
 from alrun.errors import UserError
 from alrun.models import SmallCnn
+from alrun.optimization import Optimization, WeightAverage
 from alrun.pool import Pool
 from alrun.train import StopRule, Trainer, batches
 
@@ -72,10 +73,13 @@ def problem(n: int = 53, seed: int = 0) -> Pool:
     return pool
 
 
-def trainer(pool: Pool, lr: float = 0.05, epochs: int = 4, augmentation=None) -> Trainer:
+def trainer(pool: Pool, lr: float = 0.05, epochs: int = 4, augmentation=None, average=None) -> Trainer:
     return Trainer(
-        lambda parameters: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=5e-4),
-        lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+        Optimization(
+            lambda parameters: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=5e-4),
+            lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+            average,
+        ),
         augmentation or NoAugmentation(),
         Normalize([0.5], [0.3], torch.device("cpu")),
         NoSubset(),
@@ -137,3 +141,64 @@ def test_a_loss_that_is_not_finite_is_told_with_round_epoch_and_rate():
     pool = problem()
     with pytest.raises(UserError, match=r"loss is (nan|inf) in round 2, epoch \d, at learning rate .*optimizer.lr"):
         trainer(pool, lr=1e30).fit(network(), pool, 0, 2, lambda e, a: None)
+
+
+def test_the_averaged_model_is_the_mean_of_the_epochs_from_its_start(monkeypatch):
+    pool, model, ends, accuracies = problem(), network(), [], []
+
+    def note(epoch: int, accuracy: float) -> None:
+        ends.append([p.detach().clone() for p in model.parameters()])
+        accuracies.append(accuracy)
+
+    fit = trainer(pool, epochs=8, average=WeightAverage(lr=0.01, start_accuracy=0.7, anneal_epochs=2))
+    rates = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(
+        torch.optim.SGD, "step", lambda self, *a: (rates.append(self.param_groups[0]["lr"]), step(self, *a))[1]
+    )
+    result = fit.fit(model, pool, 0, 1, note)
+    first = next(epoch for epoch, accuracy in enumerate(accuracies) if accuracy > 0.7)
+    assert 0 < first < 5
+    for position, parameter in enumerate(model.parameters()):
+        expected = torch.stack([weights[position] for weights in ends[first:]]).double().mean(0)
+        assert torch.allclose(parameter.double(), expected, atol=1e-6)
+    per_epoch = result.steps // result.epochs
+    assert rates[per_epoch * first] == pytest.approx(0.05 * (1 + math.cos(math.pi * first / 8)) / 2)
+    assert rates[-1] == pytest.approx(0.01)  # annealed
+
+
+def test_batch_norm_of_the_averaged_model_is_that_of_the_training_images():
+    pool, model = problem(), network()
+    images = Normalize([0.5], [0.3], torch.device("cpu"))(pool.images[pool.labeled])
+    fit = trainer(pool, epochs=6, average=WeightAverage(lr=0.01, start_accuracy=0.0, anneal_epochs=1))
+    fit.batch_size = len(pool.labeled)
+    fit.fit(model, pool, 0, 1, lambda e, a: None)
+    norm, convolution = model.features[1], model.features[0]
+    assert torch.allclose(norm.running_mean, convolution(images).mean((0, 2, 3)), atol=1e-5)
+
+
+def test_without_an_accuracy_that_starts_it_nothing_is_averaged():
+    pool, weights = problem(), []
+    for average in (None, WeightAverage(lr=0.01, start_accuracy=0.999)):
+        model = network()
+        result = trainer(pool, epochs=3, average=average).fit(model, pool, 0, 1, lambda e, a: None)
+        assert result.accuracy < 0.999
+        weights.append(nn.utils.parameters_to_vector(model.parameters()))
+    assert weights[0].equal(weights[1])
+
+
+@pytest.mark.parametrize(("threshold", "restarts"), [(0.0, 0), (0.99, 2)])
+def test_training_that_does_not_converge_begins_anew_at_every_50th_epoch(threshold, restarts):
+    pool, made = problem(), []
+    fit = trainer(pool, lr=1e-9, epochs=120)
+    fit.stop, fit.restart_below = StopRule(120, 1.1, 1000, 0.0), threshold
+
+    def fresh() -> SmallCnn:
+        made.append(SmallCnn(1, (8, 8), 2, width=4, embedding=8))
+        return made[-1]
+
+    model = network()
+    result = fit.fit(model, pool, 0, 1, lambda e, a: None, fresh)
+    assert (result.epochs, result.restarts, len(made)) == (120, restarts, restarts)
+    origin = made[-1] if made else network()
+    assert torch.allclose(model.head.weight, origin.head.weight, atol=1e-5)

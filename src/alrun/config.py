@@ -35,6 +35,7 @@ class Training:
     patience: int = 10  # stop when the last `patience` epochs show no gain ...
     min_gain: float = 0.001  # ... of at least this much
     reset: bool = True  # new weights before each round
+    restart_below: float = 0.0  # training accuracy; at every 50th epoch, begin anew from new weights if it is lower
 
 
 @dataclass
@@ -139,7 +140,7 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
         target = pkgutil.resolve_name(name)
     except Exception as error:  # whatever a user's module raises while it is imported
         raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
-    if not key.startswith("optimizer"):  # torch's optimizers name their parameters too loosely to check
+    if not name.startswith("torch."):  # torch's optimizers name their parameters too loosely to check
         check_settings(target, node, key, set(arguments))
     try:
         return instantiate(node, **arguments)

@@ -33,7 +33,7 @@ class EagerEngine:
 
     def step(self, index: Tensor, parameters: Tensor) -> None:
         """Forward, backward and update on ``pool.images[index]`` (B,), altered by ``parameters`` (B, k)."""
-        images = self.normalize(self.augmentation.apply(self.pool.images[index], parameters))
+        images = self.images(index, parameters)
         labels = self.pool.labels[index]
         logits = self.model(images)
         loss = F.cross_entropy(logits, labels)
@@ -43,6 +43,10 @@ class EagerEngine:
         with torch.no_grad():
             self.correct += (logits.argmax(1) == labels).sum()
             self.loss += loss.detach() * len(index)
+
+    def images(self, index: Tensor, parameters: Tensor) -> Tensor:
+        """``pool.images[index]``, altered by ``parameters`` and normalised: (B, C, H, W)."""
+        return self.normalize(self.augmentation.apply(self.pool.images[index], parameters))
 
     def read(self) -> tuple[int, float]:
         """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""

@@ -14,6 +14,7 @@ from alrun.data.dataset import ImageData
 from alrun.dss import Subset
 from alrun.errors import UserError, first_line
 from alrun.model import Classifier, has_dropout
+from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.strategies.base import Strategy
 from alrun.train import StopRule, Trainer
@@ -42,6 +43,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     subset: Subset = config.build(cfg.dss, "dss")
     optimizer = config.build(cfg.optimizer.build, "optimizer.build")
     schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
+    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     if cfg.limit is not None:
         data = data.thinned(cfg.limit)
@@ -63,7 +65,15 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     normalize = Normalize(data.mean, data.std, where)
     training = cfg.training
     stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
-    trainer = Trainer(optimizer, schedule, augmentation, normalize, subset, stop, training.batch_size)
+    trainer = Trainer(
+        Optimization(optimizer, schedule, average),
+        augmentation,
+        normalize,
+        subset,
+        stop,
+        training.batch_size,
+        training.restart_below,
+    )
     return Parts(data, model, strategy, trainer, normalize)
 
 

@@ -106,7 +106,14 @@ class Run:
             model.load_state_dict(self.state.weights)
         model.to(self.device)
         self.progress.start_round(round, len(self.pool.labeled))
-        trained = self.parts.trainer.fit(model, self.pool, seed, round, self.progress.epoch)
+        trained = self.parts.trainer.fit(
+            model,
+            self.pool,
+            seed,
+            round,
+            self.progress.epoch,
+            lambda: build_model(self.cfg, self.parts.data),
+        )
         started = perf_counter()
         accuracy = infer.accuracy(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk)
         record = RoundRecord(
@@ -117,6 +124,7 @@ class Run:
             epochs=trained.epochs,
             steps=trained.steps,
             stopped_by=trained.stopped_by,
+            restarts=trained.restarts,
             device=self.device.type,
             train_seconds=trained.seconds,
             evaluate_seconds=perf_counter() - started,

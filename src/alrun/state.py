@@ -17,7 +17,7 @@ from alrun import files
 from alrun.errors import UserError
 from alrun.train import TrainResult
 
-FORMAT = 1  # of state.pt; raise it when its content changes
+FORMAT = 2  # of state.pt; raise it when its content changes
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class RoundRecord:
     epochs: int
     steps: int
     stopped_by: str
+    restarts: int
     device: str
     train_seconds: float  # with what the strategy trained of its own after this round
     evaluate_seconds: float
@@ -39,7 +40,9 @@ class RoundRecord:
     @property
     def trained(self) -> TrainResult:
         """How the round's model was trained."""
-        return TrainResult(self.train_accuracy, self.epochs, self.steps, self.stopped_by, self.train_seconds)
+        return TrainResult(
+            self.train_accuracy, self.epochs, self.steps, self.stopped_by, self.train_seconds, self.restarts
+        )
 
 
 TIMES = ("train_seconds", "evaluate_seconds", "select_seconds")

@@ -1,10 +1,9 @@
 """One round's training: epochs until a stop rule holds."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from alrun.dss import Subset
 from alrun.engine import EagerEngine
 from alrun.errors import UserError
 from alrun.model import Classifier
+from alrun.optimization import Descent, Optimization
 from alrun.pool import Pool
 
 
@@ -49,6 +49,9 @@ class StopRule:
         return None
 
 
+RESTART_EVERY = 50  # epochs, as in the public notebooks
+
+
 @dataclass(frozen=True)
 class TrainResult:
     """How a model was trained."""
@@ -58,80 +61,113 @@ class TrainResult:
     steps: int
     stopped_by: str  # accuracy, max_epochs or no_gain
     seconds: float
+    restarts: int = 0
 
 
 class Trainer:
     """Trains a model on the labeled examples of a pool.
 
     Args:
-        optimizer: Makes the optimizer from the parameters.
-        schedule: Makes a learning-rate schedule from the optimizer, stepped once an epoch; None for a constant rate.
+        optimization: Makes the optimizer and what goes with it.
         augmentation: Drawn anew for every image at every fetch.
         normalize: Bytes to floats.
         subset: What of the labeled set an epoch trains on.
         stop: When to stop.
         batch_size: The last, smaller batch of an epoch is kept; a single left-over example joins the batch before
             it, since batch norm cannot train on one.
+        restart_below: At every 50th epoch, training begins anew from new weights if its accuracy is below that share.
     """
 
     def __init__(
         self,
-        optimizer: Callable[[Any], torch.optim.Optimizer],
-        schedule: Callable[[torch.optim.Optimizer], Any] | None,
+        optimization: Optimization,
         augmentation: Augmentation,
         normalize: Callable[[Tensor], Tensor],
         subset: Subset,
         stop: StopRule,
         batch_size: int,
+        restart_below: float = 0.0,
     ) -> None:
-        self.optimizer = optimizer
-        self.schedule = schedule
+        self.optimization = optimization
         self.augmentation = augmentation
         self.normalize = normalize
         self.subset = subset
         self.stop = stop
         self.batch_size = batch_size
+        self.restart_below = restart_below
 
     def fit(
-        self, model: Classifier, pool: Pool, seed: int, round: int, progress: Callable[[int, float], None]
+        self,
+        model: Classifier,
+        pool: Pool,
+        seed: int,
+        round: int,
+        progress: Callable[[int, float], None],
+        fresh: Callable[[], Classifier] | None = None,
     ) -> TrainResult:
-        """Train ``model`` in place. ``progress(epoch, accuracy)`` is called after every epoch.
+        """Train ``model`` in place.
+
+        ``progress(epoch, accuracy)`` is called after every epoch; ``fresh`` makes the weights for a restart.
 
         Raises:
             UserError: The loss is not finite.
         """
         device = pool.images.device
         started = perf_counter()
-        optimizer = self.optimizer(model.parameters())
-        schedule = self.schedule(optimizer) if self.schedule else None
-        engine = EagerEngine(model, pool, optimizer, self.augmentation, self.normalize)
+        descent, engine = self.begin(model, pool)
         history: list[float] = []
-        steps, reason = 0, None
+        steps, restarts, reason = 0, 0, None
         model.train()
         while reason is None:
             epoch = len(history)
-            index = self.subset.choose(model, pool, round, epoch)
-            draws = rng.generator(seed, "train", round, epoch)
-            rng.seed_globals(seed, "dropout", round, epoch)
-            index = index[torch.randperm(len(index), generator=draws)].to(device)
-            parameters = self.augmentation.draw(len(index), draws).to(device)
+            if history and epoch % RESTART_EVERY == 0 and history[-1] < self.restart_below and fresh is not None:
+                rng.seed_globals(seed, "restart", round, epoch)
+                model.load_state_dict(fresh().state_dict())
+                descent, engine = self.begin(model, pool)
+                restarts += 1
+            index, parameters = self.draw(model, pool, seed, round, epoch)
             for batch in batches(len(index), self.batch_size):
                 engine.step(index[batch], parameters[batch])
                 steps += 1
             correct, loss = engine.read()
             if not math.isfinite(loss):
-                rate = optimizer.param_groups[0]["lr"]
+                rate = descent.optimizer.param_groups[0]["lr"]
                 raise UserError(
                     f"the training loss is {loss} in round {round}, epoch {epoch + 1}, at learning rate {rate:g}: "
                     "lower optimizer.lr. Earlier rounds are kept."
                 )
-            if schedule is not None:
-                schedule.step()
             history.append(correct / len(index))
+            descent.end_epoch(history[-1])
             progress(len(history), history[-1])
             reason = self.stop.reason(history)
+        descent.finish(self.images(engine, model, pool, seed, round, len(history)))
         synchronize(device)
-        return TrainResult(history[-1], len(history), steps, reason, perf_counter() - started)
+        return TrainResult(history[-1], len(history), steps, reason, perf_counter() - started, restarts)
+
+    def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, EagerEngine]:
+        """A new optimizer for ``model``, and what takes its steps."""
+        descent = Descent(self.optimization, model)
+        return descent, EagerEngine(model, pool, descent.optimizer, self.augmentation, self.normalize)
+
+    def images(
+        self, engine: EagerEngine, model: Classifier, pool: Pool, seed: int, round: int, epoch: int
+    ) -> Iterator[Tensor]:
+        """The altered and normalised images of an epoch, batch by batch."""
+        index, parameters = self.draw(model, pool, seed, round, epoch)
+        for batch in batches(len(index), self.batch_size):
+            yield engine.images(index[batch], parameters[batch])
+
+    def draw(self, model: Classifier, pool: Pool, seed: int, round: int, epoch: int) -> tuple[Tensor, Tensor]:
+        """What an epoch trains on, shuffled, and how each image is altered, on the pool's device.
+
+        Both depend on seed, round and epoch alone, and so do torch's global generators afterwards (dropout).
+        """
+        index = self.subset.choose(model, pool, round, epoch)
+        draws = rng.generator(seed, "train", round, epoch)
+        rng.seed_globals(seed, "dropout", round, epoch)
+        index = index[torch.randperm(len(index), generator=draws)]
+        parameters = self.augmentation.draw(len(index), draws)
+        return index.to(pool.images.device), parameters.to(pool.images.device)
 
 
 def batches(count: int, size: int) -> list[slice]:

@@ -48,6 +48,10 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(
             f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
         )
+    if not 0 <= training.restart_below < 1:
+        raise UserError(
+            f"training.restart_below={training.restart_below} is no share: give a value of 0 or more and below 1."
+        )
     if budget.total < budget.seed_size:
         raise UserError(
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "

@@ -1,0 +1,69 @@
+"""``optimizer=``: how weights move in one round's training, epoch by epoch."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
+
+from alrun.errors import UserError, at_least
+
+
+class WeightAverage:
+    """Settings of stochastic weight averaging (SWA).
+
+    It starts in the first epoch whose training accuracy exceeds ``start_accuracy``. From there on the weights at the
+    end of every epoch are averaged, and the learning rate is annealed to ``lr`` within ``anneal_epochs``. At the end
+    the average becomes the model, with batch-norm statistics of its own.
+
+    Source: Izmailov et al. 2018, Algorithm 1; Section 4.3 of the paper for the start.
+    """
+
+    def __init__(self, lr: float, start_accuracy: float = 0.95, anneal_epochs: int = 10) -> None:
+        at_least("optimizer.swa.anneal_epochs", anneal_epochs, 0)
+        if not 0 <= start_accuracy < 1:
+            raise UserError(
+                f"optimizer.swa.start_accuracy={start_accuracy} is no share: give a value of 0 or more and below 1."
+            )
+        self.lr = lr
+        self.start_accuracy = start_accuracy
+        self.anneal_epochs = anneal_epochs
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """What makes the optimizer from the parameters, its schedule from the optimizer, and the average, if any."""
+
+    optimizer: Callable[[Any], torch.optim.Optimizer]
+    schedule: Callable[[torch.optim.Optimizer], Any] | None = None  # stepped once an epoch; None: a constant rate
+    average: WeightAverage | None = None
+
+
+class Descent:
+    """The optimizer of one training, with its schedule and average."""
+
+    def __init__(self, settings: Optimization, model: nn.Module) -> None:
+        self.settings = settings
+        self.model = model
+        self.optimizer = settings.optimizer(model.parameters())
+        self.schedule = settings.schedule(self.optimizer) if settings.schedule else None
+        self.averaged: AveragedModel | None = None
+
+    def end_epoch(self, accuracy: float) -> None:
+        """Take a step of the schedule; start or go on averaging, as the training ``accuracy`` has it."""
+        average = self.settings.average
+        if average and self.averaged is None and accuracy > average.start_accuracy:
+            self.averaged = AveragedModel(self.model)
+            self.schedule = SWALR(self.optimizer, average.lr, average.anneal_epochs)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+        if self.schedule is not None:
+            self.schedule.step()
+
+    def finish(self, batches: Iterable[Tensor]) -> None:
+        """Make the average, if there is one, the model; ``batches`` of training images renew its batch norm."""
+        if self.averaged is not None:
+            self.model.load_state_dict(self.averaged.module.state_dict())
+            update_bn(batches, self.model)
