@@ -1,9 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from alrun import infer
 from alrun.augment import Normalize
-from alrun.models import SmallCnn
+from alrun.model import dropout_layers
+from alrun.models import MnistNet, SmallCnn
 from alrun.strategies import Needs
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
@@ -63,3 +65,36 @@ def test_dropout_passes_differ_by_their_masks_alone(model):
         layer.p = 1e-9
     same = infer.record(model, IMAGES, index, Needs(dropout_samples=2), NORMALIZE, 10).dropout_log_probs
     assert same[0].equal(same[1])
+
+
+class Own(SmallCnn):
+    """A network that says itself how it embeds, with dropout at both ends."""
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.features(images * 1.5))
+
+
+@pytest.mark.parametrize("network", [SmallCnn, MnistNet, Own], ids=lambda network: network.__name__)
+def test_dropout_passes_equal_passes_through_the_whole_network(network):
+    """Bit by bit, though the layers before the first dropout run once."""
+    torch.manual_seed(1)
+    model = network(1, (8, 8), 4, **({} if network is MnistNet else {"dropout": 0.5}))
+    batch = NORMALIZE(IMAGES)
+    with infer.evaluation(model):
+        torch.manual_seed(7)
+        passes = infer.dropout_passes(model, batch, 3)
+        torch.manual_seed(7)
+        for layer in dropout_layers(model):
+            layer.train()
+        whole = torch.stack([model(batch).log_softmax(1) for _ in range(3)])
+    assert passes.equal(whole)
+    assert not whole[0].equal(whole[1])
+
+
+def test_layers_before_the_first_dropout_run_once_for_all_passes():
+    model, calls = MnistNet(1, (8, 8), 4), []
+    for position, layer in enumerate(model.features):
+        layer.register_forward_hook(lambda *_, position=position: calls.append(position))
+    with infer.evaluation(model):
+        infer.dropout_passes(model, NORMALIZE(IMAGES), 3)
+    assert [calls.count(position) for position in range(len(model.features))] == [1] * 5 + [3] * 5

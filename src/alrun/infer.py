@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alrun.errors import UserError
-from alrun.model import Classifier, dropout_layers
+from alrun.model import Classifier, dropout_layers, split_at_dropout
 from alrun.strategies.base import Needs, Outputs
 
 
@@ -88,11 +88,16 @@ def record(
 
 
 def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
-    """Log-softmax of ``samples`` passes that differ in their dropout masks alone: (samples, B, C)."""
+    """Log-softmax of ``samples`` passes that differ in their dropout masks alone: (samples, B, C).
+
+    What precedes the first dropout layer is the same in all passes and computed once.
+    """
     layers = dropout_layers(model)
+    fixed, random = split_at_dropout(model)
+    start = fixed(batch)
     for layer in layers:
         layer.train()
-    passes = torch.stack([model(batch).log_softmax(1) for _ in range(samples)])
+    passes = torch.stack([random(start).log_softmax(1) for _ in range(samples)])
     for layer in layers:
         layer.eval()
     return passes

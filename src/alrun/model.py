@@ -1,5 +1,7 @@
 """What alrun asks of a network: an embedding and a last linear layer."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from alrun.errors import UserError
@@ -8,14 +10,16 @@ from alrun.errors import UserError
 class Classifier(nn.Module):
     """A network whose logits are ``head(embed(images))``.
 
-    Subclasses take ``channels``, ``image_size`` (height, width) and ``classes`` beside their own settings.
+    Subclasses take ``channels``, ``image_size`` (height, width) and ``classes`` beside their own settings, and make
+    ``head`` and either ``features`` or a method ``embed``.
     """
 
     head: nn.Linear
+    features: nn.Sequential
 
     def embed(self, images: Tensor) -> Tensor:
         """The input of the last linear layer: (B, C, H, W) floats to (B, H)."""
-        raise NotImplementedError
+        return self.features(images)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes)."""
@@ -48,6 +52,18 @@ class Headed(Classifier):
     def embed(self, images: Tensor) -> Tensor:
         """What the network computes before its last layer."""
         return self.network(images.expand(-1, self.channels, -1, -1)).flatten(1)
+
+
+def split_at_dropout(model: Classifier) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """``model`` as two functions, one after the other: what precedes the first dropout layer, and the rest.
+
+    Where a network computes its embedding in another way than by ``features``, the first function does nothing.
+    """
+    if type(model).embed is not Classifier.embed:
+        return lambda images: images, model
+    random = set(dropout_layers(model))
+    first = next((i for i, layer in enumerate(model.features) if random & set(layer.modules())), len(model.features))
+    return model.features[:first], lambda x: model.head(model.features[first:](x))
 
 
 def has_dropout(model: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """The paper's network for MNIST."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from alrun.errors import UserError
 from alrun.model import Classifier
@@ -31,7 +31,3 @@ class MnistNet(Classifier):
             nn.Dropout(0.5),
         )
         self.head = nn.Linear(128, classes)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 128)."""
-        return self.features(images)

@@ -1,6 +1,6 @@
 """A small network for digits and for trials on a CPU."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from alrun.errors import at_least
 from alrun.model import Classifier
@@ -36,7 +36,3 @@ class SmallCnn(Classifier):
             nn.ReLU(),
         )
         self.head = nn.Linear(embedding, classes)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, embedding)."""
-        return self.features(images)

@@ -1,6 +1,6 @@
 """VGG with batch norm for small images."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from alrun.errors import UserError
 from alrun.model import Classifier
@@ -28,9 +28,5 @@ class Vgg(Classifier):
                 layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
                 channels = width
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
-        self.features = nn.Sequential(*layers)
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(512, classes)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 512)."""
-        return self.features(images).mean(dim=(2, 3))

@@ -131,5 +131,11 @@ class ScoreStrategy(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """The ``query.size`` highest scores, best first."""
-        scores = self.score(query.unlabeled)
-        return scores.argsort(descending=True, stable=True)[: query.size]
+        return highest(self.score(query.unlabeled), query.size)
+
+
+def highest(scores: Tensor, size: int) -> Tensor:
+    """Positions of the ``size`` highest of ``scores`` (n,), best first; ties go to the lower position."""
+    least = scores.topk(size).values[-1]
+    among = (scores >= least).nonzero().flatten()
+    return among[scores[among].argsort(descending=True, stable=True)[:size]]

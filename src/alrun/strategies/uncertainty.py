@@ -18,7 +18,7 @@ from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 def entropy(log_probs: Tensor) -> Tensor:
     """- Σ p log p over the last axis, in nats; a probability that underflows adds nothing."""
     finite = log_probs.clamp_min(torch.finfo(log_probs.dtype).min)  # 0 * -inf would be NaN
-    return -(log_probs.exp() * finite).sum(-1)
+    return -torch.einsum("...c,...c->...", log_probs.exp(), finite)  # no third (n, C) tensor
 
 
 class UncertaintyStrategy(ScoreStrategy):
@@ -56,5 +56,7 @@ class Margin(UncertaintyStrategy):
 
     def score(self, unlabeled: Outputs) -> Tensor:
         """Minus the gap, in [-1, 0]."""
-        first, second = self.log_probs(unlabeled).topk(2, dim=1).values.exp().unbind(1)
-        return second - first
+        log_probs = self.log_probs(unlabeled)
+        first = log_probs.max(1, keepdim=True)
+        second = log_probs.scatter(1, first.indices, -torch.inf).amax(1)  # several times as fast as topk(2)
+        return second.exp() - first.values[:, 0].exp()
