@@ -1,27 +1,13 @@
 """Forward passes without training: test accuracy, and what a strategy reads of the pool."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from alrun.errors import UserError
-from alrun.model import Classifier, dropout_layers, split_at_dropout
+from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
 from alrun.strategies.base import Needs, Outputs
-
-
-@contextmanager
-def evaluation(model: Classifier) -> Iterator[None]:
-    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int) -> float:

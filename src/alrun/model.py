@@ -1,7 +1,9 @@
 """What alrun asks of a network: an embedding and a last linear layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from alrun.errors import UserError
@@ -24,6 +26,19 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes)."""
         return self.head(self.embed(images))
+
+
+@contextmanager
+def evaluation(model: Classifier) -> Iterator[None]:
+    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 class Headed(Classifier):

@@ -158,6 +158,7 @@ class Run:
             model=model,
             trained=self.state.rounds[-1].trained,
             normalize=self.parts.normalize,
+            chunk=self.chunk,
             training=device.Stopwatch(self.device),
         )
         positions = strategy.select(query).cpu()

@@ -6,14 +6,15 @@ that an interrupted run can go on.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from alrun.device import Stopwatch
-from alrun.model import Classifier
+from alrun.model import Classifier, evaluation
 from alrun.pool import Pool
 from alrun.selection.points import Outer
 from alrun.train import TrainResult
@@ -100,6 +101,7 @@ class Query:
     model: Classifier
     trained: TrainResult
     normalize: Callable[[Tensor], Tensor]
+    chunk: int  # images in a forward pass
     training: Stopwatch  # a strategy that trains something does it in ``with query.training:``, counted as training
 
     @property
@@ -110,6 +112,15 @@ class Query:
     def images(self, positions: Tensor) -> Tensor:
         """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
         return self.normalize(self.pool.images[self.unlabeled.index[positions].to(self.pool.images.device)])
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+        return evaluation(self.model)
+
+    def batches(self) -> Iterator[Tensor]:
+        """Normalised images of ``query.unlabeled`` in order, ``chunk`` at a time."""
+        for positions in torch.arange(len(self.unlabeled)).split(self.chunk):
+            yield self.images(positions)
 
 
 class Strategy(ABC):
@@ -123,7 +134,10 @@ class Strategy(ABC):
 
 
 class ScoreStrategy(Strategy):
-    """Labels the examples with the highest scores; ties go to the lower index."""
+    """Labels the examples with the highest scores; ties go to the lower index.
+
+    Scores of 0 and more can also be sampled in proportion (``strategy=power``).
+    """
 
     @abstractmethod
     def score(self, unlabeled: Outputs) -> Tensor:

@@ -31,7 +31,7 @@ class Bald(Disagreement):
         """In nats, from 0 to log C."""
         passes = unlabeled.dropout_log_probs
         mean = passes.logsumexp(0) - math.log(len(passes))
-        return entropy(mean) - entropy(passes).mean(0)
+        return (entropy(mean) - entropy(passes).mean(0)).clamp_min(0)  # it is not negative but for round-off
 
 
 class VariationRatio(Disagreement):

@@ -47,16 +47,16 @@ class LeastConfidence(UncertaintyStrategy):
     """Smallest probability of the predicted class."""
 
     def score(self, unlabeled: Outputs) -> Tensor:
-        """Minus that log-probability: the same order as 1 - max p, and finer near certainty."""
-        return -self.log_probs(unlabeled).amax(1)
+        """1 - max p, from the log-probability: finer near certainty."""
+        return -self.log_probs(unlabeled).amax(1).expm1()
 
 
 class Margin(UncertaintyStrategy):
     """Smallest gap between the probabilities of the two most probable classes."""
 
     def score(self, unlabeled: Outputs) -> Tensor:
-        """Minus the gap, in [-1, 0]."""
+        """1 - gap, from log-probabilities: finer near certainty."""
         log_probs = self.log_probs(unlabeled)
         first = log_probs.max(1, keepdim=True)
         second = log_probs.scatter(1, first.indices, -torch.inf).amax(1)  # several times as fast as topk(2)
-        return second.exp() - first.values[:, 0].exp()
+        return second.exp() - first.values[:, 0].expm1()

@@ -1,0 +1,98 @@
+"""BatchBALD's greedy choice: the examples whose labels together tell most about the weights."""
+
+import torch
+from torch import Tensor
+
+BLOCK = {"cpu": 2**21, "cuda": 2**26}  # floats in a block of joint probabilities
+
+
+def batch_bald(
+    log_probs: Tensor, size: int, rng: torch.Generator, exact_configurations: int = 1000, samples: int = 1000
+) -> Tensor:
+    """Positions (size,) that greedily maximise the mutual information of their labels and the weights.
+
+    I(y_1 .. y_b; w) = H(y_1 .. y_b) - Σ_i E_w H(y_i | w). The joint entropy is summed over all configurations of the
+    chosen labels while they are few, and then estimated from sampled ones; the second term is exact.
+
+    Args:
+        log_probs: Log-probabilities of every pass (T, n, C).
+        size: Number of examples, at most n.
+        rng: On the CPU.
+        exact_configurations: Configurations of chosen labels up to which the sum is exact.
+        samples: Sampled configurations beyond.
+
+    Source: Kirsch et al., BatchBALD, NeurIPS 2019, Section 3 and Algorithm 1 (sampling: Equation 14 of its appendix).
+    """
+    passes, n, classes = log_probs.shape
+    if not 0 < size <= n:
+        raise ValueError(f"cannot choose {size} of {n} examples")
+    probs = log_probs.exp()
+    conditional = -(probs * log_probs.clamp_min(torch.finfo(log_probs.dtype).min)).sum(-1).mean(0)
+    joint = Joint(passes, probs.device)
+    taken = torch.zeros(n, dtype=torch.bool, device=probs.device)
+    chosen: list[int] = []
+    while len(chosen) < size:
+        score = (joint.entropies(probs) - conditional).masked_fill(taken, -torch.inf)
+        best = int(score.argmax())
+        taken[best] = True
+        chosen.append(best)
+        if len(joint.given) * classes > exact_configurations and joint.exact:
+            joint = Joint.sampled(probs[:, chosen], samples, rng)
+        else:
+            joint.add(probs[:, best], rng)
+    return torch.tensor(chosen)
+
+
+class Joint:
+    """Probabilities of label configurations of the chosen examples, given each pass.
+
+    ``given`` (K, T) holds them up to a factor for each configuration, so that long products do not underflow;
+    ``weight`` (K,) is what a configuration counts in the entropy and ``log_factor`` (K,) the log of its factor.
+    """
+
+    def __init__(self, passes: int, device: torch.device) -> None:
+        self.given = torch.ones(1, passes, device=device)
+        self.log_factor = torch.zeros(1, device=device)
+        self.pass_of: Tensor | None = None  # (K,): the pass that a sampled configuration was drawn from
+
+    @property
+    def exact(self) -> bool:
+        """Whether all configurations are held."""
+        return self.pass_of is None
+
+    @classmethod
+    def sampled(cls, probs: Tensor, samples: int, rng: torch.Generator) -> "Joint":
+        """``samples`` configurations of the labels of the examples in ``probs`` (T, k, C), drawn from their joint."""
+        joint = cls(len(probs), probs.device)
+        joint.given = joint.given.expand(samples, -1)
+        joint.log_factor = joint.log_factor.expand(samples)
+        joint.pass_of = torch.arange(samples) % len(probs)  # every pass equally often
+        for position in range(probs.shape[1]):
+            joint.add(probs[:, position], rng)
+        return joint
+
+    def add(self, probs: Tensor, rng: torch.Generator) -> None:
+        """Extend the configurations by the label of an example with ``probs`` (T, C)."""
+        if self.pass_of is None:
+            self.given = (self.given[:, None] * probs.T).flatten(0, 1)
+            self.log_factor = self.log_factor.repeat_interleave(probs.shape[1])
+        else:
+            labels = torch.multinomial(probs.cpu()[self.pass_of], 1, generator=rng)[:, 0]
+            self.given = self.given * probs.T[labels.to(probs.device)]
+        largest = self.given.amax(1).clamp_min(torch.finfo(probs.dtype).tiny)
+        self.given = self.given / largest[:, None]
+        self.log_factor = self.log_factor + largest.log()
+
+    def entropies(self, probs: Tensor) -> Tensor:
+        """Entropy of the chosen labels together with that of each example of ``probs`` (T, n, C): (n,), in nats."""
+        passes, _, classes = probs.shape
+        mean = self.given / passes
+        # A sampled configuration stands for 1 / (K p(configuration)) of all; the factors cancel.
+        weight = self.log_factor.exp() if self.exact else 1 / (len(mean) * mean.sum(1))
+        rows = max(1, BLOCK[probs.device.type] // (len(mean) * classes))
+        parts = []
+        for block in probs.split(rows, dim=1):
+            p = (mean @ block.flatten(1)).clamp_min_(torch.finfo(probs.dtype).tiny)  # (K, rows C)
+            information = p.log().add_(self.log_factor[:, None]).mul_(p)
+            parts.append(-(weight @ information).view(-1, classes).sum(1))
+        return torch.cat(parts)

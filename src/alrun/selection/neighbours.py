@@ -1,0 +1,25 @@
+"""Nearest neighbours by blocks of matrix products."""
+
+import torch
+from torch import Tensor
+
+from alrun.selection.points import BLOCK, Dense, sqdist
+
+
+def nearest_neighbours(x: Tensor, others: Tensor, k: int, itself: bool = True) -> tuple[Tensor, Tensor]:
+    """Squared distances (n, k) and positions (n, k) of the ``k`` nearest rows of ``others`` (m, d), nearest first.
+
+    With ``itself`` False, ``others`` are ``x`` again and no point is its own neighbour.
+    """
+    if not 0 < k <= len(others) - (not itself):
+        raise ValueError(f"{len(others)} points do not have {k} neighbours each")
+    targets, rows = Dense(others), max(1, BLOCK[x.device.type] // len(others))
+    distances, positions = [], []
+    for start in range(0, len(x), rows):
+        block = sqdist(Dense(x[start : start + rows]), targets)
+        if not itself:
+            block.diagonal(start).fill_(torch.inf)
+        found = block.topk(k, dim=1, largest=False)
+        distances.append(found.values)
+        positions.append(found.indices)
+    return torch.cat(distances), torch.cat(positions)

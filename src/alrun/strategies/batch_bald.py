@@ -1,0 +1,28 @@
+"""BatchBALD: examples whose labels together tell most about the weights."""
+
+from torch import Tensor
+
+from alrun.errors import at_least
+from alrun.selection.joint_entropy import batch_bald
+from alrun.strategies.base import Needs, Query, Strategy
+
+
+class BatchBald(Strategy):
+    """Greedy joint mutual information of labels and weights, over MC dropout.
+
+    Source: Kirsch et al., BatchBALD: Efficient and Diverse Batch Acquisition for Deep Bayesian Active Learning,
+    NeurIPS 2019.
+    """
+
+    def __init__(self, dropout_samples: int = 10, exact_configurations: int = 1000, samples: int = 1000) -> None:
+        at_least("strategy.dropout_samples", dropout_samples, 2)
+        at_least("strategy.exact_configurations", exact_configurations, 1)
+        at_least("strategy.samples", samples, 1)
+        self.needs = Needs(dropout_samples=dropout_samples)
+        self.exact_configurations = exact_configurations
+        self.samples = samples
+
+    def select(self, query: Query) -> Tensor:
+        """One after the other; the time grows with size x pool x samples."""
+        passes = query.unlabeled.dropout_log_probs
+        return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.samples)

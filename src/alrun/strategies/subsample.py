@@ -1,0 +1,25 @@
+"""Any strategy on a random part of the pool."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alrun.errors import at_least
+from alrun.strategies.base import Query, Strategy
+
+
+class Subsample(Strategy):
+    """Lets ``inner`` choose among ``factor`` times as many examples as asked for, drawn uniformly."""
+
+    def __init__(self, inner: Strategy, factor: float = 10.0) -> None:
+        at_least("strategy.factor", factor, 1)
+        self.inner = inner
+        self.factor = factor
+        self.needs = inner.needs
+
+    def select(self, query: Query) -> Tensor:
+        """The choices of ``inner``."""
+        order = torch.randperm(len(query.unlabeled), generator=query.rng)
+        part = order[: max(query.size, int(self.factor * query.size))].sort().values
+        return part[self.inner.select(replace(query, unlabeled=query.unlabeled.take(part))).cpu()]

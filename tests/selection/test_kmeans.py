@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from alrun.selection.kmeans import kmeans, representatives
+from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
+from alrun.selection.points import Dense
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def blobs(n: int = 300, k: int = 6, d: int = 5) -> Tensor:
+    rng = seeded(1)
+    return 3 * torch.randn(k, d, generator=rng)[torch.randint(k, (n,), generator=rng)] + torch.randn(
+        n, d, generator=rng
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_clusters_equal_scikit_learns_from_the_same_centres(weighted):
+    x = blobs()
+    weights = torch.rand(len(x), generator=seeded(2)) + 0.1 if weighted else None
+    found = kmeans(x, 12, seeded(), weights, iterations=300, tolerance=0.0)
+    start = x[kmeans_plus_plus(Dense(x), 12, seeded())].double().numpy()
+    reference = KMeans(12, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(
+        x.double().numpy(), sample_weight=None if weights is None else weights.double().numpy()
+    )
+    assert np.allclose(found.centres.numpy(), reference.cluster_centers_, atol=1e-4)
+    assert found.labels.tolist() == reference.labels_.tolist()
+
+
+def test_a_cluster_for_every_point_and_one_for_all():
+    x = blobs(20)
+    every = kmeans(x, 20, seeded())
+    assert sorted(every.labels.tolist()) == list(range(20))
+    assert torch.allclose(kmeans(x, 1, seeded()).centres[0], x.mean(0), atol=1e-5)
+
+
+def test_equal_points_leave_clusters_empty_and_centres_finite():
+    x = torch.ones(30, 3)
+    found = kmeans(x, 7, seeded())
+    assert found.centres.equal(torch.ones(7, 3))
+    assert representatives(x, found.centres).unique().numel() == 7
+
+
+def greedy_representatives(x: Tensor, centres: Tensor) -> list[int]:
+    """Rounds in which every open centre wishes the nearest free point and the first of rivals gets it."""
+    distance = torch.cdist(centres.double(), x.double())
+    chosen = [-1] * len(centres)
+    while -1 in chosen:
+        wishes = {i: int(distance[i].argmin()) for i, point in enumerate(chosen) if point < 0}
+        for i, point in wishes.items():
+            if point not in chosen:
+                chosen[i] = point
+        distance[:, [point for point in chosen if point >= 0]] = torch.inf
+    return chosen
+
+
+def test_representatives_are_distinct_and_nearest():
+    x = torch.randn(60, 3, generator=seeded(3))
+    for count in (1, 10, 25):
+        centres = 0.3 * torch.randn(count, 3, generator=seeded(count))  # crowded: rivals for the same points
+        assert representatives(x, centres).tolist() == greedy_representatives(x, centres)
+
+
+def test_many_centres_in_one_place_take_the_points_around_it():
+    x = torch.randn(60, 3, generator=seeded(3))
+    taken = representatives(x, torch.zeros(25, 3))
+    assert sorted(taken.tolist()) == sorted(x.norm(dim=1).argsort()[:25].tolist())
+
+
+def test_more_clusters_than_points_are_refused():
+    with pytest.raises(ValueError, match="cannot make 5 clusters of 4 points"):
+        kmeans(torch.zeros(4, 2), 5, seeded())
+    with pytest.raises(ValueError, match="4 points cannot stand for 5 centres"):
+        representatives(torch.zeros(4, 2), torch.zeros(5, 2))

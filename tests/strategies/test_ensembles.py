@@ -1,0 +1,182 @@
+"""Strategies that ask several models, or one model several times."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from queries import make_query
+from scipy.stats import chisquare
+
+from alrun.errors import UserError
+from alrun.selection.kmeans import kmeans, representatives
+from alrun.strategies import Outputs
+from alrun.strategies.bemps import Bemps, expected_change
+from alrun.strategies.coreset import Coreset
+from alrun.strategies.dropquery import DropQuery
+from alrun.strategies.expected_gradient import ExpectedGradient
+from alrun.strategies.noise_stability import NoiseStability
+from alrun.strategies.partitioned import Partitioned
+from alrun.strategies.power import Power
+from alrun.strategies.subsample import Subsample
+from alrun.strategies.uncertainty import Entropy, Margin
+
+
+def brute_force_change(probs: np.ndarray, evaluated: np.ndarray, score: str) -> np.ndarray:
+    """Bayes' rule and the score, pair by pair and label by label."""
+    result = np.zeros((probs.shape[1], evaluated.shape[1]))
+    for i in range(probs.shape[1]):
+        for j in range(evaluated.shape[1]):
+            old = evaluated[:, j].mean(0)
+            for label in range(probs.shape[2]):
+                weight = probs[:, i, label] / probs[:, i, label].sum()
+                new = (weight[:, None] * evaluated[:, j]).sum(0)
+                change = ((new - old) ** 2).sum() if score == "mse" else (new * np.log(new / old)).sum()
+                result[i, j] += probs[:, i, label].mean() * change
+    return result
+
+
+@pytest.mark.parametrize("score", ["mse", "log"])
+def test_expected_change_equals_bayes_rule_pair_by_pair(score):
+    probs = (2 * torch.randn(4, 9, 3, generator=torch.Generator().manual_seed(0))).softmax(2)
+    found = expected_change(probs, probs[:, 3:8], score)
+    assert np.allclose(found.numpy(), brute_force_change(probs.double().numpy(), probs[:, 3:8].double().numpy(), score))
+
+
+def test_bemps_takes_from_the_half_of_the_pool_that_changes_most():
+    strategy = Bemps(dropout_samples=5, evaluated=110, share=0.5)
+    query = make_query(strategy)
+    probs = query.unlabeled.dropout_log_probs.exp()
+    change = expected_change(probs, probs, "mse").sum(1)
+    assert change[strategy.select(query)].min() >= change.sort(descending=True).values[54]
+
+
+def test_dropquery_clusters_what_changes_class_in_most_passes():
+    strategy = DropQuery(samples=5, rate=0.75)
+    query = make_query(strategy)
+    embedding, head = query.unlabeled.embedding, query.model.head
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        passes = [head(F.dropout(embedding, 0.75)).argmax(1) for _ in range(5)]
+    candidates = (sum(p != query.unlabeled.log_probs.argmax(1) for p in passes) >= 3).nonzero().flatten()
+    assert 20 < len(candidates) < 110
+    torch.set_rng_state(state)
+    chosen = strategy.select(query)
+    centres = kmeans(embedding[candidates], 20, torch.Generator().manual_seed(0)).centres
+    assert chosen.tolist() == candidates[representatives(embedding[candidates], centres)].tolist()
+
+
+def test_dropquery_with_too_few_candidates_takes_those_first():
+    strategy = DropQuery(samples=3, rate=0.05)
+    query = replace(make_query(strategy), size=100)
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        passes = [query.model.head(F.dropout(query.unlabeled.embedding, 0.05)).argmax(1) for _ in range(3)]
+    changes = sum((p != query.unlabeled.log_probs.argmax(1)).long() for p in passes)
+    assert 0 < (changes > 1).sum() < 100
+    torch.set_rng_state(state)
+    assert changes[strategy.select(query)].diff().max() <= 0
+
+
+def test_expected_gradient_equals_gradients_for_every_label():
+    query = make_query(ExpectedGradient())
+    scores = ExpectedGradient().score(query.unlabeled)
+    probs, head = query.unlabeled.probs, query.model.head
+    for i in range(0, 110, 10):
+        expected = 0.0
+        for label in range(5):
+            loss = F.cross_entropy(head(query.unlabeled.embedding[i : i + 1]), torch.tensor([label]))
+            (gradient,) = torch.autograd.grad(loss, head.weight)
+            expected += float(probs[i, label] * gradient.norm())
+        assert float(scores[i]) == pytest.approx(expected, rel=1e-4)
+
+
+def outputs(scores: list[float]) -> Outputs:
+    """Two-class outputs whose margin score is ``scores``."""
+    first = 1 - torch.tensor(scores, dtype=torch.float64) / 2
+    return Outputs(torch.arange(len(scores)), log_probs=torch.stack([first, 1 - first], 1).log())
+
+
+@pytest.mark.parametrize("kind", ["power", "softmax", "softrank"])
+def test_power_draws_by_the_odds_without_replacement(kind):
+    scores, beta = [0.9, 0.1, 0.4, 0.2], 2.0
+    strategy = Power(Margin(), beta=beta, kind=kind)
+    query = replace(make_query(Margin()), size=2, unlabeled=outputs(scores))
+    odds = {
+        "power": [s**beta for s in scores],
+        "softmax": [math.exp(beta * s) for s in scores],
+        "softrank": [rank**-beta for rank in (1, 4, 2, 3)],
+    }[kind]
+    counts = np.zeros((4, 4))
+    for _ in range(4000):
+        first, second = strategy.select(query).tolist()
+        counts[first, second] += 1
+    p = np.array(odds) / sum(odds)
+    expected = np.array([[p[i] * p[j] / (1 - p[i]) if i != j else 0 for j in range(4)] for i in range(4)])
+    different = ~np.eye(4, dtype=bool)
+    assert counts[~different].sum() == 0
+    assert chisquare(counts[different], 4000 * expected[different]).pvalue > 0.001
+
+
+def test_scores_of_zero_are_drawn_last_and_at_random():
+    query = replace(make_query(Margin()), size=3, unlabeled=outputs([0.0, 0.5, 0.0, 0.0, 0.7]))
+    drawn = [Power(Margin()).select(query).tolist() for _ in range(60)]
+    assert all(set(three[:2]) == {1, 4} for three in drawn)
+    assert {three[2] for three in drawn} == {0, 2, 3}
+
+
+def test_power_asks_for_scores_that_can_be_odds():
+    with pytest.raises(UserError, match="Coreset gives no score to draw by"):
+        Power(Coreset())
+
+    class Negative(Entropy):
+        def score(self, unlabeled):
+            return -super().score(unlabeled)
+
+    with pytest.raises(UserError, match=r"Negative gives -.*: use strategy.kind=softrank"):
+        Power(Negative()).select(make_query(Negative()))
+    assert len(Power(Negative(), kind="softrank").select(make_query(Negative()))) == 20
+
+
+def test_deviations_under_noise_are_those_of_an_altered_copy(monkeypatch):
+    strategy, seen = NoiseStability(samples=2, magnitude=0.01), []
+    monkeypatch.setattr(
+        "alrun.strategies.noise_stability.k_center",
+        lambda points, origin, size: seen.append(points.x) or torch.arange(size),
+    )
+    query = make_query(strategy)
+    state = torch.get_rng_state()
+    strategy.select(query)
+    torch.set_rng_state(state)
+    images, model = torch.cat(list(query.batches())), query.model.eval()
+    before = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+    with torch.no_grad():
+        logits, expected = model(images), []
+        for _ in range(2):
+            noise = torch.cat([torch.randn_like(p).flatten() for p in model.parameters()])
+            torch.nn.utils.vector_to_parameters(
+                before + 0.01 * before.norm() / noise.norm() * noise, model.parameters()
+            )
+            expected.append(model(images) - logits)
+    assert torch.allclose(seen[0] * 0.01, torch.cat(expected, 1), atol=1e-5)
+
+
+def test_subsample_leaves_inner_a_random_part():
+    class First(Entropy):
+        def select(self, query):
+            sizes.append(len(query.unlabeled))
+            return torch.arange(query.size)
+
+    sizes: list[int] = []
+    query = replace(make_query(Entropy()), size=10)
+    chosen = Subsample(First(), factor=2.5).select(query)
+    assert sizes == [25]
+    assert chosen.diff().min() > 0  # in the pool's order
+    assert chosen.max() > 25  # from anywhere in it
+
+
+def test_wrappers_take_wrapped_strategies():
+    strategy = Partitioned(Subsample(Power(Entropy()), factor=2), parts=2)
+    assert len(strategy.select(make_query(strategy)).unique()) == 20
