@@ -12,7 +12,20 @@ from alrun import config
 from alrun.strategies import Strategy
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
-CASES = [*(f"strategy={option}" for option in OPTIONS), "strategy=entropy strategy.dropout_samples=3"]
+FUNCTIONS = {
+    "submodular": ("graph_cut", "log_determinant", "feature_based", "disparity_min", "disparity_sum"),
+    "smi": ("flvmi", "gcmi", "logdetmi", "com"),
+    "conditional_gain": ("gccg", "logdetcg"),
+    "conditional_mutual_information": ("logdetcmi",),
+}
+CASES = [
+    *(f"strategy={option}" for option in OPTIONS),
+    *(f"strategy={option} strategy.function={name}" for option, names in FUNCTIONS.items() for name in names),
+    "strategy=entropy strategy.dropout_samples=3",
+    "strategy=submodular strategy.neighbours=5",
+    "strategy=submodular strategy.epsilon=0.1",
+    "strategy=submodular strategy.representation=gradient strategy.memory=0",
+]
 
 
 @pytest.fixture

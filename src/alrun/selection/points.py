@@ -1,10 +1,11 @@
-"""Sets of points of which an algorithm asks squared distances alone."""
+"""Sets of points of which an algorithm asks distances and inner products alone."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import UserError
@@ -29,6 +30,14 @@ class Points(Protocol):
         """Squared distances to the points of ``other`` without the own squared lengths, |y|² - 2<x, y>: (n, m)."""
         ...
 
+    def inner(self, other: Self) -> Tensor:
+        """Inner products with the points of ``other``: (n, m)."""
+        ...
+
+    def normalized(self) -> Self:
+        """The points at length 1; those of length 0 stay."""
+        ...
+
     def __len__(self) -> int: ...
 
 
@@ -45,11 +54,19 @@ class Dense:
 
     def take(self, index: Tensor | slice) -> "Dense":
         """Some of the rows."""
-        return Dense(self.x[index])
+        return Dense(rows(self.x, index))
 
     def shifted(self, other: "Dense") -> Tensor:
         """One matrix product."""
         return torch.addmm(other.sqnorm, self.x, other.x.T, alpha=-2)
+
+    def inner(self, other: "Dense") -> Tensor:
+        """One matrix product."""
+        return self.x @ other.x.T
+
+    def normalized(self) -> "Dense":
+        """Rows over their lengths."""
+        return Dense(F.normalize(self.x, dim=1))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -72,14 +89,27 @@ class Outer:
 
     def take(self, index: Tensor | slice) -> "Outer":
         """Some of the points."""
-        return Outer(self.a[index], self.b[index])
+        return Outer(rows(self.a, index), rows(self.b, index))
 
     def shifted(self, other: "Outer") -> Tensor:
         """Two matrix products."""
         return torch.addcmul(other.sqnorm, self.a @ (-2 * other.a).T, self.b @ other.b.T)
 
+    def inner(self, other: "Outer") -> Tensor:
+        """Two matrix products."""
+        return (self.a @ other.a.T).mul_(self.b @ other.b.T)
+
+    def normalized(self) -> "Outer":
+        """Both factors over their lengths."""
+        return Outer(F.normalize(self.a, dim=1), F.normalize(self.b, dim=1))
+
     def __len__(self) -> int:
         return len(self.a)
+
+
+def rows(x: Tensor, index: Tensor | slice) -> Tensor:
+    """Some rows of a matrix; several times as fast as ``x[index]`` where index is a tensor."""
+    return x[index] if isinstance(index, slice) else x.index_select(0, index)
 
 
 def sqdist(points: Points, other: Points) -> Tensor:
@@ -93,8 +123,8 @@ def nearest_sqdist(points: Points, centres: Points) -> Tensor:
     Raises:
         UserError: A distance is not finite.
     """
-    rows = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
-    parts = [points.take(slice(start, start + rows)).shifted(centres).amin(1) for start in range(0, len(points), rows)]
+    step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
+    parts = [points.take(slice(start, start + step)).shifted(centres).amin(1) for start in range(0, len(points), step)]
     nearest = settled(torch.cat(parts).add_(points.sqnorm), points.sqnorm)
     if not nearest.isfinite().all():
         raise UserError("distances between the model's outputs overflow, its training diverged: lower optimizer.lr.")

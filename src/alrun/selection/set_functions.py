@@ -1,0 +1,178 @@
+"""Submodular functions of chosen candidates, and what makes them look for or away from given sets.
+
+``modular`` (c,) is added for every chosen candidate.
+
+Source: Iyer et al., Submodular Combinatorial Information Measures, ALT 2021, Table 1, for the forms with caps, floors
+and given sets.
+"""
+
+import torch
+from torch import Tensor
+
+from alrun.selection.similarity import Similarity, parts
+
+
+class FacilityLocation:
+    """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows."""
+
+    tracked = False
+
+    def __init__(
+        self,
+        similarity: Similarity,
+        weights: Tensor | None = None,
+        floor: Tensor | float = 0.0,
+        cap: Tensor | None = None,
+        modular: Tensor | None = None,
+    ) -> None:
+        self.similarity = similarity
+        self.weights = weights
+        self.covered = torch.zeros(len(similarity.rows), device=similarity.device) + floor
+        self.cap = cap
+        self.modular = modular
+
+    def gains(self, part: Tensor | slice) -> Tensor:
+        """One pass over the similarities of each candidate."""
+        above = self.above(part)
+        gains = above.sum(1) if self.weights is None else above @ self.weights
+        return gains if self.modular is None else gains + self.modular[part]
+
+    def above(self, part: Tensor | slice) -> Tensor:
+        """How far each candidate lifts each row above what is covered: (k, n)."""
+        similarity = self.similarity.of(part)
+        if self.cap is not None:
+            similarity = torch.minimum(similarity, self.cap)
+        return similarity.sub_(self.covered).clamp_min_(0)
+
+    def add(self, position: int) -> None:
+        """The candidate covers what it is most similar to."""
+        self.covered += self.above(torch.tensor([position]))[0]
+
+    def blocks(self) -> list[slice]:
+        """Of the similarities."""
+        return self.similarity.blocks()
+
+
+class GraphCut:
+    """λ Σ_i Σ_{j in A} s_ij - Σ_{j, k in A} s_jk: similar to all, and not to one another.
+
+    Rows and candidates are the same points.
+    """
+
+    tracked = True
+
+    def __init__(self, similarity: Similarity, balance: float = 1.0, modular: Tensor | None = None) -> None:
+        self.similarity = similarity
+        gain = torch.cat([balance * similarity.of(part).sum(1) for part in similarity.blocks()])
+        own = torch.cat([similarity.of(part).diagonal(part.start) for part in similarity.blocks()])
+        self.gain = gain - own if modular is None else gain - own + modular
+
+    def gains(self, part: Tensor | slice) -> Tensor:
+        """Known for all candidates."""
+        return self.gain[part]
+
+    def add(self, position: int) -> None:
+        """What resembles the candidate loses by it."""
+        self.gain -= 2 * self.similarity.of(torch.tensor([position]))[0]
+
+    def blocks(self) -> list[slice]:
+        """All at once."""
+        return [slice(0, len(self.gain))]
+
+
+class LogDeterminant:
+    """log det of the similarities among the chosen (positive definite by ``ridge``): the volume that they span.
+
+    With ``given`` points it is conditional on them: log det(S_A∪G) - log det(S_G). Gains come from a Cholesky
+    factorisation that grows by one row with every choice.
+
+    Source: Chen, Zhang and Zhou, Fast Greedy MAP Inference for Determinantal Point Process, NeurIPS 2018, Algorithm 1.
+    """
+
+    tracked = True
+
+    def __init__(self, similarity: Similarity, given: Similarity | None = None, ridge: float = 1e-2) -> None:
+        count = len(similarity.candidates)
+        self.similarity = similarity
+        self.variance = torch.cat([similarity.of(part).diagonal(part.start) for part in similarity.blocks()]) + ridge
+        self.least = ridge / 2  # exact arithmetic never falls below ridge
+        self.factor = torch.empty(0, count, device=similarity.device)  # (k, c): columns of the Cholesky factor
+        self.used = 0
+        if given is not None:
+            among = given.kernel(given.candidates, given.candidates)
+            lower = torch.linalg.cholesky(among + ridge * torch.eye(len(among), device=among.device))
+            self.factor = torch.linalg.solve_triangular(lower, given.of(slice(None)), upper=False)
+            self.used = len(self.factor)
+            self.variance = (self.variance - self.factor.square().sum(0)).clamp_min(self.least)
+
+    def gains(self, part: Tensor | slice) -> Tensor:
+        """Log of the variance that the chosen leave unexplained."""
+        return self.variance[part].log()
+
+    def add(self, position: int) -> None:
+        """A row of the factor: what of the others the candidate explains."""
+        if self.used == len(self.factor):  # room for as many again
+            room = torch.empty(max(64, self.used), self.factor.shape[1], device=self.factor.device)
+            self.factor = torch.cat([self.factor, room])
+        known = self.factor[: self.used]
+        row = self.similarity.of(torch.tensor([position]))[0] - known[:, position] @ known
+        row /= self.variance[position].sqrt()
+        self.factor[self.used] = row
+        self.used += 1
+        self.variance = (self.variance - row.square()).clamp_min(self.least)
+
+    def blocks(self) -> list[slice]:
+        """All at once."""
+        return [slice(0, len(self.variance))]
+
+
+class FeatureBased:
+    """Σ_f sqrt(Σ_{j in A} m_jf): every feature is to be strong in some of the chosen.
+
+    ``features`` (c, F) are 0 or more. Source: Wei et al. 2014; concave over modular.
+    """
+
+    tracked = False
+
+    def __init__(self, features: Tensor, modular: Tensor | None = None, block: int = 4096) -> None:
+        self.features = features
+        self.total = torch.zeros(features.shape[1], device=features.device)
+        self.modular = modular
+        self.block = block
+
+    def gains(self, part: Tensor | slice) -> Tensor:
+        """One pass over the features of each candidate."""
+        gains = ((self.features[part] + self.total).sqrt_() - self.total.sqrt()).sum(1)
+        return gains if self.modular is None else gains + self.modular[part]
+
+    def add(self, position: int) -> None:
+        """Its features saturate."""
+        self.total += self.features[position]
+
+    def blocks(self) -> list[slice]:
+        """Of a few thousand candidates."""
+        return parts(len(self.features), self.block)
+
+
+class Sum:
+    """The sum of two functions of the same candidates, the second one times ``factor``."""
+
+    tracked = True
+
+    def __init__(self, first: LogDeterminant, second: LogDeterminant, factor: float) -> None:
+        self.first = first
+        self.second = second
+        self.factor = factor
+
+    def gains(self, part: Tensor | slice) -> Tensor:
+        """Of both."""
+        return self.first.gains(part) + self.factor * self.second.gains(part)
+
+    def add(self, position: int) -> None:
+        """To both."""
+        self.first.add(position)
+        self.second.add(position)
+
+    def blocks(self) -> list[slice]:
+        """Those of the first."""
+        return self.first.blocks()

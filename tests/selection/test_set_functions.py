@@ -1,0 +1,207 @@
+"""Each function against its definition in float64, and greedy choice against trying every candidate."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from alrun.selection import greedy as greedy_module
+from alrun.selection.disparity import disparity_sum
+from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
+from alrun.selection.neighbour_facility_location import neighbour_facility_location
+from alrun.selection.points import Dense, Outer
+from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
+from alrun.selection.similarity import Similarity, cosine, gaussian
+
+RIDGE = 1e-2
+
+
+def cloud(n: int, seed: int = 0) -> Dense:
+    return Dense(torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))).normalized()
+
+
+POOL, QUERY, PRIVATE = cloud(40), cloud(5, 1), cloud(6, 2)
+ROWS = cloud(60, 3)  # two candidates that cover each other gain the same: among other rows there are no such ties
+
+
+def similarity(candidates: Dense = POOL, rows: Dense = POOL, memory: float = 1e9) -> Similarity:
+    return Similarity(candidates, rows, cosine, memory)
+
+
+def s(rows: Dense, columns: Dense) -> np.ndarray:
+    return (1 + rows.x.double().numpy() @ columns.x.double().numpy().T) / 2
+
+
+def log_det(matrix: np.ndarray) -> float:
+    return np.linalg.slogdet(matrix + RIDGE * np.eye(len(matrix)))[1] if len(matrix) else 0.0
+
+
+def conditional_log_det(a: list[int], given: Dense) -> float:
+    joined = Dense(torch.cat([POOL.x[a], given.x]))
+    return log_det(s(joined, joined)) - log_det(s(given, given))
+
+
+W = np.linspace(0.5, 2, 40)
+F_ = POOL.x.clamp_min(0)
+V = s(POOL, POOL)
+CAP, FLOOR = s(POOL, QUERY).max(1), 0.9 * s(POOL, PRIVATE).max(1)
+MODULAR = s(POOL, QUERY).max(1)
+
+
+def floats(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values).float()
+
+
+def best(rows: np.ndarray, a: list[int]) -> np.ndarray:
+    return rows[:, a].max(1) if a else np.zeros(len(rows))
+
+
+FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
+    "facility location": (lambda: FacilityLocation(similarity()), lambda a: best(V, a).sum()),
+    "with weights": (lambda: FacilityLocation(similarity(), floats(W)), lambda a: (W * best(V, a)).sum()),
+    "mutual, over the pool": (
+        lambda: FacilityLocation(similarity(), cap=floats(CAP)),
+        lambda a: np.minimum(best(V, a), CAP).sum(),
+    ),
+    "mutual, over the query": (
+        lambda: FacilityLocation(similarity(POOL, QUERY), modular=floats(MODULAR)),
+        lambda a: best(s(QUERY, POOL), a).sum() + MODULAR[a].sum(),
+    ),
+    "conditional": (
+        lambda: FacilityLocation(similarity(), floor=floats(FLOOR)),
+        lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
+    ),
+    "conditional mutual": (
+        lambda: FacilityLocation(similarity(), floor=floats(FLOOR), cap=floats(CAP)),
+        lambda a: np.maximum(np.minimum(best(V, a), CAP) - FLOOR, 0).sum(),
+    ),
+    "graph cut": (
+        lambda: GraphCut(similarity(), 0.7, floats(-MODULAR)),
+        lambda a: 0.7 * V[:, a].sum() - V[np.ix_(a, a)].sum() - MODULAR[a].sum(),
+    ),
+    "log determinant": (lambda: LogDeterminant(similarity(), ridge=RIDGE), lambda a: log_det(V[np.ix_(a, a)])),
+    "log determinant, given": (
+        lambda: LogDeterminant(similarity(), similarity(PRIVATE, POOL), RIDGE),
+        lambda a: conditional_log_det(a, PRIVATE),
+    ),
+    "log determinant, mutual": (
+        lambda: Sum(
+            LogDeterminant(similarity(), ridge=RIDGE),
+            LogDeterminant(similarity(), similarity(QUERY, POOL), RIDGE),
+            -1,
+        ),
+        lambda a: log_det(V[np.ix_(a, a)]) - conditional_log_det(a, QUERY),
+    ),
+    "feature based": (
+        lambda: FeatureBased(F_, floats(MODULAR)),
+        lambda a: np.sqrt(F_.double().numpy()[a].sum(0)).sum() + MODULAR[a].sum(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gains_are_differences_of_the_function(name):
+    make, value = FUNCTIONS[name]
+    function, chosen = make(), []
+    for position in (3, 17, 0, 29, 8):
+        expected = [value([*chosen, i]) - value(chosen) for i in range(40)]
+        found = torch.cat([function.gains(part) for part in function.blocks()]).double().numpy()
+        others = [i for i in range(40) if i not in chosen]
+        assert np.allclose(found[others], np.array(expected)[others], atol=2e-4)
+        assert torch.allclose(function.gains(torch.tensor([5, 30])).double(), torch.tensor(found[[5, 30]]), atol=1e-5)
+        function.add(position)
+        chosen.append(position)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_greedy_choice_equals_trying_every_candidate(name):
+    make, value = FUNCTIONS[name]
+    picks = maximize(make(), 12).tolist()
+    assert len(set(picks)) == 12
+    for count in range(12):
+        values = [value([*picks[:count], i]) for i in range(40) if i not in picks[:count]]
+        assert value(picks[: count + 1]) > max(values) - 1e-4
+
+
+@pytest.mark.parametrize("block", [1, 3, 100])
+@pytest.mark.parametrize("memory", [0, 1e9])
+def test_picks_do_not_depend_on_blocks_or_memory(monkeypatch, block, memory):
+    expected = greedy(FacilityLocation(similarity(rows=ROWS)), 12)
+    monkeypatch.setattr(greedy_module, "CANDIDATES", block)
+    picks = lazy_greedy(FacilityLocation(similarity(rows=ROWS, memory=memory)), 40)
+    assert picks[:12].equal(expected)
+    assert len(picks.unique()) == 40  # the last ones gain nothing
+
+
+def test_equal_points_are_chosen_once_each():
+    equal = Dense(torch.ones(9, 3)).normalized()
+    for make in (FacilityLocation, GraphCut, LogDeterminant):
+        assert len(maximize(make(Similarity(equal, equal, cosine, 1e9)), 9).unique()) == 9
+    assert len(disparity_sum(equal, 9).unique()) == 9
+
+
+def test_stochastic_greedy_comes_close_and_draws_anew():
+    large = cloud(300)
+    value = lambda a: s(large, large)[:, a].max(1).sum()  # noqa: E731
+    exact = value(lazy_greedy(FacilityLocation(similarity(large, large)), 20).tolist())
+    found = []
+    for seed in range(5):
+        rng = torch.Generator().manual_seed(seed)
+        picks = stochastic_greedy(FacilityLocation(similarity(large, large)), 20, rng, 0.1)
+        assert len(picks.unique()) == 20
+        found.append(value(picks.tolist()))
+    assert len(set(found)) > 1
+    assert all(0.97 * exact < each <= exact + 1e-6 for each in found)
+    every = stochastic_greedy(FacilityLocation(similarity()), 40, torch.Generator().manual_seed(0), 0.5)
+    assert sorted(every.tolist()) == list(range(40))
+
+
+def test_a_graph_of_all_neighbours_is_facility_location():
+    picks = neighbour_facility_location(similarity(rows=ROWS, memory=0), 40, 12)
+    assert picks.tolist() == lazy_greedy(FacilityLocation(similarity(rows=ROWS)), 12).tolist()
+
+
+def test_few_neighbours_keep_most_of_the_objective():
+    large = cloud(300)
+    value = lambda a: s(large, large)[:, a].max(1).sum()  # noqa: E731
+    exact = value(lazy_greedy(FacilityLocation(similarity(large, large)), 30).tolist())
+    picks = neighbour_facility_location(similarity(large, large), 30, 30)
+    assert len(picks.unique()) == 30
+    assert value(picks.tolist()) > 0.995 * exact
+    assert sorted(neighbour_facility_location(similarity(), 2, 40).tolist()) == list(range(40))
+
+
+def test_disparity_sum_takes_the_farthest_from_all_chosen():
+    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    distance = torch.cdist(x.double(), x.double())
+    chosen = [int(x.norm(dim=1).argmax())]
+    while len(chosen) < 10:
+        total = distance[:, chosen].sum(1)
+        total[chosen] = -1
+        chosen.append(int(total.argmax()))
+    assert disparity_sum(Dense(x), 10).tolist() == chosen
+
+
+def test_kernels_equal_their_formulas():
+    a, b = torch.randn(5, 3), torch.randn(7, 3)
+    expected = np.exp(-torch.cdist(a.double(), b.double()).square().numpy() / (2 * 0.7**2))
+    assert np.allclose(gaussian(0.7)(Dense(a), Dense(b)), expected, atol=1e-6)
+    left, right = Outer(torch.randn(5, 2), a), Outer(torch.randn(7, 2), b)
+    formed = [(o.a[:, :, None] * o.b[:, None, :]).flatten(1) for o in (left, right)]
+    expected = (1 + torch.nn.functional.cosine_similarity(formed[0][:, None], formed[1], dim=2)) / 2
+    assert torch.allclose(cosine(left.normalized(), right.normalized()), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, 41])
+def test_sizes_that_cannot_be_are_refused(size):
+    for choose in (
+        lambda: maximize(FacilityLocation(similarity()), size),
+        lambda: maximize(GraphCut(similarity()), size),
+        lambda: neighbour_facility_location(similarity(), 3, size),
+        lambda: disparity_sum(POOL, size),
+        lambda: stochastic_greedy(FacilityLocation(similarity()), size, torch.Generator(), 0.1),
+    ):
+        with pytest.raises(ValueError, match=f"cannot choose {size} of 40"):
+            choose()
