@@ -186,7 +186,7 @@ def test_disparity_sum_takes_the_farthest_from_all_chosen():
 
 def test_kernels_equal_their_formulas():
     a, b = torch.randn(5, 3), torch.randn(7, 3)
-    expected = np.exp(-torch.cdist(a.double(), b.double()).square().numpy() / (2 * 0.7**2))
+    expected = np.exp(-torch.cdist(a.double(), b.double()).square().numpy() / 0.7**2)
     assert np.allclose(gaussian(0.7)(Dense(a), Dense(b)), expected, atol=1e-6)
     left, right = Outer(torch.randn(5, 2), a), Outer(torch.randn(7, 2), b)
     formed = [(o.a[:, :, None] * o.b[:, None, :]).flatten(1) for o in (left, right)]

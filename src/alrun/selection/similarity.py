@@ -16,8 +16,8 @@ def cosine(points: Points, other: Points) -> Tensor:
 
 
 def gaussian(bandwidth: float) -> Kernel:
-    """The kernel exp(-|x - y|² / (2 bandwidth²))."""
-    return lambda points, other: sqdist(points, other).mul_(-0.5 / bandwidth**2).exp_()
+    """The kernel exp(-|x - y|² / bandwidth²)."""
+    return lambda points, other: sqdist(points, other).mul_(-1 / bandwidth**2).exp_()
 
 
 class Similarity:

@@ -1,0 +1,189 @@
+"""``embeddings@strategy.embeddings=``: what stands for images in strategies made for self-supervised embeddings."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alrun.errors import UserError, first_line
+from alrun.model import Headed, evaluation
+from alrun.strategies.base import Needs, Query
+
+log = logging.getLogger(__name__)
+
+
+class Embeddings(ABC):
+    """Rows of numbers for the examples of a query, of length 1 with ``normalize``."""
+
+    needs = Needs()
+
+    def __init__(self, normalize: bool = True) -> None:
+        self.normalize = normalize
+
+    def of(self, query: Query) -> tuple[Tensor, Tensor]:
+        """Unlabeled (n, d) and labeled (m, d), on the pool's device."""
+        unlabeled, labeled = self.raw(query)
+        return (F.normalize(unlabeled), F.normalize(labeled)) if self.normalize else (unlabeled, labeled)
+
+    @abstractmethod
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """The same at their own lengths."""
+
+
+class FromClassifier(Embeddings):
+    """The embedding of the classifier that is being trained."""
+
+    needs = Needs(embedding=True, labeled=True)
+
+    def __init__(self, normalize: bool = True) -> None:
+        super().__init__(normalize)
+        self.told = False
+
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """From the pass over the pool."""
+        if not self.told:
+            log.info(
+                "embeddings are the classifier's own; embeddings@strategy.embeddings=file or torchvision gives others"
+            )
+            self.told = True
+        return query.unlabeled.embedding, query.labeled.embedding
+
+
+class OfThePool(Embeddings):
+    """Embeddings of every image of the pool that do not change from round to round: made once."""
+
+    def __init__(self, normalize: bool = True) -> None:
+        super().__init__(normalize)
+        self.made: tuple[Tensor, Tensor] | None = None  # the pool's images, and their embeddings
+
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """Rows of the whole."""
+        images = query.pool.images
+        if self.made is None or self.made[0] is not images:
+            self.made = images, self.make(images, query.chunk)
+        whole = self.made[1]
+        return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
+
+    @abstractmethod
+    def make(self, images: Tensor, chunk: int) -> Tensor:
+        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8."""
+
+
+class FromFile(OfThePool):
+    """A .npy file, or an .npz with one array: a row for each example of the training split, in its order.
+
+    Raises:
+        UserError: There is no such file, or it does not fit the pool.
+    """
+
+    def __init__(self, path: str, normalize: bool = True) -> None:
+        super().__init__(normalize)
+        self.path = path
+        if not Path(path).is_file():
+            raise UserError(
+                f"strategy.embeddings.path={path}: there is no such file; give a .npy of one row an example."
+            )
+
+    def make(self, images: Tensor, chunk: int) -> Tensor:
+        """The file's rows."""
+        try:
+            rows = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            if isinstance(rows, np.lib.npyio.NpzFile):
+                rows = rows[rows.files[0]]
+            whole = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+        except (ValueError, OSError, LookupError, EOFError) as error:
+            raise UserError(f"strategy.embeddings.path={self.path} cannot be read: {first_line(error)}.") from error
+        if whole.ndim != 2 or len(whole) != len(images) or not whole.isfinite().all():
+            raise UserError(
+                f"strategy.embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
+                f"of finite ones for each of the {len(images)} examples of the pool."
+            )
+        return whole.to(images.device)
+
+
+class FromNetwork(OfThePool):
+    """What a network of torchvision or timm computes before its last layer.
+
+    Args:
+        library: ``torchvision`` or ``timm``.
+        name: Of the network there.
+        weights: ``DEFAULT`` (the library's best, downloaded on first use) or a file with a state dict.
+        size: Pixels of the square to which images are resized.
+        normalize: Whether rows are brought to length 1.
+    """
+
+    def __init__(
+        self,
+        library: Literal["torchvision", "timm"],
+        name: str,
+        weights: str = "DEFAULT",
+        size: int = 224,
+        normalize: bool = True,
+    ) -> None:
+        super().__init__(normalize)
+        self.library = library
+        self.name = name
+        self.weights = weights
+        self.size = size
+
+    def make(self, images: Tensor, chunk: int) -> Tensor:
+        """One pass over the pool, with ImageNet's normalisation."""
+        network = self.network().to(images.device)
+        mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in IMAGENET)
+        parts = []
+        with evaluation(network):
+            for part in images.split(chunk):
+                batch = part.expand(-1, 3, -1, -1).float() / 255
+                batch = F.interpolate(
+                    batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False
+                )
+                parts.append(network.embed((batch - mean) / std))
+        return torch.cat(parts)
+
+    def network(self) -> Headed:
+        """The network with its weights.
+
+        Raises:
+            UserError: It does not exist, or the weights cannot be had.
+        """
+        default = self.weights == "DEFAULT"
+        try:
+            made = MAKERS[self.library](self.name, default)
+            if not default:
+                made.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
+        except UserError:
+            raise
+        except Exception as error:  # of many libraries: unknown names, no connection, damaged or other weights
+            raise UserError(
+                f"strategy.embeddings: {self.name} of {self.library} with weights={self.weights} cannot be had: "
+                f"{first_line(error)}."
+            ) from error
+        return Headed(made, classes=1, channels=3)
+
+
+IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+
+def torchvision_network(name: str, pretrained: bool) -> Any:
+    """A network of torchvision."""
+    from alrun.data.torchvision_import import torchvision
+
+    return torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None)
+
+
+def timm_network(name: str, pretrained: bool) -> Any:
+    """A network of timm."""
+    try:
+        import timm  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError("strategy.embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
+    return timm.create_model(name, pretrained=pretrained)
+
+
+MAKERS: dict[str, Callable[[str, bool], Any]] = {"torchvision": torchvision_network, "timm": timm_network}

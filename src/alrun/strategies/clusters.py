@@ -1,0 +1,67 @@
+"""Strategies that cluster embeddings by k-means, and k-means++ alone."""
+
+import torch
+from torch import Tensor
+
+from alrun.errors import UserError, at_least
+from alrun.selection.kmeans import kmeans, representatives
+from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
+from alrun.selection.points import Dense
+from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.uncertainty import entropy
+
+
+class KMeansSampling(Strategy):
+    """The examples nearest to the centres of as many clusters as labels are asked for.
+
+    Source: Zhdanov, Diverse Mini-Batch Active Learning, 2019, without weights; the toolkit's k-means sampling.
+    """
+
+    needs = Needs(embedding=True)
+
+    def __init__(self, iterations: int = 10) -> None:
+        at_least("strategy.iterations", iterations, 0)
+        self.iterations = iterations
+
+    def select(self, query: Query) -> Tensor:
+        """One a cluster."""
+        embedding = query.unlabeled.embedding
+        return representatives(embedding, kmeans(embedding, query.size, query.rng, iterations=self.iterations).centres)
+
+
+class KMeansPlusPlus(Strategy):
+    """k-means++ seeding on embeddings: spread out, without regard to labels or uncertainty.
+
+    Source: Arthur and Vassilvitskii 2007; a baseline of Ash et al. 2020.
+    """
+
+    needs = Needs(embedding=True)
+
+    def select(self, query: Query) -> Tensor:
+        """The longest embedding first."""
+        return kmeans_plus_plus(Dense(query.unlabeled.embedding), query.size, query.rng)
+
+
+class Clue(Strategy):
+    """k-means in which every example weighs by the entropy of its prediction at ``temperature``.
+
+    Source: Prabhu et al., Active Domain Adaptation via Clustering Uncertainty-weighted Embeddings, ICCV 2021,
+    Algorithm 1.
+    """
+
+    needs = Needs(embedding=True, log_probs=True)
+
+    def __init__(self, temperature: float = 1.0, iterations: int = 10) -> None:
+        if temperature <= 0:
+            raise UserError(f"strategy.temperature={temperature} is not possible: give a number above 0.")
+        at_least("strategy.iterations", iterations, 0)
+        self.temperature = temperature
+        self.iterations = iterations
+
+    def select(self, query: Query) -> Tensor:
+        """The examples nearest to the centres."""
+        embedding = query.unlabeled.embedding
+        weights = entropy((query.unlabeled.log_probs / self.temperature).log_softmax(1))
+        weights = weights.clamp_min(torch.finfo(weights.dtype).eps)
+        centres = kmeans(embedding, query.size, query.rng, weights, self.iterations).centres
+        return representatives(embedding, centres)

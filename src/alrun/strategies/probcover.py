@@ -1,0 +1,53 @@
+"""ProbCover: balls that hold as much of the pool as can be."""
+
+import logging
+
+from torch import Tensor
+
+from alrun.embeddings import Embeddings
+from alrun.errors import UserError, at_least
+from alrun.selection.coverage import ball_cover, pure_radius
+from alrun.selection.kmeans import kmeans
+from alrun.selection.points import Dense
+from alrun.strategies.base import Query, Strategy
+
+log = logging.getLogger(__name__)
+
+
+class ProbCover(Strategy):
+    """Greedy maximum coverage by balls of one radius around labeled examples.
+
+    Args:
+        embeddings: In which distances are taken.
+        radius: Of the balls; null: the largest at which a share ``purity`` of them holds one cluster only.
+        purity: Of balls.
+        clusters: k-means clusters that stand for classes when the radius is estimated; null: as many as classes are
+            labeled.
+
+    Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022.
+    """
+
+    def __init__(
+        self, embeddings: Embeddings, radius: float | None = None, purity: float = 0.95, clusters: int | None = None
+    ) -> None:
+        at_least("strategy.radius", 0 if radius is None else radius, 0)
+        at_least("strategy.clusters", 2 if clusters is None else clusters, 2)
+        if not 0 < purity <= 1:
+            raise UserError(f"strategy.purity={purity} is no share: give a value above 0 and up to 1.")
+        self.embeddings = embeddings
+        self.radius = radius
+        self.purity = purity
+        self.clusters = clusters
+        self.needs = embeddings.needs
+
+    def select(self, query: Query) -> Tensor:
+        """In the order of choice."""
+        unlabeled, labeled = self.embeddings.of(query)
+        points = Dense(unlabeled)
+        radius = self.radius
+        if radius is None:
+            known = query.pool.labels[query.pool.labeled.to(query.pool.labels.device)].unique()
+            count = min(self.clusters or max(2, len(known)), len(points))
+            radius = pure_radius(points, kmeans(unlabeled, count, query.rng).labels, self.purity)
+            log.info("ProbCover: balls of radius %.4g", radius)
+        return ball_cover(points, Dense(labeled), radius, query.size, query.rng)

@@ -1,0 +1,81 @@
+"""TypiClust, and TCM which goes on with margins."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.embeddings import Embeddings
+from alrun.errors import at_least
+from alrun.selection.kmeans import kmeans
+from alrun.selection.neighbours import nearest_neighbours
+from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.uncertainty import Margin
+
+
+class TypiClust(Strategy):
+    """The most typical example of each cluster, clusters without labels and large ones first.
+
+    There are as many clusters as labels after the purchase, at most ``max_clusters``. Typicality is the inverse mean
+    distance to the ``neighbours`` nearest in the cluster. Clusters of fewer than ``min_size`` come last.
+
+    Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix.
+    """
+
+    def __init__(
+        self, embeddings: Embeddings, max_clusters: int = 500, neighbours: int = 20, min_size: int = 5
+    ) -> None:
+        at_least("strategy.max_clusters", max_clusters, 1)
+        at_least("strategy.neighbours", neighbours, 1)
+        self.embeddings = embeddings
+        self.max_clusters = max_clusters
+        self.neighbours = neighbours
+        self.min_size = min_size
+        self.needs = embeddings.needs
+
+    def select(self, query: Query) -> Tensor:
+        """One example a cluster, then a second one, and so on."""
+        unlabeled, labeled = self.embeddings.of(query)
+        count = min(len(labeled) + query.size, self.max_clusters)
+        clusters = kmeans(torch.cat([unlabeled, labeled]), count, query.rng).labels.cpu()
+        of_unlabeled, of_labeled = clusters[: len(unlabeled)], clusters[len(unlabeled) :]
+        known, sizes = (labels.bincount(minlength=count) for labels in (of_labeled, clusters))
+        small = sizes < self.min_size
+        place = np.empty(count, dtype=np.int64)  # of each cluster in the order of choice
+        place[np.lexsort((-sizes.numpy(), known.numpy()))] = np.arange(count)
+        turn = self.by_typicality(unlabeled, of_unlabeled)
+        order = np.lexsort((place[of_unlabeled], turn.numpy(), small[of_unlabeled].numpy()))
+        return torch.from_numpy(order[: query.size].copy())
+
+    def by_typicality(self, x: Tensor, clusters: Tensor) -> Tensor:
+        """The rank of each example within its cluster, the most typical one first: (n,)."""
+        turn = torch.empty(len(x), dtype=torch.int64)
+        for cluster in clusters.unique():
+            members = (clusters == cluster).nonzero().flatten()
+            if len(members) == 1:
+                turn[members] = 0
+                continue
+            own = x[members.to(x.device)]
+            distance, _ = nearest_neighbours(own, own, min(self.neighbours, len(members) - 1), itself=False)
+            turn[members[distance.sqrt().mean(1).cpu().argsort(stable=True)]] = torch.arange(len(members))
+        return turn
+
+
+class Tcm(Strategy):
+    """TypiClust up to ``labels_per_class`` labels a class, then the smallest margins.
+
+    Source: Doucet et al., Bridging Diversity and Uncertainty in Active Learning with Self-Supervised Pre-Training,
+    2024. When to change is a setting here.
+    """
+
+    def __init__(self, embeddings: Embeddings, labels_per_class: float = 10) -> None:
+        at_least("strategy.labels_per_class", labels_per_class, 0)
+        self.typical = TypiClust(embeddings)
+        self.labels_per_class = labels_per_class
+        self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
+
+    def select(self, query: Query) -> Tensor:
+        """By one or the other."""
+        classes = query.unlabeled.log_probs.shape[1]
+        if len(query.pool.labeled) < self.labels_per_class * classes:
+            return self.typical.select(query)
+        return Margin().select(query)

@@ -1,0 +1,214 @@
+"""Strategies that cover or cluster, and the embeddings that they work on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from queries import make_query
+from sklearn.cluster import AgglomerativeClustering
+
+from alrun import config
+from alrun.data.torchvision_import import torchvision
+from alrun.embeddings import FromClassifier, FromFile, FromNetwork
+from alrun.errors import UserError
+from alrun.selection.kmeans import kmeans, representatives
+from alrun.strategies.cluster_margin import ClusterMargin, in_turns
+from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
+from alrun.strategies.herding import MaxHerding, UncertaintyHerding
+from alrun.strategies.probcover import ProbCover
+from alrun.strategies.typiclust import Tcm, TypiClust
+from alrun.strategies.uncertainty import Margin
+
+CLASSIFIER = FromClassifier()
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_typiclust_takes_the_most_typical_of_the_largest_clusters_without_labels():
+    strategy = TypiClust(CLASSIFIER, neighbours=4, min_size=3)
+    query = make_query(strategy, size=8)
+    x = torch.cat(CLASSIFIER.of(query)).double()
+    clusters = kmeans(x.float(), 18, seeded()).labels
+    wanted = []
+    for cluster in range(18):
+        members = (clusters == cluster).nonzero().flatten().tolist()
+        own = [i for i in members if i < 110]
+        if not own:
+            continue
+        distance = torch.cdist(x[own], x[own]).sort(1).values[:, 1 : min(4, len(own) - 1) + 1]
+        typical = own[int(distance.mean(1).argmin())] if len(own) > 1 else own[0]
+        labels = sum(i >= 110 for i in members)
+        wanted.append((len(members) < 3, labels, -len(members), typical))
+    chosen = strategy.select(query).tolist()
+    expected = sorted(wanted)[:8]
+    assert [(key[0], key[1], key[2]) for key in expected] == [
+        next(key[:3] for key in wanted if key[3] == i) for i in chosen
+    ]
+
+
+def test_typiclust_goes_round_when_clusters_are_fewer_than_labels():
+    strategy = TypiClust(CLASSIFIER, max_clusters=3)
+    query = make_query(strategy, size=9)
+    clusters = kmeans(torch.cat(CLASSIFIER.of(query)), 3, seeded()).labels
+    assert clusters[strategy.select(query)].bincount(minlength=3).tolist() == [3, 3, 3]
+
+
+def test_tcm_changes_from_typical_examples_to_margins():
+    for labels_per_class, other in ((2.1, TypiClust(CLASSIFIER)), (2.0, Margin())):
+        strategy = Tcm(CLASSIFIER, labels_per_class)
+        query = make_query(strategy)
+        assert len(query.labeled) == 10  # of five classes
+        expected = other.select(replace(query, rng=seeded())).tolist()
+        assert strategy.select(replace(query, rng=seeded())).tolist() == expected
+
+
+def test_probcover_covers_more_than_a_random_choice_at_the_same_radius():
+    strategy = ProbCover(CLASSIFIER, radius=0.2)
+    query = make_query(strategy, size=15)
+    unlabeled, labeled = CLASSIFIER.of(query)
+
+    def covered(chosen: torch.Tensor) -> int:
+        return int((torch.cdist(unlabeled, torch.cat([labeled, unlabeled[chosen]])).amin(1) < 0.2).sum())
+
+    rng = torch.Generator().manual_seed(1)
+    at_random = max(covered(torch.randperm(110, generator=rng)[:15]) for _ in range(20))
+    assert covered(strategy.select(query)) > at_random
+
+
+def test_max_herding_is_greedy_in_the_kernel_above_what_is_labeled():
+    strategy = MaxHerding(CLASSIFIER, bandwidth=0.3)
+    query = make_query(strategy, size=10)
+    x, labeled = (values.double() for values in CLASSIFIER.of(query))
+
+    def kernel(a: torch.Tensor) -> torch.Tensor:
+        return (-torch.cdist(x, a).square() / 0.3**2).exp()
+
+    covered = kernel(labeled).amax(1)
+    for position in strategy.select(query).tolist():
+        gains = (kernel(x) - covered[:, None]).clamp_min(0).sum(0)
+        assert gains[position] > gains.max() - 1e-4
+        covered = torch.maximum(covered, kernel(x[[position]])[:, 0])
+
+
+def test_uncertainty_herding_weighs_by_margins_at_the_smallest_labeled_distance(monkeypatch):
+    strategy, seen = UncertaintyHerding(CLASSIFIER, bandwidth=5.0), []
+    monkeypatch.setattr(strategy, "cover", lambda *arguments: seen.append(arguments) or torch.arange(20))
+    query = make_query(strategy)
+    strategy.select(query)
+    _, labeled, bandwidth, weights, _ = seen[0]
+    apart = torch.pdist(labeled.double())
+    assert bandwidth == pytest.approx(float(apart[apart > 1e-3].min()), rel=1e-3)
+    assert weights.equal(Margin().score(query.unlabeled))
+
+
+def test_cluster_strategies_take_what_is_nearest_to_the_centres():
+    query = make_query(Clue())
+    x = query.unlabeled.embedding
+    plain = representatives(x, kmeans(x, 20, seeded(), iterations=10).centres)
+    assert KMeansSampling().select(replace(query, rng=seeded())).equal(plain)
+    probs = query.unlabeled.probs.double() ** (1 / 0.5)
+    probs /= probs.sum(1, keepdim=True)
+    weights = -(probs * probs.log()).nan_to_num(0).sum(1)
+    weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centres)
+    assert Clue(temperature=0.5).select(replace(query, rng=seeded())).equal(weighted)
+    assert int(KMeansPlusPlus().select(query)[0]) == int(x.norm(dim=1).argmax())
+
+
+def test_in_turns_small_clusters_first():
+    order = in_turns(np.array([7, 7, 7, 2, 5, 5, 2, 7]))
+    assert order.tolist() == [3, 4, 0, 6, 5, 1, 2, 7]
+
+
+def test_cluster_margin_takes_small_margins_evenly_from_clusters():
+    strategy = ClusterMargin(candidates=2, labels_per_cluster=2)
+    query = make_query(strategy, size=20)
+    candidates = Margin().score(query.unlabeled).argsort(descending=True)[:40]
+    chosen = strategy.select(query)
+    assert set(chosen.tolist()) <= set(candidates.tolist())
+    clusters = AgglomerativeClustering(10, linkage="average").fit_predict(query.unlabeled.embedding.double().numpy())
+    available, taken = (np.bincount(clusters[index], minlength=10) for index in (candidates, chosen))
+    most = taken.max()
+    assert all(count == have or count >= most - 1 for count, have in zip(taken, available, strict=True))
+
+
+def test_large_pools_are_linked_by_centres():
+    strategy = ClusterMargin(max_points=15)
+    query = make_query(strategy, size=10)
+    assert len(strategy.clusters(query.unlabeled.embedding, query).unique()) == 8
+
+
+def test_embeddings_of_a_file_are_the_pools_rows(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(120, 6))
+    np.save(tmp_path / "rows.npy", rows)
+    np.savez(tmp_path / "rows.npz", rows)
+    query = make_query(TypiClust(CLASSIFIER))
+    for name in ("rows.npy", "rows.npz"):
+        unlabeled, labeled = FromFile(str(tmp_path / name), normalize=False).of(query)
+        assert np.allclose(unlabeled, rows[query.unlabeled.index], atol=1e-6)
+        assert np.allclose(labeled, rows[query.labeled.index], atol=1e-6)
+    unlabeled, _ = FromFile(str(tmp_path / "rows.npy")).of(query)
+    assert torch.allclose(unlabeled.norm(dim=1), torch.ones(110))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (np.zeros((119, 6)), r"has shape \(119, 6\); there must be a row of finite ones for each of the 120"),
+        (np.full((120, 6), np.nan), "finite"),
+        (np.zeros(120), r"shape \(120,\)"),
+        (np.array([{}]), "cannot be read"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_one_sentence(tmp_path, rows, words):
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(UserError, match=words):
+        FromFile(str(tmp_path / "rows.npy")).of(make_query(TypiClust(CLASSIFIER)))
+
+
+def test_a_missing_file_is_told_before_training():
+    with pytest.raises(UserError, match=r"strategy.embeddings.path=none.npy: there is no such file"):
+        FromFile("none.npy")
+
+
+def test_a_network_embeds_resized_images_once_for_all_rounds(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    network = torchvision.models.get_model("resnet18", weights=None)
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    source = FromNetwork("torchvision", "resnet18", str(tmp_path / "weights.pt"), size=32, normalize=False)
+    query = make_query(TypiClust(source), n=20, labeled=4, size=5)
+    unlabeled, labeled = source.of(query)
+    network.fc = torch.nn.Identity()
+    images = query.pool.images[query.unlabeled.index[:3]].float().expand(-1, 3, -1, -1) / 255
+    images = F.interpolate(images, (32, 32), mode="bilinear", antialias=True)
+    images = torchvision.transforms.functional.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.no_grad():
+        assert torch.allclose(unlabeled[:3], network.eval()(images), atol=1e-4)
+    monkeypatch.setattr(source, "make", None)
+    assert source.of(query)[1].equal(labeled)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("torchvision", "resnet_18"), "resnet_18 of torchvision"),
+        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be had"),
+        (("timm", "resnet18"), "timm"),
+    ],
+)
+def test_a_network_that_cannot_be_had_is_one_sentence(arguments, words):
+    with pytest.raises(UserError, match=words):
+        FromNetwork(*arguments).network()
+
+
+@pytest.mark.parametrize("option", ["file", "torchvision", "timm"])
+def test_embeddings_are_an_option_of_the_strategy(composed, tmp_path, option):
+    np.save(tmp_path / "rows.npy", np.zeros((3, 2)))
+    path = (f"strategy.embeddings.path={tmp_path}/rows.npy",) if option == "file" else ()
+    node = composed("strategy=probcover", f"embeddings@strategy.embeddings={option}", *path).strategy
+    strategy = config.build(node, "strategy")
+    assert isinstance(strategy.embeddings, FromFile if option == "file" else FromNetwork)
+    assert not strategy.needs.embedding
