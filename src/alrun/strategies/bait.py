@@ -1,0 +1,68 @@
+"""BAIT: a batch whose Fisher information stands for that of the pool."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from alrun.errors import UserError, at_least
+from alrun.selection.fisher import Information, bait
+from alrun.strategies.base import Needs, Outputs, Query, Strategy
+
+GIGABYTE = 2.0**30
+
+
+class Bait(Strategy):
+    """Greedily lowers tr(M^-1 F): F the Fisher information of the last layer over the pool, M that of what is labeled.
+
+    Args:
+        fisher: ``exact``: of all classes, a matrix of (C H)² numbers; ``binary``: of a model that tells the predicted
+            class from the rest, H² numbers, for many classes or large batches.
+        ridge: Added to the diagonal of M.
+        oversample: Times the budget that is chosen before the least missed are taken out again.
+        memory: Megabytes that matrices may take.
+
+    Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021; the binary form as
+    in Huseljic et al., Fast Fishing, 2024.
+    """
+
+    needs = Needs(log_probs=True, embedding=True, labeled=True)
+
+    def __init__(
+        self,
+        fisher: Literal["exact", "binary"] = "binary",
+        ridge: float = 1.0,
+        oversample: float = 2.0,
+        memory: float = 8000,
+    ) -> None:
+        if ridge <= 0:
+            raise UserError(f"strategy.ridge={ridge} is not possible: give a number above 0.")
+        at_least("strategy.oversample", oversample, 1)
+        at_least("strategy.memory", memory, 0)
+        self.fisher = fisher
+        self.ridge = ridge
+        self.oversample = oversample
+        self.memory = memory * 2**20
+
+    def select(self, query: Query) -> Tensor:
+        """In the order of choice."""
+        n, width = query.unlabeled.embedding.shape
+        classes = query.unlabeled.log_probs.shape[1] if self.fisher == "exact" else 1
+        needed = 8.0 * (4 * (classes * width) ** 2 + n * (width + 5 * classes**2))
+        if needed > self.memory:
+            raise UserError(
+                f"strategy.fisher={self.fisher} needs {needed / GIGABYTE:.0f} GB, strategy.memory allows "
+                f"{self.memory / GIGABYTE:.1f} GB: use strategy.fisher=binary, or strategy=subsample around it."
+            )
+        unlabeled, labeled = query.unlabeled, query.labeled
+        known = labeled.embedding, self.spread(labeled)
+        information = Information(unlabeled.embedding, self.spread(unlabeled), known, self.ridge)
+        return bait(information, query.size, self.oversample)
+
+    def spread(self, outputs: Outputs) -> Tensor:
+        """Factors of the information: (n, C, C), column y being √p_y (e_y - p); or (n, 1, 1), √(p (1 - p))."""
+        probs = outputs.probs
+        if self.fisher == "binary":
+            first = outputs.log_probs.amax(1)
+            return (first.exp() * -first.expm1()).sqrt()[:, None, None]
+        return (torch.eye(probs.shape[1], device=probs.device) - probs[:, :, None]) * probs.sqrt()[:, None, :]

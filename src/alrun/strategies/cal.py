@@ -1,0 +1,36 @@
+"""CAL: examples predicted otherwise than their labeled neighbours."""
+
+import torch
+from torch import Tensor
+
+from alrun.errors import at_least
+from alrun.selection.neighbours import nearest_neighbours
+from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.uncertainty import entropy
+
+
+class Cal(Strategy):
+    """Mean Kullback-Leibler divergence from the predictions of the ``neighbours`` nearest labeled examples.
+
+    Source: Margatina et al., Active Learning by Acquiring Contrastive Examples, EMNLP 2021, Algorithm 1.
+    """
+
+    needs = Needs(log_probs=True, embedding=True, labeled=True)
+
+    def __init__(self, neighbours: int = 10) -> None:
+        at_least("strategy.neighbours", neighbours, 1)
+        self.neighbours = neighbours
+
+    def select(self, query: Query) -> Tensor:
+        """The highest scores."""
+        return highest(self.score(query), query.size)
+
+    def score(self, query: Query) -> Tensor:
+        """Mean of KL(p_neighbour || p), in nats: (n,)."""
+        unlabeled, labeled = query.unlabeled, query.labeled
+        count = min(self.neighbours, len(labeled))
+        _, near = nearest_neighbours(unlabeled.embedding, labeled.embedding, count)
+        probs, spread = labeled.probs, entropy(labeled.log_probs)
+        expected = sum((probs[near[:, k]] for k in range(count)), torch.zeros_like(unlabeled.log_probs)) / count
+        finite = unlabeled.log_probs.clamp_min(torch.finfo(probs.dtype).min)
+        return -(expected * finite).sum(1) - spread[near].mean(1)
