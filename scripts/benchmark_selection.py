@@ -14,10 +14,10 @@ from time import perf_counter
 import torch
 
 from alrun.device import set_threads
-from selection_cases import seeding
+from selection_cases import gradient, seeding
 from selection_cases.case import WIDTH
 
-CASES = [*seeding.CASES]
+CASES = [*seeding.CASES, *gradient.CASES]
 QUICK = 10_000  # largest n of --quick
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from queries import make_query, noise
 from torch import Tensor
 
@@ -18,19 +19,34 @@ FUNCTIONS = {
     "conditional_gain": ("gccg", "logdetcg"),
     "conditional_mutual_information": ("logdetcmi",),
 }
+SHORT = {  # of training and of search, whose length does not matter here
+    "vaal": "strategy.iterations=3 strategy.width=4 strategy.batch_size=8",
+    "learning_loss": "strategy.epochs=3",
+    "discriminative": "strategy.epochs=3 strategy.width=8",
+    "deepfool": "strategy.max_iterations=3",
+    "bim": "strategy.max_iterations=5",
+}
 CASES = [
-    *(f"strategy={option}" for option in OPTIONS),
+    *(f"strategy={option} {SHORT.get(option, '')}".strip() for option in OPTIONS),
     *(f"strategy={option} strategy.function={name}" for option, names in FUNCTIONS.items() for name in names),
     "strategy=entropy strategy.dropout_samples=3",
+    "strategy=bait strategy.fisher=exact",
+    "strategy=glister strategy.validation=labeled strategy.refresh=4",
+    "strategy=grad_match strategy.target=labeled",
     "strategy=submodular strategy.neighbours=5",
     "strategy=submodular strategy.epsilon=0.1",
     "strategy=submodular strategy.representation=gradient strategy.memory=0",
 ]
 
 
+COMPOSED: dict[str, DictConfig] = {}
+
+
 @pytest.fixture
 def strategy(request, composed) -> Strategy:
-    return config.build(composed(*request.param.split()).strategy, "strategy")
+    if request.param not in COMPOSED:
+        COMPOSED[request.param] = composed(*request.param.split()).strategy
+    return config.build(COMPOSED[request.param], "strategy")
 
 
 def check(strategy: Strategy, **given) -> None:

@@ -46,7 +46,7 @@ class FacilityLocation:
 
     def add(self, position: int) -> None:
         """The candidate covers what it is most similar to."""
-        self.covered += self.above(torch.tensor([position]))[0]
+        self.covered += self.above(torch.tensor([position], device=self.covered.device))[0]
 
     def blocks(self) -> list[slice]:
         """Of the similarities."""
@@ -73,7 +73,7 @@ class GraphCut:
 
     def add(self, position: int) -> None:
         """What resembles the candidate loses by it."""
-        self.gain -= 2 * self.similarity.of(torch.tensor([position]))[0]
+        self.gain -= 2 * self.similarity.row(position)
 
     def blocks(self) -> list[slice]:
         """All at once."""
@@ -115,7 +115,7 @@ class LogDeterminant:
             room = torch.empty(max(64, self.used), self.factor.shape[1], device=self.factor.device)
             self.factor = torch.cat([self.factor, room])
         known = self.factor[: self.used]
-        row = self.similarity.of(torch.tensor([position]))[0] - known[:, position] @ known
+        row = self.similarity.row(position) - known[:, position] @ known
         row /= self.variance[position].sqrt()
         self.factor[self.used] = row
         self.used += 1

@@ -56,6 +56,10 @@ class Similarity:
             return self.kernel(self.candidates.take(part), self.rows)
         return self.matrix[part].clone() if isinstance(part, slice) else self.matrix.index_select(0, part)
 
+    def row(self, position: int) -> Tensor:
+        """Similarities of one candidate to all rows: (n,)."""
+        return self.of(torch.tensor([position], device=self.device))[0]
+
     def blocks(self) -> list[slice]:
         """Consecutive candidates, as many as a matrix product needs to be fast."""
         step = max(512, BLOCK[self.device.type] // len(self.rows))

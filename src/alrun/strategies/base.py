@@ -80,9 +80,12 @@ class Outputs:
         """
         if not {"log_probs", "embedding"} <= self._fields.keys():
             raise AttributeError("a strategy that reads outputs.gradient must declare Needs(gradient=True)")
+        return self.gradient_at(self.log_probs.argmax(1))
+
+    def gradient_at(self, labels: Tensor) -> Outer:
+        """The same at given ``labels`` (n,)."""
         residual = self.probs
-        rows = torch.arange(len(residual), device=residual.device)
-        residual[rows, residual.argmax(1)] -= 1
+        residual[torch.arange(len(residual), device=residual.device), labels] -= 1
         return Outer(residual, self.embedding)
 
     def __len__(self) -> int:
@@ -111,7 +114,11 @@ class Query:
 
     def images(self, positions: Tensor) -> Tensor:
         """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
-        return self.normalize(self.pool.images[self.unlabeled.index[positions].to(self.pool.images.device)])
+        return self.pool_images(self.unlabeled.index[positions])
+
+    def pool_images(self, index: Tensor) -> Tensor:
+        """Normalised ``pool.images`` at ``index``: (k, C, H, W) floats."""
+        return self.normalize(self.pool.images[index.to(self.pool.images.device)])
 
     def evaluating(self) -> AbstractContextManager[None]:
         """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""

@@ -12,12 +12,11 @@ from abc import abstractmethod
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import UserError, at_least
 from alrun.selection.greedy import SetFunction, maximize
-from alrun.selection.points import Dense, Outer, Points
+from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
@@ -48,8 +47,7 @@ class Targeted(Strategy):
         part = query.labeled.take(wanted.nonzero().flatten().cpu())
         if self.representation == "embedding":
             return Dense(part.embedding).normalized()
-        labels = query.labels[wanted]
-        return Outer(part.probs - F.one_hot(labels, part.probs.shape[1]), part.embedding).normalized()
+        return part.gradient_at(query.labels[wanted]).normalized()
 
     def similarity(self, rows: Points, candidates: Points) -> Similarity:
         """Of ``candidates`` to ``rows``."""

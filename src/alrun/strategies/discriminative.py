@@ -1,0 +1,86 @@
+"""Discriminative active learning: examples that can be told from the labeled ones."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from alrun.errors import UserError, at_least
+from alrun.strategies.base import Needs, Query, Strategy, highest
+
+
+class Discriminative(Strategy):
+    """Trains a network to tell labeled from unlabeled embeddings; labels those that look most unlabeled.
+
+    The budget is spent in ``sub_batches``: what is chosen counts as labeled when the network is trained anew. Training
+    stops at ``stop_accuracy``, lest it learns every labeled example by heart.
+
+    Source: Gissin and Shalev-Shwartz, Discriminative Active Learning, 2019, Algorithm 1 and Section 4.
+    """
+
+    needs = Needs(embedding=True, labeled=True)
+
+    def __init__(
+        self,
+        sub_batches: int = 10,
+        width: int = 256,
+        epochs: int = 50,
+        stop_accuracy: float = 0.98,
+        lr: float = 1e-3,
+        batch_size: int = 1024,
+    ) -> None:
+        for key, value in (
+            ("sub_batches", sub_batches),
+            ("width", width),
+            ("epochs", epochs),
+            ("batch_size", batch_size),
+        ):
+            at_least(f"strategy.{key}", value, 1)
+        if not 0 < stop_accuracy <= 1:
+            raise UserError(f"strategy.stop_accuracy={stop_accuracy} is no share: give a value above 0 and up to 1.")
+        self.sub_batches = sub_batches
+        self.width = width
+        self.epochs = epochs
+        self.stop_accuracy = stop_accuracy
+        self.lr = lr
+        self.batch_size = batch_size
+
+    def select(self, query: Query) -> Tensor:
+        """One sub-batch after the other."""
+        x = torch.cat([query.unlabeled.embedding, query.labeled.embedding])
+        x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
+        unlabeled = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        unlabeled[len(query.unlabeled) :] = False
+        chosen = []
+        for share in torch.arange(query.size).tensor_split(min(self.sub_batches, query.size)):
+            free = unlabeled[: len(query.unlabeled)].nonzero().flatten()
+            with query.training:
+                network = self.train(x, unlabeled)
+            with torch.no_grad():
+                positions = free[highest(network(x[free])[:, 0], len(share))]
+            unlabeled[positions] = False
+            chosen.append(positions)
+        return torch.cat(chosen)
+
+    def train(self, x: Tensor, unlabeled: Tensor) -> nn.Module:
+        """A network whose output is high for the ``unlabeled`` rows of ``x``; both kinds weigh the same."""
+        network = nn.Sequential(
+            *(nn.Linear(x.shape[1], self.width), nn.ReLU()),
+            *(nn.Linear(self.width, self.width), nn.ReLU()),
+            nn.Linear(self.width, 1),
+        ).to(x.device)
+        optimizer = torch.optim.Adam(network.parameters(), self.lr)
+        target, share = unlabeled.float(), unlabeled.float().mean()
+        weight = torch.where(unlabeled, 0.5 / share, 0.5 / (1 - share)).clamp_max(1e6)
+        with torch.enable_grad():
+            for _ in range(self.epochs):
+                correct = torch.zeros((), device=x.device)
+                for batch in torch.randperm(len(x)).to(x.device).split(self.batch_size):
+                    logits = network(x[batch])[:, 0]
+                    loss = F.binary_cross_entropy_with_logits(logits, target[batch], weight[batch])
+                    optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                    optimizer.step()
+                    correct += ((logits > 0) == unlabeled[batch]).sum()
+                if float(correct) >= self.stop_accuracy * len(x):
+                    break
+        return network

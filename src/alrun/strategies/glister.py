@@ -1,0 +1,85 @@
+"""GLISTER: examples from which the model would learn what it gets wrong elsewhere."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from alrun.errors import UserError, at_least
+from alrun.selection.glister import Term, Validation, glister
+from alrun.selection.glister_terms import Coverage, Distance
+from alrun.selection.points import Dense, Outer
+from alrun.selection.set_functions import FacilityLocation
+from alrun.selection.similarity import Similarity, cosine
+from alrun.strategies.base import Needs, Outputs, Query, Strategy
+
+MEMORY = 2e9  # bytes of similarities that are kept
+
+
+class Glister(Strategy):
+    """GLISTER-ACTIVE: gradient steps at the predicted labels that lower the loss of ``validation``, greedily.
+
+    ``validation`` is the labeled set, and with ``all`` also the pool at its predicted labels, as in the paper
+    (Section 3). ``regularizer`` is what counts beside the gain in loss: ``random`` draws the share ``lam`` of the
+    batch uniformly, ``diversity`` adds ``lam`` times the distance to the nearest gradient picked, and
+    ``facility_location`` adds ``lam`` times the growth of the pool's mean similarity, from 0 to 1, to the nearest
+    embedding picked. The gain is per unit of ``lr``.
+
+    Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
+    AAAI 2021.
+    """
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        refresh: int = 1,
+        validation: Literal["labeled", "all"] = "all",
+        regularizer: Literal["none", "random", "diversity", "facility_location"] = "none",
+        lam: float = 0.1,
+    ) -> None:
+        at_least("strategy.lr", lr, 0)
+        at_least("strategy.refresh", refresh, 1)
+        at_least("strategy.lam", lam, 0)
+        if regularizer == "random" and lam > 1:
+            raise UserError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
+        self.lr = lr
+        self.refresh = refresh
+        self.validation = validation
+        self.regularizer = regularizer
+        self.lam = lam
+        self.needs = Needs(gradient=True, log_probs=True, labeled=True)
+
+    def select(self, query: Query) -> Tensor:
+        """Greedy picks first, then what is drawn at random."""
+        unlabeled = query.unlabeled
+        drawn = int(self.lam * query.size) if self.regularizer == "random" else 0
+        chosen = torch.empty(0, dtype=torch.int64)
+        if drawn < query.size:
+            points = Outer(unlabeled.gradient.a, with_one(unlabeled.embedding))
+            validation = [examples(query.labeled, query.labels)]
+            if self.validation == "all":
+                validation.append(Validation(unlabeled.log_probs, points.b, unlabeled.log_probs.argmax(1)))
+            term = self.term(points, unlabeled.embedding)
+            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh, term)
+        order = torch.randperm(len(unlabeled), generator=query.rng)
+        return torch.cat([chosen, order[~torch.isin(order, chosen)][:drawn]])
+
+    def term(self, points: Outer, embedding: Tensor) -> Term | None:
+        """What counts beside the gain."""
+        if self.regularizer == "diversity":
+            return Distance(points, self.lam)
+        if self.regularizer == "facility_location":
+            rows = Dense(embedding).normalized()
+            return Coverage(FacilityLocation(Similarity(rows, rows, cosine, MEMORY)), self.lam)
+        return None
+
+
+def examples(outputs: Outputs, labels: Tensor) -> Validation:
+    """Examples with known labels."""
+    return Validation(outputs.log_probs, with_one(outputs.embedding), labels)
+
+
+def with_one(embedding: Tensor) -> Tensor:
+    """(n, H) with a constant 1, which stands for the bias: (n, H + 1)."""
+    return F.pad(embedding, (0, 1), value=1.0)

@@ -1,0 +1,57 @@
+"""GRAD-MATCH: examples whose gradients, weighted, add up to those of all."""
+
+import logging
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from alrun.errors import at_least
+from alrun.selection.linear import combined
+from alrun.selection.matching_pursuit import matching_pursuit
+from alrun.selection.points import Outer
+from alrun.strategies.base import Needs, Query, Strategy
+
+log = logging.getLogger(__name__)
+
+
+class GradMatch(Strategy):
+    """Orthogonal matching pursuit of a sum of last-layer gradients, with those of single unlabeled examples.
+
+    The gradients are those of the weights and the bias, at the predicted labels. ``target``: what is matched, ``pool``
+    the sum over the unlabeled examples, ``labeled`` that over the labeled ones, at their labels. The weights, none of
+    them negative, serve the choice alone. Where fewer examples than asked for match the target within ``tolerance``,
+    or none would bring it nearer, the rest is drawn uniformly.
+
+    Source: Killamsetty et al., GRAD-MATCH: Gradient Matching Based Data Subset Selection for Efficient Deep Model
+    Training, ICML 2021.
+    """
+
+    def __init__(self, target: Literal["pool", "labeled"] = "pool", lam: float = 0.5, tolerance: float = 1e-4) -> None:
+        at_least("strategy.lam", lam, 0)
+        at_least("strategy.tolerance", tolerance, 0)
+        self.target = target
+        self.lam = lam
+        self.tolerance = tolerance
+        self.needs = Needs(gradient=True, labeled=target == "labeled")
+
+    def select(self, query: Query) -> Tensor:
+        """In the order of the pursuit."""
+        points = with_bias(query.unlabeled.gradient)
+        matched = points if self.target == "pool" else with_bias(query.labeled.gradient_at(query.labels))
+        target = combined(matched, torch.ones_like(matched.b[:, 0]))
+        chosen, _ = matching_pursuit(points, target, query.size, self.lam, self.tolerance)
+        if len(chosen) == query.size:
+            return chosen
+        log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
+        free = torch.ones(len(points), dtype=torch.bool)
+        free[chosen] = False
+        left = free.nonzero().flatten()
+        drawn = left[torch.randperm(len(left), generator=query.rng)[: query.size - len(chosen)]]
+        return torch.cat([chosen, drawn])
+
+
+def with_bias(gradient: Outer) -> Outer:
+    """The gradient by the last layer's weights and bias: embeddings with a constant 1."""
+    return Outer(gradient.a, F.pad(gradient.b, (0, 1), value=1.0))

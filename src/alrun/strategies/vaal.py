@@ -1,0 +1,120 @@
+"""VAAL: images whose code an adversary takes for unlabeled."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from alrun.errors import UserError, at_least
+from alrun.models.vae import Discriminator, Vae
+from alrun.strategies.base import Needs, Query, Strategy, highest
+
+
+class Vaal(Strategy):
+    """Variational adversarial active learning.
+
+    An autoencoder of labeled and unlabeled images learns to make their codes alike, and a discriminator to tell them
+    apart; labeled next are the images that it is surest are unlabeled. Both are trained anew in every round, and
+    the time is counted as training.
+
+    Args:
+        iterations: Steps of both networks.
+        batch_size: Images of either kind in a step.
+        lr: Of both, with Adam.
+        latent: Numbers in a code.
+        width: Channels of the autoencoder's first layer (128 in the paper).
+        beta: Weight of the codes' divergence from a standard Gaussian.
+        adversary: Weight of deceiving the discriminator.
+
+    Source: Sinha, Ebrahimi and Darrell, Variational Adversarial Active Learning, ICCV 2019, Algorithms 1 and 2.
+    """
+
+    needs = Needs()
+
+    def __init__(
+        self,
+        iterations: int = 1000,
+        batch_size: int = 64,
+        lr: float = 5e-4,
+        latent: int = 32,
+        width: int = 32,
+        beta: float = 1.0,
+        adversary: float = 1.0,
+    ) -> None:
+        for key, value in (
+            ("iterations", iterations),
+            ("batch_size", batch_size),
+            ("latent", latent),
+            ("width", width),
+        ):
+            at_least(f"strategy.{key}", value, 1)
+        if lr <= 0:
+            raise UserError(f"strategy.lr={lr} is no learning rate: give a number above 0.")
+        self.iterations = iterations
+        self.batch_size = batch_size
+        self.lr = lr
+        self.latent = latent
+        self.width = width
+        self.beta = beta
+        self.adversary = adversary
+
+    def select(self, query: Query) -> Tensor:
+        """The lowest outputs of the discriminator."""
+        with query.training:
+            vae, discriminator = self.train(query)
+        outputs = []
+        with torch.no_grad():
+            for index in query.unlabeled.index.split(query.chunk):
+                outputs.append(discriminator(vae.encode(scaled(query, index))[0])[:, 0])
+        scores = torch.cat(outputs)
+        if not scores.isfinite().all():
+            raise UserError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
+        return highest(-scores, query.size)
+
+    def train(self, query: Query) -> tuple[Vae, Discriminator]:
+        """Both networks, in evaluation mode."""
+        _, channels, height, width = query.pool.images.shape
+        device = query.pool.images.device
+        vae = Vae(channels, (height, width), self.width, self.latent).to(device)
+        discriminator = Discriminator(self.latent).to(device)
+        vae_optimizer = torch.optim.Adam(vae.parameters(), self.lr)
+        discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), self.lr)
+        labeled, unlabeled = query.pool.labeled, query.unlabeled.index
+        with torch.enable_grad():
+            for _ in range(self.iterations):
+                images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
+                loss, codes = self.vae_loss(vae, discriminator, images)
+                vae_optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                vae_optimizer.step()
+                told = [discriminator(code.detach())[:, 0] for code in codes]
+                loss = binary(told[0], 1.0) + binary(told[1], 0.0)
+                discriminator_optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                discriminator_optimizer.step()
+        return vae.eval(), discriminator.eval()
+
+    def vae_loss(self, vae: Vae, discriminator: Discriminator, images: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Reconstruction, divergence and deceit, over both kinds of images; and their codes' means."""
+        losses, codes = [], []
+        for batch in images:
+            made, mean, log_variance = vae(batch)
+            divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
+            told = discriminator(mean)[:, 0]
+            losses.append(F.mse_loss(made, batch) + self.beta * divergence + self.adversary * binary(told, 1.0))
+            codes.append(mean)
+        return torch.stack(losses).sum(), codes
+
+    def draw(self, index: Tensor) -> Tensor:
+        """A batch of ``index``, with replacement; from torch's global generator."""
+        return index[torch.randint(len(index), (self.batch_size,))]
+
+
+def scaled(query: Query, index: Tensor) -> Tensor:
+    """``pool.images[index]`` as floats from 0 to 1: (B, C, H, W)."""
+    images = query.pool.images
+    return images[index.to(images.device)].float() / 255
+
+
+def binary(logits: Tensor, target: float) -> Tensor:
+    """Binary cross entropy with one target for all."""
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
