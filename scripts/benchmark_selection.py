@@ -14,10 +14,11 @@ from time import perf_counter
 import torch
 
 from alrun.device import set_threads
-from selection_cases import gradient, seeding
+from selection_cases import adversarial, covering, gradient, scores, seeding, submodular
 from selection_cases.case import WIDTH
 
-CASES = [*seeding.CASES, *gradient.CASES]
+TOPICS = (seeding, submodular, gradient, scores, covering, adversarial)
+CASES = [case for topic in TOPICS for case in topic.CASES]
 QUICK = 10_000  # largest n of --quick
 
 

@@ -18,7 +18,7 @@ HEAD = """# Strategies
 Written by `make strategies`: {runs} runs of `python -m alrun experiment=strategies` on scikit-learn's digits, with the
 small network and dropout 0.3, 20 to {labels} labels, {repeats} repeats, on {device} ({threads} threads, torch {torch}).
 
-Ten minutes of a small problem show that every strategy works and what its selection costs, not which is the best:
+A small problem shows that every strategy works and what its selection costs, not which is the best:
 differences within the spread (± one standard deviation) mean nothing. "Mean accuracy" averages over all rounds;
 "efficiency" is how many times fewer labels than random sampling a strategy needs for {target:.1f} %, which every run
 reaches; "selection" is seconds per run, the pass over the pool included; "training" includes what a strategy trains

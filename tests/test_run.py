@@ -119,6 +119,35 @@ def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path
     assert not list(tmp_path.glob("runs/*/*/state.pt"))
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "vaal strategy.iterations=2 strategy.width=4",
+        "glister",
+        "typiclust",
+        "batch_bald model.dropout=0.3",
+        "power strategy@strategy.inner=margin",
+        "partitioned strategy@strategy.inner=fass strategy.parts=2",
+    ],
+)
+def test_strategies_of_every_kind_run_to_the_end(complete, strategy):
+    folder = complete(*f"strategy={strategy}".split())
+    queries = pd.read_csv(folder / "queries.csv")
+    assert len(queries) == queries["index"].nunique() == 60
+
+
+class Trained(Strategy):
+    def select(self, query: Query) -> torch.Tensor:
+        query.training.seconds += 1000
+        return torch.arange(query.size)
+
+
+def test_what_a_strategy_trains_is_counted_as_training(complete):
+    timing = pd.read_csv(complete("strategy=random", "strategy._target_=test_run.Trained") / "timing.csv")
+    assert (timing.train_seconds >= 1000).tolist() == [True, True, False]
+    assert (timing.select_seconds < 0).tolist() == [True, True, False]  # taken off the clock's time
+
+
 class FirstThirty:
     def buyable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
         return torch.arange(len(labels)) < 30

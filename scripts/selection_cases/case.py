@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
+from alrun.device import Stopwatch
+from alrun.model import Classifier
+from alrun.pool import Pool
 from alrun.selection.points import Outer
+from alrun.strategies import Outputs, Query
+from alrun.train import TrainResult
 
 WIDTH = 512  # of the embedding
+LABELED = 1000
 
 
 class Job(NamedTuple):
@@ -41,3 +49,49 @@ def gradients(n: int, classes: int) -> Outer:
     residual = logits.softmax(1)
     residual[torch.arange(n), residual.argmax(1)] -= 1
     return Outer(residual, embedding)
+
+
+class Head(Classifier):
+    """A network that is its last layer."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential()
+        self.head = nn.Linear(WIDTH, classes)
+
+
+def query(case: Case, passes: int = 0) -> Query:
+    """A query about ``case.n`` unlabeled and LABELED labeled examples, the outputs of a model that is sure of most.
+
+    With ``passes``, log-probabilities of that many MC-dropout passes as well.
+    """
+    outputs = []
+    for first, count in ((0, case.n), (case.n, LABELED)):
+        points = gradients(count, case.classes)
+        probs = points.a + torch.nn.functional.one_hot(points.a.argmin(1), case.classes)
+        fields = {"log_probs": probs.clamp_min(1e-12).log(), "embedding": points.b}
+        if passes:
+            noise = torch.randn(passes, count, case.classes, generator=torch.Generator().manual_seed(0))
+            fields["dropout_log_probs"] = (fields["log_probs"] + noise).log_softmax(2)
+        outputs.append(Outputs(torch.arange(first, first + count), **fields))
+    labels = torch.cat([part.log_probs.argmax(1) for part in outputs])
+    pool = Pool(torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8), labels, outputs[1].index)
+    return Query(
+        size=case.size,
+        unlabeled=outputs[0],
+        labeled=outputs[1],
+        rng=torch.Generator().manual_seed(0),
+        pool=pool,
+        model=Head(case.classes),
+        trained=TrainResult(1.0, 1, 1, "accuracy", 0.0),
+        normalize=torch.Tensor.float,
+        chunk=100,
+        training=Stopwatch(torch.device("cpu")),
+    )
+
+
+def seconds(work: Callable[[], object], times: float = 1) -> float:
+    """Seconds of one call, times ``times``."""
+    started = perf_counter()
+    work()
+    return (perf_counter() - started) * times

@@ -15,11 +15,10 @@ from alrun.selection.glister import Validation, glister
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Outer
-from selection_cases.case import WIDTH, Case, Job, gradients
+from selection_cases.case import LABELED, WIDTH, Case, Job, gradients
 
 GLISTER_SIZES = [(2_000, 10, 100), (10_000, 10, 1000), (47_000, 10, 3000)]
 PURSUIT_SIZES = [(2_500, 10, 750), (15_000, 10, 4500)]
-LABELED = 1000
 LR = 0.01
 LAM = 0.5
 REFERENCE_PICKS = 3

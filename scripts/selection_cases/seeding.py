@@ -8,10 +8,9 @@ from torch import Tensor
 from alrun.selection.k_center import k_center
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
 from alrun.selection.points import Dense, Outer, nearest_sqdist
-from selection_cases.case import WIDTH, Case, Job, gradients
+from selection_cases.case import LABELED, WIDTH, Case, Job, gradients
 
 SIZES = [(2_000, 10, 100), (10_000, 10, 1000), (47_000, 10, 3000), (47_000, 100, 3000), (200_000, 10, 3000)]
-LABELED = 1000
 REFERENCE_PICKS = 3
 REFERENCE_BYTES = 5e9  # a larger formed matrix is not tried
 

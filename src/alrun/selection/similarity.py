@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alrun.selection.points import BLOCK, Points, sqdist
+from alrun.selection.points import BLOCK, Points, rows, sqdist
 
 Kernel = Callable[[Points, Points], Tensor]  # n and m points to (n, m)
 
@@ -54,7 +54,7 @@ class Similarity:
         """Similarities of some candidates to all rows: (k, n); a tensor that the caller may change."""
         if self.matrix is None:
             return self.kernel(self.candidates.take(part), self.rows)
-        return self.matrix[part].clone() if isinstance(part, slice) else self.matrix.index_select(0, part)
+        return self.matrix[part].clone() if isinstance(part, slice) else rows(self.matrix, part)
 
     def row(self, position: int) -> Tensor:
         """Similarities of one candidate to all rows: (n,)."""
