@@ -16,13 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Strategies
 
 Written by `make strategies`: {runs} runs of `python -m alrun experiment=strategies` on scikit-learn's digits, with the
-small network and dropout 0.3, 20 to {labels} labels, {repeats} repeats, on {device} ({threads} threads, torch {torch}).
+small network and dropout 0.3, 20 to {labels} labels, {repeats} repeats, on {device} ({threads}, torch {torch}).
 
 A small problem shows that every strategy works and what its selection costs, not which is the best:
 differences within the spread (± one standard deviation) mean nothing. "Mean accuracy" averages over all rounds;
 "efficiency" is how many times fewer labels than random sampling a strategy needs for {target:.1f} %, which every run
 reaches; "selection" is seconds per run, the pass over the pool included; "training" includes what a strategy trains
-of its own. Settings are listed by `python -m alrun strategy=<name> --cfg job --package strategy`.
+of its own. `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others, which
+accuracy over all classes does not reward. Settings are listed by `python -m alrun strategy=<name> --cfg job --package strategy`.
 
 """
 
@@ -46,7 +47,7 @@ def main() -> None:
         labels=rounds["labeled"].max(),
         repeats=rounds["seed"].nunique(),
         device=meta["device"],
-        threads=meta["threads"],
+        threads="one thread" if meta["threads"] == 1 else f"{meta['threads']} threads",
         torch=meta["versions"]["torch"],
         target=100 * target,
     )

@@ -26,8 +26,20 @@ def test_time_left_scales_with_labels_and_rounds(caplog):
     for round, labeled, upcoming in ((0, 100, [200, 300, 400]), (1, 200, [300, 400])):
         progress.start_round(round, labeled)
         progress.epoch(5, 0.5)
-        progress.end_round(
-            RoundRecord(round, labeled, 0.5, 0.9, 5, 9, "accuracy", "cpu", labeled * 0.1, 4.0, 1.0), upcoming
+        record = RoundRecord(
+            round=round,
+            labeled=labeled,
+            test_accuracy=0.5,
+            train_accuracy=0.9,
+            epochs=5,
+            steps=9,
+            stopped_by="accuracy",
+            restarts=0,
+            device="cpu",
+            train_seconds=labeled * 0.1,
+            evaluate_seconds=4.0,
+            select_seconds=1.0,
         )
+        progress.end_round(record, upcoming)
     # 0.1 s of training a label, 5 s of the rest a round: 70 + 10.
     assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 80 s left")
