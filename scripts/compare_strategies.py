@@ -23,7 +23,8 @@ differences within the spread (± one standard deviation) mean nothing. "Mean ac
 "efficiency" is how many times fewer labels than random sampling a strategy needs for {target:.1f} %, which every run
 reaches; "selection" is seconds per run, the pass over the pool included; "training" includes what a strategy trains
 of its own. `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others, which
-accuracy over all classes does not reward. Settings are listed by `python -m alrun strategy=<name> --cfg job --package strategy`.
+accuracy over all classes does not reward. `python -m alrun strategy=<name> --cfg job --package strategy` lists the
+settings of one.
 
 """
 

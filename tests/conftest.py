@@ -9,11 +9,14 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun import config
+from alrun.run import run
 
 config.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
 torch.set_num_threads(1)
 
+SMALL = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=2")
+QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.progress=false")
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
@@ -28,6 +31,19 @@ def composed():
 
     yield make
     GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def complete(composed, tmp_path):
+    """``complete("setting=value", ...)``: the folder of a finished run."""
+
+    def make(*overrides: str) -> Path:
+        cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", *overrides, hydra=True)
+        run_dir = Path(cfg.hydra.run.dir)
+        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        return run_dir
+
+    return make
 
 
 @pytest.fixture

@@ -7,25 +7,8 @@ import pytest
 import torch
 
 from alrun.errors import UserError
-from alrun.run import run
 from alrun.state import RunState, run_lock
 from alrun.strategies import Query, Strategy
-
-SMALL = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=2")
-QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.progress=false")
-
-
-@pytest.fixture
-def complete(composed, tmp_path):
-    """``complete("setting=value", ...)``: the folder of a finished run."""
-
-    def make(*overrides: str) -> Path:
-        cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", *overrides, hydra=True)
-        run_dir = Path(cfg.hydra.run.dir)
-        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
-        return run_dir
-
-    return make
 
 
 def weights(run_dir: Path) -> torch.Tensor:

@@ -5,12 +5,13 @@ import torch
 from torch import nn
 
 from alrun.augment import CropFlip, NoAugmentation, Normalize
-from alrun.dss import NoSubset
+from alrun.dss.base import NoSubset
+from alrun.engine import batches
 from alrun.errors import UserError
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization, WeightAverage
 from alrun.pool import Pool
-from alrun.train import StopRule, Trainer, batches
+from alrun.train import StopRule, Trainer
 
 RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)
 FLAT = [0.5] * 10
@@ -85,6 +86,7 @@ def trainer(pool: Pool, lr: float = 0.05, epochs: int = 4, augmentation=None, av
         NoSubset(),
         StopRule(epochs, 1.1, 10, 0.0),
         batch_size=20,
+        chunk=100,
     )
 
 

@@ -1,6 +1,6 @@
-"""The training step. The trainer sees ``step`` and ``read``; how a step is executed is decided here."""
+"""The steps of an epoch. The trainer sees ``epoch`` and ``read``; how they are executed is decided here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,21 @@ from alrun.augment import Augmentation
 from alrun.model import Classifier
 from alrun.pool import Pool
 
+BLOCK = 1000  # images that are altered together: enough to hide what a call costs, few enough for the caches
+
 
 class EagerEngine:
-    """Runs each operation as it comes; nothing is read from the device until ``read``."""
+    """Runs each operation as it comes; nothing is read from the device until ``read``.
+
+    Args:
+        model: In training mode.
+        pool: Its images are on the device.
+        optimizer: Of the model's parameters.
+        augmentation: Alters a block of images at a time.
+        normalize: Bytes to floats.
+        batch_size: The last, smaller batch of an epoch is kept; a single left-over example joins the batch before
+            it, since batch norm cannot train on one.
+    """
 
     def __init__(
         self,
@@ -21,32 +33,53 @@ class EagerEngine:
         optimizer: torch.optim.Optimizer,
         augmentation: Augmentation,
         normalize: Callable[[Tensor], Tensor],
+        batch_size: int,
     ) -> None:
         self.model = model
         self.pool = pool
         self.optimizer = optimizer
         self.augmentation = augmentation
         self.normalize = normalize
+        self.batch_size = batch_size
         device = pool.images.device
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
         self.loss = torch.zeros((), device=device)
 
-    def step(self, index: Tensor, parameters: Tensor) -> None:
-        """Forward, backward and update on ``pool.images[index]`` (B,), altered by ``parameters`` (B, k)."""
+    def epoch(self, index: Tensor, parameters: Tensor, weights: Tensor | None = None) -> int:
+        """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps it took.
+
+        ``parameters`` (k, p) are those of the augmentation, ``weights`` (k,) factors of the losses.
+        """
         images = self.images(index, parameters)
         labels = self.pool.labels[index]
+        parts = batches(len(index), self.batch_size)
+        for part in parts:
+            self.step(next(images), labels[part], None if weights is None else weights[part])
+        return len(parts)
+
+    def step(self, images: Tensor, labels: Tensor, weights: Tensor | None) -> None:
+        """Forward, backward and update."""
         logits = self.model(images)
-        loss = F.cross_entropy(logits, labels)
+        if weights is None:
+            loss = F.cross_entropy(logits, labels)
+        else:
+            loss = (weights * F.cross_entropy(logits, labels, reduction="none")).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
             self.correct += (logits.argmax(1) == labels).sum()
-            self.loss += loss.detach() * len(index)
+            self.loss += loss.detach() * len(labels)
 
-    def images(self, index: Tensor, parameters: Tensor) -> Tensor:
-        """``pool.images[index]``, altered by ``parameters`` and normalised: (B, C, H, W)."""
-        return self.normalize(self.augmentation.apply(self.pool.images[index], parameters))
+    def images(self, index: Tensor, parameters: Tensor) -> Iterator[Tensor]:
+        """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W)."""
+        parts = batches(len(index), self.batch_size)
+        per_block = max(1, BLOCK // self.batch_size)
+        for first in range(0, len(parts), per_block):
+            some = parts[first : first + per_block]
+            block = slice(some[0].start, some[-1].stop)
+            images = self.normalize(self.augmentation.apply(self.pool.images[index[block]], parameters[block]))
+            yield from images.split([part.stop - part.start for part in some])
 
     def read(self) -> tuple[int, float]:
         """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""
@@ -54,3 +87,11 @@ class EagerEngine:
         self.correct.zero_()
         self.loss.zero_()
         return values
+
+
+def batches(count: int, size: int) -> list[slice]:
+    """Consecutive slices of ``size``, the last one smaller; never a last one of a single example (unless alone)."""
+    starts = list(range(0, count, size))
+    if len(starts) > 1 and count - starts[-1] == 1:
+        starts.pop()
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], count], strict=True)]

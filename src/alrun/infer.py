@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
-from alrun.strategies.base import Needs, Outputs
+from alrun.outputs import Needs, Outputs
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int) -> float:

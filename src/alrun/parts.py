@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun import config, rng
+from alrun import config, device, rng
 from alrun.augment import Augmentation, Normalize
 from alrun.data.dataset import ImageData
-from alrun.dss import Subset
+from alrun.dss.base import Subset
 from alrun.errors import UserError, first_line
 from alrun.model import Classifier, has_dropout
 from alrun.optimization import Optimization
@@ -72,6 +72,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         subset,
         stop,
         training.batch_size,
+        device.chunk_size(where, cfg.runtime.chunk),
         training.restart_below,
     )
     return Parts(data, model, strategy, trainer, normalize)

@@ -11,10 +11,11 @@ import alrun
 from alrun import config, device, files, first_model, infer, provenance, rng
 from alrun.analysis import efficiency
 from alrun.errors import UserError
+from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool
 from alrun.progress import Progress
 from alrun.state import RoundRecord, RunState, run_lock
-from alrun.strategies.base import Outputs, Query
+from alrun.strategies.base import Query
 from alrun.sweep import shown
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Run:
             round,
             self.progress.epoch,
             lambda: build_model(self.cfg, self.parts.data),
+            is_last_round=round + 1 == len(self.sizes),
         )
         started = perf_counter()
         accuracy = infer.accuracy(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk)

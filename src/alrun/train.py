@@ -1,7 +1,7 @@
 """One round's training: epochs until a stop rule holds."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from alrun import rng
 from alrun.augment import Augmentation
 from alrun.device import synchronize
-from alrun.dss import Subset
+from alrun.dss.base import Epoch, Subset
 from alrun.engine import EagerEngine
 from alrun.errors import UserError
 from alrun.model import Classifier
@@ -73,8 +73,8 @@ class Trainer:
         normalize: Bytes to floats.
         subset: What of the labeled set an epoch trains on.
         stop: When to stop.
-        batch_size: The last, smaller batch of an epoch is kept; a single left-over example joins the batch before
-            it, since batch norm cannot train on one.
+        batch_size: Of the optimizer.
+        chunk: Images in a forward pass without training.
         restart_below: At every 50th epoch, training begins anew from new weights if its accuracy is below that share.
     """
 
@@ -86,6 +86,7 @@ class Trainer:
         subset: Subset,
         stop: StopRule,
         batch_size: int,
+        chunk: int,
         restart_below: float = 0.0,
     ) -> None:
         self.optimization = optimization
@@ -94,6 +95,7 @@ class Trainer:
         self.subset = subset
         self.stop = stop
         self.batch_size = batch_size
+        self.chunk = chunk
         self.restart_below = restart_below
 
     def fit(
@@ -104,6 +106,7 @@ class Trainer:
         round: int,
         progress: Callable[[int, float], None],
         fresh: Callable[[], Classifier] | None = None,
+        is_last_round: bool = False,
     ) -> TrainResult:
         """Train ``model`` in place.
 
@@ -116,19 +119,28 @@ class Trainer:
         started = perf_counter()
         descent, engine = self.begin(model, pool)
         history: list[float] = []
-        steps, restarts, reason = 0, 0, None
+        steps, restarts = 0, 0
         model.train()
-        while reason is None:
+        while True:
             epoch = len(history)
             if history and epoch % RESTART_EVERY == 0 and history[-1] < self.restart_below and fresh is not None:
                 rng.seed_globals(seed, "restart", round, epoch)
                 model.load_state_dict(fresh().state_dict())
                 descent, engine = self.begin(model, pool)
                 restarts += 1
-            index, parameters = self.draw(model, pool, seed, round, epoch)
-            for batch in batches(len(index), self.batch_size):
-                engine.step(index[batch], parameters[batch])
-                steps += 1
+            when = Epoch(
+                epoch,
+                round,
+                is_last_round,
+                model,
+                pool,
+                self.normalize,
+                self.batch_size,
+                self.chunk,
+                rng.generator(seed, "dss", round, epoch),
+            )
+            index, parameters, weights = self.draw(when, seed)
+            steps += engine.epoch(index, parameters, weights)
             correct, loss = engine.read()
             if not math.isfinite(loss):
                 rate = descent.optimizer.param_groups[0]["lr"]
@@ -140,39 +152,26 @@ class Trainer:
             descent.end_epoch(history[-1])
             progress(len(history), history[-1])
             reason = self.stop.reason(history)
-        descent.finish(self.images(engine, model, pool, seed, round, len(history)))
+            if reason:
+                break
+        descent.finish(engine.images(index, parameters))
         synchronize(device)
         return TrainResult(history[-1], len(history), steps, reason, perf_counter() - started, restarts)
 
     def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, EagerEngine]:
         """A new optimizer for ``model``, and what takes its steps."""
         descent = Descent(self.optimization, model)
-        return descent, EagerEngine(model, pool, descent.optimizer, self.augmentation, self.normalize)
+        return descent, EagerEngine(model, pool, descent.optimizer, self.augmentation, self.normalize, self.batch_size)
 
-    def images(
-        self, engine: EagerEngine, model: Classifier, pool: Pool, seed: int, round: int, epoch: int
-    ) -> Iterator[Tensor]:
-        """The altered and normalised images of an epoch, batch by batch."""
-        index, parameters = self.draw(model, pool, seed, round, epoch)
-        for batch in batches(len(index), self.batch_size):
-            yield engine.images(index[batch], parameters[batch])
+    def draw(self, epoch: Epoch, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What an epoch trains on, shuffled, how each image is altered and weighed, on the pool's device.
 
-    def draw(self, model: Classifier, pool: Pool, seed: int, round: int, epoch: int) -> tuple[Tensor, Tensor]:
-        """What an epoch trains on, shuffled, and how each image is altered, on the pool's device.
-
-        Both depend on seed, round and epoch alone, and so do torch's global generators afterwards (dropout).
+        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
         """
-        index = self.subset.choose(model, pool, round, epoch)
-        draws = rng.generator(seed, "train", round, epoch)
-        rng.seed_globals(seed, "dropout", round, epoch)
-        index = index[torch.randperm(len(index), generator=draws)]
-        parameters = self.augmentation.draw(len(index), draws)
-        return index.to(pool.images.device), parameters.to(pool.images.device)
-
-
-def batches(count: int, size: int) -> list[slice]:
-    """Consecutive slices of ``size``, the last one smaller; never a last one of a single example (unless alone)."""
-    starts = list(range(0, count, size))
-    if len(starts) > 1 and count - starts[-1] == 1:
-        starts.pop()
-    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], count], strict=True)]
+        choice, device = self.subset.choose(epoch), epoch.pool.images.device
+        draws = rng.generator(seed, "train", epoch.round, epoch.number)
+        rng.seed_globals(seed, "dropout", epoch.round, epoch.number)
+        order = torch.randperm(len(choice.index), generator=draws)
+        parameters = self.augmentation.draw(len(order), draws)
+        weights = None if choice.weights is None else choice.weights[order].to(device)
+        return choice.index[order].to(device), parameters.to(device), weights

@@ -9,11 +9,11 @@ from alrun.errors import UserError
 from alrun.selection.linear import combined, projections
 from alrun.selection.points import Dense, Outer
 
-P = TypeVar("P", Dense, Outer)
+AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
 
 def matching_pursuit(
-    points: P,
+    points: AnyPoints,
     target: Tensor,
     size: int,
     lam: float = 0.5,
@@ -74,14 +74,14 @@ def matching_pursuit(
     return support.index[: support.count].cpu(), support.weight[: support.count].cpu()
 
 
-class Support(Generic[P]):
+class Support(Generic[AnyPoints]):
     """The points chosen, and the weights that solve (G + lam I) w = c; G: their inner products, c: with the target.
 
     K, row by row, makes the points orthonormal: K (G + lam I) Kᵀ = I, so (G + lam I)⁻¹ = Kᵀ K. A point joins by a new
     row, and leaves by a reflection of the rows after which one row alone has a part in it: O(count²) either way.
     """
 
-    def __init__(self, points: P, size: int, lam: float) -> None:
+    def __init__(self, points: AnyPoints, size: int, lam: float) -> None:
         device = points.sqnorm.device
         self.points, self.lam, self.count = points, lam, 0
         self.index = torch.zeros(size, dtype=torch.int64, device=device)
@@ -148,7 +148,7 @@ class Support(Generic[P]):
         self.count = last
         self.solution[:last] = z[:last] @ k[:last, :last]
 
-    def place(self, slot: int, point: P) -> None:
+    def place(self, slot: int, point: AnyPoints) -> None:
         """Write a point into the buffer."""
         if isinstance(point, Outer):
             self.chosen.a[slot], self.chosen.b[slot] = point.a[0], point.b[0]

@@ -27,7 +27,7 @@ class FacilityLocation:
     ) -> None:
         self.similarity = similarity
         self.weights = weights
-        self.covered = torch.zeros(len(similarity.rows), device=similarity.device) + floor
+        self.covered = torch.zeros_like(similarity.rows.sqnorm) + floor
         self.cap = cap
         self.modular = modular
 

@@ -15,81 +15,9 @@ from torch import Tensor
 
 from alrun.device import Stopwatch
 from alrun.model import Classifier, evaluation
+from alrun.outputs import Needs, Outputs
 from alrun.pool import Pool
-from alrun.selection.points import Outer
 from alrun.train import TrainResult
-
-
-@dataclass(frozen=True)
-class Needs:
-    """Outputs of the model that a strategy reads."""
-
-    log_probs: bool = False  # log of the softmax probabilities
-    embedding: bool = False  # input of the last linear layer
-    gradient: bool = False  # last-layer gradient at the predicted label, as factors
-    dropout_samples: int = 0  # MC-dropout passes
-    labeled: bool = False  # the same outputs for the labeled examples
-
-
-class Outputs:
-    """Outputs of the model for n examples. Reading one that was not declared in ``needs`` raises an error."""
-
-    def __init__(self, index: Tensor, **fields: Tensor) -> None:
-        self.index = index  # (n,) indices into the pool, on the CPU
-        self._fields = fields
-
-    def _get(self, field: str, need: str) -> Tensor:
-        if field not in self._fields:
-            raise AttributeError(f"a strategy that reads outputs.{field} must declare Needs({need}=...)")
-        return self._fields[field]
-
-    def take(self, positions: Tensor) -> "Outputs":
-        """The outputs for some of the examples."""
-        axis = {"dropout_log_probs": 1}
-        fields = {
-            name: tensor.index_select(axis.get(name, 0), positions.to(tensor.device))
-            for name, tensor in self._fields.items()
-        }
-        return Outputs(self.index[positions], **fields)
-
-    @property
-    def log_probs(self) -> Tensor:
-        """Log-softmax, (n, C)."""
-        return self._get("log_probs", "log_probs")
-
-    @property
-    def probs(self) -> Tensor:
-        """Softmax, (n, C)."""
-        return self.log_probs.exp()
-
-    @property
-    def embedding(self) -> Tensor:
-        """(n, H)."""
-        return self._get("embedding", "embedding")
-
-    @property
-    def dropout_log_probs(self) -> Tensor:
-        """Log-softmax of every MC-dropout pass, (T, n, C)."""
-        return self._get("dropout_log_probs", "dropout_samples")
-
-    @property
-    def gradient(self) -> Outer:
-        """Gradient of the loss at the predicted label by the last layer's weights (no bias): n points of C H numbers.
-
-        Source: Ash et al. 2020, Equation 1.
-        """
-        if not {"log_probs", "embedding"} <= self._fields.keys():
-            raise AttributeError("a strategy that reads outputs.gradient must declare Needs(gradient=True)")
-        return self.gradient_at(self.log_probs.argmax(1))
-
-    def gradient_at(self, labels: Tensor) -> Outer:
-        """The same at given ``labels`` (n,)."""
-        residual = self.probs
-        residual[torch.arange(len(residual), device=residual.device), labels] -= 1
-        return Outer(residual, self.embedding)
-
-    def __len__(self) -> int:
-        return len(self.index)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,107 @@
+"""The interface of data subset selection, and how often it is done."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from alrun.errors import UserError, at_least
+from alrun.infer import record
+from alrun.model import Classifier
+from alrun.outputs import Needs, Outputs
+from alrun.pool import Pool
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that is about to begin."""
+
+    number: int  # within the round's training, from 0
+    round: int
+    is_last_round: bool
+    model: Classifier
+    pool: Pool
+    normalize: Callable[[Tensor], Tensor]
+    batch_size: int  # of the optimizer
+    chunk: int  # images in a forward pass without training
+    rng: torch.Generator  # on the CPU, of this epoch's selection alone
+
+    @property
+    def labels(self) -> Tensor:
+        """Classes of the labeled examples: (m,)."""
+        return self.pool.labels[self.pool.labeled.to(self.pool.labels.device)]
+
+    def outputs(self) -> Outputs:
+        """Log-probabilities, embeddings and gradients of the labeled examples, not augmented, in evaluation mode."""
+        needs = Needs(log_probs=True, gradient=True, embedding=True)
+        return record(self.model, self.pool.images, self.pool.labeled, needs, self.normalize, self.chunk)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an epoch trains on."""
+
+    index: Tensor  # (k,) indices into the pool, on the CPU
+    weights: Tensor | None = None  # (k,) factors of the losses, on the CPU, 1 on average; None: all equal
+
+
+class Subset(Protocol):
+    """What the trainer asks at the start of every epoch."""
+
+    def choose(self, epoch: Epoch) -> Choice:
+        """Labeled examples to train on."""
+        ...
+
+
+class NoSubset:
+    """The whole labeled set."""
+
+    def choose(self, epoch: Epoch) -> Choice:
+        """All labeled examples."""
+        return Choice(epoch.pool.labeled)
+
+
+class Periodic(ABC):
+    """A share of the labeled set, chosen anew every few epochs with the model as it is.
+
+    Args:
+        fraction: Share of the labeled examples that is trained on.
+        every: Epochs between two selections; the first one precedes the first epoch.
+        full_every: Rounds 0, ``full_every``, 2 ``full_every`` and so on train on the whole labeled set, and so does
+            the last one. 1: all rounds do.
+    """
+
+    def __init__(self, fraction: float = 0.3, every: int = 35, full_every: int = 3) -> None:
+        if not 0 < fraction <= 1:
+            raise UserError(f"dss.fraction={fraction} is no share: give a value above 0 and up to 1.")
+        at_least("dss.every", every, 1)
+        at_least("dss.full_every", full_every, 1)
+        self.fraction = fraction
+        self.every = every
+        self.full_every = full_every
+        self.current: Choice | None = None
+
+    def choose(self, epoch: Epoch) -> Choice:
+        """What was chosen last, or a new choice where one is due."""
+        if epoch.is_last_round or epoch.round % self.full_every == 0:
+            return Choice(epoch.pool.labeled)
+        if epoch.number % self.every == 0 or self.current is None:
+            positions, weights = self.select(epoch, max(2, round(self.fraction * len(epoch.pool.labeled))))
+            if weights is not None:
+                weights = (weights / weights.mean()).float()
+            self.current = Choice(epoch.pool.labeled[positions], weights)
+        return self.current
+
+    @abstractmethod
+    def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor | None]:
+        """About ``size`` distinct positions in the labeled set, and their weights, if any, at any scale; on the CPU."""
+        ...
+
+
+def by_class(labels: Tensor) -> list[Tensor]:
+    """Positions of the examples of every class that occurs, ascending, on the CPU."""
+    labels = labels.cpu()
+    return [(labels == label).nonzero().flatten() for label in labels.unique()]

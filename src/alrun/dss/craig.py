@@ -1,0 +1,46 @@
+"""CRAIG: medoids of the gradients, each as heavy as what it stands for."""
+
+import torch
+from torch import Tensor
+
+from alrun.dss.base import Epoch, Periodic, by_class
+from alrun.selection.greedy import maximize
+from alrun.selection.points import Points, sqdist
+from alrun.selection.set_functions import FacilityLocation
+from alrun.selection.similarity import Similarity
+from alrun.strategies.grad_match import with_bias
+
+MEMORY = 2e9  # bytes of distances that are kept
+
+
+class Craig(Periodic):
+    """Of each class, the examples nearest to all others by last-layer gradients (facility location, lazy greedy).
+
+    An example weighs as much as there are examples that are nearer to it than to any other of the chosen.
+
+    Source: Mirzasoleiman, Bilmes and Leskovec, Coresets for Data-efficient Training of Machine Learning Models,
+    ICML 2020, Algorithm 1.
+    """
+
+    def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor]:
+        """Class by class."""
+        gradients = with_bias(epoch.outputs().gradient_at(epoch.labels))
+        positions, weights = [], []
+        for members in by_class(epoch.labels):
+            points = gradients.take(members)
+            medoids = maximize(
+                FacilityLocation(Similarity(points, points, closeness(points), MEMORY)),
+                max(1, round(self.fraction * len(members))),
+            )
+            nearest = points.shifted(points.take(medoids)).argmin(1)
+            positions.append(members[medoids])
+            weights.append(nearest.bincount(minlength=len(medoids)).cpu())
+        # A copy of a chosen example can have lost all that it stands for to the other.
+        weight = torch.cat(weights).double()
+        return torch.cat(positions)[weight > 0], weight[weight > 0]
+
+
+def closeness(points: Points):
+    """The similarity that falls with the distance and is nowhere below zero."""
+    limit = 2 * points.sqnorm.max().sqrt()
+    return lambda some, others: limit - sqdist(some, others).sqrt_()

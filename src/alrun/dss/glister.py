@@ -1,0 +1,35 @@
+"""GLISTER: labeled examples from which the model learns most for all of them."""
+
+from torch import Tensor
+
+from alrun.dss.base import Epoch, Periodic
+from alrun.errors import at_least
+from alrun.selection.glister import glister
+from alrun.selection.points import Outer
+from alrun.strategies.glister import examples, with_one
+
+
+class Glister(Periodic):
+    """Gradient steps of the last layer that lower the loss of the whole labeled set, greedily.
+
+    ``lr`` is the length of the steps. The look-ahead is brought up to date ``refreshes`` times in a selection.
+
+    Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
+    AAAI 2021 (GLISTER-ONLINE, the labeled set in the place of a validation set).
+    """
+
+    def __init__(
+        self, lr: float = 0.01, refreshes: int = 100, fraction: float = 0.3, every: int = 35, full_every: int = 3
+    ) -> None:
+        super().__init__(fraction, every, full_every)
+        at_least("dss.lr", lr, 0)
+        at_least("dss.refreshes", refreshes, 1)
+        self.lr = lr
+        self.refreshes = refreshes
+
+    def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
+        """All equally heavy."""
+        outputs = epoch.outputs()
+        points = Outer(outputs.gradient_at(epoch.labels).a, with_one(outputs.embedding))
+        validation = [examples(outputs, epoch.labels)]
+        return glister(points, validation, size, self.lr, max(1, size // self.refreshes)), None

@@ -1,0 +1,75 @@
+"""GRAD-MATCH: examples whose gradients, weighted, add up to that of the whole labeled set."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from alrun.dss.base import Epoch, Periodic, by_class
+from alrun.selection.linear import combined
+from alrun.selection.matching_pursuit import AnyPoints, matching_pursuit
+from alrun.selection.points import Dense, Outer
+from alrun.strategies.grad_match import with_bias
+
+
+class GradMatch(Periodic):
+    """Orthogonal matching pursuit of the labeled set's last-layer gradient.
+
+    ``per`` says with what: ``batch``, the summed gradients of random batches of the optimizer's size, of which the
+    share ``fraction`` is taken; ``class``, gradients of single examples, each class by itself; ``example``, gradients
+    of single examples, all classes at once. Weights are those of the pursuit and multiply the losses. Where fewer
+    match the gradient within ``tolerance``, the rest is drawn uniformly, at the mean weight of what was chosen.
+
+    Batches take (m / batch size) C (H + 1) numbers of memory; the gradients of single examples are never formed.
+
+    Source: Killamsetty et al., GRAD-MATCH: Gradient Matching Based Data Subset Selection for Efficient Deep Model
+    Training, ICML 2021.
+    """
+
+    def __init__(
+        self,
+        per: Literal["batch", "class", "example"] = "batch",
+        lam: float = 0.0,
+        tolerance: float = 1e-4,
+        fraction: float = 0.3,
+        every: int = 35,
+        full_every: int = 3,
+    ) -> None:
+        super().__init__(fraction, every, full_every)
+        self.per = per
+        self.lam = lam
+        self.tolerance = tolerance
+
+    def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor]:
+        """In groups: one per batch, per class, or one of all."""
+        gradients = with_bias(epoch.outputs().gradient_at(epoch.labels))
+        if self.per == "batch":
+            batches = torch.randperm(len(gradients), generator=epoch.rng).split(epoch.batch_size)
+            sums = Dense(torch.stack([summed(gradients.take(batch)).flatten() for batch in batches]))
+            chosen, weights = self.pursue(sums, max(1, round(self.fraction * len(batches))), epoch.rng)
+            lengths = torch.tensor([len(batches[i]) for i in chosen.tolist()])
+            return torch.cat([batches[i] for i in chosen.tolist()]), weights.repeat_interleave(lengths)
+        if self.per == "example":
+            return self.pursue(gradients, size, epoch.rng)
+        positions, weights = [], []
+        for members in by_class(epoch.labels):
+            among, weight = self.pursue(gradients.take(members), max(1, round(self.fraction * len(members))), epoch.rng)
+            positions.append(members[among])
+            weights.append(weight)
+        return torch.cat(positions), torch.cat(weights)
+
+    def pursue(self, points: AnyPoints, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``size`` points, and positive weights with which they add up to the sum of all."""
+        chosen, weights = matching_pursuit(points, summed(points), size, self.lam, self.tolerance)
+        missing = size - len(chosen)
+        if missing:
+            order = torch.randperm(len(points), generator=rng)
+            chosen = torch.cat([chosen, order[~torch.isin(order, chosen)][:missing]])
+            level = weights.mean() if len(weights) else torch.ones((), dtype=weights.dtype)
+            weights = torch.cat([weights, level.expand(missing)])
+        return chosen, weights
+
+
+def summed(points: Dense | Outer) -> Tensor:
+    """The sum of all points: (d,), or (C, H) where they are factors."""
+    return combined(points, torch.ones_like(points.sqnorm))

@@ -1,0 +1,14 @@
+"""A random part of the labeled set."""
+
+import torch
+from torch import Tensor
+
+from alrun.dss.base import Epoch, Periodic
+
+
+class Random(Periodic):
+    """Uniformly drawn examples: what every other choice has to beat."""
+
+    def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
+        """Without replacement."""
+        return torch.randperm(len(epoch.pool.labeled), generator=epoch.rng)[:size], None
