@@ -13,7 +13,6 @@ from time import perf_counter
 
 import torch
 
-from alrun.device import set_threads
 from selection_cases import adversarial, covering, gradient, scores, seeding, submodular
 from selection_cases.case import WIDTH
 
@@ -29,10 +28,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"up to {QUICK} examples")
     parser.add_argument("--only", help="names of cases, separated by commas")
     arguments = parser.parse_args()
-    threads = set_threads(arguments.threads)
+    torch.set_num_threads(arguments.threads)
     speed, bandwidth = matrix_product_speed(), memory_bandwidth()
     print(
-        f"{threads} threads, torch {torch.__version__}, matrix product {speed / 1e9:.0f} GFLOP/s, "
+        f"{arguments.threads} threads, torch {torch.__version__}, matrix product {speed / 1e9:.0f} GFLOP/s, "
         f"memory {bandwidth / 1e9:.0f} GB/s, H = {WIDTH}"
     )
     print("n examples of C classes, b picks; s: seconds, MB: above the inputs, ×floor: seconds / floor,")

@@ -16,7 +16,7 @@ config.register()
 torch.set_num_threads(1)
 
 SMALL = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=2")
-QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.progress=false")
+QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from alrun import config
 from alrun.augment import CropFlip, NoAugmentation, Normalize
 from alrun.data.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
+from alrun.errors import UserError
 
 # isort: split
 from torchvision.transforms import v2
@@ -48,3 +50,31 @@ def test_normalisation_equals_torchvisions():
     steps = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
     expected = torch.stack([steps(image) for image in images])
     assert torch.allclose(Normalize(mean, std, torch.device("cpu"))(images), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("option", ["trivial_augment", "rand_augment"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_policy_is_torchvisions_transform_of_the_cropped_image_with_the_seed_that_was_drawn(
+    composed, option, channels
+):
+    augmentation = config.build(composed(f"augmentation={option}").augmentation, "augmentation")
+    images = bytes_like(40, channels, 16, 16)
+    parameters = augmentation.draw(40, torch.Generator().manual_seed(1))
+    torch.manual_seed(7)
+    altered, following = augmentation.apply(images, parameters), torch.rand(())
+    torch.manual_seed(7)
+    assert torch.rand(()) == following  # what else is random is not disturbed
+    transform = {"trivial_augment": v2.TrivialAugmentWide(), "rand_augment": v2.RandAugment(2, 9)}[option]
+    for i in range(40):
+        cropped = CropFlip(4, True).apply(images[i : i + 1], parameters[i : i + 1, :3])[0]
+        torch.manual_seed(int(parameters[i, 3]))
+        assert altered[i].equal(transform(cropped))
+    assert altered[5:25].equal(augmentation.apply(images[5:25], parameters[5:25]))
+    assert len(parameters[:, 3].unique()) == 40
+    assert (altered != CropFlip(4, True).apply(images, parameters[:, :3])).any()
+
+
+def test_a_policy_that_has_no_such_setting_is_refused(composed):
+    cfg = composed("augmentation=rand_augment", "+augmentation.transform.loudness=3")
+    with pytest.raises(UserError, match="loudness"):
+        config.build(cfg.augmentation, "augmentation")

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from alrun import infer
+from alrun import device, infer
 from alrun.augment import Normalize
 from alrun.model import dropout_layers
 from alrun.models import MnistNet, SmallCnn
@@ -98,3 +98,18 @@ def test_layers_before_the_first_dropout_run_once_for_all_passes():
     with infer.evaluation(model):
         infer.dropout_passes(model, NORMALIZE(IMAGES), 3)
     assert [calls.count(position) for position in range(len(model.features))] == [1] * 5 + [3] * 5
+
+
+def test_in_bf16_outputs_are_float32_and_close_to_the_exact_ones(model):
+    index, needs = torch.arange(23), Needs(log_probs=True, embedding=True, dropout_samples=2)
+    exact = infer.record(model, IMAGES, index, needs, NORMALIZE, 10)
+    device.set_precision("bf16")
+    try:
+        rounded = infer.record(model, IMAGES, index, needs, NORMALIZE, 10)
+    finally:
+        device.set_precision("tf32")
+    for name in ("log_probs", "embedding", "dropout_log_probs"):
+        assert getattr(rounded, name).dtype == torch.float32
+    assert not rounded.embedding.equal(exact.embedding)
+    assert torch.allclose(rounded.embedding, exact.embedding, rtol=0.05, atol=0.05)
+    assert torch.allclose(rounded.log_probs, exact.log_probs, rtol=0.05, atol=0.05)

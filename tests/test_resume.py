@@ -20,6 +20,7 @@ SETTINGS = (
     "training.max_epochs=3",
     "runtime.device=cpu",
     "runtime.threads=1",
+    "runtime.memory_format=contiguous",
 )
 COMPARED = ("accuracy.csv", "queries.csv", "labeling_efficiency.csv")
 
@@ -75,7 +76,6 @@ def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(composed, tmp_path):
     lives = 0
     while not list((tmp_path / "killed").glob("runs/*/*/done")):
         lives += 1
-        assert lives < 10
         process = subprocess.Popen(
             [*command, f"paths.outputs={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -85,7 +85,7 @@ def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(composed, tmp_path):
         time.sleep(0.02 * lives)
         if lives < 4:
             process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() in (0, -signal.SIGKILL)
     assert lives > 2
     assert results
     for path in results:

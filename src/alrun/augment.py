@@ -1,7 +1,7 @@
 """Augmentation and normalisation of a batch, on the device that holds the pool.
 
 An augmentation first *draws* its parameters for every image of an epoch (on the CPU, so that they are the same on
-every device) and later *applies* them to one batch.
+every device) and later *applies* them to a block of images.
 """
 
 from typing import Protocol
@@ -21,7 +21,7 @@ class Augmentation(Protocol):
         ...
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """Altered copies of ``images`` (B, C, H, W) uint8; ``parameters`` (B, k) lie on the same device."""
+        """Altered copies of ``images`` (B, C, H, W) uint8, on their device; ``parameters`` (B, k) lie on the CPU."""
         ...
 
 
@@ -58,7 +58,7 @@ class CropFlip:
         """One gather from the padded batch."""
         count, _, height, width = images.shape
         padded = F.pad(images, [self.padding] * 4)
-        top, left, flip = parameters[:, :, None].unbind(1)  # each (B, 1)
+        top, left, flip = parameters.to(images.device)[:, :, None].unbind(1)  # each (B, 1)
         rows = top + torch.arange(height, device=images.device)  # (B, H)
         columns = torch.arange(width, device=images.device)
         columns = left + torch.where(flip.bool(), width - 1 - columns, columns)  # (B, W)
@@ -71,10 +71,13 @@ class CropFlip:
 class Normalize:
     """Bytes to floats with zero mean and unit spread per channel, as torchvision's ToTensor and Normalize do."""
 
+    memory_format = torch.contiguous_format  # of its results; a model with weights of the same layout is fastest
+
     def __init__(self, mean: list[float], std: list[float], device: torch.device) -> None:
         self.mean = torch.tensor(mean, device=device)[:, None, None]
         self.std = torch.tensor(std, device=device)[:, None, None]
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 to float32."""
-        return images.float().div_(255).sub_(self.mean).div_(self.std)
+        floats = images.to(torch.float32, memory_format=self.memory_format)
+        return floats.div_(255).sub_(self.mean).div_(self.std)

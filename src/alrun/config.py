@@ -34,6 +34,7 @@ class Training:
     stop_accuracy: float = 0.99  # running training accuracy, 0 to 1
     patience: int = 10  # stop when the last `patience` epochs show no gain ...
     min_gain: float = 0.001  # ... of at least this much
+    precision: str = "tf32"  # float32, tf32 (convolutions on a GPU; float32 on a CPU) or bf16
     reset: bool = True  # new weights before each round
     restart_below: float = 0.0  # training accuracy; at every 50th epoch, begin anew from new weights if it is lower
 
@@ -43,7 +44,9 @@ class Runtime:
     """How a run is executed; not part of its identity."""
 
     device: str = "auto"  # auto, cpu, cuda or cuda:<index>
-    threads: int | None = None  # CPU threads; null: see alrun.device
+    threads: int | None = None  # CPU threads; null: the fastest number for the model, measured once (alrun.tuning)
+    memory_format: str | None = None  # of images and weights: contiguous, channels_last; null: the faster, measured
+    cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     progress: bool = True
 

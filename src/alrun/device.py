@@ -1,4 +1,4 @@
-"""Which device a run uses, with how many CPU threads; the only module beside engine.py that asks about CUDA."""
+"""Which device a run uses, in which precision and with how many CPU threads."""
 
 import os
 import platform
@@ -26,22 +26,54 @@ def choose(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise UserError(f"runtime.device={name}: torch {torch.__version__} sees {found} GPUs; use runtime.device=cpu.")
-    # The same run twice gives the same numbers: no algorithm is picked by a race.
+    # The same run twice gives the same numbers: no convolution algorithm is picked by a race.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     return device
 
 
-def set_threads(threads: int | None) -> int:
-    """Set and return the number of CPU threads; by default half of the usable processors, at least one.
+_autocasts = False  # to bfloat16, in this process
 
-    Two hardware threads share a core's arithmetic units, and torch's threads spin while they wait: with one on
-    every processor, any other busy process slows training by an order of magnitude.
+
+def set_precision(name: str) -> None:
+    """Set the precision of all networks in this process, as torch's own switches do; selection stays in float32.
+
+    ``float32``: everywhere. ``tf32``: a GPU's convolutions round their factors to 10 bits of mantissa, torch's own
+    default; the same as float32 on a CPU. ``bf16``: matrix products and convolutions in bfloat16, weights and all
+    else in float32.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = threads or max(1, usable // 2)
-    torch.set_num_threads(threads)
-    return threads
+    global _autocasts
+    torch.backends.cudnn.allow_tf32 = name != "float32"
+    _autocasts = name == "bf16"
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """The context in which a network's passes run."""
+    # The cache of cast weights would hold tensors of a captured graph.
+    return torch.autocast(device.type, torch.bfloat16, enabled=_autocasts, cache_enabled=False)
+
+
+def widened(outputs: torch.Tensor) -> torch.Tensor:
+    """bfloat16 to float32; other types as they are."""
+    return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+
+
+_ALLOWED = torch.get_num_threads()  # what the environment or a launcher grants this process
+
+
+def usable_processors() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_choices() -> list[int]:
+    """Numbers of CPU threads worth trying, the default first: half of the usable processors, one, and all of them.
+
+    Two hardware threads share a core's arithmetic units, and all of them leave nothing for any other process.
+    Where the environment allows fewer threads (OMP_NUM_THREADS, a launcher's share), no more are taken.
+    """
+    usable = usable_processors()
+    return list(dict.fromkeys(min(_ALLOWED, count) for count in (max(1, usable // 2), 1, usable)))
 
 
 def chunk_size(device: torch.device, chunk: int | None) -> int:

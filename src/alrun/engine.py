@@ -7,19 +7,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.augment import Augmentation
-from alrun.model import Classifier
+from alrun.graph import Passes
+from alrun.optimization import Descent
 from alrun.pool import Pool
 
 BLOCK = 1000  # images that are altered together: enough to hide what a call costs, few enough for the caches
 
 
-class EagerEngine:
-    """Runs each operation as it comes; nothing is read from the device until ``read``.
+class Engine:
+    """Takes the steps; nothing is read from the device until ``read``.
 
     Args:
-        model: In training mode.
+        passes: Of the model, which is in training mode.
         pool: Its images are on the device.
-        optimizer: Of the model's parameters.
+        descent: Of the model's parameters.
         augmentation: Alters a block of images at a time.
         normalize: Bytes to floats.
         batch_size: The last, smaller batch of an epoch is kept; a single left-over example joins the batch before
@@ -28,16 +29,16 @@ class EagerEngine:
 
     def __init__(
         self,
-        model: Classifier,
+        passes: Passes,
         pool: Pool,
-        optimizer: torch.optim.Optimizer,
+        descent: Descent,
         augmentation: Augmentation,
         normalize: Callable[[Tensor], Tensor],
         batch_size: int,
     ) -> None:
-        self.model = model
+        self.passes = passes
         self.pool = pool
-        self.optimizer = optimizer
+        self.descent = descent
         self.augmentation = augmentation
         self.normalize = normalize
         self.batch_size = batch_size
@@ -48,7 +49,7 @@ class EagerEngine:
     def epoch(self, index: Tensor, parameters: Tensor, weights: Tensor | None = None) -> int:
         """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps it took.
 
-        ``parameters`` (k, p) are those of the augmentation, ``weights`` (k,) factors of the losses.
+        ``parameters`` (k, p), on the CPU, are those of the augmentation, ``weights`` (k,) factors of the losses.
         """
         images = self.images(index, parameters)
         labels = self.pool.labels[index]
@@ -59,14 +60,15 @@ class EagerEngine:
 
     def step(self, images: Tensor, labels: Tensor, weights: Tensor | None) -> None:
         """Forward, backward and update."""
-        logits = self.model(images)
+        logits = self.passes(images)
+        smoothing = self.descent.settings.label_smoothing
         if weights is None:
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         else:
-            loss = (weights * F.cross_entropy(logits, labels, reduction="none")).mean()
-        self.optimizer.zero_grad(set_to_none=True)
+            loss = (weights * F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)).mean()
+        self.descent.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        self.descent.optimizer.step()
         with torch.no_grad():
             self.correct += (logits.argmax(1) == labels).sum()
             self.loss += loss.detach() * len(labels)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alrun.device import autocast, widened
 from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
 from alrun.outputs import Needs, Outputs
@@ -18,9 +19,9 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Calla
     """
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
     finite = torch.ones((), dtype=torch.bool, device=images.device)
-    with evaluation(model):
+    with evaluation(model), autocast(images.device):
         for batch, target in zip(images.split(chunk), labels.split(chunk), strict=True):
-            logits = model(normalize(batch))
+            logits = widened(model(normalize(batch)))
             finite &= logits.isfinite().all()
             correct += (logits.argmax(1) == target).sum()
     refuse_diverged(finite)
@@ -54,15 +55,15 @@ def record(
     want_embedding = needs.embedding or needs.gradient
     fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
     where = index.to(images.device)
-    with evaluation(model):
+    with evaluation(model), autocast(images.device):
         for part in where.split(chunk):
             batch = normalize(images[part])
             if want_probs or want_embedding:
                 embedding = model.embed(batch)
                 if want_embedding:
-                    fields["embedding"].append(embedding)
+                    fields["embedding"].append(widened(embedding))
                 if want_probs:
-                    fields["log_probs"].append(model.head(embedding).log_softmax(1))
+                    fields["log_probs"].append(widened(model.head(embedding)).log_softmax(1))
             if needs.dropout_samples:
                 fields["dropout_log_probs"].append(dropout_passes(model, batch, needs.dropout_samples))
             passed(len(part))
@@ -83,7 +84,7 @@ def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
     start = fixed(batch)
     for layer in layers:
         layer.train()
-    passes = torch.stack([random(start).log_softmax(1) for _ in range(samples)])
+    passes = torch.stack([widened(random(start)).log_softmax(1) for _ in range(samples)])
     for layer in layers:
         layer.eval()
     return passes

@@ -39,6 +39,7 @@ class Optimization:
     optimizer: Callable[[Any], torch.optim.Optimizer]
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None  # stepped once an epoch; None: a constant rate
     average: WeightAverage | None = None
+    label_smoothing: float = 0.0  # share of the target that all classes have in common (Szegedy et al. 2016)
 
 
 class Descent:

@@ -44,6 +44,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     optimizer = config.build(cfg.optimizer.build, "optimizer.build")
     schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
+    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     if cfg.limit is not None:
         data = data.thinned(cfg.limit)
@@ -66,13 +67,14 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     training = cfg.training
     stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
     trainer = Trainer(
-        Optimization(optimizer, schedule, average),
+        Optimization(optimizer, schedule, average, smoothing),
         augmentation,
         normalize,
         subset,
         stop,
         training.batch_size,
         device.chunk_size(where, cfg.runtime.chunk),
+        cfg.runtime.cuda_graph,
         training.restart_below,
     )
     return Parts(data, model, strategy, trainer, normalize)

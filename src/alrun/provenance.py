@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 import alrun
 from alrun import device, files
+from alrun.tuning import Choice
 
 
 def write(
-    run_dir: Path, cfg: DictConfig, choices: dict[str, str], data: str, where: torch.device, threads: int
+    run_dir: Path, cfg: DictConfig, choices: dict[str, str], data: str, where: torch.device, execution: Choice
 ) -> None:
     """Leave run.json beside the results; ``choices`` are the chosen options, ``data`` is the fingerprint."""
     record = {
@@ -25,7 +27,8 @@ def write(
         "baseline": cfg.baseline,
         "data": data,
         "device": device.describe(where),
-        "threads": threads,
+        "precision": cfg.training.precision,
+        **asdict(execution),
         "versions": {
             "alrun": alrun.__version__,
             "commit": git_commit(),

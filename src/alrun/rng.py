@@ -1,6 +1,7 @@
 """Random numbers that depend on what they are for, never on what was drawn before: a resumed run redraws the same."""
 
 import hashlib
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -18,3 +19,8 @@ def generator(*parts: int | str) -> torch.Generator:
 def seed_globals(*parts: int | str) -> None:
     """Seed torch's global generators: weight initialisation and dropout take no other."""
     torch.manual_seed(derive(*parts))
+
+
+def kept(device: torch.device) -> AbstractContextManager[None]:
+    """A context after which torch's global generators, the device's included, are as they were before it."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

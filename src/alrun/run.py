@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 
 import alrun
-from alrun import config, device, files, first_model, infer, provenance, rng
+from alrun import config, device, files, first_model, infer, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.errors import UserError
 from alrun.outputs import Outputs
@@ -43,7 +43,8 @@ class Run:
         self.run_dir = run_dir
         self.choices = choices
         self.device = device.choose(cfg.runtime.device)
-        self.threads = device.set_threads(cfg.runtime.threads)
+        device.set_precision(cfg.training.precision)
+        torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
@@ -57,6 +58,7 @@ class Run:
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         budget = cfg.budget
         self.sizes = list(range(budget.seed_size, budget.total + 1, budget.batch_size))  # labels in every round
+        self.execution = tuning.choose(cfg, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -67,7 +69,7 @@ class Run:
     def complete(self) -> None:
         """The loop. What comes next follows from the state alone, so resuming is no special case."""
         self.announce()
-        provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.threads)
+        provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         while True:
             round = len(self.state.queries) - 1
@@ -101,11 +103,11 @@ class Run:
         model = self.parts.model
         if self.cfg.training.reset or not round:
             rng.seed_globals(seed, "weights", round)
-            model = build_model(self.cfg, self.parts.data)
+            weights = build_model(self.cfg, self.parts.data).state_dict()
         else:
-            assert self.state.weights is not None
-            model.load_state_dict(self.state.weights)
-        model.to(self.device)
+            weights = self.state.weights
+            assert weights is not None
+        model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
         trained = self.parts.trainer.fit(
             model,
@@ -138,7 +140,6 @@ class Run:
         model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
         assert self.state.weights is not None
         model.load_state_dict(self.state.weights)
-        model.to(self.device)
         rng.seed_globals(self.cfg.seed, "select", round)
         started = perf_counter()
         unlabeled, needs = pool.unlabeled, strategy.needs
@@ -174,7 +175,9 @@ class Run:
     def announce(self) -> None:
         """Say what is about to happen."""
         names, budget = self.choices, self.cfg.budget
-        hardware = f"{self.device.type}, {self.threads} threads" if self.device.type == "cpu" else str(self.device)
+        hardware = f"{self.device}, {self.execution.memory_format}"
+        if self.device.type == "cpu":
+            hardware = f"{self.device}, {self.execution}"
         log.info(
             "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
             names["strategy"],

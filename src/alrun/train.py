@@ -12,8 +12,9 @@ from alrun import rng
 from alrun.augment import Augmentation
 from alrun.device import synchronize
 from alrun.dss.base import Epoch, Subset
-from alrun.engine import EagerEngine
+from alrun.engine import Engine
 from alrun.errors import UserError
+from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.optimization import Descent, Optimization
 from alrun.pool import Pool
@@ -75,6 +76,7 @@ class Trainer:
         stop: When to stop.
         batch_size: Of the optimizer.
         chunk: Images in a forward pass without training.
+        capture: Whether training passes are captured as CUDA graphs; ignored on a CPU.
         restart_below: At every 50th epoch, training begins anew from new weights if its accuracy is below that share.
     """
 
@@ -87,6 +89,7 @@ class Trainer:
         stop: StopRule,
         batch_size: int,
         chunk: int,
+        capture: bool = False,
         restart_below: float = 0.0,
     ) -> None:
         self.optimization = optimization
@@ -96,6 +99,8 @@ class Trainer:
         self.stop = stop
         self.batch_size = batch_size
         self.chunk = chunk
+        self.capture = capture
+        self.passes: Passes | None = None
         self.restart_below = restart_below
 
     def fit(
@@ -158,13 +163,15 @@ class Trainer:
         synchronize(device)
         return TrainResult(history[-1], len(history), steps, reason, perf_counter() - started, restarts)
 
-    def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, EagerEngine]:
+    def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, Engine]:
         """A new optimizer for ``model``, and what takes its steps."""
+        if self.passes is None or self.passes.model is not model:  # else what was captured is still valid
+            self.passes = Passes(model, self.batch_size, self.capture and pool.images.is_cuda)
         descent = Descent(self.optimization, model)
-        return descent, EagerEngine(model, pool, descent.optimizer, self.augmentation, self.normalize, self.batch_size)
+        return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)
 
     def draw(self, epoch: Epoch, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What an epoch trains on, shuffled, how each image is altered and weighed, on the pool's device.
+        """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
 
         All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
         """
@@ -174,4 +181,4 @@ class Trainer:
         order = torch.randperm(len(choice.index), generator=draws)
         parameters = self.augmentation.draw(len(order), draws)
         weights = None if choice.weights is None else choice.weights[order].to(device)
-        return choice.index[order].to(device), parameters.to(device), weights
+        return choice.index[order].to(device), parameters, weights

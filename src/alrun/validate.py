@@ -44,6 +44,15 @@ def validate(cfg: DictConfig) -> None:
         ("initial_seed", cfg.initial_seed, 0),
     ):
         at_least(key, value, low)
+    for key, value, known in (
+        ("training.precision", training.precision, ["float32", "tf32", "bf16"]),
+        ("runtime.memory_format", runtime.memory_format or "contiguous", ["contiguous", "channels_last"]),
+    ):
+        if value not in known:
+            raise UserError(f"{key}={value}: there is no such choice; {closest(value, known)}")
+    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
+    if not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
+        raise UserError(f"optimizer.label_smoothing={smoothing} is no share: give a value of 0 or more and below 1.")
     if not 0 < training.stop_accuracy <= 1:
         raise UserError(
             f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."

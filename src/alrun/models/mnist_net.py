@@ -22,8 +22,8 @@ class MnistNet(Classifier):
             nn.Conv2d(channels, 32, 3),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3),
+            nn.MaxPool2d(2),  # before the ReLU, with which it commutes: a quarter of its work
             nn.ReLU(),
-            nn.MaxPool2d(2),
             nn.Dropout2d(0.25),
             nn.Flatten(),
             nn.Linear(flat, 128),

@@ -1,0 +1,38 @@
+"""Augmentation by torchvision's random transforms, image by image."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from alrun.augment import CropFlip
+from alrun.data.torchvision_import import torchvision  # noqa: F401 - lets the transforms that conf/ names be imported
+
+
+class Policy:
+    """A crop and flip, then a random transform of torchvision, drawn for every image on its own.
+
+    Args:
+        transform: Of uint8 images (C, H, W), such as ``torchvision.transforms.v2.TrivialAugmentWide()``.
+        padding: As in CropFlip.
+        flip: As in CropFlip.
+    """
+
+    def __init__(self, transform: Callable[[Tensor], Tensor], padding: int, flip: bool) -> None:
+        self.transform = transform
+        self.crop_flip = CropFlip(padding, flip)
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """The parameters of the crop and flip, and a seed for the transform: (count, 4)."""
+        seeds = torch.randint(2**62, (count, 1), generator=rng)
+        return torch.cat([self.crop_flip.draw(count, rng), seeds], dim=1)
+
+    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
+        """The transform takes its random numbers from torch's global CPU generator, which is put back afterwards."""
+        cropped = self.crop_flip.apply(images, parameters[:, :3])
+        altered = []
+        with torch.random.fork_rng(devices=[]):
+            for image, seed in zip(cropped, parameters[:, 3].tolist(), strict=True):
+                torch.default_generator.manual_seed(seed)
+                altered.append(self.transform(image))
+        return torch.stack(altered)
