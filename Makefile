@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection strategies clean
+.PHONY: help install run test lint bench-overhead bench-selection bench-training strategies clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digit
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) scripts/benchmark_selection.py $(ARGS)
+
+bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
+	@$(PY) scripts/benchmark_training.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)

@@ -8,11 +8,11 @@ matrix product, and of the bytes that must be read, at the speed of its memory. 
 
 import argparse
 import gc
-from pathlib import Path
 from time import perf_counter
 
 import torch
 
+from machine import matrix_product_speed, memory_bandwidth, peak_bytes, reset_peak
 from selection_cases import adversarial, covering, gradient, scores, seeding, submodular
 from selection_cases.case import WIDTH
 
@@ -56,41 +56,6 @@ def main() -> None:
             f"{seconds / floor:>8.1f}{reference:>13.2f}{reference / seconds:>12.1f}",
             flush=True,
         )
-
-
-def matrix_product_speed() -> float:
-    """Operations a second of this machine's float32 matrix product, the best of five."""
-    left, right = torch.randn(2048, WIDTH), torch.randn(WIDTH, 2048)
-    return 2 * 2048 * 2048 * WIDTH / best_of_five(lambda: torch.mm(left, right))
-
-
-def memory_bandwidth() -> float:
-    """Bytes a second that this machine reads, the best of five sums over 400 MB."""
-    numbers = torch.ones(100_000_000)
-    return 4 * len(numbers) / best_of_five(lambda: torch.sum(numbers))
-
-
-def best_of_five(work) -> float:
-    """Seconds of the fastest of five calls."""
-    seconds = []
-    for _ in range(5):
-        started = perf_counter()
-        work()
-        seconds.append(perf_counter() - started)
-    return min(seconds)
-
-
-def reset_peak() -> None:
-    """Let the system's record of this process's peak memory start anew (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_bytes() -> int:
-    """Peak resident memory since the last reset (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("peak memory is read from /proc, which this system lacks")
 
 
 if __name__ == "__main__":

@@ -154,3 +154,15 @@ def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
     again = alrun(*sweep, cwd=tmp_path)
     assert again.stderr.count("is done; delete the folder") == 4
     assert "round" not in again.stderr
+
+
+def test_runs_at_once_give_what_they_give_one_by_one(tmp_path):
+    sweep = ["-m", "debug=fast", "strategy=badge", "seed=0,1"]
+    outcomes = []
+    for name, option in (("single", []), ("together", ["at_once=two"])):
+        answer = alrun(*sweep, *option, f"paths.outputs={name}", cwd=tmp_path)
+        assert "2 of 2 runs are done." in answer.stdout, answer.stderr
+        folders = sorted((tmp_path / name).glob("runs/*/badge-*"))
+        outcomes.append([(run / file).read_bytes() for run in folders for file in ("accuracy.csv", "queries.csv")])
+    assert len(outcomes[0]) == 4
+    assert outcomes[0] == outcomes[1]

@@ -31,8 +31,8 @@ class Training:
 
     max_epochs: int = 300
     batch_size: int = 20
-    stop_accuracy: float = 0.99  # running training accuracy, 0 to 1
-    patience: int = 10  # stop when the last `patience` epochs show no gain ...
+    stop_accuracy: float | None = 0.99  # running training accuracy, 0 to 1; null: any
+    patience: int | None = 10  # stop when the last `patience` epochs show no gain; null: no reason ...
     min_gain: float = 0.001  # ... of at least this much
     precision: str = "tf32"  # float32, tf32 (convolutions on a GPU; float32 on a CPU) or bf16
     reset: bool = True  # new weights before each round

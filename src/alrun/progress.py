@@ -54,7 +54,8 @@ class Progress:
             self.bar.close()
         self.done.append(record)
         log.info(
-            "round %d/%d  %d labels  test accuracy %.2f %%  (%d epochs, stopped by %s, %s)%s",
+            "%s  round %d/%d  %d labels  test accuracy %.2f %%  (%d epochs, stopped by %s, %s)%s",
+            self.title,
             record.round,
             self.rounds - 1,
             record.labeled,

@@ -25,8 +25,8 @@ class StopRule:
     """The paper's three reasons to stop (Section 4, and the public notebooks for the third)."""
 
     max_epochs: int
-    accuracy: float  # running training accuracy that suffices, 0 to 1
-    patience: int  # epochs looked back on
+    accuracy: float | None  # running training accuracy that suffices, 0 to 1; None: none does
+    patience: int | None  # epochs looked back on; None: a lack of gain is no reason
     min_gain: float  # accuracy
 
     def reason(self, history: Sequence[float]) -> str | None:
@@ -35,11 +35,11 @@ class StopRule:
         ``no_gain`` holds when, of the last ``patience`` accuracies, no later one exceeds an earlier one by
         ``min_gain`` or more. A steady fall counts as no gain too.
         """
-        if history[-1] >= self.accuracy:
+        if self.accuracy is not None and history[-1] >= self.accuracy:
             return "accuracy"
         if len(history) >= self.max_epochs:
             return "max_epochs"
-        if len(history) >= self.patience:
+        if self.patience is not None and len(history) >= self.patience:
             lowest = math.inf
             for value in history[-self.patience :]:
                 # Accuracies are shares of a count: the sum of two may miss min_gain by round-off alone.

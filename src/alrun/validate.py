@@ -36,7 +36,7 @@ def validate(cfg: DictConfig) -> None:
         ("budget.batch_size", budget.batch_size, 1),
         ("training.max_epochs", training.max_epochs, 1),
         ("training.batch_size", training.batch_size, 2),
-        ("training.patience", training.patience, 2),
+        ("training.patience", 2 if training.patience is None else training.patience, 2),
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
@@ -53,7 +53,7 @@ def validate(cfg: DictConfig) -> None:
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     if not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
         raise UserError(f"optimizer.label_smoothing={smoothing} is no share: give a value of 0 or more and below 1.")
-    if not 0 < training.stop_accuracy <= 1:
+    if training.stop_accuracy is not None and not 0 < training.stop_accuracy <= 1:
         raise UserError(
             f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
         )
