@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection bench-training strategies clean
+.PHONY: help install run test lint bench-overhead bench-selection bench-training strategies facets clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-training: $(READY) ## training against a plain loop, and several runs at o
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
 	@$(PY) scripts/compare_strategies.py
+
+facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/facets.md
+	@$(PY) scripts/compare_facets.py $(ARGS)
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

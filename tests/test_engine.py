@@ -70,6 +70,20 @@ def losses(fit: Trainer, model: Classifier, examples: Pool, epochs: int = 2) -> 
     return found
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_smoothed_labels_share_a_part_of_the_target_among_all_classes(weighted):
+    examples, fit, model = pool(n=SIZE), trainer(), network().double()
+    fit.optimization = Optimization(lambda parameters: torch.optim.SGD(parameters, 0.1), label_smoothing=0.3)
+    fit.normalize = lambda images: images.double() / 255
+    images, parameters = fit.normalize(examples.images), torch.tensor([[2, 2, 0]]).expand(SIZE, -1)  # as they are
+    weights = torch.rand(SIZE, dtype=torch.float64) if weighted else torch.ones(SIZE, dtype=torch.float64)
+    target = 0.3 / 4 + 0.7 * torch.nn.functional.one_hot(examples.labels, 4)
+    expected = -(weights[:, None] * target * copy.deepcopy(model).train()(images).log_softmax(1)).sum() / SIZE
+    _, engine = fit.begin(model.train(), examples)
+    engine.epoch(torch.arange(SIZE), parameters, weights if weighted else None)
+    assert engine.read()[1] / SIZE == pytest.approx(expected.item(), rel=1e-6)
+
+
 class Reads(TorchDispatchMode):
     """Notes the operations that make the CPU wait for the device."""
 

@@ -45,3 +45,13 @@ def test_the_command_line_wins_over_the_row(composed):
     assert (cfg.budget.batch_size, cfg.budget.total, cfg.training.max_epochs) == (1000, 25000, 5)
     assert cfg.augmentation._target_ == "alrun.augment.NoAugmentation"
     assert composed("dataset=cifar10", "optimizer=adam").optimizer.lr == 0.01  # Table 5: Adam at 0.01
+
+
+def test_the_fast_recipe_wins_over_the_row_and_the_command_line_over_both(composed):
+    cfg = composed("dataset=svhn", "optimizer=fast", "training.batch_size=100")
+    assert cfg.baseline == "Table 3, SVHN ResNet-18"
+    assert (cfg.training.max_epochs, cfg.training.batch_size) == (80, 100)
+    assert (cfg.training.stop_accuracy, cfg.training.patience) == (None, None)
+    assert (cfg.optimizer.lr, cfg.optimizer.label_smoothing) == (0.02, 0.1)
+    assert cfg.optimizer.schedule.total_steps == 80
+    assert cfg.budget.total == 18000  # of the row

@@ -1,0 +1,98 @@
+"""docs/facets.md: what each way of training does to accuracy and time, on CIFAR-10 with a small network.
+
+``make facets`` trains all of them, some minutes each on two cores; what is finished is not trained again. ``--at-once``
+trains several repeats at a time. What is neither an option nor its value goes on to alrun: ``dataset.source=packed``.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from alrun.analysis.summary import gather, read_meta, spread
+from alrun.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = [
+    "dataset=cifar10",
+    "model=small_cnn",
+    "strategy=random",
+    "budget.seed_size=500",
+    "budget.batch_size=500",
+    "budget.total=1500",
+]
+PLAIN = "optimizer=sgd"  # what the others are compared with
+FACETS = [
+    PLAIN,
+    "optimizer=adam",
+    "optimizer=sgd_swa",
+    "optimizer=adam_swa",
+    "augmentation=none",
+    "augmentation=crop",
+    "augmentation=trivial_augment",
+    "augmentation=rand_augment",
+    "model_update=update",
+    "dss=random",
+    "dss=grad_match",
+    "dss=craig",
+    "dss=glister",
+    "training.precision=bf16",
+]
+
+HEAD = """# Ways of training
+
+Written by `make facets{arguments}`:
+{runs} runs that label CIFAR-10 at random and train the small network, on {device} (torch {torch}).
+
+Each row changes one setting of the first one, which is the paper's recipe: SGD with a cosine schedule, crop and flip,
+new weights each round. Accuracy in % on the test set, mean ± standard deviation of {repeats} repeats; all repeats
+share the first round. Epochs and seconds are sums over the rounds of a run. Rows with `dss=` select in the middle
+round alone: the first and the last train on everything, as in the paper.
+
+"""
+
+
+def main() -> None:
+    """Train what is missing and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--outputs", type=Path, default=Path("outputs") / "facets")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "facets.md")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--at-once", help="as alrun's at_once: two, four or eight")
+    arguments, settings = parser.parse_known_args()
+    sweep = [f"seed=range({arguments.repeats})", *([f"at_once={arguments.at_once}"] if arguments.at_once else [])]
+    folders = {facet: arguments.outputs / facet.replace("=", "-") for facet in FACETS}
+    for facet, folder in folders.items():
+        command = [sys.executable, "-m", "alrun", "-m", *BASE, facet, *sweep, f"paths.outputs={folder}", *settings]
+        subprocess.run(command, check=True)
+    rows = ["| setting | " + " | ".join(f"{labels} labels" for labels in (500, 1000, 1500)) + " | epochs | training |"]
+    rows.append("|---" * 6 + "|")
+    finished = {
+        facet: sorted(path.parent for path in folder.glob("runs/*/*/done")) for facet, folder in folders.items()
+    }
+    rows += [row(facet, runs) for facet, runs in finished.items()]
+    meta = read_meta(finished[PLAIN][0])
+    head = HEAD.format(
+        arguments=f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "",
+        runs=sum(map(len, finished.values())),
+        device=meta["device"],
+        torch=meta["versions"]["torch"],
+        repeats=len(finished[PLAIN]),
+    )
+    arguments.page.write_text(head + "\n".join(rows) + "\n")
+    print(f"{len(FACETS)} ways of training in {arguments.page}")
+
+
+def row(facet: str, runs: list[Path]) -> str:
+    """Accuracy after every round, epochs and seconds of the finished ``runs``."""
+    if not runs:
+        raise UserError(f"no run with {facet} is finished: run the same command again.")
+    rounds = gather(runs)
+    accuracy = (100 * rounds.set_index("labeled").test_accuracy).groupby("labeled").agg(["mean", "std"])
+    cells = [spread(each.mean, each.std, 1) for each in accuracy.itertuples()]
+    per_run = rounds.groupby("run")[["epochs", "train_seconds"]].sum().mean()
+    return f"| `{facet}` | {' | '.join(cells)} | {per_run.epochs:.0f} | {per_run.train_seconds:.0f} s |"
+
+
+if __name__ == "__main__":
+    main()
