@@ -69,9 +69,10 @@ def test_what_was_measured_once_is_not_measured_again_unless_the_file_is_damaged
     assert choose(SPEEDS) == ((4, "contiguous"), list(SPEEDS))
     assert choose({}, "strategy=entropy", "seed=3") == ((4, "contiguous"), [])
     assert choose(SPEEDS, "model.width=8")[1] == list(SPEEDS)
-    for path in (tmp_path / "cache" / "speed").glob("*.json"):
-        path.write_text("[[2")
-    assert choose(SPEEDS) == ((4, "contiguous"), list(SPEEDS))
+    for damage in ("[[2", "[]", "[[2, 3]]", "7"):
+        for path in (tmp_path / "cache" / "speed").glob("*.json"):
+            path.write_text(damage)
+        assert choose(SPEEDS) == ((4, "contiguous"), list(SPEEDS))
 
 
 def test_what_the_settings_name_is_not_measured(choose):

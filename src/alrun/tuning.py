@@ -110,7 +110,7 @@ def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) 
 def read(path: Path) -> dict[Choice, float] | None:
     """What was measured before, None where nothing was or the file is damaged."""
     try:
-        return {Choice(threads, name): speed for threads, name, speed in json.loads(path.read_text())}
+        return {Choice(threads, name): speed for threads, name, speed in json.loads(path.read_text())} or None
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
