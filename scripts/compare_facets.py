@@ -37,6 +37,8 @@ FACETS = [
     "dss=craig",
     "dss=glister",
     "training.precision=bf16",
+    "runtime.memory_format=contiguous",
+    "runtime.memory_format=channels_last",
 ]
 
 HEAD = """# Ways of training

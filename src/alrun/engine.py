@@ -42,9 +42,7 @@ class Engine:
         self.augmentation = augmentation
         self.normalize = normalize
         self.batch_size = batch_size
-        device = pool.images.device
-        self.correct = torch.zeros((), dtype=torch.int64, device=device)
-        self.loss = torch.zeros((), device=device)
+        self.totals = torch.zeros(2, dtype=torch.float64, device=pool.images.device)  # correct predictions, loss
 
     def epoch(self, index: Tensor, parameters: Tensor, weights: Tensor | None = None) -> int:
         """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps it took.
@@ -70,8 +68,7 @@ class Engine:
         loss.backward()
         self.descent.optimizer.step()
         with torch.no_grad():
-            self.correct += (logits.argmax(1) == labels).sum()
-            self.loss += loss.detach() * len(labels)
+            self.totals += torch.stack([(logits.argmax(1) == labels).sum(), loss * len(labels)])
 
     def images(self, index: Tensor, parameters: Tensor) -> Iterator[Tensor]:
         """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W)."""
@@ -85,10 +82,9 @@ class Engine:
 
     def read(self) -> tuple[int, float]:
         """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""
-        values = int(self.correct), float(self.loss)
-        self.correct.zero_()
-        self.loss.zero_()
-        return values
+        correct, loss = self.totals.tolist()
+        self.totals.zero_()
+        return int(correct), loss
 
 
 def batches(count: int, size: int) -> list[slice]:
