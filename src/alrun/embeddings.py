@@ -1,4 +1,4 @@
-"""``embeddings@strategy.embeddings=``: what stands for images in strategies made for self-supervised embeddings."""
+"""``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: what stands for images in a choice."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import UserError, first_line
+from alrun.errors import UserError, at_least, first_line
 from alrun.model import Headed, evaluation
 from alrun.strategies.base import Needs, Query
 
@@ -64,15 +64,23 @@ class OfThePool(Embeddings):
 
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
         """Rows of the whole."""
-        images = query.pool.images
-        if self.made is None or self.made[0] is not images:
-            self.made = images, self.make(images, query.chunk)
-        whole = self.made[1]
+        whole = self.kept(query.pool.images, query.chunk)
         return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
+
+    def whole(self, images: Tensor, chunk: int) -> Tensor:
+        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8, the pool's; of length 1 with ``normalize``."""
+        rows = self.kept(images, chunk)
+        return F.normalize(rows) if self.normalize else rows
+
+    def kept(self, images: Tensor, chunk: int) -> Tensor:
+        """What ``make`` made, once."""
+        if self.made is None or self.made[0] is not images:
+            self.made = images, self.make(images, chunk)
+        return self.made[1]
 
     @abstractmethod
     def make(self, images: Tensor, chunk: int) -> Tensor:
-        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8."""
+        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8, at their own lengths."""
 
 
 class FromFile(OfThePool):
@@ -86,9 +94,7 @@ class FromFile(OfThePool):
         super().__init__(normalize)
         self.path = path
         if not Path(path).is_file():
-            raise UserError(
-                f"strategy.embeddings.path={path}: there is no such file; give a .npy of one row an example."
-            )
+            raise UserError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
 
     def make(self, images: Tensor, chunk: int) -> Tensor:
         """The file's rows."""
@@ -98,13 +104,37 @@ class FromFile(OfThePool):
                 rows = rows[rows.files[0]]
             whole = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
         except (ValueError, OSError, LookupError, EOFError) as error:
-            raise UserError(f"strategy.embeddings.path={self.path} cannot be read: {first_line(error)}.") from error
+            raise UserError(f"embeddings.path={self.path} cannot be read: {first_line(error)}.") from error
         if whole.ndim != 2 or len(whole) != len(images) or not whole.isfinite().all():
             raise UserError(
-                f"strategy.embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
+                f"embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
                 f"of finite ones for each of the {len(images)} examples of the pool."
             )
         return whole.to(images.device)
+
+
+class FromPixels(OfThePool):
+    """The principal components of the pixels: no network, no labels.
+
+    Args:
+        components: How many; fewer where images have fewer pixels or the pool fewer examples.
+        normalize: Whether rows are brought to length 1.
+    """
+
+    def __init__(self, components: int = 64, normalize: bool = False) -> None:
+        super().__init__(normalize)
+        at_least("embeddings.components", components, 1)
+        self.components = components
+
+    def make(self, images: Tensor, chunk: int) -> Tensor:
+        """From one decomposition of the whole pool."""
+        from sklearn.decomposition import PCA
+
+        pixels = images.flatten(1).float().cpu().numpy() / 255
+        count = min(self.components, *pixels.shape)
+        # From a fixed start, so that every run finds the same components.
+        rows = PCA(count, svd_solver="randomized", random_state=0).fit_transform(pixels)
+        return torch.from_numpy(rows).to(images.device)
 
 
 class FromNetwork(OfThePool):
@@ -161,8 +191,8 @@ class FromNetwork(OfThePool):
             raise
         except Exception as error:  # of many libraries: unknown names, no connection, damaged or other weights
             raise UserError(
-                f"strategy.embeddings: {self.name} of {self.library} with weights={self.weights} cannot be had: "
-                f"{first_line(error)}."
+                f"embeddings: {self.name} of {self.library} with weights={self.weights} cannot be had: "
+                f"{first_line(error)}. Name another network, a file as its weights, or use embeddings of pixels."
             ) from error
         return Headed(made, classes=1, channels=3)
 
@@ -182,7 +212,7 @@ def timm_network(name: str, pretrained: bool) -> Any:
     try:
         import timm  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise UserError("strategy.embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
+        raise UserError("embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
     return timm.create_model(name, pretrained=pretrained)
 
 

@@ -138,12 +138,18 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         UserError: The budget is larger than the pool.
     """
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
-    redundancy = config.build(cfg.redundancy, "redundancy")
-    images, labels = redundancy.apply(data.train_images, data.train_labels, numbers)
-    check_budget(cfg, len(images))
-    pool = Pool(torch.from_numpy(images).to(where), torch.from_numpy(labels).to(where))
+    check_budget(cfg, len(data.train_images))
+    sources = config.build(cfg.redundancy, "redundancy").apply(data.train_images, data.train_labels, numbers)
+    pool = Pool(torch.from_numpy(sources.images).to(where), torch.from_numpy(data.train_labels).to(where))
+    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
+    if len(candidates) < cfg.budget.seed_size:
+        raise UserError(
+            f"budget.seed_size={cfg.budget.seed_size}, but only {len(candidates)} examples stay unique: lower it or "
+            "raise redundancy.unique."
+        )
     draws = rng.generator(cfg.initial_seed, "seed_set")
     chooser = config.build(cfg.seed_set, "seed_set")
-    seed_set = chooser.choose(pool.images, pool.labels, cfg.budget.seed_size, draws)
+    chunk = device.chunk_size(where, cfg.runtime.chunk)
+    seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
     pool.buyable = config.build(cfg.per_class_cap, "per_class_cap").buyable(pool.labels, seed_set)
     return pool, seed_set

@@ -98,8 +98,6 @@ def check_dropout(samples: int, model: str) -> None:
 
 def pool_size(cfg: DictConfig) -> int | None:
     """Examples in the pool, None where that is known only when the data are read."""
-    if not cfg.redundancy._target_.endswith(".NoRedundancy"):
-        return None
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
             size = POOL_SIZES["digits"]

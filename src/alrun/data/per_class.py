@@ -1,6 +1,9 @@
 """``per_class_cap=``: which examples may be bought."""
 
+import torch
 from torch import Tensor
+
+from alrun.errors import at_least
 
 
 class NoCap:
@@ -9,3 +12,24 @@ class NoCap:
     def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
         """A mask (N,) of the examples that may be bought, None for all."""
         return None
+
+
+class PerClassCap:
+    """The first ``limit`` examples of each class, those of the seed set not counted.
+
+    Source: Section 4.5 of the paper; its notebooks count the unlabeled part only.
+    """
+
+    def __init__(self, limit: int) -> None:
+        at_least("per_class_cap.limit", limit, 1)
+        self.limit = limit
+
+    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor:
+        """A mask (N,) on the CPU."""
+        labels = labels.cpu()
+        free = torch.ones(len(labels), dtype=torch.bool)
+        free[seed_set] = False
+        mask = torch.zeros_like(free)
+        for label in labels.unique():
+            mask[((labels == label) & free).nonzero().flatten()[: self.limit]] = True
+        return mask

@@ -1,11 +1,112 @@
-"""``redundancy=``: altering the pool before anything else."""
+"""``redundancy=``: making part of the pool repeat itself, before anything else is done with it."""
+
+import math
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.augment import CropFlip
+from alrun.errors import UserError, at_least
+
+
+class Sources(NamedTuple):
+    """Where the images of a pool of N examples come from. Every example keeps its label."""
+
+    images: np.ndarray  # (N, C, H, W)
+    source: np.ndarray  # (N,) position of the example whose image each one has
+    unique: np.ndarray  # (N,) bool: not part of what repeats itself; the seed set is chosen among these
 
 
 class NoRedundancy:
     """The pool as the data set has it."""
 
-    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Images (N, C, H, W) and labels (N,) of the pool to use."""
-        return images, labels
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The images (N, C, H, W) themselves."""
+        return Sources(images, np.arange(len(labels)), np.ones(len(labels), dtype=bool))
+
+
+class Duplicate:
+    """A few examples, drawn at random, stay unique; of the others, a ``factor``-th part of each class stands for all.
+
+    Size and class ratios stay as they are. A class of n such examples keeps ceil(n / factor) of them, and repeats
+    these until it has n again.
+
+    Args:
+        factor: How many times as many examples as different ones.
+        unique: Examples that stay unique, those of the seed set among them.
+
+    Source: Section 4.4 of the paper; the numbers of its public notebooks.
+    """
+
+    def __init__(self, factor: int, unique: int) -> None:
+        at_least("redundancy.factor", factor, 2)
+        at_least("redundancy.unique", unique, 2)
+        self.factor = factor
+        self.unique = unique
+
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The pool with repetitions.
+
+        Raises:
+            UserError: More examples shall be unique than there are.
+        """
+        source, unique = self.repeat(labels, rng)
+        return Sources(images[source], source, unique)
+
+    def repeat(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Which example each one becomes a copy of (N,), and which are unique (N,)."""
+        count = len(labels)
+        if self.unique > count:
+            raise UserError(f"redundancy.unique={self.unique} is more than the {count} examples of the pool: lower it.")
+        order = rng.permutation(count)
+        unique = np.zeros(count, dtype=bool)
+        unique[order[: self.unique]] = True
+        others, source = order[self.unique :], np.arange(count)
+        for label in np.unique(labels[others]):
+            members = others[labels[others] == label]
+            source[members] = np.resize(members[: math.ceil(len(members) / self.factor)], len(members))
+        return source, unique
+
+
+class AugmentedDuplicate(Duplicate):
+    """As Duplicate, but every repetition is an altered copy: cropped at random, then shifted.
+
+    Args:
+        factor: As in Duplicate.
+        unique: As in Duplicate.
+        padding: Zeros around the image from which the crop is taken.
+        max_translate: The largest shift, as a share of the image's shorter side. The paper's copies are "slightly"
+            translated; its notebooks shift by up to half of the image.
+
+    Source: Section 4.4 of the paper.
+    """
+
+    def __init__(self, factor: int, unique: int, padding: int = 5, max_translate: float = 0.1) -> None:
+        super().__init__(factor, unique)
+        at_least("redundancy.padding", padding, 0)
+        if not 0 <= max_translate <= 1:
+            raise UserError(f"redundancy.max_translate={max_translate} is no share: give a value from 0 to 1.")
+        self.padding = padding
+        self.max_translate = max_translate
+
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The pool with altered copies; the example that is copied stays as it is."""
+        source, unique = self.repeat(labels, rng)
+        copies = np.flatnonzero(source != np.arange(len(source)))
+        draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        altered = torch.from_numpy(images[source[copies]])
+        for shift in (self.padding, round(self.max_translate * min(images.shape[2:]))):
+            altered = shifted(altered, shift, draws)
+        made = images.copy()
+        made[copies] = altered.numpy()
+        return Sources(made, source, unique)
+
+
+def shifted(images: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Each of ``images`` (N, C, H, W) moved by up to ``most`` pixels in each direction; what comes in is black."""
+    crop = CropFlip(most, flip=False)
+    parameters = crop.draw(len(images), rng)
+    parts = [crop.apply(*part) for part in zip(images.split(1000), parameters.split(1000), strict=True)]
+    return torch.cat([images[:0], *parts])

@@ -1,12 +1,108 @@
 """``seed_set=``: the first labeled examples."""
 
+from abc import ABC, abstractmethod
+from typing import Literal
+
 import torch
 from torch import Tensor
+
+from alrun.embeddings import OfThePool
+from alrun.errors import UserError, at_least
+from alrun.pool import Pool
+from alrun.selection.greedy import maximize
+from alrun.selection.k_center import k_center
+from alrun.selection.points import Dense
+from alrun.selection.set_functions import FacilityLocation
+from alrun.selection.similarity import Similarity, cosine
+
+MEGABYTE = 2**20
 
 
 class RandomSeedSet:
     """Uniformly at random, without replacement."""
 
-    def choose(self, images: Tensor, labels: Tensor, size: int, rng: torch.Generator) -> Tensor:
-        """``size`` distinct indices into the pool, on the CPU."""
-        return torch.randperm(len(images), generator=rng)[:size]
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU."""
+        return candidates[torch.randperm(len(candidates), generator=rng)[:size]]
+
+
+class Shared(ABC):
+    """As many examples of every class, up to one."""
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU.
+
+        Raises:
+            UserError: A class has too few.
+        """
+        labels = pool.labels.cpu()[candidates]
+        classes = labels.unique().tolist()
+        chosen = []
+        for place, label in enumerate(classes):
+            members = candidates[labels == label]
+            share = size // len(classes) + (place < size % len(classes))
+            if share > len(members):
+                raise UserError(
+                    f"budget.seed_size={size} asks for {share} examples of class {label}, of which there are "
+                    f"{len(members)}: lower it, or take seed_set=random."
+                )
+            if share:
+                chosen.append(members[self.among(pool, members, share, chunk)])
+        return torch.cat(chosen)
+
+    @abstractmethod
+    def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
+        """``size`` positions in ``members``, examples of one class."""
+
+
+class BalancedSeedSet(Shared):
+    """The first examples of every class.
+
+    Source: Section 4.5 of the paper; its notebooks for which ones.
+    """
+
+    def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
+        """The first."""
+        return torch.arange(size)
+
+
+class RepresentativeSeedSet(Shared):
+    """Examples of every class that represent it, or differ most, by their embeddings.
+
+    Args:
+        function: ``facility_location``: every example of the class is like a chosen one (cosine, from 0 to 1).
+            ``dispersion_min``: each is the farthest from those chosen before it (Euclidean).
+        embeddings: What stands for the images.
+        per_class: Whether the labels of the whole pool are used, as in the paper, where this models a seed set that
+            was chosen well. False: from the pool as a whole.
+        memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
+
+    Source: Section 4.7 and Figure 14 of the paper.
+    """
+
+    def __init__(
+        self,
+        function: Literal["facility_location", "dispersion_min"],
+        embeddings: OfThePool,
+        per_class: bool = True,
+        memory: float = 2000,
+    ) -> None:
+        at_least("seed_set.memory", memory, 0)
+        self.function = function
+        self.embeddings = embeddings
+        self.per_class = per_class
+        self.memory = memory * MEGABYTE
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU."""
+        if self.per_class:
+            return super().choose(pool, candidates, size, rng, chunk)
+        return candidates[self.among(pool, candidates, size, chunk)]
+
+    def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
+        """Greedily."""
+        points = Dense(self.embeddings.whole(pool.images, chunk)[members.to(pool.images.device)])
+        if self.function == "dispersion_min":
+            return k_center(points, points.take(points.sqnorm.argmin()[None]), size).cpu()
+        unit = points.normalized()
+        return maximize(FacilityLocation(Similarity(unit, unit, cosine, self.memory)), size).cpu()
