@@ -170,7 +170,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(tmp_path, rows, words):
 
 
 def test_a_missing_file_is_told_before_training():
-    with pytest.raises(UserError, match=r"strategy.embeddings.path=none.npy: there is no such file"):
+    with pytest.raises(UserError, match=r"embeddings.path=none.npy: there is no such file"):
         FromFile("none.npy")
 
 
