@@ -1,0 +1,135 @@
+"""conf/experiment against the paper: a test for every row of Tables 3 to 10, and the sweeps of its figures."""
+
+import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from alrun.config import setting_id
+
+RESNET, SGD, ADAM = "ResNet18", "torch.optim.SGD", "torch.optim.Adam"
+
+# Experiment, what picks the row among its runs; then model, max epochs, learning rate, optimizer's batch size,
+# optimizer, AL batch size, seed set size of the paper, and the labels at the end of its public notebooks.
+ROWS = {
+    "Table 3, CIFAR-10 ResNet-18": ("baseline/cifar10", "", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 3, CIFAR-10 VGG-19": ("baseline/cifar10_vgg19", "", "Vgg", 300, 0.01, 128, SGD, 3000, 1000, 25000),
+    "Table 3, CIFAR-10 DLA": ("baseline/cifar10_dla", "", "Dla", 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 3, CIFAR-100 ResNet-18": ("baseline/cifar100", "", RESNET, 300, 0.01, 20, SGD, 5000, 5000, 50000),
+    "Table 3, MNIST": ("baseline/mnist", "", "MnistNet", 300, 0.01, 20, SGD, 1000, 300, 15300),
+    "Table 3, MNIST low": ("baseline/mnist_low", "", "MnistNet", 3000, 0.01, 20, SGD, 10, 50, 150),
+    "Table 3, FMNIST ResNet-18": ("baseline/fashion_mnist", "", RESNET, 150, 0.01, 64, SGD, 1000, 1000, 15000),
+    "Table 3, SVHN ResNet-18": ("baseline/svhn", "", RESNET, 150, 0.01, 64, SGD, 1000, 1000, 18000),
+    "Table 3, SVHN VGG-19": ("baseline/svhn_vgg19", "", "Vgg", 300, 0.001, 32, SGD, 1000, 1000, 18000),
+    "Table 4, ResNet-18": ("augmentation/resnet18", "augmentation=none", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 4, VGG-11": ("augmentation/vgg11", "augmentation=none", "Vgg", 300, 0.001, 20, ADAM, 3000, 1000, 25000),
+    "Table 5, SGD": ("optimizer/cifar10", "optimizer=sgd", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 5, Adam": ("optimizer/cifar10", "optimizer=adam", RESNET, 300, 0.01, 20, ADAM, 3000, 1000, 25000),
+    "Table 5, SWA": ("generalization/cifar10", "optimizer=sgd_swa", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 5, SS": ("generalization/cifar10", "model=shake_shake", "ShakeShake", 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 5, SWA_SS": (
+        "generalization/cifar10",
+        "model=shake_shake optimizer=sgd_swa",
+        *("ShakeShake", 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    ),
+    "Table 6, Duplicate": ("redundancy/duplicate", "redundancy.factor=5", RESNET, 300, 0.01, 20, SGD, 500, 500, 5500),
+    "Table 6, Augment": ("redundancy/augment", "redundancy.factor=20", RESNET, 300, 0.01, 20, SGD, 500, 500, 5500),
+    "Table 7, CIFAR-10": ("per_class/cifar10", "per_class_cap=c1000", RESNET, 300, 0.01, 20, SGD, 1000, 1000, 10000),
+    "Table 7, FMNIST": (
+        *("per_class/fashion_mnist", "per_class_cap=c3000", RESNET, 150, 0.01, 64, SGD, 1000, 1000, 10000),
+    ),
+    "Table 8, Bud_1000": ("batch_size/cifar10", "batch_size=b1000", RESNET, 300, 0.01, 20, SGD, 1000, 1000, 25000),
+    "Table 8, Bud_3000": ("batch_size/cifar10", "batch_size=b3000", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 8, Bud_6000": ("batch_size/cifar10", "batch_size=b6000", RESNET, 300, 0.01, 20, SGD, 6000, 1000, 25000),
+    "Table 8, Rand_Seed": ("seed_set/cifar10", "seed_set=random", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 8, FL_Seed": (
+        *("seed_set/cifar10", "seed_set=facility_location", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    ),
+    "Table 9, CIFAR-10 Reset": (
+        *("reset_update/cifar10", "model_update=reset", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    ),
+    "Table 9, CIFAR-10 Update": (
+        *("reset_update/cifar10", "model_update=update", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    ),
+    "Table 9, CIFAR-10 N.A. Reset": (
+        *("reset_update/cifar10_adam", "model_update=reset", RESNET, 300, 0.01, 20, ADAM, 3000, 1000, 25000),
+    ),
+    "Table 9, CIFAR-10 N.A. Update": (
+        *("reset_update/cifar10_adam", "model_update=update", RESNET, 300, 0.01, 20, ADAM, 3000, 1000, 25000),
+    ),
+    "Table 9, SVHN Reset": ("reset_update/svhn", "model_update=reset", RESNET, 150, 0.01, 64, SGD, 1000, 1000, 18000),
+    "Table 9, SVHN Update": ("reset_update/svhn", "model_update=update", RESNET, 150, 0.01, 64, SGD, 1000, 1000, 18000),
+    "Table 9, SVHN N.A. Reset": (
+        *("reset_update/svhn_adam", "model_update=reset", RESNET, 150, 0.01, 64, ADAM, 1000, 1000, 18000),
+    ),
+    "Table 9, SVHN N.A. Update": (
+        *("reset_update/svhn_adam", "model_update=update", RESNET, 150, 0.01, 64, ADAM, 1000, 1000, 18000),
+    ),
+    "Table 10, DSS CIFAR-10": ("dss/cifar10", "dss=grad_match", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_of_the_paper(composed, row):
+    experiment, choice, model, epochs, lr, batch, optimizer, al_batch, seed_size, total = ROWS[row]
+    cfg = composed(f"experiment={experiment}", *choice.split(), hydra=True)
+    assert set(choice.split()) <= {f"{key}={value}" for key, values in params(cfg) for value in values.split(",")}
+    assert cfg.name == experiment
+    assert cfg.model._target_ == f"alrun.models.{model}"
+    assert (cfg.training.max_epochs, cfg.training.batch_size, cfg.training.stop_accuracy) == (epochs, batch, 0.99)
+    assert (cfg.optimizer.build._target_, cfg.optimizer.build.lr) == (optimizer, lr)
+    assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
+    assert (cfg.optimizer.swa is not None) == ("SWA" in row)
+    assert (cfg.augmentation._target_ == "alrun.augment.NoAugmentation") == ("N.A." in row or "Table 4" in row)
+    assert cfg.training.reset == ("Update" not in row)
+
+
+def params(cfg) -> list[tuple[str, str]]:
+    return [(str(key), str(value)) for key, value in cfg.hydra.sweeper.params.items()]
+
+
+def sweep(composed, experiment: str) -> list[list[str]]:
+    """The overrides of every run of an experiment."""
+    cfg = composed(f"experiment={experiment}", hydra=True)
+    overrides = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in params(cfg)])
+    return [list(run) for run in BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]]
+
+
+# Runs that an experiment asks for: options × strategies × 3 repeats.
+SIZES = {
+    "baseline/cifar10": 8 * 3,
+    "baseline/cifar100": 8 * 3,
+    "baseline/mnist_low": 12 * 3,
+    "augmentation/resnet18": 2 * 3 * 3,
+    "generalization/cifar10": 2 * 2 * 3 * 3,
+    "redundancy/duplicate": 4 * 3 * 3,
+    "redundancy/augment": 4 * 3 * 3,
+    "per_class/cifar10": 3 * 3 * 3,
+    "batch_size/cifar10": 3 * 3 * 3,
+    "seed_set/cifar10": 2 * 3 * 3,
+    "reset_update/svhn_adam": 2 * 3 * 3,
+    "dss/cifar10": 2 * 3 * 3,
+}
+
+
+@pytest.mark.parametrize("experiment", SIZES)
+def test_the_runs_of_an_experiment(composed, experiment):
+    runs = sweep(composed, experiment)
+    assert len(runs) == SIZES[experiment]
+    assert {"strategy=random", "seed=0"} <= {override for run in runs for override in run}
+
+
+def test_sections_share_their_runs(composed):
+    """What is asked for twice is computed once: Figures 1, 2, 3 and 6 have the same runs of SGD on CIFAR-10."""
+    folders = set()
+    for experiment, choice in (
+        ("baseline/cifar10", ()),
+        ("augmentation/resnet18", ("augmentation=crop_flip",)),
+        ("optimizer/cifar10", ("optimizer=sgd",)),
+        ("batch_size/cifar10", ("batch_size=b3000",)),
+        ("seed_set/cifar10", ("seed_set=random",)),
+        ("reset_update/cifar10", ("model_update=reset",)),
+        ("dss/cifar10", ("dss=none",)),
+    ):
+        cfg = composed(f"experiment={experiment}", *choice, hydra=True)
+        folders.add(setting_id(_root_=cfg))
+    assert len(folders) == 1
