@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alrun.errors import UserError
 from alrun.model import Classifier
 from alrun.models.resnet import BasicBlock
 
@@ -54,24 +55,31 @@ class Tree(nn.Module):
 
 
 class Dla(Classifier):
-    """DLA-34 with a stem of 3x3 convolutions of stride 1 in place of the 7x7 one; 512-d embedding.
+    """DLA-34 with a stem of 3x3 convolutions of stride 1 in place of the 7x7 one; 512-d embedding, 8 times the width.
 
-    Stages after the first one also hand their downsampled input to their root.
+    Stages after the first one also hand their downsampled input to their root. ``width`` is that of the first stage, a
+    multiple of 4; each of the others is twice as wide as the one before.
 
     Source: Yu et al., Deep Layer Aggregation, CVPR 2018, Figure 3 and Table 1.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int) -> None:
+    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Sequential(convolution(channels, 16), convolution(16, 16), convolution(16, 32))
-        self.first = Tree(1, 32, 64, 1)
-        self.stages = nn.ModuleList(
-            Tree(levels, inputs, 2 * inputs, 2, handed=inputs) for levels, inputs in ((2, 64), (2, 128), (1, 256))
+        if width < 4 or width % 4:
+            raise UserError(f"model.width={width} is no multiple of 4: the stem of DLA has a quarter of it.")
+        quarter, half = width // 4, width // 2
+        self.stem = nn.Sequential(
+            convolution(channels, quarter), convolution(quarter, quarter), convolution(quarter, half)
         )
-        self.head = nn.Linear(512, classes)
+        self.first = Tree(1, half, width, 1)
+        self.stages = nn.ModuleList(
+            Tree(levels, factor * width, 2 * factor * width, 2, handed=factor * width)
+            for levels, factor in ((2, 1), (2, 2), (1, 4))
+        )
+        self.head = nn.Linear(8 * width, classes)
 
     def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 512)."""
+        """(B, C, H, W) to (B, 8 * width)."""
         x = self.first(self.stem(images))
         for stage in self.stages:
             x = stage(x, F.max_pool2d(x, 2, ceil_mode=True))  # the convolutions of stride 2 round up as well

@@ -2,32 +2,35 @@
 
 from torch import nn
 
-from alrun.errors import UserError
+from alrun.errors import UserError, at_least
 from alrun.model import Classifier
 
 
 class MnistNet(Classifier):
-    """Two unpadded 3x3 convolutions, max pooling, dropout, 128-d embedding.
+    """Two unpadded 3x3 convolutions, max pooling, dropout; the embedding is 4 times the width, 128-d.
+
+    ``width`` is that of the first convolution.
 
     Source: Appendix A.4 of the paper.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int) -> None:
+    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 32) -> None:
         super().__init__()
-        height, width = image_size
-        if min(height, width) < 6:
-            raise UserError(f"model=mnist_net needs images of 6x6 pixels or more, these are {height}x{width}.")
-        flat = 64 * ((height - 4) // 2) * ((width - 4) // 2)  # 9,216 at 28x28
+        at_least("model.width", width, 1)
+        rows, columns = image_size
+        if min(rows, columns) < 6:
+            raise UserError(f"model=mnist_net needs images of 6x6 pixels or more, these are {rows}x{columns}.")
+        flat = 2 * width * ((rows - 4) // 2) * ((columns - 4) // 2)  # 9,216 at 28x28
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 32, 3),
+            nn.Conv2d(channels, width, 3),
             nn.ReLU(),
-            nn.Conv2d(32, 64, 3),
+            nn.Conv2d(width, 2 * width, 3),
             nn.MaxPool2d(2),  # before the ReLU, with which it commutes: a quarter of its work
             nn.ReLU(),
             nn.Dropout2d(0.25),
             nn.Flatten(),
-            nn.Linear(flat, 128),
+            nn.Linear(flat, 4 * width),
             nn.ReLU(),
             nn.Dropout(0.5),
         )
-        self.head = nn.Linear(128, classes)
+        self.head = nn.Linear(4 * width, classes)

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alrun.errors import at_least
 from alrun.model import Classifier
 
 
@@ -26,18 +27,24 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(Classifier):
-    """ResNet-18 with the CIFAR stem: 3x3 convolution, stride 1, no max pooling; 11,173,962 parameters for CIFAR-10."""
+    """ResNet-18 with the CIFAR stem: 3x3 convolution, stride 1, no max pooling; 11,173,962 parameters for CIFAR-10.
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int) -> None:
+    ``width`` is that of the first of four stages; each of the others is twice as wide as the one before.
+    """
+
+    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(channels, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
-        blocks, inputs = [], 64
-        for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            blocks += [BasicBlock(inputs, width, stride), BasicBlock(width, width, 1)]
-            inputs = width
+        at_least("model.width", width, 1)
+        stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.stem = nn.Sequential(stem, nn.BatchNorm2d(width), nn.ReLU())
+        blocks, inputs = [], width
+        for factor, stride in ((1, 1), (2, 2), (4, 2), (8, 2)):
+            outputs = factor * width
+            blocks += [BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)]
+            inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(512, classes)
+        self.head = nn.Linear(8 * width, classes)
 
     def embed(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 512)."""
+        """(B, C, H, W) to (B, 8 * width)."""
         return self.blocks(self.stem(images)).mean(dim=(2, 3))

@@ -2,31 +2,34 @@
 
 from torch import nn
 
-from alrun.errors import UserError
+from alrun.errors import UserError, at_least
 from alrun.model import Classifier
 
-# Convolutions of each stage; max pooling halves the image after it. Widths are 64, 128, 256, 512, 512.
+# Convolutions of each stage; max pooling halves the image after it. Each stage is twice as wide as the one before, the
+# last excepted.
 STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
 class Vgg(Classifier):
-    """3x3 convolutions with batch norm in five stages, average pooling, 512-d embedding.
+    """3x3 convolutions with batch norm in five stages and average pooling; the embedding is 8 times the width, 512-d.
 
-    ``depth`` 11: 9,231,114 parameters for CIFAR-10; 19: 20,040,522. Odd sizes are rounded up when they are halved, so
-    that images of 28 pixels go through all five stages as those of 32 do.
+    ``depth`` 11: 9,231,114 parameters for CIFAR-10; 19: 20,040,522. ``width`` is that of the first stage. Odd sizes are
+    rounded up when they are halved, so that images of 28 pixels go through all five stages as those of 32 do.
 
     Source: Simonyan and Zisserman 2015, Table 1, with one linear layer instead of three.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, depth: int) -> None:
+    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, depth: int, width: int = 64) -> None:
         super().__init__()
+        at_least("model.width", width, 1)
         if depth not in STAGES:
             raise UserError(f"model.depth={depth}: VGG has depths {', '.join(map(str, STAGES))}.")
         layers: list[nn.Module] = []
-        for convolutions, width in zip(STAGES[depth], (64, 128, 256, 512, 512), strict=True):
+        for convolutions, factor in zip(STAGES[depth], (1, 2, 4, 8, 8), strict=True):
             for _ in range(convolutions):
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
-                channels = width
+                outputs = factor * width
+                layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+                channels = outputs
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = nn.Linear(512, classes)
+        self.head = nn.Linear(8 * width, classes)
