@@ -31,14 +31,6 @@ def plain(model: SmallCnn, index: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     return torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows])
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 23, 100])
-def test_accuracy_counts_what_is_right_in_chunks_of_any_size(model, chunk):
-    logits, _ = plain(model, torch.arange(23))
-    expected = sum(int(row.argmax()) == int(label) for row, label in zip(logits, LABELS, strict=True)) / 23
-    assert infer.accuracy(model, IMAGES, LABELS, NORMALIZE, chunk) == expected
-    assert all(module.training for module in model.modules())
-
-
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_outputs_are_those_of_single_images_in_the_order_of_the_index(model, chunk):
     index = torch.tensor([20, 3, 3, 11, 0, 22, 7])

@@ -12,7 +12,7 @@ from alrun import files, first_model
 from alrun.errors import UserError
 from alrun.state import RoundRecord, RunState, run_lock
 
-RECORD = RoundRecord(0, 20, 0.5, 0.99, 7, 14, "accuracy", 0, "cpu", 1.5, 0.1)
+RECORD = RoundRecord(0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1)
 
 
 def saved(folder: Path) -> RunState:
@@ -31,7 +31,8 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     assert loaded.weights["w"].equal(torch.arange(6.0))
     assert not loaded.is_trained
     assert (tmp_path / "queries.csv").read_text() == "round,position,index\n0,0,3\n0,1,1\n1,0,8\n1,1,2\n"
-    assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == "0,20,0.5,0.99,7,14,accuracy,0,cpu"
+    assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == "0,20,0.5,0.125,0.99,7,14,accuracy,0,cpu"
+    assert (tmp_path / "per_class.csv").read_text() == "round,class,test_accuracy,labeled\n0,0,0.25,1\n0,1,0.75,19\n"
 
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):
@@ -50,8 +51,8 @@ def test_a_checkpoint_of_other_data_or_another_version_is_refused(tmp_path, monk
     saved(tmp_path)
     with pytest.raises(UserError, match="computed on other data"):
         RunState.load(tmp_path, "other data")
-    monkeypatch.setattr("alrun.state.FORMAT", 3)
-    with pytest.raises(UserError, match="has format 2, this version of alrun reads 3"):
+    monkeypatch.setattr("alrun.state.FORMAT", 4)
+    with pytest.raises(UserError, match="has format 3, this version of alrun reads 4"):
         RunState.load(tmp_path, "data")
 
 

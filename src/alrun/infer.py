@@ -1,4 +1,4 @@
-"""Forward passes without training: test accuracy, and what a strategy reads of the pool."""
+"""Forward passes without training: what a strategy reads of the pool."""
 
 from collections.abc import Callable
 
@@ -9,23 +9,6 @@ from alrun.device import autocast, widened
 from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
 from alrun.outputs import Needs, Outputs
-
-
-def accuracy(model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int) -> float:
-    """Share of ``images`` (N, C, H, W) uint8 whose largest logit is at ``labels`` (N,).
-
-    Raises:
-        UserError: A logit is not finite.
-    """
-    correct = torch.zeros((), dtype=torch.int64, device=images.device)
-    finite = torch.ones((), dtype=torch.bool, device=images.device)
-    with evaluation(model), autocast(images.device):
-        for batch, target in zip(images.split(chunk), labels.split(chunk), strict=True):
-            logits = widened(model(normalize(batch)))
-            finite &= logits.isfinite().all()
-            correct += (logits.argmax(1) == target).sum()
-    refuse_diverged(finite)
-    return int(correct) / len(labels)
 
 
 def refuse_diverged(finite: Tensor) -> None:

@@ -11,6 +11,7 @@ import alrun
 from alrun import config, device, files, first_model, infer, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.errors import UserError
+from alrun.evaluation import evaluate
 from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool
 from alrun.progress import Progress
@@ -83,7 +84,7 @@ class Run:
             self.state.save(self.run_dir)
         files.write_text(self.run_dir / "done", "")
         has_reference = efficiency.update(self.run_dir)
-        log.info("done: accuracy.csv, timing.csv, queries.csv, labeling_efficiency.csv in %s", shown(self.run_dir))
+        log.info("done: accuracy.csv and other tables in %s", shown(self.run_dir))
         if not has_reference:
             log.info("labeling efficiency is filled in when the same command with strategy=random is done")
 
@@ -119,17 +120,21 @@ class Run:
             is_last_round=round + 1 == len(self.sizes),
         )
         started = perf_counter()
-        accuracy = infer.accuracy(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk)
+        classes = self.parts.data.classes
+        tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
             labeled=len(self.pool.labeled),
-            test_accuracy=accuracy,
+            test_accuracy=tested.accuracy,
+            calibration_error=tested.calibration_error,
             train_accuracy=trained.accuracy,
             epochs=trained.epochs,
             steps=trained.steps,
             stopped_by=trained.stopped_by,
             restarts=trained.restarts,
             device=self.device.type,
+            class_accuracy=tested.class_accuracy,
+            class_labeled=self.pool.labels.cpu()[self.pool.labeled].bincount(minlength=classes).tolist(),
             train_seconds=trained.seconds,
             evaluate_seconds=perf_counter() - started,
         )

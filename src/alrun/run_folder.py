@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alrun.errors import UserError, first_line
 
-RESULTS = ("accuracy.csv", "timing.csv", "queries.csv", "run.json")
+RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
 
 
 def is_done(run_dir: Path) -> bool:

@@ -17,22 +17,28 @@ from alrun import files
 from alrun.errors import UserError
 from alrun.train import TrainResult
 
-FORMAT = 2  # of state.pt; raise it when its content changes
+FORMAT = 3  # of state.pt; raise it when its content changes
 
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv and timing.csv. Accuracies are shares; seconds are wall time, device included."""
+    """One row of accuracy.csv and timing.csv, and one of per_class.csv for every class.
+
+    Accuracies are shares; seconds are wall time, device included.
+    """
 
     round: int
     labeled: int
     test_accuracy: float
+    calibration_error: float
     train_accuracy: float
     epochs: int
     steps: int
     stopped_by: str
     restarts: int
     device: str
+    class_accuracy: list[float]  # test accuracy of each class; NaN for one without test examples
+    class_labeled: list[int]  # labeled examples of each class
     train_seconds: float  # with what the strategy trained of its own after this round
     evaluate_seconds: float
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
@@ -46,7 +52,8 @@ class RoundRecord:
 
 
 TIMES = ("train_seconds", "evaluate_seconds", "select_seconds")
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in TIMES]
+BY_CLASS = ("class_accuracy", "class_labeled")
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in TIMES + BY_CLASS]
 TIMING_COLUMNS = ["round", "labeled", *TIMES]
 
 
@@ -97,10 +104,16 @@ class RunState:
         self.write_views(run_dir)
 
     def write_views(self, run_dir: Path) -> None:
-        """Write accuracy.csv, timing.csv and queries.csv."""
+        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv."""
         rows = [asdict(record) for record in self.rounds]
         files.write_csv(run_dir / "accuracy.csv", ACCURACY_COLUMNS, rows)
         files.write_csv(run_dir / "timing.csv", TIMING_COLUMNS, rows)
+        by_class = [
+            {"round": record.round, "class": label, "test_accuracy": accuracy, "labeled": labeled}
+            for record in self.rounds
+            for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
+        ]
+        files.write_csv(run_dir / "per_class.csv", ["round", "class", "test_accuracy", "labeled"], by_class)
         bought = [
             {"round": round, "position": position, "index": index}
             for round, query in enumerate(self.queries)

@@ -24,6 +24,7 @@ def make_run(setting: Path, option: str, seed: int, accuracy: list[float], done:
     meta = {"options": {"strategy": option}, "strategy": settings, "variant": None, "seed": seed}
     (run / "run.json").write_text(json.dumps(meta))
     (run / "queries.csv").touch()
+    (run / "per_class.csv").touch()
     if done:
         (run / "done").touch()
     return run

@@ -1,0 +1,64 @@
+"""How good a trained model is on the test set: overall, class by class, and in what it says of its own certainty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.device import autocast, widened
+from alrun.infer import refuse_diverged
+from alrun.model import Classifier, evaluation
+
+BINS = 15  # of the calibration error, as in its source
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass over the test set tells."""
+
+    accuracy: float  # share of right predictions
+    calibration_error: float  # see calibration_error()
+    class_accuracy: list[float]  # the same share for each class; NaN for one without test examples
+
+
+def evaluate(
+    model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int, classes: int
+) -> Evaluation:
+    """Predictions for ``images`` (N, C, H, W) uint8 against ``labels`` (N,), ``chunk`` images at a time.
+
+    Raises:
+        UserError: A logit is not finite.
+    """
+    confidences, predictions = [], []
+    finite = torch.ones((), dtype=torch.bool, device=images.device)
+    with evaluation(model), autocast(images.device):
+        for batch in images.split(chunk):
+            logits = widened(model(normalize(batch)))
+            finite &= logits.isfinite().all()
+            probs, predicted = logits.softmax(1).max(1)
+            confidences.append(probs)
+            predictions.append(predicted)
+    refuse_diverged(finite)
+    right = (torch.cat(predictions) == labels).cpu().numpy()
+    of_class = labels.cpu().numpy()
+    with np.errstate(invalid="ignore"):
+        shares = np.bincount(of_class, right, classes) / np.bincount(of_class, minlength=classes)
+    error = calibration_error(torch.cat(confidences).cpu().numpy(), right)
+    return Evaluation(int(right.sum()) / len(right), error, shares.tolist())
+
+
+def calibration_error(confidences: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error: how far confidence and accuracy are apart, on average over examples.
+
+    Args:
+        confidences: Probability of the predicted class (N,), 0 to 1, in ``BINS`` bins of equal width.
+        right: Whether the prediction is right (N,).
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, Equation 3.
+    """
+    edges = np.linspace(0, 1, BINS + 1)[1:-1]
+    bins = np.digitize(confidences, edges, right=True)  # a bin holds its upper edge
+    gaps = np.bincount(bins, right - confidences.astype(np.float64), BINS)
+    return float(np.abs(gaps).sum() / len(right))
