@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.config import RunConfig
+from alrun.config import RunConfig, scaled
 from alrun.errors import UserError, at_least, closest
 
 # Training images; the data sets of torchvision by their names there.
@@ -61,6 +61,11 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(
             f"training.restart_below={training.restart_below} is no share: give a value of 0 or more and below 1."
         )
+    for share in ("examples", "test", "epochs", "width"):
+        if not 0 < cfg.scale[share] <= (1 if share in ("examples", "test") else math.inf):
+            raise UserError(
+                f"scale.{share}={cfg.scale[share]} is no share: give a value above 0, 1 for the paper's size."
+            )
     if budget.total < budget.seed_size:
         raise UserError(
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
@@ -105,6 +110,7 @@ def pool_size(cfg: DictConfig) -> int | None:
             size = POOL_SIZES[cfg.dataset.name]
         case _:
             return None
+    size = scaled(size, cfg.scale.examples)
     return size if cfg.limit is None else min(size, cfg.limit)
 
 
