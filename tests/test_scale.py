@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+import alrun.conf
 import pytest
 
-import alrun.conf
 from alrun.config import setting_id
 from alrun.validate import pool_size, validate
 

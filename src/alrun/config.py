@@ -62,7 +62,7 @@ class Paths:
 
 @dataclass
 class Scale:
-    """How much of the paper's size an experiment keeps: shares. conf/ writes the paper's numbers as ``${examples:1000}``."""
+    """How much of the paper's size an experiment keeps, as shares; conf/ writes its numbers as ``${examples:1000}``."""
 
     examples: float = 1.0  # of the pool, and with it of all numbers of labels
     test: float = 1.0  # of the test set
