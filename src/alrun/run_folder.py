@@ -1,5 +1,6 @@
 """A run's folder as those see it who read results: whether it is finished, and what to do about a damaged file."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,12 @@ RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.js
 def is_done(run_dir: Path) -> bool:
     """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
     return all((run_dir / name).exists() for name in ("done", *RESULTS))
+
+
+def shown(path: Path) -> str:
+    """``path`` as a user would type it here."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
 
 
 @contextmanager

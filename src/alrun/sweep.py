@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun.run_folder import is_done
+from alrun.run_folder import is_done, shown
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +58,3 @@ def report() -> bool:
         print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in missing), sep="\n")
     _folders.clear()
     return not missing
-
-
-def shown(path: Path) -> str:
-    """``path`` as a user would type it here."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
