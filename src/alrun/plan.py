@@ -21,8 +21,7 @@ import pandas as pd
 
 from alrun import grid
 from alrun.errors import UserError, sentence
-from alrun.run_folder import State, state
-from alrun.sweep import shown
+from alrun.run_folder import State, shown, state
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 

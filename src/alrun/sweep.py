@@ -1,7 +1,6 @@
 """What a sweep asked for, and the table and figure at its end."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun import grid
-from alrun.run_folder import is_done
+from alrun.run_folder import is_done, shown
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +38,3 @@ def report() -> bool:
         print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in missing), sep="\n")
     _folders.clear()
     return not missing
-
-
-def shown(path: Path) -> str:
-    """``path`` as a user would type it here."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
