@@ -1,7 +1,8 @@
 """Which runs a command line asks for, and which folders are theirs. Nothing is computed, torch is not imported."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,39 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
     Raises:
         HydraException, OmegaConfBaseException: An override is not possible.
     """
+    with configuration():
+        cfg = composition(overrides)
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            return of_sweep(cfg)
+        cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
+        return [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+
+
+def options(overrides: Sequence[str]) -> dict[str, str]:
+    """The chosen option of every group."""
+    with configuration():
+        return {str(group): str(option) for group, option in composition(overrides).hydra.runtime.choices.items()}
+
+
+@contextmanager
+def configuration() -> Iterator[None]:
+    """Hydra with alrun's configuration, outside of its main."""
     config.register()
     GlobalHydra.instance().clear()
     with initialize_config_module("alrun.conf", version_base="1.3"):
-        cfg = compose("config", list(overrides), return_hydra_config=True)
-        if cfg.hydra.mode == RunMode.MULTIRUN:
-            return of_sweep(cfg)
-        return [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+        yield
+
+
+def composition(overrides: Sequence[str]) -> DictConfig:
+    """The configuration with Hydra's own node; as Hydra's main does it, commas may be lists of a sweep."""
+    return GlobalHydra.instance().hydra.compose_config(  # pyright: ignore[reportOptionalMemberAccess]
+        "config",
+        list(overrides),
+        run_mode=RunMode.MULTIRUN,
+        from_shell=False,
+        with_log_configuration=False,
+        validate_sweep_overrides=False,
+    )
 
 
 def of_sweep(cfg: DictConfig) -> list[Planned]:

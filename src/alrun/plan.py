@@ -20,7 +20,7 @@ from statistics import mean
 import pandas as pd
 
 from alrun import grid
-from alrun.errors import UserError, sentence
+from alrun.errors import sentence
 from alrun.run_folder import State, shown, state
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
@@ -28,7 +28,7 @@ OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the pap
 
 def main() -> None:
     """Print the plan."""
-    summary, _, details = (__doc__ or "").partition("\n\n")
+    details = (__doc__ or "").partition(": ")[2]
     parser = argparse.ArgumentParser(
         prog="python -m alrun.plan", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
