@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results strategies facets clean
+.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives strategies facets clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-training: $(READY) ## training against a plain loop, and several runs at o
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)
+
+false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
+	@$(PY) scripts/false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
