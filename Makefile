@@ -18,8 +18,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results strategies facets plan \
-	clean $(SECTIONS) $(FIGURES) $(TABLES)
+.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives \
+	strategies facets plan clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-training: $(READY) ## training against a plain loop, and several runs at o
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)
+
+false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
+	@$(PY) scripts/false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)

@@ -39,6 +39,7 @@ BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separ
 PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda", "folder")
 NAMES = ("experiment", "name", "variant", "baseline")  # of a setting; they change no result by themselves
 DERIVED = ("baseline", "recipe", "debug", "at_once")  # groups that only set settings, which have their own columns
+CURVE = ("facet", "label", "curve")  # added by analysis.curves
 UNREAD = ("runtime", "paths", "hydra", "seed")  # sections of a config.yaml that say where and how, or have a column
 REQUIRED = ("run", "seed", "round", "labeled", "test_accuracy", "strategy")
 
@@ -233,7 +234,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
 
 def setting_columns(rounds: pd.DataFrame) -> list[str]:
     """The columns with options and settings: what decides the results of a run, its seed aside."""
-    others = (*KEYS, *NUMBERS, *WORDS, *BY_CLASS, *PROVENANCE, *NAMES)
+    others = (*KEYS, *NUMBERS, *WORDS, *BY_CLASS, *PROVENANCE, *NAMES, *CURVE)
     return [str(column) for column in rounds if column not in others]
 
 
