@@ -30,7 +30,7 @@ def test_settings_of_a_strategy_tell_namesakes_apart_and_no_more(tmp_path):
 def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
     runs = [
         make_run(
-            tmp_path / rate, strategy, 0, ACCURACY, options={"optimizer": option}, config=f"optimizer: {{lr: {rate}}}"
+            tmp_path / rate, strategy, 0, ACCURACY, options={"optimizer": option}, config={"optimizer": {"lr": rate}}
         )
         for option, rate in (("sgd", "0.01"), ("adam", "0.001"))
         for strategy in ("random", "badge")
@@ -48,7 +48,7 @@ def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
 
 def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
     runs = [
-        make_run(tmp_path / factor, "random", 0, ACCURACY, config=f"redundancy: {{factor: {factor}, unique: 5}}")
+        make_run(tmp_path / factor, "random", 0, ACCURACY, config={"redundancy": {"factor": factor, "unique": 5}})
         for factor in ("2", "10")
     ]
     assert names(runs) == ["random, redundancy.factor=2", "random, redundancy.factor=10"]
