@@ -46,7 +46,6 @@ def test_a_row_per_run_and_round_with_all_settings_as_columns(runs):
         "optimizer.build.betas": "[0.9, 0.999]",
         "optimizer.schedule": "null",
         "budget.batch_size": "100",
-        "name": "trial",
         "hardware": "a CPU",
     }
     assert {key: row[key] for key in expected} == expected
