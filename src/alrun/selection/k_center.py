@@ -16,16 +16,21 @@ def k_center(points: Points, centres: Points, size: int) -> Tensor:
     Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
     earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
     the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
-    never looked at again. Among equally far points any may come first.
+    never looked at again. Among equally far points any may come first. Without ``centres`` the longest point is chosen
+    first.
 
     Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
-    bound = nearest_sqdist(points, centres)
-    device = bound.device
-    seen = torch.zeros(len(points), dtype=torch.int64, device=device)  # how many chosen points a bound accounts for
+    device = points.sqnorm.device
     chosen = torch.empty(0, dtype=torch.int64, device=device)
+    if not len(centres):
+        chosen = points.sqnorm.argmax()[None]
+        centres = points.take(chosen)
+    bound = nearest_sqdist(points, centres)
+    bound[chosen] = -torch.inf
+    seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
     while len(chosen) < size:
         order = bound.argsort(descending=True, stable=True)
         front, others = order[:FRONT], bound[order[FRONT:]]
