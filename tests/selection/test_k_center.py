@@ -43,11 +43,15 @@ def test_factors_are_picked_as_the_formed_points():
     assert got.tolist() == brute_force(formed[10:], formed[:10], 60)
 
 
-def test_duplicates_come_last_and_each_point_once(monkeypatch):
+def test_duplicates_come_last_and_each_point_once_with_a_word_in_the_log(monkeypatch, caplog):
+    caplog.set_level("INFO")
     monkeypatch.setattr(module, "CANDIDATES", 7)
     monkeypatch.setattr(module, "FRONT", 20)
     x = rows(30).repeat(4, 1)
+    k_center(Dense(x), Dense(rows(3, seed=1)), 30)
+    assert not caplog.text
     chosen = k_center(Dense(x), Dense(rows(3, seed=1)), 120)
+    assert "90 of the 120 chosen points equal others" in caplog.text
     assert sorted(chosen.tolist()) == list(range(120))
     assert sorted((chosen[:30] % 30).tolist()) == list(range(30))
 
