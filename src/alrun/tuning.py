@@ -16,7 +16,7 @@ from torch import nn
 from alrun import config, device, files, rng
 from alrun.errors import UserError
 from alrun.model import Classifier
-from alrun.parts import Parts
+from alrun.parts import Parts, build_parts
 from alrun.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,14 @@ def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
             device.synchronize(where)
             seconds.append(perf_counter() - started)
     return size / median(seconds[1:])
+
+
+def images_per_second(cfg: DictConfig) -> float:
+    """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
+    where = device.choose(cfg.runtime.device)
+    device.set_precision(cfg.training.precision)
+    parts = build_parts(cfg, where)
+    return training_speed(parts, where, choose(cfg, parts, where))
 
 
 def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) -> None:
