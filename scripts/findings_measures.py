@@ -128,7 +128,7 @@ def diversity(table: Table) -> tuple[str, str]:
 def redundancy(table: Table, kind: str) -> tuple[str, str]:
     """Finding 4."""
     part = table.part(redundancy=kind, budget__batch_size=None)
-    gaps = {int(factor): badge_over_entropy(frame) for factor, frame in part.groupby("redundancy.factor")}
+    gaps = {int(str(factor)): badge_over_entropy(frame) for factor, frame in part.groupby("redundancy.factor")}
     gaps = dict(sorted(gaps.items()))
     texts = [f"×{factor}: {difference(each, 0 * each)[3]}" for factor, each in gaps.items()]
     trend = rising([(math.log(factor), gap) for factor, each in gaps.items() for gap in each])
