@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from alrun import files
+from alrun import config, files
 from alrun.errors import UserError, first_line
-from alrun.run_folder import RESULTS, is_done, reading, shown
+from alrun.run_folder import RESULTS, is_done, reading, shown, state
 
 KEYS = ("run", "seed", "round", "labeled")
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -92,8 +92,14 @@ def run_name(folder: Path) -> str:
 
 def why_not(folder: Path) -> Problem:
     """What keeps ``folder`` from being a finished run."""
-    if not folder.exists():
+    how_far = state(folder)
+    if not folder.exists() or how_far == "missing" and not (folder / ".hydra").exists():
         return Problem(folder, "missing", "it was not started.")
+    if how_far == "running":
+        return Problem(folder, "unfinished", "it is being computed now.")
+    if how_far == "failed":
+        reason = (folder / "failed.txt").read_text(errors="replace").strip().splitlines() or ["see run.log"]
+        return Problem(folder, "failed", reason[-1])
     log = folder / "run.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     if lines and " ERROR " in lines[-1]:
@@ -156,6 +162,7 @@ def _resolved(text: str) -> dict[str, str]:
         raise ValueError(first_line(error)) from error
     if not isinstance(content, dict):
         raise ValueError("it has no settings")
+    config.register()  # its resolvers scale the numbers
     cfg = OmegaConf.create(content)
     plain = {}
     for key in map(str, cfg):

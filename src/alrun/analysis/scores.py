@@ -157,11 +157,13 @@ def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
 def full_data(rounds: pd.DataFrame) -> pd.Series:
     """For every run the mean accuracy of those that label all of its data set in its setting; NaN where none does.
 
-    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` have another pool.
+    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` or on a small scale have another pool.
     """
     settings = [c for c in setting_columns(rounds) if c != "strategy" and not c.startswith(("strategy.", "budget."))]
     keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
+    for share in ("scale.examples", "scale.test"):
+        unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True
     known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
     return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()
