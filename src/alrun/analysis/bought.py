@@ -99,7 +99,7 @@ def pool_map(images: np.ndarray, queries: dict[str, pd.DataFrame]) -> "Figure":
     width = COLUMN if columns == 1 else PAGE
     figure = Figure(figsize=(width, width / columns * lines))
     grid = figure.subplots(lines, columns, squeeze=False)
-    points = None
+    points: Any = None
     for axes, (name, table) in zip(grid.flat, queries.items(), strict=False):
         axes.scatter(places["x"], places["y"], s=1.5, color="#D0D0D0", lw=0)
         known = table[table["index"].isin(chosen)]

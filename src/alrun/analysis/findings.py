@@ -31,7 +31,9 @@ def final(runs: pd.DataFrame) -> list[str]:
         return []
     means = (100 * runs.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
     means = means.sort_values("mean", ascending=False)
-    ends = [f"{curve} with {with_spread(*means.loc[curve])} %" for curve in (means.index[0], means.index[-1])]
+    ends = [
+        f"{curve} with {with_spread(*map(float, means.loc[curve]))} %" for curve in (means.index[0], means.index[-1])
+    ]
     return [f"Most accurate in the end is {ends[0]}, least {ends[1]} (mean ± standard deviation over repeats)."]
 
 
@@ -62,8 +64,8 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float) -> l
         word = "better" if row["difference"] > 0 else "worse"
         found.append(
             f"Along the budget {row['first']} is {word} than {row['second']} by {abs(100 * row['difference']):.1f} "
-            f"points on average ({100 * (1 - alpha):.0f} % interval {interval(row)}; p = {row['p_holm']:.3f} after correction "
-            f"for {len(pairs)} comparisons)."
+            f"points on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row)}; "
+            f"p = {row['p_holm']:.3f} after correction for {len(pairs)} comparisons)."
         )
     if unclear:
         repeats = min(row["repeats"] for row in unclear)
@@ -98,7 +100,7 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
         if others.empty:
             continue
         best = str(others["mean"].idxmax())
-        row = others.loc[best]
+        row = others.loc[best].to_dict()
         name = frame.loc[frame["curve"] == best, "label"].iloc[0]
         bounds = (
             "" if math.isnan(row["t_low"]) else f" (95 % interval {max(row['t_low'], 0):.2f} to {row['t_high']:.2f})"

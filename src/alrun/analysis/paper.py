@@ -93,7 +93,7 @@ def within(difference: float, paper_std: float, std: float) -> str:
     """Whether a difference is at most the two spreads together."""
     if np.isnan(difference) or np.isnan(std):
         return "unknown"
-    return "yes" if abs(difference) <= paper_std + std else "no"
+    return "yes" if abs(difference) <= paper_std + std + 1e-9 else "no"
 
 
 def with_options(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -147,3 +147,23 @@ def timed(published: float, values: pd.Series) -> dict:
     mean = float(values.mean()) if len(values) else math.nan
     ratio = published / mean if mean else math.nan
     return {"paper": published, "ours": mean, "ours_std": values.std(), "repeats": len(values), "ratio": ratio}
+
+
+def explained(name: str, named: pd.DataFrame) -> str:
+    """What is compared with what."""
+    pairs = named[["dataset", "model"]].drop_duplicates().agg(", ".join, axis="columns")
+    ours = "; ".join(sorted(pairs))
+    scale = named["scale.examples"].iloc[0] if "scale.examples" in named else "1"
+    part = "" if scale in ("1", "1.0") else f", on {100 * float(scale):g} % of the data"
+    return (
+        f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "
+        "the numbers. A difference is within when it is at most both standard deviations together."
+    )
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with two decimals, and gaps where we have no number."""
+    numbers = table.select_dtypes("float").columns
+    return table.assign(
+        **{column: ["" if math.isnan(value) else f"{value:.2f}" for value in table[column]] for column in numbers}
+    )

@@ -1,24 +1,17 @@
 """A report of the runs at hand: one HTML file that needs nothing else, and its figures and tables as files."""
 
-import base64
 import math
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-import alrun
-from alrun import files
-from alrun.analysis import bought, checks, figures, findings, paper, rounds, scores, significance, tables
+from alrun.analysis import bought, checks, figures, findings, page, paper, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.overview import across_datasets, datasets, overview
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from alrun.analysis.page import Section
 
 MANY = 12  # curves of which every pair is still listed
 
@@ -33,72 +26,70 @@ class Choices(NamedTuple):
     images: bool = True  # read the data set, to show what was bought
 
 
-@dataclass
-class Section:
-    """A part of the page."""
-
-    title: str
-    text: str = ""
-    figures: "dict[str, Figure]" = field(default_factory=dict)
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-
 def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
     """Write the report of ``results`` to ``folder``; returns the path of report.html."""
-    page = folder / "report.html"
     parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
     frames = datasets(results.rounds)
     for name, frame in frames.items():
-        where = f" ({name})" if len(frames) > 1 else ""
+        mark = f"{name}: " if len(frames) > 1 else ""
         named = name_curves(frame)
-        pairs, tests = compared(named, choices)
+        pairs = significance.compare(scores.per_run(named), "aubc", choices.alpha, choices.difference)
+        tests = significance.round_tests(named)
         sections = dataset_sections(named, pairs, tests, choices)
-        parts += [Section(section.title + where, section.text, section.figures, section.tables) for section in sections]
+        parts += [marked(section, mark) for section in sections]
         found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha)
-        sentences += [f"{name}: {sentence}" if where else sentence for sentence in found]
-        notes += [f"{name}: {note}" if where else note for note in checks.notes(named)]
-    parts += across_datasets(frames, choices.alpha, Section)
-    parts.append(provenance(results.rounds, folder))
+        sentences += [mark + sentence for sentence in found]
+        notes += [mark + note for note in checks.notes(named)]
+    parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
     rounds.write(results.rounds, folder / "results.csv")
-    for section in parts:
-        for name, figure in section.figures.items():
-            figures.save(figure, folder / "figures" / slug(name))
-        for name, table in section.tables.items():
-            tables.write(table, folder / "tables" / slug(name))
-    lead = overview(results.rounds)
-    files.write_text(page, render(title, lead, sentences, notes, parts, folder))
-    return page
+    return page.write(folder, title, overview(results.rounds), sentences, notes, parts)
 
 
-def compared(named: pd.DataFrame, choices: Choices) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tests of pairs of curves: of their mean accuracy along the budget, and of every round."""
-    pairs = significance.compare(scores.per_run(named), "aubc", choices.alpha, choices.difference)
-    return pairs, significance.round_tests(named)
+def marked(section: Section, mark: str) -> Section:
+    """The section with its data set in front of every name."""
+    return Section(
+        mark + section.title,
+        section.text,
+        {mark + name: figure for name, figure in section.figures.items()},
+        {mark + name: table for name, table in section.tables.items()},
+        {mark + name: table for name, table in section.unshown.items()},
+    )
 
 
 def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, choices: Choices) -> list[Section]:
     """All parts that are about one data set."""
-    sections = [accuracy(named), efficiency(named, choices), significant(named, pairs, tests, choices)]
-    sections += [Section("Time", "Mean of the repeats, and a band of one standard deviation.", {"time per round": figures.seconds(named)}, {"times": times(named)})] if "train_seconds" in named else []  # fmt: skip
-    sections += [classes(named)] if len(scores.class_tables(named)[0]) else []
-    sections += bought_section(named) if choices.images else []
+    sections = [accuracy(named, choices), efficiency(named, choices), significant(named, pairs, tests, choices)]
+    if "train_seconds" in named:
+        text = "Mean of the repeats, and a band of one standard deviation."
+        sections.append(Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)}))
+    if len(scores.class_tables(named)[0]):
+        sections.append(classes(named))
+    if choices.images:
+        sections.append(bought_section(named))
     for name in paper.of_experiments(named):
-        table = paper.beside(name, named)
-        if len(table):
-            sections.append(Section(f"Beside the paper: {paper.TABLES[name].title}", paper_text(name, named), {}, {name: rounded(table)}))  # fmt: skip
+        if len(table := paper.beside(name, named)):
+            title = f"Beside the paper: {paper.TABLES[name].title}"
+            sections.append(Section(title, paper.explained(name, named), {}, {name: paper.shown(table)}))
     return sections
 
 
-def accuracy(named: pd.DataFrame) -> Section:
+def accuracy(named: pd.DataFrame, choices: Choices) -> Section:
     """Curves, area, final accuracy."""
     images = {"accuracy": figures.accuracy(named)}
     if named["facet"].nunique() > 1:
         images["accuracy by strategy"] = figures.accuracy(named, by="label")
     text = (
-        "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area under "
-        "this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and by bootstrap."
+        "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area "
+        "under this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and by "
+        "bootstrap."
     )
-    return Section("Accuracy", text, images, {"accuracy": score_table(named), "accuracy by labels": by_labels(named)})
+    known = math.nan
+    if choices.full_data:
+        known, source = choices.full_data
+        text += f" The full-data accuracy is {100 * known:g} % ({source}) where no run here labels everything."
+    return Section(
+        "Accuracy", text, images, {"accuracy": score_table(named, known), "accuracy by labels": by_labels(named)}
+    )
 
 
 def by_labels(named: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +131,8 @@ def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[st
 def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
     """Labels saved."""
     text = (
-        "Labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs; pairs of "
-        "runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
+        "Labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs; pairs "
+        "of runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
         '"not reached" counts the repeats that do not.'
     )
     known = scores.efficiency_curves(named)["mean"].notna().any()
@@ -176,9 +167,9 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
         pairs = against
     text = (
         f"The penalty matrix counts the rounds in which a paired t-test over the repeats is significant at "
-        f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves over "
-        "the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of the "
-        "t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats needed "
+        f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
+        "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
+        "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats needed "
         f"to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
     )
     table = pd.DataFrame(
@@ -193,7 +184,8 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
             "repeats needed": [number(value, 0) for value in pairs["repeats_needed"]],
         }
     )
-    return Section("Significance", text, images, {"comparisons": table, "penalty matrix": matrix.reset_index(names="").round(3)})  # fmt: skip
+    shares = matrix.reset_index(names="better").round(3)
+    return Section("Significance", text, images, {"comparisons": table}, {"penalty matrix": shares})
 
 
 def number(value: float, digits: int) -> str:
@@ -212,8 +204,9 @@ def times(named: pd.DataFrame) -> pd.DataFrame:
 def classes(named: pd.DataFrame) -> Section:
     """Accuracy by class and calibration."""
     text = (
-        "Accuracy of each class after the last round, and what share of the bought labels it got. Balance is the entropy of "
-        "the bought classes, 1 for equal numbers. The calibration error is how far confidence and accuracy are apart."
+        "Accuracy of each class after the last round, and what share of the bought labels it got. Balance is the "
+        "entropy of the bought classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
+        "are apart."
     )
     images = {"classes": figures.classes(named)}
     if named.get("calibration_error", pd.Series(dtype=float)).notna().any():
@@ -229,80 +222,20 @@ def classes(named: pd.DataFrame) -> Section:
     return Section("Classes and calibration", text, images, {"classes": table})
 
 
-def bought_section(named: pd.DataFrame) -> list[Section]:
+def bought_section(named: pd.DataFrame) -> Section:
     """Images of the first and last purchase, and a map of the pool."""
     shown = bought.figures(named)
     if isinstance(shown, str):
-        return [Section("What was bought", shown)]
+        return Section("What was bought", shown)
     text = (
-        "Examples of the first and the last purchase of each strategy (first repeat), and the first repeat's purchases on a "
-        "map of the pool (t-SNE of the pixels; grey is the pool, colour the round)."
+        "Examples of the first and the last purchase of each strategy (first repeat), and the first repeat's purchases "
+        "on a map of the pool (t-SNE of the pixels; grey is the pool, colour the round)."
     )
-    return [Section("What was bought", text, shown)]
+    return Section("What was bought", text, shown)
 
 
-def paper_text(name: str, named: pd.DataFrame) -> str:
-    """What is compared with what."""
-    ours = ", ".join(
-        sorted({f"{row['dataset']}, {row['model']}" for row in named.drop_duplicates("run").to_dict("records")})
-    )
-    scale = named["scale.examples"].iloc[0] if "scale.examples" in named else "1"
-    part = "" if scale in ("1", "1.0") else f", on {100 * float(scale):g} % of the data"
-    return (
-        f"The paper: {paper.TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not the "
-        "numbers. A difference is within when it is at most both standard deviations together."
-    )
-
-
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Two decimals, and gaps where we have no number."""
-    numbers = table.select_dtypes("float").columns
-    return table.assign(**{column: [number(value, 2) for value in table[column]] for column in numbers})
-
-
-def provenance(table: pd.DataFrame, folder: Path) -> Section:
+def provenance(table: pd.DataFrame) -> Section:
     """Every run with a link to its folder."""
     columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
     runs = table.drop_duplicates("run")[[column for column in columns if column in table]]
     return Section("Runs", "Links lead to the run folders, where these are.", {}, {"runs": runs})
-
-
-def slug(name: str) -> str:
-    """A name for a file."""
-    return name.replace(" ", "_")
-
-
-def render(title: str, lead: str, sentences: list[str], notes: list[str], parts: list[Section], folder: Path) -> str:
-    """The page."""
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(loader=PackageLoader("alrun.analysis", "."), autoescape=True, trim_blocks=True)
-    sections = [
-        {
-            "title": part.title,
-            "text": part.text,
-            "images": {name: data_uri(figure) for name, figure in part.figures.items()},
-            "tables": [cells(table, folder) for table in part.tables.values()],
-        }
-        for part in parts
-    ]
-    return environment.get_template("report.html.j2").render(
-        title=title, lead=lead, findings=sentences, notes=notes, sections=sections, version=alrun.__version__
-    )
-
-
-def data_uri(figure: "Figure") -> str:
-    """The figure as an address that holds it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure).encode()).decode()
-
-
-def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
-    """A table for the page; a run links to its folder where that exists."""
-    links = table["folder"].map(lambda path: os.path.relpath(path, folder) if os.path.isdir(path) else "") if "folder" in table else None  # fmt: skip
-    shown = table.drop(columns="folder", errors="ignore")
-    rows: list[list[Any]] = shown.astype(str).to_numpy().tolist()
-    if links is not None:
-        rows = [
-            [{"text": row[0], "link": link}, *row[1:]] if link else row for row, link in zip(rows, links, strict=True)
-        ]
-    return {"columns": list(map(str, shown.columns)), "rows": rows, "words": links is not None}
