@@ -22,7 +22,7 @@ def runs(tmp_path) -> list[Path]:
         wobble = 0.002 * seed
         made.append(make_run(setting, "random", seed, [0.5, 0.6 + wobble, 0.7]))
         made.append(make_run(setting, "badge", seed, [0.5, 0.7 + 2 * wobble, 0.8 - wobble]))
-        made.append(make_run(setting, "noise", seed, [0.5, 0.6 + 0.05 * (seed - 1), 0.7]))
+        made.append(make_run(setting, "noise", seed, [0.5, 0.6 + 0.05 * (seed - 1), 0.72]))
     return made
 
 

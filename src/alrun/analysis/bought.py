@@ -52,11 +52,9 @@ def pool_images(folder: Path, fingerprint: str) -> np.ndarray:
 
     config.register()
     cfg: Any = OmegaConf.load(folder / ".hydra" / "config.yaml")
-    if (
-        not str(cfg.redundancy._target_).endswith("NoRedundancy")
-        or cfg.limit
-        or cfg.get("scale", {}).get("examples", 1) != 1
-    ):
+    redundancy = str(OmegaConf.select(cfg, "redundancy._target_"))
+    share = OmegaConf.select(cfg, "scale.examples", default=1)
+    if "dataset" not in cfg or not redundancy.endswith("NoRedundancy") or cfg.get("limit") or share != 1:
         raise UserError("the pool is not the whole data set (redundancy, limit or scale)")
     data = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     if data.fingerprint() != fingerprint:

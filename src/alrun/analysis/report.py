@@ -169,8 +169,8 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
         f"The penalty matrix counts the rounds in which a paired t-test over the repeats is significant at "
         f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
         "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
-        "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats needed "
-        f"to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
+        "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats "
+        f"needed to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
     )
     table = pd.DataFrame(
         {
