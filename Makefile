@@ -95,7 +95,8 @@ paper: ## all of these
 paper: EXPERIMENTS = all
 
 $(SECTIONS): $(READY)
-	@$(PY) scripts/reproduce.py $(EXPERIMENTS) scale=$(SCALE) $(if $(STAND_INS),--stand-ins) $(ARGS)
+	@$(PY) scripts/reproduce.py $(EXPERIMENTS) $(if $(STAND_INS),--stand-ins) scale=$(SCALE) \
+		$(if $(filter smoke,$(SCALE)),seed=0 at_once=two) $(ARGS)
 
 plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
 	@$(PY) -m alrun.plan experiment=all scale=$(SCALE) $(ARGS)

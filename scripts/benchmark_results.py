@@ -38,7 +38,7 @@ def make_run(folder: Path, number: int) -> None:
     strategy = STRATEGIES[seed % len(STRATEGIES)]
     seed //= len(STRATEGIES)
     run = folder / f"cifar10-resnet18-{digest(setting)}" / f"{strategy}-{digest(strategy, 6)}-seed{seed}"
-    (run / ".hydra").mkdir(parents=True)
+    run.mkdir(parents=True)
     rounds = range(9)
     lines = [f"{r},{1000 + 3000 * r},{0.5 + r / 20},0.05,0.99,80,4000,accuracy,0,cuda" for r in rounds]
     (run / "accuracy.csv").write_text("\n".join([ACCURACY, *lines, ""]))
@@ -47,30 +47,29 @@ def make_run(folder: Path, number: int) -> None:
     lines = [f"{r},{c},0.9,{100 + 300 * r}" for r in rounds for c in range(10)]
     (run / "per_class.csv").write_text("\n".join(["round,class,test_accuracy,labeled", *lines, ""]))
     options = {"strategy": strategy, "dataset": "cifar10", "model": "resnet18", "optimizer": "sgd"}
-    (run / "run.json").write_text(json.dumps({"options": options, "seed": seed, "device": "a GPU"}))
-    (run / ".hydra" / "config.yaml").write_text(CONFIG.format(rate=0.001 * (setting + 1), strategy=strategy, seed=seed))
+    meta = {"options": options, "settings": settings(strategy, 0.001 * (setting + 1)), "seed": seed, "device": "a GPU"}
+    (run / "run.json").write_text(json.dumps(meta))
     for name in ("done", *RESULTS):
         (run / name).touch()
 
 
-CONFIG = """dataset: {{_target_: alrun.data.sources.torchvision_data, name: CIFAR10, mean: [0.4914, 0.4822, 0.4465]}}
-model: {{_target_: alrun.models.ResNet18, width: 64}}
-strategy: {{_target_: alrun.strategies.{strategy}}}
-optimizer:
-  lr: {rate}
-  build: {{_target_: torch.optim.SGD, _partial_: true, lr: '${{optimizer.lr}}', momentum: 0.9, weight_decay: 0.0005}}
-  schedule: {{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, _partial_: true, T_max: '${{training.max_epochs}}'}}
-  swa: null
-augmentation: {{_target_: alrun.augment.CropFlip, padding: 4}}
-budget: {{seed_size: 1000, batch_size: 3000, total: 25000}}
-training: {{max_epochs: 300, batch_size: 20, stop_accuracy: 0.99, patience: 10, min_gain: 0.001, reset: true}}
-runtime: {{device: auto}}
-paths: {{data: '${{oc.env:ALRUN_DATA,data}}', outputs: outputs}}
-seed: {seed}
-initial_seed: 42
-name: baseline/cifar10
-variant: null
-"""
+def settings(strategy: str, rate: float) -> dict[str, object]:
+    """As many settings as a run has."""
+    build = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": rate, "momentum": 0.9, "weight_decay": 5e-4}
+    return {
+        "dataset": {
+            "_target_": "alrun.data.sources.torchvision_data",
+            "name": "CIFAR10",
+            "mean": [0.4914, 0.4822, 0.4465],
+        },
+        "model": {"_target_": "alrun.models.ResNet18", "width": 64},
+        "strategy": {"_target_": f"alrun.strategies.{strategy}"},
+        "optimizer": {"lr": rate, "build": build, "swa": None},
+        "augmentation": {"_target_": "alrun.augment.CropFlip", "padding": 4},
+        "budget": {"seed_size": 1000, "batch_size": 3000, "total": 25000},
+        "training": {"max_epochs": 300, "batch_size": 20, "stop_accuracy": 0.99, "patience": 10, "reset": True},
+        "initial_seed": 42,
+    }
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_the_scale_of_the_paper_changes_no_run_and_others_change_all(composed):
 
 
 def test_a_number_on_the_command_line_is_taken_as_it_is(composed):
-    cfg = composed("dataset=cifar10", "scale=small", "budget.total=300", "batch_size=b1000")
+    cfg = composed("dataset=cifar10", "scale.examples=0.05", "budget.total=300", "batch_size=b1000")
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (50, 50, 300)
 
 

@@ -146,7 +146,11 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
     check_budget(cfg, len(data.train_images))
     sources = config.build(cfg.redundancy, "redundancy").apply(data.train_images, data.train_labels, numbers)
-    pool = Pool(torch.from_numpy(sources.images).to(where), torch.from_numpy(data.train_labels).to(where))
+    pool = Pool(
+        torch.from_numpy(sources.images).to(where),
+        torch.from_numpy(data.train_labels).to(where),
+        source=torch.from_numpy(sources.source),
+    )
     candidates = torch.from_numpy(sources.unique).nonzero().flatten()
     if len(candidates) < cfg.budget.seed_size:
         raise UserError(

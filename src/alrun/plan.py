@@ -106,28 +106,31 @@ class Hours:
 
 def left(runs: Sequence[grid.Planned], measured: bool) -> Hours:
     """Hours until all of ``runs`` are done."""
+    speeds: dict[Path, float] = {}  # by setting
     total = Hours()
     for run in runs:
         if state(run.folder) != "done":
-            total += hours(run, measured)
+            total += hours(run, speeds if measured else None)
     return total
 
 
-def hours(run: grid.Planned, measured: bool) -> Hours:
-    """Hours that a run still takes."""
+def hours(run: grid.Planned, speeds: dict[Path, float] | None) -> Hours:
+    """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
     name, _, _ = run.folder.name.rpartition("-seed")
-    finished = [path.parent for path in run.folder.parent.glob("*/done")]
+    setting = run.folder.parent
+    finished = [path.parent for path in setting.glob("*/done")]
     alike = [path for path in finished if path.name.startswith(f"{name}-seed")] or finished
-    spent = seconds(run.folder)
     if alike:
-        return Hours(likely=max(0.0, mean(seconds(path) for path in alike) - spent) / 3600)
-    if not measured:
+        return Hours(likely=max(0.0, mean(map(seconds, alike)) - seconds(run.folder)) / 3600)
+    if speeds is None:
         return Hours(unknown=1)
-    from alrun.speed import images_per_second  # torch and the data
+    if setting not in speeds:
+        from alrun.tuning import images_per_second  # and with it torch
 
-    budget, training = run.cfg.budget, run.cfg.training
-    images = training.max_epochs * sum(range(budget.seed_size, budget.total + 1, budget.batch_size))
-    return Hours(most=images / images_per_second(run.cfg) / 3600)
+        speeds[setting] = images_per_second(run.cfg)
+    budget = run.cfg.budget
+    labels = sum(range(budget.seed_size, budget.total + 1, budget.batch_size))  # of all rounds
+    return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)
 
 
 def seconds(run_dir: Path) -> float:

@@ -67,10 +67,12 @@ def report(arguments: Namespace) -> None:
     if results.rounds.empty:
         command.print_problems(results.problems)
         raise UserError("no run is finished: there is nothing to report.")
-    names = sorted(set(results.rounds.get("name", [])) - {"", "null"})
-    name = names[0] if len(names) == 1 else "results"
+    experiments = sources.experiments(arguments.sources)
+    name = experiments[0] if len(experiments) == 1 else "results"
     folder = arguments.output or Path("outputs") / "reports" / name
-    choices = Choices(arguments.accuracy, arguments.alpha, arguments.difference, full_data, not arguments.no_images)
+    choices = Choices(
+        arguments.accuracy, arguments.alpha, arguments.difference, full_data, experiments, not arguments.no_images
+    )
     page = write(results, folder, arguments.title or name, choices)
     command.print_problems(results.problems)
     print(f"Report: {page}   Figures: {folder / 'figures'}   Tables: {folder / 'tables'}")

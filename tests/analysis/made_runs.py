@@ -16,11 +16,11 @@ def make_run(
     *,
     done: bool = True,
     options: dict[str, str] | None = None,
-    config: str = "",
+    config: dict | None = None,
     seconds: tuple[float, float, float] = (2.0, 1.0, 0.5),
     **settings,
 ) -> Path:
-    """A run with 100, 200, ... labels; ``settings`` are the strategy's, ``config`` more lines of config.yaml."""
+    """A run with 100, 200, ... labels; ``settings`` are the strategy's, ``config`` more of the settings."""
     run = setting / f"{option}-{digest(settings, 6)}-seed{seed}"
     run.mkdir(parents=True)
     count = len(accuracy)
@@ -38,13 +38,10 @@ def make_run(
     pd.DataFrame(classes).to_csv(run / "per_class.csv", index=False)
     pd.DataFrame({"round": [0], "position": [0], "index": [0]}).to_csv(run / "queries.csv", index=False)
     chosen = {"strategy": option, "dataset": "toy", "model": "small", "batch_size": "None", **(options or {})}
-    meta = {"options": chosen, "strategy": settings, "variant": None, "seed": seed, "device": "a CPU"}
-    (run / "run.json").write_text(json.dumps(meta))
-    (run / ".hydra").mkdir()
-    strategy = "".join(f"  {key}: {value}\n" for key, value in {"_target_": option, **settings}.items())
-    budget = f"budget: {{seed_size: 100, batch_size: 100, total: {100 * count}}}\n"
-    text = f"strategy:\n{strategy}{budget}{config}\nseed: {seed}\nvariant: null\nname: trial\n"
-    (run / ".hydra" / "config.yaml").write_text(text)
+    budget = {"seed_size": 100, "batch_size": 100, "total": 100 * count}
+    decisive = {"strategy": {"_target_": option, **settings}, "budget": budget, "seed": seed, **(config or {})}
+    meta = {"options": chosen, "strategy": settings, "settings": decisive, "variant": None, "seed": seed}
+    (run / "run.json").write_text(json.dumps({**meta, "device": "a CPU"}))
     if done:
         (run / "done").touch()
     return run

@@ -30,7 +30,7 @@ def test_settings_of_a_strategy_tell_namesakes_apart_and_no_more(tmp_path):
 def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
     runs = [
         make_run(
-            tmp_path / rate, strategy, 0, ACCURACY, options={"optimizer": option}, config=f"optimizer: {{lr: {rate}}}"
+            tmp_path / rate, strategy, 0, ACCURACY, options={"optimizer": option}, config={"optimizer": {"lr": rate}}
         )
         for option, rate in (("sgd", "0.01"), ("adam", "0.001"))
         for strategy in ("random", "badge")
@@ -48,7 +48,7 @@ def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
 
 def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
     runs = [
-        make_run(tmp_path / factor, "random", 0, ACCURACY, config=f"redundancy: {{factor: {factor}, unique: 5}}")
+        make_run(tmp_path / factor, "random", 0, ACCURACY, config={"redundancy": {"factor": factor, "unique": 5}})
         for factor in ("2", "10")
     ]
     assert names(runs) == ["random, redundancy.factor=2", "random, redundancy.factor=10"]
@@ -62,7 +62,7 @@ def test_two_facets_are_both_named(tmp_path):
             0,
             ACCURACY,
             options={"model": model, "dss": dss},
-            config=f"model: {{name: {model}}}\ndss: {{name: {dss}}}",
+            config={"model": {"name": model}, "dss": {"name": dss}},
         )
         for model in ("a", "b")
         for dss in ("none", "half")
@@ -93,11 +93,16 @@ def test_pairs_share_seeds_and_numbers_of_labels(tmp_path):
 
 
 def test_a_run_that_two_experiments_share_has_the_name_of_its_setting(tmp_path):
-    budget = "training: {{epochs: {}}}"
     runs = [
-        make_run(tmp_path / "a", "random", 0, ACCURACY, config=budget.format(1)),  # computed without the option
-        make_run(tmp_path / "a", "random", 1, ACCURACY, config=budget.format(1), options={"batch_size": "b1"}),
-        make_run(tmp_path / "b", "random", 0, ACCURACY, config=budget.format(2), options={"batch_size": "b2"}),
+        make_run(
+            tmp_path / "a", "random", 0, ACCURACY, config={"training": {"epochs": 1}}
+        ),  # computed without the option
+        make_run(
+            tmp_path / "a", "random", 1, ACCURACY, config={"training": {"epochs": 1}}, options={"batch_size": "b1"}
+        ),
+        make_run(
+            tmp_path / "b", "random", 0, ACCURACY, config={"training": {"epochs": 2}}, options={"batch_size": "b2"}
+        ),
     ]
     assert names(runs) == ["random, batch_size=b1", "random, batch_size=b2"]
     assert names([runs[0], runs[2]]) == ["random, training.epochs=1", "random, training.epochs=2"]

@@ -13,6 +13,9 @@ from alrun.analysis import checks, findings, paper, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 
 
+BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}
+
+
 @pytest.fixture
 def runs(tmp_path) -> list[Path]:
     """Badge is better than random by about 0.1, noise stays near it."""
@@ -21,7 +24,7 @@ def runs(tmp_path) -> list[Path]:
     for seed in (0, 1, 2):
         wobble = 0.002 * seed
         made.append(make_run(setting, "random", seed, [0.5, 0.6 + wobble, 0.7]))
-        made.append(make_run(setting, "badge", seed, [0.5, 0.7 + 2 * wobble, 0.8 - wobble]))
+        made.append(make_run(setting, "badge", seed, [0.5, 0.7 + 2 * wobble, 0.81 - wobble]))
         made.append(make_run(setting, "noise", seed, [0.5, 0.6 + 0.05 * (seed - 1), 0.72]))
     return made
 
@@ -39,8 +42,8 @@ def said(runs) -> str:
 
 def test_findings_follow_from_the_numbers(runs):
     text = said(runs)
-    assert "Most accurate in the end is badge with 79.8 ± 0.2 %, least random with 70.0 ± 0.0 %" in text
-    assert "Along the budget badge is better than random by 7.6 points on average (3 repeats," in text
+    assert "Most accurate in the end is badge with 80.8 ± 0.2 %, least random with 70.0 ± 0.0 %" in text
+    assert "Along the budget badge is better than random by 7.8 points on average (3 repeats," in text
     assert "Whether noise differs from random along the budget, 3 repeats cannot tell" in text
     assert (
         "the highest accuracy that every run reaches is 70.0 %; there the labeling efficiency of badge"
@@ -74,7 +77,9 @@ def test_what_to_know_before_comparing(tmp_path, runs):
 
 
 def test_mixed_settings_are_told_and_named(tmp_path, runs):
-    other = [make_run(tmp_path / "other", "badge", seed, [0.5, 0.6], config="optimizer: {lr: 1}") for seed in (0, 1, 2)]
+    other = [
+        make_run(tmp_path / "other", "badge", seed, [0.5, 0.6], config={"optimizer": {"lr": 1}}) for seed in (0, 1, 2)
+    ]
     notes = "\n".join(checks.notes(named([*runs, *other])))
     assert "The runs have 2 settings (" in notes
     assert "The curves have different numbers of labels" in notes
@@ -94,7 +99,7 @@ def test_the_page_is_complete_and_the_rest_is_reported(tmp_path, runs, monkeypat
     assert "accuracy.csv is damaged" in page
     assert "accuracy.csv is damaged" in capsys.readouterr().out
     assert "badge lacks seed 0" in page
-    assert "<h1>trial</h1>" in page
+    assert "<h1>results</h1>" in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)  # no request leaves the page
     assert "<script" not in page
     links = re.findall(r'href="([^"#]+)"', page)
@@ -172,18 +177,16 @@ def test_the_papers_tables_beside_ours(tmp_path):
     for option, size in budget.items():
         for seed in (0, 1):
             run = make_run(
-                tmp_path / option, "entropy", seed, [0.556, 0.925 + seed / 100], options={"batch_size": option}
+                tmp_path / option,
+                "entropy",
+                seed,
+                [0.556, 0.925 + seed / 100],
+                options={"batch_size": option},
+                config={"budget": BUDGET, "trial": {"size": size}},
             )
             for name in ("accuracy.csv", "timing.csv"):
                 table = pd.read_csv(run / name)
                 table.assign(labeled=[1000, 25000]).to_csv(run / name, index=False)
-            config = run / ".hydra" / "config.yaml"
-            text = re.sub(
-                "budget: .*",
-                f"budget: {{seed_size: 1000, batch_size: 24000, total: 25000}}\nother: {{a: {size}}}",
-                config.read_text(),
-            )
-            config.write_text(text)
             made.append(run)
     table = paper.beside("table1", named(made)).set_index(["strategy", "batch_size", "labels (paper)"])
     row = table.loc[("entropy", "b3000", 25000)]

@@ -2,15 +2,11 @@
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun import config
-from alrun.errors import first_line
 from alrun.run_folder import reading, shown
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -26,8 +22,8 @@ NUMBERS: dict[str, Callable[[str], float]] = {
 }
 WORDS = ("stopped_by", "device")
 PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda", "folder")
-DERIVED = ("baseline", "recipe", "debug", "at_once")  # groups that only set settings, which have their own columns
-UNREAD = ("runtime", "paths", "hydra", "seed")  # sections of a config.yaml that say where and how, or have a column
+DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once")  # groups that only set what has its own columns
+NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
 
 
 def run_name(folder: Path) -> str:
@@ -49,10 +45,9 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
             if group not in DERIVED and not group.startswith("hydra/")
         }
         run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": shown(folder), **provenance(meta)}
-    with reading(path := folder / ".hydra" / "config.yaml"):
-        settings = read_settings(path.read_text())
-    budget = {key: int(settings[f"budget.{key}"]) for key in ("seed_size", "batch_size", "total")}
-    count = len(range(budget["seed_size"], budget["total"] + 1, budget["batch_size"]))
+        settings = dict(flatten({key: value for key, value in meta["settings"].items() if key != "seed"}))
+        budget = meta["settings"]["budget"]
+        count = len(range(budget["seed_size"], budget["total"] + 1, budget["batch_size"]))
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
@@ -63,35 +58,7 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
     """Where the results of a run.json come from."""
     known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device")}
-    return {key: str(known[key]) for key in PROVENANCE if known.get(key) is not None}
-
-
-def read_settings(text: str) -> dict[str, str]:
-    """The resolved settings of a config.yaml, by dotted names, as text."""
-    if "${seed}" not in text:
-        text = re.sub(r"(?m)^seed: .*\n", "", text)  # the repeats of a run are read once
-    return _resolved(text)
-
-
-@lru_cache(maxsize=4096)
-def _resolved(text: str) -> dict[str, str]:
-    import yaml
-    from omegaconf import OmegaConf
-
-    try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ValueError(first_line(error)) from error
-    if not isinstance(content, dict):
-        raise ValueError("it has no settings")
-    config.register()  # its resolvers scale the numbers
-    cfg = OmegaConf.create(content)
-    plain = {}
-    for key in map(str, cfg):
-        if key not in UNREAD:
-            node = cfg[key]
-            plain[key] = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-    return dict(flatten(plain))
+    return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

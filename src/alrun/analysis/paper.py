@@ -5,6 +5,7 @@ which keep the paper's proportions, have rows too; the columns say how many labe
 """
 
 import math
+from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
@@ -51,10 +52,14 @@ def beside(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows) if known else pd.DataFrame()
 
 
-def of_experiments(rounds: pd.DataFrame) -> list[str]:
-    """The tables to which the experiments in the table of results belong."""
-    names = set(rounds["name"]) if "name" in rounds else set()
-    return [name for name, table in TABLES.items() if names & set(table.experiments)]
+def fitting(rounds: pd.DataFrame, experiments: Sequence[str] = ()) -> list[str]:
+    """The tables that ``experiments`` compute, and those whose facet the runs vary as the paper does."""
+    ours, found = with_options(rounds), []
+    for name, table in TABLES.items():
+        varied = table.facet is not None and len(set(ours[table.facet]) & set(read(name)[table.facet])) > 1
+        if varied or set(experiments) & set(table.experiments):
+            found.append(name)
+    return found
 
 
 def accuracies(name: str, rounds: pd.DataFrame) -> list[dict]:
@@ -153,8 +158,8 @@ def explained(name: str, named: pd.DataFrame) -> str:
     """What is compared with what."""
     pairs = named[["dataset", "model"]].drop_duplicates().agg(", ".join, axis="columns")
     ours = "; ".join(sorted(pairs))
-    scale = named["scale.examples"].iloc[0] if "scale.examples" in named else "1"
-    part = "" if scale in ("1", "1.0") else f", on {100 * float(scale):g} % of the data"
+    scale = named["data.examples"].iloc[0] if "data.examples" in named else "1"
+    part = "" if scale in ("", "1", "1.0") else f", on {100 * float(scale):g} % of the data"
     return (
         f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "
         "the numbers. A difference is within when it is at most both standard deviations together."

@@ -23,6 +23,7 @@ class Choices(NamedTuple):
     alpha: float = significance.ALPHA
     difference: float = 0.01  # of accuracy, for the number of repeats needed
     full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
+    experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
     images: bool = True  # read the data set, to show what was bought
 
 
@@ -66,7 +67,7 @@ def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFra
         sections.append(classes(named))
     if choices.images:
         sections.append(bought_section(named))
-    for name in paper.of_experiments(named):
+    for name in paper.fitting(named, choices.experiments):
         if len(table := paper.beside(name, named)):
             title = f"Beside the paper: {paper.TABLES[name].title}"
             sections.append(Section(title, paper.explained(name, named), {}, {name: paper.shown(table)}))

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from alrun import files
-from alrun.analysis.one_run import NUMBERS, PROVENANCE, WORDS, read_run, run_name
+from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.errors import UserError, first_line
 from alrun.run_folder import RESULTS, is_done, shown, state
 
 KEYS = ("run", "seed", "round", "labeled")
 BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separated by spaces
-NAMES = ("experiment", "name", "variant", "baseline")  # of a setting; they change no result by themselves
 CURVE = ("facet", "label", "curve")  # added by analysis.curves
 REQUIRED = ("run", "seed", "round", "labeled", "test_accuracy", "strategy")
 
@@ -69,7 +68,7 @@ def gather(folders: Iterable[Path]) -> Results:
 def why_not(folder: Path) -> Problem:
     """What keeps ``folder`` from being a finished run."""
     how_far = state(folder)
-    if not folder.exists() or (how_far == "missing" and not (folder / ".hydra").exists()):
+    if not folder.exists() or (how_far == "missing"):
         return Problem(folder, "missing", "it was not started.")
     if how_far == "running":
         return Problem(folder, "unfinished", "it is being computed now.")

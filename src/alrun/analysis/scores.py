@@ -163,7 +163,7 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
     keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
-    for share in ("scale.examples", "scale.test"):
+    for share in ("data.examples", "data.test"):
         unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True
     known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
     return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()

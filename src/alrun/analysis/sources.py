@@ -37,11 +37,15 @@ def asked_for(overrides: Sequence[str]) -> list[Path]:
     """The folders of the runs that ``python -m alrun <overrides>`` would compute, several experiments by commas."""
     from alrun import grid
 
-    experiments = [o.partition("=")[2] for o in overrides if o.startswith("experiment=")]
     rest = [override for override in overrides if not override.startswith("experiment=")]
-    names = [f"experiment={name}" for name in ",".join(experiments).split(",") if name]
-    commands = [[name, *rest] for name in names] or [rest]
+    commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
     return list(dict.fromkeys(run.folder for command in commands for run in grid.of_command(command)))
+
+
+def experiments(sources: Sequence[str]) -> list[str]:
+    """The names of the experiments that are asked for."""
+    given = [source.partition("=")[2] for source in sources if source.startswith("experiment=")]
+    return [name for name in ",".join(given).split(",") if name]
 
 
 def run_folders(source: str) -> list[Path]:

@@ -105,6 +105,11 @@ def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None)
     return ImageData(*_packed_arrays(path), mean, std)
 
 
+def tiny_imagenet(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
+    """100 classes of Tiny ImageNet at 32x32, packed in ``<root>/tinyimagenet100_32/tinyimagenet100_32_jpeg.npz``."""
+    return packed_jpeg(root, str(Path(root, "tinyimagenet100_32", "tinyimagenet100_32_jpeg.npz")), mean, std)
+
+
 @cache
 def _packed_arrays(path: str) -> Arrays:
     from PIL import Image
