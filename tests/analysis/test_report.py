@@ -12,7 +12,6 @@ from alrun import report as command
 from alrun.analysis import checks, findings, paper, rounds, scores, significance, tables
 from alrun.analysis.curves import name_curves
 
-
 BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}
 
 
