@@ -33,6 +33,7 @@ $(READY): pyproject.toml scripts/install.py scripts/constraints.txt
 
 run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs and a figure in about a minute
 	@$(PY) -m alrun experiment=quickstart $(ARGS)
+	@$(PY) -m alrun.report experiment=quickstart $(ARGS)
 
 test: $(READY) ## all tests, warnings are errors
 	@$(PY) -m pytest $(ARGS)

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
+import pandas as pd
 from hydra import compose, initialize_config_module
 
 from alrun import config
-from alrun.analysis.summary import gather
 from alrun.errors import UserError
 from alrun.run import run
 
@@ -39,7 +39,7 @@ def measure(overrides: list[str]) -> None:
         started = perf_counter()
         run(cfg, run_dir, choices)
         wall = perf_counter() - started
-        rounds = gather([run_dir])
+        rounds = pd.read_csv(run_dir / "timing.csv")
     phases = {name: rounds[f"{name}_seconds"].sum() for name in ("train", "evaluate", "select")}
     overhead = wall - sum(phases.values())
     print(

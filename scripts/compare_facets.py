@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from alrun.analysis.summary import gather, read_meta, spread
+from alrun.analysis import rounds as results
+from alrun.analysis.intervals import spread
 from alrun.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,12 +76,12 @@ def main() -> None:
         facet: sorted(path.parent for path in folder.glob("runs/*/*/done")) for facet, folder in folders.items()
     }
     rows += [row(facet, runs) for facet, runs in finished.items()]
-    meta = read_meta(finished[PLAIN][0])
+    first = results.gather(finished[PLAIN]).rounds.iloc[0]
     head = HEAD.format(
         arguments=f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "",
         runs=sum(map(len, finished.values())),
-        device=meta["device"],
-        torch=meta["versions"]["torch"],
+        device=first["hardware"],
+        torch=first["torch"],
         repeats=len(finished[PLAIN]),
     )
     arguments.page.write_text(head + "\n".join(rows) + "\n")
@@ -91,7 +92,7 @@ def row(facet: str, runs: list[Path]) -> str:
     """Accuracy after every round, epochs and seconds of the finished ``runs``."""
     if not runs:
         raise UserError(f"no run with {facet} is finished: run the same command again.")
-    rounds = gather(runs)
+    rounds = results.gather(runs).rounds
     accuracy = (100 * rounds.set_index("labeled").test_accuracy).groupby("labeled").agg(["mean", "std"])
     cells = [spread(each.mean, each.std, 1) for each in accuracy.itertuples()]
     per_run = rounds.groupby("run")[["epochs", "train_seconds"]].sum().mean()

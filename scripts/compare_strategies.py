@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis.summary import by_strategy, gather, read_meta, spread
+from alrun.analysis import sources
+from alrun.analysis.curves import name_curves
+from alrun.analysis.intervals import spread
+from alrun.analysis.summary import by_strategy
 from alrun.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,21 +38,21 @@ def main() -> None:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="paths.outputs of the experiment")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "strategies.md")
     arguments = parser.parse_args()
-    folders = sorted(path.parent for path in arguments.outputs.glob("runs/*/*/run.json"))
-    runs = [run for run in folders if read_meta(run)["options"].get("experiment") == "strategies"]
-    rounds = gather(runs)
+    results = sources.load([str(arguments.outputs)]).rounds
+    rounds = results if results.empty else results.query("experiment == 'strategies'")
     if rounds.empty:
         raise UserError(f"{arguments.outputs} holds no finished run of experiment=strategies: run it first.")
+    rounds = name_curves(rounds)
     table, target = by_strategy(rounds)
     arguments.page.parent.mkdir(exist_ok=True)
-    meta = read_meta(runs[0])
+    first = rounds.iloc[0]
     head = HEAD.format(
         runs=rounds["run"].nunique(),
         labels=rounds["labeled"].max(),
         repeats=rounds["seed"].nunique(),
-        device=meta["device"],
-        threads="one thread" if meta["threads"] == 1 else f"{meta['threads']} threads",
-        torch=meta["versions"]["torch"],
+        device=first["hardware"],
+        threads="one thread" if first["threads"] == "1" else f"{first['threads']} threads",
+        torch=first["torch"],
         target=100 * target,
     )
     arguments.page.write_text(head + markdown(rounds, table))
@@ -58,10 +61,10 @@ def main() -> None:
 
 def markdown(rounds: pd.DataFrame, table: pd.DataFrame) -> str:
     """A row per strategy, by mean accuracy."""
-    per_run = rounds.groupby(["strategy", "option", "run"]).agg(
+    per_run = rounds.groupby(["curve", "strategy", "run"]).agg(
         mean=("test_accuracy", "mean"), final=("test_accuracy", "last")
     )
-    per_strategy = (100 * per_run).groupby(["strategy", "option"]).agg(["mean", "std"])
+    per_strategy = (100 * per_run).groupby(["curve", "strategy"]).agg(["mean", "std"])
     per_strategy.columns = ["mean", "mean_std", "final", "final_std"]
     lines = [
         "| strategy | what it labels | mean accuracy, % | final accuracy, % | efficiency | training | selection |",
@@ -69,8 +72,8 @@ def markdown(rounds: pd.DataFrame, table: pd.DataFrame) -> str:
     ]
     for row in per_strategy.sort_values("mean", ascending=False).reset_index().to_dict("records"):
         accuracies = [spread(row[key], row[f"{key}_std"], 1) for key in ("mean", "final")]
-        rest = table.loc[row["strategy"]].tolist()
-        lines.append(f"| `{row['strategy']}` | {' | '.join([description(row['option']), *accuracies, *rest])} |")
+        rest = table.loc[row["curve"]].tolist()
+        lines.append(f"| `{row['curve']}` | {' | '.join([description(row['strategy']), *accuracies, *rest])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -56,7 +56,14 @@ def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
 
 def test_two_facets_are_both_named(tmp_path):
     runs = [
-        make_run(tmp_path / (model + dss), "random", 0, ACCURACY, options={"model": model, "dss": dss})
+        make_run(
+            tmp_path / (model + dss),
+            "random",
+            0,
+            ACCURACY,
+            options={"model": model, "dss": dss},
+            config={"model": {"name": model}, "dss": {"name": dss}},
+        )
         for model in ("a", "b")
         for dss in ("none", "half")
     ]
@@ -83,3 +90,19 @@ def test_pairs_share_seeds_and_numbers_of_labels(tmp_path):
     assert random.index.tolist() == badge.index.tolist() == [1, 2]
     assert random.columns.tolist() == badge.columns.tolist() == [100, 200]
     assert badge.to_numpy().tolist() == [[0.5, 0.8]] * 2
+
+
+def test_a_run_that_two_experiments_share_has_the_name_of_its_setting(tmp_path):
+    runs = [
+        make_run(
+            tmp_path / "a", "random", 0, ACCURACY, config={"training": {"epochs": 1}}
+        ),  # computed without the option
+        make_run(
+            tmp_path / "a", "random", 1, ACCURACY, config={"training": {"epochs": 1}}, options={"batch_size": "b1"}
+        ),
+        make_run(
+            tmp_path / "b", "random", 0, ACCURACY, config={"training": {"epochs": 2}}, options={"batch_size": "b2"}
+        ),
+    ]
+    assert names(runs) == ["random, batch_size=b1", "random, batch_size=b2"]
+    assert names([runs[0], runs[2]]) == ["random, training.epochs=1", "random, training.epochs=2"]

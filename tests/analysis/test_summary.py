@@ -1,33 +1,17 @@
 """The table and figure of hand-made runs."""
 
-import json
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import make_run
 
 from alrun.analysis import efficiency
-from alrun.analysis.summary import gather, strategy_names, summarize
-from alrun.config import digest
+from alrun.analysis.summary import summarize
 from alrun.errors import UserError
 from alrun.run_folder import is_done
-
-
-def make_run(setting: Path, option: str, seed: int, accuracy: list[float], done: bool = True, **settings) -> Path:
-    run = setting / f"{option}-{digest(settings, 6)}-seed{seed}"
-    run.mkdir(parents=True)
-    rounds = pd.DataFrame({"round": range(len(accuracy)), "labeled": [100 * (i + 1) for i in range(len(accuracy))]})
-    rounds.assign(test_accuracy=accuracy).to_csv(run / "accuracy.csv", index=False)
-    rounds.assign(train_seconds=2.0, evaluate_seconds=1.0, select_seconds=0.5).to_csv(run / "timing.csv", index=False)
-    meta = {"options": {"strategy": option}, "strategy": settings, "variant": None, "seed": seed}
-    (run / "run.json").write_text(json.dumps(meta))
-    (run / "queries.csv").touch()
-    (run / "per_class.csv").touch()
-    if done:
-        (run / "done").touch()
-    return run
 
 
 @pytest.fixture
@@ -57,7 +41,7 @@ def test_table_of_means_spreads_and_efficiency(runs, tmp_path, capsys):
     assert "badge" not in text  # not done
     summary = pd.read_csv(tmp_path / "summary.csv")
     assert summary.repeats.tolist() == [2] * 6 + [1] * 3
-    assert matplotlib.image.imread(tmp_path / "accuracy.png").shape == (720, 1040, 4)
+    assert matplotlib.image.imread(tmp_path / "accuracy.png").shape[2] == 4
 
 
 def test_without_a_random_run_there_is_no_efficiency(runs, tmp_path, capsys):
@@ -68,15 +52,17 @@ def test_without_a_random_run_there_is_no_efficiency(runs, tmp_path, capsys):
 def test_nothing_is_printed_of_runs_that_are_not_done(runs, tmp_path, capsys):
     summarize(tmp_path, runs[5:])
     assert capsys.readouterr().out == ""
-    assert gather(runs[5:]).empty
 
 
 @pytest.mark.parametrize("name", ["accuracy.csv", "timing.csv", "run.json"])
 @pytest.mark.parametrize("content", [b"", b"some,other,words\n1,2,3\n", b"\xff\xfe"])
-def test_a_damaged_file_is_told_with_the_cure(runs, tmp_path, name, content):
+def test_a_damaged_file_is_told_with_the_cure_and_the_rest_is_reported(runs, tmp_path, capsys, name, content):
     (runs[2] / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{runs[2].name}/{name} is damaged .*: delete it, and the run's command"):
-        summarize(tmp_path, runs)
+    summarize(tmp_path, runs)
+    text = capsys.readouterr().out
+    assert f"{runs[2].name}/{name} is damaged" in text
+    assert "delete it, and the run's command writes it anew" in text
+    assert "labels random entropy" in " ".join(text.split())
     if name == "accuracy.csv":
         with pytest.raises(UserError, match=f"{name} is damaged"):
             efficiency.update(runs[2])
@@ -86,14 +72,6 @@ def test_a_run_that_lost_a_file_is_not_done(runs):
     assert is_done(runs[2])
     (runs[2] / "timing.csv").unlink()
     assert not is_done(runs[2])
-
-
-def test_names_tell_strategies_apart_and_no_more():
-    def meta(option: str, variant: str | None = None, **settings):
-        return {"options": {"strategy": option}, "variant": variant, "strategy": settings}
-
-    metas = [meta("a", x=1, y=2), meta("a", x=1, y=3), meta("a", x=1, y=2), meta("b", x=1), meta("a", "mine", x=5)]
-    assert strategy_names(metas) == ["a (y=2)", "a (y=3)", "a (y=2)", "b", "mine"]
 
 
 def test_efficiency_is_filled_in_when_the_random_run_ends(tmp_path):

@@ -4,11 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from alrun.errors import UserError
+from alrun.errors import sentence
 
 SOURCES = (
-    "run folders, folders of them (outputs, outputs/runs/<setting>), patterns in quotes, or tables written by "
-    "python -m alrun.results (.csv); default: outputs"
+    "an experiment, as for python -m alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them "
+    "(outputs, outputs/runs/<setting>), patterns in quotes, or tables written by python -m alrun.results (.csv); "
+    "default: outputs"
 )
 
 
@@ -24,11 +25,13 @@ def answer(command: Callable[[argparse.Namespace], None], arguments: argparse.Ar
     chosen = arguments.parse_args()
     try:
         command(chosen)
-    except UserError as error:
-        print(f"alrun: {error}", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
 
 
 def print_problems(problems: Sequence[object]) -> None:

@@ -30,18 +30,27 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 def facets(runs: pd.DataFrame) -> list[str]:
     """A text for the setting of every run: the fewest options and settings that tell all settings apart."""
-    columns = [
-        column for column in setting_columns(runs) if column != "strategy" and not column.startswith("strategy.")
-    ]
-    groups = [column for column in GROUPS if column in columns]
-    settings = sorted((column for column in columns if column not in groups), key=lambda column: "_target_" in column)
+    columns = [c for c in setting_columns(runs) if c != "strategy" and not c.startswith("strategy.")]
+    settings = sorted((c for c in columns if "." in c or c in ("limit", "initial_seed")), key=lambda c: "_target_" in c)
+    setting = runs.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, runs.index)
+    options = {c: options_of(runs[c], setting) for c in columns if c in GROUPS}
+    named = {c: options[c] for c in GROUPS if c in options and options[c].all()} | {c: runs[c] for c in settings}
     chosen: list[str] = []
     number = pd.Series(0, runs.index)
-    for column in [*groups, *settings]:
-        finer = runs.groupby([number, runs[column]], sort=False).ngroup()
+    for column, values in named.items():
+        finer = runs.groupby([number, values], sort=False).ngroup()
         if finer.nunique() > number.nunique():
             chosen, number = [*chosen, column], finer
-    return [", ".join(f"{column}={row[column] or 'unset'}" for column in chosen) for row in runs.to_dict("records")]
+    return [", ".join(f"{c}={named[c][index]}" for c in chosen) for index in runs.index]
+
+
+def options_of(options: pd.Series, setting: pd.Series) -> pd.Series:
+    """The option of each run's setting: empty where its runs name several or none.
+
+    A run that two experiments share has the options of the one that computed it; the setting is the same.
+    """
+    named = options.where(options != "").groupby(setting)
+    return setting.map(named.first().where(named.nunique() == 1, ""))
 
 
 def strategy_labels(runs: pd.DataFrame) -> list[str]:

@@ -1,42 +1,248 @@
-"""Figures, in one style that colour-blind readers can tell apart."""
+"""Figures, in one style that colour-blind readers can tell apart and that is legible at the width of a column.
 
+Every function takes the table of results with named curves (analysis.curves), or what was computed of it.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-# Okabe and Ito's colours; marker and line style differ as well, so that a grey print is legible.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+from alrun.analysis import scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+# Okabe and Ito's colours; marker and line style differ as well, so that a grey print is legible. Random is black.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 MARKERS = "osD^vPX"
-LEGEND_ROWS = 30
+COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
+BANDED = 7  # more lines than that are drawn without their spread
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "alrun",
+}
 
 
-def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
-    """Test accuracy against labels, mean over repeats with a band of one standard deviation, to a PNG.
+def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
+    """Draw in the style, without pyplot: no global state, no display."""
 
-    ``rounds`` has the columns strategy, labeled and test_accuracy, a row per run and round.
-    """
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
+    @wraps(draw)
+    def wrapped(*arguments: Any, **settings: Any) -> "Figure":
+        import matplotlib
 
-    names = rounds["strategy"].nunique()
-    columns = 0 if names <= len(COLOURS) else -(-names // LEGEND_ROWS)  # of a legend beside the curves
-    figure = Figure(figsize=(5.2 + 2 * columns, 5 if columns else 3.6), dpi=200, layout="constrained")
+        with matplotlib.rc_context(STYLE):
+            return draw(*arguments, **settings)
+
+    return wrapped
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path.with_suffix(".png"), dpi=300)
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+
+
+def svg(figure: "Figure") -> str:
+    """The figure as SVG."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour, marker and dash of every line: random sampling is black and dashed."""
+    styles = {}
+    others = [name for name in names if name != "random"]
+    for position, name in enumerate(others):
+        marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
+        styles[name] = {"color": COLOURS[position % len(COLOURS)], "marker": marker, "linestyle": "-"}
+    return {"random": {"color": "#000000", "marker": ".", "linestyle": "--"}, **styles}
+
+
+@styled
+def lines(
+    table: pd.DataFrame, x: str, panel: str, line: str, xlabel: str, ylabel: str, share: bool = True, log: bool = False
+) -> "Figure":
+    """A panel for each value of ``panel``, a line for each of ``line``: ``mean`` by ``x``, and a band of ``std``."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    panels, names = list(table[panel].unique()), list(table[line].unique())
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    longest = max(map(len, names))
+    in_legend = max(1, int((COLUMN if columns == 1 else PAGE) / (0.075 * longest + 0.5)))
+    height = 2.3 * rows + 0.16 * -(-len(names) // in_legend)
+    figure = Figure(figsize=(COLUMN if columns == 1 else PAGE, min(height, 9)))
+    grid = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False)
+    styles = line_styles(names)
+    handles = {}
+    for axes, value in zip(grid.flat, panels, strict=False):
+        for name, frame in table[table[panel] == value].groupby(line, sort=False):
+            frame = frame.sort_values(x)
+            (handles[name],) = axes.plot(frame[x], frame["mean"], **styles[str(name)])
+            if len(names) <= BANDED and frame["std"].notna().any():
+                low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
+                axes.fill_between(frame[x], low, high, color=styles[str(name)]["color"], alpha=0.15, lw=0)
+        if len(panels) > 1:
+            axes.set_title(value)
+        if log:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("")
+        axes.xaxis.set_major_locator(MaxNLocator(5 if columns == 1 else 4))
+        axes.label_outer() if share else None
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.supxlabel(xlabel, fontsize=8)
+    figure.supylabel(ylabel, fontsize=8)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=in_legend)
+    return figure
+
+
+def measure(rounds: pd.DataFrame, column: str, ylabel: str, scale: float = 1, by: str = "facet") -> "Figure":
+    """A measure against the number of labels: a panel per setting and a line per strategy, or the other way round."""
+    panel, line = ("facet", "label") if by == "facet" else ("label", "facet")
+    values = (scale * rounds.set_index([panel, line, "labeled"])[column]).groupby(level=[0, 1, 2], sort=False)
+    return lines(values.agg(["mean", "std"]).reset_index(), "labeled", panel, line, "labeled examples", ylabel)
+
+
+def accuracy(rounds: pd.DataFrame, by: str = "facet") -> "Figure":
+    """Test accuracy against labels, mean and a band of one standard deviation over repeats."""
+    return measure(rounds, "test_accuracy", "test accuracy (%)", 100, by)
+
+
+def efficiency(rounds: pd.DataFrame) -> "Figure":
+    """Labeling efficiency against accuracy, as far as all repeats get."""
+    table = scores.efficiency_curves(rounds).dropna(subset="mean")
+    table = table.assign(accuracy=100 * table["accuracy"])
+    return lines(table, "accuracy", "facet", "label", "test accuracy (%)", "labeling efficiency")
+
+
+def seconds(rounds: pd.DataFrame) -> "Figure":
+    """Time of each round: a panel for training, selection and evaluation."""
+    phases = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
+    chosen = [column for column in phases if column in rounds]
+    table = rounds.melt(["curve", "round", "labeled"], chosen, "phase", "seconds").replace({"phase": phases})
+    last = table.groupby("curve")["round"].transform("max")
+    table = table[(table["phase"] != "selection") | (table["round"] < last)]  # the last round selects nothing
+    table = table.groupby(["phase", "curve", "labeled"], sort=False)["seconds"].agg(["mean", "std"]).reset_index()
+    wide_range = table["mean"].max() > 50 * table["mean"].clip(lower=1e-3).min()
+    return lines(table, "labeled", "phase", "curve", "labeled examples", "seconds per round", False, bool(wide_range))
+
+
+@styled
+def matrix(values: pd.DataFrame, title: str) -> "Figure":
+    """A penalty matrix: how often the row is better than the column."""
+    from matplotlib.figure import Figure
+
+    count, longest = len(values), max(map(len, values.index))
+    label = 0.06 * longest + 0.2
+    cell = max(0.24, min(0.45, (PAGE - label) / count))
+    figure = Figure(figsize=(max(COLUMN, label + cell * count + 0.5), max(1.6, label + cell * count + 0.4)))
     axes = figure.subplots()
-    for position, (strategy, frame) in enumerate(rounds.groupby("strategy", sort=False)):
-        accuracy = 100 * frame.groupby("labeled").test_accuracy.agg(["mean", "std"]).fillna({"std": 0})
-        colour, marker = COLOURS[position % len(COLOURS)], MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
-        style = "--" if strategy == "random" else "-"
-        axes.plot(accuracy.index, accuracy["mean"], style, color=colour, marker=marker, ms=4, lw=1.5, label=strategy)
-        if not columns:  # dozens of bands would hide one another
-            low, high = accuracy["mean"] - accuracy["std"], accuracy["mean"] + accuracy["std"]
-            axes.fill_between(accuracy.index, low, high, color=colour, alpha=0.15, lw=0)
-    repeats = rounds.groupby("strategy").run.nunique().max()
-    band = "" if columns else "; band: ± 1 standard deviation"
-    axes.set(xlabel="labeled examples", ylabel="test accuracy (%)")
-    axes.set_title(f"mean of {repeats} repeats{band}" if repeats > 1 else "one repeat", size=9)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if columns:
-        figure.legend(loc="outside right upper", ncols=columns, frameon=False, fontsize=7)
-    else:
-        axes.legend(frameon=False)
-    figure.savefig(path)
+    image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
+    annotate(image, values.to_numpy(), "{:.2f}", 7 if cell > 0.35 else 5.5)
+    axes.set_xticks(range(count), values.columns, rotation=90)
+    axes.set_yticks(range(count), values.index)
+    bare(axes)
+    axes.set_title(title)
+    return figure
+
+
+@styled
+def classes(rounds: pd.DataFrame) -> "Figure":
+    """Test accuracy of each class after the last round, and each class's share of what was bought."""
+    from matplotlib.figure import Figure
+
+    accuracy, bought = scores.class_tables(rounds)
+    wide = len(accuracy.columns) > 20
+    height = 0.2 * len(accuracy) + 0.75
+    figure = Figure(figsize=(PAGE, 2 * height if not wide else 2 * height - 0.2))
+    upper, lower = figure.subplots(2, 1)
+    for axes, table, title in zip(
+        (upper, lower), (accuracy, bought), ("test accuracy (%)", "share of the bought labels (%)"), strict=True
+    ):
+        image = axes.imshow(100 * table, cmap="viridis", aspect="auto")
+        if not wide:
+            annotate(image, 100 * table.to_numpy(), "{:.0f}")
+            axes.set_xticks(range(len(table.columns)), table.columns)
+        else:
+            figure.colorbar(image, ax=axes)
+        axes.set_yticks(range(len(table)), table.index)
+        axes.set_title(title)
+        bare(axes)
+    lower.set_xlabel("class")
+    return figure
+
+
+@styled
+def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
+    """Differences from one curve with their t intervals, in percentage points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(COLUMN, 0.22 * len(pairs) + 0.7))
+    axes = figure.subplots()
+    places = np.arange(len(pairs))[::-1]
+    mean = 100 * pairs["difference"]
+    error = [mean - 100 * pairs["t_low"], 100 * pairs["t_high"] - mean]
+    axes.errorbar(mean, places, xerr=error, fmt="o", color=COLOURS[0], capsize=2, ms=4)
+    axes.axvline(0, color="black", lw=0.8, ls="--")
+    axes.set_yticks(places, pairs["first"])
+    axes.set_ylim(-0.6, len(pairs) - 0.4)
+    axes.set(xlabel=xlabel)
+    axes.set_title(f"compared with {reference}")
+    return figure
+
+
+@styled
+def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figure":
+    """Mean ranks over data sets; a bar joins what Nemenyi's test cannot tell apart."""
+    import scikit_posthocs
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(COLUMN + 1.6, 0.2 * len(ranks) + 0.9))
+    axes = figure.subplots()
+    palette = {str(name): "#000000" for name in ranks.index}
+    scikit_posthocs.critical_difference_diagram(ranks, p, ax=axes, color_palette=palette)
+    axes.set_title(title)
+    return figure
+
+
+def annotate(image: "AxesImage", values: np.ndarray, pattern: str, size: float = 7) -> None:
+    """Write each cell's number, black on what is light and white on what is dark."""
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            red, green, blue, _ = image.cmap(image.norm(value))
+            colour = "k" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "w"
+            text = pattern.format(value)
+            image.axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+
+
+def bare(axes: "Axes") -> None:
+    """No grid, frame or tick marks: the cells are the frame."""
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

@@ -53,6 +53,25 @@ def by_class(row: pd.Series, column: str) -> np.ndarray:
     return np.array(str(row.get(column, "")).split(), float)
 
 
+def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row per curve, a column per class, means over repeats: accuracy after the last round, share of what was bought.
+
+    Empty where the curves have no per-class results.
+    """
+    accuracy, bought = {}, {}
+    for curve, frame in rounds.sort_values("round", kind="stable").groupby("curve", sort=False):
+        runs = [run for _, run in frame.groupby("run", sort=False)]
+        first, last = [run.iloc[0] for run in runs], [run.iloc[-1] for run in runs]
+        if not all(len(by_class(row, "class_accuracy")) for row in last):
+            continue
+        accuracy[curve] = np.mean([by_class(row, "class_accuracy") for row in last], axis=0)
+        counts = np.array(
+            [by_class(b, "class_labeled") - by_class(a, "class_labeled") for a, b in zip(first, last, strict=True)]
+        )
+        bought[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
+    return pd.DataFrame.from_dict(accuracy, orient="index"), pd.DataFrame.from_dict(bought, orient="index")
+
+
 def class_balance(counts: np.ndarray) -> float:
     """Entropy of the shares of the classes, divided by its maximum: 1 for equal numbers, 0 for a single class."""
     if len(counts) < 2 or counts.sum() == 0:
@@ -138,11 +157,13 @@ def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
 def full_data(rounds: pd.DataFrame) -> pd.Series:
     """For every run the mean accuracy of those that label all of its data set in its setting; NaN where none does.
 
-    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` have another pool.
+    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` or on a small scale have another pool.
     """
     settings = [c for c in setting_columns(rounds) if c != "strategy" and not c.startswith(("strategy.", "budget."))]
     keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
+    for share in ("data.examples", "data.test"):
+        unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True
     known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
     return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()

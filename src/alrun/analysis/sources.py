@@ -1,4 +1,4 @@
-"""What a command is asked to report: run folders, folders of them, patterns, or tables written earlier."""
+"""What a command is asked to report: an experiment, run folders, folders of them, patterns, or tables of results."""
 
 import glob
 import os
@@ -18,8 +18,11 @@ def load(sources: Sequence[str]) -> Results:
     Raises:
         UserError: A source is nothing of the kind.
     """
-    tables = [rounds.read(Path(source)) for source in sources if source.endswith(".csv")]
-    folders = [folder for source in sources if not source.endswith(".csv") for folder in run_folders(source)]
+    overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
+    paths = [source for source in sources if source not in overrides]
+    tables = [rounds.read(Path(source)) for source in paths if source.endswith(".csv")]
+    folders = [folder for source in paths if not source.endswith(".csv") for folder in run_folders(source)]
+    folders += asked_for(overrides) if overrides else []
     gathered = rounds.gather(folders)
     parts, seen = [], set()
     for table in (gathered.rounds, *tables):
@@ -28,6 +31,21 @@ def load(sources: Sequence[str]) -> Results:
         parts += [new] if len(new) else []
     table = rounds.arrange(pd.concat(parts, ignore_index=True)) if parts else gathered.rounds
     return Results(table, gathered.problems)
+
+
+def asked_for(overrides: Sequence[str]) -> list[Path]:
+    """The folders of the runs that ``python -m alrun <overrides>`` would compute, several experiments by commas."""
+    from alrun import grid
+
+    rest = [override for override in overrides if not override.startswith("experiment=")]
+    commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
+    return list(dict.fromkeys(run.folder for command in commands for run in grid.of_command(command)))
+
+
+def experiments(sources: Sequence[str]) -> list[str]:
+    """The names of the experiments that are asked for."""
+    given = [source.partition("=")[2] for source in sources if source.startswith("experiment=")]
+    return [name for name in ",".join(given).split(",") if name]
 
 
 def run_folders(source: str) -> list[Path]:

@@ -1,0 +1,91 @@
+"""What a reader must know before comparing: each a sentence that names the runs and the cure."""
+
+import itertools
+
+import pandas as pd
+
+from alrun.analysis.curves import REFERENCE
+
+
+def notes(rounds: pd.DataFrame) -> list[str]:
+    """Sentences on mixed settings, missing repeats and reference runs in the table of results with named curves."""
+    runs = rounds.drop_duplicates("run")
+    return [*mixed(runs), *repeats(runs), *references(runs), *labels(rounds), *hardware(runs)]
+
+
+def mixed(runs: pd.DataFrame) -> list[str]:
+    """More than one setting."""
+    count = runs["facet"].nunique()
+    if count < 2:
+        return []
+    return [
+        f"The runs have {count} settings ({'; '.join(runs['facet'].unique())}): curves are named by them, and labeling "
+        "efficiency compares within a setting alone."
+    ]
+
+
+def repeats(runs: pd.DataFrame) -> list[str]:
+    """One repeat, or different ones."""
+    seeds = runs.groupby("curve", sort=False)["seed"].apply(lambda values: tuple(sorted(values)))
+    single = [str(curve) for curve, values in seeds.items() if len(values) == 1]
+    found = []
+    if single:
+        found.append(
+            f"{listed(single)} {'has' if len(single) == 1 else 'have'} one repeat: no spread and no test can be given; "
+            "add repeats with seed=0,1,2."
+        )
+    every = sorted(set(itertools.chain(*seeds)))
+    for curve, values in seeds.items():
+        absent = [str(seed) for seed in every if seed not in values]
+        if absent and len(values) > 1:
+            found.append(
+                f"{curve} lacks seed {', '.join(absent)}: comparisons with it rest on the seeds that both have; "
+                f"add seed={','.join(absent)}."
+            )
+    return found
+
+
+def references(runs: pd.DataFrame) -> list[str]:
+    """Strategies without a random run of the same setting and seed."""
+    known = {(row["facet"], row["seed"]) for row in runs.to_dict("records") if row["strategy"] == REFERENCE}
+    found = []
+    for facet, frame in runs.groupby("facet", sort=False):
+        absent = sorted({seed for seed in frame["seed"] if (facet, seed) not in known})
+        if absent:
+            where = f" with {facet}" if facet else ""
+            text = ",".join(map(str, absent))
+            found.append(
+                f"No run of strategy=random{where} has seed {text.replace(',', ', ')}: labeling efficiency is unknown "
+                f"there; add strategy=random seed={text}."
+            )
+    return found
+
+
+def labels(rounds: pd.DataFrame) -> list[str]:
+    """Curves that are known at different numbers of labels."""
+    points = rounds.groupby("curve", sort=False)["labeled"].apply(lambda values: tuple(sorted(set(values))))
+    common = set.intersection(*(set(values) for values in points))
+    if points.nunique() == 1:
+        return []
+    return [
+        f"The curves have different numbers of labels: tests of rounds use those that two curves share "
+        f"({len(common)} are common to all)."
+    ]
+
+
+def hardware(runs: pd.DataFrame) -> list[str]:
+    """Times and versions that do not compare."""
+    found = []
+    for column, what in (("hardware", "different hardware"), ("threads", "different numbers of threads")):
+        values = sorted(set(runs[column]) - {""}) if column in runs else []
+        if len(values) > 1:
+            found.append(f"The runs come from {what} ({', '.join(values)}): their times do not compare.")
+    values = sorted(set(runs["data"]) - {""}) if "data" in runs else []
+    if "dataset" in runs and runs["dataset"].nunique() == 1 and len(values) > 1 and runs["facet"].nunique() == 1:
+        found.append(f"The runs saw different data under one name (fingerprints {', '.join(values)}).")
+    return found
+
+
+def listed(names: list[str]) -> str:
+    """``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

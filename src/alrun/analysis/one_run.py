@@ -1,0 +1,113 @@
+"""The files of one finished run as rows of the table of results."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from alrun.run_folder import reading, shown
+
+NUMBERS: dict[str, Callable[[str], float]] = {
+    "test_accuracy": float,
+    "calibration_error": float,
+    "train_accuracy": float,
+    "epochs": int,
+    "steps": int,
+    "restarts": int,
+    "train_seconds": float,
+    "evaluate_seconds": float,
+    "select_seconds": float,
+}
+WORDS = ("stopped_by", "device")
+PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda", "folder")
+DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once")  # groups that only set what has its own columns
+NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
+
+
+def run_name(folder: Path) -> str:
+    """``<setting>/<strategy>-<hash>-seed<k>``: says what was computed, the same on every machine."""
+    return "/".join(folder.resolve().parts[-2:])
+
+
+def read_run(folder: Path) -> list[dict[str, Any]]:
+    """A row for every round of a finished run.
+
+    Raises:
+        UserError: A file is damaged or lacks rounds.
+    """
+    with reading(path := folder / "run.json"):
+        meta = json.loads(path.read_text())
+        options = {
+            group: "" if option == "None" else option
+            for group, option in meta["options"].items()
+            if group not in DERIVED and not group.startswith("hydra/")
+        }
+        run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": shown(folder), **provenance(meta)}
+        settings = dict(flatten({key: value for key, value in meta["settings"].items() if key != "seed"}))
+        budget = meta["settings"]["budget"]
+        count = len(range(budget["seed_size"], budget["total"] + 1, budget["batch_size"]))
+    accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
+    timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
+    classes = read_classes(folder / "per_class.csv", count)
+    common = {**options, **{key: value for key, value in settings.items() if key not in options}, **run}
+    return [{**common, **row, **times, **each} for row, times, each in zip(accuracy, timing, classes, strict=True)]
+
+
+def provenance(meta: dict[str, Any]) -> dict[str, str]:
+    """Where the results of a run.json come from."""
+    known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device")}
+    return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
+
+
+def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Leaves of a nested dictionary as (dotted name, text); the text is JSON but for strings."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{key}.")
+        elif not str(key).startswith("_partial_"):
+            yield prefix + str(key), value if isinstance(value, str) else json.dumps(value)
+
+
+def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[str, Any]]:
+    """A CSV with a row for each of ``rounds``, as numbers and words.
+
+    Raises:
+        UserError: A column, a row or part of a row is missing, or is no number.
+    """
+    with reading(path), path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+        absent = [column for column in columns if not rows or column not in rows[0]]
+        if absent:
+            raise ValueError(f"it has no {'rows' if not rows else ' and no '.join(absent)}")
+        if any(None in chain(row, row.values()) for row in rows):
+            raise ValueError("a row is cut short")
+        kept = [{key: convert(row[key]) for key, convert in _COLUMNS.items() if key in row} for row in rows]
+        if [row["round"] for row in kept] != list(range(rounds)):
+            raise ValueError(f"it has {len(rows)} rows, not one for each of {rounds} rounds")
+        return kept
+
+
+_COLUMNS: dict[str, Callable[[str], Any]] = {"round": int, "labeled": int, **NUMBERS, **dict.fromkeys(WORDS, str)}
+
+
+def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
+    """per_class.csv as one text per round and measure, the classes in order.
+
+    Raises:
+        UserError: As ``read_rows``.
+    """
+    accuracy: list[list[str]] = [[] for _ in range(rounds)]
+    labeled: list[list[str]] = [[] for _ in range(rounds)]
+    with reading(path), path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values() or None in row:
+                raise ValueError("a row is cut short")
+            accuracy[int(row["round"])].append(f"{float(row['test_accuracy']):.6g}")
+            labeled[int(row["round"])].append(str(int(row["labeled"])))
+        if len({len(each) for each in accuracy}) != 1 or not accuracy[0]:
+            raise ValueError("it has not a row for each class and round")
+    return [
+        {"class_accuracy": " ".join(a), "class_labeled": " ".join(b)} for a, b in zip(accuracy, labeled, strict=True)
+    ]

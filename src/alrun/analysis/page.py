@@ -1,0 +1,78 @@
+"""The parts of a report, and the page that holds them all and needs no other file."""
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+import alrun
+from alrun import files
+from alrun.analysis import figures, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDE = 5  # inches from which a figure is scrolled on a phone, not shrunk
+
+
+@dataclass
+class Section:
+    """A part of the page."""
+
+    title: str
+    text: str = ""
+    figures: "dict[str, Figure]" = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    unshown: dict[str, pd.DataFrame] = field(default_factory=dict)  # tables that are files alone
+
+
+def write(
+    folder: Path, title: str, lead: str, findings: Sequence[str], notes: Sequence[str], parts: Sequence[Section]
+) -> Path:
+    """Write report.html and the figures and tables of its parts as files; returns the path of the page."""
+    from jinja2 import Environment, PackageLoader
+
+    sections = []
+    for part in parts:
+        for name, figure in part.figures.items():
+            figures.save(figure, folder / "figures" / slug(name))
+        for name, table in (part.tables | part.unshown).items():
+            tables.write(table, folder / "tables" / slug(name))
+        images = [
+            {"name": name, "uri": data_uri(figure), "wide": figure.get_figwidth() > WIDE}
+            for name, figure in part.figures.items()
+        ]
+        shown = [cells(table, folder) for table in part.tables.values()]
+        sections.append({"title": part.title, "text": part.text, "images": images, "tables": shown})
+    environment = Environment(loader=PackageLoader("alrun.analysis", "."), autoescape=True, trim_blocks=True)
+    content = environment.get_template("report.html.j2").render(
+        title=title, lead=lead, findings=findings, notes=notes, sections=sections, version=alrun.__version__
+    )
+    page = folder / "report.html"
+    files.write_text(page, content)
+    return page
+
+
+def slug(name: str) -> str:
+    """A name for a file."""
+    return "".join(sign if sign.isalnum() or sign in ".-" else "_" for sign in name).strip("_")
+
+
+def data_uri(figure: "Figure") -> str:
+    """The figure as an address that holds it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure).encode()).decode()
+
+
+def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """A table for the page; a run links to its folder where that exists."""
+    shown = table.drop(columns="folder", errors="ignore")
+    rows: list[list[Any]] = shown.astype(str).to_numpy().tolist()
+    if "folder" in table:
+        for row, path in zip(rows, map(str, table["folder"]), strict=True):
+            if os.path.isdir(path):
+                row[0] = {"text": row[0], "link": os.path.relpath(path, folder)}
+    return {"columns": list(map(str, shown.columns)), "rows": rows, "words": "folder" in table}

@@ -1,0 +1,242 @@
+"""A report of the runs at hand: one HTML file that needs nothing else, and its figures and tables as files."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from alrun.analysis import bought, checks, figures, findings, page, paper, rounds, scores, significance
+from alrun.analysis.curves import name_curves
+from alrun.analysis.intervals import spread
+from alrun.analysis.overview import across_datasets, datasets, overview
+from alrun.analysis.page import Section
+
+MANY = 12  # curves of which every pair is still listed
+
+
+class Choices(NamedTuple):
+    """What may be chosen of a report."""
+
+    accuracies: Sequence[float] = ()  # shares, at which labeling efficiency is read; none: what every run reaches
+    alpha: float = significance.ALPHA
+    difference: float = 0.01  # of accuracy, for the number of repeats needed
+    full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
+    experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
+    images: bool = True  # read the data set, to show what was bought
+
+
+def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
+    """Write the report of ``results`` to ``folder``; returns the path of report.html."""
+    parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
+    frames = datasets(results.rounds)
+    for name, frame in frames.items():
+        mark = f"{name}: " if len(frames) > 1 else ""
+        named = name_curves(frame)
+        pairs = significance.compare(scores.per_run(named), "aubc", choices.alpha, choices.difference)
+        tests = significance.round_tests(named)
+        sections = dataset_sections(named, pairs, tests, choices)
+        parts += [marked(section, mark) for section in sections]
+        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha)
+        sentences += [mark + sentence for sentence in found]
+        notes += [mark + note for note in checks.notes(named)]
+    parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
+    rounds.write(results.rounds, folder / "results.csv")
+    return page.write(folder, title, overview(results.rounds), sentences, notes, parts)
+
+
+def marked(section: Section, mark: str) -> Section:
+    """The section with its data set in front of every name."""
+    return Section(
+        mark + section.title,
+        section.text,
+        {mark + name: figure for name, figure in section.figures.items()},
+        {mark + name: table for name, table in section.tables.items()},
+        {mark + name: table for name, table in section.unshown.items()},
+    )
+
+
+def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, choices: Choices) -> list[Section]:
+    """All parts that are about one data set."""
+    sections = [accuracy(named, choices), efficiency(named, choices), significant(named, pairs, tests, choices)]
+    if "train_seconds" in named:
+        text = "Mean of the repeats, and a band of one standard deviation."
+        sections.append(Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)}))
+    if len(scores.class_tables(named)[0]):
+        sections.append(classes(named))
+    if choices.images:
+        sections.append(bought_section(named))
+    for name in paper.fitting(named, choices.experiments):
+        if len(table := paper.beside(name, named)):
+            title = f"Beside the paper: {paper.TABLES[name].title}"
+            sections.append(Section(title, paper.explained(name, named), {}, {name: paper.shown(table)}))
+    return sections
+
+
+def accuracy(named: pd.DataFrame, choices: Choices) -> Section:
+    """Curves, area, final accuracy."""
+    images = {"accuracy": figures.accuracy(named)}
+    if named["facet"].nunique() > 1:
+        images["accuracy by strategy"] = figures.accuracy(named, by="label")
+    text = (
+        "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area "
+        "under this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and by "
+        "bootstrap."
+    )
+    known = math.nan
+    if choices.full_data:
+        known, source = choices.full_data
+        text += f" The full-data accuracy is {100 * known:g} % ({source}) where no run here labels everything."
+    return Section(
+        "Accuracy", text, images, {"accuracy": score_table(named, known), "accuracy by labels": by_labels(named)}
+    )
+
+
+def by_labels(named: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy as text, a row per curve, a column for at most nine numbers of labels."""
+    stats = (100 * named.set_index(["curve", "labeled"])["test_accuracy"]).groupby(level=[0, 1], sort=False)
+    text = stats.agg(["mean", "std"]).apply(lambda row: spread(row["mean"], row["std"], 1), axis=1)
+    table = text.unstack("labeled", fill_value="").loc[named["curve"].unique()].sort_index(axis="columns")
+    step = -(-len(table.columns) // 9)
+    kept = [*table.columns[:-1:step], table.columns[-1]]
+    return table[kept].rename_axis(columns=None).reset_index().rename(columns={"curve": "after labels:"})
+
+
+def score_table(named: pd.DataFrame, full_data: float = math.nan) -> pd.DataFrame:
+    """Final accuracy, area and calibration of each curve as text."""
+    runs = scores.per_run(named)
+    known = runs["run"].map(scores.full_data(named))
+    runs["ratio"] = runs["final"] / known.fillna(full_data)
+    table = pd.DataFrame({"curve": runs["curve"].unique()}).set_index("curve", drop=False)
+    for measure, heading in (("final", "final accuracy (%)"), ("aubc", "AUBC (%)")):
+        found = scores.per_curve(runs, measure)
+        table[heading] = [spread(100 * row["mean"], 100 * row["std"], 1) for row in found.to_dict("records")]
+        for kind, label in (("t", "t interval"), ("bootstrap", "bootstrap")):
+            table[f"{heading.split(' (')[0]}, {label}"] = bounds(found, kind, 100, 1)
+    if runs["ratio"].notna().any():
+        table["of full-data accuracy (%)"] = [f"{100 * value:.1f}" for value in scores.per_curve(runs, "ratio")["mean"]]
+    found = scores.per_curve(runs, "calibration_error")
+    if found["mean"].notna().any():
+        table["calibration error"] = [spread(row["mean"], row["std"], 3) for row in found.to_dict("records")]
+    table["repeats"] = scores.per_curve(runs, "final")["repeats"]
+    return table.reset_index(drop=True)
+
+
+def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[str]:
+    """Intervals as text; empty where there is none."""
+    pairs = zip(scale * found[f"{kind}_low"], scale * found[f"{kind}_high"], strict=True)
+    return ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in pairs]
+
+
+def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
+    """Labels saved."""
+    text = (
+        "Labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs; pairs "
+        "of runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
+        '"not reached" counts the repeats that do not.'
+    )
+    known = scores.efficiency_curves(named)["mean"].notna().any()
+    images = {"labeling efficiency": figures.efficiency(named)} if known else {}
+    parts = []
+    for accuracy in choices.accuracies or [scores.common_accuracy(named)]:
+        found = scores.per_curve(scores.efficiency_at(named, accuracy), "efficiency")
+        parts.append(
+            pd.DataFrame(
+                {
+                    "curve": found.index,
+                    "at accuracy (%)": f"{100 * accuracy:.1f}",
+                    "efficiency": [spread(row["mean"], row["std"], 2) for row in found.to_dict("records")],
+                    "t interval": bounds(found, "t", 1, 2),
+                    "bootstrap": bounds(found, "bootstrap", 1, 2),
+                    "not reached": found["missing"],
+                }
+            )
+        )
+    return Section("Labeling efficiency", text, images, {"labeling efficiency": pd.concat(parts, ignore_index=True)})
+
+
+def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, choices: Choices) -> Section:
+    """Penalty matrices and comparisons of pairs."""
+    curves = list(named["curve"].unique())
+    matrix = significance.penalty_matrix(tests, curves, choices.alpha)
+    images = {"penalty matrix": figures.matrix(matrix, "share of rounds in which\nthe row beats the column")}
+    against = findings.against_random(scores.per_run(named), pairs)
+    if against["t_low"].notna().any():
+        images["difference from random"] = figures.differences(against, "random", "AUBC difference (points)")
+    if len(curves) > MANY:
+        pairs = against
+    text = (
+        f"The penalty matrix counts the rounds in which a paired t-test over the repeats is significant at "
+        f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
+        "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
+        "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats "
+        f"needed to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
+    )
+    table = pd.DataFrame(
+        {
+            "first": pairs["first"],
+            "second": pairs["second"],
+            "repeats": pairs["repeats"],
+            "difference": [f"{100 * value:+.2f}" for value in pairs["difference"]],
+            "t interval": bounds(pairs, "t", 100, 2),
+            "bootstrap": bounds(pairs, "bootstrap", 100, 2),
+            **{name: [number(value, 3) for value in pairs[name]] for name in ("p", "p_holm", "p_wilcoxon")},
+            "repeats needed": [number(value, 0) for value in pairs["repeats_needed"]],
+        }
+    )
+    shares = matrix.reset_index(names="better").round(3)
+    return Section("Significance", text, images, {"comparisons": table}, {"penalty matrix": shares})
+
+
+def number(value: float, digits: int) -> str:
+    """A number as text; empty where there is none."""
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def times(named: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a run spends in each phase."""
+    found = scores.per_run(named).groupby("curve", sort=False)
+    columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
+    table = {name: found[column].mean().map(findings.seconds) for column, name in columns.items()}
+    return pd.DataFrame(table).rename_axis("per run").reset_index()
+
+
+def classes(named: pd.DataFrame) -> Section:
+    """Accuracy by class and calibration."""
+    text = (
+        "Accuracy of each class after the last round, and what share of the bought labels it got. Balance is the "
+        "entropy of the bought classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
+        "are apart."
+    )
+    images = {"classes": figures.classes(named)}
+    if named.get("calibration_error", pd.Series(dtype=float)).notna().any():
+        images["calibration"] = figures.measure(named, "calibration_error", "expected calibration error")
+    means = scores.per_run(named).groupby("curve", sort=False)[["worst_class", "class_balance"]].mean()
+    table = pd.DataFrame(
+        {
+            "curve": means.index,
+            "worst class (%)": [number(100 * value, 1) for value in means["worst_class"]],
+            "balance of the bought labels": [number(value, 3) for value in means["class_balance"]],
+        }
+    )
+    return Section("Classes and calibration", text, images, {"classes": table})
+
+
+def bought_section(named: pd.DataFrame) -> Section:
+    """Images of the first and last purchase, and a map of the pool."""
+    shown = bought.figures(named)
+    if isinstance(shown, str):
+        return Section("What was bought", shown)
+    text = (
+        "Examples of the first and the last purchase of each strategy (first repeat), and the first repeat's purchases "
+        "on a map of the pool (t-SNE of the pixels; grey is the pool, colour the round)."
+    )
+    return Section("What was bought", text, shown)
+
+
+def provenance(table: pd.DataFrame) -> Section:
+    """Every run with a link to its folder."""
+    columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
+    runs = table.drop_duplicates("run")[[column for column in columns if column in table]]
+    return Section("Runs", "Links lead to the run folders, where these are.", {}, {"runs": runs})
