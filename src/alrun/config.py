@@ -48,6 +48,7 @@ class Runtime:
     memory_format: str | None = None  # of images and weights: contiguous, channels_last; null: the faster, measured
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
+    checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
     progress: bool = True
 
 
