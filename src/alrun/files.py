@@ -74,7 +74,8 @@ def remove(*paths: Path) -> None:
     """
     for path in paths:
         try:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be removed ({error.strerror or error}): make its folder writable."

@@ -83,6 +83,7 @@ class Descent:
             self.averaged = self.start_averaging(self.settings.average)
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # else torch warns of an epoch without a step
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
 

@@ -81,6 +81,7 @@ class Run:
         self.announce()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
+        self.clear_training()
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
@@ -101,9 +102,13 @@ class Run:
         """Keep what is computed; then stop, if the process was told to."""
         self.lock.check()
         self.state.save(self.run_dir)
+        self.clear_training()
+        interruption.check()
+
+    def clear_training(self) -> None:
+        """Remove the checkpoint of a training whose outcome is saved."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
-        interruption.check()
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""

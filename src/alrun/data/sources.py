@@ -30,11 +30,16 @@ FOLDERS = {
 
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
     """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
+    return ImageData(*_digits_arrays(), mean, std)
+
+
+@cache  # a sweep in one process reads a data set once
+def _digits_arrays() -> Arrays:
     from sklearn.datasets import load_digits
 
     pixels, labels = map(np.asarray, load_digits(return_X_y=True))
     images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    return ImageData(*hold_out(images, labels, 500), mean, std)
+    return hold_out(images, labels, 500)
 
 
 def torchvision_data(
@@ -54,7 +59,7 @@ def torchvision_data(
     return ImageData(*_torchvision_arrays(name, root), mean, std)
 
 
-@cache  # a sweep in one process reads a data set once
+@cache
 def _torchvision_arrays(name: str, root: str) -> Arrays:
     from alrun.data.torchvision_import import torchvision
 
