@@ -8,6 +8,7 @@ of a write, fsync, rename, removal and making of a folder. Then SIGKILL at rando
 """
 
 import argparse
+import logging
 import random
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=20, help="runs of each kind that die at random times")
     parser.add_argument("--seed", type=int, default=0, help="of the random times")
     arguments = parser.parse_args()
+    logging.disable()
     prepare()
     shared = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="alrun-crash-", dir=shared if shared.is_dir() else None))

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import logging
 import os
 import random
 import shutil
@@ -104,9 +103,8 @@ def fork() -> int:
 
 
 def prepare() -> None:
-    """Make forks cheap and safe: one thread, nothing to collect, no log."""
+    """Make forks cheap and safe: one thread, nothing to collect."""
     torch.set_num_threads(1)
-    logging.getLogger("alrun").setLevel(logging.CRITICAL)
     gc.freeze()
 
 
