@@ -5,13 +5,15 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import config, interruption, sweep
+from alrun import config, interruption, sweep, targets
 from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import is_done
 from alrun.validate import validate
@@ -19,6 +21,21 @@ from alrun.validate import validate
 log = logging.getLogger(__name__)
 
 config.register()
+
+
+def guard() -> None:
+    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once."""
+    load = ConfigLoaderImpl.load_configuration
+
+    def guarded(*arguments: Any, **settings: Any) -> DictConfig:
+        cfg = load(*arguments, **settings)
+        targets.check_hydra(cfg.hydra)
+        return cfg
+
+    ConfigLoaderImpl.load_configuration = guarded
+
+
+guard()
 
 
 @hydra.main(version_base="1.3", config_path="pkg://alrun.conf", config_name="config")
@@ -79,6 +96,7 @@ def main() -> None:
     logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
+    targets.allow_typed(sys.argv[1:])
     interruption.install()
     complete, stopped = True, False
     try:

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from omegaconf import DictConfig, OmegaConf
 
+from alrun import targets
 from alrun.config import RunConfig
 from alrun.errors import UserError, at_least, closest
 
@@ -30,6 +31,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise UserError(f"{key} has no value: add {key}=... to the command line.")
+    targets.check(cfg)
     budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
     for key, value, low in (
         ("budget.seed_size", budget.seed_size, 2),
