@@ -27,7 +27,10 @@ def main() -> None:
 
     @seed(arguments.seed)
     @hypothesis_settings(
-        max_examples=arguments.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=arguments.examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=[*HealthCheck],  # type: ignore[arg-type]
     )
     @given(command_lines())
     def fuzz(line: tuple[str, ...]) -> None:

@@ -45,6 +45,15 @@ def test_the_lock_of_a_process_that_died_is_free(tmp_path):
     ours.release()
 
 
+@pytest.mark.parametrize("content", [b"", b"0", bytes(40)])
+def test_a_lease_whose_process_died_while_it_wrote_it_is_no_lease(tmp_path, content):
+    """Killed between the making of the file and its content: scripts/crash_test.py found the empty one."""
+    (tmp_path / ".lock.lease").write_bytes(content)
+    ours = Lock(tmp_path / ".lock")
+    assert ours.acquire(wait=False)
+    ours.release()
+
+
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """``elsewhere()``: the lease is that of another machine, which the file system's lock does not tell of."""

@@ -1,6 +1,7 @@
 """One process at a time, on one machine or on several that share a file system."""
 
 from pathlib import Path
+from time import sleep
 
 from filelock import FileLock, SoftFileLease, Timeout
 
@@ -8,6 +9,7 @@ from alrun.errors import UserError
 
 LEASE_SECONDS = 60.0  # without a sign of life from another machine, after which its process counts as dead
 SIGN_EVERY = 15.0  # seconds
+STILLBORN_SECONDS = 2.0  # a lease is written within milliseconds of its making
 
 
 class Lock:
@@ -36,6 +38,7 @@ class Lock:
         except Timeout:
             return False
         try:
+            self._remove_stillborn()
             self._lease.acquire(timeout=-1 if wait else 1.5 * LEASE_SECONDS)
         except Timeout:
             self._local.release()
@@ -44,6 +47,18 @@ class Lock:
             self._local.release()
             raise
         return True
+
+    def _remove_stillborn(self) -> None:
+        """Remove an empty lease: its process died before it wrote it, and filelock would respect it for ever."""
+        path = Path(self._lease.lock_file)
+        for pause in (STILLBORN_SECONDS, 0):
+            try:
+                if path.stat().st_size:
+                    return
+            except FileNotFoundError:
+                return
+            sleep(pause)  # it may be about to be written, on another machine
+        path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let others have it."""
