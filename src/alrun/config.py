@@ -50,6 +50,7 @@ class Runtime:
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
+    deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     progress: bool = True
 
 

@@ -54,6 +54,7 @@ class Run:
         self.lock = lock
         self.device = device.choose(cfg.runtime.device)
         device.set_precision(cfg.training.precision)
+        device.set_deterministic(cfg.runtime.deterministic)
         torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.parts = build_parts(cfg, self.device)

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 
+import torch
 from torch import Tensor
 
 from alrun import interruption
@@ -14,6 +15,7 @@ from alrun.checkpoint import Keeper
 from alrun.device import synchronize
 from alrun.dss.base import Subset
 from alrun.engine import Engine
+from alrun.errors import UserError
 from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.optimization import Descent, Optimization
@@ -127,14 +129,20 @@ class Trainer:
             progress(epoch, accuracy)
         model.train()
         reason = None
-        with interruption.deferred() if keeper else nullcontext():  # until a step is taken and saved
-            while reason is None:
-                if at.taken == 0:
-                    training.restart_if_hopeless(fresh)
-                training.epoch()
-                progress(len(at.history), at.history[-1])
-                reason = self.stop.reason(at.history)
-        training.descent.finish(training.images())
+        try:
+            with interruption.deferred() if keeper else nullcontext():  # until a step is taken and saved
+                while reason is None:
+                    if at.taken == 0:
+                        training.restart_if_hopeless(fresh)
+                    training.epoch()
+                    progress(len(at.history), at.history[-1])
+                    reason = self.stop.reason(at.history)
+            training.descent.finish(training.images())
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"training.batch_size={self.batch_size}: the device's memory is full in round {round}; lower it, take "
+                "a smaller model or set runtime.device=cpu. What was computed before is kept."
+            ) from error
         synchronize(pool.images.device)
         seconds = at.seconds + perf_counter() - started
         return TrainResult(at.history[-1], len(at.history), at.steps, reason, seconds, at.restarts)
