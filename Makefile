@@ -8,11 +8,22 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 ARGS ?=
 
+# The paper's experiments: make redundancy ARGS="strategy=badge seed=0" SCALE=small. An interrupted one goes on.
+SCALE ?= paper
+# STAND_INS=1: other real data in the place of what has to be downloaded (scripts/reproduce.py says which).
+STAND_INS ?=
+FIGURES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,figure-$(n))
+TABLES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13,table-$(n))
+SECTIONS := baseline appendix-baseline augmentation optimizer generalization redundancy redundancy-augment per-class \
+	batch-size seed-set reset-update reset-update-adam dss paper
+
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection bench-training strategies facets clean
+.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives \
+	strategies facets plan clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make figure-1 ... figure-15, table-1 ... table-13: the section that has it"
 
 install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
 
@@ -40,12 +51,74 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
 	@$(PY) scripts/benchmark_training.py $(ARGS)
 
+bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
+	@$(PY) scripts/benchmark_results.py $(ARGS)
+
+false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
+	@$(PY) scripts/false_positives.py $(ARGS)
+
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
 	@$(PY) scripts/compare_strategies.py
 
 facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/facets.md
 	@$(PY) scripts/compare_facets.py $(ARGS)
+
+baseline: ## Section 4.1: eight strategies on CIFAR-10, CIFAR-100, Fashion-MNIST and SVHN
+baseline: EXPERIMENTS = baseline/cifar10 baseline/cifar100 baseline/fashion_mnist baseline/svhn
+augmentation: ## Section 4.2: with and without augmentation
+augmentation: EXPERIMENTS = augmentation/resnet18 augmentation/vgg11
+optimizer: ## Section 4.3: SGD against Adam
+optimizer: EXPERIMENTS = optimizer/cifar10
+redundancy: ## Section 4.4: part of the pool repeats itself
+redundancy: EXPERIMENTS = redundancy/duplicate
+per-class: ## Section 4.5: how many examples of each class may be bought
+per-class: EXPERIMENTS = per_class/cifar10 per_class/fashion_mnist
+batch-size: ## Section 4.6: how many labels a round buys
+batch-size: EXPERIMENTS = batch_size/cifar10
+seed-set: ## Section 4.6: a random or a representative seed set
+seed-set: EXPERIMENTS = seed_set/cifar10
+reset-update: ## Section 4.7: new weights in every round, or those of the round before
+reset-update: EXPERIMENTS = reset_update/cifar10
+dss: ## Section 4.8: training on subsets of the labels
+dss: EXPERIMENTS = dss/cifar10
+appendix-baseline: ## Appendix B: MNIST, few labels, VGG-19, DLA
+appendix-baseline: EXPERIMENTS = baseline/mnist baseline/mnist_low baseline/cifar10_vgg19 baseline/cifar10_dla \
+	baseline/svhn_vgg19
+generalization: ## Appendix C: weight averaging and shake-shake
+generalization: EXPERIMENTS = generalization/cifar10
+redundancy-augment: ## Appendix D: part of the pool repeats itself in altered copies
+redundancy-augment: EXPERIMENTS = redundancy/augment
+reset-update-adam: ## Appendix E: as reset-update, with Adam and without augmentation, and on SVHN
+reset-update-adam: EXPERIMENTS = reset_update/cifar10_adam reset_update/svhn reset_update/svhn_adam
+paper: ## all of these
+paper: EXPERIMENTS = all
+
+$(SECTIONS): $(READY)
+	@$(PY) scripts/reproduce.py $(EXPERIMENTS) $(if $(STAND_INS),--stand-ins) scale=$(SCALE) \
+		$(if $(filter smoke,$(SCALE)),seed=0 at_once=two) $(ARGS)
+
+plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
+	@$(PY) -m alrun.plan experiment=all scale=$(SCALE) $(ARGS)
+
+figure-1 table-12: baseline
+table-3: baseline appendix-baseline
+figure-2 figure-13 table-4: augmentation
+figure-3 figure-13: optimizer
+table-5: optimizer generalization
+figure-4: redundancy
+table-6: redundancy redundancy-augment
+figure-5 table-7: per-class
+figure-14 table-1: batch-size
+figure-14 table-2: seed-set
+table-8: batch-size seed-set
+figure-6 figure-15: reset-update
+table-9: reset-update reset-update-adam
+table-10 table-13: dss
+figure-7 figure-8 figure-9 table-11: appendix-baseline
+figure-10: generalization
+figure-11: redundancy-augment
+figure-12: reset-update-adam
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

@@ -4,6 +4,8 @@ A reference does what the papers' public code does: it forms the points, and vis
 is timed in the process that times the kernel, on the same points; for few picks, scaled to all, where all would take
 hours. The floor is the larger of the arithmetic that the exact algorithm asks for, at the speed of this machine's
 matrix product, and of the bytes that must be read, at the speed of its memory. Peak memory is above the inputs.
+Wrappers cost what they wrap; strategies that are passes or training of a network above all (noise stability, learning
+loss, VAAL) are timed in docs/strategies.md.
 """
 
 import argparse

@@ -20,13 +20,14 @@ BASE = [
     "budget.seed_size=500",
     "budget.batch_size=500",
     "budget.total=1500",
+    "training.max_epochs=20",
 ]
 PLAIN = "optimizer=sgd"  # what the others are compared with
 FACETS = [
     PLAIN,
     "optimizer=adam",
-    "optimizer=sgd_swa",
-    "optimizer=adam_swa",
+    "optimizer=sgd_swa optimizer.swa.start_accuracy=0.4",
+    "optimizer=adam_swa optimizer.swa.start_accuracy=0.4",
     "augmentation=none",
     "augmentation=crop",
     "augmentation=trivial_augment",
@@ -46,10 +47,11 @@ HEAD = """# Ways of training
 Written by `make facets{arguments}`:
 {runs} runs that label CIFAR-10 at random and train the small network, on {device} (torch {torch}).
 
-Each row changes one setting of the first one, which is the paper's recipe: SGD with a cosine schedule, crop and flip,
-new weights each round. Accuracy in % on the test set, mean ± standard deviation of {repeats} repeats; all repeats
-share the first round. Epochs and seconds are sums over the rounds of a run. Rows with `dss=` select in the middle
-round alone: the first and the last train on everything, as in the paper.
+Each row changes one setting of the first one, which is the paper's recipe for 20 epochs a round in the place of 300:
+SGD with a cosine schedule, crop and flip, new weights each round. So few epochs are too few for the best accuracy, and
+SWA starts at a training accuracy of 0.4, since none comes to 0.95. Accuracy in % on the test set, mean ± standard
+deviation of {repeats} repeats; all repeats share the first round. Epochs and seconds are sums over the rounds of a run.
+Rows with `dss=` select in the middle round alone: the first and the last train on everything, as in the paper.
 
 """
 
@@ -63,10 +65,10 @@ def main() -> None:
     parser.add_argument("--at-once", help="as alrun's at_once: two, four or eight")
     arguments, settings = parser.parse_known_args()
     sweep = [f"seed=range({arguments.repeats})", *([f"at_once={arguments.at_once}"] if arguments.at_once else [])]
-    folders = {facet: arguments.outputs / facet.replace("=", "-") for facet in FACETS}
+    folders = {facet: arguments.outputs / facet.replace("=", "-").replace(" ", "-") for facet in FACETS}
     for facet, folder in folders.items():
-        command = [sys.executable, "-m", "alrun", "-m", *BASE, facet, *sweep, f"paths.outputs={folder}", *settings]
-        subprocess.run(command, check=True)
+        changed = [*BASE, *facet.split(), *sweep, f"paths.outputs={folder}", *settings]
+        subprocess.run([sys.executable, "-m", "alrun", "-m", *changed], check=True)
     rows = ["| setting | " + " | ".join(f"{labels} labels" for labels in (500, 1000, 1500)) + " | epochs | training |"]
     rows.append("|---" * 6 + "|")
     finished = {

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from alrun import device, tuning
+from alrun.errors import UserError
 from alrun.parts import build_parts
 
 CPU = torch.device("cpu")
@@ -81,6 +82,16 @@ def test_what_the_settings_name_is_not_measured(choose):
     assert choose(speeds, "runtime.threads=1") == ((1, "channels_last"), list(speeds))
     speeds = {(count, "channels_last"): 5 for count in (2, 1, 4)}
     assert choose(speeds, "runtime.memory_format=channels_last") == ((2, "channels_last"), list(speeds))
+
+
+def test_a_format_in_which_torch_corrupts_memory_is_never_tried(choose):
+    """A narrow ResNet has strided 1x1 convolutions from 4 channels; the process died of them."""
+    speeds = {(count, "contiguous"): 5 for count in (2, 1, 4)}
+    assert choose(speeds, "model=resnet18", "model.width=4") == ((2, "contiguous"), list(speeds))
+    with pytest.raises(UserError, match=r"runtime\.memory_format=channels_last: torch corrupts memory"):
+        choose({}, "model=resnet18", "model.width=4", "runtime.memory_format=channels_last")
+    both = {**speeds, (2, "channels_last"): 5}
+    assert choose(both, "model=resnet18", "model.width=16") == ((2, "contiguous"), list(both))
 
 
 def test_a_measurement_leaves_model_and_random_numbers_as_they_were(composed, tmp_path):

@@ -17,9 +17,9 @@ from alrun.strategies.cluster_margin import ClusterMargin
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.discriminative import Discriminative
 from alrun.strategies.falcun import Falcun
-from alrun.strategies.herding import MaxHerding
+from alrun.strategies.herding import MaxHerding, UncertaintyHerding
 from alrun.strategies.probcover import ProbCover
-from alrun.strategies.typiclust import TypiClust
+from alrun.strategies.typiclust import Tcm, TypiClust
 from selection_cases.case import LABELED, WIDTH, Case, Job, query, seconds
 
 EMBEDDINGS = FromClassifier()
@@ -61,6 +61,12 @@ def typiclust(case: Case) -> Job:
     return job(TypiClust(EMBEDDINGS), case, 2.0 * (case.n + LABELED) * count * WIDTH * ITERATIONS)
 
 
+def tcm(case: Case) -> Job:
+    """The same while labels are few; margins, as timed by themselves, afterwards."""
+    count = min(LABELED + case.size, 500)
+    return job(Tcm(EMBEDDINGS, case.n), case, 2.0 * (case.n + LABELED) * count * WIDTH * ITERATIONS)
+
+
 def cluster_margin(case: Case) -> Job:
     """Average linkage takes the square of the pool, 5,000 points at the most."""
     return job(ClusterMargin(), case, 2.0 * min(case.n, 5000) ** 2 * WIDTH)
@@ -90,6 +96,11 @@ def max_herding(case: Case) -> Job:
         return start + seconds(lambda: [pick().argmax() for _ in range(REFERENCE_PICKS)], case.size / REFERENCE_PICKS)
 
     return job(MaxHerding(EMBEDDINGS), case, 1.0 * case.n**2 * WIDTH, plain)
+
+
+def uncertainty_herding(case: Case) -> Job:
+    """The same with weights and a bandwidth of its own."""
+    return job(UncertaintyHerding(EMBEDDINGS), case, 1.0 * case.n**2 * WIDTH)
 
 
 def cal(case: Case) -> Job:
@@ -162,6 +173,8 @@ CASES = [
         ("Falcun", falcun, ((2_000, 100), (10_000, 1000), (47_000, 3000))),
         ("ALFA-Mix", alfa_mix, ((2_000, 100), (10_000, 1000))),
         ("BAIT, binary", bait, ((2_000, 100), (10_000, 1000))),
+        ("TCM", tcm, ((2_000, 100), (10_000, 1000))),
+        ("UHerding", uncertainty_herding, ((2_000, 100), (10_000, 1000))),
         ("discriminative", discriminative, ((2_000, 100), (10_000, 1000))),
     )
     for n, size in sizes

@@ -12,6 +12,8 @@ from alrun.models import MnistNet
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies import Needs, ScoreStrategy
 from alrun.strategies.bemps import Bemps
+from alrun.strategies.density import Density
+from alrun.strategies.disagreement import Bald, VariationRatio, VoteEntropy
 from alrun.strategies.dropquery import DropQuery
 from alrun.strategies.expected_gradient import ExpectedGradient
 from alrun.strategies.power import Power
@@ -23,18 +25,23 @@ PASSES = 10
 IMAGES = 500  # through the network
 
 
-def score(strategy: ScoreStrategy):
-    """One strategy on log-probabilities; they are read once."""
+def score(strategy: ScoreStrategy, passes: int = 0):
+    """One strategy on log-probabilities, those of ``passes`` where it looks at several; they are read once."""
 
     def prepare(case: Case) -> Job:
-        asked = query(case)
+        asked = query(case, passes)
         return Job(
             run=lambda: strategy.select(asked),
             reference=lambda: seconds(lambda: sorted(strategy.score(asked.unlabeled)[:SORTED]), case.n / SORTED),
-            bytes=4.0 * case.n * case.classes,
+            bytes=4.0 * case.n * case.classes * max(1, passes),
         )
 
     return prepare
+
+
+def density(case: Case) -> Job:
+    """Entropy and a mean of cosines; embeddings are read as well."""
+    return score(Density())(case)._replace(bytes=4.0 * case.n * (case.classes + WIDTH))
 
 
 def network() -> tuple[MnistNet, Tensor]:
@@ -117,6 +124,12 @@ CASES = [
         for n, classes in ((50_000, 10), (50_000, 100), (200_000, 10))
     ),
     Case("expected gradient", 50_000, 10, 3000, score(ExpectedGradient())),
+    Case("density", 50_000, 10, 3000, density),
+    *(
+        Case(name, n, classes, 3000, score(strategy, PASSES))
+        for name, strategy in (("BALD", Bald()), ("variation ratio", VariationRatio()), ("vote entropy", VoteEntropy()))
+        for n, classes in ((50_000, 10), (50_000, 100))
+    ),
     Case("power", 50_000, 10, 3000, power),
     Case("10 dropout passes", IMAGES, 10, 10, passes),
     Case("BatchBALD", 5_000, 10, 10, joint),

@@ -10,7 +10,13 @@ from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
 from alrun.selection.points import Dense, Outer, nearest_sqdist
 from selection_cases.case import LABELED, WIDTH, Case, Job, gradients
 
-SIZES = [(2_000, 10, 100), (10_000, 10, 1000), (47_000, 10, 3000), (47_000, 100, 3000), (200_000, 10, 3000)]
+SIZES = [
+    (n, classes, size)
+    for n in (2_000, 10_000, 47_000, 200_000)
+    for classes in (10, 100)
+    for size in (100, 1000, 3000)
+    if size < n
+]
 REFERENCE_PICKS = 3
 REFERENCE_BYTES = 5e9  # a larger formed matrix is not tried
 

@@ -9,11 +9,13 @@ from torch.nn import functional as F
 
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import maximize
+from alrun.selection.k_center import k_center
 from alrun.selection.neighbour_facility_location import neighbour_facility_location
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.fass import Fass
+from alrun.strategies.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, Targeted
 from selection_cases.case import WIDTH, Case, Job, gradients, query, seconds
 
 MEMORY = 2e9  # bytes
@@ -86,6 +88,31 @@ def disparity(case: Case) -> Job:
     return Job(run=lambda: disparity_sum(points, case.size), bytes=4.0 * case.n * WIDTH * case.size)
 
 
+def disparity_min(case: Case) -> Job:
+    """Distances to the picks."""
+    points = rows(case)
+    return Job(
+        run=lambda: k_center(points, points.take(points.sqnorm.argmin()[None]), case.size),
+        flops=2.0 * case.n * case.size * WIDTH,
+        bytes=4.0 * case.n * WIDTH,
+    )
+
+
+def targeted(strategy: Targeted, pairs: bool):
+    """Similarities to the query or private set, and with ``pairs`` half of those within the pool, of gradients."""
+
+    def prepare(case: Case) -> Job:
+        asked = query(case)
+        compared = case.n / 2 * pairs + len(asked.labeled)
+        return Job(
+            run=lambda: strategy.select(asked),
+            flops=2.0 * case.n * compared * (WIDTH + case.classes),
+            bytes=4.0 * case.n * (WIDTH + case.classes),
+        )
+
+    return prepare
+
+
 def fass(case: Case) -> Job:
     """Facility location among five times the budget."""
     asked = query(case)
@@ -121,7 +148,11 @@ CASES = [
             ("graph cut", graph_cut),
             ("log determinant", log_determinant),
             ("feature based", feature_based),
+            ("disparity min", disparity_min),
             ("disparity sum", disparity),
+            ("mutual information", targeted(MutualInformation(), pairs=False)),
+            ("conditional gain", targeted(ConditionalGain(), pairs=True)),
+            ("conditional mutual inf.", targeted(ConditionalMutualInformation(), pairs=True)),
         )
         for n, size in ((2_000, 100), (10_000, 1000))
     ),

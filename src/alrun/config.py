@@ -7,6 +7,7 @@ import pkgutil
 import types
 import typing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -63,6 +64,16 @@ class Paths:
 
 
 @dataclass
+class Scale:
+    """How much of the paper's size an experiment keeps, as shares; conf/ writes its numbers as ``${examples:1000}``."""
+
+    examples: float = 1.0  # of the pool, and with it of all numbers of labels
+    test: float = 1.0  # of the test set
+    epochs: float = 1.0
+    width: float = 1.0  # of networks
+
+
+@dataclass
 class RunConfig:
     """Everything a run needs to know. The ``Any`` fields are open: their schema is the constructor in ``_target_``."""
 
@@ -79,6 +90,7 @@ class RunConfig:
     training: Training = field(default_factory=Training)
     runtime: Runtime = field(default_factory=Runtime)
     paths: Paths = field(default_factory=Paths)
+    scale: Scale = field(default_factory=Scale)
     limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
     initial_seed: int = 42  # seed set and first model: shared by all strategies and repeats
@@ -93,10 +105,22 @@ NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline", "all
 
 
 def register() -> None:
-    """Tell Hydra the schema and the resolvers that name run folders."""
+    """Tell Hydra the schema, the resolvers that name run folders, and those that apply a scale."""
     ConfigStore.instance().store(name="schema", node=RunConfig)
+    for share in ("examples", "epochs", "width"):
+        OmegaConf.register_new_resolver(share, partial(of_the_scale, share), replace=True)
     OmegaConf.register_new_resolver("setting_id", setting_id, replace=True)
     OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+
+
+def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:
+    """``${examples:1000}``: that share of ``number``."""
+    return scaled(number, _root_.scale[share])
+
+
+def scaled(number: int, share: float) -> int:
+    """``share`` of a positive ``number``, at least 1."""
+    return max(1, round(number * share))
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
@@ -106,7 +130,9 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     container = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+    shares = container.pop("scale")  # of epochs and width: they show in what they change
+    data = {"examples": shares["examples"], "test": shares["test"]}
+    return {str(key): value for key, value in container.items()} | ({} if set(data.values()) == {1} else {"data": data})
 
 
 def digest(value: Any, length: int = 8) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alrun.errors import UserError, at_least, first_line
 from alrun.model import Headed, evaluation
+from alrun.pool import Pool
 from alrun.strategies.base import Needs, Query
 
 log = logging.getLogger(__name__)
@@ -64,27 +65,29 @@ class OfThePool(Embeddings):
 
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
         """Rows of the whole."""
-        whole = self.kept(query.pool.images, query.chunk)
+        whole = self.kept(query.pool, query.chunk)
         return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
 
-    def whole(self, images: Tensor, chunk: int) -> Tensor:
-        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8, the pool's; of length 1 with ``normalize``."""
-        rows = self.kept(images, chunk)
+    def whole(self, pool: Pool, chunk: int) -> Tensor:
+        """Embeddings (N, d) of all images of ``pool``, ``chunk`` at a time; of length 1 with ``normalize``."""
+        rows = self.kept(pool, chunk)
         return F.normalize(rows) if self.normalize else rows
 
-    def kept(self, images: Tensor, chunk: int) -> Tensor:
+    def kept(self, pool: Pool, chunk: int) -> Tensor:
         """What ``make`` made, once."""
-        if self.made is None or self.made[0] is not images:
-            self.made = images, self.make(images, chunk)
+        if self.made is None or self.made[0] is not pool.images:
+            self.made = pool.images, self.make(pool, chunk)
         return self.made[1]
 
     @abstractmethod
-    def make(self, images: Tensor, chunk: int) -> Tensor:
-        """Embeddings (N, d) of ``images`` (N, C, H, W) uint8, at their own lengths."""
+    def make(self, pool: Pool, chunk: int) -> Tensor:
+        """Embeddings (N, d) of all images of ``pool``, at their own lengths."""
 
 
 class FromFile(OfThePool):
     """A .npy file, or an .npz with one array: a row for each example of the training split, in its order.
+
+    Where the pool has redundancy, a copy has the row of the example that it shows.
 
     Raises:
         UserError: There is no such file, or it does not fit the pool.
@@ -96,7 +99,7 @@ class FromFile(OfThePool):
         if not Path(path).is_file():
             raise UserError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
 
-    def make(self, images: Tensor, chunk: int) -> Tensor:
+    def make(self, pool: Pool, chunk: int) -> Tensor:
         """The file's rows."""
         try:
             rows = np.load(self.path, mmap_mode="r", allow_pickle=False)
@@ -105,12 +108,12 @@ class FromFile(OfThePool):
             whole = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
         except (ValueError, OSError, LookupError, EOFError) as error:
             raise UserError(f"embeddings.path={self.path} cannot be read: {first_line(error)}.") from error
-        if whole.ndim != 2 or len(whole) != len(images) or not whole.isfinite().all():
+        if whole.ndim != 2 or len(whole) != len(pool.images) or not whole.isfinite().all():
             raise UserError(
                 f"embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
-                f"of finite ones for each of the {len(images)} examples of the pool."
+                f"of finite ones for each of the {len(pool.images)} examples of the pool."
             )
-        return whole.to(images.device)
+        return (whole if pool.source is None else whole[pool.source]).to(pool.images.device)
 
 
 class FromPixels(OfThePool):
@@ -126,10 +129,11 @@ class FromPixels(OfThePool):
         at_least("embeddings.components", components, 1)
         self.components = components
 
-    def make(self, images: Tensor, chunk: int) -> Tensor:
+    def make(self, pool: Pool, chunk: int) -> Tensor:
         """From one decomposition of the whole pool."""
         from sklearn.decomposition import PCA
 
+        images = pool.images
         pixels = images.flatten(1).float().cpu().numpy() / 255
         count = min(self.components, *pixels.shape)
         # From a fixed start, so that every run finds the same components.
@@ -162,8 +166,9 @@ class FromNetwork(OfThePool):
         self.weights = weights
         self.size = size
 
-    def make(self, images: Tensor, chunk: int) -> Tensor:
+    def make(self, pool: Pool, chunk: int) -> Tensor:
         """One pass over the pool, with ImageNet's normalisation."""
+        images = pool.images
         network = self.network().to(images.device)
         mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in IMAGENET)
         parts = []

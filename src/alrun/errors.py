@@ -3,6 +3,7 @@
 import difflib
 import errno
 import re
+from importlib.resources import files
 
 from hydra.errors import HydraException
 from hydra.errors import MissingConfigException as MissingOption
@@ -49,8 +50,7 @@ def sentence(error: BaseException) -> str | None:
             return str(link)
     for link in chain:
         if isinstance(link, MissingOption) and link.options:
-            group, _, option = (link.missing_cfg_file or "").rpartition("/")
-            return f"{group}={option}: there is no such option; {closest(option, list(link.options))}"
+            return unknown_option(link.missing_cfg_file or "", list(link.options))
     for link in chain:
         if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
             return unknown_key(link)
@@ -73,7 +73,7 @@ def sentence(error: BaseException) -> str | None:
             return "the GPU's memory is full: lower runtime.chunk or training.batch_size, or use runtime.device=cpu."
     for link in chain:
         if isinstance(link, HydraException | OmegaConfBaseException):
-            return " ".join(str(link).split())
+            return misspelled(" ".join(str(link).split()))
     return None
 
 
@@ -81,6 +81,31 @@ def first_line(error: BaseException) -> str:
     """What an error says before it goes into detail, without a full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__
+
+
+def unknown_option(file: str, options: list[str]) -> str:
+    """The sentence for an option of a group that does not exist, of which Hydra looked for ``file``."""
+    group, _, option = file.partition("/")
+    folder = files("alrun.conf") / group
+    if group == "hydra" or not folder.is_dir():
+        group, _, option = file.rpartition("/")
+    elif deeper := [
+        f"{part.name}/{entry.name.removesuffix('.yaml')}"
+        for part in folder.iterdir()
+        if part.is_dir()
+        for entry in part.iterdir()
+    ]:  # experiment=baseline/cifar10: Hydra names the options of one folder alone
+        options = [*deeper, *(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.is_file())]
+    return f"{group}={option}: there is no such option; {closest(option, options)}"
+
+
+def misspelled(message: str) -> str:
+    """What Hydra says of a command line that it cannot read, in our words where the mistake is a common one."""
+    if lost := re.match(r"Error parsing override '(.*?)' missing EQUAL", message):
+        return f"{lost[1]}: it has no value; everything on the command line is setting=value or group=option."
+    if several := re.match(r"Ambiguous value for argument '(.*?)'", message):
+        return f"{several[1]} is several values: add -m to compute a run for each."
+    return message
 
 
 def unknown_key(error: OmegaConfBaseException) -> str:

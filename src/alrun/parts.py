@@ -46,8 +46,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    if cfg.limit is not None:
-        data = data.thinned(cfg.limit)
+    data = data.thinned(*sizes(cfg, data))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -78,6 +77,13 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         training.restart_below,
     )
     return Parts(data, model, strategy, trainer, normalize)
+
+
+def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
+    """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
+    whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
+    scaled = (config.scaled(len(labels), share) for labels, share in whole)
+    return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
@@ -140,7 +146,11 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
     check_budget(cfg, len(data.train_images))
     sources = config.build(cfg.redundancy, "redundancy").apply(data.train_images, data.train_labels, numbers)
-    pool = Pool(torch.from_numpy(sources.images).to(where), torch.from_numpy(data.train_labels).to(where))
+    pool = Pool(
+        torch.from_numpy(sources.images).to(where),
+        torch.from_numpy(data.train_labels).to(where),
+        source=torch.from_numpy(sources.source),
+    )
     candidates = torch.from_numpy(sources.unique).nonzero().flatten()
     if len(candidates) < cfg.budget.seed_size:
         raise UserError(

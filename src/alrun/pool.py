@@ -14,6 +14,7 @@ class Pool:
     labels: Tensor  # (N,) int64, there too
     labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
     buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
+    source: Tensor | None = None  # (N,) which image of the training split each one is or was made from; None: its own
 
     @property
     def unlabeled(self) -> Tensor:

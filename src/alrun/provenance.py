@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import device, files
+from alrun import config, device, files
 from alrun.tuning import Choice
 
 
@@ -23,6 +23,7 @@ def write(
     record = {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
+        "settings": config.identity(cfg),
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,

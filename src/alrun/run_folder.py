@@ -1,8 +1,11 @@
 """A run's folder as those see it who read results: whether it is finished or failed, and what of a damaged file."""
 
+import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from alrun.errors import UserError, first_line
 
@@ -20,6 +23,28 @@ def failure(run_dir: Path) -> str | None:
         return (run_dir / "failed.txt").read_text().strip()
     except FileNotFoundError:
         return None
+
+
+State = Literal["done", "running", "failed", "begun", "missing"]
+SILENCE = 60  # seconds without a sign of life after which a run is no longer running: alrun.lock gives one every 15 s
+
+
+def state(run_dir: Path) -> State:
+    """How far a run is, as its folder alone tells, from any machine that sees it."""
+    if is_done(run_dir):
+        return "done"
+    with suppress(FileNotFoundError):
+        if time.time() - (run_dir / ".lock.lease").stat().st_mtime < SILENCE:
+            return "running"
+    if (run_dir / "failed.txt").exists():
+        return "failed"
+    return "begun" if (run_dir / "state.pt").exists() else "missing"
+
+
+def shown(path: Path) -> str:
+    """``path`` as a user would type it here."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
 
 
 @contextmanager

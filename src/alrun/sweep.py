@@ -1,17 +1,14 @@
 """What a sweep asked for, and the table and figure at its end."""
 
-import itertools
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun.run_folder import failure, is_done
+from alrun import grid
+from alrun.run_folder import failure, is_done, shown
 
 log = logging.getLogger(__name__)
 
@@ -24,25 +21,7 @@ class RememberSweep(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-            _folders[:] = run_folders(config)
-
-
-def run_folders(config: DictConfig) -> list[Path]:
-    """The folders of all runs of a sweep, in the sweeper's order."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    arguments = list(config.hydra.overrides.task)
-    params = config.hydra.sweeper.get("params") or {}
-    arguments = [f"{key}={value}" for key, value in params.items()] + arguments
-    overrides = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(arguments)
-    last = {override.get_key_element(): override for override in overrides}
-    batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
-    folders = []
-    for overrides_of_run in itertools.chain.from_iterable(batches):
-        cfg = compose("config", list(overrides_of_run), return_hydra_config=True)
-        folders.append(Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir)
-    return list(dict.fromkeys(folders))
+            _folders[:] = [run.folder for run in grid.of_sweep(config)]
 
 
 def report() -> bool:
@@ -63,9 +42,3 @@ def report() -> bool:
         print(*(f"  {shown(folder)}: {why}" for folder, why in failures.items()), sep="\n")
     _folders.clear()
     return not missing
-
-
-def shown(path: Path) -> str:
-    """``path`` as a user would type it here."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)

@@ -10,17 +10,20 @@ from time import perf_counter
 
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from alrun import config, device, files, rng
+from alrun.errors import UserError
 from alrun.lock import Lock
 from alrun.model import Classifier
-from alrun.parts import Parts
+from alrun.parts import Parts, build_parts
 from alrun.pool import Pool
 
 log = logging.getLogger(__name__)
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 SECONDS = 0.3  # of training steps per candidate, after one that does not count
+REGISTER = 16  # float32 numbers in a CPU's widest register
 WORTH = 1.1  # how much faster than the default another choice must be: below, it may be chance
 
 
@@ -39,12 +42,22 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
     """Apply to this process and to ``parts`` what the settings name, and for what they leave open the fastest.
 
     Measurements are kept in ``outputs/cache/speed``: all runs of the same model on the same hardware choose alike.
+
+    Raises:
+        UserError: The settings name a memory format in which this model would corrupt memory.
     """
     runtime, settings = cfg.runtime, config.identity(cfg)
     threads = device.thread_choices() if runtime.threads is None else [runtime.threads]
     if where.type != "cpu":
         threads = threads[:1]
     formats = list(FORMATS) if runtime.memory_format is None else [runtime.memory_format]
+    if where.type == "cpu" and "channels_last" in formats and overruns_in_channels_last(parts.model):
+        if runtime.memory_format:
+            raise UserError(
+                "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model so; "
+                "use runtime.memory_format=contiguous, or a wider model."
+            )
+        formats.remove("channels_last")
     choice = Choice(threads[0], formats[0])
     if len(threads) * len(formats) > 1:
         what = {key: settings[key] for key in ("model", "optimizer", "augmentation")}
@@ -63,6 +76,19 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
         log.info("%s: %.0f images a second in training (%s)", choice, speeds[choice], others(speeds, choice))
     apply(choice, parts, parts.model, where)
     return choice
+
+
+def overruns_in_channels_last(model: nn.Module) -> bool:
+    """Whether a convolution of ``model`` writes where it must not, on a CPU with channels-last images.
+
+    The backward pass of a strided 1x1 convolution does, where it has fewer input channels than fit a register: the
+    process dies, or the gradients are wrong. Seen with torch 2.13; github.com/uxlfoundation/oneDNN/issues/6035.
+    """
+    return any(
+        set(layer.kernel_size) == {1} and max(layer.stride) > 1 and layer.in_channels // layer.groups < REGISTER
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d)
+    )
 
 
 def measure(parts: Parts, where: torch.device, threads: list[int], formats: list[str]) -> dict[Choice, float]:
@@ -97,6 +123,14 @@ def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
             device.synchronize(where)
             seconds.append(perf_counter() - started)
     return size / median(seconds[1:])
+
+
+def images_per_second(cfg: DictConfig) -> float:
+    """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
+    where = device.choose(cfg.runtime.device)
+    device.set_precision(cfg.training.precision)
+    parts = build_parts(cfg, where)
+    return training_speed(parts, where, choose(cfg, parts, where))
 
 
 def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) -> None:

@@ -1,12 +1,14 @@
 """Which settings are refused. What can be known without torch and without data is told within the first second."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import targets
-from alrun.config import RunConfig
+from alrun.config import RunConfig, scaled
 from alrun.errors import UserError, at_least, closest
 
 # Training images; the data sets of torchvision by their names there.
@@ -64,20 +66,46 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(
             f"training.restart_below={training.restart_below} is no share: give a value of 0 or more and below 1."
         )
+    for share in ("examples", "test", "epochs", "width"):
+        if not 0 < cfg.scale[share] <= (1 if share in ("examples", "test") else math.inf):
+            raise UserError(
+                f"scale.{share}={cfg.scale[share]} is no share: give a value above 0, 1 for the paper's size."
+            )
     if budget.total < budget.seed_size:
         raise UserError(
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
             "raise the total or take a smaller seed set."
         )
+    if budget.seed_size < budget.total < budget.seed_size + budget.batch_size:
+        raise UserError(
+            f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
+            f"budget.total={budget.total}, so nothing would be bought: lower it or raise budget.total."
+        )
     rate = cfg.optimizer.lr
     if not isinstance(rate, int | float) or not 0 < rate < math.inf:
         raise UserError(f"optimizer.lr={rate} is no learning rate: give a number above 0.")
+    path = cfg.dataset.get("path")
+    if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
+        raise UserError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
         check_budget(cfg, size)
-    samples = cfg.strategy.get("dropout_samples", 0)
-    if isinstance(samples, int) and has_dropout(cfg) is False:
-        check_dropout(samples, cfg.model._target_.rpartition(".")[2])
+        unique = cfg.redundancy.get("unique", 0)
+        if isinstance(unique, int):
+            check_unique(unique, size)
+    check_options("seed_set", cfg.seed_set)
+    for key, strategy in strategies(cfg.strategy):
+        check_options(key, strategy)
+        samples = strategy.get("dropout_samples", 0)
+        if isinstance(samples, int) and has_dropout(cfg) is False:
+            check_dropout(samples, cfg.model._target_.rpartition(".")[2], key)
+
+
+def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, DictConfig]]:
+    """The strategy and those that it wraps, with their keys."""
+    yield key, node
+    if isinstance(inner := node.get("inner"), DictConfig):
+        yield from strategies(inner, f"{key}.inner")
 
 
 def check_budget(cfg: DictConfig, size: int) -> None:
@@ -90,11 +118,24 @@ def check_budget(cfg: DictConfig, size: int) -> None:
             )
 
 
-def check_dropout(samples: int, model: str) -> None:
+def check_options(key: str, node: DictConfig) -> None:
+    """Refuse the name of an option where the option itself is wanted: its group must be named too."""
+    for setting, group in (("embeddings", "embeddings"), ("inner", "strategy")):
+        if isinstance(name := node.get(setting), str):
+            raise UserError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
+
+
+def check_unique(unique: int, size: int) -> None:
+    """Refuse a pool of ``size`` examples of which more shall stay unique."""
+    if unique > size:
+        raise UserError(f"redundancy.unique={unique} is more than the {size} examples of the pool: lower it.")
+
+
+def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
     """Refuse MC-dropout passes through a ``model`` that has no dropout."""
     if samples > 0:
         raise UserError(
-            f"strategy.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
+            f"{key}.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
             "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5), or a strategy without it."
         )
 
@@ -108,6 +149,7 @@ def pool_size(cfg: DictConfig) -> int | None:
             size = POOL_SIZES[cfg.dataset.name]
         case _:
             return None
+    size = scaled(size, cfg.scale.examples)
     return size if cfg.limit is None else min(size, cfg.limit)
 
 

@@ -70,8 +70,8 @@ def test_normalisation_must_have_a_number_for_every_channel(mean, std):
 
 def test_a_trial_takes_evenly_spaced_examples_and_keeps_the_rest():
     whole = ImageData(*arrays(train=12, test=6))
-    part = whole.thinned(5)
+    part = whole.thinned(5, 5)
     assert np.array_equal(part.train_images, whole.train_images[[0, 2, 5, 8, 11]])
     assert np.array_equal(part.test_labels, whole.test_labels[[0, 1, 2, 3, 5]])
     assert (part.classes, part.mean, part.std) == (whole.classes, whole.mean, whole.std)
-    assert np.array_equal(whole.thinned(10).test_images, whole.test_images)
+    assert np.array_equal(whole.thinned(10, 6).test_images, whole.test_images)

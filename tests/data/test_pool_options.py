@@ -9,7 +9,7 @@ import torch
 from alrun.data.per_class import PerClassCap
 from alrun.data.redundancy import AugmentedDuplicate, Duplicate
 from alrun.data.seed_set import BalancedSeedSet, RandomSeedSet, RepresentativeSeedSet
-from alrun.embeddings import FromPixels
+from alrun.embeddings import FromFile, FromPixels
 from alrun.errors import UserError
 from alrun.parts import build_parts, build_pool
 from alrun.pool import Pool
@@ -92,6 +92,19 @@ def test_the_seed_set_is_taken_from_what_stays_unique(composed):
         build_pool(composed(*settings, "redundancy.unique=39", "budget.seed_size=40"), data, cpu)
 
 
+@pytest.mark.parametrize("redundancy", ["none", "duplicate redundancy.unique=100", "augment redundancy.unique=100"])
+def test_rows_of_a_file_follow_the_images_that_redundancy_moves(composed, tmp_path, redundancy):
+    cpu = torch.device("cpu")
+    cfg = composed(*f"redundancy={redundancy}".split(), "budget.total=40", "runtime.device=cpu")
+    data = build_parts(cfg, cpu).data
+    np.save(tmp_path / "rows.npy", data.train_images.reshape(len(data.train_images), -1))
+    made, _ = build_pool(cfg, data, cpu)
+    rows = FromFile(str(tmp_path / "rows.npy"), normalize=False).whole(made, 100)
+    shown = (made.images.flatten(1) == rows).all(1)
+    assert shown.all() if "augment" not in redundancy else 100 < shown.sum() < len(shown)
+    assert torch.from_numpy(data.train_labels)[made.source].equal(made.labels)
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
@@ -147,7 +160,7 @@ def test_representative_seed_sets_equal_plain_greedy_choice(function, per_class)
     embeddings = FromPixels(components=10)
     chosen = RepresentativeSeedSet(function, embeddings, per_class).choose(full, candidates, 12, torch.Generator(), 100)
     assert len(chosen.unique()) == 12
-    x = embeddings.whole(full.images, 100).double()
+    x = embeddings.whole(full, 100).double()
     groups = [candidates[full.labels[candidates] == c] for c in range(4)] if per_class else [candidates]
     expected = []
     for members in groups:
@@ -170,11 +183,11 @@ def test_representative_seed_sets_equal_plain_greedy_choice(function, per_class)
 
 
 def test_components_of_pixels_are_those_of_an_exact_decomposition():
-    images = torch.from_numpy(arrays()[0])
-    rows = FromPixels(components=5).whole(images, 100).double()
-    centred = images.flatten(1).double() / 255
+    full = pool()
+    rows = FromPixels(components=5).whole(full, 100).double()
+    centred = full.images.flatten(1).double() / 255
     centred -= centred.mean(0)
     spread = torch.linalg.svdvals(centred)[:5]
     assert torch.allclose(rows.norm(dim=0), spread, rtol=0.02)
-    assert FromPixels(components=500).whole(images, 100).shape == (COUNT, 64)  # there are no more pixels
-    assert torch.allclose(FromPixels(5, normalize=True).whole(images, 100).norm(dim=1), torch.ones(COUNT))
+    assert FromPixels(components=500).whole(full, 100).shape == (COUNT, 64)  # there are no more pixels
+    assert torch.allclose(FromPixels(5, normalize=True).whole(full, 100).norm(dim=1), torch.ones(COUNT))

@@ -27,6 +27,15 @@ def test_picks_are_those_of_one_pass_a_pick(monkeypatch, candidates, front):
     assert k_center(Dense(x), Dense(centres), 150).tolist() == brute_force(x, centres, 150)
 
 
+def test_without_centres_the_longest_point_comes_first():
+    x = rows(60)
+    longest = int(x.norm(dim=1).argmax())
+    none = Dense(x[:0])
+    assert k_center(Dense(x), none, 20).tolist() == [longest, *brute_force(x, x[longest][None], 19)]
+    assert k_center(Dense(x), none, 1).tolist() == [longest]
+    assert k_center(Dense(torch.ones(5, 2)), none, 5).sort().values.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_factors_are_picked_as_the_formed_points():
     a, b = rows(300, 3), rows(300, 4, seed=1)
     formed = (a[:, :, None] * b[:, None, :]).flatten(1)
@@ -34,11 +43,15 @@ def test_factors_are_picked_as_the_formed_points():
     assert got.tolist() == brute_force(formed[10:], formed[:10], 60)
 
 
-def test_duplicates_come_last_and_each_point_once(monkeypatch):
+def test_duplicates_come_last_and_each_point_once_with_a_word_in_the_log(monkeypatch, caplog):
+    caplog.set_level("INFO")
     monkeypatch.setattr(module, "CANDIDATES", 7)
     monkeypatch.setattr(module, "FRONT", 20)
     x = rows(30).repeat(4, 1)
+    k_center(Dense(x), Dense(rows(3, seed=1)), 30)
+    assert not caplog.text
     chosen = k_center(Dense(x), Dense(rows(3, seed=1)), 120)
+    assert "90 of the 120 chosen points equal others" in caplog.text
     assert sorted(chosen.tolist()) == list(range(120))
     assert sorted((chosen[:30] % 30).tolist()) == list(range(30))
 

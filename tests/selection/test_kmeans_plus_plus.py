@@ -46,12 +46,14 @@ def test_draws_follow_the_exact_distribution():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_duplicates_are_chosen_only_when_no_distinct_point_is_left(dtype):
+def test_duplicates_are_chosen_only_when_no_distinct_point_is_left_with_a_word_in_the_log(dtype, caplog):
+    caplog.set_level("INFO")
     distinct = factors(20, seed=2)
     points = Outer(distinct.a.repeat(5, 1).to(dtype), distinct.b.repeat(5, 1).to(dtype))
     chosen = kmeans_plus_plus(points, 40, seeded())
     assert len(chosen.unique()) == 40
     assert sorted((chosen[:20] % 20).tolist()) == list(range(20))
+    assert "only 20 distinct points; the rest is drawn uniformly" in caplog.text
 
 
 def test_points_of_length_zero_are_still_distinct_choices():

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from alrun.errors import UserError
 from alrun.selection import points
+from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense, Outer, nearest_sqdist, sqdist
 
 
@@ -42,3 +44,14 @@ def test_equal_points_have_no_distance_at_any_scale(dtype, scale):
     assert (sqdist(outer, outer).diagonal() == 0).all()
     assert (sqdist(outer, outer) > 0).sum() == 200 * 199
     assert (nearest_sqdist(outer, outer.take(torch.arange(199, -1, -1))) == 0).all()
+
+
+@pytest.mark.parametrize("size", [1e20, 1e30, float("inf"), float("nan")])
+def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
+    """An infinite length made every distance count as round-off: k-center chose two points again and again."""
+    x = torch.tensor([[1.0, 0.0], [0.0, size], [size, 0.0], [2.0, 2.0]])
+    for made in (Dense(x), Outer(x, x)):
+        with pytest.raises(UserError, match="overflow"):
+            nearest_sqdist(made, made.take(torch.tensor([0])))
+        with pytest.raises(UserError, match="overflow"):
+            k_center(made, made.take(torch.tensor([0])), 3)

@@ -72,18 +72,18 @@ class ImageData:
         """Number of channels."""
         return self.train_images.shape[1]
 
-    def thinned(self, count: int) -> "ImageData":
-        """At most ``count`` examples of each split, evenly spaced, with the normalisation and classes of all."""
-        train, test = (
-            np.linspace(0, len(labels) - 1, min(count, len(labels))).astype(int)
-            for labels in (self.train_labels, self.test_labels)
-        )
+    def thinned(self, train: int, test: int) -> "ImageData":
+        """So many examples of each split, evenly spaced, with the normalisation and classes of all."""
+        if (train, test) == (len(self.train_labels), len(self.test_labels)):
+            return self
+        kept_train = np.linspace(0, len(self.train_labels) - 1, train).astype(int)
+        kept_test = np.linspace(0, len(self.test_labels) - 1, test).astype(int)
         part = replace(
             self,
-            train_images=self.train_images[train],
-            train_labels=self.train_labels[train],
-            test_images=self.test_images[test],
-            test_labels=self.test_labels[test],
+            train_images=self.train_images[kept_train],
+            train_labels=self.train_labels[kept_train],
+            test_images=self.test_images[kept_test],
+            test_labels=self.test_labels[kept_test],
         )
         part.classes = self.classes
         return part

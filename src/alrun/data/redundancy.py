@@ -9,6 +9,7 @@ from torch import Tensor
 
 from alrun.augment import CropFlip
 from alrun.errors import UserError, at_least
+from alrun.validate import check_unique
 
 
 class Sources(NamedTuple):
@@ -58,8 +59,7 @@ class Duplicate:
     def repeat(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Which example each one becomes a copy of (N,), and which are unique (N,)."""
         count = len(labels)
-        if self.unique > count:
-            raise UserError(f"redundancy.unique={self.unique} is more than the {count} examples of the pool: lower it.")
+        check_unique(self.unique, count)
         order = rng.permutation(count)
         unique = np.zeros(count, dtype=bool)
         unique[order[: self.unique]] = True

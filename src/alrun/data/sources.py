@@ -111,6 +111,11 @@ def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None)
     return ImageData(*_packed_arrays(path), mean, std)
 
 
+def tiny_imagenet(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
+    """100 classes of Tiny ImageNet at 32x32, packed in ``<root>/tinyimagenet100_32/tinyimagenet100_32_jpeg.npz``."""
+    return packed_jpeg(root, str(Path(root, "tinyimagenet100_32", "tinyimagenet100_32_jpeg.npz")), mean, std)
+
+
 @cache
 def _packed_arrays(path: str) -> Arrays:
     from PIL import Image
@@ -236,14 +241,7 @@ def _folder_arrays(path: Path, size: int, channels: int) -> tuple[np.ndarray, np
                     picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
                 fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (size, size))
         # Pillow raises whatever damaged bytes lead it to, and refuses a picture that would fill the memory.
-        except (
-            UnidentifiedImageError,
-            OSError,
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombError,
-            Image.DecompressionBombWarning,
-        ) as error:
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, *bombs) as error:
             raise UserError(f"dataset.path: {file} is no readable image ({error}); mend or remove it.") from error
         images[position] = np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
     return images, np.array(listing.targets, np.int64), listing.classes

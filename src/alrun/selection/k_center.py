@@ -1,10 +1,14 @@
 """Greedy k-center: again and again the point that is farthest from all chosen ones."""
 
+import logging
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from alrun.selection.points import Points, nearest_sqdist, sqdist
+
+log = logging.getLogger(__name__)
 
 CANDIDATES = 512  # their mutual distances take 1 MB: in the cache
 FRONT = 8192  # points whose distances are brought up to date at a time
@@ -16,16 +20,22 @@ def k_center(points: Points, centres: Points, size: int) -> Tensor:
     Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
     earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
     the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
-    never looked at again. Among equally far points any may come first.
+    never looked at again. Among equally far points any may come first. Without ``centres`` the longest point is chosen
+    first.
 
     Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
-    bound = nearest_sqdist(points, centres)
-    device = bound.device
-    seen = torch.zeros(len(points), dtype=torch.int64, device=device)  # how many chosen points a bound accounts for
+    device = points.sqnorm.device
     chosen = torch.empty(0, dtype=torch.int64, device=device)
+    if not len(centres):
+        chosen = points.sqnorm.argmax()[None]
+        centres = points.take(chosen)
+    bound = nearest_sqdist(points, centres)
+    bound[chosen] = -torch.inf
+    seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
+    repeated = 0
     while len(chosen) < size:
         order = bound.argsort(descending=True, stable=True)
         front, others = order[:FRONT], bound[order[FRONT:]]
@@ -39,25 +49,32 @@ def k_center(points: Points, centres: Points, size: int) -> Tensor:
         candidates = front[:CANDIDATES]
         rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
         limit = float(rest.max()) if len(rest) else -torch.inf
-        new = candidates[farthest(points.take(candidates), bound[candidates], limit, size - len(chosen)).to(device)]
+        found, copies = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
+        new, repeated = candidates[found.to(device)], repeated + copies
         bound[new] = -torch.inf  # never again, even when all distances are zero
         chosen = torch.cat([chosen, new])
+    if repeated:
+        log.info("k-center: %d of the %d chosen points equal others; no distinct ones were left", repeated, size)
     return chosen.cpu()
 
 
-def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
+def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> tuple[Tensor, int]:
     """Positions of the candidates to pick, in order, while the farthest is no nearer than ``limit``.
+
+    And how many of them lie on a centre or on one picked before.
 
     One at a time on the CPU, among distances that are all known: microseconds each.
     """
     mutual = sqdist(candidates, candidates).cpu().numpy()
     now = distance.cpu().numpy().copy()
     picked: list[int] = []
+    repeated = 0
     while len(picked) < most:
         position = int(now.argmax())
         if now[position] < limit or now[position] == -torch.inf:
             break
         picked.append(position)
+        repeated += bool(now[position] == 0)
         now = np.minimum(now, mutual[position])
         now[position] = -torch.inf
-    return torch.tensor(picked, dtype=torch.int64)
+    return torch.tensor(picked, dtype=torch.int64), repeated

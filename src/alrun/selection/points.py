@@ -125,10 +125,10 @@ def nearest_sqdist(points: Points, centres: Points) -> Tensor:
     """
     step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
     parts = [points.take(slice(start, start + step)).shifted(centres).amin(1) for start in range(0, len(points), step)]
-    nearest = settled(torch.cat(parts).add_(points.sqnorm), points.sqnorm)
-    if not nearest.isfinite().all():
+    nearest = torch.cat(parts).add_(points.sqnorm)
+    if not nearest.isfinite().all():  # before settling, which an infinite length would make of every distance
         raise UserError("distances between the model's outputs overflow, its training diverged: lower optimizer.lr.")
-    return nearest
+    return settled(nearest, points.sqnorm)
 
 
 def settled(distance: Tensor, sqnorm: Tensor) -> Tensor:

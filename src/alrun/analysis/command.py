@@ -1,0 +1,38 @@
+"""What the commands that read results share: their arguments, and how a mistake is told."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from alrun.errors import UserError
+
+SOURCES = (
+    "run folders, folders of them (outputs, outputs/runs/<setting>), patterns in quotes, or tables written by "
+    "python -m alrun.results (.csv); default: outputs"
+)
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """A parser that knows the sources."""
+    result = argparse.ArgumentParser(prog=f"python -m alrun.{name}", description=description)
+    result.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
+    return result
+
+
+def answer(command: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
+    """Run ``command`` with the arguments of the command line; a user's mistake is one sentence and exit status 1."""
+    chosen = arguments.parse_args()
+    try:
+        command(chosen)
+    except UserError as error:
+        print(f"alrun: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def print_problems(problems: Sequence[object]) -> None:
+    """Name the runs that are left out."""
+    if problems:
+        print(f"\nLeft out are {len(problems)} runs:" if len(problems) > 1 else "\nLeft out is 1 run:")
+        print(*(f"  {problem}" for problem in problems), sep="\n")

@@ -1,0 +1,73 @@
+"""Which rounds form a curve: runs that differ in their seed alone, named by what tells them from the others at hand."""
+
+import pandas as pd
+
+from alrun.analysis.rounds import setting_columns
+
+# Groups in the order in which they are tried as a name, before single settings: the paper's facets.
+GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
+GROUPS += ("model_update", "dss")
+REFERENCE = "random"  # option of the strategy with which labeling efficiency compares
+
+
+def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The table with two more columns, and random sampling first.
+
+    ``facet`` names what tells the settings apart, strategies aside (``redundancy.factor=10``; empty for a single one).
+    ``curve`` is that and the strategy: its variant or option, and those of its settings that tell it from namesakes.
+    """
+    runs = rounds.drop_duplicates("run")
+    runs = runs.assign(facet=facets(runs), label=strategy_labels(runs))
+    # A facet comes first for every strategy that has it, so that curves with one setting stand side by side.
+    runs["curve"] = [
+        f"{label}, {facet}" if facet else label for label, facet in zip(runs["label"], runs["facet"], strict=True)
+    ]
+    named = rounds.merge(runs[["run", "facet", "label", "curve"]], on="run")
+    places = {facet: place for place, facet in enumerate(named["facet"].unique())}
+    order = named["facet"].map(places) * 2 + (named["strategy"] != REFERENCE)
+    return named.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+
+
+def facets(runs: pd.DataFrame) -> list[str]:
+    """A text for the setting of every run: the fewest options and settings that tell all settings apart."""
+    columns = [
+        column for column in setting_columns(runs) if column != "strategy" and not column.startswith("strategy.")
+    ]
+    groups = [column for column in GROUPS if column in columns]
+    settings = sorted((column for column in columns if column not in groups), key=lambda column: "_target_" in column)
+    chosen: list[str] = []
+    number = pd.Series(0, runs.index)
+    for column in [*groups, *settings]:
+        finer = runs.groupby([number, runs[column]], sort=False).ngroup()
+        if finer.nunique() > number.nunique():
+            chosen, number = [*chosen, column], finer
+    return [", ".join(f"{column}={row[column] or 'unset'}" for column in chosen) for row in runs.to_dict("records")]
+
+
+def strategy_labels(runs: pd.DataFrame) -> list[str]:
+    """A text for the strategy of every run: two are the same only if their strategies have the same settings."""
+    settings = [str(column) for column in runs if str(column).startswith("strategy.")]
+    variant = runs["variant"].replace("null", "") if "variant" in runs else pd.Series("", runs.index)
+    names = variant.where(variant != "", runs["strategy"])
+    texts = dict.fromkeys(runs.index, "")
+    for name, namesakes in runs.groupby(names, sort=False):
+        differing = [column for column in settings if namesakes[column].nunique() > 1]
+        for index, row in zip(namesakes.index, namesakes.to_dict("records"), strict=True):
+            described = ", ".join(f"{c.removeprefix('strategy.')}={row[c]}" for c in differing if row[c] != "")
+            texts[index] = f"{name} ({described})" if described else str(name)
+    return list(texts.values())
+
+
+def wide(rounds: pd.DataFrame, measure: str, curves: list[str] | None = None) -> dict[str, pd.DataFrame]:
+    """For every curve a table of ``measure``: a row per seed, a column per number of labels."""
+    return {
+        str(curve): frame.pivot_table(measure, "seed", "labeled")
+        for curve, frame in rounds.groupby("curve", sort=False)
+        if curves is None or curve in curves
+    }
+
+
+def paired(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two such tables, at the seeds and numbers of labels that both have."""
+    seeds, labels = first.index.intersection(second.index), first.columns.intersection(second.columns)
+    return first.loc[seeds, labels], second.loc[seeds, labels]

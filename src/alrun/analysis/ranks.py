@@ -1,0 +1,46 @@
+"""Strategies over several data sets: mean ranks, Friedman's test, and how far ranks must be apart.
+
+Source: Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 2006.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+
+def score_table(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Mean ``measure``: a row per data set, a column per strategy that was run on all of them.
+
+    ``runs`` are those of scores.per_run with a column ``dataset``.
+    """
+    return runs.pivot_table(measure, "dataset", "label", sort=False).dropna(axis="columns")
+
+
+def mean_ranks(scores: pd.DataFrame) -> pd.Series:
+    """Mean rank of each column over the rows; 1 is the highest score, ties share their ranks."""
+    return scores.rank(axis="columns", ascending=False).mean()
+
+
+def friedman(scores: pd.DataFrame) -> float:
+    """Chance of ranks as uneven as these if all columns were alike; NaN for fewer than three columns or two rows."""
+    from scipy import stats
+
+    if len(scores.columns) < 3 or len(scores) < 2:
+        return math.nan
+    return float(stats.friedmanchisquare(*(scores[column] for column in scores)).pvalue)
+
+
+def critical_difference(strategies: int, datasets: int, alpha: float = 0.05) -> float:
+    """Difference of mean ranks from which Nemenyi's test calls two strategies different."""
+    from scipy import stats
+
+    quantile = stats.studentized_range.ppf(1 - alpha, strategies, np.inf) / math.sqrt(2)
+    return float(quantile * math.sqrt(strategies * (strategies + 1) / (6 * datasets)))
+
+
+def nemenyi(scores: pd.DataFrame) -> pd.DataFrame:
+    """Nemenyi's p for every pair of columns."""
+    import scikit_posthocs
+
+    return scikit_posthocs.posthoc_nemenyi_friedman(scores)

@@ -1,0 +1,148 @@
+"""A few numbers for every run, and their means and intervals for every curve."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from alrun.analysis.curves import REFERENCE
+from alrun.analysis.efficiency import Curve, labels_needed
+from alrun.analysis.intervals import bootstrap_interval, t_interval
+from alrun.analysis.rounds import setting_columns
+
+# Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
+POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
+
+
+def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: ``aubc``, ``final`` and ``best`` accuracy, worst class, class balance, seconds; shares of 1.
+
+    ``aubc`` is the area under the accuracy curve over the range of labels, divided by this range: the mean accuracy
+    along the budget (trapezoids). ``class_balance`` is the entropy of the bought classes by that of equal numbers.
+    """
+    from scipy.integrate import trapezoid
+
+    rows = []
+    for run, frame in rounds.sort_values("round", kind="stable").groupby("run", sort=False):
+        first, last = frame.iloc[0], frame.iloc[-1]
+        span = last["labeled"] - first["labeled"]
+        accuracy = frame["test_accuracy"].to_numpy()
+        area = float(trapezoid(accuracy, frame["labeled"])) / span if span else float(last["test_accuracy"])
+        shares = by_class(last, "class_accuracy")
+        rows.append(
+            {
+                **{key: first[key] for key in ("curve", "facet", "label", "strategy", "seed")},
+                "run": run,
+                "labels": last["labeled"],
+                "aubc": area,
+                "final": accuracy[-1],
+                "best": accuracy.max(),
+                "calibration_error": last.get("calibration_error", math.nan),
+                "worst_class": np.nanmin(shares) if len(shares) else math.nan,
+                "class_balance": class_balance(by_class(last, "class_labeled") - by_class(first, "class_labeled")),
+                "train_seconds": total(frame, "train_seconds"),
+                "select_seconds": total(frame, "select_seconds"),
+                "evaluate_seconds": total(frame, "evaluate_seconds"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def by_class(row: pd.Series, column: str) -> np.ndarray:
+    """The numbers of a row for its classes; empty where it has none."""
+    return np.array(str(row.get(column, "")).split(), float)
+
+
+def class_balance(counts: np.ndarray) -> float:
+    """Entropy of the shares of the classes, divided by its maximum: 1 for equal numbers, 0 for a single class."""
+    if len(counts) < 2 or counts.sum() == 0:
+        return math.nan
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / math.log(len(counts))) + 0.0
+
+
+def total(frame: pd.DataFrame, column: str) -> float:
+    """Sum of a column; NaN where the table has none."""
+    return float(frame[column].sum()) if column in frame else math.nan
+
+
+def per_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A row per curve: repeats, mean, standard deviation and both intervals of ``measure`` (a column of per_run).
+
+    Only repeats that have a value count; ``repeats`` says how many, ``missing`` how many have none. With a missing one
+    the mean is NaN: the rest would be a choice of the better ones.
+    """
+    rows = []
+    for curve, frame in runs.groupby("curve", sort=False):
+        values = frame[measure].dropna().tolist()
+        missing = len(frame) - len(values)
+        usable = values if not missing else []
+        low, high = t_interval(usable)
+        bootstrap_low, bootstrap_high = bootstrap_interval(usable)
+        rows.append(
+            {
+                "curve": curve,
+                "repeats": len(values),
+                "missing": missing,
+                "mean": np.mean(usable) if usable else math.nan,
+                "std": np.std(usable, ddof=1) if len(usable) > 1 else math.nan,
+                "t_low": low,
+                "t_high": high,
+                "bootstrap_low": bootstrap_low,
+                "bootstrap_high": bootstrap_high,
+            }
+        )
+    return pd.DataFrame(rows).set_index("curve")
+
+
+def common_accuracy(rounds: pd.DataFrame) -> float:
+    """The highest accuracy that every run reaches, so that efficiency is read where no run is left out."""
+    return float(rounds.groupby("run")["test_accuracy"].max().min())
+
+
+def efficiency_at(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
+    """A row per run: ``needed`` labels to reach ``accuracy``, and ``efficiency`` against random of its facet and seed.
+
+    NaN where this run or its random run never reaches it, or there is no such random run.
+    """
+    rows = []
+    for run, frame in rounds.sort_values("round", kind="stable").groupby("run", sort=False):
+        first = frame.iloc[0]
+        needed = labels_needed(Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy()), accuracy)
+        rows.append(
+            {**{key: first[key] for key in ("curve", "facet", "strategy", "seed")}, "run": run, "needed": needed}
+        )
+    table = pd.DataFrame(rows)
+    references = table[table["strategy"] == REFERENCE].drop_duplicates(["facet", "seed"])
+    references = references.set_index(["facet", "seed"])["needed"]
+    keys = pd.MultiIndex.from_frame(table[["facet", "seed"]])
+    return table.assign(efficiency=references.reindex(keys).to_numpy() / table["needed"].to_numpy())
+
+
+def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
+    """Mean and standard deviation of the efficiency over repeats, at accuracies from a facet's first to its best.
+
+    Columns: curve, facet, label, strategy, accuracy, mean, std; NaN where a repeat or its random run is never as good.
+    """
+    frames = []
+    for _, frame in rounds.groupby("facet", sort=False):
+        start = frame.loc[frame["round"] == 0, "test_accuracy"].max()
+        names = frame.drop_duplicates("curve").set_index("curve")[["facet", "label", "strategy"]]
+        for accuracy in np.linspace(start, frame["test_accuracy"].max(), points):
+            values = efficiency_at(frame, float(accuracy)).groupby("curve", sort=False)["efficiency"]
+            spreads = values.agg(mean=lambda v: v.mean(skipna=False), std=lambda v: v.std(skipna=False))
+            frames.append(names.join(spreads).assign(accuracy=accuracy).reset_index())
+    return pd.concat(frames, ignore_index=True)
+
+
+def full_data(rounds: pd.DataFrame) -> pd.Series:
+    """For every run the mean accuracy of those that label all of its data set in its setting; NaN where none does.
+
+    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` have another pool.
+    """
+    settings = [c for c in setting_columns(rounds) if c != "strategy" and not c.startswith(("strategy.", "budget."))]
+    keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
+    pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
+    unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
+    known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
+    return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()

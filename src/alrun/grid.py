@@ -1,0 +1,91 @@
+"""Which runs a command line asks for, and which folders are theirs. Nothing is computed, torch is not imported."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from alrun import config
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run that is asked for."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    cfg: DictConfig  # shared by the repeats of a setting: ``cfg.seed`` may be another one's
+
+
+def of_command(overrides: Sequence[str]) -> list[Planned]:
+    """The runs that ``python -m alrun <overrides>`` would compute, those of a sweep in its order.
+
+    Raises:
+        HydraException, OmegaConfBaseException: An override is not possible.
+    """
+    with configuration():
+        cfg = composition(overrides)
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            return of_sweep(cfg)
+        cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
+        return [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+
+
+def options(overrides: Sequence[str]) -> dict[str, str]:
+    """The chosen option of every group."""
+    with configuration():
+        return {str(group): str(option) for group, option in composition(overrides).hydra.runtime.choices.items()}
+
+
+@contextmanager
+def configuration() -> Iterator[None]:
+    """Hydra with alrun's configuration, outside of its main."""
+    config.register()
+    GlobalHydra.instance().clear()
+    with initialize_config_module("alrun.conf", version_base="1.3"):
+        yield
+
+
+def composition(overrides: Sequence[str]) -> DictConfig:
+    """The configuration with Hydra's own node; as Hydra's main does it, commas may be lists of a sweep."""
+    return GlobalHydra.instance().hydra.compose_config(  # pyright: ignore[reportOptionalMemberAccess]
+        "config",
+        list(overrides),
+        run_mode=RunMode.MULTIRUN,
+        from_shell=False,
+        with_log_configuration=False,
+        validate_sweep_overrides=False,
+    )
+
+
+def of_sweep(cfg: DictConfig) -> list[Planned]:
+    """The runs of a sweep, ``cfg`` being the composition that holds Hydra's own node."""
+    # Hydra's plugins are found by the main module; these two are part of every installation.
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    params = cfg.hydra.sweeper.get("params") or {}
+    arguments = [f"{key}={value}" for key, value in params.items()] + list(cfg.hydra.overrides.task)
+    overrides = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(arguments)
+    last = {override.get_key_element(): override for override in overrides}
+    batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
+    compositions: dict[tuple[str, ...], DictConfig] = {}
+    runs: dict[Path, Planned] = {}
+    for each in map(tuple, itertools.chain.from_iterable(batches)):
+        # Repeats differ in their seed alone; composing takes a tenth of a second, setting it nothing.
+        seeds = [override for override in each if override.startswith("seed=")]
+        setting = tuple(override for override in each if override not in seeds)
+        if setting not in compositions:
+            compositions[setting] = compose("config", list(each), return_hydra_config=True)
+        composed = compositions[setting]
+        if seeds:
+            composed.seed = seeds[-1].partition("=")[2]
+        folder = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
+        runs.setdefault(folder, Planned(folder, each, composed))
+    return list(runs.values())

@@ -1,0 +1,145 @@
+"""``python -m alrun.plan``: the runs of experiments before any time is spent: done, begun, missing, shared; hours left.
+
+    python -m alrun.plan experiment=redundancy/duplicate
+    python -m alrun.plan experiment=baseline/cifar10,augmentation/resnet18 scale=small --runs
+    python -m alrun.plan -m strategy=random,badge seed=0,1,2 --measure
+
+Takes what ``python -m alrun`` takes; several experiments by commas, or all of the paper by experiment=all. Hours come
+from finished runs of the same setting; where there are none, --measure trains the model for a moment and tells the most
+that it can take, all epochs of all rounds.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from statistics import mean
+
+import pandas as pd
+
+from alrun import grid
+from alrun.errors import sentence
+from alrun.run_folder import State, shown, state
+
+OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
+
+
+def main() -> None:
+    """Print the plan."""
+    details = (__doc__ or "").partition(": ")[2]
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.plan", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
+    parser.add_argument("--runs", action="store_true", help="list every run")
+    parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
+    arguments = parser.parse_intermixed_args()
+    try:
+        print(plan(arguments.overrides, arguments.multirun, arguments.runs, arguments.measure))
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+
+
+def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:
+    """The plan as text: a row per experiment, a total of distinct runs, and with ``each`` a row per run."""
+    parts = [*overrides, *(["hydra.mode=MULTIRUN"] if multirun else [])]
+    experiments = named(parts)
+    rest = [part for part in parts if not part.startswith("experiment=")]
+    seen: dict[Path, grid.Planned] = {}
+    rows, lines = [], []
+    for name in experiments or [None]:
+        runs = grid.of_command([*([f"experiment={name}"] if name else []), *rest])
+        rows.append(row(name or "these runs", runs, seen, measured))
+        seen |= {run.folder: run for run in runs}
+        lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
+    if len(rows) > 1:
+        rows.append(row("distinct runs", list(seen.values()), {}, measured))
+    return "\n".join([pd.DataFrame(rows).to_string(index=False), *lines])
+
+
+def named(overrides: Sequence[str]) -> list[str]:
+    """The experiments that are named: one, several by commas, or ``all`` of the paper."""
+    choice = next((part.partition("=")[2] for part in overrides if part.startswith("experiment=")), "")
+    return of_the_paper() if choice == "all" else [name for name in choice.split(",") if name]
+
+
+def of_the_paper() -> list[str]:
+    """The options of ``experiment=`` that are the paper's."""
+    root = Path(str(resources.files("alrun.conf"))) / "experiment"
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    return sorted(name for name in names if name not in OWN)
+
+
+def row(name: str, runs: Sequence[grid.Planned], seen: dict[Path, grid.Planned], measured: bool) -> dict[str, object]:
+    """What there is to say of an experiment."""
+    states = [state(run.folder) for run in runs]
+    own = [run for run in runs if run.folder not in seen]
+    shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
+    counts = {each: states.count(each) or "" for each in State.__args__}
+    return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": left(own, measured)}
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hours of some runs, one after the other."""
+
+    likely: float = 0.0  # of runs whose siblings are done
+    most: float = 0.0  # of others, if every round trains for all epochs
+    unknown: int = 0  # runs of which nothing is known
+
+    def __add__(self, other: "Hours") -> "Hours":
+        return Hours(self.likely + other.likely, self.most + other.most, self.unknown + other.unknown)
+
+    def __str__(self) -> str:
+        """``1.2``, ``at most 3.4``, ``1.2 and 5 runs unmeasured``."""
+        parts = [f"{self.likely:.1f}"] if self.likely or not (self.most or self.unknown) else []
+        parts += [f"at most {self.most:.1f}"] if self.most else []
+        parts += [f"{self.unknown} runs unmeasured"] if self.unknown else []
+        return " + ".join(parts)
+
+
+def left(runs: Sequence[grid.Planned], measured: bool) -> Hours:
+    """Hours until all of ``runs`` are done."""
+    speeds: dict[Path, float] = {}  # by setting
+    total = Hours()
+    for run in runs:
+        if state(run.folder) != "done":
+            total += hours(run, speeds if measured else None)
+    return total
+
+
+def hours(run: grid.Planned, speeds: dict[Path, float] | None) -> Hours:
+    """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
+    name, _, _ = run.folder.name.rpartition("-seed")
+    setting = run.folder.parent
+    finished = [path.parent for path in setting.glob("*/done")]
+    alike = [path for path in finished if path.name.startswith(f"{name}-seed")] or finished
+    if alike:
+        return Hours(likely=max(0.0, mean(map(seconds, alike)) - seconds(run.folder)) / 3600)
+    if speeds is None:
+        return Hours(unknown=1)
+    if setting not in speeds:
+        from alrun.tuning import images_per_second  # and with it torch
+
+        speeds[setting] = images_per_second(run.cfg)
+    budget = run.cfg.budget
+    labels = sum(range(budget.seed_size, budget.total + 1, budget.batch_size))  # of all rounds
+    return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)
+
+
+def seconds(run_dir: Path) -> float:
+    """Seconds that a run took until now."""
+    path = run_dir / "timing.csv"
+    if not path.exists():
+        return 0.0
+    return float(pd.read_csv(path)[["train_seconds", "evaluate_seconds", "select_seconds"]].to_numpy().sum())
+
+
+if __name__ == "__main__":
+    main()

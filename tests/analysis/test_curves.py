@@ -1,0 +1,85 @@
+"""What makes a curve, and what it is called."""
+
+import pandas as pd
+from made_runs import make_run
+
+from alrun.analysis import rounds
+from alrun.analysis.curves import name_curves, paired, wide
+
+ACCURACY = [0.5, 0.6]
+
+
+def names(runs) -> list[str]:
+    return name_curves(rounds.gather(runs).rounds)["curve"].unique().tolist()
+
+
+def test_strategies_of_one_setting_have_their_own_names_and_random_is_first(tmp_path):
+    runs = [make_run(tmp_path, option, seed, ACCURACY) for option in ("badge", "random") for seed in (0, 1)]
+    assert names(runs) == ["random", "badge"]
+
+
+def test_settings_of_a_strategy_tell_namesakes_apart_and_no_more(tmp_path):
+    runs = [
+        make_run(tmp_path, "entropy", 0, ACCURACY, dropout_samples=0, temperature=1),
+        make_run(tmp_path, "entropy", 0, ACCURACY, dropout_samples=10, temperature=1),
+        make_run(tmp_path, "badge", 0, ACCURACY, power=2),
+    ]
+    assert names(runs) == ["entropy (dropout_samples=0)", "entropy (dropout_samples=10)", "badge"]
+
+
+def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
+    runs = [
+        make_run(
+            tmp_path / rate, strategy, 0, ACCURACY, options={"optimizer": option}, config={"optimizer": {"lr": rate}}
+        )
+        for option, rate in (("sgd", "0.01"), ("adam", "0.001"))
+        for strategy in ("random", "badge")
+    ]
+    table = name_curves(rounds.gather(runs).rounds)
+    assert table["curve"].unique().tolist() == [
+        "random, optimizer=sgd",
+        "badge, optimizer=sgd",
+        "random, optimizer=adam",
+        "badge, optimizer=adam",
+    ]
+    assert table["facet"].unique().tolist() == ["optimizer=sgd", "optimizer=adam"]
+    assert table["label"].unique().tolist() == ["random", "badge"]
+
+
+def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
+    runs = [
+        make_run(tmp_path / factor, "random", 0, ACCURACY, config={"redundancy": {"factor": factor, "unique": 5}})
+        for factor in ("2", "10")
+    ]
+    assert names(runs) == ["random, redundancy.factor=2", "random, redundancy.factor=10"]
+
+
+def test_two_facets_are_both_named(tmp_path):
+    runs = [
+        make_run(tmp_path / (model + dss), "random", 0, ACCURACY, options={"model": model, "dss": dss})
+        for model in ("a", "b")
+        for dss in ("none", "half")
+    ]
+    assert names(runs)[0] == "random, model=a, dss=none"
+    assert len(names(runs)) == 4
+
+
+def test_names_are_the_same_after_a_way_through_csv(tmp_path):
+    runs = [
+        make_run(tmp_path, "entropy", 0, ACCURACY, samples=0),
+        make_run(tmp_path, "entropy", 0, ACCURACY, samples=10),
+        make_run(tmp_path, "random", 0, ACCURACY),
+    ]
+    table = rounds.gather(runs).rounds
+    rounds.write(table, tmp_path / "all.csv")
+    pd.testing.assert_frame_equal(name_curves(rounds.read(tmp_path / "all.csv")), name_curves(table))
+
+
+def test_pairs_share_seeds_and_numbers_of_labels(tmp_path):
+    runs = [make_run(tmp_path, "random", seed, [0.5, 0.6, 0.7]) for seed in (0, 1, 2)]
+    runs += [make_run(tmp_path, "badge", seed, [0.5, 0.8]) for seed in (2, 1)]
+    tables = wide(name_curves(rounds.gather(runs).rounds), "test_accuracy")
+    random, badge = paired(tables["random, budget.total=300"], tables["badge, budget.total=200"])
+    assert random.index.tolist() == badge.index.tolist() == [1, 2]
+    assert random.columns.tolist() == badge.columns.tolist() == [100, 200]
+    assert badge.to_numpy().tolist() == [[0.5, 0.8]] * 2

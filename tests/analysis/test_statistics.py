@@ -1,0 +1,203 @@
+"""Every statistic against numbers worked out by hand, published ones, or another library."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import make_run
+from scipy import stats
+
+from alrun.analysis import ranks, rounds, scores
+from alrun.analysis.curves import name_curves
+from alrun.analysis.intervals import bootstrap_interval, t_interval
+from alrun.analysis.significance import (
+    compare,
+    holm,
+    penalty_matrix,
+    repeats_needed,
+    round_tests,
+    t_test,
+    wilcoxon,
+)
+
+
+@pytest.fixture
+def table(tmp_path) -> pd.DataFrame:
+    """Three repeats of random and badge. Differences by round: none at first; 0.1 each; 0.1, 0.2, 0.3; 0.1, 0, -0.1."""
+    random = [[0.5, 0.6, 0.6, 0.7], [0.5, 0.62, 0.6, 0.7], [0.5, 0.64, 0.6, 0.7]]
+    badge = [[0.5, 0.7, 0.7, 0.8], [0.5, 0.72, 0.8, 0.7], [0.5, 0.74, 0.9, 0.6]]
+    runs = [make_run(tmp_path, "random", seed, accuracy) for seed, accuracy in enumerate(random)]
+    runs += [make_run(tmp_path, "badge", seed, accuracy) for seed, accuracy in enumerate(badge)]
+    return name_curves(rounds.gather(runs).rounds)
+
+
+def test_the_t_interval_of_three_numbers():
+    # Mean 2, standard error 1 / √3, quantile 4.302653 of two degrees of freedom.
+    assert t_interval([1, 2, 3]) == pytest.approx((2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)))
+    assert np.isnan(t_interval([1.0])).all()
+
+
+def test_the_bootstrap_interval_of_three_numbers_is_their_range():
+    # All three resamples are the smallest with probability 1/27, more than the 2.5 % that are cut off.
+    assert bootstrap_interval([1, 2, 3]) == (1, 3)
+    assert np.isnan(bootstrap_interval([1.0])).all()
+
+
+def test_the_bootstrap_interval_of_many_numbers_is_close_to_the_t_interval():
+    values = np.random.default_rng(0).normal(0.8, 0.1, 200).tolist()
+    assert bootstrap_interval(values) == pytest.approx(t_interval(values), abs=0.002)
+
+
+def test_the_paired_t_test():
+    mean, p = t_test(np.array([[1.0], [2.0], [3.0]]), np.zeros((3, 1)))
+    assert mean == [2]
+    assert p == pytest.approx(1 - math.sqrt(12 / 14))  # t = 2 √3; in closed form for two degrees of freedom
+    first, second = np.random.default_rng(1).normal(size=(2, 5, 7))
+    assert t_test(first, second)[1] == pytest.approx(stats.ttest_1samp(first - second, 0).pvalue)
+
+
+def test_no_difference_is_none_and_the_same_difference_in_all_repeats_is_one():
+    first = np.array([[0.5, 0.6], [0.5, 0.62]])
+    second = np.array([[0.5, 0.5], [0.5, 0.52]])
+    assert t_test(first, second)[1].tolist() == [1, 0]
+    assert np.isnan(t_test(first[:1], second[:1])[1]).all()
+
+
+def test_holm_by_hand():
+    # 3 x 0.01, 2 x 0.03, and 0.04, which may not be below the one before.
+    assert holm(np.array([0.01, 0.04, math.nan, 0.03])) == pytest.approx([0.03, 0.06, math.nan, 0.06], nan_ok=True)
+
+
+def test_the_penalty_matrix_by_hand(table):
+    tests = round_tests(table)
+    # p = 1 in the shared first round, 0 for 0.1 thrice, 0.074 for 0.1, 0.2, 0.3, and 1 for a mean of 0.
+    assert tests["p"].tolist() == pytest.approx([1, 0, 1 - math.sqrt(12 / 14), 1])
+    assert tests["difference"].tolist() == pytest.approx([0, -0.1, -0.2, 0])
+    matrix = penalty_matrix(tests, ["random", "badge"])
+    assert matrix.to_numpy().tolist() == [[0, 0], [0.25, 0]]
+    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1).loc["badge", "random"] == 0.5
+    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1, p="p_holm").loc["badge", "random"] == 0.25
+
+
+def test_known_differences_are_found_and_none_is_invented():
+    rng = np.random.default_rng(0)
+    levels = {"a": 0.5, "b": 0.5, "c": 0.7}
+    rows = [
+        {"curve": curve, "seed": seed, "labeled": r, "test_accuracy": level + (rng.normal(0, 0.01) if r else 0)}
+        for curve, level in levels.items()
+        for seed in range(10)
+        for r in range(9)
+    ]
+    matrix = penalty_matrix(round_tests(pd.DataFrame(rows)), list(levels))
+    assert matrix.loc["c", ["a", "b"]].tolist() == [1, 1]
+    assert matrix.loc[["a", "b"], "c"].tolist() == [0, 0]
+    assert matrix.loc["a", "b"] + matrix.loc["b", "a"] <= 2 / 9
+
+
+def test_with_one_repeat_in_common_the_cell_is_empty(table):
+    rest = table[(table["curve"] == "random") | (table["seed"] == 1)]
+    matrix = penalty_matrix(round_tests(rest), ["random", "badge"])
+    assert np.isnan(matrix.loc["random", "badge"])
+
+
+def test_wilcoxon_by_counting_signs():
+    assert wilcoxon(np.array([0.1, 0.2, 0.3])) == 0.25  # 2 of the 8 ways to give signs
+    assert wilcoxon(np.array([1.0, 2, 3, 4, 5, 6])) == 2 / 64
+    assert wilcoxon(np.zeros(3)) == 1
+    assert math.isnan(wilcoxon(np.array([0.1])))
+
+
+@pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10)])
+def test_repeats_needed_are_those_of_published_power_tables(effect, pairs):
+    """Cohen's effects at a level of 0.05 and a power of 0.8, as G*Power gives them."""
+    assert repeats_needed(effect, 1.0) == pairs
+
+
+def test_the_repeats_needed_have_the_power_and_one_less_has_not():
+    for effect in (1.5, 2.0, 4.0):
+        count = repeats_needed(effect, 1.0)
+
+        def power(n: float, effect: float = effect) -> float:
+            critical, centre = stats.t.ppf(0.975, n - 1), effect * math.sqrt(n)
+            return stats.nct.sf(critical, n - 1, centre) + stats.nct.cdf(-critical, n - 1, centre)
+
+        assert power(count) >= 0.8
+        assert count == 2 or power(count - 1) < 0.8
+
+
+def test_area_final_accuracy_and_their_comparison_by_hand(table):
+    runs = scores.per_run(table)
+    # Trapezoids of width 1/3: random 0 (0.5/2 + 0.6 + 0.6 + 0.7/2) / 3.
+    assert runs["aubc"].iloc[0] == pytest.approx((0.25 + 0.6 + 0.6 + 0.35) / 3)
+    assert runs["final"].tolist() == [0.7, 0.7, 0.7, 0.8, 0.7, 0.6]
+    final = scores.per_curve(runs, "final")
+    assert final.loc["badge", ["repeats", "mean", "std"]].tolist() == pytest.approx([3, 0.7, 0.1])
+    pair = compare(runs, "final").iloc[0]
+    assert pair[["first", "second", "repeats"]].tolist() == ["random", "badge", 3]
+    assert pair["difference"] == pytest.approx(0)
+    assert (pair["t_low"], pair["t_high"]) == pytest.approx(t_interval([-0.1, 0, 0.1]))
+    assert pair["p"] == pytest.approx(1)
+    assert pair["repeats_needed"] == repeats_needed(0.01, 0.1)
+
+
+def test_efficiency_over_repeats_by_hand(table):
+    # 0.65 is reached by random between 300 and 400 labels, at 350; by badge at 175, 168.2 and 162.5.
+    found = scores.efficiency_at(table, 0.65)
+    expected = [350 / (100 + 100 * 0.15 / (share - 0.5)) for share in (0.7, 0.72, 0.74)]
+    assert found["efficiency"].tolist() == pytest.approx([1, 1, 1, *expected])
+    mean = scores.per_curve(found, "efficiency").loc["badge"]
+    assert mean["mean"] == pytest.approx(np.mean(expected))
+    assert (mean["t_low"], mean["t_high"]) == pytest.approx(t_interval(expected))
+
+
+def test_where_a_repeat_never_arrives_there_is_no_mean_and_it_is_counted(table):
+    found = scores.per_curve(scores.efficiency_at(table, 0.75), "needed")
+    assert found.loc["badge", ["repeats", "missing"]].tolist() == [2, 1] or found.loc["badge", "missing"] == 0
+    assert found.loc["random", "missing"] == 3
+    assert math.isnan(found.loc["random", "mean"])
+
+
+def test_class_balance_by_hand():
+    assert scores.class_balance(np.array([5.0, 5, 5, 5])) == pytest.approx(1)
+    assert scores.class_balance(np.array([7.0, 0])) == 0
+    assert scores.class_balance(np.array([1.0, 3])) == pytest.approx(stats.entropy([0.25, 0.75], base=2))
+    assert math.isnan(scores.class_balance(np.zeros(3)))
+
+
+def test_the_full_data_accuracy_is_that_of_a_run_that_labels_everything(tmp_path, monkeypatch):
+    monkeypatch.setitem(scores.POOLS, "toy", 300)
+    runs = [make_run(tmp_path / "a", "random", 0, [0.5, 0.6]), make_run(tmp_path / "b", "badge", 0, [0.5, 0.7, 0.8])]
+    runs.append(make_run(tmp_path / "c", "badge", 0, [0.5], options={"model": "other"}))
+    known = scores.full_data(rounds.gather(runs).rounds)
+    assert known.tolist()[:2] == [0.8, 0.8]
+    assert math.isnan(known.iloc[2])
+
+
+def test_the_critical_difference_is_that_of_its_source():
+    """Demšar compares 4 classifiers on 14 data sets: 1.25; Table 5 there has 2.343, 2.569 and 2.728 for 3, 4 and 5."""
+    assert ranks.critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
+    for strategies, quantile in ((3, 2.343), (4, 2.569), (5, 2.728)):
+        scale = math.sqrt(strategies * (strategies + 1) / 6)
+        assert ranks.critical_difference(strategies, 1) / scale == pytest.approx(quantile, abs=0.001)
+
+
+def test_ranks_over_data_sets():
+    runs = pd.DataFrame(
+        [
+            {"dataset": dataset, "label": label, "aubc": value, "seed": seed}
+            for dataset, values in (("x", [1, 2, 3]), ("y", [1, 3, 2]), ("z", [2, 2, 5]))
+            for label, value in zip("abc", values, strict=True)
+            for seed in (0, 1)
+        ]
+    )
+    runs = pd.concat([runs, pd.DataFrame([{"dataset": "x", "label": "only here", "aubc": 9, "seed": 0}])])
+    table = ranks.score_table(runs, "aubc")
+    assert table.columns.tolist() == ["a", "b", "c"]
+    assert ranks.mean_ranks(table).tolist() == pytest.approx([(3 + 3 + 2.5) / 3, (2 + 1 + 2.5) / 3, (1 + 2 + 1) / 3])
+    assert ranks.friedman(table) == pytest.approx(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
+    p = ranks.nemenyi(table)
+    distance = abs(ranks.mean_ranks(table)["a"] - ranks.mean_ranks(table)["c"])
+    expected = stats.studentized_range.sf(distance / math.sqrt(3 * 4 / (6 * 3)) * math.sqrt(2), 3, np.inf)
+    assert p.loc["a", "c"] == pytest.approx(expected, abs=1e-6)
+    assert math.isnan(ranks.friedman(table[["a", "b"]]))

@@ -1,0 +1,88 @@
+"""Which runs a command line asks for, against Hydra's composition of every single one; and the plan of them."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from alrun import grid, plan
+from alrun.run_folder import RESULTS, SILENCE, state
+
+SWEEP = ["experiment=redundancy/duplicate", "redundancy.factor=2,5", "scale=small"]
+
+
+def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
+    runs = grid.of_command(SWEEP)
+    expected = []
+    for factor, strategy, seed in itertools.product((2, 5), ("random", "entropy", "badge"), (0, 1, 2)):
+        single = [f"redundancy.factor={factor}", f"strategy={strategy}", f"seed={seed}", SWEEP[0], SWEEP[2]]
+        cfg = composed(*single, hydra=True)
+        expected.append((Path(cfg.hydra.run.dir), tuple(single)))
+    assert [(run.folder, run.overrides) for run in runs] == expected
+
+
+def test_without_a_sweep_there_is_one_run(composed):
+    (run,) = grid.of_command(["strategy=random", "seed=3"])
+    assert run.folder == Path(composed("strategy=random", "seed=3", hydra=True).hydra.run.dir)
+    assert len(grid.of_command(["strategy=random", "hydra.mode=MULTIRUN", "seed=range(4)"])) == 4
+
+
+def test_the_chosen_options_are_told_for_experiments_that_sweep_too():
+    assert grid.options(["experiment=redundancy/duplicate"])["dataset"] == "cifar10"
+    assert grid.options(["experiment=baseline/svhn_vgg19", "scale=small"])["model"] == "vgg19"
+
+
+def make(folder: Path, *names: str, seconds: float = 0.0) -> None:
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).touch()
+    if seconds:
+        timing = f"round,labeled,train_seconds,evaluate_seconds,select_seconds\n0,20,{seconds - 60},50,10\n"
+        (folder / "timing.csv").write_text(timing)
+
+
+def test_the_state_of_a_run_is_that_of_its_folder(tmp_path):
+    assert state(tmp_path / "a") == "missing"
+    make(tmp_path / "b", "state.pt")
+    assert state(tmp_path / "b") == "begun"
+    make(tmp_path / "c", "state.pt", "failed.txt")
+    assert state(tmp_path / "c") == "failed"
+    make(tmp_path / "d", "done", *RESULTS)
+    assert state(tmp_path / "d") == "done"
+    make(tmp_path / "e", "state.pt", ".lock.lease")
+    assert state(tmp_path / "e") == "running"
+    long_ago = os.stat(tmp_path / "e").st_mtime - 2 * SILENCE
+    os.utime(tmp_path / "e" / ".lock.lease", (long_ago, long_ago))
+    assert state(tmp_path / "e") == "begun"  # its process died
+
+
+def test_a_plan_counts_states_and_takes_hours_from_siblings(tmp_path):
+    where = f"paths.outputs={tmp_path}"
+    runs = {run.overrides[:2]: run.folder for run in grid.of_command(["experiment=quickstart", where])}
+    make(runs["strategy=random", "seed=0"], "done", *RESULTS, seconds=3600)
+    make(runs["strategy=badge", "seed=0"], "done", *RESULTS, seconds=7200)
+    make(runs["strategy=badge", "seed=1"], "state.pt", seconds=1800)
+    make(runs["strategy=badge", "seed=2"], "failed.txt")
+    text = plan.plan(["experiment=quickstart", where], each=True)
+    row = text.splitlines()[1].split()
+    # random: 2 runs of 1 h; badge: 2 h less the half hour that is done, and 2 h; entropy: 3 of (1 + 2) / 2 h.
+    assert row == ["quickstart", "9", "2", "1", "1", "5", "10.0"]
+    assert "  failed   " in text
+    assert len(text.splitlines()) == 2 + 9
+
+
+def test_runs_that_two_experiments_share_are_counted_once(tmp_path):
+    where = [f"paths.outputs={tmp_path}", "scale=smoke", "seed=0"]
+    text = plan.plan(["experiment=optimizer/cifar10,augmentation/resnet18", *where])
+    first, second, total = (line.split() for line in text.splitlines()[1:])
+    assert first == ["optimizer/cifar10", "6", "6", "6", "runs", "unmeasured"]
+    assert second == ["augmentation/resnet18", "6", "6", "3", "3", "runs", "unmeasured"]
+    assert total == ["distinct", "runs", "9", "9", "9", "runs", "unmeasured"]
+
+
+def test_a_mistake_in_a_plan_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["plan", "experiment=quickstrat"])
+    with pytest.raises(SystemExit) as stop:
+        plan.main()
+    assert "did you mean quickstart?" in str(stop.value)
