@@ -21,11 +21,12 @@ ACTIVE = ("entropy", "badge")
 class Table:
     """The rounds of many runs, and parts of them by what an experiment changes of CIFAR-10's baseline."""
 
-    def __init__(self, rounds: pd.DataFrame) -> None:
+    def __init__(self, rounds: pd.DataFrame, longer: bool = False) -> None:
         self.rounds = rounds
         share = float(rounds.get("data.examples", pd.Series(["1"])).replace("", "1").iloc[0])
         self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
         cifar = rounds[rounds["dataset"] == "cifar10"]
+        epochs = cifar["training.max_epochs"].astype(int)
         self.base = {
             "dataset": "cifar10",
             "model": "resnet18" if (cifar["model"] == "resnet18").any() else "small_cnn",
@@ -37,7 +38,12 @@ class Table:
             "budget.batch_size": self.batch[3000],
             "training.reset": "true",
             "dss": "none",
+            "training.max_epochs": str(epochs.max() if longer else epochs.mode()[0]),
         }
+
+    def longer(self) -> "Table":
+        """The runs that train for more epochs than most."""
+        return Table(self.rounds, longer=True)
 
     def part(self, strategies: Sequence[str] | None = ("random", *ACTIVE), **changed: object) -> pd.DataFrame:
         """Rounds with the options of the baseline but for ``changed`` (a list: any of these; None: any).
@@ -102,6 +108,20 @@ def augmentation(table: Table) -> tuple[str, str]:
     return (
         f"final accuracy {text}; efficiency of entropy and BADGE {texts[0]} with, {texts[1]} without",
         f"{verdict} (accuracy: interval above 0; efficiency: larger mean)",
+    )
+
+
+def augmentation_longer(table: Table) -> tuple[str, str]:
+    """Finding 1 with more epochs, accuracy alone."""
+    longer, strategies = table.longer(), ["random"]
+    yes, no = longer.part(strategies), longer.part(strategies, augmentation="none")
+    _, low, high, text = difference(final(yes), final(no))
+    epochs = [int(each.base["training.max_epochs"]) for each in (table, longer)]
+    learned = [100 * each.loc[each["round"] == each["round"].max(), "train_accuracy"].mean() for each in (yes, no)]
+    return (
+        f"{epochs[1]} epochs instead of {epochs[0]}, random sampling: final accuracy {text}; training accuracy "
+        f"{learned[0]:.0f} % with and {learned[1]:.0f} % without",
+        f"{sign(low, high)} (interval above 0)",
     )
 
 
@@ -203,9 +223,16 @@ def batch_size(table: Table) -> tuple[str, str]:
     )
 
 
-def update(table: Table) -> tuple[str, str]:
+def update_longer(table: Table) -> tuple[str, str]:
+    """Finding 7 with more epochs."""
+    longer = table.longer()
+    text, verdict = update(longer, ["random"])
+    return f"{longer.base['training.max_epochs']} epochs, random sampling: {text}", verdict
+
+
+def update(table: Table, strategies: Sequence[str] = ("random", *ACTIVE)) -> tuple[str, str]:
     """Finding 7."""
-    kept, renewed = table.part(training__reset="false"), table.part()
+    kept, renewed = table.part(strategies, training__reset="false"), table.part(strategies)
     half = int(kept["round"].max()) // 2
     _, low, _, early = difference(mean_of(renewed, 1, half), mean_of(kept, 1, half))
     _, late_low, late_high, late = difference(mean_of(renewed, half + 1), mean_of(kept, half + 1))
@@ -320,10 +347,17 @@ def baselines(rounds: pd.DataFrame) -> list[dict[str, str]]:
         & (rounds["augmentation"] != "none")
     ]
     rows = []
-    for keys, part in plain.groupby(["dataset", "model", "budget.batch_size"], sort=False):
+    columns = {"dataset": "data set", "model": "network", "budget.batch_size": "labels a round"}
+    columns |= {"training.max_epochs": "epochs"}
+    for keys, part in plain.groupby(list(columns), sort=False):
         named = name_curves(part)
         scores = per_run(named).merge(efficiency_at(named, common_accuracy(named))[["run", "efficiency"]], on="run")
-        row = {"data set": str(keys[0]), "network": str(keys[1]), "labels a round": str(keys[2])}
+        row = {
+            "data set": str(keys[0]),
+            "network": str(keys[1]),
+            "labels a round": str(keys[2]),
+            "epochs": str(keys[3]),
+        }
         for strategy, frame in scores.groupby("strategy", sort=False):
             accuracy = spread(100 * float(frame["final"].mean()), 100 * float(frame["final"].std()), 1)
             ratio = spread(float(frame["efficiency"].mean()), float(frame["efficiency"].std()), 2)

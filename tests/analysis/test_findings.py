@@ -26,6 +26,9 @@ BASE = {
     "seed_set": "random",
     "budget.batch_size": "90",
     "training.reset": "true",
+    "training.max_epochs": "15",
+    "stopped_by": "max_epochs",
+    "train_accuracy": 0.5,
     "dss": "none",
     "data.examples": "0.03",
     "scale": "small",
@@ -96,6 +99,14 @@ def test_an_update_may_cost_accuracy_early_but_not_late():
     assert verdict(measures.claim_5, runs(), runs(-3, training__reset="false")) == "disagrees"
 
 
+def test_runs_with_more_epochs_are_told_apart_from_the_others():
+    longer = runs(4, training__max_epochs="60", strategies=("random",))
+    plain = runs(-4, augmentation="none", training__max_epochs="60", strategies=("random",))
+    parts = runs(-5), runs(augmentation="none"), longer, plain
+    assert verdict(measures.augmentation, *parts) == "disagrees"
+    assert verdict(measures.augmentation_longer, *parts) == "agrees"
+
+
 def test_subsets_must_be_faster_and_as_good():
     assert verdict(measures.subsets, runs(seconds=3), runs(seconds=1, dss="grad_match")) == "agrees"
     assert verdict(measures.subsets, runs(seconds=3), runs(seconds=2, dss="grad_match")) == "disagrees"
@@ -117,4 +128,4 @@ def test_what_was_not_run_is_said_and_the_rest_is_reported(tmp_path, monkeypatch
     page = (tmp_path / "page.md").read_text()
     assert "these experiments were not run | not measured" in page
     assert "| 8, time | Training takes most of the time. | share of training:" in page
-    assert "| cifar10 | small_cnn | 90 |" in page
+    assert "| cifar10 | small_cnn | 90 | 15 |" in page
