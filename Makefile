@@ -19,7 +19,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives \
-	strategies facets plan clean $(SECTIONS) $(FIGURES) $(TABLES)
+	strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,18 @@ figure-7 figure-8 figure-9 table-11: appendix-baseline
 figure-10: generalization
 figure-11: redundancy-augment
 figure-12: reset-update-adam
+
+crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kills, half a second to some seconds each)
+	@$(PY) scripts/crash_test.py $(ARGS)
+
+concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
+	@$(PY) scripts/concurrency_test.py $(ARGS)
+
+fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
+	@$(PY) scripts/fuzz_test.py $(ARGS)
+
+soak: $(READY) ## repeated small runs in one process, and its memory over time (two hours; ARGS="--minutes 10")
+	@$(PY) scripts/soak_test.py $(ARGS)
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

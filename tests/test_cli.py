@@ -1,11 +1,15 @@
 """The command line as a person types it: few processes, since each imports torch."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from alrun.run_folder import failure
+from crash_cases.runs import TinyRun
 
 
 def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -37,7 +41,8 @@ def test_help_lists_groups_and_examples(tmp_path):
         (["batch_size=1000"], ["batch_size=b1000", "budget.batch_size=1000"]),
         (["dataset.source=packed"], ["dataset.source", "no such setting"]),
         (["dataset=cifar10", "dataset.source=pakced"], ["dataset.source=pakced", "original or packed"]),
-        (["strategy._target_=mine.Mine"], ["strategy._target_=mine.Mine", "No module named 'mine'"]),
+        (["strategy._target_=mine.Mine"], ["strategy._target_=mine.Mine", "add allow=[mine] to the command line"]),
+        (["strategy._target_=mine.Mine", "allow=[mine]"], ["strategy._target_=mine.Mine", "No module named 'mine'"]),
         (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["experiment=baseline/cifar1"], ["experiment=baseline/cifar1", "did you mean baseline/cifar10?"]),
         (["strategy", "badge"], ["strategy: it has no value", "group=option"]),
@@ -116,6 +121,7 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
         path.write_text(text)
     program = Path(sys.executable).with_name("alrun")  # the console script finds modules here as `python -m` does
     command = [program, "--config-dir", "conf", "debug=fast", "dataset=stripes", "model=linear", "strategy=shortest"]
+    command += ["allow=[mine]"]
     answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert "round 2/2  40 labels  test accuracy 100.00 %" in answer.stderr
@@ -125,13 +131,32 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
     assert "did you mean strategy.power?" in answer.stderr
 
 
-def test_a_run_that_cannot_be_done_leaves_the_others_of_a_sweep(tmp_path):
-    sweep = ["-m", "debug=fast", "strategy=entropy", "strategy.dropout_samples=0,3"]
+def test_a_run_that_fails_leaves_the_others_of_a_sweep_and_is_told_at_its_end(tmp_path):
+    sweep = ["-m", "debug=fast", "strategy=entropy", "strategy.dropout_samples=0,3", "optimizer.lr=0.01,1e30"]
     answer = alrun(*sweep, cwd=tmp_path)
     assert answer.returncode == 1
-    assert answer.stderr.count("SmallCnn has no dropout") == 1
-    assert "1 of 2 runs are done.\nMissing; the same command goes on with them:\n" in answer.stdout
+    assert answer.stderr.count("SmallCnn has no dropout") == 2
+    lines = answer.stdout.splitlines()
+    last = lines[lines.index("1 of 4 runs are done.") + 1 :]
+    assert last[0] == "Failed; the same command tries them again, from their last checkpoint:"
+    loss = r"loss is (nan|inf) in round 0, epoch \d, at learning rate .*: lower optimizer.lr"
+    assert len([line for line in last[1:] if re.search(loss, line)]) == 1
+    assert len([line for line in last[1:] if "SmallCnn has no dropout" in line]) == 2
     assert "Traceback" not in answer.stderr
+    notes = sorted(tmp_path.glob("outputs/runs/*/*/failed.txt"))
+    assert len(notes) == 3
+    for note in notes:  # each holds the sentence that the sweep told of it
+        assert f"{note.parent.relative_to(tmp_path)}: {note.read_text().strip()}" in answer.stdout
+
+
+def test_a_run_that_is_started_again_has_not_failed_yet(tmp_path):
+    run = TinyRun.composed()
+    folder = tmp_path / run.place
+    folder.mkdir(parents=True)
+    (folder / "failed.txt").write_text("it failed\n")
+    assert failure(folder) == "it failed"
+    run.complete(tmp_path)
+    assert failure(folder) is None
 
 
 def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):

@@ -1,5 +1,7 @@
 """Data subset selection against brute force on gradients that autograd formed one by one, in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,7 +145,10 @@ def test_glister_takes_steps_that_lower_the_loss_of_the_labeled_set():
 
 def test_random_is_drawn_anew_at_every_selection():
     subset = Random(fraction=0.3, every=2)
-    choices = [subset.choose(make_epoch(number)).index for number in range(4)]
+    choices, previous = [], None
+    for number in range(4):
+        previous = subset.choose(replace(make_epoch(number), previous=previous))
+        choices.append(previous.index)
     assert choices[0].equal(choices[1])
     assert choices[2].equal(choices[3])
     assert not choices[0].equal(choices[2])

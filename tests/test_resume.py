@@ -1,6 +1,7 @@
-"""A run that is killed at any of its writes, or between them, and started again ends like one that was not."""
+"""A run that is killed anywhere, or told to stop, and started again ends like one that was not."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -9,90 +10,137 @@ from pathlib import Path
 
 import pytest
 
-from alrun import files
-from alrun.run import run
+from alrun import checkpoint, cli, interruption
+from alrun.interruption import EXIT_CODE, Interrupted
+from crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
 
-SETTINGS = (
-    "model.dropout=0.3",
-    "budget.seed_size=20",
-    "budget.batch_size=20",
-    "budget.total=80",
-    "training.max_epochs=3",
-    "runtime.device=cpu",
-    "runtime.threads=1",
-    "runtime.memory_format=contiguous",
-)
-COMPARED = ("accuracy.csv", "queries.csv", "labeling_efficiency.csv")
+LOST = ("nothing", "data", "renames")
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing in alrun catches it."""
+@pytest.mark.parametrize("case", CASES)
+def test_killed_at_any_write_a_run_ends_as_if_it_had_not_been(tmp_path, case):
+    """A sample of what scripts/crash_test.py does in full; the sample moves on with the day."""
+    prepare()
+    run = TinyRun.composed(*CASES[case])
+    points = write_points(run, tmp_path)
+    expected = run.results(tmp_path / "whole")
+    draws = random.Random(time.strftime("%Y-%m-%d"))
+    for what in LOST:
+        for point in (draws.randrange(1, 1 + len(points)), draws.randrange(1, 1 + len(points))):
+            assert dies_at(run, tmp_path, point, what) == expected, (what, point, points[point - 1])
+    deaths, results = dies_at_random(run, tmp_path, 0.4, draws)
+    assert deaths
+    assert results == expected
 
 
-def complete(composed, where: Path, *overrides: str) -> dict[str, bytes]:
-    cfg = composed(*SETTINGS, f"paths.outputs={where}", *overrides, hydra=True)
-    choices = {group: str(option) for group, option in cfg.hydra.runtime.choices.items()}
-    run_dir = Path(cfg.hydra.run.dir)
-    run(cfg, run_dir, choices)
-    return {name: (run_dir / name).read_bytes() for name in COMPARED}
+def test_the_simulated_power_cut_would_show_a_missing_fsync(tmp_path):
+    prepare()
+    run = TinyRun.composed(*CASES["badge"])
+    points = write_points(run, tmp_path)
+    renamed = [number for number, what in enumerate(points, 1) if what.startswith("os.rename .state.pt")]
+    point = renamed[1] + 2  # what was renamed before is there, its data are not
+    assert dies_at(run, tmp_path, point, "data") == run.results(tmp_path / "whole")
+    with pytest.raises(AssertionError, match="ended with 1"):
+        dies_at(run, tmp_path, point, "data", broken=True)
 
 
-@pytest.mark.parametrize("update", ["reset", "update"])
-@pytest.mark.parametrize("strategy", ["badge", "entropy"])
-def test_killed_at_every_write_a_run_ends_as_if_it_had_not_been(composed, tmp_path, monkeypatch, update, strategy):
-    overrides = (f"model_update={update}", f"strategy={strategy}")
-    if strategy == "entropy":
-        overrides += ("strategy.dropout_samples=2",)
-    expected = complete(composed, tmp_path / "whole", *overrides)
-    replace, writes, budget = os.replace, 0, 0
-
-    def mortal(source, target):
-        nonlocal writes
-        writes += 1
-        if writes > budget:  # before the file appears: the temporary one is lost
-            raise Killed
-        replace(source, target)
-
-    monkeypatch.setattr(files.os, "replace", mortal)
-    kills, got = 0, None
-    while got is None:
-        # Each life gets one write more than the last one managed to make, so every write is a place of death.
-        budget, writes = budget + 1, 0
-        try:
-            got = complete(composed, tmp_path / "killed", *overrides)
-        except Killed:
-            kills += 1
-    assert kills > 8
-    assert got == expected
+def test_every_write_of_a_run_is_a_place_of_death(tmp_path):
+    """Nothing that a run leaves was written past alrun.files, so that the harness has missed nothing."""
+    run = TinyRun.composed(*CASES["badge"])
+    points = write_points(run, tmp_path)
+    opened = {what.split()[1] for what in points if what.startswith("open ")}
+    others = {name for name in opened if not name.endswith(".part") and ".lock" not in name}
+    assert others == set()
+    assert len(points) > 300
 
 
-def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(composed, tmp_path):
-    """The real thing, once: the process is killed when its checkpoint changes, at a different delay each time."""
-    command = [sys.executable, "-m", "alrun", *SETTINGS, "model_update=update"]
-    command[command.index("training.max_epochs=3")] = "training.max_epochs=40"
-    subprocess.run([*command, f"paths.outputs={tmp_path / 'whole'}"], check=True, capture_output=True)
-    results = sorted((tmp_path / "whole").glob("runs/*/*/accuracy.csv"))
-    (tmp_path / "killed").mkdir()
+@pytest.mark.parametrize("case", CASES)
+def test_told_to_stop_a_run_stops_after_any_step_and_goes_on_there(tmp_path, monkeypatch, case):
+    prepare()
+    run = TinyRun.composed(*CASES[case], "runtime.checkpoint_minutes=null")
+    run.complete(tmp_path / "whole")
+    steps = 0
+
+    def is_due(keeper: checkpoint.Keeper) -> bool:
+        nonlocal steps
+        steps += 1
+        return steps % 3 == 0  # each life takes two steps more than are lost
+
+    def save(keeper: checkpoint.Keeper, content: dict) -> None:
+        saved(keeper, content)
+        raise Interrupted
+
+    saved = checkpoint.Keeper.save
+    monkeypatch.setattr(checkpoint.Keeper, "is_due", property(is_due))
+    monkeypatch.setattr(checkpoint.Keeper, "save", save)
     lives = 0
-    while not list((tmp_path / "killed").glob("runs/*/*/done")):
+    while not (tmp_path / "stopped" / run.place / "done").exists():
         lives += 1
-        process = subprocess.Popen(
-            [*command, f"paths.outputs={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        before = stamp(tmp_path / "killed")
-        while process.poll() is None and stamp(tmp_path / "killed") == before:
-            time.sleep(0.002)
-        time.sleep(0.02 * lives)
-        if lives < 4:
-            process.send_signal(signal.SIGKILL)
-        assert process.wait() in (0, -signal.SIGKILL)
-    assert lives > 2
-    assert results
-    for path in results:
-        for name in COMPARED:
-            twin = tmp_path / "killed" / path.relative_to(tmp_path / "whole").parent / name
-            assert twin.read_bytes() == (path.parent / name).read_bytes()
+        try:
+            run.complete(tmp_path / "stopped")
+        except Interrupted:
+            continue
+    assert lives > 3
+    assert run.results(tmp_path / "stopped") == run.results(tmp_path / "whole")
 
 
-def stamp(outputs: Path) -> list[int]:
-    return [path.stat().st_mtime_ns for path in outputs.glob("runs/*/*/state.pt")]
+LONG = [
+    "debug=fast",
+    "training.max_epochs=100000",
+    "training.stop_accuracy=null",
+    "training.patience=null",
+    "model.width=2",
+    "runtime.checkpoint_minutes=0",
+]
+
+
+def stopped(arguments: list[str], cwd: Path, number: int) -> int:
+    """Exit status of the command line that is sent a signal once it has written a checkpoint."""
+    child = fork()
+    if child == 0:
+        os.chdir(cwd)
+        sys.argv = ["alrun", *arguments]
+        try:
+            cli.main()
+        except SystemExit as end:
+            os._exit(int(end.code or 0))
+        finally:
+            os._exit(99)
+    while not list(cwd.glob("outputs/**/*training.pt")):
+        time.sleep(0.01)
+    os.kill(child, number)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"), [([], signal.SIGTERM), (["-m", "seed=0,1"], signal.SIGUSR1), ([], signal.SIGUSR2)]
+)
+def test_a_signal_ends_run_and_sweep_with_a_status_of_its_own(tmp_path, mode, number):
+    assert stopped([*mode, *LONG], tmp_path, number) == EXIT_CODE
+    assert not list(tmp_path.glob("outputs/**/done"))
+    assert not list(tmp_path.glob("outputs/**/failed.txt"))
+
+
+def test_a_signal_reaches_the_processes_of_a_sweep_that_runs_several_at_once(tmp_path):
+    command = [sys.executable, "-m", "alrun", "-m", *LONG, "strategy=random", "at_once=two", "initial_seed=1,2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.glob("outputs/cache/**/*training.pt"))) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.terminate()
+    _, log = process.communicate()
+    assert process.returncode == EXIT_CODE, log
+    assert "the same command goes on from there" in log
+
+
+def test_the_handler_of_a_launcher_is_called_after_the_checkpoint(monkeypatch):
+    calls = []
+    monkeypatch.setattr(interruption, "_previous", {signal.SIGUSR2: lambda *arguments: calls.append(arguments)})
+    monkeypatch.setattr(interruption, "_received", None)
+    with interruption.running(), interruption.deferred():
+        interruption._handle(signal.SIGUSR2, None)
+        assert interruption.received() == signal.SIGUSR2
+        assert calls == []
+        interruption.check()
+    assert calls == [(signal.SIGUSR2, None)]
+    assert interruption.received() is None  # it came back: the run goes on

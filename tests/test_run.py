@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from alrun.errors import UserError
-from alrun.state import RunState, run_lock
+from alrun.lock import Lock
+from alrun.state import RunState
 from alrun.strategies import Query, Strategy
 
 
@@ -155,7 +156,7 @@ def test_a_run_that_another_process_computes_is_left_alone(complete, tmp_path, c
     folder = complete("budget.total=40")
     (folder / "done").unlink()
     (folder / "state.pt").unlink()
-    with run_lock(folder):
+    with Lock(folder / ".lock"):
         complete("budget.total=40")
     assert "is being computed by another process; left to it" in caplog.text
     assert not (folder / "state.pt").exists()

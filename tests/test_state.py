@@ -10,7 +10,8 @@ import torch
 
 from alrun import files, first_model
 from alrun.errors import UserError
-from alrun.state import RoundRecord, RunState, run_lock
+from alrun.lock import Lock
+from alrun.state import RoundRecord, RunState
 
 RECORD = RoundRecord(0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1)
 
@@ -71,12 +72,12 @@ def test_a_full_disk_costs_nothing_that_was_saved(tmp_path, monkeypatch):
 
 
 def test_a_folder_has_one_owner(tmp_path):
-    with run_lock(tmp_path) as mine:
-        assert mine
-        with run_lock(tmp_path) as second:
-            assert not second
-    with run_lock(tmp_path) as again:
-        assert again
+    first, second = Lock(tmp_path / ".lock"), Lock(tmp_path / ".lock")
+    assert first.acquire(wait=False)
+    assert not second.acquire(wait=False)
+    first.release()
+    assert second.acquire(wait=False)
+    second.release()
 
 
 def test_the_first_model_is_computed_once_and_again_when_its_file_is_damaged(tmp_path, caplog):
@@ -85,7 +86,7 @@ def test_the_first_model_is_computed_once_and_again_when_its_file_is_damaged(tmp
     def state_and_compute():
         state = RunState("data", [torch.tensor([3, 1])])
 
-        def compute() -> None:
+        def compute(unfinished: Path) -> None:
             computed.append(1)
             state.add_round(RECORD, {"w": torch.arange(6.0)})
 

@@ -5,14 +5,16 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import config, sweep
-from alrun.errors import sentence
+from alrun import config, interruption, sweep, targets
+from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import is_done
 from alrun.validate import validate
 
@@ -21,24 +23,51 @@ log = logging.getLogger(__name__)
 config.register()
 
 
+def guard() -> None:
+    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once."""
+    load = ConfigLoaderImpl.load_configuration
+
+    def guarded(*arguments: Any, **settings: Any) -> DictConfig:
+        cfg = load(*arguments, **settings)
+        targets.check_hydra(cfg.hydra)
+        return cfg
+
+    ConfigLoaderImpl.load_configuration = guarded
+
+
+guard()
+
+
 @hydra.main(version_base="1.3", config_path="pkg://alrun.conf", config_name="config")
 def job(cfg: DictConfig) -> None:
     """One run; Hydra's launchers call this in whatever process they choose."""
     hydra_cfg = HydraConfig.get()
+    run_dir = Path(hydra_cfg.runtime.output_dir)
+    is_alone = hydra_cfg.mode == RunMode.RUN
+    interruption.install()
     try:
-        start(cfg, Path(hydra_cfg.runtime.output_dir), {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
+        with interruption.running():
+            interruption.check()  # told to stop while another run of the sweep was computed here
+            start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
+    except interruption.Interrupted as signal_name:
+        if is_alone:
+            raise
+        # To a launcher a run that returns is finished, and one that exits takes the sweep with it.
+        raise interruption.Preempted(f"stopped by {signal_name}") from None
     except Exception as error:
         message = sentence(error)
+        note_failure(run_dir, message or f"{type(error).__name__}: {first_line(error)}.")
         if message is None:
             raise
         log.error("alrun: %s", message)
-        if hydra_cfg.mode == RunMode.RUN:
+        if is_alone:
             sys.exit(1)
         # The other runs of a sweep go on; its report says which are missing.
 
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     """Check the settings and run, unless the run is done."""
+    (run_dir / "failed.txt").unlink(missing_ok=True)
     validate(cfg)
     if is_done(run_dir):
         from alrun.analysis import efficiency
@@ -51,27 +80,44 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     run(cfg, run_dir, choices)
 
 
+def note_failure(run_dir: Path, message: str) -> None:
+    """Leave failed.txt in the run's folder, for those who look at a sweep later."""
+    from alrun import files
+
+    try:
+        files.write_text(run_dir / "failed.txt", message + "\n")
+    except UserError as error:  # a full disk, likely the failure itself
+        log.error("alrun: %s", error)
+
+
 def main() -> None:
     """Entry point of ``alrun`` and ``python -m alrun``: a user's mistake is one sentence, a bug keeps its traceback."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
     logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
-    complete = True
+    targets.allow_typed(sys.argv[1:])
+    interruption.install()
+    complete, stopped = True, False
     try:
         try:
             job()
         finally:
-            if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():
                 complete = sweep.report()
     except KeyboardInterrupt:
         print("Interrupted. Nothing that was saved is lost: the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+    except (interruption.Interrupted, interruption.Preempted):
+        stopped = True
     except Exception as error:
         message = sentence(error)
         if message is None:
             raise
         print(f"alrun: {message}", file=sys.stderr)
         sys.exit(1)
+    if stopped or interruption.received():
+        print("Stopped by a signal, after a checkpoint: the same command goes on from there.", file=sys.stderr)
+        sys.exit(interruption.EXIT_CODE)
     if not complete:
         sys.exit(1)

@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from alrun import targets
 from alrun.errors import UserError, closest, first_line
 
 
@@ -49,6 +50,8 @@ class Runtime:
     memory_format: str | None = None  # of images and weights: contiguous, channels_last; null: the faster, measured
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
+    checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
+    deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     progress: bool = True
 
 
@@ -94,10 +97,11 @@ class RunConfig:
     name: str | None = None  # of the experiment
     variant: str | None = None  # legend text
     baseline: str | None = None  # the paper's row that applies
+    allow: list[str] = field(default_factory=list)  # modules of your own that `_target_` may name (see alrun.targets)
 
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
-NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline")
+NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline", "allow")
 
 
 def register() -> None:
@@ -165,10 +169,10 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
     name = node.get("_target_")
     if name is None:
         raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
-    try:
-        target = pkgutil.resolve_name(name)
-    except Exception as error:  # whatever a user's module raises while it is imported
-        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
+    target = resolved(name, key)
+    targets.check_origin(target, name, key)
+    for inner_key, inner in targets.named({k: v for k, v in OmegaConf.to_container(node).items() if k != "_target_"}):  # type: ignore[union-attr]
+        targets.check_origin(resolved(inner, f"{key}.{inner_key}"), inner, f"{key}.{inner_key}")
     if not name.startswith("torch."):  # torch's optimizers name their parameters too loosely to check
         check_settings(target, node, key, set(arguments))
     try:
@@ -178,6 +182,18 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
             if isinstance(cause, UserError):
                 raise cause from None
         raise UserError(f"{key}: {name} refused its settings: {first_line(error.__cause__ or error)}.") from error
+
+
+def resolved(name: str, key: str) -> Any:
+    """The class or function ``name``.
+
+    Raises:
+        UserError: It cannot be imported.
+    """
+    try:
+        return pkgutil.resolve_name(name)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
 
 
 def check_settings(target: Any, node: DictConfig, key: str, given: set[str]) -> None:

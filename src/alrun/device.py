@@ -32,6 +32,13 @@ def choose(name: str) -> torch.device:
     return device
 
 
+def set_deterministic(wanted: bool) -> None:
+    """Let torch use deterministic algorithms alone, and raise where it has none; slower on a GPU."""
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, before its first use
+    torch.use_deterministic_algorithms(wanted)
+
+
 _autocasts = False  # to bfloat16, in this process
 
 

@@ -44,16 +44,25 @@ class Engine:
         self.batch_size = batch_size
         self.totals = torch.zeros(2, dtype=torch.float64, device=pool.images.device)  # correct predictions, loss
 
-    def epoch(self, index: Tensor, parameters: Tensor, weights: Tensor | None = None) -> int:
-        """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps it took.
+    def epoch(
+        self,
+        index: Tensor,
+        parameters: Tensor,
+        weights: Tensor | None = None,
+        taken: int = 0,
+        after: Callable[[int], None] = lambda taken: None,
+    ) -> int:
+        """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps an epoch has.
 
         ``parameters`` (k, p), on the CPU, are those of the augmentation, ``weights`` (k,) factors of the losses.
+        The first ``taken`` steps were taken before; ``after`` is told the number of steps taken after each.
         """
-        images = self.images(index, parameters)
-        labels = self.pool.labels[index]
         parts = batches(len(index), self.batch_size)
-        for part in parts:
+        images = self.images(index, parameters, taken)
+        labels = self.pool.labels[index]
+        for number, part in enumerate(parts[taken:], taken + 1):
             self.step(next(images), labels[part], None if weights is None else weights[part])
+            after(number)
         return len(parts)
 
     def step(self, images: Tensor, labels: Tensor, weights: Tensor | None) -> None:
@@ -70,15 +79,19 @@ class Engine:
         with torch.no_grad():
             self.totals += torch.stack([(logits.argmax(1) == labels).sum(), loss * len(labels)])
 
-    def images(self, index: Tensor, parameters: Tensor) -> Iterator[Tensor]:
-        """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W)."""
+    def images(self, index: Tensor, parameters: Tensor, taken: int = 0) -> Iterator[Tensor]:
+        """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W).
+
+        Without the first ``taken`` batches.
+        """
         parts = batches(len(index), self.batch_size)
         per_block = max(1, BLOCK // self.batch_size)
-        for first in range(0, len(parts), per_block):
+        for first in range(taken - taken % per_block, len(parts), per_block):
             some = parts[first : first + per_block]
             block = slice(some[0].start, some[-1].stop)
             images = self.normalize(self.augmentation.apply(self.pool.images[index[block]], parameters[block]))
-            yield from images.split([part.stop - part.start for part in some])
+            sizes = [part.stop - part.start for part in some]
+            yield from images.split(sizes)[max(0, taken - first) :]
 
     def read(self) -> tuple[int, float]:
         """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alrun.chunks import in_chunks
 from alrun.device import autocast, widened
 from alrun.infer import refuse_diverged
 from alrun.model import Classifier, evaluation
@@ -33,13 +34,16 @@ def evaluate(
     """
     confidences, predictions = [], []
     finite = torch.ones((), dtype=torch.bool, device=images.device)
+
+    def predict(part: slice) -> None:
+        logits = widened(model(normalize(images[part])))
+        probs, predicted = logits.softmax(1).max(1)
+        finite.logical_and_(logits.isfinite().all())
+        confidences.append(probs)
+        predictions.append(predicted)
+
     with evaluation(model), autocast(images.device):
-        for batch in images.split(chunk):
-            logits = widened(model(normalize(batch)))
-            finite &= logits.isfinite().all()
-            probs, predicted = logits.softmax(1).max(1)
-            confidences.append(probs)
-            predictions.append(predicted)
+        in_chunks(len(images), chunk, predict)
     refuse_diverged(finite)
     right = (torch.cat(predictions) == labels).cpu().numpy()
     of_class = labels.cpu().numpy()

@@ -5,36 +5,47 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from alrun import checkpoint
 from alrun.errors import UserError
-from alrun.state import RoundRecord, RunState, read_checkpoint, write_checkpoint
+from alrun.lock import Lock
+from alrun.state import RoundRecord, RunState
 
 log = logging.getLogger(__name__)
 
 
-def shared(path: Path, state: RunState, compute: Callable[[], None]) -> bool:
-    """Fill round 0 of ``state`` from ``path``, or by ``compute()`` whose outcome is kept there; True if reused.
+def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool:
+    """Fill round 0 of ``state`` from ``path``, or by ``compute`` whose outcome is kept there; True if reused.
+
+    ``compute`` is given a place for its checkpoints: if its process dies, the next one goes on from there.
 
     While one process computes, the others wait for it. A damaged file is computed anew.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = Lock(path.with_suffix(".lock"))
+    if not lock.acquire(wait=False):
         log.info("waiting for another run that is training the first model of this setting")
-        lock.acquire()
+        lock.acquire(wait=True)
+    unfinished = path.with_suffix(".training.pt")
     try:
-        if path.exists():
-            try:
-                content = read_checkpoint(path, "it is computed anew")
-                state.add_round(RoundRecord(**content["record"]), content["weights"])
-                return True
-            except UserError as error:
-                log.warning("%s", error)
-        compute()
-        write_checkpoint(path, {"record": asdict(state.rounds[0]), "weights": state.weights})
+        if reuse(path, state):
+            return True
+        compute(unfinished)
+        lock.check()
+        checkpoint.write(path, {"record": asdict(state.rounds[0]), "weights": state.weights}, generations=1)
+        checkpoint.Keeper.clear(unfinished)
         return False
     finally:
         lock.release()
+
+
+def reuse(path: Path, state: RunState) -> bool:
+    """Fill round 0 of ``state`` from ``path``; False where there is no such file, or it is damaged."""
+    try:
+        content = checkpoint.read(path, "it is computed anew")
+    except UserError as error:
+        log.warning("%s", error)
+        return False
+    if content is None:
+        return False
+    state.add_round(RoundRecord(**content["record"]), content["weights"])
+    return True

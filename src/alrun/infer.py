@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alrun.chunks import in_chunks
 from alrun.device import autocast, widened
 from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
@@ -38,18 +39,24 @@ def record(
     want_embedding = needs.embedding or needs.gradient
     fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
     where = index.to(images.device)
+
+    def chunk_outputs(part: slice) -> None:
+        batch = normalize(images[where[part]])
+        found: dict[str, Tensor] = {}
+        if want_probs or want_embedding:
+            embedding = model.embed(batch)
+            if want_embedding:
+                found["embedding"] = widened(embedding)
+            if want_probs:
+                found["log_probs"] = widened(model.head(embedding)).log_softmax(1)
+        if needs.dropout_samples:
+            found["dropout_log_probs"] = dropout_passes(model, batch, needs.dropout_samples)
+        for name, tensor in found.items():
+            fields[name].append(tensor)
+        passed(len(batch))
+
     with evaluation(model), autocast(images.device):
-        for part in where.split(chunk):
-            batch = normalize(images[part])
-            if want_probs or want_embedding:
-                embedding = model.embed(batch)
-                if want_embedding:
-                    fields["embedding"].append(widened(embedding))
-                if want_probs:
-                    fields["log_probs"].append(widened(model.head(embedding)).log_softmax(1))
-            if needs.dropout_samples:
-                fields["dropout_log_probs"].append(dropout_passes(model, batch, needs.dropout_samples))
-            passed(len(part))
+        in_chunks(len(where), chunk, chunk_outputs)
     axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
     outputs = {name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts}
     for tensor in outputs.values():

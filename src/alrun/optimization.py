@@ -56,12 +56,36 @@ class Descent:
         """Take a step of the schedule; start or go on averaging, as the training ``accuracy`` has it."""
         average = self.settings.average
         if average and self.averaged is None and accuracy > average.start_accuracy:
-            self.averaged = AveragedModel(self.model)
-            self.schedule = SWALR(self.optimizer, average.lr, average.anneal_epochs)
+            self.averaged = self.start_averaging(average)
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
         if self.schedule is not None:
             self.schedule.step()
+
+    def start_averaging(self, average: WeightAverage) -> AveragedModel:
+        """An average of nothing yet; the schedule is now that of averaging."""
+        self.schedule = SWALR(self.optimizer, average.lr, average.anneal_epochs)
+        return AveragedModel(self.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``load_state_dict`` needs to go on, the model aside: plain values and tensors."""
+        schedule = self.schedule.state_dict() if self.schedule is not None else None
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            # Functions among a schedule's attributes are made anew by its constructor.
+            "schedule": schedule and {name: value for name, value in schedule.items() if not callable(value)},
+            "averaged": dict(self.averaged.state_dict()) if self.averaged is not None else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``; the model has its weights already."""
+        if state["averaged"] is not None and self.settings.average is not None:
+            self.averaged = self.start_averaging(self.settings.average)
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # else torch warns of an epoch without a step
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
 
     def finish(self, batches: Iterable[Tensor]) -> None:
         """Make the average, if there is one, the model; ``batches`` of training images renew its batch norm."""

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def write(
     files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
 
 
+@cache  # one process runs one code
 def git_commit() -> str | None:
     """The commit of the checkout that this code runs from, ``+changes`` if edited; None where alrun is installed."""
     root = Path(__file__).resolve().parents[2]

@@ -8,14 +8,17 @@ import torch
 from omegaconf import DictConfig
 
 import alrun
-from alrun import config, device, files, first_model, infer, provenance, rng, tuning
+from alrun import config, device, files, first_model, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
-from alrun.errors import UserError
+from alrun.checkpoint import Keeper
 from alrun.evaluation import evaluate
+from alrun.lock import Lock
 from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool
 from alrun.progress import Progress
-from alrun.state import RoundRecord, RunState, run_lock
+from alrun.purchase import check_selection, check_supply
+from alrun.run_folder import is_done
+from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import Query
 from alrun.sweep import shown
 
@@ -29,22 +32,29 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         UserError: A setting or a file is not usable; what was computed before is kept.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    with run_lock(run_dir) as free:
-        if not free:
-            log.warning("%s is being computed by another process; left to it", shown(run_dir))
-            return
-        Run(cfg, run_dir, choices).complete()
+    lock = Lock(run_dir / ".lock")
+    if not lock.acquire(wait=False):
+        log.warning("%s is being computed by another process; left to it", shown(run_dir))
+        return
+    try:
+        if not is_done(run_dir):  # else another process ended it since this one looked
+            files.remove_leftovers(run_dir)
+            Run(cfg, run_dir, choices, lock).complete()
+    finally:
+        lock.release()
 
 
 class Run:
     """One run: its parts, its pool and its state."""
 
-    def __init__(self, cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
+    def __init__(self, cfg: DictConfig, run_dir: Path, choices: dict[str, str], lock: Lock) -> None:
         self.cfg = cfg
         self.run_dir = run_dir
         self.choices = choices
+        self.lock = lock
         self.device = device.choose(cfg.runtime.device)
         device.set_precision(cfg.training.precision)
+        device.set_deterministic(cfg.runtime.deterministic)
         torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.parts = build_parts(cfg, self.device)
@@ -72,34 +82,47 @@ class Run:
         self.announce()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
+        self.clear_training()
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
                 self.train_round(round)
-                self.state.save(self.run_dir)
+                self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
             if round + 1 == len(self.sizes):
                 break
             self.select(round)
-            self.state.save(self.run_dir)
+            self.save()
         files.write_text(self.run_dir / "done", "")
         has_reference = efficiency.update(self.run_dir)
         log.info("done: accuracy.csv and other tables in %s", shown(self.run_dir))
         if not has_reference:
             log.info("labeling efficiency is filled in when the same command with strategy=random is done")
 
+    def save(self) -> None:
+        """Keep what is computed; then stop, if the process was told to."""
+        self.lock.check()
+        self.state.save(self.run_dir)
+        self.clear_training()
+        interruption.check()
+
+    def clear_training(self) -> None:
+        """Remove the checkpoint of a training whose outcome is saved."""
+        if self.state.is_trained:
+            Keeper.clear(self.run_dir / "training.pt")
+
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
         if round:
-            self.fit(round)
+            self.fit(round, self.run_dir / "training.pt")
             return
         key = f"{config.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}-{alrun.__version__}.pt"
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
-        if first_model.shared(path, self.state, lambda: self.fit(0)):
+        if first_model.shared(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", shown(path))
 
-    def fit(self, round: int) -> None:
-        """Train and evaluate; round 0 depends on ``initial_seed``, later ones on ``seed``."""
+    def fit(self, round: int, unfinished: Path) -> None:
+        """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
         seed = self.cfg.seed if round else self.cfg.initial_seed
         model = self.parts.model
         if self.cfg.training.reset or not round:
@@ -110,6 +133,7 @@ class Run:
             assert weights is not None
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
+        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled)
         trained = self.parts.trainer.fit(
             model,
             self.pool,
@@ -118,6 +142,7 @@ class Run:
             self.progress.epoch,
             lambda: build_model(self.cfg, self.parts.data),
             is_last_round=round + 1 == len(self.sizes),
+            keeper=keeper,
         )
         started = perf_counter()
         classes = self.parts.data.classes
@@ -199,36 +224,3 @@ class Run:
             log.info("budget.total=%d is not reached: a round buys %d labels", budget.total, budget.batch_size)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
-
-
-def check_supply(available: int, size: int, round: int) -> None:
-    """Refuse to buy ``size`` of fewer examples: a cap or a data set can leave less than the budget asks for.
-
-    Raises:
-        UserError: Too few are ``available``.
-    """
-    if available < size:
-        raise UserError(
-            f"budget.batch_size={size}, but only {available} examples may still be bought after round {round}: "
-            "lower budget.batch_size or budget.total, or raise the cap. Earlier rounds are kept."
-        )
-
-
-def check_selection(positions: torch.Tensor, query: Query, name: str, round: int) -> None:
-    """Refuse what a strategy must not return.
-
-    Raises:
-        UserError: Positions are too many, too few, repeated or out of range.
-    """
-    count, available = len(positions), len(query.unlabeled)
-    problem = None
-    if positions.ndim != 1 or positions.dtype != torch.int64:
-        problem = f"a tensor of {positions.dtype} and shape {tuple(positions.shape)}, not of int64 and one dimension"
-    elif count != query.size:
-        problem = f"{count} positions, {query.size} were asked for"
-    elif len(positions.unique()) < count:
-        problem = f"only {len(positions.unique())} distinct positions among {count}"
-    elif count and not 0 <= int(positions.min()) <= int(positions.max()) < available:
-        problem = f"positions outside 0..{available - 1}"
-    if problem:
-        raise UserError(f"strategy={name} returned {problem} in round {round}: its select() must be mended.")

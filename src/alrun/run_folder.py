@@ -1,4 +1,4 @@
-"""A run's folder as those see it who read results: whether it is finished, and what to do about a damaged file."""
+"""A run's folder as those see it who read results: whether it is finished or failed, and what of a damaged file."""
 
 import os
 import time
@@ -15,6 +15,14 @@ RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.js
 def is_done(run_dir: Path) -> bool:
     """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
     return all((run_dir / name).exists() for name in ("done", *RESULTS))
+
+
+def failure(run_dir: Path) -> str | None:
+    """Why the last attempt at a run failed, in one sentence, None if it did not: failed.txt, which the next removes."""
+    try:
+        return (run_dir / "failed.txt").read_text().strip()
+    except FileNotFoundError:
+        return None
 
 
 State = Literal["done", "running", "failed", "begun", "missing"]

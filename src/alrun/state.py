@@ -1,19 +1,12 @@
-"""What a run has computed so far: one checkpoint that resuming reads, and CSV views of it for people."""
+"""What a run has computed so far: a checkpoint that resuming reads, and CSV views of it for people."""
 
-import io
-import pickle
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
-from alrun import files
+from alrun import checkpoint, files
 from alrun.errors import UserError
 from alrun.train import TrainResult
 
@@ -92,7 +85,7 @@ class RunState:
         self.queries.append(index.cpu())
 
     def save(self, run_dir: Path) -> None:
-        """Write state.pt, then the CSV views; each replaces its predecessor in one step."""
+        """Write state.pt, then the CSV views; each replaces its predecessor in one step, and state.pt keeps it."""
         content = {
             "format": FORMAT,
             "data": self.data,
@@ -100,7 +93,7 @@ class RunState:
             "rounds": [asdict(record) for record in self.rounds],
             "weights": self.weights,
         }
-        write_checkpoint(run_dir / "state.pt", content)
+        checkpoint.write(run_dir / "state.pt", content)
         self.write_views(run_dir)
 
     def write_views(self, run_dir: Path) -> None:
@@ -129,9 +122,9 @@ class RunState:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
         """
         path = run_dir / "state.pt"
-        if not path.exists():
+        content = checkpoint.read(path, f"delete {run_dir} to begin this run anew")
+        if content is None:
             return cls(data)
-        content = read_checkpoint(path, f"delete {run_dir} to begin this run anew")
         if content.get("format") != FORMAT:
             raise UserError(
                 f"{path} has format {content.get('format')}, this version of alrun reads {FORMAT}: "
@@ -144,42 +137,3 @@ class RunState:
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
         return cls(data, content["queries"], rounds, content["weights"])
-
-
-def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """``torch.save`` by way of memory: on a full disk it would raise an error that does not say so."""
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    files.write(path, buffer.getvalue())
-
-
-def read_checkpoint(path: Path, fix: str) -> dict[str, Any]:
-    """What ``write_checkpoint`` wrote to ``path``.
-
-    Raises:
-        UserError: The file is truncated or altered; the message ends in ``fix``.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()  # reads everything once and compares checksums
-        if broken is None:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        reason = f"checksum of {broken}"
-    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    raise UserError(f"{path} is damaged ({reason}): {fix}.")
-
-
-@contextmanager
-def run_lock(run_dir: Path) -> Iterator[bool]:
-    """Hold ``run_dir`` for this process; False where another one has it. Freed by the system when a process dies."""
-    lock = FileLock(run_dir / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()

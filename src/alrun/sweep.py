@@ -8,7 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun import grid
-from alrun.run_folder import is_done, shown
+from alrun.run_folder import failure, is_done, shown
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,11 @@ def report() -> bool:
         summarize(setting, [folder for folder in _folders if folder.parent == setting])
     missing = [folder for folder in _folders if not is_done(folder)]
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
-    if missing:
-        print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in missing), sep="\n")
+    failures = {folder: why for folder in missing if (why := failure(folder)) is not None}
+    if waiting := [folder for folder in missing if folder not in failures]:
+        print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in waiting), sep="\n")
+    if failures:
+        print("Failed; the same command tries them again, from their last checkpoint:")
+        print(*(f"  {shown(folder)}: {why}" for folder, why in failures.items()), sep="\n")
     _folders.clear()
     return not missing

@@ -2,22 +2,25 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from alrun import rng
+from alrun import interruption
 from alrun.augment import Augmentation
+from alrun.checkpoint import Keeper
 from alrun.device import synchronize
-from alrun.dss.base import Epoch, Subset
+from alrun.dss.base import Subset
 from alrun.engine import Engine
 from alrun.errors import UserError
 from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.optimization import Descent, Optimization
 from alrun.pool import Pool
+from alrun.round_training import RoundTraining
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,6 @@ class StopRule:
                 lowest = min(lowest, value)
             return "no_gain"
         return None
-
-
-RESTART_EVERY = 50  # epochs, as in the public notebooks
 
 
 @dataclass(frozen=True)
@@ -112,56 +112,40 @@ class Trainer:
         progress: Callable[[int, float], None],
         fresh: Callable[[], Classifier] | None = None,
         is_last_round: bool = False,
+        keeper: Keeper | None = None,
     ) -> TrainResult:
         """Train ``model`` in place.
 
-        ``progress(epoch, accuracy)`` is called after every epoch; ``fresh`` makes the weights for a restart.
+        ``progress(epoch, accuracy)`` is called after every epoch; ``fresh`` makes the weights for a restart. With a
+        ``keeper`` training goes on where it was stopped, with the same result as if it had not been.
 
         Raises:
-            UserError: The loss is not finite.
+            UserError: The loss is not finite, or the GPU's memory does not suffice.
         """
-        device = pool.images.device
         started = perf_counter()
-        descent, engine = self.begin(model, pool)
-        history: list[float] = []
-        steps, restarts = 0, 0
+        training = RoundTraining(self, model, pool, seed, round, is_last_round, keeper)
+        at = training.position
+        for epoch, accuracy in enumerate(at.history, 1):
+            progress(epoch, accuracy)
         model.train()
-        while True:
-            epoch = len(history)
-            if history and epoch % RESTART_EVERY == 0 and history[-1] < self.restart_below and fresh is not None:
-                rng.seed_globals(seed, "restart", round, epoch)
-                model.load_state_dict(fresh().state_dict())
-                descent, engine = self.begin(model, pool)
-                restarts += 1
-            when = Epoch(
-                epoch,
-                round,
-                is_last_round,
-                model,
-                pool,
-                self.normalize,
-                self.batch_size,
-                self.chunk,
-                rng.generator(seed, "dss", round, epoch),
-            )
-            index, parameters, weights = self.draw(when, seed)
-            steps += engine.epoch(index, parameters, weights)
-            correct, loss = engine.read()
-            if not math.isfinite(loss):
-                rate = descent.optimizer.param_groups[0]["lr"]
-                raise UserError(
-                    f"the training loss is {loss} in round {round}, epoch {epoch + 1}, at learning rate {rate:g}: "
-                    "lower optimizer.lr. Earlier rounds are kept."
-                )
-            history.append(correct / len(index))
-            descent.end_epoch(history[-1])
-            progress(len(history), history[-1])
-            reason = self.stop.reason(history)
-            if reason:
-                break
-        descent.finish(engine.images(index, parameters))
-        synchronize(device)
-        return TrainResult(history[-1], len(history), steps, reason, perf_counter() - started, restarts)
+        reason = None
+        try:
+            with interruption.deferred() if keeper else nullcontext():  # until a step is taken and saved
+                while reason is None:
+                    if at.taken == 0:
+                        training.restart_if_hopeless(fresh)
+                    training.epoch()
+                    progress(len(at.history), at.history[-1])
+                    reason = self.stop.reason(at.history)
+            training.descent.finish(training.images())
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"training.batch_size={self.batch_size}: the device's memory is full in round {round}; lower it, take "
+                "a smaller model or set runtime.device=cpu. What was computed before is kept."
+            ) from error
+        synchronize(pool.images.device)
+        seconds = at.seconds + perf_counter() - started
+        return TrainResult(at.history[-1], len(at.history), at.steps, reason, seconds, at.restarts)
 
     def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, Engine]:
         """A new optimizer for ``model``, and what takes its steps."""
@@ -169,16 +153,3 @@ class Trainer:
             self.passes = Passes(model, self.batch_size, self.capture and pool.images.is_cuda)
         descent = Descent(self.optimization, model)
         return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)
-
-    def draw(self, epoch: Epoch, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
-
-        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
-        """
-        choice, device = self.subset.choose(epoch), epoch.pool.images.device
-        draws = rng.generator(seed, "train", epoch.round, epoch.number)
-        rng.seed_globals(seed, "dropout", epoch.round, epoch.number)
-        order = torch.randperm(len(choice.index), generator=draws)
-        parameters = self.augmentation.draw(len(order), draws)
-        weights = None if choice.weights is None else choice.weights[order].to(device)
-        return choice.index[order].to(device), parameters, weights

@@ -9,12 +9,12 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from filelock import FileLock
 from omegaconf import DictConfig
 from torch import nn
 
 from alrun import config, device, files, rng
 from alrun.errors import UserError
+from alrun.lock import Lock
 from alrun.model import Classifier
 from alrun.parts import Parts, build_parts
 from alrun.pool import Pool
@@ -66,7 +66,7 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
         what["here"] = [device.describe(where), torch.__version__, threads, formats]
         path = Path(cfg.paths.outputs) / "cache" / "speed" / f"{config.digest(what, 16)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):  # runs that start together would disturb one another's measurements
+        with Lock(path.with_suffix(".lock")):  # runs that start together would disturb one another's measurements
             speeds = read(path)
             if speeds is None:
                 log.info("measuring which number of threads and memory format train this model fastest")

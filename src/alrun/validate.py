@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from alrun import targets
 from alrun.config import RunConfig, scaled
 from alrun.errors import UserError, at_least, closest
 
@@ -32,6 +33,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise UserError(f"{key} has no value: add {key}=... to the command line.")
+    targets.check(cfg)
     budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
     for key, value, low in (
         ("budget.seed_size", budget.seed_size, 2),
@@ -41,6 +43,7 @@ def validate(cfg: DictConfig) -> None:
         ("training.patience", 2 if training.patience is None else training.patience, 2),
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),

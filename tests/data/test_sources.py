@@ -203,3 +203,51 @@ def test_real_cifar10_packed(real_data):
     assert data.train_labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]  # the official order
     assert np.allclose(data.mean, [0.4914, 0.4822, 0.4465], atol=0.002)  # of the original pixels
     sources._packed_arrays.cache_clear()
+
+
+def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
+    """Grey among colour, 16 bits, transparent, palettes, other sizes, hidden files and others that are no images."""
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        made = {
+            "grey.png": Image.new("L", (9, 5), 200),
+            "colour.jpg": Image.new("RGB", (40, 30), (200, 200, 200)),
+            "deep.png": Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)),
+            "clear.png": Image.new("RGBA", (8, 8), (200, 200, 200, 255)),
+            "palette.png": Image.new("RGB", (8, 8), (200, 200, 200)).quantize(4),
+        }
+        for name, image in made.items():
+            image.save(tmp_path / label / name)
+        (tmp_path / label / ".hidden.png").write_bytes(b"not an image")
+        (tmp_path / label / "notes.txt").write_text("not an image")
+    (tmp_path / ".git").mkdir()
+    data = sources.image_folder("", str(tmp_path), size=8, test_fraction=0.4)
+    both = np.concatenate([data.train_images, data.test_images]).astype(int)
+    assert both.shape == (10, 3, 8, 8)
+    assert data.classes == 2
+    assert np.abs(both - 200).max() <= 1  # a 16-bit image is scaled, not clipped to white
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({}, "Couldn't find any class folder"),
+        ({"a": []}, "Found no valid file for the classes a"),
+        ({"a": ["1.png", "2.png"]}, "one class folder"),
+        ({"a": ["1.png", "2.png"], "b": ["1.png"]}, "test_fraction"),
+        ({"a": ["1.png", "2.png"], "b": ["1.png", "empty.png"]}, "empty.png is no readable image"),
+        ({"a": ["1.png", "2.png"], "b": ["1.png", "bomb.png"]}, "bomb.png is no readable image"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, made, words):
+    for label, names in made.items():
+        (tmp_path / label).mkdir()
+        for name in names:
+            size = (400, 400) if name == "bomb.png" else (4, 4)
+            Image.new("L", size).save(tmp_path / label / name)
+            if name == "empty.png":
+                (tmp_path / label / name).write_bytes(b"")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)  # a picture that would fill the memory
+    with pytest.raises(UserError, match=words) as caught:
+        sources.image_folder("", str(tmp_path), size=4)
+    assert "\n" not in str(caught.value)

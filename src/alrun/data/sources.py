@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import zipfile
 import zlib
 from functools import cache
@@ -30,11 +31,16 @@ FOLDERS = {
 
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
     """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
+    return ImageData(*_digits_arrays(), mean, std)
+
+
+@cache  # a sweep in one process reads a data set once
+def _digits_arrays() -> Arrays:
     from sklearn.datasets import load_digits
 
     pixels, labels = map(np.asarray, load_digits(return_X_y=True))
     images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    return ImageData(*hold_out(images, labels, 500), mean, std)
+    return hold_out(images, labels, 500)
 
 
 def torchvision_data(
@@ -54,7 +60,7 @@ def torchvision_data(
     return ImageData(*_torchvision_arrays(name, root), mean, std)
 
 
-@cache  # a sweep in one process reads a data set once
+@cache
 def _torchvision_arrays(name: str, root: str) -> Arrays:
     from alrun.data.torchvision_import import torchvision
 
@@ -207,16 +213,35 @@ def _folder_arrays(path: Path, size: int, channels: int) -> tuple[np.ndarray, np
 
     from alrun.data.torchvision_import import torchvision
 
+    class Folder(torchvision.datasets.ImageFolder):
+        """Without hidden folders, such as .git, which are no classes."""
+
+        def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
+            classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir() and entry.name[0] != ".")
+            if not classes:
+                raise FileNotFoundError(f"Couldn't find any class folder in {directory}")
+            return classes, {name: label for label, name in enumerate(classes)}
+
+    def is_image(file: str) -> bool:
+        name = Path(file).name.lower()
+        return not name.startswith(".") and name.endswith(torchvision.datasets.folder.IMG_EXTENSIONS)
+
     try:
-        listing = torchvision.datasets.ImageFolder(str(path))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"dataset.path={path}: {error}") from error
+        listing = Folder(str(path), is_valid_file=is_image)
+    except OSError as error:  # no such folder, no folder, not readable, nothing in it
+        raise UserError(f"dataset.path={path}: {first_line(error)}.") from error
+    if len(listing.classes) < 2:
+        raise UserError(f"dataset.path={path}: there is one class folder, {listing.classes[0]}; give two or more.")
+    bombs = Image.DecompressionBombError, Image.DecompressionBombWarning
     images = np.empty((len(listing), channels, size, size), np.uint8)
     for position, (file, _) in enumerate(listing.samples):
         try:
             with Image.open(file) as picture:
+                if picture.mode.startswith("I"):  # 16 bits: converted as they are, all but the darkest would be white
+                    picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
                 fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (size, size))
-        except (UnidentifiedImageError, OSError) as error:
+        # Pillow raises whatever damaged bytes lead it to, and refuses a picture that would fill the memory.
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, *bombs) as error:
             raise UserError(f"dataset.path: {file} is no readable image ({error}); mend or remove it.") from error
         images[position] = np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
     return images, np.array(listing.targets, np.int64), listing.classes

@@ -16,6 +16,14 @@ from alrun.pool import Pool
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What an epoch trains on."""
+
+    index: Tensor  # (k,) indices into the pool, on the CPU
+    weights: Tensor | None = None  # (k,) factors of the losses, on the CPU, 1 on average; None: all equal
+
+
+@dataclass(frozen=True)
 class Epoch:
     """An epoch that is about to begin."""
 
@@ -28,6 +36,7 @@ class Epoch:
     batch_size: int  # of the optimizer
     chunk: int  # images in a forward pass without training
     rng: torch.Generator  # on the CPU, of this epoch's selection alone
+    previous: Choice | None = None  # what the round's last epoch trained on
 
     @property
     def labels(self) -> Tensor:
@@ -40,16 +49,12 @@ class Epoch:
         return record(self.model, self.pool.images, self.pool.labeled, needs, self.normalize, self.chunk)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What an epoch trains on."""
-
-    index: Tensor  # (k,) indices into the pool, on the CPU
-    weights: Tensor | None = None  # (k,) factors of the losses, on the CPU, 1 on average; None: all equal
-
-
 class Subset(Protocol):
-    """What the trainer asks at the start of every epoch."""
+    """What the trainer asks at the start of every epoch.
+
+    It must keep nothing from one epoch to the next but what ``epoch.previous`` hands it: a run that is stopped goes on
+    in another process.
+    """
 
     def choose(self, epoch: Epoch) -> Choice:
         """Labeled examples to train on."""
@@ -82,18 +87,17 @@ class Periodic(ABC):
         self.fraction = fraction
         self.every = every
         self.full_every = full_every
-        self.current: Choice | None = None
 
     def choose(self, epoch: Epoch) -> Choice:
         """What was chosen last, or a new choice where one is due."""
         if epoch.is_last_round or epoch.round % self.full_every == 0:
             return Choice(epoch.pool.labeled)
-        if epoch.number % self.every == 0 or self.current is None:
-            positions, weights = self.select(epoch, max(2, round(self.fraction * len(epoch.pool.labeled))))
-            if weights is not None:
-                weights = (weights / weights.mean()).float()
-            self.current = Choice(epoch.pool.labeled[positions], weights)
-        return self.current
+        if epoch.number % self.every and epoch.previous is not None:
+            return epoch.previous
+        positions, weights = self.select(epoch, max(2, round(self.fraction * len(epoch.pool.labeled))))
+        if weights is not None:
+            weights = (weights / weights.mean()).float()
+        return Choice(epoch.pool.labeled[positions], weights)
 
     @abstractmethod
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor | None]:

@@ -1,0 +1,186 @@
+"""The epochs of one round's training, which can stop after any step and go on in another process."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from alrun import rng
+from alrun.checkpoint import Keeper
+from alrun.dss.base import Choice, Epoch
+from alrun.errors import UserError
+from alrun.model import Classifier
+from alrun.pool import Pool
+
+if TYPE_CHECKING:
+    from alrun.train import Trainer
+
+RESTART_EVERY = 50  # epochs, as in the public notebooks
+
+
+@dataclass
+class Position:
+    """Where a round's training is; with weights, optimizer and torch's random numbers all that the rest depends on."""
+
+    history: list[float] = field(default_factory=list)  # training accuracy of every finished epoch
+    steps: int = 0  # in them
+    taken: int = 0  # steps in the epoch that is under way
+    restarts: int = 0
+    seconds: float = 0.0  # before this process began
+    choice: Choice | None = None  # of the epoch that is under way, or of the last one
+
+
+class RoundTraining:
+    """Training of ``model`` in one round, from its beginning or from what ``keeper`` has of it.
+
+    Args:
+        trainer: Its settings.
+        model: Trained in place.
+        pool: Its labeled examples are trained on.
+        seed: All randomness depends on it, the round and the epoch alone.
+        round: Of the run.
+        is_last_round: Of the run.
+        keeper: Of checkpoints; None: training is not resumed, and signals stop it at once.
+    """
+
+    def __init__(
+        self,
+        trainer: "Trainer",
+        model: Classifier,
+        pool: Pool,
+        seed: int,
+        round: int,
+        is_last_round: bool,
+        keeper: Keeper | None,
+    ) -> None:
+        self.trainer = trainer
+        self.model = model
+        self.pool = pool
+        self.seed = seed
+        self.round = round
+        self.is_last_round = is_last_round
+        self.keeper = keeper
+        self.started = perf_counter()
+        self.position = Position()
+        self.noise: tuple[Tensor, Tensor | None] | None = None  # torch's random numbers in the middle of an epoch
+        self.descent, self.engine = trainer.begin(model, pool)
+        self.drawn: tuple[Tensor, Tensor] | None = None  # index and augmentation of the epoch
+        content = keeper.load() if keeper else None
+        if content is not None:
+            self.resume(content)
+
+    def restart_if_hopeless(self, fresh: Callable[[], Classifier] | None) -> None:
+        """At every 50th epoch, begin anew from ``fresh`` weights where accuracy is below the trainer's threshold."""
+        at, epoch = self.position, len(self.position.history)
+        hopeless = epoch and epoch % RESTART_EVERY == 0 and at.history[-1] < self.trainer.restart_below
+        if hopeless and fresh is not None:
+            rng.seed_globals(self.seed, "restart", self.round, epoch)
+            self.model.load_state_dict(fresh().state_dict())
+            self.descent, self.engine = self.trainer.begin(self.model, self.pool)
+            at.restarts += 1
+
+    def epoch(self) -> None:
+        """Train for an epoch, or for what is left of it."""
+        at = self.position
+        index, parameters, weights = self.draw()
+        self.drawn = index, parameters
+        steps = self.engine.epoch(index, parameters, weights, at.taken, self.after_step)
+        correct, loss = self.engine.read()
+        self.refuse_diverged(loss)
+        at.steps, at.taken = at.steps + steps, 0
+        at.history.append(correct / len(index))
+        self.descent.end_epoch(at.history[-1])
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
+
+        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
+        """
+        at, number, device = self.position, len(self.position.history), self.pool.images.device
+        if at.taken == 0 or at.choice is None:
+            at.choice = self.trainer.subset.choose(self.about_epoch(number))
+        choice = at.choice
+        draws = rng.generator(self.seed, "train", self.round, number)
+        rng.seed_globals(self.seed, "dropout", self.round, number)
+        order = torch.randperm(len(choice.index), generator=draws)
+        parameters = self.trainer.augmentation.draw(len(order), draws)
+        weights = None if choice.weights is None else choice.weights[order].to(device)
+        if self.noise is not None:  # in the middle of the epoch
+            torch.set_rng_state(self.noise[0])
+            if self.noise[1] is not None and device.type == "cuda":
+                torch.cuda.set_rng_state(self.noise[1], device)
+            self.noise = None
+        return choice.index[order].to(device), parameters, weights
+
+    def about_epoch(self, number: int) -> Epoch:
+        """What subset selection is told."""
+        trainer = self.trainer
+        return Epoch(
+            number,
+            self.round,
+            self.is_last_round,
+            self.model,
+            self.pool,
+            trainer.normalize,
+            trainer.batch_size,
+            trainer.chunk,
+            rng.generator(self.seed, "dss", self.round, number),
+            self.position.choice,
+        )
+
+    def images(self) -> Iterator[Tensor]:
+        """Batches of the last epoch, as it saw them."""
+        assert self.drawn is not None
+        return self.engine.images(*self.drawn)
+
+    def refuse_diverged(self, loss: float) -> None:
+        """Stop where ``loss`` is not finite."""
+        if not math.isfinite(loss):
+            rate = self.descent.optimizer.param_groups[0]["lr"]
+            raise UserError(
+                f"the training loss is {loss} in round {self.round}, epoch {len(self.position.history) + 1}, at "
+                f"learning rate {rate:g}: lower optimizer.lr. Earlier rounds are kept."
+            )
+
+    def after_step(self, taken: int) -> None:
+        """Save where it is time to."""
+        self.position.taken = taken
+        if self.keeper is not None and self.keeper.is_due:
+            self.refuse_diverged(float(self.engine.totals[1]))
+            self.keeper.save(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """All that ``resume`` needs, as plain values and tensors."""
+        at, choice, device = self.position, self.position.choice, self.pool.images.device
+        assert choice is not None
+        return {
+            "history": list(at.history),
+            "steps": at.steps,
+            "taken": at.taken,
+            "restarts": at.restarts,
+            "seconds": at.seconds + perf_counter() - self.started,
+            "choice": [choice.index, choice.weights],
+            "totals": self.engine.totals,
+            "noise": [torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None],
+            "model": dict(self.model.state_dict()),
+            "descent": self.descent.state_dict(),
+        }
+
+    def resume(self, content: dict[str, Any]) -> None:
+        """Go on from ``content``."""
+        self.position = Position(
+            content["history"],
+            content["steps"],
+            content["taken"],
+            content["restarts"],
+            content["seconds"],
+            Choice(*content["choice"]),
+        )
+        self.model.load_state_dict(content["model"])
+        self.descent.load_state_dict(content["descent"])
+        self.engine.totals.copy_(content["totals"])
+        self.noise = tuple(content["noise"])

@@ -1,0 +1,201 @@
+"""Full disks, protected folders, damaged files: nothing that is there is harmed, and one sentence says what to do."""
+
+import errno
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from alrun import checkpoint, files
+from alrun.errors import UserError, sentence
+from alrun.state import RunState
+from crash_cases.runs import CASES, TinyRun, prepare
+from test_state import saved
+
+FAULTS = [
+    (errno.ENOSPC, "No space left on device"),
+    (errno.EDQUOT, "Disk quota exceeded"),
+    (errno.EROFS, "Read-only file system"),
+    (errno.EIO, "Input/output error"),
+]
+
+
+class Faulty:
+    """Stands for ``os`` in alrun.files and fails from the ``first`` call of ``names`` on."""
+
+    def __init__(self, code: int, first: int = 1, names: tuple[str, ...] = ("open", "write", "fsync", "replace")):
+        self.code, self.first, self.names, self.calls = code, first, names, 0
+
+    def __getattr__(self, name: str):
+        if name not in self.names:
+            return getattr(os, name)
+
+        def call(*arguments):
+            self.calls += 1
+            if self.calls >= self.first:
+                raise OSError(self.code, os.strerror(self.code))
+            return getattr(os, name)(*arguments)
+
+        return call
+
+
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace"])
+@pytest.mark.parametrize(("code", "words"), FAULTS)
+def test_a_disk_that_fails_at_any_call_costs_nothing_that_was_saved(tmp_path, monkeypatch, code, words, name):
+    state = saved(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    state.add_round(replace(state.rounds[0], round=1), {"w": torch.zeros(6)})
+    monkeypatch.setattr(files, "os", Faulty(code, names=(name,)))
+    with pytest.raises(UserError, match=rf"state.pt cannot be written \({words}\): free space"):
+        state.save(tmp_path)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_on_a_full_disk_goes_on_when_there_is_space(tmp_path, monkeypatch):
+    prepare()
+    run = TinyRun.composed(*CASES["averaged"])
+    run.complete(tmp_path / "whole")
+    draws, sentences, first = random.Random(0), 0, 1
+    while not (tmp_path / "full" / run.place / "done").exists():
+        monkeypatch.setattr(files, "os", Faulty(errno.ENOSPC, first))
+        try:
+            run.complete(tmp_path / "full")
+        except UserError as error:
+            sentences += "No space left on device" in str(error)
+        monkeypatch.undo()
+        first += draws.randrange(60)  # from life to life there is more space
+    assert sentences > 2
+    assert run.results(tmp_path / "full") == run.results(tmp_path / "whole")
+
+
+def test_short_writes_are_completed(tmp_path, monkeypatch):
+    class Short:
+        def __getattr__(self, name: str):
+            return getattr(os, name)
+
+        def write(self, descriptor, content):
+            return os.write(descriptor, content[:7])
+
+    monkeypatch.setattr(files, "os", Short())
+    files.write(tmp_path / "file", bytes(range(100)))
+    assert (tmp_path / "file").read_bytes() == bytes(range(100))
+
+
+def two_generations(folder: Path) -> tuple[RunState, RunState]:
+    """The states at state.previous.pt and at state.pt."""
+    older = saved(folder)
+    newer = RunState.load(folder, "data")
+    newer.add_round(replace(newer.rounds[0], round=1), {"w": torch.arange(6.0) + 1})
+    newer.save(folder)
+    return older, newer
+
+
+def contents(state: RunState) -> tuple:
+    assert state.weights is not None
+    return state.rounds, [query.tolist() for query in state.queries], {k: v.tolist() for k, v in state.weights.items()}
+
+
+def test_an_altered_checkpoint_is_never_taken_for_a_good_one(tmp_path, caplog):
+    older, newer = map(contents, two_generations(tmp_path))
+    path, draws, fell_back = tmp_path / "state.pt", random.Random(1), 0
+    whole, earlier = path.read_bytes(), checkpoint.previous(path).read_bytes()
+    altered = [whole[: draws.randrange(len(whole))] for _ in range(40)]
+    for _ in range(300):
+        position, bit = draws.randrange(len(whole)), draws.randrange(8)
+        altered.append(whole[:position] + bytes([whole[position] ^ 1 << bit]) + whole[position + 1 :])
+    for content in altered:
+        path.write_bytes(content)
+        checkpoint.previous(path).write_bytes(earlier)
+        found = contents(RunState.load(tmp_path, "data"))
+        assert found in (older, newer)  # some bits, as of time stamps, mean nothing
+        if found == older:
+            fell_back += 1
+            assert (tmp_path / "state.pt.damaged").read_bytes() == content
+    assert fell_back > 200
+    assert "state.pt is damaged" in caplog.text
+    assert "going on from the checkpoint before it" in caplog.text
+
+
+def test_a_damaged_checkpoint_never_replaces_the_good_one_before_it(tmp_path):
+    older, _ = two_generations(tmp_path)
+    (tmp_path / "state.pt").write_bytes(b"no checkpoint")
+    state = RunState.load(tmp_path, "data")
+    assert contents(state) == contents(older)
+    state.save(tmp_path)
+    (tmp_path / "state.pt").write_bytes(b"damaged again")
+    assert contents(RunState.load(tmp_path, "data")) == contents(older)
+
+
+def test_where_all_generations_are_damaged_a_sentence_says_what_to_do(tmp_path):
+    two_generations(tmp_path)
+    for name in ("state.pt", "state.previous.pt"):
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(UserError, match=rf"state.pt is damaged \(File is not a zip file\): delete {tmp_path}"):
+        RunState.load(tmp_path, "data")
+    assert (tmp_path / "state.pt").read_bytes() == b"damaged"  # it is the user's to delete
+
+
+def test_code_in_a_checkpoint_is_not_executed(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    torch.save({"format": Evil()}, tmp_path / "state.pt")
+    with pytest.raises(UserError, match=r"state.pt is damaged \(Weights only load failed"):
+        RunState.load(tmp_path, "data")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    two_generations(tmp_path)
+
+    def denied(*arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(checkpoint.zipfile, "ZipFile", denied)
+    with pytest.raises(UserError, match=r"state.pt cannot be read \(Permission denied\)"):
+        RunState.load(tmp_path, "data")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "another run's", "gone"])
+def test_a_damaged_training_begins_its_round_anew(tmp_path, monkeypatch, damage, caplog):
+    prepare()
+    run = TinyRun.composed(*CASES["subset"])
+    run.complete(tmp_path / "whole")
+    save, saves = checkpoint.Keeper.save, 0
+
+    def stop(keeper: checkpoint.Keeper, content: dict) -> None:
+        nonlocal saves
+        save(keeper, content)
+        saves += keeper.path.name == "training.pt"
+        if saves == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Keeper, "save", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.complete(tmp_path / "stopped")
+    monkeypatch.undo()
+    path = tmp_path / "stopped" / run.place / "training.pt"
+    for generation in (path, checkpoint.previous(path)):
+        if damage == "truncated":
+            generation.write_bytes(generation.read_bytes()[:-9])
+        elif damage == "gone":
+            generation.unlink()
+        else:
+            content = checkpoint.load(generation)
+            checkpoint.write(generation, content | {"labeled": content["labeled"] + 1}, generations=1)
+    run.complete(tmp_path / "stopped")
+    assert run.results(tmp_path / "stopped") == run.results(tmp_path / "whole")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises((UserError, OSError)) as caught:
+        TinyRun.composed().complete(tmp_path / "file")
+    told = sentence(caught.value)
+    assert told is not None
+    assert "Not a directory" in told
