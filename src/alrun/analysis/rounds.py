@@ -68,7 +68,8 @@ def gather(folders: Iterable[Path]) -> Results:
 def why_not(folder: Path) -> Problem:
     """What keeps ``folder`` from being a finished run."""
     how_far = state(folder)
-    if not folder.exists() or (how_far == "missing"):
+    begun = any((folder / name).exists() for name in (".hydra", "run.log", "accuracy.csv", "done"))
+    if how_far == "missing" and not begun:
         return Problem(folder, "missing", "it was not started.")
     if how_far == "running":
         return Problem(folder, "unfinished", "it is being computed now.")
