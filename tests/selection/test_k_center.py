@@ -1,5 +1,6 @@
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from alrun.selection import k_center as module
 from alrun.selection.k_center import k_center
@@ -54,6 +55,19 @@ def test_duplicates_come_last_and_each_point_once_with_a_word_in_the_log(monkeyp
     assert "90 of the 120 chosen points equal others" in caplog.text
     assert sorted(chosen.tolist()) == list(range(120))
     assert sorted((chosen[:30] % 30).tolist()) == list(range(30))
+
+
+def test_duplicates_are_drawn_at_random():
+    """In order, the choice among equal points would be that of the pool's order."""
+    x, centres = Dense(rows(30).repeat(4, 1)), Dense(rows(3, seed=1))
+    draws = [k_center(x, centres, 50, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    assert all(len(chosen.unique()) == 50 for chosen in draws)
+    assert all(chosen[:30].equal(draws[0][:30]) for chosen in draws)  # apart: nothing is drawn
+    left = [i for i in range(120) if i not in draws[0][:30].tolist()]
+    counts = torch.stack(draws)[:, 30:].flatten().bincount(minlength=120)[left]
+    assert chisquare(counts.numpy()).pvalue > 1e-3
+    again = k_center(x, centres, 50, torch.Generator().manual_seed(0))
+    assert again.equal(draws[0])
 
 
 def test_equal_points_are_still_distinct_choices():

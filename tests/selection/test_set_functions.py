@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from alrun.selection import greedy as greedy_module
+from alrun.selection import set_functions
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
 from alrun.selection.neighbour_facility_location import neighbour_facility_location
 from alrun.selection.points import Dense, Outer
+from alrun.selection.remaining import ENTRY, Remaining
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine, gaussian
 
@@ -101,8 +103,10 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
 }
 
 
+@pytest.mark.parametrize("sparse", [1, 4, 1024])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_gains_are_differences_of_the_function(name):
+def test_gains_are_differences_of_the_function(monkeypatch, name, sparse):
+    monkeypatch.setattr(set_functions, "SPARSE", sparse)
     make, value = FUNCTIONS[name]
     function, chosen = make(), []
     for position in (3, 17, 0, 29, 8):
@@ -115,8 +119,10 @@ def test_gains_are_differences_of_the_function(name):
         chosen.append(position)
 
 
+@pytest.mark.parametrize("sparse", [2, 1024])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_greedy_choice_equals_trying_every_candidate(name):
+def test_greedy_choice_equals_trying_every_candidate(monkeypatch, name, sparse):
+    monkeypatch.setattr(set_functions, "SPARSE", sparse)
     make, value = FUNCTIONS[name]
     picks = maximize(make(), 12).tolist()
     assert len(set(picks)) == 12
@@ -126,13 +132,40 @@ def test_greedy_choice_equals_trying_every_candidate(name):
 
 
 @pytest.mark.parametrize("block", [1, 3, 100])
-@pytest.mark.parametrize("memory", [0, 1e9])
-def test_picks_do_not_depend_on_blocks_or_memory(monkeypatch, block, memory):
+@pytest.mark.parametrize(("memory", "held", "sparse"), [(0, False, False), (9000, False, True), (1e9, True, True)])
+def test_picks_do_not_depend_on_blocks_or_memory(monkeypatch, block, memory, held, sparse):
     expected = greedy(FacilityLocation(similarity(rows=ROWS)), 12)
     monkeypatch.setattr(greedy_module, "CANDIDATES", block)
-    picks = lazy_greedy(FacilityLocation(similarity(rows=ROWS, memory=memory)), 40)
+    monkeypatch.setattr(set_functions, "SPARSE", 4)
+    function = FacilityLocation(similarity(rows=ROWS, memory=memory))
+    picks = lazy_greedy(function, 40)
     assert picks[:12].equal(expected)
     assert len(picks.unique()) == 40  # the last ones gain nothing
+    assert (function.similarity.matrix is not None, function.remaining is not None) == (held, sparse)
+
+
+def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory():
+    matrix, covered = torch.rand(30, 20), torch.rand(20)
+    count = int((matrix > covered).sum())
+    assert Remaining.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
+    remaining = Remaining.among(matrix.split(7), covered, ENTRY * count)
+    more = covered + 0.2 * torch.rand(20)
+    for left, level in ((remaining, covered), (remaining.above(more), more)):
+        assert len(left.values) == int((matrix > level).sum())
+        for part in (slice(3, 9), torch.tensor([4, 29, 0])):
+            expected = (matrix[part].double() - level.double()).clamp_min(0).sum(1)
+            assert torch.allclose(left.gains(part, level, None).double(), expected, atol=1e-5)
+    remaining.cover(8, covered)
+    assert covered.equal(torch.maximum(covered, matrix[8]))
+
+
+def test_memory_bounds_the_matrix_and_what_remains_of_it():
+    matrix = 4 * len(POOL) * len(ROWS)
+    for memory in (matrix, 9 / 8 * matrix - 1, 9 / 8 * matrix, 2 * matrix):
+        made = similarity(rows=ROWS, memory=memory)
+        held = 0 if made.matrix is None else matrix
+        assert held + made.spare == memory
+        assert made.spare >= memory / 9
 
 
 def test_equal_points_are_chosen_once_each():

@@ -14,14 +14,15 @@ CANDIDATES = 512  # their mutual distances take 1 MB: in the cache
 FRONT = 8192  # points whose distances are brought up to date at a time
 
 
-def k_center(points: Points, centres: Points, size: int) -> Tensor:
+def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | None = None) -> Tensor:
     """Positions (size,) of distinct points, each the farthest from ``centres`` and from those before it.
 
     Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
     earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
     the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
     never looked at again. Among equally far points any may come first. Without ``centres`` the longest point is chosen
-    first.
+    first. Once all that are left equal a centre or a chosen point, the rest is drawn uniformly, or taken in order where
+    there is no ``rng`` (on the CPU).
 
     Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
     """
@@ -35,7 +36,6 @@ def k_center(points: Points, centres: Points, size: int) -> Tensor:
     bound = nearest_sqdist(points, centres)
     bound[chosen] = -torch.inf
     seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
-    repeated = 0
     while len(chosen) < size:
         order = bound.argsort(descending=True, stable=True)
         front, others = order[:FRONT], bound[order[FRONT:]]
@@ -49,32 +49,36 @@ def k_center(points: Points, centres: Points, size: int) -> Tensor:
         candidates = front[:CANDIDATES]
         rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
         limit = float(rest.max()) if len(rest) else -torch.inf
-        found, copies = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
-        new, repeated = candidates[found.to(device)], repeated + copies
-        bound[new] = -torch.inf  # never again, even when all distances are zero
+        found = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
+        new = candidates[found.to(device)]
+        if not len(new) and limit <= 0:
+            new = filling((bound > -torch.inf).nonzero().flatten(), size - len(chosen), rng)
+            log.info("k-center: %d of the %d chosen points equal others; no distinct ones were left", len(new), size)
+        bound[new] = -torch.inf
         chosen = torch.cat([chosen, new])
-    if repeated:
-        log.info("k-center: %d of the %d chosen points equal others; no distinct ones were left", repeated, size)
     return chosen.cpu()
 
 
-def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> tuple[Tensor, int]:
-    """Positions of the candidates to pick, in order, while the farthest is no nearer than ``limit``.
+def filling(left: Tensor, count: int, rng: torch.Generator | None) -> Tensor:
+    """``count`` of the positions ``left``, drawn uniformly, or the first ones without ``rng``."""
+    if rng is None:
+        return left[:count]
+    return left[torch.randperm(len(left), generator=rng)[:count].to(left.device)]
 
-    And how many of them lie on a centre or on one picked before.
+
+def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
+    """Positions of the candidates to pick, in order, while the farthest is apart and no nearer than ``limit``.
 
     One at a time on the CPU, among distances that are all known: microseconds each.
     """
     mutual = sqdist(candidates, candidates).cpu().numpy()
     now = distance.cpu().numpy().copy()
     picked: list[int] = []
-    repeated = 0
     while len(picked) < most:
         position = int(now.argmax())
-        if now[position] < limit or now[position] == -torch.inf:
+        if now[position] < limit or now[position] <= 0:
             break
         picked.append(position)
-        repeated += bool(now[position] == 0)
         now = np.minimum(now, mutual[position])
         now[position] = -torch.inf
-    return torch.tensor(picked, dtype=torch.int64), repeated
+    return torch.tensor(picked, dtype=torch.int64)

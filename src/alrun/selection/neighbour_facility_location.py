@@ -44,8 +44,10 @@ def neighbour_graph(similarity: Similarity, neighbours: int) -> csc_array:
     rows = similarity.rows
     swapped = Similarity(rows, similarity.candidates, similarity.kernel, memory=0)
     values, positions = [], []
-    for part in swapped.blocks():
-        found = swapped.of(part).topk(neighbours, dim=1, sorted=False)
+    blocks = swapped.blocks()
+    block = torch.empty(blocks[0].stop, len(swapped.rows), device=swapped.device)  # one for all: new memory is slow
+    for part in blocks:
+        found = swapped.of(part, block).topk(neighbours, dim=1, sorted=False)
         values.append(found.values.cpu())
         positions.append(found.indices.cpu())
     pointers = np.arange(0, neighbours * len(rows) + 1, neighbours)

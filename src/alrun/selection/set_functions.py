@@ -9,11 +9,18 @@ and given sets.
 import torch
 from torch import Tensor
 
+from alrun.selection.remaining import Remaining
 from alrun.selection.similarity import Similarity, parts
+
+SPARSE = 32  # choices, a power of two, after which a few hundredths of the similarities are left to count
 
 
 class FacilityLocation:
-    """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows."""
+    """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows.
+
+    After ``SPARSE`` choices, and whenever there are twice as many, what can no longer count is left out, if the
+    rest fits the similarity's memory.
+    """
 
     tracked = False
 
@@ -30,23 +37,41 @@ class FacilityLocation:
         self.covered = torch.zeros_like(similarity.rows.sqnorm) + floor
         self.cap = cap
         self.modular = modular
+        self.remaining: Remaining | None = None
+        self.used = 0
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """One pass over the similarities of each candidate."""
-        above = self.above(part)
-        gains = above.sum(1) if self.weights is None else above @ self.weights
+        if self.remaining is not None:
+            gains = self.remaining.gains(part, self.covered, self.weights)
+        else:
+            above = self.capped(part).sub_(self.covered).clamp_min_(0)
+            gains = above.sum(1) if self.weights is None else above @ self.weights
         return gains if self.modular is None else gains + self.modular[part]
 
-    def above(self, part: Tensor | slice) -> Tensor:
-        """How far each candidate lifts each row above what is covered: (k, n)."""
+    def capped(self, part: Tensor | slice) -> Tensor:
+        """Similarities of some candidates as far as they count: (k, n)."""
         similarity = self.similarity.of(part)
-        if self.cap is not None:
-            similarity = torch.minimum(similarity, self.cap)
-        return similarity.sub_(self.covered).clamp_min_(0)
+        return similarity if self.cap is None else torch.minimum(similarity, self.cap)
 
     def add(self, position: int) -> None:
         """The candidate covers what it is most similar to."""
-        self.covered += self.above(torch.tensor([position], device=self.covered.device))[0]
+        if self.remaining is not None:
+            self.remaining.cover(position, self.covered)
+        else:
+            row = self.capped(torch.tensor([position], device=self.covered.device))[0]
+            self.covered = torch.maximum(self.covered, row)
+        self.used += 1
+        if self.used >= SPARSE and self.used.bit_count() == 1:
+            self.forget()
+
+    def forget(self) -> None:
+        """Leave out what can no longer count."""
+        if self.remaining is not None:
+            self.remaining = self.remaining.above(self.covered)
+        else:
+            blocks = (self.capped(part) for part in self.blocks())
+            self.remaining = Remaining.among(blocks, self.covered, self.similarity.spare)
 
     def blocks(self) -> list[slice]:
         """Of the similarities."""

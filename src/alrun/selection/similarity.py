@@ -12,7 +12,9 @@ Kernel = Callable[[Points, Points], Tensor]  # n and m points to (n, m)
 
 def cosine(points: Points, other: Points) -> Tensor:
     """(1 + cos) / 2, from 0 to 1, of points of length 1 (``Points.normalized``)."""
-    return points.inner(other).add_(1).mul_(0.5)
+    products = points.inner(other)
+    half = torch.tensor(0.5, dtype=products.dtype, device=products.device)
+    return torch.add(half, products, alpha=0.5, out=products)  # in one pass
 
 
 def gaussian(bandwidth: float) -> Kernel:
@@ -27,7 +29,8 @@ class Similarity:
         candidates: What can be chosen, c points.
         rows: What is to be represented, n points.
         kernel: Similarity of two sets of points.
-        memory: Bytes that the whole (c, n) matrix may take; a larger one is computed anew part by part.
+        memory: Bytes that similarities may take. A (c, n) matrix that does not fit, with a ninth left over for what is
+            made of it, is computed anew part by part.
     """
 
     def __init__(self, candidates: Points, rows: Points, kernel: Kernel, memory: float) -> None:
@@ -35,34 +38,47 @@ class Similarity:
         self.rows = rows
         self.kernel = kernel
         self.matrix: Tensor | None = None
-        if 4.0 * len(candidates) * len(rows) <= memory:
-            self.matrix = torch.empty(len(candidates), len(rows), device=self.device)
-            for part in self.blocks():
-                # Among the same points every similarity is computed once and written twice.
-                start = part.start if rows is candidates else 0
-                block = kernel(candidates.take(part), rows.take(slice(start, None)))
-                self.matrix[part, start:] = block
-                if rows is candidates:
-                    self.matrix[part.stop :, part] = block[:, part.stop - part.start :].T
+        self.spare = memory  # bytes
+        needed = 4.0 * len(candidates) * len(rows)
+        if 9 / 8 * needed <= memory:
+            self.spare -= needed
+            self.matrix = self.formed()
+
+    def formed(self) -> Tensor:
+        """The whole matrix; among the same points every similarity is computed once and written twice."""
+        matrix = torch.empty(len(self.candidates), len(self.rows), device=self.device)
+        same = self.rows is self.candidates
+        for part in self.blocks():
+            start = part.start if same else 0
+            block = self.kernel(self.candidates.take(part), self.rows.take(slice(start, None)))
+            matrix[part, start:] = block
+            if same:
+                matrix[part.stop :, part] = block[:, part.stop - part.start :].T
+        return matrix
 
     @property
     def device(self) -> torch.device:
         """Where the points lie."""
         return self.rows.sqnorm.device
 
-    def of(self, part: Tensor | slice) -> Tensor:
-        """Similarities of some candidates to all rows: (k, n); a tensor that the caller may change."""
-        if self.matrix is None:
-            return self.kernel(self.candidates.take(part), self.rows)
-        return self.matrix[part].clone() if isinstance(part, slice) else rows(self.matrix, part)
+    def of(self, part: Tensor | slice, out: Tensor | None = None) -> Tensor:
+        """Similarities of some candidates to all rows: (k, n); the caller may change them. ``out`` may give memory."""
+        if self.matrix is not None:
+            return self.matrix[part].clone() if isinstance(part, slice) else rows(self.matrix, part)
+        chosen = self.candidates.take(part)
+        out = torch.empty(len(chosen), len(self.rows), device=self.device) if out is None else out[: len(chosen)]
+        # As many rows at a time as leave what the kernel does with a product in the cache.
+        for others in parts(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
+            out[:, others] = self.kernel(chosen, self.rows.take(others))
+        return out
 
     def row(self, position: int) -> Tensor:
         """Similarities of one candidate to all rows: (n,)."""
         return self.of(torch.tensor([position], device=self.device))[0]
 
     def blocks(self) -> list[slice]:
-        """Consecutive candidates, as many as a matrix product needs to be fast."""
-        step = max(512, BLOCK[self.device.type] // len(self.rows))
+        """Consecutive candidates, as many as the cache holds, or as a matrix product needs to be fast."""
+        step = max(512 if self.matrix is None else 1, BLOCK[self.device.type] // len(self.rows))
         return parts(len(self.candidates), step)
 
 

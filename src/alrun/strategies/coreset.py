@@ -18,4 +18,4 @@ class Coreset(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Farthest first."""
-        return k_center(Dense(query.unlabeled.embedding), Dense(query.labeled.embedding), query.size)
+        return k_center(Dense(query.unlabeled.embedding), Dense(query.labeled.embedding), query.size, query.rng)

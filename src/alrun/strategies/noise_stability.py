@@ -42,7 +42,7 @@ class NoiseStability(Strategy):
                 rows.append(torch.cat(moved, 1))
         deviation = torch.cat(rows) / self.magnitude if self.magnitude else torch.cat(rows)
         origin = torch.zeros(1, deviation.shape[1], device=deviation.device)
-        return k_center(Dense(deviation), Dense(origin), query.size)
+        return k_center(Dense(deviation), Dense(origin), query.size, query.rng)
 
     def changed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights with Gaussian noise of the wanted length; masks come from torch's global generator."""

@@ -65,7 +65,7 @@ class Submodular(Strategy):
     def maximize(self, points: Points, size: int, rng: torch.Generator) -> Tensor:
         """Positions (size,) among ``points``."""
         if self.function == "disparity_min":
-            return k_center(points, points.take(points.sqnorm.argmin()[None]), size)
+            return k_center(points, points.take(points.sqnorm.argmin()[None]), size, rng)
         if self.function == "disparity_sum":
             return disparity_sum(points, size)
         if self.function == "feature_based":
