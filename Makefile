@@ -12,6 +12,9 @@ ARGS ?=
 SCALE ?= paper
 # STAND_INS=1: other real data in the place of what has to be downloaded (scripts/reproduce.py says which).
 STAND_INS ?=
+# A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=results/gpu/2027-01-31
+MINUTES ?= 10
+OUT ?= window
 FIGURES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,figure-$(n))
 TABLES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13,table-$(n))
 SECTIONS := baseline appendix-baseline augmentation optimizer generalization redundancy redundancy-augment per-class \
@@ -19,7 +22,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives \
-	strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	gpu-window gpu-page strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) \
+	$(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +55,12 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
 	@$(PY) scripts/benchmark_training.py $(ARGS)
+
+gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's missing runs (ARGS=--dry-run: on a CPU)
+	@$(PY) scripts/gpu_window.py --minutes $(MINUTES) --out $(OUT) $(ARGS)
+
+gpu-page: $(READY) ## docs/gpu.md from the files of all windows in results/gpu
+	@$(PY) scripts/gpu_page.py $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)

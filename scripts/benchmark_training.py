@@ -7,12 +7,13 @@ neither an option nor its value goes on to alrun as a setting.
 
 import argparse
 import tempfile
+from pathlib import Path
 from time import perf_counter
 
 import torch
 
 from alrun import device, tuning
-from machine import matrix_product_speed
+from machine import add_row, matrix_product_speed
 from training_cases import plain
 from training_cases.case import CASES, Case, Made, make, operations
 from training_cases.several import WAYS
@@ -25,16 +26,19 @@ def main() -> None:
     parser.add_argument("--batch-sizes", default="20,128", help="of the optimizer, separated by commas")
     parser.add_argument("--runs", default="2,4,8", help="how many runs at once, separated by commas; empty: skip")
     parser.add_argument("--ways", default=",".join(WAYS), help="of running several at once, separated by commas")
+    parser.add_argument("--csv", type=Path, help="append all numbers to this file as well")
     arguments, overrides = parser.parse_known_args()
     cases = [case for case in CASES if case.model in arguments.models.split(",")]
     with tempfile.TemporaryDirectory() as outputs:
         overrides.append(f"paths.outputs={outputs}")  # every choice of threads and format is measured here and now
-        alone = single(cases, [int(size) for size in arguments.batch_sizes.split(",")], overrides)
+        sizes = [int(size) for size in arguments.batch_sizes.split(",")]
+        alone = single(cases, sizes, overrides, arguments.csv)
     if arguments.runs:
-        together(cases, [int(runs) for runs in arguments.runs.split(",")], arguments.ways.split(","), overrides, alone)
+        runs = [int(runs) for runs in arguments.runs.split(",")]
+        together(cases, runs, arguments.ways.split(","), overrides, alone, arguments.csv)
 
 
-def single(cases: list[Case], batch_sizes: list[int], overrides: list[str]) -> dict[str, float]:
+def single(cases: list[Case], batch_sizes: list[int], overrides: list[str], path: Path | None) -> dict[str, float]:
     """Print the table of one run at a time; its images a second at the first batch size."""
     print("img/s: images a second, epoch: seconds for 1,000 images, floor: arithmetic at the matrix product's speed")
     heads = ("batch", "img/s", "epoch s", "plain img/s", "×plain", "floor img/s", "of floor")
@@ -55,7 +59,24 @@ def single(cases: list[Case], batch_sizes: list[int], overrides: list[str]) -> d
                 f"{floor:>13.0f}{100 * ours / floor:>8.0f} %  {choice}, {device.describe(made.where)}",
                 flush=True,
             )
+            add_row(path, row(made, case, size, "alone", 1, ours) | {"plain": reference, "floor": floor})
     return speeds
+
+
+def row(made: Made, case: Case, size: int, way: str, runs: int, speed: float) -> dict[str, object]:
+    """What the CSV has of a measurement; speeds in images a second, of all runs together."""
+    return {
+        "model": case.model,
+        "batch_size": size,
+        "precision": made.cfg.training.precision,
+        "cuda_graph": made.cfg.runtime.cuda_graph,
+        "device": device.describe(made.where),
+        "way": way,
+        "runs": runs,
+        "images_per_second": speed,
+        "plain": "",
+        "floor": "",
+    }
 
 
 def images_in_epoch(case: Case, made: Made, size: int) -> int:
@@ -78,15 +99,23 @@ def images_per_second(made: Made, count: int) -> float:
 
 
 def together(
-    cases: list[Case], runs: list[int], ways: list[str], overrides: list[str], alone: dict[str, float]
+    cases: list[Case],
+    runs: list[int],
+    ways: list[str],
+    overrides: list[str],
+    alone: dict[str, float],
+    path: Path | None,
 ) -> None:
     """Print what several runs at once do, against one run with the threads that suit it best."""
     print(f"\nseveral runs at once, batch size 20, one thread each: images a second together (× one run), {runs} runs")
     for case in cases:
+        made = make(case, 20, overrides)
+        images = images_in_epoch(case, made, 20)
         for way in ways:
             cells = []
             for count in runs:
-                speed = WAYS[way](count, case, 20, overrides, case.cpu_images)
+                speed = WAYS[way](count, case, 20, overrides, images)
+                add_row(path, row(made, case, 20, way, count, speed))
                 cells.append(f"{speed:9.0f} (×{speed / alone[case.model]:.2f})")
             print(f"{case.model:<13}{way:<11}" + "".join(cells), flush=True)
 

@@ -1,5 +1,6 @@
 """What this machine can do at best, for the floors of the benchmarks, and how much memory a process took."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -25,10 +26,16 @@ def matrix_product_speed(device: torch.device = CPU, dtype: torch.dtype = torch.
     return 2 * size * size * depth / best_of_five(multiply)
 
 
-def memory_bandwidth() -> float:
-    """Bytes a second that this machine reads, the best of five sums over 400 MB."""
-    numbers = torch.ones(100_000_000)
-    return 4 * len(numbers) / best_of_five(lambda: torch.sum(numbers))
+def memory_bandwidth(device: torch.device = CPU) -> float:
+    """Bytes a second that a device reads, the best of five sums over 400 MB (4 GB of a GPU)."""
+    numbers = torch.ones(100_000_000 if device.type == "cpu" else 1_000_000_000, device=device)
+
+    def add() -> None:
+        torch.sum(numbers)
+        synchronize(device)
+
+    add()
+    return 4 * len(numbers) / best_of_five(add)
 
 
 def best_of_five(work: Callable[[], object]) -> float:
@@ -41,14 +48,31 @@ def best_of_five(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def reset_peak() -> None:
-    """Let the system's record of this process's peak memory start anew (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")
+def reset_peak(device: torch.device = CPU) -> None:
+    """Let the record of peak memory start anew: the system's of this process (Linux), or torch's of a GPU."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
 
 
-def peak_bytes() -> int:
-    """Peak resident memory since the last reset (Linux)."""
+def peak_bytes(device: torch.device = CPU) -> int:
+    """Peak memory since the last reset: resident (Linux), or allocated on a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return 1024 * int(line.split()[1])
     raise RuntimeError("peak memory is read from /proc, which this system lacks")
+
+
+def add_row(path: Path | None, row: dict[str, object]) -> None:
+    """Append ``row`` to the CSV at ``path``, if one is wanted; at once, so that a benchmark may be stopped."""
+    if path is None:
+        return
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)

@@ -17,6 +17,7 @@ from alrun.train import TrainResult
 
 WIDTH = 512  # of the embedding
 LABELED = 1000
+DEVICE = torch.device("cpu")  # of the points; benchmark_selection.py sets it
 
 
 class Job(NamedTuple):
@@ -48,7 +49,7 @@ def gradients(n: int, classes: int) -> Outer:
     logits = 4 * torch.randn(n, classes, generator=rng)
     residual = logits.softmax(1)
     residual[torch.arange(n), residual.argmax(1)] -= 1
-    return Outer(residual, embedding)
+    return Outer(residual.to(DEVICE), embedding.to(DEVICE))
 
 
 class Head(Classifier):
@@ -72,21 +73,22 @@ def query(case: Case, passes: int = 0) -> Query:
         fields = {"log_probs": probs.clamp_min(1e-12).log(), "embedding": points.b}
         if passes:
             noise = torch.randn(passes, count, case.classes, generator=torch.Generator().manual_seed(0))
-            fields["dropout_log_probs"] = (fields["log_probs"] + noise).log_softmax(2)
+            fields["dropout_log_probs"] = (fields["log_probs"] + noise.to(DEVICE)).log_softmax(2)
         outputs.append(Outputs(torch.arange(first, first + count), **fields))
     labels = torch.cat([part.log_probs.argmax(1) for part in outputs])
-    pool = Pool(torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8), labels, outputs[1].index)
+    images = torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8, device=DEVICE)
+    pool = Pool(images, labels, outputs[1].index)
     return Query(
         size=case.size,
         unlabeled=outputs[0],
         labeled=outputs[1],
         rng=torch.Generator().manual_seed(0),
         pool=pool,
-        model=Head(case.classes),
+        model=Head(case.classes).to(DEVICE),
         trained=TrainResult(1.0, 1, 1, "accuracy", 0.0),
         normalize=torch.Tensor.float,
         chunk=100,
-        training=Stopwatch(torch.device("cpu")),
+        training=Stopwatch(DEVICE),
     )
 
 

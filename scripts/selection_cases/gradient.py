@@ -52,7 +52,7 @@ def look_ahead(refresh: int):
 def pursuit(case: Case) -> Job:
     """Matching of the summed gradient; a pass over the points for every pick, and the products of the chosen."""
     points = gradients(case.n, case.classes)
-    target = combined(points, torch.ones(case.n))
+    target = combined(points, torch.ones(case.n, device=points.a.device))
     return Job(
         run=lambda: matching_pursuit(points, target, case.size, LAM),
         reference=lambda: plain_pursuit(points, target, case.size),

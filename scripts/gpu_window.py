@@ -1,0 +1,185 @@
+"""Use some minutes on a GPU: check that its numbers are right, benchmark, and compute the paper's missing runs.
+
+    python scripts/gpu_window.py --minutes 10 --out window                    # make gpu-window MINUTES=10
+    python scripts/gpu_window.py --minutes 1 --out window --dry-run           # tiny, on any CPU: does all of it run?
+    python scripts/gpu_window.py --minutes 10 --out window --stages runs paths.data=data
+
+Ends inside its limit, whatever it is at, and leaves a few small files in --out: window.json (hardware, versions,
+commit, what was done), correctness.csv, training.csv, selection.csv, runs.zip (the tables of the runs that this window
+moved on) and log.txt. Move that folder to results/gpu/<date>: the next window goes on with its runs, and
+``python scripts/gpu_page.py`` writes docs/gpu.md from all of them. A run goes on after its last round that bought
+labels; where --outputs is still there from a window before, at its last checkpoint.
+
+On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
+
+    pip wheel --no-deps -w .whl . hydra-core omegaconf antlr4-python3-runtime==4.9.3 filelock      # at home
+    python3 -m pip install --no-index --no-deps --target .site .whl/*.whl                # there
+    PYTHONPATH=.site python3 scripts/gpu_window.py --minutes 9 --out window --commit COMMIT paths.data=data
+
+Words with a = go on to alrun.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from alrun import device, grid, portable, provenance
+from alrun.run_folder import is_done
+from gpu_cases.window import Command, Window
+
+SCRIPTS = Path(__file__).resolve().parent
+STAGES = {"correctness": 0.3, "benchmarks": 0.4, "runs": 1.0}  # most that each may take of the window
+PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
+TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
+# A run of every kind in seconds; the numbers mean nothing.
+DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
+
+
+def main() -> None:
+    """One window."""
+    arguments, settings = parse()
+    record = {"started": datetime.now(UTC).isoformat(timespec="seconds"), **machine(arguments.commit)}
+    window = Window(arguments.out, arguments.minutes, record | {"dry_run": arguments.dry_run, "settings": settings})
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, window.close)
+    statuses: list[int] = []
+    for stage in (stage for stage in STAGES if stage in arguments.stages.split(",")):
+        share = STAGES[stage] * 60 * arguments.minutes
+        if stage == "correctness":
+            statuses += window.run(stage, [correctness(arguments)], share)
+        elif stage == "benchmarks":
+            statuses += window.run(stage, benchmarks(arguments, settings), share)
+        else:
+            runs = Runs(arguments, settings)
+            statuses += window.run(stage, runs.commands(), share, arguments.at_once, runs.pack)
+    window.finish("at the limit" if window.left() <= 0 else "nothing was left to do")
+    print(f"{arguments.out}: {', '.join(sorted(path.name for path in arguments.out.iterdir()))}")
+    sys.exit(any(statuses))
+
+
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    """Options, and settings for alrun."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the window's files")
+    parser.add_argument("--stages", default=",".join(STAGES), help="separated by commas")
+    parser.add_argument("--at-once", type=int, default=1, help="runs at a time; see what the benchmark says of several")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs") / "gpu", help="where the runs are computed")
+    parser.add_argument("--results", type=Path, default=SCRIPTS.parent / "results" / "gpu", help="earlier windows")
+    parser.add_argument("--priority", type=Path, default=SCRIPTS / "gpu_cases" / "priority.yaml")
+    parser.add_argument("--commit", help="of the code, where it is not in a git repository")
+    parser.add_argument("--dry-run", action="store_true", help="tiny settings, on the CPU")
+    arguments, settings = parser.parse_known_args()
+    odd = [word for word in settings if "=" not in word] + sorted(set(arguments.stages.split(",")) - set(STAGES))
+    if odd:
+        parser.error(f"{' '.join(odd)}: neither an option, nor a setting of alrun, nor a stage ({', '.join(STAGES)})")
+    return arguments, settings
+
+
+def machine(commit: str | None) -> dict[str, Any]:
+    """What everything is measured on."""
+    where = device.choose("auto")
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit", "--format=csv"]
+    try:
+        driver = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        driver = ""
+    versions = {name: version for name in PACKAGES if (version := installed(name))}
+    return {
+        "device": device.describe(where),
+        "nvidia_smi": driver,
+        "processors": device.usable_processors(),
+        "commit": commit or provenance.git_commit(),
+        "versions": {
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version() if where.type == "cuda" else None,
+            **versions,
+        },
+    }
+
+
+def installed(name: str) -> str | None:
+    """The version of a package."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def correctness(arguments: argparse.Namespace) -> Command:
+    """All checks, in one process."""
+    words = [sys.executable, str(SCRIPTS / "gpu_checks.py"), "--csv", str(arguments.out / "correctness.csv")]
+    return Command("checks", words + (["--small", "--device", "cpu"] if arguments.dry_run else []))
+
+
+def benchmarks(arguments: argparse.Namespace, settings: list[str]) -> list[Command]:
+    """Training, then selection."""
+    training = ["--models", "resnet18,mnist_net", "--ways", "processes,threads", "--runs", "2,4,8"]
+    selection = ["--device", "cuda", "--no-reference", "--only", TIMED]
+    if arguments.dry_run:
+        training = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu"]
+        selection = ["--device", "cpu", "--no-reference", "--only", "BALD", "--quick"]
+    elif not torch.cuda.is_available():
+        selection[1] = "cpu"
+    words = {"training": training + settings, "selection": selection}
+    return [
+        Command(
+            name,
+            [sys.executable, str(SCRIPTS / f"benchmark_{name}.py"), *rest, "--csv", str(arguments.out / f"{name}.csv")],
+        )
+        for name, rest in words.items()
+    ]
+
+
+class Runs:
+    """The runs in the order of their value, without those that are done, and what this window moved on."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: list[str]) -> None:
+        self.rows = OmegaConf.to_container(OmegaConf.load(arguments.priority))
+        self.settings = [*(DRY if arguments.dry_run else []), f"paths.outputs={arguments.outputs}", *settings]
+        self.dry_run = arguments.dry_run
+        self.archive = arguments.out / "runs.zip"
+        self.moved: list[Path] = []
+        for archive in sorted(arguments.results.glob("*/runs.zip")):  # from the oldest window to the newest
+            portable.unpack(archive, arguments.outputs / "runs")
+
+    def commands(self) -> Iterator[Command]:
+        """One run after the other; a row is read when those before it are under way or done."""
+        for row in self.rows:  # type: ignore[union-attr]
+            overrides = [word for word in row["overrides"] if not (self.dry_run and word.startswith("dataset"))]  # type: ignore[index]
+            for run in grid.of_command([*overrides, *self.settings]):
+                if is_done(run.folder) or run.folder in self.moved:
+                    continue
+                extra = self.resumed(run.folder)
+                self.moved.append(run.folder)
+                words = [sys.executable, "-m", "alrun", *run.overrides, "hydra.mode=RUN", "runtime.progress=false"]
+                about = {"row": row["what"], "from_round": extra.pop("round")}  # type: ignore[index]
+                yield Command("/".join(run.folder.parts[-2:]), [*words, *extra.values()], about)
+
+    def resumed(self, folder: Path) -> dict[str, Any]:
+        """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
+        if not (folder / "run.json").exists():
+            return {"round": 0}
+        rounds = None if (folder / "state.pt").exists() else portable.revive(folder)
+        layout = json.loads((folder / "run.json").read_text())["memory_format"]
+        return {"round": rounds, "format": f"runtime.memory_format={layout}"}
+
+    def pack(self) -> None:
+        """Write the tables of the runs that moved."""
+        portable.pack([folder for folder in self.moved if (folder / "run.json").exists()], self.archive)
+
+
+if __name__ == "__main__":
+    main()

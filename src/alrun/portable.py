@@ -1,0 +1,106 @@
+"""Runs without their weights: where models are reset in every round, a run goes on from its tables, some kilobytes."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+
+from alrun import files
+from alrun.errors import UserError
+from alrun.run_folder import RESULTS, reading
+from alrun.state import BY_CLASS, RoundRecord, RunState
+
+FILES = (*RESULTS, "done")
+
+
+def pack(run_dirs: Iterable[Path], path: Path) -> None:
+    """Write the tables of runs to the zip file at ``path``, as ``<setting>/<run>/<table>``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for run_dir in run_dirs:
+            for file in (run_dir / name for name in FILES):
+                if file.exists():
+                    archive.write(file, "/".join(file.parts[-3:]))
+    files.write(path, buffer.getvalue())
+
+
+def unpack(path: Path, runs: Path) -> None:
+    """Put what ``pack`` wrote into the folders under ``runs``; those that have a checkpoint know more and stay.
+
+    Raises:
+        UserError: The file is damaged, or holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                parts = PurePosixPath(name).parts
+                if len(parts) != 3 or ".." in parts or parts[2] not in FILES:
+                    raise ValueError(f"it holds {name}, which is no table of a run")
+                if not (runs.joinpath(*parts[:2]) / "state.pt").exists():
+                    files.write(runs.joinpath(*parts), archive.read(name))
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise UserError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
+
+
+def revive(run_dir: Path) -> int:
+    """Write the checkpoint that ``run_dir`` lacks from its tables; how many rounds the run does not compute again.
+
+    A round counts once it is in all tables and what was bought after it is known: only its model could choose that.
+    None count where a round goes on from the weights of the one before (model_update=update).
+
+    Raises:
+        UserError: A table is damaged.
+    """
+    with reading(path := run_dir / "run.json"):
+        meta = json.loads(path.read_text())
+        resets = meta["settings"]["training"]["reset"]
+        data = meta["data"]
+    if not resets:
+        return 0
+    queries = list(read_queries(run_dir / "queries.csv").values())
+    records = read_records(run_dir)
+    count = max(0, min(len(records), len(queries) - 1))
+    if count:
+        RunState(data, queries[: count + 1], records[:count]).save(run_dir)
+    return count
+
+
+def read_queries(path: Path) -> dict[int, torch.Tensor]:
+    """What was bought before each round, in order."""
+    with reading(path), path.open(newline="") as file:
+        bought: dict[int, list[int]] = {}
+        for row in csv.DictReader(file):
+            bought.setdefault(int(row["round"]), []).append(int(row["index"]))
+    return {round: torch.tensor(index) for round, index in bought.items()}
+
+
+def read_records(run_dir: Path) -> list[RoundRecord]:
+    """The rounds that all tables have; a process that was killed may have written some of them only."""
+    rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
+    count = min(len(each) for each in rows.values())
+    records = []
+    with reading(run_dir):
+        for round in range(count):
+            (accuracy,), (timing,) = rows["accuracy"][round], rows["timing"][round]
+            classes = rows["per_class"][round]
+            row: dict[str, Any] = {**accuracy, **timing}
+            values = {each.name: each.type(row[each.name]) for each in fields(RoundRecord) if each.name not in BY_CLASS}  # type: ignore[operator]
+            values["class_accuracy"] = [float(each["test_accuracy"]) for each in classes]
+            values["class_labeled"] = [int(each["labeled"]) for each in classes]
+            records.append(RoundRecord(**values))
+    return records
+
+
+def read_rows(path: Path) -> dict[int, list[dict[str, str]]]:
+    """The rows of every round."""
+    with reading(path), path.open(newline="") as file:
+        rows: dict[int, list[dict[str, str]]] = {}
+        for row in csv.DictReader(file):
+            rows.setdefault(int(row["round"]), []).append(row)
+    return rows
