@@ -67,7 +67,7 @@ def main() -> None:
             f"{seconds / floor:>8.1f}{reference:>13.2f}{reference / seconds:>12.1f}",
             flush=True,
         )
-        row = {"case": each.name.strip(), "n": each.n, "classes": each.classes, "picks": each.size}
+        row: dict[str, object] = {"case": each.name.strip(), "n": each.n, "classes": each.classes, "picks": each.size}
         numbers = {"seconds": seconds, "bytes": memory, "floor": floor, "reference": reference}
         add_row(arguments.csv, row | {"device": describe(where)} | numbers)
     if failed:

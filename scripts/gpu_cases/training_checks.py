@@ -93,14 +93,18 @@ def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
     side = 8 if bench.small else 32
     model = network(bench.seed, bench.small).double().train()
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
-    for step in range(WARM + 1):
+
+    def batch() -> tuple[Tensor, Tensor]:
         labels = torch.randint(CLASSES, (BATCH,), generator=bench.draws)
         images = bench.normal(BATCH, 3, side, side) + labels[:, None, None, None] / 5
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
-        if step < WARM:
-            optimizer.step()
-    return model, images, labels
+        return images, labels
+
+    for _ in range(WARM):
+        batch()
+        optimizer.step()
+    return model, *batch()
 
 
 def gradients(precision: str, bench: Bench) -> float:
