@@ -20,6 +20,14 @@ QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=conti
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
+FORKING = ("test_resume.py", "test_concurrency.py", "test_disk.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that fork come first: the threads that other tests leave behind (of scikit-learn, say) survive no fork."""
+    items.sort(key=lambda item: item.path.name not in FORKING)
+
+
 @pytest.fixture
 def composed():
     """``composed("group=option", ...)``: the configuration that a command line would give."""
