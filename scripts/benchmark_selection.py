@@ -77,7 +77,7 @@ def main() -> None:
 def measured(
     each: Case, where: torch.device, speed: float, bandwidth: float, compare: bool
 ) -> tuple[float, float, float, float]:
-    """Seconds, bytes above the inputs, floor and reference of a case; a GPU's second run counts, kernels being loaded."""
+    """Seconds, bytes above the inputs, floor and reference of a case; on a GPU of its second run."""
     job = each.prepare(each)
     if where.type == "cuda":
         job.run()
