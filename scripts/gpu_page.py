@@ -27,7 +27,7 @@ RECIPE = {"dataset": "cifar10", "model": "resnet18", "optimizer": "sgd", "augmen
 PLAIN = {"redundancy": "none", "per_class_cap": "none", "seed_set": "random", "dss": "none"}
 SIZES = {1000: "b1000", 3000: "b3000", 6000: "b6000"}
 
-EMPTY = """No GPU window has been used yet: there is no file of one in `results/gpu/`, and so no number here. The program that
+EMPTY = """No GPU window has been used yet: there is no file of one in `results/gpu/`, and so no number here. What
 would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
 """
 
