@@ -81,7 +81,12 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
                     before = rows.get(key)
                     same = before is not None and before["train_seconds"] == row["train_seconds"]
                     hardware = before["hardware"] if same else window.record["device"]  # type: ignore[index]
-                    rows[key] = {**row, **about(meta), "run": key[0], "hardware": hardware}
+                    rows[key] = {
+                        **{str(name): value for name, value in row.items()},
+                        **about(meta),
+                        "run": key[0],
+                        "hardware": hardware,
+                    }
     return pd.DataFrame(list(rows.values()))
 
 

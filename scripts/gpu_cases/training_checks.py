@@ -93,13 +93,19 @@ def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
     side = 8 if bench.small else 32
     model = network(bench.seed, bench.small).double().train()
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
-    for step in range(WARM + 1):
+
+    def batch() -> tuple[Tensor, Tensor]:
         labels = torch.randint(CLASSES, (BATCH,), generator=bench.draws)
-        images = bench.normal(BATCH, 3, side, side) + labels[:, None, None, None] / 5
+        return bench.normal(BATCH, 3, side, side) + labels[:, None, None, None] / 5, labels
+
+    for _ in range(WARM):
+        images, labels = batch()
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
-        if step < WARM:
-            optimizer.step()
+        optimizer.step()
+    images, labels = batch()
+    optimizer.zero_grad()
+    F.cross_entropy(model(images), labels).backward()
     return model, images, labels
 
 
