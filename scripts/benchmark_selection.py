@@ -67,7 +67,7 @@ def main() -> None:
             f"{seconds / floor:>8.1f}{reference:>13.2f}{reference / seconds:>12.1f}",
             flush=True,
         )
-        row = {"case": each.name.strip(), "n": each.n, "classes": each.classes, "picks": each.size}
+        row: dict[str, object] = {"case": each.name.strip(), "n": each.n, "classes": each.classes, "picks": each.size}
         numbers = {"seconds": seconds, "bytes": memory, "floor": floor, "reference": reference}
         add_row(arguments.csv, row | {"device": describe(where)} | numbers)
     if failed:
@@ -77,7 +77,7 @@ def main() -> None:
 def measured(
     each: Case, where: torch.device, speed: float, bandwidth: float, compare: bool
 ) -> tuple[float, float, float, float]:
-    """Seconds, bytes above the inputs, floor and reference of a case; on a GPU of its second run."""
+    """Seconds, bytes above the inputs, floor and reference of a case; on a GPU of a second run, with kernels loaded."""
     job = each.prepare(each)
     if where.type == "cuda":
         job.run()

@@ -27,8 +27,8 @@ RECIPE = {"dataset": "cifar10", "model": "resnet18", "optimizer": "sgd", "augmen
 PLAIN = {"redundancy": "none", "per_class_cap": "none", "seed_set": "random", "dss": "none"}
 SIZES = {1000: "b1000", 3000: "b3000", 6000: "b6000"}
 
-EMPTY = """No GPU window has been used yet: there is no file of one in `results/gpu/`, and so no number here. What
-would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
+EMPTY = """No GPU window has been used yet: `results/gpu/` holds no file of one, so there is no number here. The program
+that would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
 """
 
 
@@ -81,12 +81,8 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
                     before = rows.get(key)
                     same = before is not None and before["train_seconds"] == row["train_seconds"]
                     hardware = before["hardware"] if same else window.record["device"]  # type: ignore[index]
-                    rows[key] = {
-                        **{str(name): value for name, value in row.items()},
-                        **about(meta),
-                        "run": key[0],
-                        "hardware": hardware,
-                    }
+                    numbers = {str(column): value for column, value in row.items()}
+                    rows[key] = {**numbers, **about(meta), "run": key[0], "hardware": hardware}
     return pd.DataFrame(list(rows.values()))
 
 

@@ -102,11 +102,12 @@ def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
         images, labels = batch()
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
+        return images, labels
+
+    for _ in range(WARM):
+        batch()
         optimizer.step()
-    images, labels = batch()
-    optimizer.zero_grad()
-    F.cross_entropy(model(images), labels).backward()
-    return model, images, labels
+    return model, *batch()
 
 
 def gradients(precision: str, bench: Bench) -> float:

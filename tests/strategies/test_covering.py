@@ -57,6 +57,29 @@ def test_typiclust_goes_round_when_clusters_are_fewer_than_labels():
     assert clusters[strategy.select(query)].bincount(minlength=3).tolist() == [3, 3, 3]
 
 
+def test_typiclust_equals_picking_one_by_one_in_float64():
+    strategy = TypiClust(CLASSIFIER, max_clusters=12, neighbours=3, min_size=4)
+    query = make_query(strategy, size=40)
+    x = torch.cat(CLASSIFIER.of(query)).double()
+    clusters = kmeans(x.float(), 12, seeded()).labels.tolist()
+    sizes, labels = np.bincount(clusters, minlength=12), np.bincount(clusters[110:], minlength=12)
+
+    def spread(i: int) -> float:
+        others = [j for j in range(110) if clusters[j] == clusters[i] and j != i]
+        return float((x[i] - x[others]).norm(dim=1).sort().values[:3].mean()) if others else 0.0
+
+    typical = {c: sorted((i for i in range(110) if clusters[i] == c), key=spread) for c in range(12)}
+    order = sorted(range(12), key=lambda c: (labels[c], -sizes[c], c))
+    expected = [
+        typical[c][turn]
+        for small in (False, True)
+        for turn in range(110)
+        for c in order
+        if (sizes[c] < 4) == small and turn < len(typical[c])
+    ]
+    assert strategy.select(query).tolist() == expected[:40]
+
+
 def test_tcm_changes_from_typical_examples_to_margins():
     for labels_per_class, other in ((2.1, TypiClust(CLASSIFIER)), (2.0, Margin())):
         strategy = Tcm(CLASSIFIER, labels_per_class)
@@ -77,6 +100,24 @@ def test_probcover_covers_more_than_a_random_choice_at_the_same_radius():
     rng = torch.Generator().manual_seed(1)
     at_random = max(covered(torch.randperm(110, generator=rng)[:15]) for _ in range(20))
     assert covered(strategy.select(query)) > at_random
+
+
+@pytest.mark.parametrize("purity", [0.95, 0.6])
+def test_probcover_is_greedy_in_float64_at_the_radius_of_that_purity(purity):
+    strategy = ProbCover(CLASSIFIER, purity=purity, clusters=6)
+    query = make_query(strategy, size=12)
+    x, labeled = (values.double() for values in CLASSIFIER.of(query))
+    clusters = kmeans(x.float(), 6, seeded()).labels
+    distance = (x[:, None] - x).norm(dim=2)
+    nearest_other = distance.masked_fill(clusters[:, None] == clusters, torch.inf).amin(1)
+    radius = float(nearest_other.sort().values[round((1 - purity) * 109)])
+    held = distance < radius * (1 - 1e-6)  # the pair that defines the radius lies on its rim
+    covered = ((x[:, None] - labeled).norm(dim=2) < radius).any(1)
+    assert not covered.all()
+    for position in strategy.select(query).tolist():
+        open_ = (held & ~covered).sum(1)
+        assert covered.all() or open_[position] == open_.max()
+        covered |= held[position]
 
 
 def test_max_herding_is_greedy_in_the_kernel_above_what_is_labeled():
@@ -133,6 +174,33 @@ def test_cluster_margin_takes_small_margins_evenly_from_clusters():
     available, taken = (np.bincount(clusters[index], minlength=10) for index in (candidates, chosen))
     most = taken.max()
     assert all(count == have or count >= most - 1 for count, have in zip(taken, available, strict=True))
+
+
+def average_linkage(x: np.ndarray, count: int) -> list[set[int]]:
+    """Again and again the two clusters with the smallest mean distance between their members become one."""
+    distance = np.linalg.norm(x[:, None] - x, axis=2)
+    clusters = [{i} for i in range(len(x))]
+    while len(clusters) > count:
+        pairs = [(i, j) for j in range(len(clusters)) for i in range(j)]
+        i, j = min(pairs, key=lambda pair: distance[np.ix_(*(sorted(clusters[k]) for k in pair))].mean())
+        clusters[i] |= clusters.pop(j)
+    return clusters
+
+
+def test_cluster_margin_equals_taking_turns_one_by_one_in_float64():
+    strategy = ClusterMargin(candidates=2, labels_per_cluster=2)
+    query = make_query(strategy, n=50, size=10)
+    unlabeled = query.unlabeled
+    names = strategy.clusters(unlabeled.embedding, query).tolist()
+    clusters = average_linkage(unlabeled.embedding.double().numpy(), 5)
+    assert {frozenset(i for i in range(40) if names[i] == name) for name in names} == set(map(frozenset, clusters))
+    top = unlabeled.probs.double().sort(1).values
+    candidates = (top[:, -1] - top[:, -2]).argsort(stable=True)[:20]
+    mixed = candidates[torch.randperm(20, generator=seeded())].tolist()
+    turns = {name: [i for i in mixed if names[i] == name] for name in set(names)}
+    order = sorted((name for name in turns if turns[name]), key=lambda name: (len(turns[name]), name))
+    expected = [turns[name][turn] for turn in range(20) for name in order if turn < len(turns[name])]
+    assert strategy.select(query).tolist() == expected[:10]
 
 
 def test_large_pools_are_linked_by_centres():
