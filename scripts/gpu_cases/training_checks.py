@@ -96,10 +96,7 @@ def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
 
     def batch() -> tuple[Tensor, Tensor]:
         labels = torch.randint(CLASSES, (BATCH,), generator=bench.draws)
-        return bench.normal(BATCH, 3, side, side) + labels[:, None, None, None] / 5, labels
-
-    for _ in range(WARM):
-        images, labels = batch()
+        images = bench.normal(BATCH, 3, side, side) + labels[:, None, None, None] / 5
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
         return images, labels
