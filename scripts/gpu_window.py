@@ -130,7 +130,7 @@ def benchmarks(arguments: argparse.Namespace, settings: list[str]) -> list[Comma
     selection = ["--device", "cuda", "--no-reference", "--only", TIMED]
     if arguments.dry_run:
         training = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu"]
-        selection = ["--device", "cpu", "--no-reference", "--only", "BALD", "--quick"]
+        selection = ["--device", "cpu", "--no-reference", "--only", "matching pursuit", "--quick"]
     elif not torch.cuda.is_available():
         selection[1] = "cpu"
     words = {"training": training + settings, "selection": selection}

@@ -1,7 +1,7 @@
 """What this machine can do at best, for the floors of the benchmarks, and how much memory a process took."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -66,7 +66,7 @@ def peak_bytes(device: torch.device = CPU) -> int:
     raise RuntimeError("peak memory is read from /proc, which this system lacks")
 
 
-def add_row(path: Path | None, row: dict[str, object]) -> None:
+def add_row(path: Path | None, row: Mapping[str, object]) -> None:
     """Append ``row`` to the CSV at ``path``, if one is wanted; at once, so that a benchmark may be stopped."""
     if path is None:
         return
