@@ -46,6 +46,15 @@ def test_a_facet_is_named_by_its_option_not_by_what_the_option_sets(tmp_path):
     assert table["label"].unique().tolist() == ["random", "badge"]
 
 
+def test_what_a_strategy_wraps_is_no_facet(tmp_path):
+    runs = [
+        make_run(tmp_path, "random", 0, ACCURACY),
+        make_run(tmp_path, "partitioned", 0, ACCURACY, options={"strategy@strategy.inner": "badge"}),
+    ]
+    table = name_curves(rounds.gather(runs).rounds)
+    assert table["facet"].unique().tolist() == [""]
+
+
 def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
     runs = [
         make_run(tmp_path / factor, "random", 0, ACCURACY, config={"redundancy": {"factor": factor, "unique": 5}})

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alrun.analysis.rounds import setting_columns
+from alrun.analysis.rounds import is_of_strategy, setting_columns
 
 # Groups in the order in which they are tried as a name, before single settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
@@ -30,7 +30,7 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 def facets(runs: pd.DataFrame) -> list[str]:
     """A text for the setting of every run: the fewest options and settings that tell all settings apart."""
-    columns = [c for c in setting_columns(runs) if c != "strategy" and not c.startswith("strategy.")]
+    columns = [column for column in setting_columns(runs) if not is_of_strategy(column)]
     settings = sorted((c for c in columns if "." in c or c in ("limit", "initial_seed")), key=lambda c: "_target_" in c)
     setting = runs.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, runs.index)
     options = {c: options_of(runs[c], setting) for c in columns if c in GROUPS}

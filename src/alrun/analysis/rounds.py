@@ -110,6 +110,11 @@ def setting_columns(rounds: pd.DataFrame) -> list[str]:
     return [str(column) for column in rounds if column not in others]
 
 
+def is_of_strategy(column: str) -> bool:
+    """Whether a column tells of the strategy or of what it is made of (``strategy@strategy.inner``)."""
+    return column.split("@")[0] == "strategy" or column.startswith("strategy.") or "@strategy." in column
+
+
 def write(rounds: pd.DataFrame, path: Path) -> None:
     """Write the table as the suffix of ``path`` says: .csv, or .parquet with numbers where all of a column are.
 

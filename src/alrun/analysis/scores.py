@@ -8,7 +8,7 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.efficiency import Curve, labels_needed
 from alrun.analysis.intervals import bootstrap_interval, t_interval
-from alrun.analysis.rounds import setting_columns
+from alrun.analysis.rounds import is_of_strategy, setting_columns
 
 # Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
@@ -159,7 +159,7 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
 
     Budget and strategy do not matter when all is labeled. Runs with a ``limit`` or on a small scale have another pool.
     """
-    settings = [c for c in setting_columns(rounds) if c != "strategy" and not c.startswith(("strategy.", "budget."))]
+    settings = [c for c in setting_columns(rounds) if not is_of_strategy(c) and not c.startswith("budget.")]
     keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
