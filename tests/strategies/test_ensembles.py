@@ -144,7 +144,7 @@ def test_deviations_under_noise_are_those_of_an_altered_copy(monkeypatch):
     strategy, seen = NoiseStability(samples=2, magnitude=0.01), []
     monkeypatch.setattr(
         "alrun.strategies.noise_stability.k_center",
-        lambda points, origin, size: seen.append(points.x) or torch.arange(size),
+        lambda points, origin, size, rng: seen.append(points.x) or torch.arange(size),
     )
     query = make_query(strategy)
     state = torch.get_rng_state()
