@@ -1,24 +1,15 @@
 """``scale=``: the paper's experiments at another size, in the paper's proportions."""
 
-from pathlib import Path
-
-import alrun.conf
 import pytest
 
 from alrun.config import setting_id
+from alrun.plan import of_the_paper
 from alrun.validate import pool_size, validate
 
-CONF = Path(next(iter(alrun.conf.__path__)))
-OWN = ("quickstart", "strategies", "recipe")  # not the paper's
-PAPER = sorted(
-    str(path.relative_to(CONF / "experiment").with_suffix(""))
-    for path in (CONF / "experiment").rglob("*.yaml")
-    if path.stem not in OWN
-)
 NETWORKS = {"augmentation/vgg11", "baseline/cifar10_dla", "baseline/cifar10_vgg19", "baseline/svhn_vgg19"}
 
 
-@pytest.mark.parametrize("experiment", PAPER)
+@pytest.mark.parametrize("experiment", of_the_paper())
 def test_every_experiment_keeps_its_proportions(composed, experiment):
     paper = composed(f"experiment={experiment}")
     cfg = composed(f"experiment={experiment}", "scale=small")

@@ -72,12 +72,6 @@ def deferred() -> Iterator[None]:
         _deferred -= 1
 
 
-def forget() -> None:
-    """Be as if no signal had come, for tests."""
-    global _received
-    _received = None
-
-
 @contextlib.contextmanager
 def running() -> Iterator[None]:
     """In here this process computes a run itself; outside, its child processes do, if it has any."""
