@@ -46,6 +46,7 @@ def test_help_lists_groups_and_examples(tmp_path):
         (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["experiment=baseline/cifar1"], ["experiment=baseline/cifar1", "did you mean baseline/cifar10?"]),
         (["strategy", "badge"], ["strategy: it has no value", "group=option"]),
+        (["+="], ["the command line cannot be read", "setting=value"]),
         (["seed=0,1"], ["seed=0,1 is several values", "-m"]),
         (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),
         (["~model"], ["model has no option", "model=..."]),

@@ -24,11 +24,22 @@ config.register()
 
 
 def guard() -> None:
-    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once."""
+    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once.
+
+    What Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
+    """
     load = ConfigLoaderImpl.load_configuration
 
     def guarded(*arguments: Any, **settings: Any) -> DictConfig:
-        cfg = load(*arguments, **settings)
+        try:
+            cfg = load(*arguments, **settings)
+        except Exception as error:
+            if sentence(error) is not None:
+                raise
+            raise UserError(
+                f"the command line cannot be read ({type(error).__name__}): "
+                "everything on it is setting=value or group=option."
+            ) from error
         targets.check_hydra(cfg.hydra)
         return cfg
 
