@@ -21,7 +21,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench-overhead bench-selection bench-training bench-results false-positives \
+.PHONY: help install run test lock audit lint bench-overhead bench-selection bench-training bench-results false-positives \
 	gpu-window gpu-page strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) \
 	$(TABLES)
 
@@ -31,7 +31,7 @@ help: ## list the targets
 
 install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
 
-$(READY): pyproject.toml scripts/install.py scripts/constraints.txt
+$(READY): pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
 	@$(PYTHON) scripts/install.py $(VENV)
 	@touch $@
 
@@ -41,6 +41,16 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 
 test: $(READY) ## all tests, warnings are errors
 	@$(PY) -m pytest $(ARGS)
+
+lock: $(READY) ## scripts/requirements.lock anew, from pyproject.toml and constraints.txt: versions and their hashes
+	@$(PY) -m pip install --quiet uv
+	@$(PY) -m uv pip compile --quiet --config-file scripts/lock.toml pyproject.toml --extra dev \
+		--constraints scripts/constraints.txt --universal --python-version 3.11 --generate-hashes \
+		--no-emit-package torch --no-annotate --custom-compile-command "make lock" -o scripts/requirements.lock
+
+audit: $(READY) ## known vulnerabilities of everything in scripts/requirements.lock, as PyPI tells of them
+	@$(PY) -m pip install --quiet uv
+	@$(PY) -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r scripts/requirements.lock
 
 lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff check .

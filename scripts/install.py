@@ -6,6 +6,8 @@ Needs only Python 3.11 or newer and its pip. The one decision it takes is which 
   from PyTorch's own CPU index. If neither has one it stops: the CUDA build would be several gigabytes.
 * anywhere else: the build that PyPI has for this platform.
 
+Everything else comes in the versions of requirements.lock, each file checked against its hash.
+
 Set ALRUN_TORCH=cpu or ALRUN_TORCH=cuda to decide yourself.
 """
 
@@ -19,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "scripts" / "constraints.txt"
+LOCK = ROOT / "scripts" / "requirements.lock"  # `make lock` writes it
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -32,7 +35,9 @@ def main(folder: str) -> None:
     if not has_torch(python):
         install_torch(python)
     print("Installing alrun and its tools ...", flush=True)
-    if not pip(python, "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev]"):
+    # What was tested and nothing else: a package whose hash differs is refused.
+    locked = pip(python, "--require-hashes", "--no-deps", "-r", str(LOCK))
+    if not locked or not pip(python, "--no-deps", "-e", str(ROOT)):
         sys.exit("pip could not install alrun; its message is above")
 
 
