@@ -1,4 +1,4 @@
-"""docs/facets.md: what each way of training does to accuracy and time, on CIFAR-10 with a small network.
+"""docs/facets.md: what each way of training does to accuracy, on CIFAR-10 with a small network.
 
 ``make facets`` trains all of them, some minutes each on two cores; what is finished is not trained again. ``--at-once``
 trains several repeats at a time. What is neither an option nor its value goes on to alrun: ``dataset.source=packed``.
@@ -8,6 +8,8 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+
+import pandas as pd
 
 from alrun.analysis import rounds as results
 from alrun.analysis.intervals import spread
@@ -51,7 +53,8 @@ Written by `make facets{arguments}`:
 Each row changes one setting of the first one, which is the paper's recipe for 20 epochs a round in the place of 300:
 SGD with a cosine schedule, crop and flip, new weights each round. So few epochs are too few for the best accuracy, and
 SWA starts at a training accuracy of 0.4, since none comes to 0.95. Accuracy in % on the test set, mean ± standard
-deviation of {repeats} repeats; all repeats share the first round. Epochs and seconds are sums over the rounds of a run.
+deviation of {repeats} repeats; all repeats share the first round. The last column is the difference to the first row in
+the last round, repeat by repeat. What each setting does to speed, `make bench-training ARGS="SETTING=VALUE"` measures.
 Rows with `dss=` select in the middle round alone: the first and the last train on everything, as in the paper.
 
 """
@@ -70,12 +73,13 @@ def main() -> None:
     for facet, folder in folders.items():
         changed = [*BASE, *facet.split(), *sweep, f"paths.outputs={folder}", *settings]
         subprocess.run([sys.executable, "-m", "alrun", "-m", *changed], check=True)
-    rows = ["| setting | " + " | ".join(f"{labels} labels" for labels in (500, 1000, 1500)) + " | epochs | training |"]
-    rows.append("|---" * 6 + "|")
+    rows = ["| setting | " + " | ".join(f"{labels} labels" for labels in (500, 1000, 1500)) + " | difference |"]
+    rows.append("|---" * 5 + "|")
     finished = {
         facet: sorted(path.parent for path in folder.glob("runs/*/*/done")) for facet, folder in folders.items()
     }
-    rows += [row(facet, runs) for facet, runs in finished.items()]
+    plain = last_accuracy(finished[PLAIN])
+    rows += [row(facet, runs, plain) for facet, runs in finished.items()]
     first = results.gather(finished[PLAIN]).rounds.iloc[0]
     head = HEAD.format(
         arguments=f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "",
@@ -88,15 +92,24 @@ def main() -> None:
     print(f"{len(FACETS)} ways of training in {arguments.page}")
 
 
-def row(facet: str, runs: list[Path]) -> str:
-    """Accuracy after every round, epochs and seconds of the finished ``runs``."""
-    if not runs:
-        raise UserError(f"no run with {facet} is finished: run the same command again.")
+def row(facet: str, runs: list[Path], plain: pd.Series) -> str:
+    """Accuracy of the ``runs`` after every round, and in the last one less that of ``plain`` with the same seed."""
     rounds = results.gather(runs).rounds
     accuracy = (100 * rounds.set_index("labeled").test_accuracy).groupby("labeled").agg(["mean", "std"])
     cells = [spread(each.mean, each.std, 1) for each in accuracy.itertuples()]
-    per_run = rounds.groupby("run")[["epochs", "train_seconds"]].sum().mean()
-    return f"| `{facet}` | {' | '.join(cells)} | {per_run.epochs:.0f} | {per_run.train_seconds:.0f} s |"
+    change = last_accuracy(runs) - plain
+    cells.append(
+        "" if facet == PLAIN else f"{'+' if change.mean() > 0 else ''}{spread(change.mean(), change.std(), 1)}"
+    )
+    return f"| `{facet}` | {' | '.join(cells)} |"
+
+
+def last_accuracy(runs: list[Path]) -> pd.Series:
+    """Test accuracy in % after the last round, by seed."""
+    if not runs:
+        raise UserError("a way of training has no finished run: run the same command again.")
+    rounds = results.gather(runs).rounds
+    return 100 * rounds[rounds["round"] == rounds["round"].max()].set_index("seed").test_accuracy
 
 
 if __name__ == "__main__":

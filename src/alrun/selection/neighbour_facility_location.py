@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import csc_array, csr_array
 from torch import Tensor
 
+from alrun.selection.mutual_neighbours import mutual_neighbours
 from alrun.selection.similarity import Similarity
 
 
@@ -41,19 +42,22 @@ def neighbour_facility_location(similarity: Similarity, neighbours: int, size: i
 
 def neighbour_graph(similarity: Similarity, neighbours: int) -> csc_array:
     """Similarities (n, c) of every row to its most similar candidates, in float32."""
-    rows = similarity.rows
-    swapped = Similarity(rows, similarity.candidates, similarity.kernel, memory=0)
-    values, positions = [], []
-    blocks = swapped.blocks()
-    block = torch.empty(blocks[0].stop, len(swapped.rows), device=swapped.device)  # one for all: new memory is slow
-    for part in blocks:
-        found = swapped.of(part, block).topk(neighbours, dim=1, sorted=False)
-        values.append(found.values.cpu())
-        positions.append(found.indices.cpu())
-    pointers = np.arange(0, neighbours * len(rows) + 1, neighbours)
-    columns = torch.cat(positions).flatten().numpy()
-    shape = (len(rows), len(similarity.candidates))
-    return csr_array((torch.cat(values).flatten().numpy(), columns, pointers), shape).tocsc()
+    rows, candidates = similarity.rows, similarity.candidates
+    if rows is candidates:
+        values, positions = (part.cpu() for part in mutual_neighbours(rows, similarity.kernel, neighbours))
+    else:
+        values, positions = most_similar(Similarity(rows, candidates, similarity.kernel, memory=0), neighbours)
+    pointers = np.arange(0, values.numel() + 1, neighbours)
+    shape = (len(rows), len(candidates))
+    return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
+
+
+def most_similar(similarity: Similarity, k: int) -> tuple[Tensor, Tensor]:
+    """Similarities (c, k) and positions (c, k) of the ``k`` rows that are most similar to each candidate."""
+    blocks = similarity.blocks()
+    block = torch.empty(blocks[0].stop, len(similarity.rows), device=similarity.device)  # one: new memory is slow
+    found = [similarity.of(part, block).topk(k, dim=1, sorted=False) for part in blocks]
+    return torch.cat([top.values.cpu() for top in found]), torch.cat([top.indices.cpu() for top in found])
 
 
 def column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:
