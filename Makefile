@@ -21,7 +21,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lock audit lint bench-overhead bench-selection bench-training bench-results false-positives \
+.PHONY: help install run test lock audit lint bench-overhead bench-selection bench-training bench-results memory false-positives \
 	gpu-window gpu-page strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) \
 	$(TABLES)
 
@@ -71,6 +71,9 @@ gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's
 
 gpu-page: $(READY) ## docs/gpu.md from the files of all windows in results/gpu
 	@$(PY) scripts/gpu_page.py $(ARGS)
+
+memory: $(READY) ## main and GPU memory of a run at the paper's settings
+	@$(PY) scripts/peak_memory.py $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)

@@ -61,6 +61,7 @@ def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
             names = ["dataset=npz", f"dataset.path={path}", f"model={case.model}", f"augmentation={case.augmentation}"]
             cfg = compose("config", [*names, f"training.batch_size={batch_size}", *overrides])
         where = device.choose(cfg.runtime.device)
+        device.set_deterministic(cfg.runtime.deterministic)
         device.set_precision(cfg.training.precision)
         rng.seed_globals(0)
         parts = build_parts(cfg, where)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import pickle
+import tarfile
 from hashlib import md5
 from pathlib import Path
 from urllib.error import URLError
@@ -162,6 +163,20 @@ def test_cifars_own_files(tmp_path, monkeypatch, name):
     sources._torchvision_arrays.cache_clear()
     with pytest.raises(UserError, match=rf"paths.data=.*: {name} is not there and could not be downloaded"):
         sources.torchvision_data(str(tmp_path), name)
+
+
+def test_an_archive_that_is_not_the_published_one_is_not_unpacked(tmp_path, monkeypatch):
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    data.mkdir()
+    with tarfile.open(data / "cifar-10-python.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("../outside")
+        member.size = 1
+        archive.addfile(member, io.BytesIO(b"x"))
+    refuse = lambda *_, **__: (_ for _ in ()).throw(URLError("no network"))  # noqa: E731
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    with pytest.raises(UserError, match="CIFAR10 is not there and could not be downloaded"):
+        sources.torchvision_data(str(data), "CIFAR10")
+    assert not outside.exists()
 
 
 def test_svhns_own_files(tmp_path, monkeypatch):
