@@ -1,4 +1,4 @@
-"""What a sweep asked for, and the table and figure at its end."""
+"""What a sweep asked for, and the table and figure at its end; of a search, the labels that it cost."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun import grid
+from alrun import grid, search
 from alrun.run_folder import failure, is_done, shown
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,13 @@ class RememberSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
-        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        if not search.compares(config.hydra):
             _folders[:] = [run.folder for run in grid.of_sweep(config)]
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra there too, when all jobs have ended."""
+        if search.compares(config.hydra):
+            print(search.report(Path(config.hydra.sweep.dir), config.validation))
 
 
 def report() -> bool:
