@@ -24,7 +24,7 @@ config.register()
 
 
 def guard() -> None:
-    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once.
+    """Let Hydra compose no configuration that would have Hydra itself call other code, or compare runs on test data.
 
     What Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
     """
@@ -42,6 +42,7 @@ def guard() -> None:
             ) from error
         targets.check_hydra(cfg.hydra)
         search.check(cfg)
+        sweep.check(cfg)
         return cfg
 
     ConfigLoaderImpl.load_configuration = guarded

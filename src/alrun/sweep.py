@@ -8,6 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun import grid, search
+from alrun.errors import UserError
 from alrun.run_folder import failure, is_done, shown
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,20 @@ class RememberSweep(Callback):
         """Called by Hydra there too, when all jobs have ended."""
         if search.compares(config.hydra):
             print(search.report(Path(config.hydra.sweep.dir), config.validation))
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse a Ray cluster that would leave results in its workers' own folders.
+
+    Raises:
+        UserError: The outputs folder is relative.
+    """
+    ray = cfg.hydra.launcher.get("ray")
+    if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
+        raise UserError(
+            f"paths.outputs={cfg.paths.outputs} is relative, but the workers of a Ray cluster start in other folders: "
+            f"give it in full, paths.outputs={Path(cfg.paths.outputs).absolute()}."
+        )
 
 
 def report() -> bool:
