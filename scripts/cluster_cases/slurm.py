@@ -4,6 +4,7 @@ Debian's packages: ``apt-get install --no-install-recommends slurm-wlm munge``. 
 socket and key of its own there, so that a SLURM that the machine may have is not touched.
 """
 
+import importlib.util
 import os
 import re
 import secrets
@@ -25,6 +26,8 @@ def why_not() -> str | None:
     missing = [name for name in NEEDED if shutil.which(name, path=PATHS) is None]
     if missing:
         return f"{', '.join(missing)} not found (Debian: apt-get install --no-install-recommends slurm-wlm munge)"
+    if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+        return "hydra-submitit-launcher is not installed (pip install -e '.[slurm]')"
     return None if os.geteuid() == 0 else "its daemons must be started by root"
 
 
@@ -121,6 +124,11 @@ def ask(environment: dict[str, str], *command: str) -> str:
         command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=30, check=False
     )
     return answer.stdout.strip()
+
+
+def number(environment: dict[str, str], name: str) -> str:
+    """The number of the job of that name, in its array."""
+    return ask(environment, "squeue", "-h", "-n", name, "-o", "%i")
 
 
 def restarts(environment: dict[str, str], job: str) -> int:
