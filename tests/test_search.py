@@ -1,6 +1,7 @@
 """Searches: a validation split that is paid for and takes the test set's place, and Optuna on top of it."""
 
 import sys
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -37,8 +38,9 @@ def test_a_run_with_a_split_never_reads_the_test_set(complete, monkeypatch):
     (first / "state.pt").unlink()
     digits = sources.digits
 
-    def other_test_set(root):
-        data = digits(root)
+    @wraps(digits)
+    def other_test_set(*arguments, **settings):
+        data = digits(*arguments, **settings)
         data.test_images[:], data.test_labels[:] = 0, 0
         return data
 
@@ -79,9 +81,11 @@ def test_a_plugin_that_is_missing_is_named_with_its_extra(file):
 
 
 def test_a_ray_cluster_needs_outputs_in_full(composed):
-    cfg = composed("+hydra.launcher.ray.init.address=auto", hydra=True)
-    with pytest.raises(UserError, match=r"paths.outputs=outputs is relative.*paths.outputs=/"):
-        sweep.check(cfg)
+    cfg = composed(hydra=True)
+    sweep.check(cfg)
+    with pytest.raises(UserError, match=r"paths\.outputs=outputs is relative.*paths\.outputs=/"):
+        composed("+hydra.launcher.ray.init.address=auto", hydra=True)
+    composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True)
 
 
 def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path, monkeypatch, capsys):
