@@ -1,5 +1,6 @@
 """Searches: a validation split that is paid for and takes the test set's place, and Optuna on top of it."""
 
+import subprocess
 import sys
 from functools import wraps
 
@@ -7,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun import cli, config, search, sweep
+from alrun import config, search, sweep
 from alrun.data import sources
 from alrun.errors import EXTRAS, UserError, unknown_option
 from alrun.validate import validate
 from crash_cases.runs import TINY
 
-HELD_OUT = ("validation=30", "budget.total=90")
+HELD_OUT = ("validation=30", "budget.total=90")  # two queries of 20 after a seed set of 20
 
 
 def test_the_split_is_drawn_from_the_pool_and_nothing_is_left_of_the_test_set():
@@ -88,15 +89,16 @@ def test_a_ray_cluster_needs_outputs_in_full(composed):
     composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True)
 
 
-def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path, monkeypatch, capsys):
+def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="hydra-optuna-sweeper is an extra")
-    settings = [*TINY, "limit=200", *HELD_OUT, f"paths.outputs={tmp_path}", "hydra.sweeper.n_trials=3"]
-    words = ["search=optuna", *settings, "optimizer.lr=choice(0.01, 1e6)", "model.dropout=0"]
-    monkeypatch.setattr(sys, "argv", ["alrun", *words])
-    cli.main()
+    settings = [*TINY, *HELD_OUT, f"paths.outputs={tmp_path}", "hydra.sweeper.n_trials=6", "model.dropout=0"]
+    words = ["search=optuna", *settings, "budget.seed_size=20", "optimizer.lr=choice(0.01, 1e6)"]
+    answer = subprocess.run([sys.executable, "-m", "alrun", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
     found = (tmp_path / "runs" / "optimization_results.yaml").read_text()
     assert "optimizer.lr: 0.01" in found  # the other one diverges, which counts as accuracy 0
-    assert "with validation=30 in" in capsys.readouterr().out
+    assert "lower optimizer.lr" in answer.stderr
+    assert "with validation=30 in" in answer.stdout
 
 
 def test_a_search_by_the_test_set_or_for_low_accuracy_is_refused(composed):
