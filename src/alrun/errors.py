@@ -57,8 +57,8 @@ def sentence(error: BaseException) -> str | None:
         if isinstance(link, UserError):
             return str(link)
     for link in chain:
-        if isinstance(link, MissingOption) and link.options:
-            return unknown_option(link.missing_cfg_file or "", list(link.options))
+        if isinstance(link, MissingOption) and (link.options or link.missing_cfg_file in EXTRAS):
+            return unknown_option(link.missing_cfg_file or "", list(link.options or []))
     for link in chain:
         if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
             return unknown_key(link)
