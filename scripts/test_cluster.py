@@ -8,6 +8,7 @@ requeued, go on from their checkpoints, and must end as one that nobody disturbe
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -20,7 +21,8 @@ ONE_CPU = ("hydra.launcher.gpus_per_node=null", "hydra.launcher.cpus_per_task=1"
 SLURM = ("hydra/launcher=slurm", *ONE_CPU)
 # Two long runs on SLURM: what of them, and how their jobs differ.
 STOPPED = ("seed=1", "hydra.launcher.name=stopped", "hydra.launcher.timeout_min=60")
-LIMITED = ("seed=2", "hydra.launcher.name=limited", "hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=30")
+# SLURM sends the signal up to a minute earlier than it is told to: after 15 to 75 seconds.
+LIMITED = ("seed=2", "hydra.launcher.name=limited", "hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=45")
 
 
 def main() -> None:
@@ -31,6 +33,7 @@ def main() -> None:
     chosen = parser.parse_args().engines or list(engines)
     if unknown := set(chosen) - engines.keys():
         parser.error(f"{', '.join(unknown)}: choose from {', '.join(engines)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through all that takes down what was started
     folder = Path(tempfile.mkdtemp(prefix="alrun-cluster-"))
     try:
         if set(chosen) - {"requeue"}:

@@ -21,7 +21,7 @@ from alrun.run_folder import is_done, shown
 log = logging.getLogger(__name__)
 
 
-def compares(hydra: DictConfig) -> bool:
+def compares(hydra: Any) -> bool:
     """Whether the sweeper decides by results which runs come next."""
     return not hydra.sweeper._target_.endswith(".BasicSweeper")
 
