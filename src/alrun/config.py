@@ -53,6 +53,8 @@ class Runtime:
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     progress: bool = True
+    memorise: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
+    profile: bool = False  # say at the end where the time went (debug=profile)
 
 
 @dataclass
@@ -86,6 +88,7 @@ class RunConfig:
     per_class_cap: Any = None
     seed_set: Any = None
     dss: Any = None
+    tracking: Any = None
     budget: Budget = field(default_factory=Budget)
     training: Training = field(default_factory=Training)
     runtime: Runtime = field(default_factory=Runtime)
@@ -101,7 +104,7 @@ class RunConfig:
 
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
-NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline", "allow")
+NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")
 
 
 def register() -> None:

@@ -1,14 +1,16 @@
 """The active-learning loop: train, evaluate, record, select, label, save."""
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 
 import torch
 from omegaconf import DictConfig
+from torch.profiler import record_function
 
 import alrun
-from alrun import config, device, files, first_model, infer, interruption, provenance, rng, tuning
+from alrun import config, debugging, device, files, first_model, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.evaluation import evaluate
@@ -21,6 +23,7 @@ from alrun.run_folder import is_done
 from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import Query
 from alrun.sweep import shown
+from alrun.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Run:
         device.set_deterministic(cfg.runtime.deterministic)
         torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
+        self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
         self.state = RunState.load(run_dir, self.data_id)
@@ -78,11 +82,23 @@ class Run:
         )
 
     def complete(self) -> None:
-        """The loop. What comes next follows from the state alone, so resuming is no special case."""
+        """Compute all rounds, then leave the mark that the run is done."""
         self.announce()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         self.clear_training()
+        profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
+        with profiled, self.tracking:
+            self.tracking.update(self.state)
+            self.loop()
+            self.tracking.update(self.state, is_over=True)
+        files.write_text(self.run_dir / "done", "")
+        efficiency.update(self.run_dir)
+        if self.cfg.runtime.memorise:
+            debugging.tell_memory(self.state.rounds[-1])
+
+    def loop(self) -> None:
+        """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
@@ -91,19 +107,16 @@ class Run:
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
             if round + 1 == len(self.sizes):
                 break
-            self.select(round)
+            with record_function("selection"):
+                self.select(round)
             self.save()
-        files.write_text(self.run_dir / "done", "")
-        has_reference = efficiency.update(self.run_dir)
-        log.info("done: accuracy.csv and other tables in %s", shown(self.run_dir))
-        if not has_reference:
-            log.info("labeling efficiency is filled in when the same command with strategy=random is done")
 
     def save(self) -> None:
         """Keep what is computed; then stop, if the process was told to."""
         self.lock.check()
         self.state.save(self.run_dir)
         self.clear_training()
+        self.tracking.update(self.state)
         interruption.check()
 
     def clear_training(self) -> None:
@@ -134,19 +147,21 @@ class Run:
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
         keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled)
-        trained = self.parts.trainer.fit(
-            model,
-            self.pool,
-            seed,
-            round,
-            self.progress.epoch,
-            lambda: build_model(self.cfg, self.parts.data),
-            is_last_round=round + 1 == len(self.sizes),
-            keeper=keeper,
-        )
+        with record_function("training"):
+            trained = self.parts.trainer.fit(
+                model,
+                self.pool,
+                seed,
+                round,
+                self.progress.epoch,
+                lambda: build_model(self.cfg, self.parts.data),
+                is_last_round=round + 1 == len(self.sizes),
+                keeper=keeper,
+            )
         started = perf_counter()
         classes = self.parts.data.classes
-        tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
+        with record_function("evaluation"):
+            tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
             labeled=len(self.pool.labeled),

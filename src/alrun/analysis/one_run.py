@@ -22,7 +22,14 @@ NUMBERS: dict[str, Callable[[str], float]] = {
 }
 WORDS = ("stopped_by", "device")
 PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda", "folder")
-DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once")  # groups that only set what has its own columns
+DERIVED = (
+    "experiment",
+    "baseline",
+    "recipe",
+    "debug",
+    "at_once",
+    "tracking",
+)  # groups that set what has columns, or none
 NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
 
 
