@@ -82,7 +82,7 @@ class WeightsAndBiases(Tracker):
 
     def open(self, folder: Path, run_dir: Path, settings: dict[str, Any]) -> str:
         """Start the run."""
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports] - an extra
 
         folder.mkdir(parents=True, exist_ok=True)
         setting = run_dir.parent.name
