@@ -139,10 +139,12 @@ def test_tensorboard_reads_back_what_was_written_also_after_a_second_start(compl
         assert [point.value for point in points] == pytest.approx(list(values.values()), rel=1e-6)
 
 
-def test_weights_and_biases_writes_offline(complete, tmp_path, monkeypatch):
+def test_weights_and_biases_writes_offline_once_also_after_a_second_start(complete, tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="wandb is not installed: pip install 'alrun[wandb]'")
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
     folder = complete(*FAKE, "strategy=random", "budget.total=40")
+    (folder / "done").unlink()  # killed just before its end
+    complete(*FAKE, "strategy=random", "budget.total=40")
     place = tmp_path / "tracking" / "wandb" / folder.parent.name / folder.name / "wandb"
     (record,) = place.glob(f"offline-run-*/run-{folder.parent.name}-{folder.name}.wandb")
     assert record.stat().st_size > 1000

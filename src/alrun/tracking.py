@@ -7,6 +7,7 @@ the run goes on without it.
 
 import importlib.util
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -81,9 +82,11 @@ class WeightsAndBiases(Tracker):
         self.project, self.entity, self.mode = project, entity, mode
 
     def open(self, folder: Path, run_dir: Path, settings: dict[str, Any]) -> str:
-        """Start the run."""
+        """Start the run, without what an earlier start kept to be sent later: this one tells all of it."""
         import wandb  # pyright: ignore[reportMissingImports] - an extra
 
+        for unsent in folder.glob("wandb/offline-run-*"):
+            shutil.rmtree(unsent)
         folder.mkdir(parents=True, exist_ok=True)
         setting = run_dir.parent.name
         self.run = wandb.init(
