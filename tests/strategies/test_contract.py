@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import DictConfig
-from queries import make_query, noise
-from torch import Tensor
+from queries import alike, in_fives, make_query
 
 from alrun import config
 from alrun.strategies import Strategy
@@ -70,14 +69,6 @@ def check(strategy: Strategy, **given) -> None:
 @pytest.mark.parametrize("size", [1, 20, 110])
 def test_distinct_positions_the_same_for_the_same_seed_and_a_model_as_before(strategy, size):
     check(strategy, size=size)
-
-
-def alike(n: int) -> Tensor:
-    return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
-
-
-def in_fives(n: int) -> Tensor:
-    return noise(n // 5).repeat_interleave(5, 0)
 
 
 @pytest.mark.parametrize("strategy", CASES, indirect=True)
