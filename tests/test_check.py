@@ -86,8 +86,8 @@ class DividesByTheSpread(ScoreStrategy):
     needs = Needs(embedding=True)
 
     def score(self, unlabeled):
-        spread, mean = torch.std_mean(unlabeled.embedding, 0)
-        return ((unlabeled.embedding - mean) / spread).square().sum(1)
+        low, high = unlabeled.embedding.aminmax(dim=0)
+        return ((unlabeled.embedding - low) / (high - low)).nansum(1) / (high - low).sum()
 
 
 class NearestLabeled(Strategy):

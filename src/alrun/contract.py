@@ -172,9 +172,10 @@ def constant(strategy: Strategy) -> None:
     query = make_query(strategy, size=30, n=60, images=alike)
     chosen(strategy, query)
     # Equal images in chunks of other sizes differ by round-off; here nothing does.
-    fields = {name: value.clone() for name, value in query.unlabeled._fields.items()}
-    for name, value in fields.items():
-        value.copy_(value[:, :1] if name == "dropout_log_probs" else value[:1])
+    fields = {
+        name: (value[:, :1] if name == "dropout_log_probs" else value[:1]).expand_as(value).clone()
+        for name, value in query.unlabeled._fields.items()
+    }
     chosen(strategy, replace(query, unlabeled=Outputs(query.unlabeled.index, **fields)))
 
 

@@ -41,7 +41,6 @@ def half_clear(mode: str) -> Image.Image:
         (plain("RGB"), "WEBP", COLOUR),
         (plain("L"), "PNG", (GREY,) * 3),
         (plain("L"), "GIF", (GREY,) * 3),
-        (plain("P"), "PNG", None),
         (plain("RGB").quantize(4), "PNG", COLOUR),
         (plain("RGB").quantize(4), "GIF", COLOUR),
         (plain("CMYK"), "JPEG", COLOUR),
@@ -61,8 +60,6 @@ def test_pictures_of_every_mode_have_the_colours_that_a_person_sees(image, kind,
     made = pixels("a picture", stored(image, kind), 4, 3)
     assert made.shape == (3, 4, 4)
     assert made.dtype == np.uint8
-    if expected is None:  # a fixed palette has a colour near by
-        expected = tuple(image.convert("RGB").getpixel((0, 0)))
     assert np.abs(made.astype(int) - np.array(expected)[:, None, None]).max() <= 3
     grey = pixels("a picture", stored(image, kind), 4, 1)
     red, green, blue = expected
@@ -125,8 +122,14 @@ def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
         (b"text", "is no readable image"),
         (stored(plain("RGB", (99, 99)), "JPEG")[:300], r"cannot be read \("),
         (stored(plain("RGB", (99, 99)), "PNG")[:60], r"cannot be read \("),
-        (stored(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "fractions of an unknown range"),
-        (stored(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"), "do not fit 16 bits"),
+        (
+            stored(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
+            r"cannot be read \(its values are fractions",
+        ),
+        (
+            stored(deep("int32", 300), "TIFF"),
+            r"cannot be read \(its values do not fit",
+        ),
     ],
     ids=["empty", "text", "cut JPEG", "cut PNG", "fractions", "32 bits"],
 )
