@@ -12,7 +12,7 @@ from alrun.data.sources import digits
 SIZE, COUNT = 96, 2_000  # 55 MB
 
 
-def in_a_file(root: str, folder: str, is_mapped: bool = True) -> ImageData:
+def in_a_file(root: str, folder: str, is_mapped: bool, mean: None, std: None) -> ImageData:
     """Digits whose pixels are in files."""
     data = digits("")
     made = []
@@ -22,7 +22,7 @@ def in_a_file(root: str, folder: str, is_mapped: bool = True) -> ImageData:
     return ImageData(made[0], data.train_labels, made[1], data.test_labels)
 
 
-def large(root: str, folder: str) -> ImageData:
+def large(root: str, folder: str, mean: None, std: None) -> ImageData:
     """Random pixels, 55 MB of them in a file."""
     labels, path = np.arange(COUNT) % 2, Path(folder) / "large.npy"
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (COUNT, 3, SIZE, SIZE))
@@ -39,7 +39,7 @@ def test_the_results_are_those_of_images_in_memory(complete, tmp_path):
     for mapped in (True, False):
         name = "test_memory_map.in_a_file"
         settings = (f"+dataset.folder={tmp_path}", f"+dataset.is_mapped={mapped}", "augmentation=crop_flip")
-        folder = complete(f"dataset._target_={name}", *settings, "~dataset.mean", "~dataset.std")
+        folder = complete(f"dataset._target_={name}", *settings)
         made.append([(folder / name).read_bytes() for name in ("accuracy.csv", "queries.csv")])
     assert made[0] == made[1]
 
@@ -63,7 +63,7 @@ class Watch(threading.Thread):
 
 
 def test_reading_training_and_choosing_hold_some_images_at_a_time(complete, tmp_path):
-    run = ("dataset._target_=test_memory_map.large", f"+dataset.folder={tmp_path}", "~dataset.mean", "~dataset.std")
+    run = ("dataset._target_=test_memory_map.large", f"+dataset.folder={tmp_path}")
     run += ("strategy=entropy", "model.width=1", "training.max_epochs=1", "budget.total=40", "runtime.chunk=20")
     complete(*run, "seed=1", "limit=60")  # what a first run takes is taken
     before = anonymous()

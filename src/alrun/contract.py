@@ -15,7 +15,7 @@ from torch import Tensor
 from alrun.errors import UserError, first_line
 from alrun.outputs import Outputs
 from alrun.purchase import problem_of
-from alrun.strategies.base import Query, Strategy
+from alrun.strategies.base import NoScores, Query, Strategy
 from alrun.trial import CLASSES, alike, in_fives, make_query, of_one_class
 
 
@@ -47,7 +47,7 @@ def verdict(promise: str, check: Callable[[Strategy], None], strategy: Strategy)
     try:
         with torch.enable_grad():  # and as before afterwards, whatever a strategy leaves
             check(copy.deepcopy(strategy))
-    except Broken as problem:
+    except (Broken, NoScores) as problem:
         return Verdict(promise, str(problem))
     except UserError as refusal:
         return Verdict(promise, str(refusal), refused=check in ON_POOLS)

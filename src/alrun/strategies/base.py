@@ -59,6 +59,10 @@ class Query:
             yield self.images(positions)
 
 
+class NoScores(UserError):
+    """What a strategy's ``score`` returned cannot be sorted by."""
+
+
 class Strategy(ABC):
     """Chooses which examples to label next."""
 
@@ -83,7 +87,7 @@ class ScoreStrategy(Strategy):
         """The ``query.size`` highest scores, best first.
 
         Raises:
-            UserError: ``score`` returned something else than a number for each example.
+            NoScores: ``score`` returned something else than a number for each example.
         """
         return highest(self.checked(query.unlabeled), query.size)
 
@@ -98,7 +102,7 @@ class ScoreStrategy(Strategy):
         elif scores.isnan().any():
             problem = f"{int(scores.isnan().sum())} scores that are NaN"
         if problem:
-            raise UserError(f"{type(self).__name__}.score() returned {problem}: it must be mended.")
+            raise NoScores(f"{type(self).__name__}.score() returned {problem}: it must be mended.")
         return scores  # type: ignore[return-value]
 
 
