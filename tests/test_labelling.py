@@ -208,6 +208,7 @@ def test_what_cannot_be_asked_is_one_sentence(overrides, words):
         ({"classes": ["lying", "lying"]}, "give the names of two or more classes, each once"),
         ({"classes": ["lying", "leaning"], "test": "test"}, "has the class standing, which is not in dataset.classes"),
         ({"classes": CLASSES, "path": "nowhere"}, "there is no picture under it"),
+        ({"classes": CLASSES, "test": "nowhere"}, "dataset.test=.*nowhere: there is no such file or folder"),
     ],
 )
 def test_pictures_that_cannot_be_labeled(photos, settings, words):

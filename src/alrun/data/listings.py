@@ -32,6 +32,11 @@ def pictures_under(path: Path) -> list[str]:
         found += [os.path.join(folder, name) for name in names if is_picture(name)]
     if not found:
         raise UserError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}).")
+    try:
+        "".join(found).encode()
+    except UnicodeEncodeError:  # on a disk that was written with another encoding
+        strange = next(name for name in found if not name.isprintable())
+        raise UserError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
     return sorted(found)
 
 

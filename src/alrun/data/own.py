@@ -136,6 +136,8 @@ def unlabeled(
         tested = Split(Files([]), np.arange(0), np.empty(0, np.int64))
     else:
         base = Path(test)
+        if not base.exists():
+            raise UserError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
         tested, found = class_folders(base) if base.is_dir() else table(base, None, ["path", "label"], "split")[:2]
         if strange := [name for name in found if name not in names]:
             raise UserError(f"dataset.test={test} has the class {strange[0]}, which is not in dataset.classes={names}.")

@@ -1,7 +1,6 @@
 """Pictures of any kind and size, as bytes of one size."""
 
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,9 +63,7 @@ def eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode == "1":
         return picture.convert("L")
     if picture.mode == "P":
-        with warnings.catch_warnings():  # Pillow would rather have RGBA wherever there may be transparency
-            warnings.simplefilter("ignore", UserWarning)
-            return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     return picture
 
 

@@ -82,6 +82,7 @@ class ParquetRows:
             raise UserError("dataset=parquet needs the pyarrow package: pip install 'alrun[parquet]'.") from None
         self.paths, self.column = paths, image_column
         self.groups: list[tuple[int, int]] = []  # file and row group
+        self.first: list[int] = []  # row of each file
         starts, labels, self.class_names = [0], [], None
         self.files = []
         for number, path in enumerate(paths):
@@ -95,6 +96,7 @@ class ParquetRows:
                 labels += file.read([label_column]).column(0).to_pylist()
             except (OSError, pyarrow.ArrowException) as error:
                 raise UserError(f"dataset.path: {path} cannot be read as Parquet ({first_line(error)}).") from error
+            self.first.append(starts[-1])
             for group in range(file.num_row_groups):
                 self.groups.append((number, group))
                 starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
@@ -107,8 +109,7 @@ class ParquetRows:
     def name(self, position: int) -> str:
         """File and row."""
         number, _ = self.groups[self.group_of(position)]
-        first = self.starts[min(i for i, (file, _) in enumerate(self.groups) if file == number)]
-        return f"{self.paths[number]}, row {position - first}"
+        return f"{self.paths[number]}, row {position - self.first[number]}"
 
     def group_of(self, position: int) -> int:
         """The row group that holds a row."""
