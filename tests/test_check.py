@@ -153,7 +153,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
     assert check.one("test_check.Right", ["power=2"], timed=True)
     printed = capsys.readouterr().out
     assert "All 10 promises are kept." in printed
-    assert "s, the pass over them included (BADGE" in printed
+    assert "with the pass over them, on one thread: " in printed
     assert not check.one("test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
     assert "  FAIL    no labels of unlabeled examples: without" in printed

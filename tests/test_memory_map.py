@@ -38,7 +38,12 @@ def test_the_results_are_those_of_images_in_memory(complete, tmp_path):
     made = []
     for mapped in (True, False):
         name = "test_memory_map.in_a_file"
-        settings = (f"+dataset.folder={tmp_path}", f"+dataset.is_mapped={mapped}", "augmentation=crop_flip")
+        settings = (
+            f"+dataset.folder={tmp_path}",
+            f"+dataset.is_mapped={mapped}",
+            "augmentation=crop_flip",
+            "budget.total=40",
+        )
         folder = complete(f"dataset._target_={name}", *settings)
         made.append([(folder / name).read_bytes() for name in ("accuracy.csv", "queries.csv")])
     assert made[0] == made[1]

@@ -26,7 +26,7 @@ def test_all_templates_pass_their_own_tests_and_run_together(tmp_path):
     assert set(NAMES) == set(TRIED_BY)
     told = [write(kind, name, "my_al", tmp_path) for kind, name in NAMES.items()]
     assert "python -m alrun.check my_al.ratio.Ratio" in told[0]
-    assert "python -m alrun --config-dir conf strategy=ratio allow=[my_al]" in told[0]
+    assert "python -m alrun --config-dir conf strategy=ratio 'allow=[my_al]'" in told[0]
     tested = python("pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests", cwd=tmp_path)
     assert tested.returncode == 0, tested.stdout
     assert "11 passed" in tested.stdout

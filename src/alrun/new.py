@@ -84,7 +84,7 @@ def told(kind: str, name: str, package: str, paths: list[str]) -> str:
     """What was written, and what to type next."""
     code, _, test = paths
     command = " ".join(
-        filter(None, ["python -m alrun --config-dir conf", f"{kind}={name}", TRIED_BY[kind], f"allow=[{package}]"])
+        filter(None, ["python -m alrun --config-dir conf", f"{kind}={name}", TRIED_BY[kind], f"'allow=[{package}]'"])
     )
     lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
     if kind == "strategy":

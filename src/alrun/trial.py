@@ -56,16 +56,25 @@ def make_query(
 
     Every third example is labeled, from the first on (where they are too few, the first ones).
     """
-    torch.manual_seed(8)
-    model = SmallCnn(1, (8, 8), CLASSES, width=4, embedding=8, dropout=0.4)
-    model(NORMALIZE(images(n)))  # batch norm has seen something
-    with torch.no_grad():
-        model.head.weight.mul_(10)  # all classes are predicted, some for sure
-        model.head.bias.sub_(model.head(model.eval().embed(NORMALIZE(images(n)))).mean(0))
-    model.train()
     pool = Pool(images(n), labels(n))
     step = 3 if 3 * labeled - 2 <= n else 1
     pool.label(torch.arange(0, step * labeled, step))
+    return query_of(strategy, pool, make_model(pool.images), size, seed, chunk)
+
+
+def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
+    """An untrained network that predicts all classes for ``images``, some for sure."""
+    torch.manual_seed(8)
+    model = SmallCnn(1, (8, 8), CLASSES, width=4, embedding=embedding, dropout=0.4)
+    model(NORMALIZE(images))  # batch norm has seen something
+    with torch.no_grad():
+        model.head.weight.mul_(10)
+        model.head.bias.sub_(model.head(model.eval().embed(NORMALIZE(images))).mean(0))
+    return model.train()
+
+
+def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
+    """What a run hands to ``strategy``: the outputs that it needs, from a pass over ``pool``."""
     rng.seed_globals(seed, "select", 0)
     outputs = [
         infer.record(model, pool.images, index, strategy.needs, NORMALIZE, chunk)
