@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from alrun import tell as command
+from alrun.analysis.rounds import Results
+from alrun.analysis.sources import with_test_set
 from alrun.ask import planned
 from alrun.data import own
 from alrun.errors import UserError
@@ -174,6 +176,15 @@ def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(UserError, match=r"labels.csv has no column index"):
         read_answers(path, ["cat", "dog"], {1}, {})
+
+
+def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
+    table = pd.DataFrame({"folder": ["a", "a", "b"], "test_accuracy": [0.5, 0.6, float("nan")]})
+    results = with_test_set(Results(table, []))
+    assert results.rounds["folder"].tolist() == ["a", "a"]
+    assert [str(problem) for problem in results.problems] == [
+        "untested: b: it has no test set, so there is no accuracy to report."
+    ]
 
 
 @pytest.mark.parametrize(
