@@ -44,6 +44,11 @@ class NumpyDraws(Strategy):
         return torch.from_numpy(np.random.permutation(len(query.unlabeled))[: query.size])
 
 
+class TorchDraws(Strategy):
+    def select(self, query):
+        return torch.randperm(len(query.unlabeled))[: query.size]
+
+
 class PythonDraws(Strategy):
     def select(self, query):
         return torch.tensor(random.sample(range(len(query.unlabeled)), query.size))
@@ -113,7 +118,7 @@ class Declines(Strategy):
 
 
 @pytest.mark.parametrize(
-    "strategy", [Right(), Badge(), NearestLabeled(), Declines()], ids=lambda each: type(each).__name__
+    "strategy", [Right(), Badge(), NearestLabeled(), Declines(), TorchDraws()], ids=lambda each: type(each).__name__
 )
 def test_a_strategy_that_is_right_has_no_problems(strategy):
     assert problems(strategy) == []

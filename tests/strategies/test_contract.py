@@ -81,3 +81,4 @@ def test_images_that_repeat_are_bought_once_each(strategy, images):
 def test_two_labels_and_one_example_to_choose_from(strategy):
     check(strategy, size=1, n=5, labeled=2)
     check(strategy, size=2, n=4, labeled=2)
+    check(strategy, size=1, n=11, labeled=10)
