@@ -80,7 +80,8 @@ def require_equal(first: Tensor, second: Tensor, when: str) -> None:
 
 def choice(strategy: Strategy) -> None:
     """Distinct positions, as many as asked for, of pools that are passed in chunks of any size."""
-    for settings in ({"size": 1}, {}, {"chunk": 7}, {"size": 50, "n": 400, "labeled": 30}):
+    cases: list[dict[str, Any]] = [{"size": 1}, {}, {"chunk": 7}, {"size": 50, "n": 400, "labeled": 30}]
+    for settings in cases:
         chosen(strategy, make_query(strategy, **settings))
 
 
@@ -106,7 +107,7 @@ def own_randomness(strategy: Strategy) -> None:
     finally:
         random.setstate(state)
         np.random.set_state(numpy_state)
-    require_equal(*made, "with other states of numpy.random and random (draw from query.rng instead)")
+    require_equal(made[0], made[1], "with other states of numpy.random and random (draw from query.rng instead)")
 
 
 def unseen_labels(strategy: Strategy) -> None:

@@ -76,10 +76,10 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
 def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
     """What a run hands to ``strategy``: the outputs that it needs, from a pass over ``pool``."""
     rng.seed_globals(seed, "select", 0)
-    outputs = [
+    unlabeled, labeled = (
         infer.record(model, pool.images, index, strategy.needs, NORMALIZE, chunk)
         for index in (pool.unlabeled, pool.labeled)
-    ]
+    )
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
     draws, stopwatch = torch.Generator().manual_seed(seed), Stopwatch(torch.device("cpu"))
-    return Query(size, *outputs, draws, pool, model, trained, NORMALIZE, chunk, stopwatch)
+    return Query(size, unlabeled, labeled, draws, pool, model, trained, NORMALIZE, chunk, stopwatch)

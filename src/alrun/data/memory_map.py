@@ -128,6 +128,6 @@ def decoded(split: Split, size: int, channels: int) -> Iterator[np.ndarray]:
             some = positions[start : start + BLOCK]
             # Read here, since a source may not stand several readers; decoded beside one another.
             files_of = [(source.name(position), source.content(position)) for position in some]
-            made = list(pool.map(lambda file: pixels(*file, size, channels), files_of))
+            made = list(pool.map(lambda file: pixels(file[0], file[1], size, channels), files_of))
             bar.update(len(some))
             yield np.ascontiguousarray(np.stack(made))

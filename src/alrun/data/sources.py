@@ -170,8 +170,9 @@ def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarr
     """Positions of the training and of the test examples of such a split."""
     from sklearn.model_selection import train_test_split
 
-    train, test = train_test_split(np.arange(len(labels)), test_size=test_size, stratify=labels, random_state=0)
-    return train, test
+    positions = np.arange(len(labels))
+    train, test = train_test_split(positions, test_size=test_size, stratify=labels, random_state=0)
+    return np.asarray(train), np.asarray(test)
 
 
 def four(arrays: list[np.ndarray]) -> Arrays:
