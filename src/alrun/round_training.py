@@ -100,7 +100,7 @@ class RoundTraining:
 
         All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
         """
-        at, number, device = self.position, len(self.position.history), self.pool.images.device
+        at, number, device = self.position, len(self.position.history), self.pool.device
         if at.taken == 0 or at.choice is None:
             at.choice = self.trainer.subset.choose(self.about_epoch(number))
         choice = at.choice
@@ -155,7 +155,7 @@ class RoundTraining:
 
     def content(self) -> dict[str, Any]:
         """All that ``resume`` needs, as plain values and tensors."""
-        at, choice, device = self.position, self.position.choice, self.pool.images.device
+        at, choice, device = self.position, self.position.choice, self.pool.device
         assert choice is not None
         return {
             "history": list(at.history),

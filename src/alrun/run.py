@@ -14,14 +14,15 @@ from alrun import config, debugging, device, files, first_model, infer, interrup
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.evaluation import evaluate
+from alrun.labelling import Labelling
 from alrun.lock import Lock
 from alrun.outputs import Outputs
-from alrun.parts import build_model, build_parts, build_pool
+from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress
-from alrun.purchase import check_selection, check_supply
+from alrun.purchase import check_selection, check_supply, choosing
 from alrun.run_folder import is_done
 from alrun.state import RoundRecord, RunState
-from alrun.strategies.base import Query
+from alrun.strategies.base import Query, ScoreStrategy
 from alrun.sweep import shown
 from alrun.tracking import Tracking
 
@@ -65,11 +66,14 @@ class Run:
         self.data_id = self.parts.data.fingerprint()
         self.state = RunState.load(run_dir, self.data_id)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
+        self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
+        if self.labelling:
+            self.labelling.fill(self.pool)
         if not self.state.queries:
             self.state.queries.append(seed_set)
         for query in self.state.queries:
             self.pool.label(query)
-        self.test_images = torch.from_numpy(self.parts.data.test_images).to(self.device)
+        self.test_images = placed(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         budget = cfg.budget
         self.sizes = list(range(budget.seed_size, budget.total + 1, budget.batch_size))  # labels in every round
@@ -102,6 +106,9 @@ class Run:
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
+                if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
+                    self.save()
+                    return
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
@@ -126,7 +133,7 @@ class Run:
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
-        if round:
+        if round or self.labelling:  # labels that people told are this run's alone
             self.fit(round, self.run_dir / "training.pt")
             return
         key = f"{config.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}-{alrun.__version__}.pt"
@@ -209,11 +216,16 @@ class Run:
             chunk=self.chunk,
             training=device.Stopwatch(self.device),
         )
-        positions = strategy.select(query).cpu()
-        check_selection(positions, query, self.choices["strategy"], round)
+        name = self.choices["strategy"]
+        with choosing(name, round):
+            chosen = strategy.select(query)
+        positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
         bought = unlabeled[positions]
+        if self.labelling:
+            scored = isinstance(strategy, ScoreStrategy)
+            self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
         pool.label(bought)
         self.state.add_query(bought, perf_counter() - started - query.training.seconds, query.training.seconds)
 

@@ -143,13 +143,13 @@ class Trainer:
                 f"training.batch_size={self.batch_size}: the device's memory is full in round {round}; lower it, take "
                 "a smaller model or set runtime.device=cpu. What was computed before is kept."
             ) from error
-        synchronize(pool.images.device)
+        synchronize(pool.device)
         seconds = at.seconds + perf_counter() - started
         return TrainResult(at.history[-1], len(at.history), at.steps, reason, seconds, at.restarts)
 
     def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, Engine]:
         """A new optimizer for ``model``, and what takes its steps."""
         if self.passes is None or self.passes.model is not model:  # else what was captured is still valid
-            self.passes = Passes(model, self.batch_size, self.capture and pool.images.is_cuda)
+            self.passes = Passes(model, self.batch_size, self.capture and pool.device.type == "cuda")
         descent = Descent(self.optimization, model)
         return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)

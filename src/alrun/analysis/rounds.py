@@ -28,7 +28,7 @@ class Problem(NamedTuple):
     """A run that is not in the table."""
 
     run: Path
-    status: str  # missing, failed, unfinished, damaged or duplicate
+    status: str  # missing, failed, unfinished, damaged, duplicate or untested
     reason: str  # a sentence
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import rounds
-from alrun.analysis.rounds import Results
+from alrun.analysis.rounds import Problem, Results
 from alrun.errors import UserError
 
 
@@ -31,6 +31,15 @@ def load(sources: Sequence[str]) -> Results:
         parts += [new] if len(new) else []
     table = rounds.arrange(pd.concat(parts, ignore_index=True)) if parts else gathered.rounds
     return Results(table, gathered.problems)
+
+
+def with_test_set(results: Results) -> Results:
+    """Without the runs whose accuracy was not measured, for want of labeled test images; they are named."""
+    table = results.rounds
+    untested = table.loc[table["test_accuracy"].isna(), "folder"].unique()
+    reason = "it has no test set, so there is no accuracy to report."
+    named = [Problem(Path(folder), "untested", reason) for folder in untested]
+    return Results(table[~table["folder"].isin(untested)], [*results.problems, *named])
 
 
 def asked_for(overrides: Sequence[str]) -> list[Path]:
