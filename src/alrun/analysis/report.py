@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import bought, checks, figures, findings, page, paper, rounds, scores, significance
+from alrun.analysis import bought, checks, energy, figures, findings, page, paper, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.overview import across_datasets, datasets, overview
@@ -38,7 +38,7 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
         tests = significance.round_tests(named)
         sections = dataset_sections(named, pairs, tests, choices)
         parts += [marked(section, mark) for section in sections]
-        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha)
+        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in checks.notes(named)]
     parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
@@ -63,6 +63,7 @@ def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFra
     if "train_seconds" in named:
         text = "Mean of the repeats, and a band of one standard deviation."
         sections.append(Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)}))
+        sections.append(energy.section(named))
     if len(scores.class_tables(named)[0]):
         sections.append(classes(named))
     if choices.images:
@@ -171,7 +172,9 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
         f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
         "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
         "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats "
-        f"needed to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
+        f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
+        f"{100 * choices.difference:g} points, and one as large as was seen. p values and bootstrap intervals of a few "
+        "repeats are to be taken with care: see the findings."
     )
     table = pd.DataFrame(
         {
@@ -182,7 +185,8 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
             "t interval": bounds(pairs, "t", 100, 2),
             "bootstrap": bounds(pairs, "bootstrap", 100, 2),
             **{name: [number(value, 3) for value in pairs[name]] for name in ("p", "p_holm", "p_wilcoxon")},
-            "repeats needed": [number(value, 0) for value in pairs["repeats_needed"]],
+            f"repeats for {100 * choices.difference:g} points": [number(value, 0) for value in pairs["repeats_needed"]],
+            "for this": [number(value, 0) for value in pairs["repeats_seen"]],
         }
     )
     shares = matrix.reset_index(names="better").round(3)
