@@ -36,7 +36,7 @@ class Rapl:
     """
 
     name = "rapl"
-    interval: float | None = 60.0  # a counter may start again after 262 kJ, which a server's processor uses in ten minutes
+    interval: float | None = 60.0  # a counter may start again after 262 kJ, which a server uses in ten minutes
 
     def __init__(self, root: Path = POWERCAP) -> None:
         """Begin to count.

@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from alrun.analysis import energy, scores
+from alrun.analysis import costs, scores
 from alrun.analysis.checks import listed
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.significance import POWER, least_wilcoxon
@@ -28,7 +28,7 @@ def findings(
         *efficiency(rounds),
         *significant(tests, alpha),
         *time(runs),
-        *energy.sentence(rounds),
+        *costs.sentence(rounds),
         *uneven(runs),
     ]
 
@@ -168,18 +168,11 @@ def time(runs: pd.DataFrame) -> list[str]:
         return []
     slowest = str(table["select_seconds"].idxmax())
     share = 100 * table["select_seconds"].sum() / total
-    selection, training = seconds(table["select_seconds"][slowest]), seconds(table["train_seconds"][slowest])
+    selection, training = (costs.in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds"))
     return [
         f"Selection takes {share:.1f} % of the time of all runs; the slowest, {slowest}, takes "
         f"{selection} a run beside {training} of training."
     ]
-
-
-def seconds(value: float) -> str:
-    """A time in its unit."""
-    if value >= 7200:
-        return f"{value / 3600:.1f} h"
-    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
 
 
 def uneven(runs: pd.DataFrame) -> list[str]:

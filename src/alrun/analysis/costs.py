@@ -1,14 +1,38 @@
-"""What the runs cost in energy, and an estimate of the CO2 that its making set free."""
+"""What the runs cost: time, energy, and an estimate of the CO2 that the making of this energy set free."""
 
 import math
 
 import pandas as pd
 
+from alrun.analysis import figures, scores
 from alrun.analysis.checks import listed
 from alrun.analysis.page import Section
 
 PHASES = {"train_joules": "training", "select_joules": "selection", "evaluate_joules": "evaluation"}
 KWH = 3.6e6  # joules
+
+
+def time(named: pd.DataFrame) -> Section:
+    """Seconds by round, and by run."""
+    if named["curve"].nunique() > figures.LEGIBLE:
+        return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(named)})
+    text = "Mean of the repeats, and a band of one standard deviation."
+    return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)})
+
+
+def times(named: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a run spends in each phase."""
+    found = scores.per_run(named).groupby("curve", sort=False)
+    columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
+    table = {name: found[column].mean().map(in_words) for column, name in columns.items()}
+    return pd.DataFrame(table).rename_axis("per run").reset_index()
+
+
+def in_words(value: float) -> str:
+    """Seconds in the unit that suits them."""
+    if value >= 7200:
+        return f"{value / 3600:.1f} h"
+    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
 
 
 def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +54,7 @@ def intensity(rounds: pd.DataFrame) -> float:
     return float(pd.to_numeric(rounds.get("carbon_intensity", pd.Series([math.nan])), errors="coerce").iloc[0])
 
 
-def section(named: pd.DataFrame) -> Section:
+def energy(named: pd.DataFrame) -> Section:
     """A table of means per run, or why there is none."""
     runs = per_run(named)
     reasons = unmeasured(named, runs)
