@@ -43,7 +43,13 @@ def test_findings_follow_from_the_numbers(runs):
     text = said(runs)
     assert "Most accurate in the end is badge with 80.8 ± 0.2 %, least random with 70.0 ± 0.0 %" in text
     assert "Along the budget badge is better than random by 7.8 points on average (3 repeats," in text
+    assert "With 3 repeats a small p can still be luck" in text
+    assert "cannot give less than 0.25 here; they need 6 repeats to come below 0.05" in text
     assert "Whether noise differs from random along the budget, 3 repeats cannot tell" in text
+    pair = significance.compare(scores.per_run(named(runs)), "aubc").set_index(["first", "second"])
+    seen, point = pair.loc[("random", "noise"), ["repeats_seen", "repeats_needed"]]
+    assert f"that seen here, {seen:,.0f} repeats would find it" in text
+    assert f"a true difference of 1 points needs {point:,.0f}." in text
     assert (
         "the highest accuracy that every run reaches is 70.0 %; there the labeling efficiency of badge"
         in text.replace("The highest", "the highest")

@@ -35,7 +35,7 @@ def in_words(value: float) -> str:
     return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
 
 
-def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
+def energy_of_runs(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: ``curve``, joules of each phase, their sum ``joules``, and ``grams`` of CO2-equivalent.
 
     NaN where a round of the run was not measured: the rest would look like a saving.
@@ -56,7 +56,7 @@ def intensity(rounds: pd.DataFrame) -> float:
 
 def energy(named: pd.DataFrame) -> Section:
     """A table of means per run, or why there is none."""
-    runs = per_run(named)
+    runs = energy_of_runs(named)
     reasons = unmeasured(named, runs)
     if runs["joules"].isna().all():
         return Section("Energy", f"Not measured: {listed(reasons)}.")
@@ -98,7 +98,7 @@ def significant(value: float) -> str:
 
 def sentence(rounds: pd.DataFrame) -> list[str]:
     """What all measured runs used together."""
-    runs = per_run(rounds).dropna(subset="joules")
+    runs = energy_of_runs(rounds).dropna(subset="joules")
     if runs.empty or not runs["joules"].sum() > 0:
         return []
     joules = runs[[*PHASES, "joules"]].sum()
