@@ -3,7 +3,6 @@
 import logging
 from contextlib import nullcontext
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from omegaconf import DictConfig
@@ -165,9 +164,8 @@ class Run:
                 is_last_round=round + 1 == len(self.sizes),
                 keeper=keeper,
             )
-        started = perf_counter()
         classes = self.parts.data.classes
-        with record_function("evaluation"):
+        with record_function("evaluation"), (evaluation := device.Stopwatch(self.device)):
             tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
@@ -183,17 +181,28 @@ class Run:
             class_accuracy=tested.class_accuracy,
             class_labeled=self.pool.labels.cpu()[self.pool.labeled].bincount(minlength=classes).tolist(),
             train_seconds=trained.seconds,
-            evaluate_seconds=perf_counter() - started,
+            evaluate_seconds=evaluation.cost.seconds,
+            train_joules=trained.joules,
+            evaluate_joules=evaluation.cost.joules,
+            select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
+            energy_source=evaluation.meter.source,
         )
         self.state.add_round(record, model.state_dict())
 
     def select(self, round: int) -> None:
         """Let the strategy choose what to label after ``round``."""
-        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
         assert self.state.weights is not None
-        model.load_state_dict(self.state.weights)
+        self.parts.model.load_state_dict(self.state.weights)
         rng.seed_globals(self.cfg.seed, "select", round)
-        started = perf_counter()
+        training = device.Stopwatch(self.device)
+        with (selection := device.Stopwatch(self.device)):
+            bought = self.choose(round, training)
+        self.pool.label(bought)
+        self.state.add_query(bought, selection.cost - training.cost, training.cost)
+
+    def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
+        """What the strategy chooses to label after ``round``; ``training`` times what it trains."""
+        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
         unlabeled, needs = pool.unlabeled, strategy.needs
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
         labeled = pool.labeled if needs.labeled else pool.labeled[:0]
@@ -214,7 +223,7 @@ class Run:
             trained=self.state.rounds[-1].trained,
             normalize=self.parts.normalize,
             chunk=self.chunk,
-            training=device.Stopwatch(self.device),
+            training=training,
         )
         name = self.choices["strategy"]
         with choosing(name, round):
@@ -226,8 +235,7 @@ class Run:
         if self.labelling:
             scored = isinstance(strategy, ScoreStrategy)
             self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
-        pool.label(bought)
-        self.state.add_query(bought, perf_counter() - started - query.training.seconds, query.training.seconds)
+        return bought
 
     def announce(self) -> None:
         """Say what is about to happen."""

@@ -8,6 +8,7 @@ the run goes on without it.
 import importlib
 import importlib.util
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from alrun import config, files
 from alrun.errors import UserError, first_line
 from alrun.run_folder import shown
-from alrun.state import ACCURACY_COLUMNS, TIMES, RoundRecord, RunState
+from alrun.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ class Tracking:
         for record in rounds[self.trained :]:
             self.tracker.add(values(record, "accuracy", ACCURACY_COLUMNS), record.labeled)
         for record in rounds[self.timed : complete]:
-            self.tracker.add(values(record, "timing", TIMES), record.labeled)
+            self.tracker.add(values(record, "timing", COSTS), record.labeled)
         self.trained, self.timed = len(rounds), complete
 
     def attempt(self, step: Callable[[], object]) -> None:
@@ -173,7 +174,7 @@ class Tracking:
 
 
 def values(record: RoundRecord, file: str, columns: list[str] | tuple[str, ...]) -> dict[str, float]:
-    """The numbers of a round's row in ``file``.csv, as ``accuracy/test_accuracy``."""
+    """The numbers of a round's row in ``file``.csv, as ``accuracy/test_accuracy``; those that are none are left out."""
     row = asdict(record)
-    numbers = {name: row[name] for name in columns if isinstance(row[name], int | float)}
+    numbers = {name: row[name] for name in columns if isinstance(row[name], int | float) and not math.isnan(row[name])}
     return {f"{file}/{name}": value for name, value in numbers.items() if name not in ("round", "labeled")}

@@ -44,6 +44,7 @@ def validate(cfg: DictConfig) -> None:
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
         ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
+        ("runtime.carbon_intensity", runtime.carbon_intensity, 0),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),

@@ -20,8 +20,8 @@ def load(sources: Sequence[str]) -> Results:
     """
     overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
     paths = [source for source in sources if source not in overrides]
-    tables = [rounds.read(Path(source)) for source in paths if source.endswith(".csv")]
-    folders = [folder for source in paths if not source.endswith(".csv") for folder in run_folders(source)]
+    tables = [rounds.read(Path(source)) for source in paths if rounds.is_table(Path(source))]
+    folders = [folder for source in paths if not rounds.is_table(Path(source)) for folder in run_folders(source)]
     folders += asked_for(overrides) if overrides else []
     gathered = rounds.gather(folders)
     parts, seen = [], set()
@@ -67,7 +67,7 @@ def run_folders(source: str) -> list[Path]:
     found = [folder for path in paths for folder in below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
-        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table in .csv.")
+        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results.")
     return found
 
 
