@@ -85,7 +85,7 @@ class Run:
         )
 
     def complete(self) -> None:
-        """Compute all rounds, then leave the mark that the run is done."""
+        """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
         self.announce()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
@@ -94,7 +94,10 @@ class Run:
         with profiled, self.tracking:
             self.tracking.update(self.state)
             self.loop()
-            self.tracking.update(self.state, is_over=True)
+            is_over = self.state.is_trained  # else it waits for labels that people give
+            self.tracking.update(self.state, is_over=is_over)
+        if not is_over:
+            return
         files.write_text(self.run_dir / "done", "")
         efficiency.update(self.run_dir)
         if self.cfg.runtime.memorise:
@@ -107,7 +110,7 @@ class Run:
             if not self.state.is_trained:
                 if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
                     self.save()
-                    return
+                    break
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
