@@ -21,7 +21,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lock audit lint bench-overhead bench-selection bench-training bench-results \
+.PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
 	bench-launchers memory false-positives gpu-window gpu-page strategies facets plan status test-cluster crash-test \
 	concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -56,6 +56,10 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
+
+docs: $(READY) ## the documentation as a site in build/site; a warning is an error
+	@$(PY) scripts/options_page.py
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
 	@$(PY) scripts/benchmark_overhead.py $(ARGS)

@@ -18,7 +18,8 @@ import torch
 
 from alrun.device import describe, synchronize
 from alrun.errors import first_line
-from machine import add_row, matrix_product_speed, memory_bandwidth, peak_bytes, reset_peak
+from alrun.memory import peak_bytes, reset_peak
+from machine import add_row, matrix_product_speed, memory_bandwidth
 from selection_cases import adversarial, case, covering, gradient, scores, seeding, submodular
 from selection_cases.case import WIDTH, Case
 

@@ -1,6 +1,6 @@
 """docs/findings.md: what the paper finds and claims, and what a table of our results says of it.
 
-    python scripts/findings.py results/small/rounds.csv
+    python scripts/findings.py results/small
 
 The table comes from ``python -m alrun.results``. A verdict follows from the numbers by the rule beside it.
 """
@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+import findings_baselines
+import findings_claims as claims
 import findings_measures as measures
 from alrun.analysis import rounds as results
 from alrun.errors import UserError
-from findings_measures import Table
+from findings_table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,11 +61,11 @@ FINDINGS = [
     Finding("7, with more epochs", "The same.", measures.update_longer),
     Finding("8, time", "Training takes most of the time.", measures.time),
     Finding("8, subsets", "Training on subsets is up to 3 times faster, at little loss.", measures.subsets),
-    Finding("Claim 1", "Entropy is better than BADGE in 1 of 9 rounds, BADGE in none.", measures.claim_1),
-    Finding("Claim 2", "Entropy with SGD is better than with Adam in 8 of 9 rounds.", measures.claim_2),
-    Finding("Claim 3", "No two AL batch sizes differ in more than 1 of 5 rounds.", measures.claim_3),
-    Finding("Claim 4", "Of the seed sets only entropy's differ in a round.", measures.claim_4),
-    Finding("Claim 5", "In the later rounds no strategy differs between reset and update.", measures.claim_5),
+    Finding("Claim 1", "Entropy is better than BADGE in 1 of 9 rounds, BADGE in none.", claims.claim_1),
+    Finding("Claim 2", "Entropy with SGD is better than with Adam in 8 of 9 rounds.", claims.claim_2),
+    Finding("Claim 3", "No two AL batch sizes differ in more than 1 of 5 rounds.", claims.claim_3),
+    Finding("Claim 4", "Of the seed sets only entropy's differ in a round.", claims.claim_4),
+    Finding("Claim 5", "In the later rounds no strategy differs between reset and update.", claims.claim_5),
 ]
 
 HEAD = """# The paper's findings, and ours
@@ -115,9 +117,16 @@ def main() -> None:
 
 def baselines(rounds: pd.DataFrame) -> str:
     """A table of all baselines: final accuracy and labeling efficiency of every strategy on every data set."""
-    rows = measures.baselines(rounds)
+    rows = findings_baselines.baselines(rounds)
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    lines = ["## Baselines", "", measures.BASELINES, "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    lines = [
+        "## Baselines",
+        "",
+        findings_baselines.WORDS,
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|---" * len(columns) + "|",
+    ]
     return "\n".join([*lines, *("| " + " | ".join(row.get(column, "") for column in columns) + " |" for row in rows)])
 
 

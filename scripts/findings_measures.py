@@ -1,100 +1,17 @@
-"""What docs/findings.md measures: a function per finding of the paper, each with its rule for a verdict."""
+"""The findings of the paper's introduction: a function for each, with its rule for a verdict."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from alrun.analysis import significance
-from alrun.analysis.curves import name_curves
-from alrun.analysis.intervals import spread, t_interval
-from alrun.analysis.scores import common_accuracy, efficiency_at, per_run
-from alrun.errors import UserError
+from alrun.analysis.intervals import spread
+from findings_table import ACTIVE, Table, batches, difference, efficiencies, final, mean_of, sign
 
 LITTLE = 1.0  # percentage points that count as little
-ACTIVE = ("entropy", "badge")
-
-
-class Table:
-    """The rounds of many runs, and parts of them by what an experiment changes of CIFAR-10's baseline."""
-
-    def __init__(self, rounds: pd.DataFrame, longer: bool = False) -> None:
-        self.rounds = rounds
-        share = float(rounds.get("data.examples", pd.Series(["1"])).replace("", "1").iloc[0])
-        self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
-        cifar = rounds[rounds["dataset"] == "cifar10"]
-        epochs = cifar["training.max_epochs"].astype(int)
-        self.base = {
-            "dataset": "cifar10",
-            "model": "resnet18" if (cifar["model"] == "resnet18").any() else "small_cnn",
-            "optimizer": "sgd",
-            "augmentation": "crop_flip",
-            "redundancy": "none",
-            "per_class_cap": "none",
-            "seed_set": "random",
-            "budget.batch_size": self.batch[3000],
-            "training.reset": "true",
-            "dss": "none",
-            "training.max_epochs": str(epochs.max() if longer else epochs.mode()[0]),
-        }
-
-    def longer(self) -> "Table":
-        """The runs that train for more epochs than most."""
-        return Table(self.rounds, longer=True)
-
-    def part(self, strategies: Sequence[str] | None = ("random", *ACTIVE), **changed: object) -> pd.DataFrame:
-        """Rounds with the options of the baseline but for ``changed`` (a list: any of these; None: any).
-
-        Dots of settings are written as two underscores.
-
-        Raises:
-            UserError: There are none.
-        """
-        wanted = self.base | {key.replace("__", "."): value for key, value in changed.items()}
-        part = self.rounds
-        for column, value in wanted.items():
-            if value is not None:
-                part = part[part[column].isin(value if isinstance(value, list) else [value])]
-        if strategies is not None:
-            part = part[part["strategy"].isin(strategies)]
-        if part.empty:
-            raise UserError("these experiments were not run")
-        return part
-
-
-def mean_of(part: pd.DataFrame, first: int = 0, last: int | None = None) -> pd.Series:
-    """Mean accuracy in % over the rounds from ``first`` to ``last`` of every run, by strategy and seed."""
-    chosen = part[(part["round"] >= first) & (part["round"] <= (part["round"].max() if last is None else last))]
-    return 100 * chosen.groupby(["strategy", "seed"])["test_accuracy"].mean()
-
-
-def final(part: pd.DataFrame) -> pd.Series:
-    """Accuracy in % after the last round, by strategy and seed."""
-    return mean_of(part[part["labeled"] == part["labeled"].max()])
-
-
-def difference(one: pd.Series, other: pd.Series) -> tuple[float, float, float, str]:
-    """Mean difference of the pairs of two series, its interval, and these as text."""
-    gaps = (one - other).dropna().tolist()
-    if len(gaps) < 2:
-        raise UserError("fewer than two repeats are there to compare")
-    low, high = t_interval(gaps)
-    mean = float(np.mean(gaps))
-    return mean, low, high, f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
-def sign(low: float, high: float) -> str:
-    """Whether an interval says that something is larger."""
-    return "agrees" if low > 0 else "disagrees" if high < 0 else "undecided"
-
-
-def efficiencies(part: pd.DataFrame) -> pd.DataFrame:
-    """Labeling efficiency of every run at the accuracy that all of ``part`` reach."""
-    named = name_curves(part)
-    return efficiency_at(named, common_accuracy(named))
 
 
 def augmentation(table: Table) -> tuple[str, str]:
@@ -200,15 +117,6 @@ def seed_set(table: Table) -> tuple[str, str]:
     )
 
 
-def batches(table: Table) -> pd.DataFrame:
-    """The rounds of all AL batch sizes at the numbers of labels that they share."""
-    part = table.part(budget__batch_size=list(table.batch.values()))
-    sizes = part.groupby("labeled")["budget.batch_size"].nunique()
-    if sizes.max() < len(table.batch):
-        raise UserError("these experiments were not run")
-    return part[part["labeled"].isin(sizes[sizes == len(table.batch)].index)]
-
-
 def batch_size(table: Table) -> tuple[str, str]:
     """Finding 6."""
     part = batches(table)
@@ -265,102 +173,3 @@ def subsets(table: Table) -> tuple[str, str]:
         f"rounds with GRAD-MATCH train {ratio:.1f} times as fast; final accuracy {text}",
         f"{verdict} (more than twice as fast, loss below {LITTLE:g} point)",
     )
-
-
-def cell(matrix: pd.DataFrame, row: str, column: str) -> float:
-    """The share of the rounds in which the curve ``row`` is better than ``column``."""
-    return float(matrix.to_numpy()[matrix.index.get_loc(row), matrix.columns.get_loc(column)])
-
-
-def cells(part: pd.DataFrame) -> pd.DataFrame:
-    """The penalty matrix of the curves of ``part``."""
-    named = name_curves(part)
-    if named["curve"].nunique() < 2:
-        raise UserError("these experiments were not run")
-    return significance.penalty_matrix(significance.round_tests(named), list(named["curve"].unique()))
-
-
-def claim_1(table: Table) -> tuple[str, str]:
-    """Appendix G."""
-    matrix = cells(table.part(ACTIVE))
-    entropy, badge = cell(matrix, "entropy", "badge"), cell(matrix, "badge", "entropy")
-    verdict = "agrees" if entropy <= 0.12 and badge == 0 else "disagrees"
-    return f"entropy {entropy:.2f} of the rounds, BADGE {badge:.2f}", f"{verdict} (at most 0.12, and 0)"
-
-
-def claim_2(table: Table) -> tuple[str, str]:
-    """Appendix G."""
-    matrix = cells(table.part(["entropy"], optimizer=["sgd", "adam"]))
-    sgd, adam = (next(name for name in matrix.index if word in name) for word in ("sgd", "adam"))
-    share, other = cell(matrix, sgd, adam), cell(matrix, adam, sgd)
-    verdict = "agrees" if share > 0.8 else "disagrees" if other > share else "undecided"
-    return f"SGD in {share:.2f} of the rounds, Adam in {other:.2f}", f"{verdict} (more than 0.8)"
-
-
-def within(part: pd.DataFrame) -> dict[str, float]:
-    """For every strategy the largest cell among its settings."""
-    return {str(name): float(np.nanmax(cells(frame).to_numpy())) for name, frame in part.groupby("strategy")}
-
-
-def claim_3(table: Table) -> tuple[str, str]:
-    """Appendix G."""
-    largest = within(batches(table))
-    verdict = "agrees" if max(largest.values()) <= 0.2 else "disagrees"
-    return f"largest cell {shares(largest)}", f"{verdict} (at most 0.2)"
-
-
-def claim_4(table: Table) -> tuple[str, str]:
-    """Appendix G."""
-    largest = within(table.part(seed_set=["random", "facility_location", "facility_location_pixels"]))
-    verdict = "agrees" if largest["random"] == largest["badge"] == 0 else "disagrees"
-    return f"largest cell {shares(largest)}", f"{verdict} (0 but for entropy)"
-
-
-def claim_5(table: Table) -> tuple[str, str]:
-    """Appendix G."""
-    part = table.part(training__reset=["true", "false"])
-    largest = within(part[part["round"] > 3])
-    verdict = "agrees" if max(largest.values()) == 0 else "disagrees"
-    return f"largest cell {shares(largest)}", f"{verdict} (0)"
-
-
-def shares(largest: dict[str, float]) -> str:
-    """Cells by strategy as text."""
-    return ", ".join(f"{name} {share:.2f}" for name, share in largest.items())
-
-
-BASELINES = (
-    "Final accuracy in % and, in brackets, labeling efficiency at the accuracy that all runs of the row reach; "
-    "mean ± standard deviation over repeats."
-)
-
-
-def baselines(rounds: pd.DataFrame) -> list[dict[str, str]]:
-    """A row per data set and network, a column per strategy."""
-    plain = rounds[
-        (rounds["redundancy"] == "none")
-        & (rounds["per_class_cap"] == "none")
-        & (rounds["seed_set"] == "random")
-        & (rounds["dss"] == "none")
-        & (rounds["training.reset"] == "true")
-        & (rounds["optimizer"] == "sgd")
-        & (rounds["augmentation"] != "none")
-    ]
-    rows = []
-    columns = {"dataset": "data set", "model": "network", "budget.batch_size": "labels a round"}
-    columns |= {"training.max_epochs": "epochs"}
-    for keys, part in plain.groupby(list(columns), sort=False):
-        named = name_curves(part)
-        scores = per_run(named).merge(efficiency_at(named, common_accuracy(named))[["run", "efficiency"]], on="run")
-        row = {
-            "data set": str(keys[0]),
-            "network": str(keys[1]),
-            "labels a round": str(keys[2]),
-            "epochs": str(keys[3]),
-        }
-        for strategy, frame in scores.groupby("strategy", sort=False):
-            accuracy = spread(100 * float(frame["final"].mean()), 100 * float(frame["final"].std()), 1)
-            ratio = spread(float(frame["efficiency"].mean()), float(frame["efficiency"].std()), 2)
-            row[str(strategy)] = f"{accuracy} ({ratio})"
-        rows.append(row)
-    return rows

@@ -1,4 +1,4 @@
-"""What this machine can do at best, for the floors of the benchmarks, and how much memory a process took."""
+"""What this machine can do at best, for the floors of the benchmarks."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -46,24 +46,6 @@ def best_of_five(work: Callable[[], object]) -> float:
         work()
         seconds.append(perf_counter() - started)
     return min(seconds)
-
-
-def reset_peak(device: torch.device = CPU) -> None:
-    """Let the record of peak memory start anew: the system's of this process (Linux), or torch's of a GPU."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_bytes(device: torch.device = CPU) -> int:
-    """Peak memory since the last reset: resident (Linux), or allocated on a GPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("peak memory is read from /proc, which this system lacks")
 
 
 def add_row(path: Path | None, row: Mapping[str, object]) -> None:

@@ -1,6 +1,8 @@
 """The command line as a person types it: few processes, since each imports torch."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from alrun import grid
 from alrun.run_folder import failure
 from crash_cases.runs import TinyRun
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -27,6 +32,35 @@ def test_help_lists_groups_and_examples(tmp_path):
     options = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "strategy").iterdir())
     assert f"strategy: {', '.join(options)}" in answer.stdout
     assert "python -m alrun strategy=badge dataset=cifar10" in answer.stdout
+    assert "${" not in answer.stdout.partition("What each group is for")[2]
+
+
+def test_help_has_an_example_of_every_group_that_composes():
+    text = (CONF / "hydra" / "help" / "alrun.yaml").read_text()
+    examples = [shlex.split(line.split("  ")[2])[3:] for line in text.splitlines() if line.startswith("    python -m")]
+    chosen = set()
+    for example in examples:
+        overrides = [argument for argument in example if argument not in ("-m", "--cfg", "job")]
+        assert grid.options([override for override in overrides if "," not in override])
+        chosen |= {override.partition("=")[0].partition("@")[0] for override in overrides}
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"hydra", "__pycache__"}
+    assert groups - chosen == {"baseline", "recipe"}  # which are chosen by themselves
+
+
+def test_bash_completes_groups_options_and_settings(tmp_path):
+    script = tmp_path / "complete.sh"
+    script.write_text("""eval "$(alrun -sc install=bash)"
+complete -p alrun > /dev/null
+for line in "alrun strategy=typ" "alrun training.max_ep" "alrun datas"; do
+    COMP_LINE="$line" COMP_POINT=${#line} COMP_WORDS=($line) COMP_CWORD=1 COMPREPLY=()
+    hydra_bash_completion
+    echo "${COMPREPLY[@]}"
+done
+""")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    answer = subprocess.run(["bash", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines() == ["strategy=typiclust", "training.max_epochs=", "dataset. dataset="]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +160,10 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
     answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert "round 2/2  40 labels  test accuracy 100.00 %" in answer.stderr
-    assert list(tmp_path.glob("outputs/runs/stripes-linear-*/shortest-*-seed0/done"))
+    (done,) = tmp_path.glob("outputs/runs/stripes-linear-*/shortest-*-seed0/done")
+    last = f"Done: accuracy.csv and other results in {done.parent.relative_to(tmp_path)}. Next: python -m alrun "
+    last += "--config-dir conf strategy=random debug=fast dataset=stripes model=linear 'allow=[mine]'"
+    assert answer.stderr.splitlines()[-1] == last
     answer = subprocess.run([*command, "strategy.powr=3"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 1
     assert "did you mean strategy.power?" in answer.stderr
@@ -165,6 +202,9 @@ def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
     first = alrun(*sweep, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "4 of 4 runs are done." in first.stdout
+    assert re.fullmatch(
+        r"Next: python -m alrun.report outputs/runs/digits-small_cnn-\w+", first.stdout.splitlines()[-1]
+    )
     assert "labeling efficiency" in first.stdout
     (setting,) = (tmp_path / "outputs" / "runs").glob("digits-small_cnn-*")
     assert (setting / "accuracy.png").stat().st_size > 10_000

@@ -23,7 +23,11 @@ def locked() -> dict[str, list[str]]:
 
 def test_every_dependency_is_locked_in_an_allowed_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["dev"]
+    own = [requirement for requirement in map(Requirement, wanted) if requirement.name == project["name"]]
+    wanted = [text for text in wanted if Requirement(text).name != project["name"]]
+    wanted += [text for requirement in own for extra in requirement.extras for text in extras[extra]]
     versions = locked()
     for requirement in map(Requirement, wanted):
         if requirement.name == "torch":  # its build depends on the machine

@@ -9,30 +9,34 @@ import pytest
 import torch
 
 from alrun import files, first_model
+from alrun.energy import Cost
 from alrun.errors import UserError
 from alrun.lock import Lock
 from alrun.state import RoundRecord, RunState
 
-RECORD = RoundRecord(0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1)
+RECORD = RoundRecord(
+    0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1, 0.0, 70.0, 5.0, 0.0, "rapl"
+)
 
 
 def saved(folder: Path) -> RunState:
     state = RunState("data", [torch.tensor([3, 1])])
     state.add_round(RECORD, {"w": torch.arange(6.0)})
-    state.add_query(torch.tensor([8, 2]), 0.25)
+    state.add_query(torch.tensor([8, 2]), Cost(0.25, 3.0), Cost(0.0, 1.0))
     state.save(folder)
     return state
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path):
     state, loaded = saved(tmp_path), RunState.load(tmp_path, "data")
-    assert loaded.rounds == state.rounds == [replace(RECORD, select_seconds=0.25)]
+    assert loaded.rounds == state.rounds == [replace(RECORD, train_joules=71.0, select_seconds=0.25, select_joules=3.0)]
     assert [query.tolist() for query in loaded.queries] == [[3, 1], [8, 2]]
     assert loaded.weights is not None
     assert loaded.weights["w"].equal(torch.arange(6.0))
     assert not loaded.is_trained
     assert (tmp_path / "queries.csv").read_text() == "round,position,index\n0,0,3\n0,1,1\n1,0,8\n1,1,2\n"
     assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == "0,20,0.5,0.125,0.99,7,14,accuracy,0,cpu"
+    assert (tmp_path / "timing.csv").read_text().splitlines()[1] == "0,20,1.5,0.1,0.25,71.0,5.0,3.0,rapl"
     assert (tmp_path / "per_class.csv").read_text() == "round,class,test_accuracy,labeled\n0,0,0.25,1\n0,1,0.75,19\n"
 
 

@@ -69,7 +69,10 @@ class CropFlip:
 
 
 class Normalize:
-    """Bytes to floats with zero mean and unit spread per channel, as torchvision's ToTensor and Normalize do."""
+    """Bytes to floats with zero mean and unit spread per channel, as torchvision's ToTensor and Normalize do.
+
+    Images that lie elsewhere come to ``device``.
+    """
 
     memory_format = torch.contiguous_format  # of its results; a model with weights of the same layout is fastest
 
@@ -79,5 +82,5 @@ class Normalize:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 to float32."""
-        floats = images.to(torch.float32, memory_format=self.memory_format)
+        floats = images.to(self.mean.device, torch.float32, memory_format=self.memory_format)
         return floats.div_(255).sub_(self.mean).div_(self.std)

@@ -13,9 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import config, interruption, search, sweep, targets
+from alrun import closing, config, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
-from alrun.run_folder import is_done
+from alrun.run_folder import is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,9 @@ def job(cfg: DictConfig) -> float | None:
     try:
         with interruption.running():
             interruption.check()  # told to stop while another run of the sweep was computed here
-            start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
+            outcome = start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
+        if outcome:
+            log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
         return search.objective(run_dir) if search.compares(hydra_cfg) else None
     except interruption.Interrupted as signal_name:
         if is_alone:
@@ -89,19 +91,26 @@ def start_where_typed(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
-    """Check the settings and run, unless the run is done."""
+def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:
+    """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
     (run_dir / "failed.txt").unlink(missing_ok=True)
     validate(cfg)
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
         efficiency.update(run_dir)  # the random run may have ended since
-        log.info("%s is done; delete the folder to run it again", sweep.shown(run_dir))
-        return
+        return f"{shown(run_dir)} is done; delete the folder to run it again."
     from alrun.run import run
 
     run(cfg, run_dir, choices)
+    return f"Done: accuracy.csv and other results in {shown(run_dir)}." if is_done(run_dir) else None
+
+
+def next_command(run_dir: Path) -> str:
+    """What to type after a single run."""
+    from alrun.analysis import efficiency
+
+    return closing.after_run(run_dir, efficiency.reference_of(run_dir) is not None, sys.argv[1:])
 
 
 def note_failure(run_dir: Path, message: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from alrun import targets
 from alrun.errors import UserError, closest, first_line
@@ -53,7 +53,10 @@ class Runtime:
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
+    carbon_intensity: float = MISSING  # g of CO2 for a kWh; the default and its source are in conf/config.yaml
     progress: bool = True
+    memorise: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
+    profile: bool = False  # say at the end where the time went (debug=profile)
 
 
 @dataclass
@@ -87,6 +90,7 @@ class RunConfig:
     per_class_cap: Any = None
     seed_set: Any = None
     dss: Any = None
+    tracking: Any = None
     budget: Budget = field(default_factory=Budget)
     training: Training = field(default_factory=Training)
     runtime: Runtime = field(default_factory=Runtime)
@@ -103,7 +107,7 @@ class RunConfig:
 
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
-NOT_IDENTITY = ("hydra", "runtime", "paths", "name", "variant", "baseline", "allow")
+NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")
 
 
 def register() -> None:

@@ -2,10 +2,10 @@
 
 import os
 import platform
-from time import perf_counter
 
 import torch
 
+from alrun.energy import Cost, meter
 from alrun.errors import UserError
 
 
@@ -104,20 +104,21 @@ def describe(device: torch.device) -> str:
 
 
 class Stopwatch:
-    """Adds up the seconds spent in ``with stopwatch:``, those of work given to ``device`` included."""
+    """Adds up the seconds and joules spent in ``with stopwatch:``, those of work given to ``device`` included."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.seconds = 0.0
-        self._started = 0.0
+        self.meter = meter(device)
+        self.cost = Cost()
+        self._started = Cost()
 
     def __enter__(self) -> None:
         synchronize(self.device)
-        self._started = perf_counter()
+        self._started = self.meter.now()
 
     def __exit__(self, *_: object) -> None:
         synchronize(self.device)
-        self.seconds += perf_counter() - self._started
+        self.cost += self.meter.now() - self._started
 
 
 def synchronize(device: torch.device) -> None:

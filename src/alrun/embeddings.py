@@ -113,7 +113,7 @@ class FromFile(OfThePool):
                 f"embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
                 f"of finite ones for each of the {len(pool.images)} examples of the pool."
             )
-        return (whole if pool.source is None else whole[pool.source]).to(pool.images.device)
+        return (whole if pool.source is None else whole[pool.source]).to(pool.device)
 
 
 class FromPixels(OfThePool):
@@ -138,7 +138,7 @@ class FromPixels(OfThePool):
         count = min(self.components, *pixels.shape)
         # From a fixed start, so that every run finds the same components.
         rows = PCA(count, svd_solver="randomized", random_state=0).fit_transform(pixels)
-        return torch.from_numpy(rows).to(images.device)
+        return torch.from_numpy(rows).to(pool.device)
 
 
 class FromNetwork(OfThePool):
@@ -168,13 +168,12 @@ class FromNetwork(OfThePool):
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
         """One pass over the pool, with ImageNet's normalisation."""
-        images = pool.images
-        network = self.network().to(images.device)
-        mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in IMAGENET)
+        network = self.network().to(pool.device)
+        mean, std = (torch.tensor(v, device=pool.device)[:, None, None] for v in IMAGENET)
         parts = []
         with evaluation(network):
-            for part in images.split(chunk):
-                batch = part.expand(-1, 3, -1, -1).float() / 255
+            for index in torch.arange(len(pool.images)).split(chunk):
+                batch = pool.take(index).expand(-1, 3, -1, -1).float() / 255
                 batch = F.interpolate(
                     batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False
                 )

@@ -42,7 +42,7 @@ class Engine:
         self.augmentation = augmentation
         self.normalize = normalize
         self.batch_size = batch_size
-        self.totals = torch.zeros(2, dtype=torch.float64, device=pool.images.device)  # correct predictions, loss
+        self.totals = torch.zeros(2, dtype=torch.float64, device=pool.device)  # correct predictions, loss
 
     def epoch(
         self,
@@ -89,7 +89,7 @@ class Engine:
         for first in range(taken - taken % per_block, len(parts), per_block):
             some = parts[first : first + per_block]
             block = slice(some[0].start, some[-1].stop)
-            images = self.normalize(self.augmentation.apply(self.pool.images[index[block]], parameters[block]))
+            images = self.normalize(self.augmentation.apply(self.pool.take(index[block]), parameters[block]))
             sizes = [part.stop - part.start for part in some]
             yield from images.split(sizes)[max(0, taken - first) :]
 

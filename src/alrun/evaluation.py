@@ -1,5 +1,6 @@
 """How good a trained model is on the test set: overall, class by class, and in what it says of its own certainty."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,11 +30,15 @@ def evaluate(
 ) -> Evaluation:
     """Predictions for ``images`` (N, C, H, W) uint8 against ``labels`` (N,), ``chunk`` images at a time.
 
+    NaN where there are no images.
+
     Raises:
         UserError: A logit is not finite.
     """
+    if not len(labels):
+        return Evaluation(math.nan, math.nan, [math.nan] * classes)
     confidences, predictions = [], []
-    finite = torch.ones((), dtype=torch.bool, device=images.device)
+    finite = torch.ones((), dtype=torch.bool, device=labels.device)
 
     def predict(part: slice) -> None:
         logits = widened(model(normalize(images[part])))
@@ -42,7 +47,7 @@ def evaluate(
         confidences.append(probs)
         predictions.append(predicted)
 
-    with evaluation(model), autocast(images.device):
+    with evaluation(model), autocast(labels.device):
         in_chunks(len(images), chunk, predict)
     refuse_diverged(finite)
     right = (torch.cat(predictions) == labels).cpu().numpy()

@@ -31,14 +31,14 @@ def record(
 ) -> Outputs:
     """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
 
-    Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the images' device.
+    Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the model's device.
     MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is told the size of
     every chunk that is through.
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
     fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
-    where = index.to(images.device)
+    device, where = model.head.weight.device, index.to(images.device)  # images in a memory map lie elsewhere
 
     def chunk_outputs(part: slice) -> None:
         batch = normalize(images[where[part]])
@@ -55,7 +55,7 @@ def record(
             fields[name].append(tensor)
         passed(len(batch))
 
-    with evaluation(model), autocast(images.device):
+    with evaluation(model), autocast(device):
         in_chunks(len(where), chunk, chunk_outputs)
     axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
     outputs = {name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts}

@@ -10,7 +10,10 @@ from omegaconf import DictConfig
 
 from alrun import config, device, rng
 from alrun.augment import Augmentation, Normalize
-from alrun.data.dataset import ImageData
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.per_class import NoCap
+from alrun.data.redundancy import NoRedundancy
+from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
 from alrun.errors import UserError, first_line
 from alrun.model import Classifier, has_dropout
@@ -84,8 +87,14 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
     """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
     whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (config.scaled(len(labels), share) for labels, share in whole)
+    scaled = (min(len(labels), config.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
     return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
+
+
+def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
+    """Images (N, C, H, W) on the device, those of a memory map where they are."""
+    tensor = torch.from_numpy(images)
+    return tensor if is_mapped(images) else tensor.to(where)
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
@@ -147,9 +156,13 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     """
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
-    sources = config.build(cfg.redundancy, "redundancy").apply(data.train_images, data.train_labels, numbers)
+    redundancy = config.build(cfg.redundancy, "redundancy")
+    chooser, cap = config.build(cfg.seed_set, "seed_set"), config.build(cfg.per_class_cap, "per_class_cap")
+    if data.is_unlabeled:
+        check_unlabeled(cfg, redundancy, chooser, cap)
+    sources = redundancy.apply(data.train_images, data.train_labels, numbers)
     pool = Pool(
-        torch.from_numpy(sources.images).to(where),
+        placed(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
@@ -160,8 +173,26 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
             "raise redundancy.unique."
         )
     draws = rng.generator(cfg.initial_seed, "seed_set")
-    chooser = config.build(cfg.seed_set, "seed_set")
     chunk = device.chunk_size(where, cfg.runtime.chunk)
     seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
-    pool.buyable = config.build(cfg.per_class_cap, "per_class_cap").buyable(pool.labels, seed_set)
+    pool.buyable = cap.buyable(pool.labels, seed_set)
     return pool, seed_set
+
+
+def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
+    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
+
+    Raises:
+        UserError: A setting does.
+    """
+    reads = {
+        "redundancy": not isinstance(redundancy, NoRedundancy),
+        "per_class_cap": not isinstance(cap, NoCap),
+        "seed_set": isinstance(chooser, Shared) and getattr(chooser, "per_class", True),
+    }
+    for key, does in reads.items():
+        if does:
+            raise UserError(
+                f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
+                f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
+            )

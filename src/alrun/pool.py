@@ -1,4 +1,4 @@
-"""The pool: all images on the training device, and which of them are labeled."""
+"""The pool: all images, and which of them are labeled."""
 
 from dataclasses import dataclass, field
 
@@ -10,11 +10,20 @@ from torch import Tensor
 class Pool:
     """Images and labels of the training split, and the only mutable view of what was bought."""
 
-    images: Tensor  # (N, C, H, W) uint8, on the training device
-    labels: Tensor  # (N,) int64, there too
+    images: Tensor  # (N, C, H, W) uint8, on the training device; on the CPU where they lie in a memory map
+    labels: Tensor  # (N,) int64, on the training device; -1: not labeled yet by those who are asked
     labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
     buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
     source: Tensor | None = None  # (N,) which image of the training split each one is or was made from; None: its own
+
+    @property
+    def device(self) -> torch.device:
+        """That of training."""
+        return self.labels.device
+
+    def take(self, index: Tensor) -> Tensor:
+        """Images at ``index`` (k,), on the training device: (k, C, H, W) uint8."""
+        return self.images[index.to(self.images.device)].to(self.device)
 
     @property
     def unlabeled(self) -> Tensor:

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -90,7 +90,11 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
             (accuracy,), (timing,) = rows["accuracy"][round], rows["timing"][round]
             classes = rows["per_class"][round]
             row: dict[str, Any] = {**accuracy, **timing}
-            values = {each.name: each.type(row[each.name]) for each in fields(RoundRecord) if each.name not in BY_CLASS}  # type: ignore[operator]
+            values = {
+                each.name: each.type(row[each.name])  # type: ignore[operator]
+                for each in fields(RoundRecord)
+                if each.name not in BY_CLASS and (each.name in row or each.default is MISSING)  # else of later versions
+            }
             values["class_accuracy"] = [float(each["test_accuracy"]) for each in classes]
             values["class_labeled"] = [int(each["labeled"]) for each in classes]
             records.append(RoundRecord(**values))

@@ -1,6 +1,7 @@
 """What a person sees while a run is under way: a bar in a terminal, a line per round everywhere."""
 
 import logging
+import math
 
 from tqdm import tqdm
 
@@ -54,12 +55,12 @@ class Progress:
             self.bar.close()
         self.done.append(record)
         log.info(
-            "%s  round %d/%d  %d labels  test accuracy %.2f %%  (%d epochs, stopped by %s, %s)%s",
+            "%s  round %d/%d  %d labels  %s  (%d epochs, stopped by %s, %s)%s",
             self.title,
             record.round,
             self.rounds - 1,
             record.labeled,
-            100 * record.test_accuracy,
+            "no test set" if math.isnan(record.test_accuracy) else f"test accuracy {100 * record.test_accuracy:.2f} %",
             record.epochs,
             record.stopped_by,
             duration(record.train_seconds + record.evaluate_seconds),

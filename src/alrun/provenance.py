@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import config, device, files
+from alrun import config, device, energy, files
 from alrun.tuning import Choice
 
 
@@ -29,6 +29,8 @@ def write(
         "baseline": cfg.baseline,
         "data": data,
         "device": device.describe(where),
+        "energy": energy.meter(where).described,
+        "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
         **asdict(execution),
         "versions": {

@@ -64,7 +64,7 @@ def report(arguments: Namespace) -> None:
     from alrun.analysis import sources
     from alrun.analysis.report import Choices, write
 
-    results = sources.load(arguments.sources)
+    results = sources.with_test_set(sources.load(arguments.sources))
     if results.rounds.empty:
         command.print_problems(results.problems)
         raise UserError("no run is finished: there is nothing to report.")

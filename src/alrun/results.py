@@ -21,7 +21,8 @@ def main() -> None:
         type=Path,
         action="append",
         default=[],
-        help="write the table there, as .csv or .parquet; more than one may be given",
+        help="write the table there, as .csv or .parquet, or as runs.csv and rounds.csv to a folder; more than one may "
+        "be given",
     )
     command.answer(table, arguments)
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from alrun import rng
 from alrun.checkpoint import Keeper
 from alrun.dss.base import Choice, Epoch
+from alrun.energy import Cost, meter
 from alrun.errors import UserError
 from alrun.model import Classifier
 from alrun.pool import Pool
@@ -30,7 +30,7 @@ class Position:
     steps: int = 0  # in them
     taken: int = 0  # steps in the epoch that is under way
     restarts: int = 0
-    seconds: float = 0.0  # before this process began
+    before: Cost = field(default_factory=Cost)  # in processes before this one
     choice: Choice | None = None  # of the epoch that is under way, or of the last one
 
 
@@ -64,7 +64,8 @@ class RoundTraining:
         self.round = round
         self.is_last_round = is_last_round
         self.keeper = keeper
-        self.started = perf_counter()
+        self.meter = meter(pool.images.device)
+        self.started = self.meter.now()
         self.position = Position()
         self.noise: tuple[Tensor, Tensor | None] | None = None  # torch's random numbers in the middle of an epoch
         self.descent, self.engine = trainer.begin(model, pool)
@@ -100,7 +101,7 @@ class RoundTraining:
 
         All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
         """
-        at, number, device = self.position, len(self.position.history), self.pool.images.device
+        at, number, device = self.position, len(self.position.history), self.pool.device
         if at.taken == 0 or at.choice is None:
             at.choice = self.trainer.subset.choose(self.about_epoch(number))
         choice = at.choice
@@ -153,16 +154,23 @@ class RoundTraining:
             self.refuse_diverged(float(self.engine.totals[1]))
             self.keeper.save(self.content())
 
+    @property
+    def spent(self) -> Cost:
+        """What this training has cost until now, in all processes."""
+        return self.position.before + (self.meter.now() - self.started)
+
     def content(self) -> dict[str, Any]:
         """All that ``resume`` needs, as plain values and tensors."""
-        at, choice, device = self.position, self.position.choice, self.pool.images.device
+        at, choice, device = self.position, self.position.choice, self.pool.device
         assert choice is not None
+        spent = self.spent
         return {
             "history": list(at.history),
             "steps": at.steps,
             "taken": at.taken,
             "restarts": at.restarts,
-            "seconds": at.seconds + perf_counter() - self.started,
+            "seconds": spent.seconds,
+            "joules": spent.joules,
             "choice": [choice.index, choice.weights],
             "totals": self.engine.totals,
             "noise": [torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None],
@@ -177,7 +185,7 @@ class RoundTraining:
             content["steps"],
             content["taken"],
             content["restarts"],
-            content["seconds"],
+            Cost(content["seconds"], content.get("joules", math.nan)),  # earlier versions measured time alone
             Choice(*content["choice"]),
         )
         self.model.load_state_dict(content["model"])

@@ -1,26 +1,29 @@
 """The active-learning loop: train, evaluate, record, select, label, save."""
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from omegaconf import DictConfig
+from torch.profiler import record_function
 
 import alrun
-from alrun import config, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
+from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.evaluation import evaluate
+from alrun.labelling import Labelling
 from alrun.lock import Lock
 from alrun.outputs import Outputs
-from alrun.parts import build_model, build_parts, build_pool
+from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress
-from alrun.purchase import check_selection, check_supply
+from alrun.purchase import check_selection, check_supply, choosing
 from alrun.run_folder import is_done
 from alrun.state import RoundRecord, RunState
-from alrun.strategies.base import Query
+from alrun.strategies.base import Query, ScoreStrategy
 from alrun.sweep import shown
+from alrun.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +63,19 @@ class Run:
         device.set_deterministic(cfg.runtime.deterministic)
         torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
+        self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
         self.state = RunState.load(run_dir, self.data_id)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
+        self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
+        if self.labelling:
+            self.labelling.fill(self.pool)
         if not self.state.queries:
             self.state.queries.append(seed_set)
         for query in self.state.queries:
             self.pool.label(query)
-        self.test_images = torch.from_numpy(self.parts.data.test_images).to(self.device)
+        self.test_images = placed(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         budget = cfg.budget
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
@@ -83,32 +90,47 @@ class Run:
         )
 
     def complete(self) -> None:
-        """The loop. What comes next follows from the state alone, so resuming is no special case."""
+        """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
         self.announce()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         self.clear_training()
+        profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
+        with profiled, self.tracking:
+            self.tracking.update(self.state)
+            self.loop()
+            is_over = self.state.is_trained  # else it waits for labels that people give
+            self.tracking.update(self.state, is_over=is_over)
+        if not is_over:
+            return
+        files.write_text(self.run_dir / "done", "")
+        efficiency.update(self.run_dir)
+        if self.cfg.runtime.memorise:
+            debugging.tell_memory(self.state.rounds[-1])
+
+    def loop(self) -> None:
+        """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
+                if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
+                    self.save()
+                    break
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
             if round + 1 == len(self.sizes):
                 break
-            self.select(round)
+            with record_function("selection"):
+                self.select(round)
             self.save()
-        files.write_text(self.run_dir / "done", "")
-        has_reference = efficiency.update(self.run_dir)
-        log.info("done: accuracy.csv and other tables in %s", shown(self.run_dir))
-        if not has_reference:
-            log.info("labeling efficiency is filled in when the same command with strategy=random is done")
 
     def save(self) -> None:
         """Keep what is computed; then stop, if the process was told to."""
         self.lock.check()
         self.state.save(self.run_dir)
         self.clear_training()
+        self.tracking.update(self.state)
         interruption.check()
 
     def clear_training(self) -> None:
@@ -118,7 +140,7 @@ class Run:
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
-        if round:
+        if round or self.labelling:  # labels that people told are this run's alone
             self.fit(round, self.run_dir / "training.pt")
             return
         key = f"{config.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}-{alrun.__version__}.pt"
@@ -139,19 +161,20 @@ class Run:
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
         keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled)
-        trained = self.parts.trainer.fit(
-            model,
-            self.pool,
-            seed,
-            round,
-            self.progress.epoch,
-            lambda: build_model(self.cfg, self.parts.data),
-            is_last_round=round + 1 == len(self.sizes),
-            keeper=keeper,
-        )
-        started = perf_counter()
+        with record_function("training"):
+            trained = self.parts.trainer.fit(
+                model,
+                self.pool,
+                seed,
+                round,
+                self.progress.epoch,
+                lambda: build_model(self.cfg, self.parts.data),
+                is_last_round=round + 1 == len(self.sizes),
+                keeper=keeper,
+            )
         classes = self.parts.data.classes
-        tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
+        with record_function("evaluation"), (evaluation := device.Stopwatch(self.device)):
+            tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
             labeled=len(self.pool.labeled) + self.validation,
@@ -166,17 +189,28 @@ class Run:
             class_accuracy=tested.class_accuracy,
             class_labeled=self.pool.labels.cpu()[self.pool.labeled].bincount(minlength=classes).tolist(),
             train_seconds=trained.seconds,
-            evaluate_seconds=perf_counter() - started,
+            evaluate_seconds=evaluation.cost.seconds,
+            train_joules=trained.joules,
+            evaluate_joules=evaluation.cost.joules,
+            select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
+            energy_source=evaluation.meter.source,
         )
         self.state.add_round(record, model.state_dict())
 
     def select(self, round: int) -> None:
         """Let the strategy choose what to label after ``round``."""
-        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
         assert self.state.weights is not None
-        model.load_state_dict(self.state.weights)
+        self.parts.model.load_state_dict(self.state.weights)
         rng.seed_globals(self.cfg.seed, "select", round)
-        started = perf_counter()
+        training = device.Stopwatch(self.device)
+        with (selection := device.Stopwatch(self.device)):
+            bought = self.choose(round, training)
+        self.pool.label(bought)
+        self.state.add_query(bought, selection.cost - training.cost, training.cost)
+
+    def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
+        """What the strategy chooses to label after ``round``; ``training`` times what it trains."""
+        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
         unlabeled, needs = pool.unlabeled, strategy.needs
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
         labeled = pool.labeled if needs.labeled else pool.labeled[:0]
@@ -197,15 +231,19 @@ class Run:
             trained=self.state.rounds[-1].trained,
             normalize=self.parts.normalize,
             chunk=self.chunk,
-            training=device.Stopwatch(self.device),
+            training=training,
         )
-        positions = strategy.select(query).cpu()
-        check_selection(positions, query, self.choices["strategy"], round)
+        name = self.choices["strategy"]
+        with choosing(name, round):
+            chosen = strategy.select(query)
+        positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
         bought = unlabeled[positions]
-        pool.label(bought)
-        self.state.add_query(bought, perf_counter() - started - query.training.seconds, query.training.seconds)
+        if self.labelling:
+            scored = isinstance(strategy, ScoreStrategy)
+            self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
+        return bought
 
     def announce(self) -> None:
         """Say what is about to happen."""

@@ -73,7 +73,7 @@ def run_folders(source: str) -> list[Path]:
     found = [folder for path in paths for folder in below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
-        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table in .csv.")
+        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results.")
     return found
 
 

@@ -1,5 +1,6 @@
 """What a run has computed so far: a checkpoint that resuming reads, and CSV views of it for people."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alrun import checkpoint, files
+from alrun.energy import Cost
 from alrun.errors import UserError
 from alrun.train import TrainResult
 
@@ -17,7 +19,7 @@ FORMAT = 3  # of state.pt; raise it when its content changes
 class RoundRecord:
     """One row of accuracy.csv and timing.csv, and one of per_class.csv for every class.
 
-    Accuracies are shares; seconds are wall time, device included.
+    Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN where it tells none.
     """
 
     round: int
@@ -35,19 +37,30 @@ class RoundRecord:
     train_seconds: float  # with what the strategy trained of its own after this round
     evaluate_seconds: float
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
+    train_joules: float = math.nan
+    evaluate_joules: float = math.nan
+    select_joules: float = math.nan
+    energy_source: str = "none"  # see alrun.energy
 
     @property
     def trained(self) -> TrainResult:
         """How the round's model was trained."""
         return TrainResult(
-            self.train_accuracy, self.epochs, self.steps, self.stopped_by, self.train_seconds, self.restarts
+            self.train_accuracy,
+            self.epochs,
+            self.steps,
+            self.stopped_by,
+            self.train_seconds,
+            self.restarts,
+            self.train_joules,
         )
 
 
-TIMES = ("train_seconds", "evaluate_seconds", "select_seconds")
+COSTS = ("train_seconds", "evaluate_seconds", "select_seconds")
+COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
 BY_CLASS = ("class_accuracy", "class_labeled")
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in TIMES + BY_CLASS]
-TIMING_COLUMNS = ["round", "labeled", *TIMES]
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + BY_CLASS]
+TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
 
 @dataclass
@@ -78,10 +91,16 @@ class RunState:
         self.rounds.append(record)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
-    def add_query(self, index: Tensor, seconds: float, training: float = 0.0) -> None:
-        """Note what was bought after the current round, and how long choosing and the strategy's own training took."""
+    def add_query(self, index: Tensor, selection: Cost, training: Cost) -> None:
+        """Note what was bought after the current round, and what choosing and the strategy's own training cost."""
         last = self.rounds[-1]
-        self.rounds[-1] = replace(last, train_seconds=last.train_seconds + training, select_seconds=seconds)
+        self.rounds[-1] = replace(
+            last,
+            train_seconds=last.train_seconds + training.seconds,
+            train_joules=last.train_joules + training.joules,
+            select_seconds=selection.seconds,
+            select_joules=selection.joules,
+        )
         self.queries.append(index.cpu())
 
     def save(self, run_dir: Path) -> None:

@@ -1,13 +1,14 @@
 """What a sweep asked for, and the table and figure at its end; of a search, the labels that it cost."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun import grid, search
+from alrun import closing, grid, search
 from alrun.errors import UserError
 from alrun.run_folder import failure, is_done, shown
 
@@ -60,5 +61,7 @@ def report() -> bool:
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")
         print(*(f"  {shown(folder)}: {why}" for folder, why in failures.items()), sep="\n")
+    if not missing:
+        print(f"Next: {closing.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()
     return not missing

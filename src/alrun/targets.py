@@ -17,8 +17,8 @@ from alrun.errors import UserError
 VARIABLE = "ALRUN_ALLOW"
 PARTS = (
     *("alrun.augment", "alrun.data", "alrun.dss", "alrun.embeddings", "alrun.models", "alrun.optimization"),
-    *("alrun.policy", "alrun.strategies", "torch.nn", "torch.optim", "torchvision.models", "torchvision.transforms"),
-    *("timm", "sklearn"),
+    *("alrun.policy", "alrun.strategies", "alrun.tracking", "torch.nn", "torch.optim", "torchvision.models"),
+    *("torchvision.transforms", "timm", "sklearn"),
 )
 GUARDED = {part.partition(".")[0] for part in PARTS}  # packages of which the parts alone are allowed
 SAMPLERS = ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")

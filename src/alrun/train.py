@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -63,6 +62,7 @@ class TrainResult:
     stopped_by: str  # accuracy, max_epochs or no_gain
     seconds: float
     restarts: int = 0
+    joules: float = math.nan  # NaN where the hardware does not tell
 
 
 class Trainer:
@@ -122,7 +122,6 @@ class Trainer:
         Raises:
             UserError: The loss is not finite, or the GPU's memory does not suffice.
         """
-        started = perf_counter()
         training = RoundTraining(self, model, pool, seed, round, is_last_round, keeper)
         at = training.position
         for epoch, accuracy in enumerate(at.history, 1):
@@ -143,13 +142,13 @@ class Trainer:
                 f"training.batch_size={self.batch_size}: the device's memory is full in round {round}; lower it, take "
                 "a smaller model or set runtime.device=cpu. What was computed before is kept."
             ) from error
-        synchronize(pool.images.device)
-        seconds = at.seconds + perf_counter() - started
-        return TrainResult(at.history[-1], len(at.history), at.steps, reason, seconds, at.restarts)
+        synchronize(pool.device)
+        spent = training.spent
+        return TrainResult(at.history[-1], len(at.history), at.steps, reason, spent.seconds, at.restarts, spent.joules)
 
     def begin(self, model: Classifier, pool: Pool) -> tuple[Descent, Engine]:
         """A new optimizer for ``model``, and what takes its steps."""
         if self.passes is None or self.passes.model is not model:  # else what was captured is still valid
-            self.passes = Passes(model, self.batch_size, self.capture and pool.images.is_cuda)
+            self.passes = Passes(model, self.batch_size, self.capture and pool.device.type == "cuda")
         descent = Descent(self.optimization, model)
         return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)

@@ -46,6 +46,7 @@ def validate(cfg: DictConfig) -> None:
         ("runtime.runs_per_gpu", 1 if runtime.runs_per_gpu is None else runtime.runs_per_gpu, 1),
         ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
         ("validation", 1 if cfg.validation is None else cfg.validation, 1),
+        ("runtime.carbon_intensity", runtime.carbon_intensity, 0),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
         ("initial_seed", cfg.initial_seed, 0),

@@ -115,3 +115,26 @@ def test_a_run_that_two_experiments_share_has_the_name_of_its_setting(tmp_path):
     ]
     assert names(runs) == ["random, batch_size=b1", "random, batch_size=b2"]
     assert names([runs[0], runs[2]]) == ["random, training.epochs=1", "random, training.epochs=2"]
+
+
+def test_a_setting_that_differs_in_much_is_named_by_what_it_changes_of_the_usual_one(tmp_path):
+    usual = {"optimizer": {"lr": 1}, "model": {"width": 2}, "limit": 3, "training": {"reset": True}}
+    changed = [
+        {},
+        {"optimizer": {"lr": 9}},
+        {"model": {"width": 8}},
+        {"limit": 7},
+        {"optimizer": {"lr": 9}, "limit": 7},
+    ]
+    runs = [
+        make_run(tmp_path / str(number), "random", 0, ACCURACY, config=usual | change)
+        for number, change in enumerate(changed)
+    ]
+    table = name_curves(rounds.gather(runs).rounds)
+    assert table["facet"].unique().tolist() == [
+        "usual setting",
+        "optimizer.lr=9",
+        "model.width=8",
+        "limit=7",
+        "optimizer.lr=9, limit=7",
+    ]

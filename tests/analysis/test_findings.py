@@ -10,9 +10,10 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
 import findings
+import findings_claims as claims
 import findings_measures as measures
 from alrun.errors import UserError
-from findings_measures import Table
+from findings_table import Table
 
 BASE = {
     "dataset": "cifar10",
@@ -95,8 +96,8 @@ def test_an_update_may_cost_accuracy_early_but_not_late():
     early = kept.assign(test_accuracy=kept["test_accuracy"] - 0.03 * kept["round"].between(1, 3))
     assert verdict(measures.update, runs(), early) == "agrees"
     assert verdict(measures.update, runs(), runs(-3, training__reset="false")) == "disagrees"
-    assert verdict(measures.claim_5, runs(), early) == "agrees"
-    assert verdict(measures.claim_5, runs(), runs(-3, training__reset="false")) == "disagrees"
+    assert verdict(claims.claim_5, runs(), early) == "agrees"
+    assert verdict(claims.claim_5, runs(), runs(-3, training__reset="false")) == "disagrees"
 
 
 def test_runs_with_more_epochs_are_told_apart_from_the_others():

@@ -59,6 +59,15 @@ def test_the_table_read_back_from_csv_is_the_same(runs, tmp_path):
     table = rounds.gather(runs).rounds
     rounds.write(table, tmp_path / "results.csv")
     pd.testing.assert_frame_equal(rounds.read(tmp_path / "results.csv"), table)
+    rounds.write(table, tmp_path / "results")
+    pd.testing.assert_frame_equal(rounds.read(tmp_path / "results"), table)
+    settings, measures = (pd.read_csv(tmp_path / "results" / name) for name in ("runs.csv", "rounds.csv"))
+    assert (len(settings), len(measures)) == (4, 12)
+    assert "optimizer.lr" in settings
+    assert "optimizer.lr" not in measures
+    settings[1:].to_csv(tmp_path / "results" / "runs.csv", index=False)
+    with pytest.raises(UserError, match=f"results is no table .*{runs[0].name} is in one of its two files alone"):
+        rounds.read(tmp_path / "results")
 
 
 def test_parquet_holds_numbers_where_a_column_has_nothing_else(runs, tmp_path):
@@ -77,7 +86,7 @@ def test_without_pyarrow_parquet_is_refused_with_the_cure(runs, tmp_path, monkey
 
 
 def test_another_suffix_is_refused(runs, tmp_path):
-    with pytest.raises(UserError, match=r"results.xlsx: results are written as .csv or .parquet"):
+    with pytest.raises(UserError, match=r"results.xlsx: results are written as .csv, .parquet or to a folder"):
         rounds.write(rounds.gather(runs).rounds, tmp_path / "results.xlsx")
 
 

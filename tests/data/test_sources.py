@@ -14,13 +14,13 @@ import scipy.io
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alrun.data import sources
+from alrun.data import own, pictures, sources
 from alrun.data.torchvision_import import torchvision
 from alrun.errors import UserError
 from alrun.validate import POOL_SIZES
 
 
-def pictures(count: int, channels: int = 3, size: int = 32, seed: int = 0) -> np.ndarray:
+def drawn(count: int, channels: int = 3, size: int = 32, seed: int = 0) -> np.ndarray:
     """(N, H, W, C) uint8, smooth enough for JPEG."""
     coarse = np.random.default_rng(seed).integers(256, size=(count, 4, 4, channels), dtype=np.uint8)
     return coarse.repeat(size // 4, 1).repeat(size // 4, 2)
@@ -44,7 +44,7 @@ def test_digits_are_all_of_scikit_learns_split_by_class():
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW", "NHW"])
 def test_npz_in_every_layout(tmp_path, layout):
-    images = pictures(6, channels=1 if layout == "NHW" else 3, size=8)
+    images = drawn(6, channels=1 if layout == "NHW" else 3, size=8)
     stored = {"NHWC": images, "NCHW": images.transpose(0, 3, 1, 2), "NHW": images[..., 0]}[layout]
     np.savez(
         tmp_path / "a.npz", train_images=stored, train_labels=LABELS, test_images=stored[:3], test_labels=LABELS[:3]
@@ -60,7 +60,7 @@ def test_files_that_are_no_npz_are_told_apart(tmp_path):
     (tmp_path / "text.npz").write_text("not an archive")
     with pytest.raises(UserError, match=r"text.npz cannot be read as npz"):
         sources.npz("", str(tmp_path / "text.npz"))
-    np.savez(tmp_path / "half.npz", train_images=pictures(2), train_labels=LABELS[:2])
+    np.savez(tmp_path / "half.npz", train_images=drawn(2), train_labels=LABELS[:2])
     with pytest.raises(UserError, match=r"half.npz lacks the arrays test_images, test_labels"):
         sources.npz("", str(tmp_path / "half.npz"))
     np.save(tmp_path / "one.npy", LABELS)
@@ -76,7 +76,7 @@ def test_packed_jpeg_gives_the_pixels_of_the_decoded_files(tmp_path):
     made, decoded = {}, {}
     for split, count in (("train", 6), ("test", 3)):
         files = []
-        for image in pictures(count, seed=count):
+        for image in drawn(count, seed=count):
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "JPEG")
             files.append(buffer.getvalue())
@@ -99,40 +99,40 @@ def save_folder(where: Path, images: np.ndarray) -> None:
 
 
 def test_image_folder_with_its_own_splits(tmp_path):
-    train, test = pictures(6, size=16), pictures(3, size=16, seed=1)
+    train, test = drawn(6, size=16), drawn(3, size=16, seed=1)
     save_folder(tmp_path / "train", train)
     save_folder(tmp_path / "test", test)
-    data = sources.image_folder("", str(tmp_path), size=16)
+    data = own.image_folder("", str(tmp_path), size=16)
     order = [0, 3, 1, 4, 2, 5]  # by class folder, then by file
     assert np.array_equal(data.train_images, train[order].transpose(0, 3, 1, 2))
     assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert np.array_equal(data.test_images, test.transpose(0, 3, 1, 2))
-    grey = sources.image_folder("", str(tmp_path), size=8, channels=1)
+    grey = own.image_folder("", str(tmp_path), size=8, channels=1)
     assert grey.train_images.shape == (6, 1, 8, 8)
     (tmp_path / "test" / "class2" / "2.png").unlink()
     (tmp_path / "test" / "class2").rmdir()
     with pytest.raises(UserError, match="train and test have different class folders"):
-        sources.image_folder("", str(tmp_path), size=16)
+        own.image_folder("", str(tmp_path), size=16)
 
 
 def test_image_folder_holds_out_a_share_of_every_class(tmp_path):
-    images = pictures(60, size=4)
+    images = drawn(60, size=4)
     save_folder(tmp_path, images)
-    data = sources.image_folder("", str(tmp_path), size=4, test_fraction=0.25)
+    data = own.image_folder("", str(tmp_path), size=4, test_fraction=0.25)
     assert np.bincount(data.test_labels).tolist() == [5, 5, 5]
     both = np.concatenate([data.train_images, data.test_images]).transpose(0, 2, 3, 1)
     assert sorted(image.tobytes() for image in both) == sorted(image.tobytes() for image in images)
     with pytest.raises(UserError, match=r"dataset.test_fraction=1\.5"):
-        sources.image_folder("", str(tmp_path), size=4, test_fraction=1.5)
+        own.image_folder("", str(tmp_path), size=4, test_fraction=1.5)
 
 
 def test_image_folder_names_what_it_cannot_read(tmp_path):
     with pytest.raises(UserError, match=r"dataset.path="):
-        sources.image_folder("", str(tmp_path / "nowhere"))
-    save_folder(tmp_path, pictures(6))
+        own.image_folder("", str(tmp_path / "nowhere"))
+    save_folder(tmp_path, drawn(6))
     (tmp_path / "class1" / "broken.png").write_bytes(b"\x89PNG no more")
     with pytest.raises(UserError, match=r"broken.png is no readable image"):
-        sources.image_folder("", str(tmp_path))
+        own.image_folder("", str(tmp_path), test_fraction=0.5)
 
 
 def cifar_files(where: Path, images: np.ndarray, key: str) -> list[list[str]]:
@@ -145,7 +145,7 @@ def cifar_files(where: Path, images: np.ndarray, key: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", ["CIFAR10", "CIFAR100"])
 def test_cifars_own_files(tmp_path, monkeypatch, name):
-    dataset, images = getattr(torchvision.datasets, name), pictures(6)
+    dataset, images = getattr(torchvision.datasets, name), drawn(6)
     base, key = tmp_path / dataset.base_folder, "labels" if name == "CIFAR10" else "fine_labels"
     monkeypatch.setattr(dataset, "train_list", cifar_files(base / "train", images, key))
     monkeypatch.setattr(dataset, "test_list", cifar_files(base / "test", images[::-1], key))
@@ -180,7 +180,7 @@ def test_an_archive_that_is_not_the_published_one_is_not_unpacked(tmp_path, monk
 
 
 def test_svhns_own_files(tmp_path, monkeypatch):
-    dataset, images = torchvision.datasets.SVHN, pictures(6)
+    dataset, images = torchvision.datasets.SVHN, drawn(6)
     digits, lists = np.array([10, 1, 2, 10, 1, 2]), {}  # in these files 10 stands for the digit 0
     for split in ("train", "test"):
         path = tmp_path / f"{split}.mat"
@@ -236,7 +236,7 @@ def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
         (tmp_path / label / ".hidden.png").write_bytes(b"not an image")
         (tmp_path / label / "notes.txt").write_text("not an image")
     (tmp_path / ".git").mkdir()
-    data = sources.image_folder("", str(tmp_path), size=8, test_fraction=0.4)
+    data = own.image_folder("", str(tmp_path), size=8, test_fraction=0.4)
     both = np.concatenate([data.train_images, data.test_images]).astype(int)
     assert both.shape == (10, 3, 8, 8)
     assert data.classes == 2
@@ -246,12 +246,15 @@ def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        ({}, "Couldn't find any class folder"),
-        ({"a": []}, "Found no valid file for the classes a"),
+        ({}, "there is no class folder in it"),
+        ({"a": [], "b": ["1.png"]}, "there is no picture under it"),
         ({"a": ["1.png", "2.png"]}, "one class folder"),
         ({"a": ["1.png", "2.png"], "b": ["1.png"]}, "test_fraction"),
         ({"a": ["1.png", "2.png"], "b": ["1.png", "empty.png"]}, "empty.png is no readable image"),
-        ({"a": ["1.png", "2.png"], "b": ["1.png", "bomb.png"]}, "bomb.png is no readable image"),
+        (
+            {"a": ["1.png", "2.png"], "b": ["1.png", "bomb.png"]},
+            "bomb.png cannot be read .400 x 400 pixels",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, made, words):
@@ -262,7 +265,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, mad
             Image.new("L", size).save(tmp_path / label / name)
             if name == "empty.png":
                 (tmp_path / label / name).write_bytes(b"")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)  # a picture that would fill the memory
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)  # a picture that would fill the memory
     with pytest.raises(UserError, match=words) as caught:
-        sources.image_folder("", str(tmp_path), size=4)
+        own.image_folder("", str(tmp_path), size=4, test_fraction=0.5)
     assert "\n" not in str(caught.value)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import DictConfig
-from queries import make_query, noise
-from torch import Tensor
+from queries import alike, in_fives, make_query
 
 from alrun import config
 from alrun.strategies import Strategy
@@ -72,14 +71,6 @@ def test_distinct_positions_the_same_for_the_same_seed_and_a_model_as_before(str
     check(strategy, size=size)
 
 
-def alike(n: int) -> Tensor:
-    return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
-
-
-def in_fives(n: int) -> Tensor:
-    return noise(n // 5).repeat_interleave(5, 0)
-
-
 @pytest.mark.parametrize("strategy", CASES, indirect=True)
 @pytest.mark.parametrize("images", [alike, in_fives], ids=lambda images: images.__name__)
 def test_images_that_repeat_are_bought_once_each(strategy, images):
@@ -90,3 +81,4 @@ def test_images_that_repeat_are_bought_once_each(strategy, images):
 def test_two_labels_and_one_example_to_choose_from(strategy):
     check(strategy, size=1, n=5, labeled=2)
     check(strategy, size=2, n=4, labeled=2)
+    check(strategy, size=1, n=11, labeled=10)

@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from alrun.analysis.curves import REFERENCE
+from alrun.analysis.curves import REFERENCE, USUAL
 
 
 def notes(rounds: pd.DataFrame) -> list[str]:
@@ -18,9 +18,12 @@ def mixed(runs: pd.DataFrame) -> list[str]:
     count = runs["facet"].nunique()
     if count < 2:
         return []
+    names = "curves are named by them"
+    if USUAL in runs["facet"].to_numpy():
+        names = f"curves are named by what they change of the usual setting, the commonest value of each ({USUAL})"
     return [
-        f"The runs have {count} settings ({'; '.join(runs['facet'].unique())}): curves are named by them, and labeling "
-        "efficiency compares within a setting alone."
+        f"The runs have {count} settings ({'; '.join(runs['facet'].unique())}): {names}, and labeling efficiency "
+        "compares within a setting alone."
     ]
 
 

@@ -8,8 +8,8 @@ from alrun.errors import sentence
 
 SOURCES = (
     "an experiment, as for python -m alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them "
-    "(outputs, outputs/runs/<setting>), patterns in quotes, or tables written by python -m alrun.results (.csv); "
-    "default: outputs"
+    "(outputs, outputs/runs/<setting>), patterns in quotes, or tables written by python -m alrun.results (.csv or a "
+    "folder); default: outputs"
 )
 
 

@@ -7,6 +7,8 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Groups in the order in which they are tried as a name, before single settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
 GROUPS += ("model_update", "dss")
+SPELT = 2  # columns that the name of a setting spells out
+USUAL = "usual setting"  # departs in nothing
 REFERENCE = "random"  # option of the strategy with which labeling efficiency compares
 
 
@@ -29,7 +31,10 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def facets(runs: pd.DataFrame) -> list[str]:
-    """A text for the setting of every run: the fewest options and settings that tell all settings apart."""
+    """A text for the setting of every run: the fewest options and settings that tell all settings apart.
+
+    Where these are many, a text says only in what a setting departs from the value that most settings have.
+    """
     columns = [column for column in setting_columns(runs) if not is_of_strategy(column)]
     settings = sorted((c for c in columns if "." in c or c in ("limit", "initial_seed")), key=lambda c: "_target_" in c)
     setting = runs.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, runs.index)
@@ -41,7 +46,11 @@ def facets(runs: pd.DataFrame) -> list[str]:
         finer = runs.groupby([number, values], sort=False).ngroup()
         if finer.nunique() > number.nunique():
             chosen, number = [*chosen, column], finer
-    return [", ".join(f"{c}={named[c][index]}" for c in chosen) for index in runs.index]
+    values = pd.DataFrame({column: named[column] for column in chosen}, index=runs.index)
+    usual = values.groupby(number).first().mode().iloc[0].to_dict() if len(chosen) > SPELT else {}
+    rows = zip(values.index, values.to_dict("records"), strict=True)
+    texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c)) for index, row in rows}
+    return [texts[index] or (USUAL if usual else "") for index in runs.index]
 
 
 def options_of(options: pd.Series, setting: pd.Series) -> pd.Series:

@@ -63,20 +63,24 @@ def read_curve(run_dir: Path) -> Curve:
         )
 
 
-def update(run_dir: Path) -> bool:
+def update(run_dir: Path) -> None:
     """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
 
-    The reference is the random-sampling run of the same setting and seed; returns whether it is done. Until then the
-    efficiencies are NaN; they are filled in when it ends.
+    Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """
     strategy, _, seed = run_dir.name.rsplit("-", 2)  # <strategy>-<hash>-seed<seed>
     runs = [run_dir]
     if strategy == "random":
         runs = [path for path in run_dir.parent.glob(f"*-{seed}") if is_done(path)]
-    references = [path for path in run_dir.parent.glob(f"random-*-{seed}") if is_done(path)]
+    reference = reference_of(run_dir)
     for path in runs:
-        write_efficiency(path, references[0] if references else None)
-    return bool(references)
+        write_efficiency(path, reference)
+
+
+def reference_of(run_dir: Path) -> Path | None:
+    """The random-sampling run of the same setting and seed, None while it is not done."""
+    seed = run_dir.name.rpartition("-")[2]
+    return next((path for path in run_dir.parent.glob(f"random-*-{seed}") if is_done(path)), None)
 
 
 def write_efficiency(run_dir: Path, reference: Path | None) -> None:

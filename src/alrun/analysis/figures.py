@@ -3,10 +3,10 @@
 Every function takes the table of results with named curves (analysis.curves), or what was computed of it.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 MARKERS = "osD^vPX"
 COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
 BANDED = 7  # more lines than that are drawn without their spread
+LEGIBLE = 20  # lines or rows of a matrix that can still be told apart
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -64,13 +65,6 @@ def save(figure: "Figure", path: Path) -> None:
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 
-def svg(figure: "Figure") -> str:
-    """The figure as SVG."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour, marker and dash of every line: random sampling is black and dashed."""
     styles = {}
@@ -94,8 +88,8 @@ def lines(
     rows = -(-len(panels) // columns)
     longest = max(map(len, names))
     in_legend = max(1, int((COLUMN if columns == 1 else PAGE) / (0.075 * longest + 0.5)))
-    height = 2.3 * rows + 0.16 * -(-len(names) // in_legend)
-    figure = Figure(figsize=(COLUMN if columns == 1 else PAGE, min(height, 9)))
+    height = (2.3 if rows <= 3 else 1.7) * rows + 0.16 * -(-len(names) // in_legend)
+    figure = Figure(figsize=(COLUMN if columns == 1 else PAGE, height))
     grid = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False)
     styles = line_styles(names)
     handles = {}
@@ -107,7 +101,7 @@ def lines(
                 low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
                 axes.fill_between(frame[x], low, high, color=styles[str(name)]["color"], alpha=0.15, lw=0)
         if len(panels) > 1:
-            axes.set_title(value)
+            axes.set_title(fill(str(value), 36), fontsize=8 if len(str(value)) <= 36 else 7)
         if log:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
@@ -203,14 +197,17 @@ def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
     """Differences from one curve with their t intervals, in percentage points."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(COLUMN, 0.22 * len(pairs) + 0.7))
+    names = [fill(name, 44) for name in pairs["first"]]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    tall = 0.22 if not any("\n" in name for name in names) else 0.32
+    figure = Figure(figsize=(max(COLUMN, 2 + 0.06 * longest), tall * len(pairs) + 0.7))
     axes = figure.subplots()
     places = np.arange(len(pairs))[::-1]
     mean = 100 * pairs["difference"]
     error = [mean - 100 * pairs["t_low"], 100 * pairs["t_high"] - mean]
     axes.errorbar(mean, places, xerr=error, fmt="o", color=COLOURS[0], capsize=2, ms=4)
     axes.axvline(0, color="black", lw=0.8, ls="--")
-    axes.set_yticks(places, pairs["first"])
+    axes.set_yticks(places, names)
     axes.set_ylim(-0.6, len(pairs) - 0.4)
     axes.set(xlabel=xlabel)
     axes.set_title(f"compared with {reference}")

@@ -1,26 +1,34 @@
 """What the numbers say, in words. Every sentence is computed; none is true of all results."""
 
+import itertools
 import math
 
 import pandas as pd
 
-from alrun.analysis import scores
+from alrun.analysis import costs, scores
 from alrun.analysis.checks import listed
 from alrun.analysis.curves import REFERENCE
+from alrun.analysis.significance import POWER, least_wilcoxon
 
 MOST = 6  # sentences of a kind
 
 
 def findings(
-    rounds: pd.DataFrame, runs: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, alpha: float
+    rounds: pd.DataFrame,
+    runs: pd.DataFrame,
+    pairs: pd.DataFrame,
+    tests: pd.DataFrame,
+    alpha: float,
+    difference: float = 0.01,
 ) -> list[str]:
-    """Sentences on accuracy, efficiency, significance, time and classes."""
+    """Sentences on accuracy, efficiency, significance, time, energy and classes; ``difference`` as in ``compare``."""
     return [
         *final(runs),
-        *along_the_budget(runs, pairs, alpha),
+        *along_the_budget(runs, pairs, alpha, difference),
         *efficiency(rounds),
         *significant(tests, alpha),
         *time(runs),
+        *costs.sentence(rounds),
         *uneven(runs),
     ]
 
@@ -54,34 +62,59 @@ def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return both[chosen.to_numpy()].reset_index(drop=True)
 
 
-def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float) -> list[str]:
+def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, difference: float) -> list[str]:
     """Strategies against random, by the mean accuracy along the budget."""
-    found, unclear = [], []
-    for row in against_random(runs, pairs).sort_values("difference", ascending=False).to_dict("records"):
-        if not row["p_holm"] < alpha:
-            unclear.append(row)
-            continue
+    compared = against_random(runs, pairs).sort_values("difference", ascending=False)
+    clear = compared["p_holm"] < alpha
+    found = []
+    for row in compared[clear].head(MOST).to_dict("records"):
         word = "better" if row["difference"] > 0 else "worse"
         found.append(
             f"Along the budget {row['first']} is {word} than {row['second']} by {abs(100 * row['difference']):.1f} "
             f"points on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row)}; "
             f"p = {row['p_holm']:.3f} after correction for {len(pairs)} comparisons)."
         )
-    if unclear:
-        repeats = min(row["repeats"] for row in unclear)
-        needed = [row["repeats_needed"] for row in unclear if not math.isnan(row["repeats_needed"])]
-        advice = (
-            f" To find a true difference of one point, {max(needed):.0f} repeats would be needed at this scatter."
-            if needed and max(needed) > repeats
-            else ""
+    if clear.sum() > MOST:
+        found.append(f"{clear.sum() - MOST} more differ from random after correction: see the table of comparisons.")
+    if clear.any():
+        found += luck(compared[clear], alpha)
+    return found + undecided(compared[~clear], len(pairs), difference)
+
+
+def luck(clear: pd.DataFrame, alpha: float) -> list[str]:
+    """What few repeats cannot show, however small the p of their t-test is."""
+    repeats = int(clear["repeats"].min())
+    if least_wilcoxon(repeats) < alpha:
+        return []
+    enough = next(count for count in itertools.count(repeats) if least_wilcoxon(count) < alpha)
+    return [
+        f"With {repeats} repeats a small p can still be luck: the t-test takes their scatter for normal and for well "
+        f"known. Wilcoxon's signed ranks, which do not, cannot give less than {least_wilcoxon(repeats):g} here; they "
+        f"need {enough} repeats to come below {alpha:g}, and more after a correction."
+    ]
+
+
+def undecided(unclear: pd.DataFrame, comparisons: int, difference: float) -> list[str]:
+    """Which strategies cannot be told from random, and how many repeats could."""
+    if unclear.empty:
+        return []
+    repeats = int(unclear["repeats"].min())
+    names = unclear["first"].tolist()
+    shown = listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+    text = (
+        f"Whether {shown} differ{'s' if len(names) == 1 else ''} from random along the budget, {repeats} "
+        f"repeat{'s' if repeats > 1 else ''} cannot tell after correction for {comparisons} comparisons."
+    )
+    seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # none of one repeat
+    if len(seen):
+        low, high = f"{seen.min():,.0f}", f"{seen.max():,.0f}"
+        text += (
+            f" If the true difference{'s are those' if len(seen) > 1 else ' is that'} seen here, "
+            f"{low if low == high else f'{low} to {high}'} repeats would find {'them' if len(seen) > 1 else 'it'} with "
+            f"a power of {POWER:g} at this scatter"
         )
-        word = "repeat" if repeats == 1 else "repeats"
-        found.append(
-            f"Whether {listed([row['first'] for row in unclear[:MOST]])} differ{'s' if len(unclear) == 1 else ''} from "
-            f"random along the budget, {repeats} {word} cannot tell after correction for {len(pairs)} comparisons."
-            f"{advice}"
-        )
-    return found[: MOST + 1]
+        text += f"; a true difference of {100 * difference:g} points needs {needed.max():,.0f}."
+    return [text]
 
 
 def interval(row: dict) -> str:
@@ -135,18 +168,11 @@ def time(runs: pd.DataFrame) -> list[str]:
         return []
     slowest = str(table["select_seconds"].idxmax())
     share = 100 * table["select_seconds"].sum() / total
-    selection, training = seconds(table["select_seconds"][slowest]), seconds(table["train_seconds"][slowest])
+    selection, training = (costs.in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds"))
     return [
         f"Selection takes {share:.1f} % of the time of all runs; the slowest, {slowest}, takes "
         f"{selection} a run beside {training} of training."
     ]
-
-
-def seconds(value: float) -> str:
-    """A time in its unit."""
-    if value >= 7200:
-        return f"{value / 3600:.1f} h"
-    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
 
 
 def uneven(runs: pd.DataFrame) -> list[str]:

@@ -19,17 +19,15 @@ NUMBERS: dict[str, Callable[[str], float]] = {
     "train_seconds": float,
     "evaluate_seconds": float,
     "select_seconds": float,
+    "train_joules": float,
+    "evaluate_joules": float,
+    "select_joules": float,
 }
-WORDS = ("stopped_by", "device")
-PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda", "folder")
-DERIVED = (
-    "experiment",
-    "baseline",
-    "recipe",
-    "debug",
-    "at_once",
-    "search",
-)  # groups that only set what has its own columns
+WORDS = ("stopped_by", "device", "energy_source")
+PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda")
+PROVENANCE += ("energy", "carbon_intensity", "folder")
+# Groups that only set what has its own columns, or change no result.
+DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
 NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
 
 

@@ -1,6 +1,7 @@
 """The parts of a report, and the page that holds them all and needs no other file."""
 
 import base64
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -64,7 +65,9 @@ def slug(name: str) -> str:
 
 def data_uri(figure: "Figure") -> str:
     """The figure as an address that holds it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure).encode()).decode()
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import bought, checks, figures, findings, page, paper, rounds, scores, significance
+from alrun.analysis import bought, checks, costs, figures, findings, page, paper, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.overview import across_datasets, datasets, overview
@@ -38,7 +38,7 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
         tests = significance.round_tests(named)
         sections = dataset_sections(named, pairs, tests, choices)
         parts += [marked(section, mark) for section in sections]
-        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha)
+        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in checks.notes(named)]
     parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
@@ -61,8 +61,8 @@ def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFra
     """All parts that are about one data set."""
     sections = [accuracy(named, choices), efficiency(named, choices), significant(named, pairs, tests, choices)]
     if "train_seconds" in named:
-        text = "Mean of the repeats, and a band of one standard deviation."
-        sections.append(Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)}))
+        sections.append(costs.time(named))
+        sections.append(costs.energy(named))
     if len(scores.class_tables(named)[0]):
         sections.append(classes(named))
     if choices.images:
@@ -77,7 +77,7 @@ def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFra
 def accuracy(named: pd.DataFrame, choices: Choices) -> Section:
     """Curves, area, final accuracy."""
     images = {"accuracy": figures.accuracy(named)}
-    if named["facet"].nunique() > 1:
+    if 1 < named["facet"].nunique() <= figures.LEGIBLE:
         images["accuracy by strategy"] = figures.accuracy(named, by="label")
     text = (
         "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area "
@@ -160,7 +160,8 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
     """Penalty matrices and comparisons of pairs."""
     curves = list(named["curve"].unique())
     matrix = significance.penalty_matrix(tests, curves, choices.alpha)
-    images = {"penalty matrix": figures.matrix(matrix, "share of rounds in which\nthe row beats the column")}
+    title = "share of rounds in which\nthe row beats the column"
+    images = {"penalty matrix": figures.matrix(matrix, title)} if len(curves) <= figures.LEGIBLE else {}
     against = findings.against_random(scores.per_run(named), pairs)
     if against["t_low"].notna().any():
         images["difference from random"] = figures.differences(against, "random", "AUBC difference (points)")
@@ -171,7 +172,9 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
         f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
         "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
         "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats "
-        f"needed to find a true difference of {100 * choices.difference:g} points with a power of 0.8."
+        f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
+        f"{100 * choices.difference:g} points, and one as large as was seen. p values and bootstrap intervals of a few "
+        "repeats are to be taken with care: see the findings."
     )
     table = pd.DataFrame(
         {
@@ -182,7 +185,8 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
             "t interval": bounds(pairs, "t", 100, 2),
             "bootstrap": bounds(pairs, "bootstrap", 100, 2),
             **{name: [number(value, 3) for value in pairs[name]] for name in ("p", "p_holm", "p_wilcoxon")},
-            "repeats needed": [number(value, 0) for value in pairs["repeats_needed"]],
+            f"repeats for {100 * choices.difference:g} points": [number(value, 0) for value in pairs["repeats_needed"]],
+            "for this": [number(value, 0) for value in pairs["repeats_seen"]],
         }
     )
     shares = matrix.reset_index(names="better").round(3)
@@ -192,14 +196,6 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
 def number(value: float, digits: int) -> str:
     """A number as text; empty where there is none."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def times(named: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a run spends in each phase."""
-    found = scores.per_run(named).groupby("curve", sort=False)
-    columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
-    table = {name: found[column].mean().map(findings.seconds) for column, name in columns.items()}
-    return pd.DataFrame(table).rename_axis("per run").reset_index()
 
 
 def classes(named: pd.DataFrame) -> Section:

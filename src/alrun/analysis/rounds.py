@@ -20,6 +20,7 @@ from alrun.run_folder import RESULTS, is_done, shown, state
 
 KEYS = ("run", "seed", "round", "labeled")
 BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separated by spaces
+BY_ROUND = ("round", "labeled", *NUMBERS, *WORDS, *BY_CLASS)  # other columns are the same in all rounds of a run
 CURVE = ("facet", "label", "curve")  # added by analysis.curves
 REQUIRED = ("run", "seed", "round", "labeled", "test_accuracy", "strategy")
 
@@ -28,7 +29,7 @@ class Problem(NamedTuple):
     """A run that is not in the table."""
 
     run: Path
-    status: str  # missing, failed, unfinished, damaged or duplicate
+    status: str  # missing, failed, unfinished, damaged, duplicate or untested
     reason: str  # a sentence
 
     def __str__(self) -> str:
@@ -118,39 +119,65 @@ def is_of_strategy(column: str) -> bool:
 def write(rounds: pd.DataFrame, path: Path) -> None:
     """Write the table as the suffix of ``path`` says: .csv, or .parquet with numbers where all of a column are.
 
+    Without a suffix ``path`` is a folder of two tables, a tenth as large: runs.csv with what all rounds of a run share,
+    and rounds.csv with the rest.
+
     Raises:
         UserError: The suffix is another one, or Parquet is not installed.
     """
-    text = rounds.to_csv(index=False, lineterminator="\n")
     if path.suffix == ".csv":
-        files.write_text(path, text)
+        files.write_text(path, as_csv(rounds))
     elif path.suffix == ".parquet":
         buffer = io.BytesIO()
         try:
-            pd.read_csv(io.StringIO(text), low_memory=False).to_parquet(buffer, index=False)
+            pd.read_csv(io.StringIO(as_csv(rounds)), low_memory=False).to_parquet(buffer, index=False)
         except ImportError as error:
             raise UserError(f"{path} needs pyarrow: pip install 'alrun[parquet]', or give a name in .csv.") from error
         files.write(path, buffer.getvalue())
+    elif not path.suffix:
+        varying = [column for column in rounds if column in BY_ROUND]
+        files.write_text(path / "runs.csv", as_csv(rounds.drop(columns=varying).drop_duplicates("run")))
+        files.write_text(path / "rounds.csv", as_csv(rounds[["run", *varying]]))
     else:
-        raise UserError(f"{path}: results are written as .csv or .parquet; give such a name.")
+        raise UserError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """The table as text."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def is_table(path: Path) -> bool:
+    """Whether ``path`` names what ``write`` wrote as CSV."""
+    return path.suffix == ".csv" or all((path / name).exists() for name in ("runs.csv", "rounds.csv"))
 
 
 def read(path: Path) -> pd.DataFrame:
     """The table that ``write`` wrote as CSV, as ``gather`` gives it.
 
     Raises:
-        UserError: The file is not there or is not such a table.
+        UserError: It is not there or is not such a table.
     """
-    numbers = {"seed": int, "round": int, "labeled": int, "test_accuracy": float}
     try:
-        header = pd.read_csv(path, nrows=0).columns
-        absent = [column for column in REQUIRED if column not in header]
-        if absent:
-            raise ValueError(f"it has no column {' and no '.join(absent)}")
-        text = [column for column in header if column not in (*KEYS[1:], *NUMBERS)]
-        return pd.read_csv(
-            path, dtype=dict.fromkeys(text, str) | numbers, keep_default_na=False, na_values={c: "" for c in NUMBERS}
-        )
+        if not path.is_dir():
+            return read_csv(path, REQUIRED)
+        rounds = read_csv(path / "rounds.csv", [column for column in REQUIRED if column in ("run", *BY_ROUND)])
+        runs = read_csv(path / "runs.csv", [column for column in REQUIRED if column not in BY_ROUND])
+        if lost := set(rounds["run"]) ^ set(runs["run"]):
+            raise ValueError(f"{min(lost)} is in one of its two files alone")
+        return arrange(rounds.merge(runs, on="run", validate="many_to_one"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise UserError(f"{path} is no table of results ({reason}): python -m alrun.results writes one.") from error
+
+
+def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
+    """A CSV with at least the ``required`` columns; numbers as numbers, all else as text."""
+    numbers = {"seed": int, "round": int, "labeled": int, "test_accuracy": float}
+    header = pd.read_csv(path, nrows=0).columns
+    if absent := [column for column in required if column not in header]:
+        raise ValueError(f"it has no column {' and no '.join(absent)}")
+    text = [column for column in header if column not in (*KEYS[1:], *NUMBERS)]
+    types = dict.fromkeys(text, str) | {column: kind for column, kind in numbers.items() if column in header}
+    blank = {column: "" for column in NUMBERS if column in header}
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)

@@ -14,7 +14,7 @@ from alrun.analysis.intervals import bootstrap_interval, t_interval
 ALPHA = 0.05
 POWER = 0.8
 PAIR_COLUMNS = ["first", "second", "repeats", "difference", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
-PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "repeats_needed"]
+PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "repeats_needed", "repeats_seen"]
 
 
 def t_test(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +91,7 @@ def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: 
 
     Columns: ``difference`` (mean), its t and bootstrap intervals, p of the t-test (``p``, and ``p_holm`` over all
     pairs) and of Wilcoxon's signed ranks (``p_wilcoxon``), and ``repeats_needed`` to find a true ``difference`` with
-    a power of 0.8 at ``alpha``, if repeats scatter as they do here.
+    a power of 0.8 at ``alpha``, if repeats scatter as they do here; ``repeats_seen`` if the true one is that seen here.
     """
     rows = []
     values = {str(name): frame.set_index("seed")[measure].dropna() for name, frame in runs.groupby("curve", sort=False)}
@@ -104,10 +104,9 @@ def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: 
         std = float(np.std(a - b, ddof=1)) if len(seeds) > 1 else math.nan
         student = t_interval((a - b).tolist(), 1 - alpha)
         bootstrap = bootstrap_interval((a - b).tolist(), 1 - alpha)
-        needed = repeats_needed(difference, std, alpha) if len(seeds) > 1 else math.nan
-        rows.append(
-            (one, other, len(seeds), float(mean), *student, *bootstrap, float(p), math.nan, wilcoxon(a - b), needed)
-        )
+        tests = float(p), math.nan, wilcoxon(a - b)
+        needed = [repeats_needed(size, std, alpha) for size in (difference, abs(float(mean)))]
+        rows.append((one, other, len(seeds), float(mean), *student, *bootstrap, *tests, *needed))
     table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
@@ -115,7 +114,7 @@ def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: 
 def wilcoxon(differences: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's signed-rank test, exact for the few repeats of a run; 1 for no difference at all.
 
-    Of n repeats it cannot be below 2 ** (1 - n): 0.25 for three, 0.03 for six.
+    Of n repeats it cannot be below ``least_wilcoxon(n)``.
     """
     from scipy import stats
 
@@ -127,13 +126,20 @@ def wilcoxon(differences: np.ndarray) -> float:
     return float(result.pvalue)
 
 
+def least_wilcoxon(repeats: int) -> float:
+    """The smallest p that Wilcoxon's test can give, all differences having one sign: 0.25 for three, 0.03 for six."""
+    return 2.0 ** (1 - repeats)
+
+
 def repeats_needed(difference: float, std: float, alpha: float = ALPHA, power: float = POWER) -> float:
     """Pairs of repeats with which the two-sided paired t-test finds a true ``difference`` with probability ``power``.
 
-    ``std`` is the standard deviation of the paired differences.
+    ``std`` is the standard deviation of the paired differences. NaN where it is unknown, and for no difference.
     """
     from statsmodels.stats.power import TTestPower
 
+    if math.isnan(std) or difference < 1e-12:
+        return math.nan
     if std <= 0:
         return 2.0  # a difference without scatter shows at once; two repeats are needed to see that there is none
     test = TTestPower()

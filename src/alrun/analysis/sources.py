@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import rounds
-from alrun.analysis.rounds import Results
+from alrun.analysis.rounds import Problem, Results
 from alrun.run_folder import named
 
 
@@ -16,9 +16,9 @@ def load(sources: Sequence[str]) -> Results:
     Raises:
         UserError: A source is nothing of the kind.
     """
-    paths = [Path(source) for source in sources if source.endswith(".csv")]
+    paths = [Path(source) for source in sources if rounds.is_table(Path(source))]
     tables = [rounds.read(path) for path in paths]
-    gathered = rounds.gather(named([source for source in sources if not source.endswith(".csv")]))
+    gathered = rounds.gather(named([source for source in sources if not rounds.is_table(Path(source))]))
     parts, seen = [], set()
     for table in (gathered.rounds, *tables):
         new = table[~table["run"].isin(seen)]
@@ -26,3 +26,12 @@ def load(sources: Sequence[str]) -> Results:
         parts += [new] if len(new) else []
     table = rounds.arrange(pd.concat(parts, ignore_index=True)) if parts else gathered.rounds
     return Results(table, gathered.problems)
+
+
+def with_test_set(results: Results) -> Results:
+    """Without the runs whose accuracy was not measured, for want of labeled test images; they are named."""
+    table = results.rounds
+    untested = table.loc[table["test_accuracy"].isna(), "folder"].unique()
+    reason = "it has no test set, so there is no accuracy to report."
+    left_out = [Problem(Path(folder), "untested", reason) for folder in untested]
+    return Results(table[~table["folder"].isin(untested)], [*results.problems, *left_out])

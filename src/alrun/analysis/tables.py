@@ -9,14 +9,19 @@ from alrun import files
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in Markdown; numbers as they are."""
-    rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *words(table).to_numpy().tolist()]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
 
 
 def latex(table: pd.DataFrame) -> str:
     """The table in LaTeX, with the rules of booktabs."""
-    escaped = table.astype(str).map(escape).rename(columns=lambda name: escape(str(name)))
+    escaped = words(table).map(escape).rename(columns=lambda name: escape(str(name)))
     return escaped.to_latex(index=False, escape=False)
+
+
+def words(table: pd.DataFrame) -> pd.DataFrame:
+    """Every cell as text, what is missing as none."""
+    return table.map(lambda value: "" if pd.isna(value) else str(value))
 
 
 def escape(text: str) -> str:

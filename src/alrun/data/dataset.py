@@ -8,13 +8,16 @@ import numpy as np
 
 from alrun.errors import UserError
 
+BLOCK = 2**20  # pixels that are counted together
+
 
 @dataclass
 class ImageData:
     """A training split (the pool) and a test split.
 
     Images are uint8 (N, C, H, W), labels integers 0..classes-1. ``mean`` and ``std`` are per channel on the scale
-    0 to 1; where they are None they are computed from the training images.
+    0 to 1; where they are None they are computed from the training images. Where the classes have names, training
+    labels may be -1: nobody has labeled these examples yet, and there may be no test split.
 
     Raises:
         UserError: The arrays do not fit this description.
@@ -26,6 +29,8 @@ class ImageData:
     test_labels: np.ndarray
     mean: list[float] | None = None
     std: list[float] | None = None
+    class_names: list[str] | None = None
+    files: list[str] | None = None  # of the training examples
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,9 +43,11 @@ class ImageData:
                     f"dataset: {split} images are {images.dtype} of shape {images.shape}; "
                     "they must be uint8 of shape (N, C, H, W)."
                 )
-            if len(images) != len(labels) or not len(labels):
+            may_lack = self.class_names is not None
+            if len(images) != len(labels) or (not len(labels) and not (may_lack and split == "test")):
                 raise UserError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
-            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+            low = -1 if may_lack and split == "training" else 0
+            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < low:
                 raise UserError(
                     f"dataset: {split} labels must be one integer an example, from 0 up, "
                     f"not {labels.dtype} of shape {labels.shape}."
@@ -50,7 +57,10 @@ class ImageData:
                 f"dataset: training images have shape {self.train_images.shape[1:]}, "
                 f"test images {self.test_images.shape[1:]}."
             )
-        self.classes = int(max(self.train_labels.max(), self.test_labels.max())) + 1
+        highest = int(max(self.train_labels.max(), self.test_labels.max(initial=-1)))
+        self.classes = highest + 1 if self.class_names is None else len(self.class_names)
+        if highest >= self.classes:
+            raise UserError(f"dataset: there is a label {highest}, but names for {self.classes} classes.")
         if self.classes < 2:
             raise UserError("dataset: all labels are 0; there is nothing to learn.")
         channels = self.train_images.shape[1]
@@ -72,6 +82,11 @@ class ImageData:
         """Number of channels."""
         return self.train_images.shape[1]
 
+    @property
+    def is_unlabeled(self) -> bool:
+        """Whether training examples are there to be labeled, rather than with labels that a run only hides."""
+        return bool((self.train_labels < 0).any())
+
     def thinned(self, train: int, test: int) -> "ImageData":
         """So many examples of each split, evenly spaced, with the normalisation and classes of all."""
         if (train, test) == (len(self.train_labels), len(self.test_labels)):
@@ -84,6 +99,7 @@ class ImageData:
             train_labels=self.train_labels[kept_train],
             test_images=self.test_images[kept_test],
             test_labels=self.test_labels[kept_test],
+            files=None if self.files is None else [self.files[position] for position in kept_train],
         )
         part.classes = self.classes
         return part
@@ -92,9 +108,11 @@ class ImageData:
         """``count`` training examples, drawn by ``numbers``, in the place of the test split, of which nothing is left.
 
         Raises:
-            UserError: No training example would be left.
+            UserError: No training example would be left, or their labels are not known.
         """
         total = len(self.train_labels)
+        if self.is_unlabeled:
+            raise UserError(f"validation={count} takes labels of the pool, but this data set has none: leave it out.")
         if count >= total:
             raise UserError(f"validation={count} leaves none of the {total} examples of the pool: hold out fewer.")
         chosen = np.zeros(total, dtype=bool)
@@ -105,6 +123,7 @@ class ImageData:
             train_labels=self.train_labels[~chosen],
             test_images=self.train_images[chosen],
             test_labels=self.train_labels[chosen],
+            files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
         )
         part.classes = self.classes
         return part
@@ -126,9 +145,18 @@ def numbers(values: object, count: int) -> bool:
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel over all pixels, on the scale 0 to 1; exact, from histograms."""
     mean, std, levels = [], [], np.arange(256) / 255
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+    counts_of = np.zeros((images.shape[1], 256), np.int64)
+    some = max(1, BLOCK // images[0].size)
+    for start in range(0, len(images), some):  # bincount takes eight bytes a pixel, and images may be a memory map
+        for channel, counts in enumerate(counts_of):
+            counts += np.bincount(images[start : start + some, channel].ravel(), minlength=256)
+    for counts in counts_of:
         centre = float(np.average(levels, weights=counts))
         mean.append(round(centre, 6))
         std.append(round(float(np.sqrt(np.average((levels - centre) ** 2, weights=counts))), 6))
     return mean, [value or 1.0 for value in std]  # a constant channel stays as it is
+
+
+def is_mapped(images: np.ndarray) -> bool:
+    """Whether ``images`` lie in a file and are read as they are used."""
+    return getattr(images, "filename", None) is not None

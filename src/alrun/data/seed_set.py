@@ -101,7 +101,7 @@ class RepresentativeSeedSet(Shared):
 
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
         """Greedily."""
-        points = Dense(self.embeddings.whole(pool, chunk)[members.to(pool.images.device)])
+        points = Dense(self.embeddings.whole(pool, chunk)[members.to(pool.device)])
         if self.function == "dispersion_min":
             return k_center(points, points.take(points.sqnorm.argmin()[None]), size).cpu()
         unit = points.normalized()

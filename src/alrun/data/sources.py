@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import zipfile
 import zlib
 from functools import cache
@@ -163,85 +162,20 @@ def _read_npz(path: str, names: list[str]) -> dict[str, np.ndarray]:
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
     """A test split of ``test_size`` (a count or a share) of every class, always the same examples."""
+    train, test = held_out(labels, test_size)
+    return images[train], labels[train], images[test], labels[test]
+
+
+def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training and of the test examples of such a split."""
     from sklearn.model_selection import train_test_split
 
-    train, test = train_test_split(np.arange(len(labels)), test_size=test_size, stratify=labels, random_state=0)
-    return images[train], labels[train], images[test], labels[test]
+    positions = np.arange(len(labels))
+    train, test = train_test_split(positions, test_size=test_size, stratify=labels, random_state=0)
+    return np.asarray(train), np.asarray(test)
 
 
 def four(arrays: list[np.ndarray]) -> Arrays:
     """The list as a tuple whose length is known."""
     train_images, train_labels, test_images, test_labels = arrays
     return train_images, train_labels, test_images, test_labels
-
-
-def image_folder(
-    root: str,
-    path: str,
-    size: int = 32,
-    channels: int = 3,
-    test_fraction: float = 0.2,
-    mean: Numbers = None,
-    std: Numbers = None,
-) -> ImageData:
-    """Images sorted into class folders, resized to ``size`` x ``size``.
-
-    With folders ``train`` and ``test`` under ``path`` these are the splits; otherwise ``test_fraction`` of every
-    class, the same examples each time, is held out.
-    """
-    if channels not in (1, 3):
-        raise UserError(f"dataset.channels={channels}: give 1 (grey) or 3 (colour).")
-    base = Path(path)
-    if (base / "train").is_dir() and (base / "test").is_dir():
-        train_x, train_y, train_classes = _folder_arrays(base / "train", size, channels)
-        test_x, test_y, test_classes = _folder_arrays(base / "test", size, channels)
-        if train_classes != test_classes:
-            raise UserError(f"dataset.path={path}: train and test have different class folders.")
-        return ImageData(train_x, train_y, test_x, test_y, mean, std)
-    images, labels, _ = _folder_arrays(base, size, channels)
-    if not 0 < test_fraction < 1:
-        raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
-    try:
-        arrays = hold_out(images, labels, test_fraction)
-    except ValueError as error:  # a class with a single image, say
-        raise UserError(f"dataset.test_fraction={test_fraction}: {error}") from error
-    return ImageData(*arrays, mean, std)
-
-
-def _folder_arrays(path: Path, size: int, channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    from alrun.data.torchvision_import import torchvision
-
-    class Folder(torchvision.datasets.ImageFolder):
-        """Without hidden folders, such as .git, which are no classes."""
-
-        def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
-            classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir() and entry.name[0] != ".")
-            if not classes:
-                raise FileNotFoundError(f"Couldn't find any class folder in {directory}")
-            return classes, {name: label for label, name in enumerate(classes)}
-
-    def is_image(file: str) -> bool:
-        name = Path(file).name.lower()
-        return not name.startswith(".") and name.endswith(torchvision.datasets.folder.IMG_EXTENSIONS)
-
-    try:
-        listing = Folder(str(path), is_valid_file=is_image)
-    except OSError as error:  # no such folder, no folder, not readable, nothing in it
-        raise UserError(f"dataset.path={path}: {first_line(error)}.") from error
-    if len(listing.classes) < 2:
-        raise UserError(f"dataset.path={path}: there is one class folder, {listing.classes[0]}; give two or more.")
-    bombs = Image.DecompressionBombError, Image.DecompressionBombWarning
-    images = np.empty((len(listing), channels, size, size), np.uint8)
-    for position, (file, _) in enumerate(listing.samples):
-        try:
-            with Image.open(file) as picture:
-                if picture.mode.startswith("I"):  # 16 bits: converted as they are, all but the darkest would be white
-                    picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
-                fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (size, size))
-        # Pillow raises whatever damaged bytes lead it to, and refuses a picture that would fill the memory.
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, *bombs) as error:
-            raise UserError(f"dataset.path: {file} is no readable image ({error}); mend or remove it.") from error
-        images[position] = np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
-    return images, np.array(listing.targets, np.int64), listing.classes

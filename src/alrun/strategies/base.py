@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from alrun.device import Stopwatch
+from alrun.errors import UserError
 from alrun.model import Classifier, evaluation
 from alrun.outputs import Needs, Outputs
 from alrun.pool import Pool
@@ -46,7 +47,7 @@ class Query:
 
     def pool_images(self, index: Tensor) -> Tensor:
         """Normalised ``pool.images`` at ``index``: (k, C, H, W) floats."""
-        return self.normalize(self.pool.images[index.to(self.pool.images.device)])
+        return self.normalize(self.pool.take(index))
 
     def evaluating(self) -> AbstractContextManager[None]:
         """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
@@ -56,6 +57,10 @@ class Query:
         """Normalised images of ``query.unlabeled`` in order, ``chunk`` at a time."""
         for positions in torch.arange(len(self.unlabeled)).split(self.chunk):
             yield self.images(positions)
+
+
+class NoScores(UserError):
+    """What a strategy's ``score`` returned cannot be sorted by."""
 
 
 class Strategy(ABC):
@@ -79,8 +84,26 @@ class ScoreStrategy(Strategy):
         """How much each example is wanted: (n,)."""
 
     def select(self, query: Query) -> Tensor:
-        """The ``query.size`` highest scores, best first."""
-        return highest(self.score(query.unlabeled), query.size)
+        """The ``query.size`` highest scores, best first.
+
+        Raises:
+            NoScores: ``score`` returned something else than a number for each example.
+        """
+        return highest(self.checked(query.unlabeled), query.size)
+
+    def checked(self, unlabeled: Outputs) -> Tensor:
+        """``score``, if it is a number for each example: (n,)."""
+        scores: object = self.score(unlabeled)
+        problem = None
+        if not isinstance(scores, Tensor):
+            problem = f"a {type(scores).__name__}, not a torch tensor"
+        elif scores.shape != (len(unlabeled),):
+            problem = f"a tensor of shape {tuple(scores.shape)}, not ({len(unlabeled)},)"
+        elif scores.isnan().any():
+            problem = f"{int(scores.isnan().sum())} scores that are NaN"
+        if problem:
+            raise NoScores(f"{type(self).__name__}.score() returned {problem}: it must be mended.")
+        return scores  # type: ignore[return-value]
 
 
 def highest(scores: Tensor, size: int) -> Tensor:

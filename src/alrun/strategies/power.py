@@ -35,7 +35,7 @@ class Power(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """The highest of β log odds + Gumbel noise."""
-        scores = self.inner.score(query.unlabeled).double().cpu()
+        scores = self.inner.checked(query.unlabeled).double().cpu()
         noise = -torch.empty_like(scores).exponential_(generator=query.rng).log()
         return highest(self.log_odds(scores) + noise, query.size)
 

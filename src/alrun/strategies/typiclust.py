@@ -43,7 +43,7 @@ class TypiClust(Strategy):
         place = np.empty(count, dtype=np.int64)  # of each cluster in the order of choice
         place[np.lexsort((-sizes.numpy(), known.numpy()))] = np.arange(count)
         turn = self.by_typicality(unlabeled, of_unlabeled)
-        order = np.lexsort((place[of_unlabeled], turn.numpy(), small[of_unlabeled].numpy()))
+        order = np.lexsort((place[of_unlabeled.numpy()], turn.numpy(), small[of_unlabeled].numpy()))
         return torch.from_numpy(order[: query.size].copy())
 
     def by_typicality(self, x: Tensor, clusters: Tensor) -> Tensor:

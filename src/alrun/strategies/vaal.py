@@ -73,7 +73,7 @@ class Vaal(Strategy):
     def train(self, query: Query) -> tuple[Vae, Discriminator]:
         """Both networks, in evaluation mode."""
         _, channels, height, width = query.pool.images.shape
-        device = query.pool.images.device
+        device = query.pool.device
         vae = Vae(channels, (height, width), self.width, self.latent).to(device)
         discriminator = Discriminator(self.latent).to(device)
         vae_optimizer = torch.optim.Adam(vae.parameters(), self.lr)
@@ -111,8 +111,7 @@ class Vaal(Strategy):
 
 def scaled(query: Query, index: Tensor) -> Tensor:
     """``pool.images[index]`` as floats from 0 to 1: (B, C, H, W)."""
-    images = query.pool.images
-    return images[index.to(images.device)].float() / 255
+    return query.pool.take(index).float() / 255
 
 
 def binary(logits: Tensor, target: float) -> Tensor:

@@ -1,0 +1,101 @@
+"""The runs that docs/findings.md speaks of: parts of a table of results, and how two of them differ."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from alrun.analysis.curves import name_curves
+from alrun.analysis.intervals import t_interval
+from alrun.analysis.scores import common_accuracy, efficiency_at
+from alrun.errors import UserError
+
+ACTIVE = ("entropy", "badge")
+
+
+class Table:
+    """The rounds of many runs, and parts of them by what an experiment changes of CIFAR-10's baseline."""
+
+    def __init__(self, rounds: pd.DataFrame, longer: bool = False) -> None:
+        self.rounds = rounds
+        share = float(rounds.get("data.examples", pd.Series(["1"])).replace("", "1").iloc[0])
+        self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
+        cifar = rounds[rounds["dataset"] == "cifar10"]
+        epochs = cifar["training.max_epochs"].astype(int)
+        self.base = {
+            "dataset": "cifar10",
+            "model": "resnet18" if (cifar["model"] == "resnet18").any() else "small_cnn",
+            "optimizer": "sgd",
+            "augmentation": "crop_flip",
+            "redundancy": "none",
+            "per_class_cap": "none",
+            "seed_set": "random",
+            "budget.batch_size": self.batch[3000],
+            "training.reset": "true",
+            "dss": "none",
+            "training.max_epochs": str(epochs.max() if longer else epochs.mode()[0]),
+        }
+
+    def longer(self) -> "Table":
+        """The runs that train for more epochs than most."""
+        return Table(self.rounds, longer=True)
+
+    def part(self, strategies: Sequence[str] | None = ("random", *ACTIVE), **changed: object) -> pd.DataFrame:
+        """Rounds with the options of the baseline but for ``changed`` (a list: any of these; None: any).
+
+        Dots of settings are written as two underscores.
+
+        Raises:
+            UserError: There are none.
+        """
+        wanted = self.base | {key.replace("__", "."): value for key, value in changed.items()}
+        part = self.rounds
+        for column, value in wanted.items():
+            if value is not None:
+                part = part[part[column].isin(value if isinstance(value, list) else [value])]
+        if strategies is not None:
+            part = part[part["strategy"].isin(strategies)]
+        if part.empty:
+            raise UserError("these experiments were not run")
+        return part
+
+
+def mean_of(part: pd.DataFrame, first: int = 0, last: int | None = None) -> pd.Series:
+    """Mean accuracy in % over the rounds from ``first`` to ``last`` of every run, by strategy and seed."""
+    chosen = part[(part["round"] >= first) & (part["round"] <= (part["round"].max() if last is None else last))]
+    return 100 * chosen.groupby(["strategy", "seed"])["test_accuracy"].mean()
+
+
+def final(part: pd.DataFrame) -> pd.Series:
+    """Accuracy in % after the last round, by strategy and seed."""
+    return mean_of(part[part["labeled"] == part["labeled"].max()])
+
+
+def difference(one: pd.Series, other: pd.Series) -> tuple[float, float, float, str]:
+    """Mean difference of the pairs of two series, its interval, and these as text."""
+    gaps = (one - other).dropna().tolist()
+    if len(gaps) < 2:
+        raise UserError("fewer than two repeats are there to compare")
+    low, high = t_interval(gaps)
+    mean = float(np.mean(gaps))
+    return mean, low, high, f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def sign(low: float, high: float) -> str:
+    """Whether an interval says that something is larger."""
+    return "agrees" if low > 0 else "disagrees" if high < 0 else "undecided"
+
+
+def efficiencies(part: pd.DataFrame) -> pd.DataFrame:
+    """Labeling efficiency of every run at the accuracy that all of ``part`` reach."""
+    named = name_curves(part)
+    return efficiency_at(named, common_accuracy(named))
+
+
+def batches(table: Table) -> pd.DataFrame:
+    """The rounds of all AL batch sizes at the numbers of labels that they share."""
+    part = table.part(budget__batch_size=list(table.batch.values()))
+    sizes = part.groupby("labeled")["budget.batch_size"].nunique()
+    if sizes.max() < len(table.batch):
+        raise UserError("these experiments were not run")
+    return part[part["labeled"].isin(sizes[sizes == len(table.batch)].index)]

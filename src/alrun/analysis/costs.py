@@ -1,0 +1,111 @@
+"""What the runs cost: time, energy, and an estimate of the CO2 that the making of this energy set free."""
+
+import math
+
+import pandas as pd
+
+from alrun.analysis import figures, scores
+from alrun.analysis.checks import listed
+from alrun.analysis.page import Section
+
+PHASES = {"train_joules": "training", "select_joules": "selection", "evaluate_joules": "evaluation"}
+KWH = 3.6e6  # joules
+
+
+def time(named: pd.DataFrame) -> Section:
+    """Seconds by round, and by run."""
+    if named["curve"].nunique() > figures.LEGIBLE:
+        return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(named)})
+    text = "Mean of the repeats, and a band of one standard deviation."
+    return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)})
+
+
+def times(named: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a run spends in each phase."""
+    found = scores.per_run(named).groupby("curve", sort=False)
+    columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
+    table = {name: found[column].mean().map(in_words) for column, name in columns.items()}
+    return pd.DataFrame(table).rename_axis("per run").reset_index()
+
+
+def in_words(value: float) -> str:
+    """Seconds in the unit that suits them."""
+    if value >= 7200:
+        return f"{value / 3600:.1f} h"
+    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+
+
+def energy_of_runs(rounds: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: ``curve``, joules of each phase, their sum ``joules``, and ``grams`` of CO2-equivalent.
+
+    NaN where a round of the run was not measured: the rest would look like a saving.
+    """
+    rows = []
+    for run, frame in rounds.groupby("run", sort=False):
+        phases = {phase: frame[phase].sum(skipna=False) if phase in frame else math.nan for phase in PHASES}
+        joules = sum(phases.values())
+        grams = joules / KWH * intensity(frame)
+        rows.append({"run": run, "curve": frame["curve"].iloc[0], **phases, "joules": joules, "grams": grams})
+    return pd.DataFrame(rows)
+
+
+def intensity(rounds: pd.DataFrame) -> float:
+    """Grams of CO2-equivalent for a kWh, as the run's settings say; NaN where it has none."""
+    return float(pd.to_numeric(rounds.get("carbon_intensity", pd.Series([math.nan])), errors="coerce").iloc[0])
+
+
+def energy(named: pd.DataFrame) -> Section:
+    """A table of means per run, or why there is none."""
+    runs = energy_of_runs(named)
+    reasons = unmeasured(named, runs)
+    if runs["joules"].isna().all():
+        return Section("Energy", f"Not measured: {listed(reasons)}.")
+    sources = sorted(set(named["energy_source"]) - {"", "none"})
+    grams = sorted(set(named["carbon_intensity"]) - {""}) if "carbon_intensity" in named else []
+    text = (
+        f"Means per run, as {listed(sources)} told: nvml is a GPU's own counter, rapl that of the processors and their "
+        "memory. The rest of the machine is not in it. The counters are the device's: whatever else ran on it at "
+        "the same time is in these numbers too, and runs side by side (at_once) each count the whole device. "
+        f"CO2 is an estimate with {listed(grams)} g for a kWh (runtime.carbon_intensity)."
+    )
+    if reasons:
+        text += f" {int(runs['joules'].isna().sum())} of {len(runs)} runs were not measured: {listed(reasons)}."
+    means = runs.groupby("curve", sort=False)[[*PHASES, "joules", "grams"]].mean()
+    table = pd.DataFrame({"per run": means.index})
+    for column, name in PHASES.items():
+        table[f"{name} (kJ)"] = [significant(value / 1e3) for value in means[column]]
+    table["all (Wh)"] = [significant(1e3 * value / KWH) for value in means["joules"]]
+    table["CO2 (g)"] = [significant(value) for value in means["grams"]]
+    return Section("Energy", text, {}, {"energy": table})
+
+
+def unmeasured(named: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Why runs have no energy, each reason once."""
+    lacking = named[named["run"].isin(runs.loc[runs["joules"].isna(), "run"])]
+    if lacking.empty:
+        return []
+    texts = lacking["energy"] if "energy" in lacking else pd.Series("", lacking.index)
+    old = "the version that computed these runs did not measure it"
+    part = "a part of the run was not measured"
+    known = [text.removeprefix("none; ") if text.startswith("none; ") else part if text else old for text in texts]
+    return list(dict.fromkeys(known))
+
+
+def significant(value: float) -> str:
+    """Three digits; empty where there is no number."""
+    return "" if math.isnan(value) else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def sentence(rounds: pd.DataFrame) -> list[str]:
+    """What all measured runs used together."""
+    runs = energy_of_runs(rounds).dropna(subset="joules")
+    if runs.empty or not runs["joules"].sum() > 0:
+        return []
+    joules = runs[[*PHASES, "joules"]].sum()
+    text = (
+        f"{len(runs)} runs used {significant(joules['joules'] / KWH * 1e3)} Wh of the devices they ran on, "
+        f"{100 * joules['train_joules'] / joules['joules']:.0f} % in training and "
+        f"{100 * joules['select_joules'] / joules['joules']:.0f} % in selection"
+    )
+    grams = runs["grams"].sum(skipna=False)
+    return [text + ("." if math.isnan(grams) else f"; about {significant(grams)} g of CO2.")]

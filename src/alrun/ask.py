@@ -1,0 +1,67 @@
+"""``python -m alrun.ask``: what to label next, for people who label.
+
+    python -m alrun.ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
+
+Takes what ``python -m alrun`` takes. Trains on the labels told so far, lets the strategy choose, and writes
+``ask_<round>.csv`` into the run's folder: first the seed set, then a batch for every round. ``python -m alrun.tell``
+takes the labels back.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.types import RunMode
+
+from alrun import cli, grid
+from alrun.errors import UserError, sentence
+from alrun.run_folder import is_done, shown
+
+
+def main() -> None:
+    """Check that there is something to ask, and run as far as labels go."""
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.ask",
+        description=(__doc__ or "").partition(": ")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
+    parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
+    arguments = parser.parse_intermixed_args()
+    try:
+        run = planned(arguments.overrides, arguments.config_dir)
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+    cli.main()
+    if is_done(run.folder):
+        return
+    waiting = max(run.folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
+    if waiting is not None:
+        print(f"Next, with the labels filled in: python -m alrun.tell {shlex.join(sys.argv[1:])} {shown(waiting)}")
+
+
+def planned(overrides: Sequence[str], config_dir: str | None) -> grid.Planned:
+    """The run of a command line, whose examples people label.
+
+    Raises:
+        UserError: It is a sweep, or its data set has all its labels.
+    """
+    own = [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"]
+    runs = grid.of_command([*overrides, *own])
+    if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
+        raise UserError("labels are asked for one run at a time: give one value for each setting.")
+    if not runs[0].cfg.dataset.get("classes"):
+        raise UserError(
+            "this data set has its labels, there is nothing to ask: name pictures without labels by dataset=unlabeled "
+            "dataset.path=..., and their classes by dataset.classes=[...]; python -m alrun simulates labelling."
+        )
+    return runs[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""``python -m alrun.check``: does a strategy keep its promises, and what does it cost beside BADGE?
+
+    python -m alrun.check my_al.ratio.Ratio power=2       a class of your own, with its settings
+    python -m alrun.check entropy dropout_samples=5       an option of strategy=
+    python -m alrun.check --all                           all of alrun's
+
+Exit status 1 where a promise is not kept. A strategy may refuse a pool that leaves nothing to choose by, in a sentence
+of its own (alrun.errors.UserError).
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from alrun import config, grid
+from alrun.errors import UserError, sentence
+
+if TYPE_CHECKING:
+    from alrun.strategies import Strategy
+
+POOL, BATCH, LABELED, WIDTH = 10_000, 200, 200, 128  # of the trial that is timed
+# What an option needs on a small network: length of training and search does not matter, dropout is there.
+SHORT = {
+    "vaal": ("iterations=3", "width=4", "batch_size=8"),
+    "learning_loss": ("epochs=3",),
+    "discriminative": ("epochs=3", "width=8"),
+    "deepfool": ("max_iterations=3",),
+    "bim": ("max_iterations=5",),
+}
+
+
+def main() -> None:
+    """The command."""
+    details = (__doc__ or "").partition(": ")[2]
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.check", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("strategy", nargs="?", help="module path of a class, or an option of strategy=")
+    parser.add_argument("settings", nargs="*", metavar="setting=value", help="of the strategy")
+    parser.add_argument("--all", action="store_true", help="all of alrun's strategies, without timing")
+    parser.add_argument("--no-timing", action="store_true", help="promises alone")
+    arguments = parser.parse_intermixed_args()
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        kept = every() if arguments.all else one(arguments.strategy, arguments.settings, not arguments.no_timing)
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+    sys.exit(not kept)
+
+
+def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
+    """Print the verdicts on a strategy, and what it costs; True if all promises are kept."""
+    if name is None:
+        raise UserError("name a strategy: python -m alrun.check my_al.ratio.Ratio, or an option such as entropy.")
+    strategy = build(name, settings)
+    kept = print_verdicts(" ".join((name, *settings)), strategy)
+    if timed and kept:
+        print_costs(strategy)
+    return kept
+
+
+def every() -> bool:
+    """A line for each of alrun's strategies; True if all keep all promises."""
+    from alrun.contract import problems
+
+    kept = True
+    for name in options():
+        broken = problems(build(name, SHORT.get(name, ())))
+        print(f"{'FAIL' if broken else 'pass'}  {name}", *broken, sep="\n      ")
+        kept = kept and not broken
+    return kept
+
+
+def options() -> list[str]:
+    """The options of ``strategy=``."""
+    from importlib import resources
+
+    names = (entry.name for entry in (resources.files("alrun.conf") / "strategy").iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+def build(name: str, settings: Sequence[str]) -> "Strategy":
+    """The strategy ``name``, a class by its module path or an option, with ``settings`` as setting=value.
+
+    Raises:
+        UserError: It does not exist, is no strategy, or does not take a setting.
+    """
+    import torch
+
+    from alrun.strategies import Strategy
+
+    torch.set_num_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
+    if bad := [each for each in settings if "=" not in each]:
+        raise UserError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
+    node = of_class(name, settings) if "." in name else of_option(name, settings)
+    strategy = config.build(node, "strategy")
+    if not isinstance(strategy, Strategy):
+        raise UserError(f"{name} makes a {type(strategy).__name__}, which is no subclass of alrun.strategies.Strategy.")
+    return strategy
+
+
+def of_class(name: str, settings: Sequence[str]) -> DictConfig:
+    """The node that names a class."""
+    return OmegaConf.merge({"_target_": name}, OmegaConf.from_dotlist(list(settings)))  # type: ignore[return-value]
+
+
+def of_option(name: str, settings: Sequence[str]) -> DictConfig:
+    """The node of an option; ``strategy@strategy.inner=margin`` and the like are taken as on alrun's command line."""
+    overrides = [each if "@" in each.partition("=")[0] else f"strategy.{each}" for each in settings]
+    planned = grid.of_command([f"strategy={name}", *overrides])
+    return planned[0].cfg.strategy
+
+
+def print_verdicts(title: str, strategy: "Strategy") -> bool:
+    """A table of the promises; True if all are kept."""
+    from alrun.contract import verdicts
+
+    found = verdicts(strategy)
+    print(title)
+    for each in found:
+        word = "pass" if each.problem is None else "refuses" if each.refused else "FAIL"
+        print(f"  {word:8}{each.promise}{f': {each.problem}' if each.problem else ''}")
+    broken = sum(each.problem is not None and not each.refused for each in found)
+    print(f"{broken} of {len(found)} promises are broken." if broken else f"All {len(found)} promises are kept.")
+    return not broken
+
+
+def print_costs(strategy: "Strategy") -> None:
+    """Time and memory of one selection, beside BADGE's of the same pool."""
+    from alrun.strategies.badge import Badge
+
+    costs([Badge(), strategy], POOL // 10)  # the first call of anything takes longer
+    (badge, badge_memory), (own, memory) = costs([Badge(), strategy], POOL)
+    print(
+        f"Choosing {BATCH} of {POOL - LABELED:,} small images, with the pass over them, on one thread: {own:.2f} s "
+        f"(BADGE {badge:.2f} s) and {shown(memory)} (BADGE {shown(badge_memory)})."
+    )
+
+
+def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int | None]]:
+    """Seconds and peak bytes above what was there before, for each; no bytes where the system does not tell."""
+    import torch
+
+    from alrun.memory import peak_bytes, reset_peak
+    from alrun.pool import Pool
+    from alrun.trial import make_model, noise, of_all_classes, query_of
+
+    pool, made = Pool(noise(size), of_all_classes(size)), []
+    pool.label(torch.arange(min(LABELED, size // 4)))
+    model = make_model(pool.images, WIDTH)
+    for strategy in strategies:
+        try:
+            reset_peak()
+            before = peak_bytes()
+        except (OSError, RuntimeError):  # no Linux
+            before = None
+        started = perf_counter()
+        strategy.select(query_of(strategy, pool, model, BATCH, chunk=100))
+        seconds = perf_counter() - started
+        made.append((seconds, None if before is None else max(0, peak_bytes() - before)))
+    return made
+
+
+def shown(memory: int | None) -> str:
+    """``12 MB``."""
+    return "memory unknown" if memory is None else f"{memory / 1e6:.0f} MB" if memory > 1e6 else "less than 1 MB"
+
+
+if __name__ == "__main__":
+    main()

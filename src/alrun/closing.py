@@ -1,0 +1,43 @@
+"""The last line of a run and of a sweep: where the results are, and what to type next."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from alrun.run_folder import shown
+
+SWEEP = ("-m", "--multirun")
+WITHOUT = "strategy"  # the group, its settings and what is packaged into it
+
+
+def after_run(run_dir: Path, has_reference: bool, typed: Sequence[str]) -> str:
+    """What follows a single run: the random run of its setting, which efficiency compares with, or else a report."""
+    if has_reference:
+        return report(run_dir.parent)
+    kept = [argument for argument in typed if not is_of_strategy(argument)]
+    # Hydra takes overrides in one row, so this one goes before the first of those that stay.
+    place = next((i for i, argument in enumerate(kept) if "=" in argument and argument[0] != "-"), len(kept))
+    return command([*kept[:place], "strategy=random", *kept[place:]])
+
+
+def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
+    """What follows a sweep: a report of the experiment that was typed, or else of its settings."""
+    if any(argument.startswith("experiment=") for argument in typed):
+        return command([argument for argument in typed if argument not in SWEEP], "alrun.report")
+    return report(*dict.fromkeys(folder.parent for folder in folders))
+
+
+def report(*folders: Path) -> str:
+    """The command that writes a report of all runs in ``folders``."""
+    return command([shown(folder) for folder in folders], "alrun.report")
+
+
+def command(arguments: Sequence[str], module: str = "alrun") -> str:
+    """A command line for a shell."""
+    return shlex.join(["python", "-m", module, *arguments])
+
+
+def is_of_strategy(argument: str) -> bool:
+    """Whether an argument chooses the strategy or sets something in it."""
+    key = argument.partition("=")[0].lstrip("+~")
+    return key.split(".")[0] == WITHOUT or key.partition("@")[2].split(".")[0] == WITHOUT

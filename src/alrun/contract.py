@@ -1,0 +1,207 @@
+"""What every strategy promises, one check each; ``python -m alrun.check`` and the tests of templates run them all."""
+
+import copy
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from inspect import getfile
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.errors import UserError, first_line
+from alrun.outputs import Outputs
+from alrun.purchase import problem_of
+from alrun.strategies.base import NoScores, Query, Strategy
+from alrun.trial import CLASSES, alike, in_fives, make_query, of_one_class
+
+
+class Broken(Exception):
+    """A promise that is not kept; the message says how."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one check."""
+
+    promise: str
+    problem: str | None = None  # None: it is kept
+    refused: bool = False  # the strategy declines such a pool in a sentence of its own, which is its right
+
+
+def verdicts(strategy: Strategy) -> list[Verdict]:
+    """Every promise, and whether ``strategy`` keeps it."""
+    return [verdict(promise, check, strategy) for promise, check in CHECKS.items()]
+
+
+def problems(strategy: Strategy) -> list[str]:
+    """The promises that ``strategy`` does not keep, in words; empty if it keeps all."""
+    return [f"{each.promise}: {each.problem}" for each in verdicts(strategy) if each.problem and not each.refused]
+
+
+def verdict(promise: str, check: Callable[[Strategy], None], strategy: Strategy) -> Verdict:
+    """What comes of ``check``."""
+    try:
+        with torch.enable_grad():  # and as before afterwards, whatever a strategy leaves
+            check(copy.deepcopy(strategy))
+    except (Broken, NoScores) as problem:
+        return Verdict(promise, str(problem))
+    except UserError as refusal:
+        return Verdict(promise, str(refusal), refused=check in ON_POOLS)
+    except Exception as error:  # whatever a user's code raises
+        return Verdict(promise, f"{type(error).__name__}: {first_line(error)}{place(error, strategy)}")
+    return Verdict(promise)
+
+
+def place(error: Exception, strategy: Strategy) -> str:
+    """Where in the strategy's own file an error arose, in words."""
+    own = getfile(type(strategy))
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
+    return f" ({own}, line {lines[-1]})" if lines else ""
+
+
+def chosen(strategy: Strategy, query: Query) -> Tensor:
+    """What ``strategy`` chooses, if it can be bought."""
+    positions = strategy.select(query)
+    if problem := problem_of(positions, query.size, len(query.unlabeled)):
+        raise Broken(f"asked for {query.size} of {len(query.unlabeled)} examples, it returned {problem}")
+    return positions.cpu()
+
+
+def require_equal(first: Tensor, second: Tensor, when: str) -> None:
+    """Refuse two choices that differ."""
+    if not first.equal(second):
+        same = len(np.intersect1d(first.numpy(), second.numpy()))
+        raise Broken(f"{when}, it chose otherwise ({same} of {len(first)} examples are the same)")
+
+
+def choice(strategy: Strategy) -> None:
+    """Distinct positions, as many as asked for, of pools that are passed in chunks of any size."""
+    cases: list[dict[str, Any]] = [{"size": 1}, {}, {"chunk": 7}, {"size": 50, "n": 400, "labeled": 30}]
+    for settings in cases:
+        chosen(strategy, make_query(strategy, **settings))
+
+
+def repeated(strategy: Strategy) -> None:
+    """The same query again, after another one, and to another instance."""
+    other = copy.deepcopy(strategy)
+    first = chosen(strategy, make_query(strategy))
+    require_equal(first, chosen(strategy, make_query(strategy)), "asked the same twice")
+    chosen(strategy, make_query(strategy, n=90, seed=1))
+    require_equal(first, chosen(strategy, make_query(strategy)), "asked the same after another query")
+    require_equal(first, chosen(other, make_query(strategy)), "asked the same in a new process")
+
+
+def own_randomness(strategy: Strategy) -> None:
+    """Random numbers of numpy and of Python, which a resumed run does not restore."""
+    made = []
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)
+            made.append(chosen(strategy, make_query(strategy)))
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
+    require_equal(made[0], made[1], "with other states of numpy.random and random (draw from query.rng instead)")
+
+
+def unseen_labels(strategy: Strategy) -> None:
+    """Labels of examples that nobody has labeled yet."""
+    honest = chosen(strategy, make_query(strategy))
+    query = make_query(strategy)  # after the first choice: it seeds torch's global generator, which some draw from
+    query.pool.labels[query.unlabeled.index] = -1
+    when = "without the labels of unlabeled examples, which it must not read"
+    require_equal(honest, chosen(strategy, query), when)
+
+
+def leaves_all_as_it_was(strategy: Strategy) -> None:
+    """Model, modes, gradients, pool and outputs."""
+    query = make_query(strategy)
+    before = state_of(query)
+    chosen(strategy, query)
+    after = state_of(query)
+    if changed := [name for name in before if not same(before[name], after.get(name))]:
+        raise Broken(f"it changed {', '.join(changed[:3])} (work on copies)")
+    if not torch.is_grad_enabled():
+        raise Broken("it left torch's gradients switched off (use a with-block)")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two things are equal, tensors in every element."""
+    return torch.equal(one, other) if isinstance(one, Tensor) and isinstance(other, Tensor) else one == other
+
+
+def state_of(query: Query) -> dict[str, Any]:
+    """Copies of all that a strategy could change, by name."""
+    model, pool = query.model, query.pool
+    state: dict[str, Any] = {f"the model's {name}": value.clone() for name, value in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        state[f"requires_grad of the model's {name}"] = parameter.requires_grad
+        state[f"the gradient of the model's {name}"] = parameter.grad is None
+    state["the model's train/eval modes"] = [module.training for module in model.modules()]
+    for name, value in (("images", pool.images), ("labels", pool.labels), ("labeled", pool.labeled)):
+        state[f"pool.{name}"] = value.clone()
+    for part in ("unlabeled", "labeled"):
+        outputs: Outputs = getattr(query, part)
+        state[f"query.{part}.index"] = outputs.index.clone()
+        state |= {f"query.{part}.{name}": value.clone() for name, value in outputs._fields.items()}
+    return state
+
+
+def whole_pool(strategy: Strategy) -> None:
+    """A budget as large as the pool."""
+    chosen(strategy, make_query(strategy, size=110))
+
+
+def one_left(strategy: Strategy) -> None:
+    """A pool of one, and of two beside two labels."""
+    chosen(strategy, make_query(strategy, size=1, n=11))
+    chosen(strategy, make_query(strategy, size=2, n=6, labeled=2))
+
+
+def duplicates(strategy: Strategy) -> None:
+    """Every image five times: positions must still be distinct."""
+    chosen(strategy, make_query(strategy, size=30, n=60, images=in_fives))
+
+
+def constant(strategy: Strategy) -> None:
+    """Nothing to choose by: all embeddings and probabilities are equal."""
+    query = make_query(strategy, size=30, n=60, images=alike)
+    chosen(strategy, query)
+    # Equal images in chunks of other sizes differ by round-off; here nothing does.
+    fields = {
+        name: (value[:, :1] if name == "dropout_log_probs" else value[:1]).expand_as(value).clone()
+        for name, value in query.unlabeled._fields.items()
+    }
+    chosen(strategy, replace(query, unlabeled=Outputs(query.unlabeled.index, **fields)))
+
+
+def one_class(strategy: Strategy) -> None:
+    """All labels known so far are of one class, and the model is sure of it everywhere."""
+    chosen(strategy, make_query(strategy, labels=of_one_class))
+    query = make_query(strategy, labels=of_one_class)
+    fields = {name: value.clone() for name, value in query.unlabeled._fields.items()}
+    for name, value in fields.items():
+        if name.endswith("log_probs"):
+            value.copy_(torch.full((CLASSES,), -200.0).index_fill(0, torch.tensor([0]), 0.0))
+    chosen(strategy, replace(query, unlabeled=Outputs(query.unlabeled.index, **fields)))
+
+
+CHECKS: dict[str, Callable[[Strategy], None]] = {
+    "distinct positions, as many as asked for": choice,
+    "the same query, the same choice": repeated,
+    "no random numbers but query.rng and torch's": own_randomness,
+    "no labels of unlabeled examples": unseen_labels,
+    "model, pool and query stay as they were": leaves_all_as_it_was,
+    "a budget as large as the pool": whole_pool,
+    "one example left": one_left,
+    "every image five times": duplicates,
+    "all images the same": constant,
+    "one class": one_class,
+}
+ON_POOLS = (whole_pool, one_left, duplicates, constant, one_class)

@@ -1,0 +1,133 @@
+"""Decoded images of a data set: in memory, or in a file that is mapped into it where they are too many.
+
+A map is built once, by one process while others wait, and is known by the pictures that it was made from: a changed
+picture makes another map. It is read again after it was written and must have the checksum of what was decoded.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from alrun import files
+from alrun.data.pictures import any_size, pixels
+from alrun.data.splits import Split
+from alrun.errors import UserError
+from alrun.lock import Lock
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # of what pictures become; raise it when decoding changes
+BLOCK = 256  # pictures that are decoded before they are stored
+MEGABYTE = 2**20
+
+
+def in_memory(split: Split, size: int, channels: int) -> np.ndarray:
+    """All pictures of ``split``: (n, channels, size, size) uint8."""
+    images = np.empty((len(split), channels, size, size), np.uint8)
+    done = 0
+    for block in decoded(split, size, channels):
+        images[done : done + len(block)] = block
+        done += len(block)
+    return images
+
+
+def mapped(split: Split, size: int, channels: int, folder: Path) -> np.ndarray:
+    """The same as a map of a file in ``folder``, built there unless it is there and whole.
+
+    Raises:
+        UserError: A picture cannot be read, or the file cannot be written.
+    """
+    index = hashlib.sha256(split.index.astype(np.int64).tobytes()).hexdigest()
+    content = json.dumps([FORMAT, split.source.stamp(), index, size, channels])
+    path = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Lock(path.with_suffix(".lock")):
+            if not is_whole(path):
+                build(split, size, channels, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
+            "paths.data=...; the map is built anew then."
+        ) from error
+    return np.load(path, mmap_mode="c")  # private: torch wants to be allowed to write, the file stays as it is
+
+
+def build(split: Split, size: int, channels: int, path: Path) -> None:
+    """Decode all pictures into the file at ``path``, read it again and note its checksum beside it."""
+    log.info("building the memory map %s of %d images, once", path, len(split))
+    temporary, total = path.with_suffix(".part"), hashlib.sha256()
+    shape = (len(split), channels, size, size)
+    try:
+        # Written, not mapped: a disk that is full then raises an error instead of killing the process.
+        with temporary.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in decoded(split, size, channels):
+                file.write(block.data)
+                total.update(block.data)
+        if checksum(temporary) != total.hexdigest():
+            raise UserError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
+        temporary.replace(path)
+        files.write_text(note(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the map at ``path`` is as it was built; its checksum is compared where it may have been touched since."""
+    with suppress(OSError, ValueError, KeyError):
+        known: dict[str, Any] = json.loads(note(path).read_text())
+        if {key: known[key] for key in ("size", "changed")} == stamp(path):
+            return True
+        if checksum(path) == known["sha256"]:
+            files.write_text(note(path), json.dumps(known | stamp(path)) + "\n")
+            return True
+        log.warning("%s is damaged: it is built anew", path)
+    return False
+
+
+def note(path: Path) -> Path:
+    """Where a map's checksum is."""
+    return path.with_suffix(".json")
+
+
+def stamp(path: Path) -> dict[str, int]:
+    """Size and time of change of a map."""
+    found = path.stat()
+    return {"size": found.st_size, "changed": found.st_mtime_ns}
+
+
+def checksum(path: Path) -> str:
+    """Of the pixels in the file at ``path``, a megabyte at a time."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError("another format")
+        np.lib.format.read_array_header_1_0(file)
+        while part := file.read(MEGABYTE):
+            total.update(part)
+    return total.hexdigest()
+
+
+def decoded(split: Split, size: int, channels: int) -> Iterator[np.ndarray]:
+    """The pictures of ``split`` in order, some at a time: (b, channels, size, size) uint8, contiguous."""
+    source, positions = split.source, split.index.tolist()
+    bar = tqdm(total=len(split), desc="reading images", unit="image", leave=False, disable=None)
+    with bar, any_size(), ThreadPoolExecutor() as pool:
+        for start in range(0, len(split), BLOCK):
+            some = positions[start : start + BLOCK]
+            # Read here, since a source may not stand several readers; decoded beside one another.
+            files_of = [(source.name(position), source.content(position)) for position in some]
+            made = list(pool.map(lambda file: pixels(file[0], file[1], size, channels), files_of))
+            bar.update(len(some))
+            yield np.ascontiguousarray(np.stack(made))

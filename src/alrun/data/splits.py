@@ -1,0 +1,159 @@
+"""Training and test examples as they lie on a disk: where each picture is, and its class."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from alrun.errors import UserError, first_line
+
+UNKNOWN = -1  # the label of an example that nobody has labeled
+
+
+class Source(Protocol):
+    """Pictures by their position."""
+
+    def name(self, position: int) -> str:
+        """What to call a picture: its file."""
+        ...
+
+    def content(self, position: int) -> bytes | None:
+        """The bytes of its file; None: they are in the file ``name``."""
+        ...
+
+    def stamp(self) -> list[Any]:
+        """What changes when a picture does, as plain values, without reading any."""
+        ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some pictures of a source in some order, and their classes."""
+
+    source: Source
+    index: np.ndarray  # (n,) positions in the source
+    labels: np.ndarray  # (n,) int64
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def part(self, chosen: np.ndarray) -> "Split":
+        """The examples at ``chosen``."""
+        return Split(self.source, self.index[chosen], self.labels[chosen])
+
+    def names(self) -> list[str]:
+        """Of all pictures."""
+        return [self.source.name(int(position)) for position in self.index]
+
+
+class Files:
+    """Pictures in files of their own."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+
+    def name(self, position: int) -> str:
+        """The path."""
+        return self.paths[position]
+
+    def content(self, position: int) -> None:
+        """It is in the file."""
+
+    def stamp(self) -> list[Any]:
+        """Paths, sizes and times of change."""
+        return [changed(path) for path in self.paths]
+
+
+class ParquetRows:
+    """Pictures in a column of Parquet files, as the Hugging Face libraries write them; one row group in memory.
+
+    Raises:
+        UserError: A file cannot be read, or has no such columns.
+    """
+
+    def __init__(self, paths: Sequence[Path], image_column: str, label_column: str) -> None:
+        try:
+            import pyarrow.parquet
+        except ImportError:
+            raise UserError("dataset=parquet needs the pyarrow package: pip install 'alrun[parquet]'.") from None
+        self.paths, self.column = paths, image_column
+        self.groups: list[tuple[int, int]] = []  # file and row group
+        self.first: list[int] = []  # row of each file
+        starts, labels, self.class_names = [0], [], None
+        self.files = []
+        for number, path in enumerate(paths):
+            try:
+                file = pyarrow.parquet.ParquetFile(path)
+                if absent := [name for name in (image_column, label_column) if name not in file.schema_arrow.names]:
+                    raise UserError(
+                        f"{path} has no column {absent[0]}: name its columns by dataset.image_column=... and "
+                        f"dataset.label_column=..., from {', '.join(file.schema_arrow.names)}."
+                    )
+                labels += file.read([label_column]).column(0).to_pylist()
+            except (OSError, pyarrow.ArrowException) as error:
+                raise UserError(f"dataset.path: {path} cannot be read as Parquet ({first_line(error)}).") from error
+            self.first.append(starts[-1])
+            for group in range(file.num_row_groups):
+                self.groups.append((number, group))
+                starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
+            self.files.append(file)
+            self.class_names = self.class_names or declared_classes(file.schema_arrow, label_column)
+        self.starts = np.array(starts)
+        self.labels: list[Any] = labels
+        self.kept: tuple[int, Any] = (-1, None)  # the row group that was read last
+
+    def name(self, position: int) -> str:
+        """File and row."""
+        number, _ = self.groups[self.group_of(position)]
+        return f"{self.paths[number]}, row {position - self.first[number]}"
+
+    def group_of(self, position: int) -> int:
+        """The row group that holds a row."""
+        return int(np.searchsorted(self.starts, position, side="right")) - 1
+
+    def content(self, position: int) -> bytes:
+        """From the row group that holds it."""
+        where = self.group_of(position)
+        if self.kept[0] != where:
+            number, group = self.groups[where]
+            self.kept = where, self.files[number].read_row_group(group, columns=[self.column]).column(0)
+        value = self.kept[1][position - int(self.starts[where])].as_py()
+        stored = value.get("bytes") if isinstance(value, dict) else value
+        if isinstance(stored, bytes):
+            return stored
+        raise UserError(f"dataset: {self.name(position)} holds no bytes of an image; store images within the file.")
+
+    def stamp(self) -> list[Any]:
+        """Of the files."""
+        return [self.column, *(changed(path) for path in self.paths)]
+
+
+def declared_classes(schema: Any, column: str) -> list[str] | None:
+    """The names of classes that the Hugging Face libraries note beside the columns, None where there are none."""
+    try:
+        noted = json.loads(schema.metadata[b"huggingface"])
+        return noted["info"]["features"][column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def changed(path: str | Path) -> list[Any]:
+    """What tells that a file is another one: its path, size and time of change."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UserError(f"dataset: {path} cannot be read ({error.strerror}).") from error
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def numbered(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+    """Classes given by names or numbers as integers from 0 (n,), and their names; numbers go by size."""
+    distinct = sorted(set(values), key=str)
+    if all(str(value).isdecimal() for value in distinct):
+        distinct.sort(key=int)
+    place = {value: number for number, value in enumerate(distinct)}
+    return np.array([place[value] for value in values], np.int64), [str(value) for value in distinct]

@@ -1,0 +1,47 @@
+"""What debug=overfit and debug=profile tell."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from alrun.run_folder import shown
+from alrun.state import RoundRecord
+
+log = logging.getLogger(__name__)
+
+BY_HEART = 0.99  # training accuracy; the running one of an epoch lags a little behind the weights
+PHASES = ("training", "evaluation", "selection")  # regions that alrun.run marks
+OPERATIONS = 10  # shown; profile.txt has more
+
+
+def tell_memory(record: RoundRecord) -> None:
+    """Say whether the labels of a round were learned by heart."""
+    outcome = f"training accuracy {record.train_accuracy:.3f} on {record.labeled} labels after {record.epochs} epochs"
+    if record.train_accuracy >= BY_HEART:
+        log.info("memorised: %s", outcome)
+    else:
+        log.warning("not memorised: %s; try another optimizer.lr, then look at the model and the labels", outcome)
+
+
+@contextmanager
+def profiled(run_dir: Path, where: torch.device) -> Iterator[None]:
+    """Profile what happens within; then say where the time went and leave profile.txt and trace.json in ``run_dir``."""
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (where.type == "cuda")
+    with profile(activities=activities) as profiler:
+        yield
+    averages = profiler.key_averages()
+    on = "device" if where.type == "cuda" else "cpu"
+    (run_dir / "profile.txt").write_text(averages.table(sort_by=f"self_{on}_time_total", row_limit=100))
+    profiler.export_chrome_trace(str(run_dir / "trace.json"))
+    seconds = {event.key: event.cpu_time_total / 1e6 for event in averages if event.key in PHASES}
+    log.info("seconds: %s", ", ".join(f"{name} {seconds[name]:.2f}" for name in PHASES if name in seconds))
+    own = {event.key: getattr(event, f"self_{on}_time_total") / 1e6 for event in averages if event.key not in PHASES}
+    whole = sum(own.values())
+    for name, spent in sorted(own.items(), key=lambda item: -item[1])[:OPERATIONS]:
+        log.info("  %5.1f %%  %7.3f s  %s", 100 * spent / whole, spent, name)
+    log.info("all operations: %s", shown(run_dir / "profile.txt"))
+    log.info("over time, for chrome://tracing or ui.perfetto.dev: %s", shown(run_dir / "trace.json"))

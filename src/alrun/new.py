@@ -1,0 +1,96 @@
+"""``python -m alrun.new``: a strategy, model, data set, optimizer or augmentation of your own to start from.
+
+    python -m alrun.new strategy ratio
+    python -m alrun.new dataset photos --package my_al
+
+Writes a class that works, its YAML file and its test into this folder, and never over a file that is there.
+"""
+
+import argparse
+import sys
+from importlib import resources
+from keyword import iskeyword
+from pathlib import Path
+from string import Template
+
+from alrun.errors import UserError, sentence
+
+TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
+    "strategy": "",
+    "model": "",
+    "dataset": "model=small_cnn augmentation=none",
+    "optimizer": "",
+    "augmentation": "",
+}
+
+
+def main() -> None:
+    """The command."""
+    details = (__doc__ or "").partition(": ")[2]
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.new", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=list(TRIED_BY))
+    parser.add_argument("name", help="of the option: small letters, digits and underscores")
+    parser.add_argument("--package", default="my_al", help="folder of your modules (default: my_al)")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
+    arguments = parser.parse_args()
+    try:
+        print(write(arguments.kind, arguments.name, arguments.package, arguments.folder))
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+
+
+def write(kind: str, name: str, package: str, folder: Path) -> str:
+    """Write the files of a new ``kind``; what was written and what to type next, as text.
+
+    Raises:
+        UserError: A name is not possible, or a file is there.
+    """
+    for what, value in (("name", name), ("--package", package)):
+        if not value.isidentifier() or value != value.lower() or iskeyword(value):
+            example = "my_al" if what == "--package" else "ratio"
+            raise UserError(f"{what} {value}: use small letters, digits and underscores, such as {example}.")
+    if (resources.files("alrun.conf") / kind / f"{name}.yaml").is_file():
+        raise UserError(f"{kind}={name} is an option of alrun already: choose another name.")
+    if package in sys.stdlib_module_names or package == "alrun":
+        raise UserError(f"--package {package} is the name of another package: choose another, such as my_al.")
+    words = {"name": name, "package": package, "class_name": class_name(name), "title": name.replace("_", " ").title()}
+    places = {
+        f"{kind}.py.txt": folder / package / f"{name}.py",
+        f"{kind}.yaml.txt": folder / "conf" / kind / f"{name}.yaml",
+        f"{kind}_test.py.txt": folder / "tests" / f"test_{name}.py",
+    }
+    if there := [str(path) for path in places.values() if path.exists()]:
+        raise UserError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
+    for template, path in places.items():
+        text = (resources.files("alrun") / "templates" / template).read_text(encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(Template(text).substitute(words), encoding="utf-8")
+    if not (folder / package / "__init__.py").exists():
+        (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
+    return told(kind, name, package, [str(path) for path in places.values()])
+
+
+def class_name(name: str) -> str:
+    """``near_ratio`` as ``NearRatio``."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def told(kind: str, name: str, package: str, paths: list[str]) -> str:
+    """What was written, and what to type next."""
+    code, _, test = paths
+    command = " ".join(
+        filter(None, ["python -m alrun --config-dir conf", f"{kind}={name}", TRIED_BY[kind], f"'allow=[{package}]'"])
+    )
+    lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
+    if kind == "strategy":
+        lines.append(f"  python -m alrun.check {package}.{name}.{class_name(name)}")
+    return "\n".join([*lines, f"  {command}", f"The idea goes into {code}, its settings into the YAML file too."])
+
+
+if __name__ == "__main__":
+    main()

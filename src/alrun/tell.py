@@ -1,0 +1,74 @@
+"""``python -m alrun.tell``: takes the labels back that ``python -m alrun.ask`` asked for.
+
+    python -m alrun.tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
+
+Takes what ``alrun.ask`` took, and last a CSV with columns index and label. Lines with mistakes are named and refused,
+the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line was refused.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from alrun.ask import planned
+from alrun.errors import UserError, sentence
+from alrun.run_folder import shown
+
+SHOWN = 20  # mistakes that are printed
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.tell",
+        description=(__doc__ or "").partition(": ")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun.ask")
+    parser.add_argument("labels", type=Path, help="CSV with columns index and label")
+    parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
+    arguments = parser.parse_intermixed_args()
+    try:
+        run = planned(arguments.overrides, arguments.config_dir)
+        refused = tell(run.folder, [str(name) for name in run.cfg.dataset.classes], arguments.labels)
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+    words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
+    print(f"Next: python -m alrun.{'tell' if refused else 'ask'} {shlex.join(sys.argv[1:] if refused else words)}")
+    sys.exit(bool(refused))
+
+
+def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
+    """Keep the labels in ``path`` in the run's folder, and print what came of it; the lines that are refused.
+
+    Raises:
+        UserError: Nothing was asked yet, the run is being computed, or the file cannot be read.
+    """
+    from alrun.labelling import read_told, take
+    from alrun.lock import Lock
+    from alrun.portable import read_queries
+
+    if not (run_dir / "queries.csv").exists():
+        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type python -m alrun.ask with these settings.")
+    lock = Lock(run_dir / ".lock")
+    if not lock.acquire(wait=False):
+        raise UserError(f"{shown(run_dir)} is being computed by another process: tell it when that is through.")
+    try:
+        asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
+        taken, mistakes = take(run_dir, classes, asked_for, path)
+        missing = len(asked_for) - len(read_told(run_dir, classes))
+    finally:
+        lock.release()
+    print(f"{taken} new labels are kept, {len(mistakes)} lines refused; {missing} labels are still missing.")
+    print(*(f"  {path}, {mistake}" for mistake in mistakes[:SHOWN]), sep="\n", end="\n" if mistakes else "")
+    if len(mistakes) > SHOWN:
+        print(f"  and {len(mistakes) - SHOWN} more")
+    return mistakes
+
+
+if __name__ == "__main__":
+    main()

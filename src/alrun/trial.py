@@ -1,0 +1,85 @@
+"""Queries about a small made-up pool and an untrained network, on which a strategy can be tried."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from alrun import infer, rng
+from alrun.augment import Normalize
+from alrun.device import Stopwatch
+from alrun.models import SmallCnn
+from alrun.pool import Pool
+from alrun.strategies.base import Query, Strategy
+from alrun.train import TrainResult
+
+NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
+CLASSES = 5
+
+
+def noise(n: int) -> Tensor:
+    """Images (n, 1, 8, 8) of which no two are alike."""
+    return torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+
+
+def alike(n: int) -> Tensor:
+    """One image, ``n`` times."""
+    return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
+
+
+def in_fives(n: int) -> Tensor:
+    """Images of which each is there five times."""
+    return noise(-(-n // 5)).repeat_interleave(5, 0)[:n]
+
+
+def of_all_classes(n: int) -> Tensor:
+    """Labels (n,) at random."""
+    return torch.randint(CLASSES, (n,), generator=torch.Generator().manual_seed(4))
+
+
+def of_one_class(n: int) -> Tensor:
+    """Labels (n,) of class 0."""
+    return torch.zeros(n, dtype=torch.int64)
+
+
+def make_query(
+    strategy: Strategy,
+    size: int = 20,
+    n: int = 120,
+    seed: int = 0,
+    labeled: int = 10,
+    images: Callable[[int], Tensor] = noise,
+    labels: Callable[[int], Tensor] = of_all_classes,
+    chunk: int = 32,
+) -> Query:
+    """A query of ``size`` among ``n - labeled`` unlabeled examples, with the outputs that ``strategy`` needs.
+
+    Every third example is labeled, from the first on (where they are too few, the first ones).
+    """
+    pool = Pool(images(n), labels(n))
+    step = 3 if 3 * labeled - 2 <= n else 1
+    pool.label(torch.arange(0, step * labeled, step))
+    return query_of(strategy, pool, make_model(pool.images), size, seed, chunk)
+
+
+def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
+    """An untrained network that predicts all classes for ``images``, some for sure."""
+    torch.manual_seed(8)
+    model = SmallCnn(1, (8, 8), CLASSES, width=4, embedding=embedding, dropout=0.4)
+    model(NORMALIZE(images))  # batch norm has seen something
+    with torch.no_grad():
+        model.head.weight.mul_(10)
+        model.head.bias.sub_(model.head(model.eval().embed(NORMALIZE(images))).mean(0))
+    return model.train()
+
+
+def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
+    """What a run hands to ``strategy``: the outputs that it needs, from a pass over ``pool``."""
+    rng.seed_globals(seed, "select", 0)
+    unlabeled, labeled = (
+        infer.record(model, pool.images, index, strategy.needs, NORMALIZE, chunk)
+        for index in (pool.unlabeled, pool.labeled)
+    )
+    trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
+    draws, stopwatch = torch.Generator().manual_seed(seed), Stopwatch(torch.device("cpu"))
+    return Query(size, unlabeled, labeled, draws, pool, model, trained, NORMALIZE, chunk, stopwatch)

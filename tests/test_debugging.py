@@ -1,0 +1,57 @@
+"""The presets of debug= tell what they promise."""
+
+import json
+
+import pytest
+
+# The preset with its own numbers, in the place of those of the fixture.
+OVERFIT = ("budget.seed_size=100", "budget.batch_size=100", "budget.total=100", "training.max_epochs=300")
+
+
+def test_overfit_says_that_a_network_learns_its_labels_by_heart(complete, caplog):
+    caplog.set_level("INFO")
+    folder = complete("debug=overfit", *OVERFIT)
+    (line,) = [record.getMessage() for record in caplog.records if "memorised" in record.getMessage()]
+    assert line.startswith("memorised: training accuracy ")
+    assert "on 100 labels" in line
+    assert len((folder / "accuracy.csv").read_text().splitlines()) == 2  # nothing is bought
+
+
+def test_overfit_says_that_a_network_does_not(complete, caplog):
+    complete("debug=overfit", *OVERFIT, "optimizer.lr=1e-9", "training.max_epochs=3")
+    (line,) = [record.getMessage() for record in caplog.records if "memorised" in record.getMessage()]
+    assert line.startswith("not memorised: training accuracy 0.")
+    assert line.endswith(
+        "on 100 labels after 3 epochs; try another optimizer.lr, then look at the model and the labels"
+    )
+
+
+@pytest.mark.parametrize("dataset", ["digits", "cifar10", "mnist"])
+def test_overfit_takes_the_augmentation_off_whatever_a_data_set_brings(composed, dataset):
+    cfg = composed("debug=overfit", f"dataset={dataset}")
+    assert cfg.augmentation._target_ == "alrun.augment.NoAugmentation"
+    assert cfg.training.max_epochs == 300
+    assert cfg.budget.total == cfg.budget.seed_size == 100
+
+
+def test_profile_says_where_the_time_goes(complete, tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = complete("debug=profile", "strategy=badge", f"paths.outputs={tmp_path}")
+    lines = [record.getMessage() for record in caplog.records]
+    (seconds,) = [line for line in lines if line.startswith("seconds: ")]
+    spent = dict(part.split() for part in seconds.removeprefix("seconds: ").split(", "))
+    assert list(spent) == ["training", "evaluation", "selection"]
+    assert all(float(value) > 0 for value in spent.values())
+    shares = [float(line.split()[0]) for line in lines if line.startswith("  ") and "%" in line]
+    assert len(shares) == 10
+    assert shares == sorted(shares, reverse=True)
+    assert 30 < sum(shares) <= 100.5
+    names = {event.get("name") for event in json.loads((folder / "trace.json").read_text())["traceEvents"]}
+    assert {"training", "evaluation", "selection", "aten::addmm"} <= names
+    assert "aten::addmm" in (folder / "profile.txt").read_text()
+
+
+def test_profile_takes_a_folder_of_its_own(composed):
+    first = composed("debug=profile").paths.outputs
+    assert first.startswith("outputs/profile/")
+    assert composed("debug=profile", "paths.outputs=here").paths.outputs == "here"

@@ -1,0 +1,268 @@
+"""Asking people for labels, and taking them back."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from alrun import tell as command
+from alrun.analysis.rounds import Results
+from alrun.analysis.sources import with_test_set
+from alrun.ask import planned
+from alrun.data import own
+from alrun.errors import UserError
+from alrun.labelling import read_answers
+from alrun.run import run
+from conftest import QUIET
+
+CLASSES = ["lying", "standing"]
+TRAINING = ("budget.seed_size=8", "budget.batch_size=6", "budget.total=20", "training.max_epochs=3", *QUIET)
+TRAINING += ("model=small_cnn", "model.width=4", "augmentation=none", "dataset.size=8")
+
+
+def photo(kind: str, seed: int) -> Image.Image:
+    """A white bar on grey that lies or stands, in a picture of some size and mode; one of them is very large."""
+    rng = np.random.default_rng(seed)
+    height = width = int(rng.integers(16, 40))
+    if seed == 7:
+        height = width = 4000
+    image = np.full((height, width), 90, np.uint8)
+    place = int(rng.integers(height // 2))
+    image[place : place + height // 4] = 230
+    made = Image.fromarray(image if kind == "lying" else image.T)
+    mode = ("L", "RGB", "RGBA", "CMYK", "P")[seed % 5]
+    return made.convert("RGB").quantize(8) if mode == "P" else made.convert(mode)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """``pool``: sixty pictures in folders of days; ``test``: twenty by class; truth.csv: the classes of the pool."""
+    base = tmp_path_factory.mktemp("photos")
+    lines = ["path,label,split"]
+    for seed in range(80):
+        kind = CLASSES[seed % 3 % 2]
+        ending = "jpg" if seed % 5 == 3 or seed == 7 else "png"
+        path = Path("test", kind) if seed >= 60 else Path("pool", f"day{seed % 4}")
+        path /= f"{seed:02}.{ending}"
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        made = photo(kind, seed)
+        (made.convert("RGB") if ending == "jpg" and made.mode != "CMYK" else made).save(base / path)
+        lines.append(f"{path},{kind},{'test' if seed >= 60 else 'train'}")
+    lines[1:] = sorted(lines[1:])  # the order of dataset=unlabeled
+    (base / "truth.csv").write_text("\n".join(lines) + "\n")
+    return base
+
+
+def truth(photos: Path) -> dict[str, str]:
+    with (photos / "truth.csv").open() as file:
+        return {str(photos / row["path"]): row["label"] for row in csv.DictReader(file)}
+
+
+def people(photos: Path, asked: Path) -> Path:
+    """What people make of a list: they look at each picture and write down its class."""
+    known, table = truth(photos), pd.read_csv(asked)
+    assert table["label"].isna().all()
+    table["label"] = [known[path] for path in table["file"]]
+    table.to_csv(asked, index=False)
+    return asked
+
+
+class Labelled:
+    """A run that people label."""
+
+    def __init__(self, photos: Path, outputs: Path, *overrides: str) -> None:
+        own = ("dataset=unlabeled", f"dataset.path={photos / 'pool'}", f"dataset.classes=[{','.join(CLASSES)}]")
+        self.overrides = [*own, *TRAINING, f"paths.outputs={outputs}", *overrides]
+        self.planned = planned(self.overrides, None)
+        self.folder = self.planned.folder
+
+    def ask(self) -> Path | None:
+        """The list that waits for labels."""
+        choices = {str(k): str(v) for k, v in self.planned.cfg.hydra.runtime.choices.items()}
+        run(self.planned.cfg, self.folder, choices)
+        return max(self.folder.glob("ask_*.csv")) if not (self.folder / "done").exists() else None
+
+    def tell(self, path: Path) -> list[str]:
+        return command.tell(self.folder, CLASSES, path)
+
+
+@pytest.mark.parametrize("strategy", ["margin", "probcover"])
+def test_people_who_label_and_a_simulation_of_them_buy_the_same_and_end_alike(photos, tmp_path, complete, strategy):
+    labelled = Labelled(photos, tmp_path, f"strategy={strategy}", f"dataset.test={photos / 'test'}")
+    rounds = 0
+    while (asked := labelled.ask()) is not None:
+        assert asked.name == f"ask_{rounds}.csv"
+        assert labelled.tell(people(photos, asked)) == []
+        rounds += 1
+    assert rounds == 3
+    simulated = complete("dataset=csv", f"dataset.path={photos / 'truth.csv'}", f"strategy={strategy}", *TRAINING)
+    for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
+        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+    asked = pd.read_csv(labelled.folder / "ask_1.csv")
+    assert asked["score"].notna().all() == (strategy == "margin")
+    if strategy == "margin":
+        assert asked["score"].is_monotonic_decreasing
+
+
+def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path, capsys):
+    labelled = Labelled(photos, tmp_path, "strategy=random")
+    asked = labelled.ask()
+    before = {path.name: path.read_bytes() for path in labelled.folder.glob("*.csv")}
+    assert labelled.ask() == asked
+    people(photos, asked)
+    half = asked.read_text().splitlines(keepends=True)
+    (tmp_path / "half.csv").write_text("".join(half[:5]))
+    assert labelled.tell(tmp_path / "half.csv") == []
+    assert "4 new labels are kept, 0 lines refused; 4 labels are still missing." in capsys.readouterr().out
+    assert labelled.ask() == asked
+    assert asked.read_text() == "".join(half)  # what somebody is filling in is left alone
+    assert (labelled.folder / "queries.csv").read_bytes() == before["queries.csv"]
+    assert not list(labelled.folder.glob("ask_1.csv"))
+    labelled.tell(asked)
+    assert "4 new labels are kept" in capsys.readouterr().out
+    assert labelled.ask().name == "ask_1.csv"
+    accuracy = pd.read_csv(labelled.folder / "accuracy.csv")
+    assert accuracy["labeled"].tolist() == [8]
+    assert accuracy["test_accuracy"].isna().all()  # there is no test set
+    assert accuracy["train_accuracy"].notna().all()
+
+
+def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "index,label\n"
+        "1,cat\n"  # 2: good
+        "2,catt\n"
+        "99,cat\n"
+        "3,cat\n"  # 5: contradicts 6
+        "3,dog\n"
+        "4,\n"
+        "x,cat\n"
+        "5,dog\n"  # 9: good
+        "5,dog\n"  # 10: the same again
+        "6,dog\n"  # 11: told before as cat
+        "7,cat\n"  # 12: told before as cat
+        "8\n"
+    )
+    answers, mistakes = read_answers(path, ["cat", "dog"], set(range(10)), told={6: 0, 7: 0})
+    assert answers == {1: 0, 5: 1}
+    assert mistakes == [
+        "line 3: 'catt' is no class; did you mean cat?",
+        "line 4: 99 was not asked for",
+        "line 5: 3 is cat in line 5, dog in line 6",
+        "line 6: 3 is cat in line 5, dog in line 6",
+        "line 7: 4 has no label",
+        "line 8: index 'x' is no whole number",
+        "line 11: 6 was told before as cat, now as dog; mend labels.csv itself",
+        "line 13: 8 has no label",
+    ]
+
+
+def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("index;note, if any;label\r\n1;;cat\r\n2;blurred;dog\r\n", encoding="utf-8-sig")
+    assert read_answers(path, ["cat", "dog"], {1, 2}, {}) == ({1: 0, 2: 1}, [])
+    path.write_text("index,class\n1,cat\n")
+    with pytest.raises(UserError, match=r"labels.csv has no column label"):
+        read_answers(path, ["cat", "dog"], {1}, {})
+    path.write_bytes("index,label\n1,Käse\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"labels.csv cannot be read as CSV .*UTF-8"):
+        read_answers(path, ["cat", "dog"], {1}, {})
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"labels.csv has no column index"):
+        read_answers(path, ["cat", "dog"], {1}, {})
+
+
+def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
+    table = pd.DataFrame({"folder": ["a", "a", "b"], "test_accuracy": [0.5, 0.6, float("nan")]})
+    results = with_test_set(Results(table, []))
+    assert results.rounds["folder"].tolist() == ["a", "a"]
+    assert [str(problem) for problem in results.problems] == [
+        "untested: b: it has no test set, so there is no accuracy to report."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("seed_set=balanced",), "seed_set=BalancedSeedSet reads labels of the whole pool"),
+        (("per_class_cap=c1000",), "reads labels of the whole pool"),
+        (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=Duplicate reads labels of the whole pool"),
+    ],
+)
+def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, overrides, words):
+    with pytest.raises(UserError, match=words):
+        Labelled(photos, tmp_path, *overrides).ask()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["dataset=digits"], "this data set has its labels, there is nothing to ask"),
+        (["dataset=digits", "hydra.mode=MULTIRUN", "seed=0,1"], "labels are asked for one run at a time"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(overrides, words):
+    with pytest.raises(UserError, match=words):
+        planned(overrides, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"classes": ["lying"]}, "give the names of two or more classes"),
+        ({"classes": ["lying", "lying"]}, "give the names of two or more classes, each once"),
+        ({"classes": ["lying", "leaning"], "test": "test"}, "has the class standing, which is not in dataset.classes"),
+        ({"classes": CLASSES, "path": "nowhere"}, "there is no picture under it"),
+        ({"classes": CLASSES, "test": "nowhere"}, "dataset.test=.*nowhere: there is no such file or folder"),
+    ],
+)
+def test_pictures_that_cannot_be_labeled(photos, settings, words):
+    made = {"path": "pool", **settings}
+    for key in ("path", "test"):
+        if key in made:
+            made[key] = str(photos / made[key])
+    with pytest.raises(UserError, match=words):
+        own.unlabeled("", **made)
+
+
+def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def ask() -> subprocess.CompletedProcess[str]:
+        given = [sys.executable, "-m", "alrun.ask", *overrides]
+        return subprocess.run(given, capture_output=True, text=True)
+
+    def tell(path: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["tell", *overrides, path])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return ended.value.code, capsys.readouterr().out
+
+    overrides = ["dataset=unlabeled", f"dataset.path={photos / 'pool'}", "dataset.classes=[lying,standing]"]
+    overrides += [*TRAINING, "budget.total=14", "strategy=entropy"]
+    code, _ = tell("labels.csv")
+    assert "has asked for no labels yet" in str(code)
+    first = ask()
+    assert first.returncode == 0, first.stderr
+    assert "8 of 8 labels are missing: fill in the column label of outputs/runs/" in first.stderr
+    asked = Path(first.stdout.split()[-1])
+    assert "Next, with the labels filled in: python -m alrun.tell dataset=unlabeled" in first.stdout
+    lines = people(photos, tmp_path / asked).read_text().splitlines()
+    (tmp_path / "wrong.csv").write_text("\n".join([lines[0], lines[1].rpartition(",")[0] + ",lieing", *lines[2:]]))
+    code, printed = tell("wrong.csv")
+    assert code == 1
+    assert "7 new labels are kept, 1 lines refused; 1 labels are still missing." in printed
+    assert "wrong.csv, line 2: 'lieing' is no class; did you mean lying?" in printed
+    code, printed = tell(str(asked))
+    assert code == 0
+    assert "1 new labels are kept" in printed
+    assert "Next: python -m alrun.ask dataset=unlabeled" in printed
+    second = ask()
+    assert "round 0/1  8 labels  no test set" in second.stderr
+    assert second.stdout.split()[-1].endswith("ask_1.csv")
