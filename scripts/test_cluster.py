@@ -81,7 +81,7 @@ def by_requeue(folder: Path) -> bool:
         stopped = start(folder / "stopped", *LONG, *SLURM, *STOPPED, environment=environment)
         limited = start(folder / "limited", *LONG, *SLURM, *LIMITED, environment=environment)
         try:
-            jobs = [stop_in_a_round(folder / "stopped", environment), slurm.number(environment, "limited")]
+            jobs = [stop_in_a_round(folder / "stopped", environment), let_time_out_once(environment)]
             ends = [wait(process, began, 900) for process in (stopped, limited)]
             requeued = [slurm.restarts(environment, job) for job in jobs]
         finally:
@@ -105,6 +105,18 @@ def stop_in_a_round(outputs: Path, environment: dict[str, str]) -> str:
     time.sleep(5)
     job = slurm.number(environment, "stopped")
     slurm.ask(environment, "scancel", "--signal=USR2", job)
+    return job
+
+
+def let_time_out_once(environment: dict[str, str]) -> str:
+    """Wait until the time limit has ended a job, and give it more for its second life; its number."""
+    job = slurm.number(environment, "limited")
+
+    def is_over() -> bool:
+        return slurm.restarts(environment, job) > 0 or not slurm.number(environment, "limited")
+
+    slurm.until(is_over, "a time-out", limit=300)
+    slurm.ask(environment, "scontrol", "update", f"JobId={job}", "TimeLimit=60")
     return job
 
 
