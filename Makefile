@@ -22,9 +22,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	memory false-positives \
-	gpu-window gpu-page strategies facets plan crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) \
-	$(TABLES)
+	bench-launchers memory false-positives gpu-window gpu-page strategies facets plan status test-cluster crash-test \
+	concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +79,9 @@ gpu-page: $(READY) ## docs/gpu.md from the files of all windows in results/gpu
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) scripts/peak_memory.py $(ARGS)
 
+bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
+	@$(PY) scripts/benchmark_launchers.py $(ARGS)
+
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)
 
@@ -130,6 +132,9 @@ $(SECTIONS): $(READY)
 plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
 	@$(PY) -m alrun.plan experiment=all scale=$(SCALE) $(ARGS)
 
+status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
+	@$(PY) -m alrun.status $(ARGS)
+
 figure-1 table-12: baseline
 table-3: baseline appendix-baseline
 figure-2 figure-13 table-4: augmentation
@@ -148,6 +153,9 @@ figure-7 figure-8 figure-9 table-11: appendix-baseline
 figure-10: generalization
 figure-11: redundancy-augment
 figure-12: reset-update-adam
+
+test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
+	@$(PY) scripts/test_cluster.py $(ARGS)
 
 crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kills, half a second to some seconds each)
 	@$(PY) scripts/crash_test.py $(ARGS)

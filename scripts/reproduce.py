@@ -11,7 +11,6 @@ import argparse
 import sys
 
 from alrun import cli, grid
-from alrun.plan import of_the_paper
 
 # What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
 # images: CIFAR-10 as JPEG files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.
@@ -34,7 +33,7 @@ def main() -> None:
     named = [word for word in words if "=" not in word and not word.startswith("-")]
     rest = [word for word in words if word not in named]
     incomplete = []
-    for experiment in of_the_paper() if named == ["all"] else named:
+    for experiment in grid.of_the_paper() if named == ["all"] else named:
         print(f"\n{experiment}", flush=True)
         sys.argv = ["alrun", f"experiment={experiment}", *(instead(experiment) if arguments.stand_ins else []), *rest]
         try:

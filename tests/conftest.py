@@ -20,7 +20,7 @@ QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=conti
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
-FORKING = ("test_resume.py", "test_concurrency.py", "test_disk.py")
+FORKING = ("test_resume.py", "test_concurrency.py", "test_disk.py", "test_gpus.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,6 +32,15 @@ def test_processes_on_the_same_runs_do_everything_once(tmp_path):
         assert run.results(tmp_path / "together") == run.results(tmp_path / "alone")
 
 
+def test_jobs_that_start_at_the_same_moment_on_several_machines_train_the_first_model_once(tmp_path):
+    prepare()
+    runs = [TinyRun.composed("strategy=random", f"seed={seed}") for seed in range(3)]
+    trained = together(runs, 1, tmp_path / "together", elsewhere=True)
+    assert set(trained.values()) == {1}
+    assert len(trained) == 1 + 2 * 3
+    assert all((tmp_path / "together" / run.place / "done").exists() for run in runs)
+
+
 def test_the_lock_of_a_process_that_died_is_free(tmp_path):
     child = fork()
     if child == 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun.plan import of_the_paper
+from alrun.grid import of_the_paper
 from alrun.run_folder import state
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, config, interruption, sweep, targets
+from alrun import closing, config, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import is_done, shown
 from alrun.validate import validate
@@ -24,7 +24,7 @@ config.register()
 
 
 def guard() -> None:
-    """Let Hydra compose no configuration that would have Hydra itself call other code, as callbacks do at once.
+    """Let Hydra compose no configuration that would have Hydra itself call other code, or compare runs on test data.
 
     What Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
     """
@@ -41,6 +41,8 @@ def guard() -> None:
                 "everything on it is setting=value or group=option."
             ) from error
         targets.check_hydra(cfg.hydra)
+        search.check(cfg)
+        sweep.check(cfg)
         return cfg
 
     ConfigLoaderImpl.load_configuration = guarded
@@ -50,9 +52,10 @@ guard()
 
 
 @hydra.main(version_base="1.3", config_path="pkg://alrun.conf", config_name="config")
-def job(cfg: DictConfig) -> None:
-    """One run; Hydra's launchers call this in whatever process they choose."""
+def job(cfg: DictConfig) -> float | None:
+    """One run; Hydra's launchers call this in whatever process they choose. What it returns is for a search."""
     hydra_cfg = HydraConfig.get()
+    start_where_typed(Path(hydra_cfg.runtime.cwd))
     run_dir = Path(hydra_cfg.runtime.output_dir)
     is_alone = hydra_cfg.mode == RunMode.RUN
     interruption.install()
@@ -62,6 +65,7 @@ def job(cfg: DictConfig) -> None:
             outcome = start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
+        return search.objective(run_dir) if search.compares(hydra_cfg) else None
     except interruption.Interrupted as signal_name:
         if is_alone:
             raise
@@ -75,7 +79,16 @@ def job(cfg: DictConfig) -> None:
         log.error("alrun: %s", message)
         if is_alone:
             sys.exit(1)
-        # The other runs of a sweep go on; its report says which are missing.
+        # The other runs of a sweep go on; its report says which are missing. A search turns away from such settings.
+        return 0.0 if search.compares(hydra_cfg) else None
+
+
+def start_where_typed(folder: Path) -> None:
+    """Let relative paths and a user's own modules be those of the command line: a Ray worker starts elsewhere."""
+    if folder.is_dir():
+        os.chdir(folder)
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:

@@ -45,7 +45,8 @@ class Training:
 class Runtime:
     """How a run is executed; not part of its identity."""
 
-    device: str = "auto"  # auto, cpu, cuda or cuda:<index>
+    device: str = "auto"  # auto, cpu, cuda or cuda:<index>; auto: the GPU with the fewest runs, or the CPU
+    runs_per_gpu: int | None = None  # at most, with device=auto: others wait; null: any number share a GPU
     threads: int | None = None  # CPU threads; null: the fastest number for the model, measured once (alrun.tuning)
     memory_format: str | None = None  # of images and weights: contiguous, channels_last; null: the faster, measured
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
@@ -95,6 +96,7 @@ class RunConfig:
     runtime: Runtime = field(default_factory=Runtime)
     paths: Paths = field(default_factory=Paths)
     scale: Scale = field(default_factory=Scale)
+    validation: int | None = None  # labels held out of the pool to evaluate on, in place of the test set (alrun.search)
     limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
     initial_seed: int = 42  # seed set and first model: shared by all strategies and repeats
@@ -134,6 +136,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     container = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(container, dict)
+    if container["validation"] is None:
+        del container["validation"]  # runs keep the names that they had before there was the setting
     shares = container.pop("scale")  # of epochs and width: they show in what they change
     data = {"examples": shares["examples"], "test": shares["test"]}
     return {str(key): value for key, value in container.items()} | ({} if set(data.values()) == {1} else {"data": data})

@@ -18,6 +18,14 @@ from omegaconf.errors import (
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
+# What comes with plugins of Hydra, and the extra of ours that installs each.
+EXTRAS = {
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/submitit_slurm": "slurm",
+    "hydra/launcher/ray": "ray",
+    "hydra/sweeper/optuna": "optuna",
+}
+
 # What OmegaConf says where a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
@@ -49,8 +57,8 @@ def sentence(error: BaseException) -> str | None:
         if isinstance(link, UserError):
             return str(link)
     for link in chain:
-        if isinstance(link, MissingOption) and link.options:
-            return unknown_option(link.missing_cfg_file or "", list(link.options))
+        if isinstance(link, MissingOption) and (link.options or link.missing_cfg_file in EXTRAS):
+            return unknown_option(link.missing_cfg_file or "", list(link.options or []))
     for link in chain:
         if isinstance(link, ConfigKeyError | AttributeError) and isinstance(link, OmegaConfBaseException):
             return unknown_key(link)
@@ -85,6 +93,11 @@ def first_line(error: BaseException) -> str:
 
 def unknown_option(file: str, options: list[str]) -> str:
     """The sentence for an option of a group that does not exist, of which Hydra looked for ``file``."""
+    if file in EXTRAS:
+        return (
+            f"{'='.join(file.rsplit('/', 1))} comes with a package that is not installed: pip install "
+            f"'alrun[{EXTRAS[file]}]' (in a checkout: pip install -e '.[{EXTRAS[file]}]')."
+        )
     group, _, option = file.partition("/")
     folder = files("alrun.conf") / group
     if group == "hydra" or not folder.is_dir():

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -12,6 +13,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alrun import config
+
+OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,31 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
             return of_sweep(cfg)
         cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
         return [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+
+
+def of_commands(overrides: Sequence[str]) -> list[Planned]:
+    """The same, several experiments by commas (or ``all`` of the paper); a run that two of them ask for comes once."""
+    rest = [override for override in overrides if not override.startswith("experiment=")]
+    commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
+    runs: dict[Path, Planned] = {}
+    for command in commands:
+        for run in of_command(command):
+            runs.setdefault(run.folder, run)
+    return list(runs.values())
+
+
+def experiments(overrides: Sequence[str]) -> list[str]:
+    """The experiments that are named: one, several by commas, or ``all`` of the paper."""
+    given = [override.partition("=")[2] for override in overrides if override.startswith("experiment=")]
+    names = [name for name in ",".join(given).split(",") if name]
+    return of_the_paper() if names == ["all"] else names
+
+
+def of_the_paper() -> list[str]:
+    """The options of ``experiment=`` that are the paper's."""
+    root = Path(str(resources.files("alrun.conf"))) / "experiment"
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    return sorted(name for name in names if name not in OWN)
 
 
 def options(overrides: Sequence[str]) -> dict[str, str]:

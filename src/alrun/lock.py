@@ -12,6 +12,12 @@ SIGN_EVERY = 15.0  # seconds
 STILLBORN_SECONDS = 2.0  # a lease is written within milliseconds of its making
 
 
+def owner(path: Path) -> str | None:
+    """Machine and process, ``name:number``, that have the lock at ``path``, None where nobody does."""
+    found = SoftFileLease(path.with_name(f"{path.name}.lease")).owner
+    return None if found is None else f"{found.hostname}:{found.pid}"
+
+
 class Lock:
     """Two locks in one, since neither suffices alone.
 

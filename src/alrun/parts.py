@@ -50,6 +50,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     data = data.thinned(*sizes(cfg, data))
+    if cfg.validation is not None:
+        data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(cfg.initial_seed, "validation")))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -153,7 +155,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         UserError: The budget is larger than the pool.
     """
     numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
-    check_budget(cfg, len(data.train_images))
+    check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = config.build(cfg.redundancy, "redundancy")
     chooser, cap = config.build(cfg.seed_set, "seed_set"), config.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:

@@ -5,25 +5,22 @@
     python -m alrun.plan -m strategy=random,badge seed=0,1,2 --measure
 
 Takes what ``python -m alrun`` takes; several experiments by commas, or all of the paper by experiment=all. Hours come
-from finished runs of the same setting; where there are none, --measure trains the model for a moment and tells the most
-that it can take, all epochs of all rounds.
+from finished runs of the same setting, or a run's own finished rounds; where there are none, --measure trains the model
+for a moment and tells the most that it can take, all epochs of all rounds.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from statistics import mean
 
 import pandas as pd
 
 from alrun import grid
+from alrun.durations import Durations
 from alrun.errors import sentence
 from alrun.run_folder import State, shown, state
-
-OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
 
 def main() -> None:
@@ -49,7 +46,7 @@ def main() -> None:
 def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:
     """The plan as text: a row per experiment, a total of distinct runs, and with ``each`` a row per run."""
     parts = [*overrides, *(["hydra.mode=MULTIRUN"] if multirun else [])]
-    experiments = named(parts)
+    experiments = grid.experiments(parts)
     rest = [part for part in parts if not part.startswith("experiment=")]
     seen: dict[Path, grid.Planned] = {}
     rows, lines = [], []
@@ -61,19 +58,6 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     if len(rows) > 1:
         rows.append(row("distinct runs", list(seen.values()), {}, measured))
     return "\n".join([pd.DataFrame(rows).to_string(index=False), *lines])
-
-
-def named(overrides: Sequence[str]) -> list[str]:
-    """The experiments that are named: one, several by commas, or ``all`` of the paper."""
-    choice = next((part.partition("=")[2] for part in overrides if part.startswith("experiment=")), "")
-    return of_the_paper() if choice == "all" else [name for name in choice.split(",") if name]
-
-
-def of_the_paper() -> list[str]:
-    """The options of ``experiment=`` that are the paper's."""
-    root = Path(str(resources.files("alrun.conf"))) / "experiment"
-    names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
-    return sorted(name for name in names if name not in OWN)
 
 
 def row(name: str, runs: Sequence[grid.Planned], seen: dict[Path, grid.Planned], measured: bool) -> dict[str, object]:
@@ -89,7 +73,7 @@ def row(name: str, runs: Sequence[grid.Planned], seen: dict[Path, grid.Planned],
 class Hours:
     """Hours of some runs, one after the other."""
 
-    likely: float = 0.0  # of runs whose siblings are done
+    likely: float = 0.0  # of runs that are under way or whose siblings are done
     most: float = 0.0  # of others, if every round trains for all epochs
     unknown: int = 0  # runs of which nothing is known
 
@@ -106,24 +90,23 @@ class Hours:
 
 def left(runs: Sequence[grid.Planned], measured: bool) -> Hours:
     """Hours until all of ``runs`` are done."""
+    durations = Durations()
     speeds: dict[Path, float] = {}  # by setting
     total = Hours()
     for run in runs:
         if state(run.folder) != "done":
-            total += hours(run, speeds if measured else None)
+            total += hours(run, durations, speeds if measured else None)
     return total
 
 
-def hours(run: grid.Planned, speeds: dict[Path, float] | None) -> Hours:
+def hours(run: grid.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
     """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
-    name, _, _ = run.folder.name.rpartition("-seed")
-    setting = run.folder.parent
-    finished = [path.parent for path in setting.glob("*/done")]
-    alike = [path for path in finished if path.name.startswith(f"{name}-seed")] or finished
-    if alike:
-        return Hours(likely=max(0.0, mean(map(seconds, alike)) - seconds(run.folder)) / 3600)
+    seconds = durations.left(run.folder)
+    if seconds is not None:
+        return Hours(likely=seconds / 3600)
     if speeds is None:
         return Hours(unknown=1)
+    setting = run.folder.parent
     if setting not in speeds:
         from alrun.tuning import images_per_second  # and with it torch
 
@@ -131,14 +114,6 @@ def hours(run: grid.Planned, speeds: dict[Path, float] | None) -> Hours:
     budget = run.cfg.budget
     labels = sum(range(budget.seed_size, budget.total + 1, budget.batch_size))  # of all rounds
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)
-
-
-def seconds(run_dir: Path) -> float:
-    """Seconds that a run took until now."""
-    path = run_dir / "timing.csv"
-    if not path.exists():
-        return 0.0
-    return float(pd.read_csv(path)[["train_seconds", "evaluate_seconds", "select_seconds"]].to_numpy().sum())
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def report(arguments: Namespace) -> None:
         except ValueError:
             raise UserError(f"--full-data {share} is no number: give a share such as 0.95 and its source.") from None
 
+    from alrun import grid
     from alrun.analysis import sources
     from alrun.analysis.report import Choices, write
 
@@ -67,7 +68,7 @@ def report(arguments: Namespace) -> None:
     if results.rounds.empty:
         command.print_problems(results.problems)
         raise UserError("no run is finished: there is nothing to report.")
-    experiments = sources.experiments(arguments.sources)
+    experiments = grid.experiments(arguments.sources)
     name = experiments[0] if len(experiments) == 1 else "results"
     folder = arguments.output or Path("outputs") / "reports" / name
     choices = Choices(

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 import alrun
-from alrun import config, debugging, device, files, first_model, infer, interruption, provenance, rng, tuning
+from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.evaluation import evaluate
@@ -42,20 +42,23 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     try:
         if not is_done(run_dir):  # else another process ended it since this one looked
             files.remove_leftovers(run_dir)
-            Run(cfg, run_dir, choices, lock).complete()
+            with gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
+                Run(cfg, run_dir, choices, lock, where).complete()
     finally:
         lock.release()
 
 
 class Run:
-    """One run: its parts, its pool and its state."""
+    """One run: its parts, its pool and its state, on the device ``where``."""
 
-    def __init__(self, cfg: DictConfig, run_dir: Path, choices: dict[str, str], lock: Lock) -> None:
+    def __init__(
+        self, cfg: DictConfig, run_dir: Path, choices: dict[str, str], lock: Lock, where: torch.device
+    ) -> None:
         self.cfg = cfg
         self.run_dir = run_dir
         self.choices = choices
         self.lock = lock
-        self.device = device.choose(cfg.runtime.device)
+        self.device = where
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
         torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
@@ -75,7 +78,9 @@ class Run:
         self.test_images = placed(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         budget = cfg.budget
-        self.sizes = list(range(budget.seed_size, budget.total + 1, budget.batch_size))  # labels in every round
+        self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
+        # Labels to train on in every round.
+        self.sizes = list(range(budget.seed_size, budget.total - self.validation + 1, budget.batch_size))
         self.execution = tuning.choose(cfg, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
@@ -172,7 +177,7 @@ class Run:
             tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
-            labeled=len(self.pool.labeled),
+            labeled=len(self.pool.labeled) + self.validation,
             test_accuracy=tested.accuracy,
             calibration_error=tested.calibration_error,
             train_accuracy=trained.accuracy,
@@ -258,7 +263,9 @@ class Run:
             self.cfg.baseline or "no row of the paper for this pair: default settings",
             hardware,
         )
-        if self.sizes[-1] < budget.total:
+        if self.validation:
+            log.info("evaluated on %d held-out labels of the budget; the test set is not touched", self.validation)
+        if self.sizes[-1] + self.validation < budget.total:
             log.info("budget.total=%d is not reached: a round buys %d labels", budget.total, budget.batch_size)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)

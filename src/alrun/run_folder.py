@@ -1,8 +1,9 @@
-"""A run's folder as those see it who read results: whether it is finished or failed, and what of a damaged file."""
+"""A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
 
+import glob
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -45,6 +46,44 @@ def shown(path: Path) -> str:
     """``path`` as a user would type it here."""
     relative = os.path.relpath(path)
     return relative if not relative.startswith("..") else str(path)
+
+
+def named(sources: Sequence[str]) -> list[Path]:
+    """The run folders of ``sources``: what a command line asks for, by its overrides, and what lies in folders.
+
+    Raises:
+        UserError: A source is nothing of the kind.
+    """
+    overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
+    found = [folder for source in sources if source not in overrides for folder in run_folders(source)]
+    if overrides:
+        from alrun import grid  # and with it Hydra
+
+        found += [run.folder for run in grid.of_commands(overrides)]
+    return list(dict.fromkeys(found))
+
+
+def run_folders(source: str) -> list[Path]:
+    """The run folders that ``source`` names: one, all below a folder, or all that a pattern matches.
+
+    Raises:
+        UserError: There is none.
+    """
+    paths = [Path(source)] if os.path.exists(source) else [Path(match) for match in sorted(glob.glob(source))]
+    found = [folder for path in paths for folder in below(path)]
+    if not found:
+        what = "holds no run" if paths else "does not exist"
+        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results.")
+    return found
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The run folders in ``folder``, by name; ``folder`` itself if it is one."""
+    for path, names, files in os.walk(folder):
+        if ".hydra" in names or "run.json" in files:
+            names.clear()  # a run holds no runs
+            yield Path(path)
+        names.sort()
 
 
 @contextmanager

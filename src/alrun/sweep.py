@@ -1,4 +1,4 @@
-"""What a sweep asked for, and the table and figure at its end."""
+"""What a sweep asked for, and the table and figure at its end; of a search, the labels that it cost."""
 
 import logging
 import sys
@@ -8,7 +8,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun import closing, grid
+from alrun import closing, grid, search
+from alrun.errors import UserError
 from alrun.run_folder import failure, is_done, shown
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,27 @@ class RememberSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
-        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        if not search.compares(config.hydra):
             _folders[:] = [run.folder for run in grid.of_sweep(config)]
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra there too, when all jobs have ended."""
+        if search.compares(config.hydra):
+            print(search.report(Path(config.hydra.sweep.dir), config.validation))
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse a Ray cluster that would leave results in its workers' own folders.
+
+    Raises:
+        UserError: The outputs folder is relative.
+    """
+    ray = cfg.hydra.launcher.get("ray")
+    if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
+        raise UserError(
+            f"paths.outputs={cfg.paths.outputs} is relative, but the workers of a Ray cluster start in other folders: "
+            f"give it in full, paths.outputs={Path(cfg.paths.outputs).absolute()}."
+        )
 
 
 def report() -> bool:

@@ -21,7 +21,11 @@ PARTS = (
     *("torchvision.transforms", "timm", "sklearn"),
 )
 GUARDED = {part.partition(".")[0] for part in PARTS}  # packages of which the parts alone are allowed
-OF_HYDRA = ("alrun.sweep", "hydra._internal.core_plugins", "hydra_plugins", "logging")
+SAMPLERS = ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")
+OF_HYDRA = (
+    *("alrun.sweep", "hydra._internal.core_plugins", "hydra_plugins", "logging"),
+    *(f"optuna.samplers.{name}Sampler" for name in SAMPLERS),
+)
 
 
 def allow_typed(arguments: list[str]) -> None:

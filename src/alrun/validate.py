@@ -43,7 +43,9 @@ def validate(cfg: DictConfig) -> None:
         ("training.patience", 2 if training.patience is None else training.patience, 2),
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
         ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("runtime.runs_per_gpu", 1 if runtime.runs_per_gpu is None else runtime.runs_per_gpu, 1),
         ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
+        ("validation", 1 if cfg.validation is None else cfg.validation, 1),
         ("runtime.carbon_intensity", runtime.carbon_intensity, 0),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
@@ -77,10 +79,17 @@ def validate(cfg: DictConfig) -> None:
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
             "raise the total or take a smaller seed set."
         )
-    if budget.seed_size < budget.total < budget.seed_size + budget.batch_size:
+    to_train_on = budget.total - (cfg.validation or 0)
+    if to_train_on < budget.seed_size:
+        raise UserError(
+            f"validation={cfg.validation} and budget.seed_size={budget.seed_size} are more labels than "
+            f"budget.total={budget.total}: raise the total or hold out fewer."
+        )
+    held_out = f" without validation={cfg.validation}" if cfg.validation else ""
+    if budget.seed_size < to_train_on < budget.seed_size + budget.batch_size:
         raise UserError(
             f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
-            f"budget.total={budget.total}, so nothing would be bought: lower it or raise budget.total."
+            f"budget.total={budget.total}{held_out}, so nothing would be bought: lower it or raise budget.total."
         )
     rate = cfg.optimizer.lr
     if not isinstance(rate, int | float) or not 0 < rate < math.inf:

@@ -27,7 +27,7 @@ WORDS = ("stopped_by", "device", "energy_source")
 PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda")
 PROVENANCE += ("energy", "carbon_intensity", "folder")
 # Groups that only set what has its own columns, or change no result.
-DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "tracking")
+DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
 NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
 
 

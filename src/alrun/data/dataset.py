@@ -104,6 +104,30 @@ class ImageData:
         part.classes = self.classes
         return part
 
+    def held_out(self, count: int, numbers: np.random.Generator) -> "ImageData":
+        """``count`` training examples, drawn by ``numbers``, in the place of the test split, of which nothing is left.
+
+        Raises:
+            UserError: No training example would be left, or their labels are not known.
+        """
+        total = len(self.train_labels)
+        if self.is_unlabeled:
+            raise UserError(f"validation={count} takes labels of the pool, but this data set has none: leave it out.")
+        if count >= total:
+            raise UserError(f"validation={count} leaves none of the {total} examples of the pool: hold out fewer.")
+        chosen = np.zeros(total, dtype=bool)
+        chosen[numbers.permutation(total)[:count]] = True
+        part = replace(
+            self,
+            train_images=self.train_images[~chosen],
+            train_labels=self.train_labels[~chosen],
+            test_images=self.train_images[chosen],
+            test_labels=self.train_labels[chosen],
+            files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
+        )
+        part.classes = self.classes
+        return part
+
     def fingerprint(self) -> str:
         """A hash of all pixels and labels: a resumed run must see the same data."""
         total = sha256()

@@ -1,0 +1,80 @@
+"""A Ray cluster of two nodes on this machine, for a while."""
+
+import importlib.util
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PORT = 26379
+NODE = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats")
+
+
+def why_not() -> str | None:
+    """What keeps this environment from using Ray, None if nothing does."""
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
+        return "hydra-ray-launcher is not installed (pip install -e '.[ray]')"
+    return None
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment in which a process joins it."""
+    environment = {
+        "RAY_ADDRESS": f"127.0.0.1:{PORT}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    }
+    nodes = []
+    try:
+        head = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
+        for number, which in enumerate((head, [f"--address=127.0.0.1:{PORT}"])):
+            log = (folder / f"node{number}.log").open("w")
+            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *which, *NODE]
+            started = subprocess.Popen(
+                command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, cwd=folder
+            )
+            nodes.append(started)
+            log.close()
+            wait_for_nodes(environment, number + 1)
+        yield environment
+    finally:
+        for node in reversed(nodes):  # ``ray stop`` would end every Ray of this machine
+            node.terminate()
+        for node in reversed(nodes):
+            try:
+                node.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                node.kill()
+                node.wait()
+
+
+PROBE = """
+import sys, time, ray
+ray.init(address="auto", logging_level="ERROR")
+deadline = time.monotonic() + 60
+while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]):
+    if time.monotonic() > deadline:
+        sys.exit("the nodes did not come up")
+    time.sleep(0.2)
+"""
+
+
+def wait_for_nodes(environment: dict[str, str], count: int) -> None:
+    """Return when so many nodes are up.
+
+    Raises:
+        RuntimeError: They do not come up.
+    """
+    problem = ""
+    for _ in range(20):
+        command = [sys.executable, "-c", PROBE, str(count)]
+        answer = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+        if answer.returncode == 0:
+            return
+        problem = answer.stderr[-500:]
+    raise RuntimeError(problem)

@@ -1,0 +1,79 @@
+"""How long runs take, as their folders tell: of finished runs, and from them what unfinished ones still need."""
+
+import csv
+import json
+from contextlib import suppress
+from pathlib import Path
+from statistics import mean
+
+PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
+
+
+class Durations:
+    """Seconds that runs still take; every setting's finished runs are read once."""
+
+    def __init__(self) -> None:
+        self._finished: dict[Path, dict[str, list[float]]] = {}  # by setting and strategy
+
+    def left(self, run_dir: Path) -> float | None:
+        """Seconds until the run is done, None where nothing is known of it.
+
+        Those of finished runs of the same setting, with the same strategy where there are such; else what the rounds of
+        this run that are done say of those to come.
+        """
+        finished = self._of_setting(run_dir.parent)
+        alike = finished.get(strategy_of(run_dir)) or [seconds for runs in finished.values() for seconds in runs]
+        if alike:
+            return max(0.0, mean(alike) - spent(run_dir))
+        return by_rounds(rows(run_dir / "timing.csv"), labels_of_rounds(run_dir))
+
+    def _of_setting(self, setting: Path) -> dict[str, list[float]]:
+        """Seconds of the finished runs in the folder ``setting``, by strategy."""
+        if setting not in self._finished:
+            self._finished[setting] = {}
+            for path in sorted(setting.glob("*/done")):
+                self._finished[setting].setdefault(strategy_of(path.parent), []).append(spent(path.parent))
+        return self._finished[setting]
+
+
+def strategy_of(run_dir: Path) -> str:
+    """The part of a run's name that its repeats share."""
+    return run_dir.name.rpartition("-seed")[0]
+
+
+def spent(run_dir: Path) -> float:
+    """Seconds that a run took until now."""
+    return sum(float(row[phase]) for row in rows(run_dir / "timing.csv") for phase in PHASES)
+
+
+def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
+    """Seconds of the rounds to come, if training goes on costing what it did per label, and the rest per round.
+
+    Args:
+        done: Rows of timing.csv.
+        sizes: Labels in every round of the run.
+    """
+    coming = sizes[len(done) :]
+    if not done or not sizes:
+        return None
+    training = sum(float(row["train_seconds"]) for row in done) / sum(int(row["labeled"]) for row in done)
+    rest = mean(float(row["evaluate_seconds"]) + float(row["select_seconds"]) for row in done)
+    return training * sum(coming) + rest * len(coming)
+
+
+def labels_of_rounds(run_dir: Path) -> list[int]:
+    """Labels in every round of a run that has begun, empty where run.json does not tell."""
+    with suppress(OSError, ValueError, LookupError):
+        settings = json.loads((run_dir / "run.json").read_text())["settings"]
+        budget, validation = settings["budget"], settings.get("validation", 0)
+        return [
+            validation + n for n in range(budget["seed_size"], budget["total"] - validation + 1, budget["batch_size"])
+        ]
+    return []
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV, none where it is not there."""
+    with suppress(FileNotFoundError), path.open(newline="") as file:
+        return list(csv.DictReader(file))
+    return []

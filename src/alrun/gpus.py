@@ -1,0 +1,81 @@
+"""Which GPU of a machine a run takes, where launchers start several runs that do not know of one another."""
+
+import getpass
+import itertools
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from alrun import device, interruption
+
+log = logging.getLogger(__name__)
+
+PAUSE = 1.0  # seconds between two looks for a free seat
+
+
+@contextmanager
+def taken(name: str, most: int | None) -> Iterator[torch.device]:
+    """The device of ``runtime.device``, a run's own for as long as it lasts.
+
+    ``auto`` is the GPU that the fewest runs of this user have, the first of several, and the CPU where there is none.
+    With ``most`` no GPU has more runs than that: where all are full, the run waits for one. A launcher that gives its
+    jobs GPUs (SLURM, Ray) shows each job its own alone, which leaves nothing to choose.
+
+    Raises:
+        UserError: The device does not exist here.
+    """
+    where = device.choose(name)
+    if name != "auto" or where.type != "cuda":
+        yield where
+        return
+    with seated(names(torch.cuda.device_count()), most, folder()) as index:
+        torch.cuda.set_device(index)
+        yield torch.device("cuda", index)
+
+
+def folder() -> Path:
+    """Where this user's processes on this machine see one another's seats."""
+    path = Path(tempfile.gettempdir()) / f"alrun-gpus-{getpass.getuser()}"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def names(count: int) -> list[str]:
+    """A name for each of the ``count`` GPUs that torch sees, the same in every process of the machine."""
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return visible if len(visible) == count and all(visible) else list(map(str, range(count)))
+
+
+@contextmanager
+def seated(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
+    """Position of the GPU that is least taken, until the context ends or the process dies.
+
+    A GPU has seats, files in ``where`` that the system unlocks when their process dies. All first seats are taken
+    before any second one.
+    """
+    told = False
+    while True:
+        for seat in itertools.count() if most is None else range(most):
+            for index, gpu in enumerate(gpus):
+                lock = FileLock(where / f"{gpu.replace('/', '_')}-{seat}.lock")  # MIG-GPU-.../7/0 is one too
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    continue
+                try:
+                    yield index
+                finally:
+                    lock.release()
+                return
+        if not told:
+            log.info("waiting for a GPU: runtime.runs_per_gpu=%d, and all have as many", most)
+            told = True
+        interruption.check()
+        time.sleep(PAUSE)

@@ -1,0 +1,71 @@
+"""Choosing settings by a search: on a validation split of the pool, whose labels count, never by the test set.
+
+A sweeper that compares runs, such as Optuna's, is given the accuracy after the last round. With ``validation=100`` this
+is the accuracy on 100 examples that were drawn from the pool and are labeled first; the test split is dropped as soon
+as the data are read. They are part of ``budget.total`` and of the labels in every round.
+"""
+
+import csv
+import json
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from alrun.errors import UserError
+from alrun.lock import Lock
+from alrun.run_folder import is_done, shown
+
+log = logging.getLogger(__name__)
+
+
+def compares(hydra: Any) -> bool:
+    """Whether the sweeper decides by results which runs come next."""
+    return not hydra.sweeper._target_.endswith(".BasicSweeper")
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse a search that would look at the test set, or for the worst settings.
+
+    Raises:
+        UserError: There is no validation split, or the direction is not to maximize.
+    """
+    if not compares(cfg.hydra):
+        return
+    sweeper = cfg.hydra.runtime.choices.get("hydra/sweeper")
+    if OmegaConf.is_missing(cfg, "validation") or cfg.validation is None:
+        raise UserError(
+            f"hydra/sweeper={sweeper} compares runs, which must not be done on the test set: add validation=..., the "
+            "number of labels to hold out of the pool for it."
+        )
+    direction = cfg.hydra.sweeper.get("direction", "maximize")
+    if getattr(direction, "name", direction) != "maximize":
+        raise UserError(f"hydra/sweeper={sweeper} would look for low accuracy: add hydra.sweeper.direction=maximize.")
+
+
+def objective(run_dir: Path) -> float | None:
+    """Validation accuracy after the last round, None if the run did not end; waits where another process has it."""
+    with Lock(run_dir / ".lock"):
+        if not is_done(run_dir):
+            return None
+    with (run_dir / "accuracy.csv").open(newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["test_accuracy"])
+
+
+def report(runs: Path, validation: int) -> str:
+    """What all runs below the folder ``runs`` that were compared on ``validation`` examples have cost in labels."""
+    trials, bought = 0, {}
+    for path in runs.glob("*/*/run.json"):
+        with suppress(OSError, ValueError, KeyError):
+            record: dict[str, Any] = json.loads(path.read_text())
+            if record["settings"].get("validation") == validation:
+                trials += 1
+                with path.with_name("queries.csv").open(newline="") as file:
+                    bought.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
+    labels = sum(len(indices) + validation for indices in bought.values())
+    return (
+        f"The {trials} runs with validation={validation} in {shown(runs)} have cost {labels} different labels, "
+        f"{validation} of each pool for validation."
+    )

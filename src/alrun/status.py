@@ -1,0 +1,160 @@
+"""``python -m alrun.status``: how far a sweep is, whichever launcher computes it and on whatever machine.
+
+    python -m alrun.status experiment=baseline/cifar10 strategy=random,badge
+    python -m alrun.status -m strategy=random,badge seed=0,1,2
+    python -m alrun.status outputs --runs
+
+Reads run folders alone, those that a command line of python -m alrun asks for or those below a folder. A run is done,
+running (its process gave a sign of life within the last minute), failed, interrupted (its process is gone, a checkpoint
+is there) or waiting. Hours are those of finished runs of the same setting, or of a run's own finished rounds.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from alrun import lock
+from alrun.durations import Durations, labels_of_rounds, rows
+from alrun.errors import sentence
+from alrun.run_folder import failure, named, shown, state
+
+WORDS = {"begun": "interrupted", "missing": "waiting"}  # what a run folder's state means to one who waits for a sweep
+ORDER = ("failed", "interrupted", "running", "waiting", "done")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What there is to say of a run."""
+
+    folder: Path
+    state: str
+    seconds: float | None  # that it still takes; None: unknown
+    round: str = ""
+    accuracy: str = ""
+    since: str = ""  # when the process that computes it began
+    where: str = ""  # machine and process
+    reason: str = ""  # why it failed
+
+
+def main() -> None:
+    """The command."""
+    details = (__doc__ or "").partition(": ")[2]
+    parser = argparse.ArgumentParser(
+        prog="python -m alrun.status", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "sources",
+        nargs="*",
+        metavar="group=option|FOLDER",
+        help="as for python -m alrun, or folders (default: outputs)",
+    )
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
+    parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
+    arguments = parser.parse_intermixed_args()
+    sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
+    try:
+        print(status(sources, arguments.multirun, arguments.runs))
+    except Exception as error:
+        message = sentence(error)
+        if message is None:
+            raise
+        sys.exit(f"alrun: {message}")
+
+
+def status(sources: Sequence[str], multirun: bool = False, each: bool = False) -> str:
+    """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
+    durations = Durations()
+    folders = named([*sources, *(["hydra.mode=MULTIRUN"] if multirun else [])])
+    table = sorted((row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
+    listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
+    typed = ["-m", *sources] if multirun else sources
+    return "\n".join([summary(table), *lines(listed), *how_to_go_on(table, typed)])
+
+
+def row(folder: Path, durations: Durations) -> Row:
+    """What the run in ``folder`` says."""
+    now = state(folder)
+    accuracies = rows(folder / "accuracy.csv")
+    seconds = 0.0 if now == "done" else durations.left(folder)
+    done = len(accuracies)
+    progress = {
+        "round": f"{done} of {len(labels_of_rounds(folder)) or '?'}" if done else "",
+        "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
+    }
+    if now == "running":
+        with suppress(FileNotFoundError):  # written when a process has the run and its data
+            progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
+        progress["where"] = lock.owner(folder / ".lock") or ""
+    if now == "failed":
+        progress["reason"] = failure(folder) or ""
+    return Row(folder, WORDS.get(now, now), seconds, **progress)
+
+
+def summary(table: Sequence[Row]) -> str:
+    """How many runs are done, running and so on, and the hours until all are done."""
+    counts = Counter(row.state for row in table)
+    states = ", ".join(f"{counts[state]} {state}" for state in reversed(ORDER) if counts[state])
+    text = f"{len(table)} run{'s' * (len(table) != 1)}: {states}."
+    known = [row.seconds for row in table if row.seconds is not None]
+    unknown = len(table) - len(known)
+    if counts["done"] == len(table):
+        return text
+    if unknown == len(table) - counts["done"]:
+        return f"{text} How long they take is not known before a round is done."
+    total, running = sum(known) / 3600, counts["running"]
+    text += f" About {total:.2g} hours of computing are left"
+    text += f", {total / running:.2g} with {running} at a time" if running > 1 else ""
+    return f"{text}, {unknown} runs of which nothing is known aside." if unknown else f"{text}."
+
+
+def lines(table: Sequence[Row]) -> list[str]:
+    """A table of runs; a column that is empty throughout is left out."""
+    cells = [
+        {
+            "state": row.state,
+            "rounds": row.round,
+            "accuracy": row.accuracy,
+            "hours left": "" if row.state == "done" or row.seconds is None else f"{row.seconds / 3600:.2f}",
+            "since": row.since,
+            "on": row.where,
+            "run": "/".join(row.folder.parts[-2:]),
+            "reason": row.reason,
+        }
+        for row in table
+    ]
+    if not cells:
+        return []
+    kept = [name for name in cells[0] if any(line[name] for line in cells)]
+    widths = {name: max(len(name), *(len(line[name]) for line in cells)) for name in kept}
+    written = [{name: name for name in kept}, *cells]
+    return ["", *("  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in written)]
+
+
+def how_to_go_on(table: Sequence[Row], typed: Sequence[str]) -> list[str]:
+    """The command that computes what is missing; of folders, the command of every run that failed or stopped."""
+    stopped = [row for row in table if row.state in ("failed", "interrupted")]
+    if all("=" in word or word == "-m" for word in typed):
+        missing = stopped or any(row.state == "waiting" for row in table)
+        return ["", f"What is missing is computed by: python -m alrun {shlex.join(typed)}"] if missing else []
+    commands = [f"  {command}" for row in stopped if (command := command_of(row.folder))]
+    return ["", "To go on with those that failed or stopped:", *commands] if commands else []
+
+
+def command_of(folder: Path) -> str | None:
+    """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
+    from omegaconf import OmegaConf
+
+    path = folder / ".hydra" / "overrides.yaml"
+    if not path.exists():
+        return None
+    return f"python -m alrun {shlex.join(map(str, OmegaConf.load(path)))}  # {shown(folder)}"
+
+
+if __name__ == "__main__":
+    main()

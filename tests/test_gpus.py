@@ -1,0 +1,80 @@
+"""Which GPU runs take that start beside one another; the GPUs are names, and seats are taken by forked processes."""
+
+import os
+import time
+
+import pytest
+import torch
+
+from alrun import gpus
+from crash_cases.runs import fork
+
+
+def beside_one_another(count, names, most, folder, seconds=0.5):
+    """The GPU that each of ``count`` processes took, and when it had it."""
+    children = []
+    for number in range(count):
+        child = fork()
+        if child == 0:
+            with gpus.seated(names, most, folder) as index:
+                started = time.monotonic()
+                time.sleep(seconds)
+                (folder / f"{number}.txt").write_text(f"{index} {started} {time.monotonic()}")
+            os._exit(0)
+        children.append(child)
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+    taken = [(folder / f"{number}.txt").read_text().split() for number in range(count)]
+    return [(int(index), float(started), float(ended)) for index, started, ended in taken]
+
+
+def test_runs_spread_over_the_gpus(tmp_path):
+    taken = beside_one_another(6, ["0", "1", "GPU-a/b"], None, tmp_path)
+    assert sorted(index for index, _, _ in taken) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_gpu_has_no_more_runs_than_it_may(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus, "PAUSE", 0.05)
+    taken = beside_one_another(4, ["0", "1"], 1, tmp_path, seconds=0.2)
+    assert sorted(index for index, _, _ in taken) == [0, 0, 1, 1]
+    for gpu in (0, 1):
+        (_, first_ended), (second_started, _) = sorted(times for index, *times in taken if index == gpu)
+        assert first_ended <= second_started
+
+
+def test_the_seat_of_a_process_that_died_is_free(tmp_path):
+    child = fork()
+    if child == 0:
+        next(gpus.seated.__wrapped__(["0"], 1, tmp_path))
+        os._exit(9)
+    os.waitpid(child, 0)
+    with gpus.seated(["0"], 1, tmp_path) as index:
+        assert index == 0
+
+
+@pytest.mark.parametrize(
+    ("visible", "count", "names"),
+    [
+        (None, 2, ["0", "1"]),
+        ("2,3", 2, ["2", "3"]),
+        ("GPU-1, GPU-2", 2, ["GPU-1", "GPU-2"]),
+        ("2,9", 1, ["0"]),  # of which torch sees one alone
+    ],
+)
+def test_gpus_have_the_same_name_in_every_process(monkeypatch, visible, count, names):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus.names(count) == names
+
+
+def test_auto_takes_the_least_taken_gpu_and_a_named_device_none(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    monkeypatch.setattr(gpus, "folder", lambda: tmp_path)
+    with gpus.taken("auto", 1) as first, gpus.taken("auto", 1) as second, gpus.taken("cuda:0", 1) as named:
+        assert [first, second, named] == [torch.device("cuda", 0), torch.device("cuda", 1), torch.device("cuda:0")]
+    assert used == [0, 1]
+    with gpus.taken("cpu", 1) as where:
+        assert where == torch.device("cpu")
