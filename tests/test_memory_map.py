@@ -9,7 +9,7 @@ import pandas as pd
 from alrun.data.dataset import ImageData
 from alrun.data.sources import digits
 
-SIZE, COUNT = 96, 2_000  # 55 MB
+SIZE, COUNT = 96, 4_000  # 111 MB
 
 
 def in_a_file(root: str, folder: str, is_mapped: bool, mean: None, std: None) -> ImageData:
@@ -23,7 +23,7 @@ def in_a_file(root: str, folder: str, is_mapped: bool, mean: None, std: None) ->
 
 
 def large(root: str, folder: str, mean: None, std: None) -> ImageData:
-    """Random pixels, 55 MB of them in a file."""
+    """Grey pixels, 111 MB of them in a file."""
     labels, path = np.arange(COUNT) % 2, Path(folder) / "large.npy"
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (COUNT, 3, SIZE, SIZE))
     for label, image in zip(labels, file, strict=True):
@@ -78,4 +78,5 @@ def test_reading_training_and_choosing_hold_some_images_at_a_time(complete, tmp_
     watch.stopped.set()
     watch.join()
     assert len(pd.read_csv(folder / "accuracy.csv")) == 2
-    assert watch.most - before < COUNT * 3 * SIZE * SIZE / 3
+    # 4 MB where no other test ran before; what these have freed is taken again in other pieces.
+    assert watch.most - before < COUNT * 3 * SIZE * SIZE / 2

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from alrun import targets
 from alrun.errors import UserError, closest, first_line
@@ -53,7 +53,7 @@ class Runtime:
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
-    carbon_intensity: float = MISSING  # g of CO2 for a kWh; the default and its source are in conf/config.yaml
+    carbon_intensity: float = 473.0  # g of CO2-equivalent for a kWh; the world's in 2024 (Ember's review of 2025)
     progress: bool = True
     memorise: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
     profile: bool = False  # say at the end where the time went (debug=profile)

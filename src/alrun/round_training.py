@@ -64,7 +64,7 @@ class RoundTraining:
         self.round = round
         self.is_last_round = is_last_round
         self.keeper = keeper
-        self.meter = meter(pool.images.device)
+        self.meter = meter(pool.device)
         self.started = self.meter.now()
         self.position = Position()
         self.noise: tuple[Tensor, Tensor | None] | None = None  # torch's random numbers in the middle of an epoch
