@@ -174,6 +174,8 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
     Raises:
         UserError: The target cannot be imported, does not take a setting, or takes it with another type.
     """
+    if not isinstance(node, DictConfig):
+        raise UserError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
     name = node.get("_target_")
     if name is None:
         raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
