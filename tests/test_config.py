@@ -87,6 +87,11 @@ def test_what_cannot_be_built_is_named(settings, words):
         config.build(OmegaConf.create(settings), "thing")
 
 
+def test_a_number_is_no_part():
+    with pytest.raises(UserError, match="optimizer.swa=1 is no part of a run"):
+        config.build(OmegaConf.create({"swa": 1}).swa, "optimizer.swa")
+
+
 def test_numbers_are_passed_as_they_are():
     node = OmegaConf.create({"_target_": "test_config.Thing", "count": 2, "rate": 1})
     assert config.build(node, "thing").settings == (2, 1, None)

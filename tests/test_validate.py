@@ -32,7 +32,6 @@ from alrun.validate import POOL_SIZES, has_dropout, pool_size, validate
         ("strategy=entropy strategy.dropout_samples=5", "strategy.dropout_samples=5: SmallCnn has no dropout"),
         ("dataset=cifar10 strategy=margin strategy.dropout_samples=5", "ResNet18 has no dropout"),
         ("dataset=svhn budget.seed_size=80000 budget.total=90000", "budget.seed_size=80000 is more than the 73257"),
-        ("optimizer.swa=1", "optimizer.swa=1 is no part of a run"),
         ("limit=150", "budget.total=200 is more than the 150 examples of the pool"),
         ("limit=1", "limit=1 is too small"),
         (
