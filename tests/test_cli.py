@@ -44,7 +44,9 @@ def test_help_has_an_example_of_every_group_that_composes():
         assert grid.options([override for override in overrides if "," not in override])
         chosen |= {override.partition("=")[0].partition("@")[0] for override in overrides}
     groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"hydra", "__pycache__"}
-    assert groups - chosen == {"baseline", "recipe"}  # which are chosen by themselves
+    assert groups - chosen == {"baseline", "recipe", "search"}  # chosen by themselves; and an extra
+    assert "baseline and recipe are" in text
+    assert "search=optuna" in text
 
 
 def test_bash_completes_groups_options_and_settings(tmp_path):
