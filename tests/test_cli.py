@@ -102,6 +102,14 @@ def test_a_mistake_is_one_sentence(tmp_path, arguments, words):
         assert word in lines[0]
 
 
+def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):
+    (tmp_path / "conf" / "strategy").mkdir(parents=True)
+    (tmp_path / "conf" / "strategy" / "mine.yaml").write_text("_target_: mine.Mine\n  power: 1\n")
+    answer = alrun("--config-dir", "conf", "strategy=mine", cwd=tmp_path)
+    assert answer.returncode == 1
+    assert re.fullmatch(r"alrun: a configuration file is no YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
+
+
 def test_an_output_folder_that_is_none_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     for mode in ([], ["-m"]):

@@ -18,6 +18,7 @@ from alrun.data import own
 from alrun.errors import UserError
 from alrun.labelling import read_answers
 from alrun.run import run
+from alrun.status import status
 from conftest import QUIET
 
 CLASSES = ["lying", "standing"]
@@ -246,6 +247,8 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
 
     overrides = ["dataset=unlabeled", f"dataset.path={photos / 'pool'}", "dataset.classes=[lying,standing]"]
     overrides += [*TRAINING, "budget.total=14", "strategy=entropy"]
+    code, _ = tell("budget.total=14")  # the file is forgotten, a setting stands in its place
+    assert "the file with the labels is missing" in str(code)
     code, _ = tell("labels.csv")
     assert "has asked for no labels yet" in str(code)
     first = ask()
@@ -266,3 +269,6 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     second = ask()
     assert "round 0/1  8 labels  no test set" in second.stderr
     assert second.stdout.split()[-1].endswith("ask_1.csv")
+    assert f"  python -m alrun.ask dataset=unlabeled dataset.path={photos / 'pool'} " in status(
+        [str(tmp_path / "outputs")]
+    )

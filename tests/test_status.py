@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from omegaconf import OmegaConf
 
 from alrun import grid, status
 from alrun.lock import Lock
@@ -74,9 +75,15 @@ def test_folders_alone_suffice(sweep, tmp_path):
     folder = next(tmp_path.glob("runs/*/*/failed.txt")).parent
     (folder / ".hydra").mkdir()
     (folder / ".hydra" / "overrides.yaml").write_text("- strategy=entropy\n- seed=0\n- variant=a b\n")
+    sources = [
+        {"path": "alrun.conf", "schema": "pkg", "provider": "main"},
+        {"path": "/my own/conf", "schema": "file", "provider": "command-line"},
+    ]
+    composed = OmegaConf.create({"hydra": {"runtime": {"config_sources": sources}}})
+    OmegaConf.save(composed, folder / ".hydra" / "hydra.yaml")
     text = status.status([str(tmp_path)])
     assert text.startswith("5 runs: 1 done, 2 running, 1 interrupted, 1 failed.")  # one that waits has no folder yet
-    assert "  python -m alrun strategy=entropy seed=0 'variant=a b'  # " in text
+    assert "  python -m alrun --config-dir '/my own/conf' strategy=entropy seed=0 'variant=a b'  # " in text
 
 
 def test_a_run_without_siblings_is_judged_by_its_own_rounds(tmp_path):

@@ -55,7 +55,12 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> grid.Planned:
     runs = grid.of_command([*overrides, *own])
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise UserError("labels are asked for one run at a time: give one value for each setting.")
-    if not runs[0].cfg.dataset.get("classes"):
+    dataset = runs[0].cfg.dataset
+    if "classes" in dataset.keys() and not dataset.get("classes"):  # noqa: SIM118 - keys() has those without a value
+        raise UserError(
+            "dataset.classes has no value: name the classes that people tell, as 'dataset.classes=[cat,dog]'."
+        )
+    if not dataset.get("classes"):
         raise UserError(
             "this data set has its labels, there is nothing to ask: name pictures without labels by dataset=unlabeled "
             "dataset.path=..., and their classes by dataset.classes=[...]; python -m alrun simulates labelling."

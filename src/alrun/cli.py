@@ -12,6 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from yaml import YAMLError
 
 from alrun import closing, config, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
@@ -36,6 +37,8 @@ def guard() -> None:
         except Exception as error:
             if sentence(error) is not None:
                 raise
+            if isinstance(error, YAMLError):
+                raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
             raise UserError(
                 f"the command line cannot be read ({type(error).__name__}): "
                 "everything on it is setting=value or group=option."
@@ -110,7 +113,10 @@ def next_command(run_dir: Path) -> str:
     """What to type after a single run."""
     from alrun.analysis import efficiency
 
-    return closing.after_run(run_dir, efficiency.reference_of(run_dir) is not None, sys.argv[1:])
+    is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would cost as many labels
+    return closing.after_run(
+        run_dir, is_labeled_by_people or efficiency.reference_of(run_dir) is not None, sys.argv[1:]
+    )
 
 
 def note_failure(run_dir: Path, message: str) -> None:

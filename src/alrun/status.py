@@ -150,10 +150,16 @@ def command_of(folder: Path) -> str | None:
     """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
     from omegaconf import OmegaConf
 
-    path = folder / ".hydra" / "overrides.yaml"
-    if not path.exists():
+    path, composed = (folder / ".hydra" / name for name in ("overrides.yaml", "hydra.yaml"))
+    if not path.exists() or not composed.exists():
         return None
-    return f"python -m alrun {shlex.join(map(str, OmegaConf.load(path)))}  # {shown(folder)}"
+    own = [
+        f"--config-dir {shlex.quote(shown(Path(source.path)))} "
+        for source in OmegaConf.load(composed).hydra.runtime.config_sources
+        if source.provider == "command-line"
+    ]
+    module = "alrun.ask" if any(folder.glob("ask_*.csv")) else "alrun"
+    return f"python -m {module} {''.join(own)}{shlex.join(map(str, OmegaConf.load(path)))}  # {shown(folder)}"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("labels", type=Path, help="CSV with columns index and label")
     parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
     arguments = parser.parse_intermixed_args()
+    if "=" in arguments.labels.name and not arguments.labels.exists():
+        sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")
     try:
         run = planned(arguments.overrides, arguments.config_dir)
         refused = tell(run.folder, [str(name) for name in run.cfg.dataset.classes], arguments.labels)
@@ -38,7 +40,9 @@ def main() -> None:
             raise
         sys.exit(f"alrun: {message}")
     words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
-    print(f"Next: python -m alrun.{'tell' if refused else 'ask'} {shlex.join(sys.argv[1:] if refused else words)}")
+    if refused:
+        print("Mend the refused lines and type the same command again, or go on without them.")
+    print(f"Next: python -m alrun.ask {shlex.join(words)}")
     sys.exit(bool(refused))
 
 

@@ -24,6 +24,12 @@ def runs(tmp_path) -> list[Path]:
     ]
 
 
+def test_nothing_finished_is_an_empty_table(tmp_path):
+    results = sources.with_test_set(rounds.gather([tmp_path / "missing"]))
+    assert results.rounds.empty
+    assert [problem.run for problem in results.problems] == [tmp_path / "missing"]
+
+
 def test_a_row_per_run_and_round_with_all_settings_as_columns(runs):
     table, problems = rounds.gather(runs)
     assert problems == []

@@ -31,6 +31,8 @@ def load(sources: Sequence[str]) -> Results:
 def with_test_set(results: Results) -> Results:
     """Without the runs whose accuracy was not measured, for want of labeled test images; they are named."""
     table = results.rounds
+    if table.empty:
+        return results
     untested = table.loc[table["test_accuracy"].isna(), "folder"].unique()
     reason = "it has no test set, so there is no accuracy to report."
     left_out = [Problem(Path(folder), "untested", reason) for folder in untested]
