@@ -7,7 +7,6 @@ Takes what ``python -m alrun`` takes. Trains on the labels told so far, lets the
 takes the labels back.
 """
 
-import argparse
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,28 +14,19 @@ from pathlib import Path
 
 from hydra.types import RunMode
 
-from alrun import cli, grid
-from alrun.errors import UserError, sentence
+from alrun import cli, command, grid
+from alrun.errors import UserError
 from alrun.run_folder import is_done, shown
 
 
 def main() -> None:
     """Check that there is something to ask, and run as far as labels go."""
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.ask",
-        description=(__doc__ or "").partition(": ")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
     parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
     arguments = parser.parse_intermixed_args()
-    try:
+    with command.telling():
         run = planned(arguments.overrides, arguments.config_dir)
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
     cli.main()
     if is_done(run.folder):
         return

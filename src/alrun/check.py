@@ -8,7 +8,6 @@ Exit status 1 where a promise is not kept. A strategy may refuse a pool that lea
 of its own (alrun.errors.UserError).
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import config, grid
-from alrun.errors import UserError, sentence
+from alrun import command, config, grid
+from alrun.errors import UserError
 
 if TYPE_CHECKING:
     from alrun.strategies import Strategy
@@ -36,10 +35,7 @@ SHORT = {
 
 def main() -> None:
     """The command."""
-    details = (__doc__ or "").partition(": ")[2]
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.check", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("check", __doc__)
     parser.add_argument("strategy", nargs="?", help="module path of a class, or an option of strategy=")
     parser.add_argument("settings", nargs="*", metavar="setting=value", help="of the strategy")
     parser.add_argument("--all", action="store_true", help="all of alrun's strategies, without timing")
@@ -47,13 +43,8 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
-    try:
+    with command.telling():
         kept = every() if arguments.all else one(arguments.strategy, arguments.settings, not arguments.no_timing)
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
     sys.exit(not kept)
 
 

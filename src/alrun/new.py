@@ -6,14 +6,14 @@
 Writes a class that works, its YAML file and its test into this folder, and never over a file that is there.
 """
 
-import argparse
 import sys
 from importlib import resources
 from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
-from alrun.errors import UserError, sentence
+from alrun import command
+from alrun.errors import UserError
 
 TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
     "strategy": "",
@@ -26,22 +26,14 @@ TRIED_BY = {  # how each kind is chosen on the command line, beside the option i
 
 def main() -> None:
     """The command."""
-    details = (__doc__ or "").partition(": ")[2]
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.new", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("new", __doc__)
     parser.add_argument("kind", choices=list(TRIED_BY))
     parser.add_argument("name", help="of the option: small letters, digits and underscores")
     parser.add_argument("--package", default="my_al", help="folder of your modules (default: my_al)")
     parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
     arguments = parser.parse_args()
-    try:
+    with command.telling():
         print(write(arguments.kind, arguments.name, arguments.package, arguments.folder))
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
 
 
 def write(kind: str, name: str, package: str, folder: Path) -> str:

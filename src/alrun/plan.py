@@ -9,38 +9,27 @@ from finished runs of the same setting, or a run's own finished rounds; where th
 for a moment and tells the most that it can take, all epochs of all rounds.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from alrun import grid
+from alrun import command, grid
 from alrun.durations import Durations
-from alrun.errors import sentence
 from alrun.run_folder import State, shown, state
 
 
 def main() -> None:
     """Print the plan."""
-    details = (__doc__ or "").partition(": ")[2]
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.plan", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("plan", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run")
     parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
     arguments = parser.parse_intermixed_args()
-    try:
+    with command.telling():
         print(plan(arguments.overrides, arguments.multirun, arguments.runs, arguments.measure))
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
 
 
 def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:

@@ -9,9 +9,7 @@ running (its process gave a sign of life within the last minute), failed, interr
 is there) or waiting. Hours are those of finished runs of the same setting, or of a run's own finished rounds.
 """
 
-import argparse
 import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun import lock
+from alrun import command, lock
 from alrun.durations import Durations, labels_of_rounds, rows
-from alrun.errors import sentence
 from alrun.run_folder import failure, named, shown, state
 
 WORDS = {"begun": "interrupted", "missing": "waiting"}  # what a run folder's state means to one who waits for a sweep
@@ -44,10 +41,7 @@ class Row:
 
 def main() -> None:
     """The command."""
-    details = (__doc__ or "").partition(": ")[2]
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.status", description=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("status", __doc__)
     parser.add_argument(
         "sources",
         nargs="*",
@@ -58,13 +52,8 @@ def main() -> None:
     parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
-    try:
+    with command.telling():
         print(status(sources, arguments.multirun, arguments.runs))
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
 
 
 def status(sources: Sequence[str], multirun: bool = False, each: bool = False) -> str:
@@ -142,7 +131,7 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str]) -> list[str]:
     if all("=" in word or word == "-m" for word in typed):
         missing = stopped or any(row.state == "waiting" for row in table)
         return ["", f"What is missing is computed by: python -m alrun {shlex.join(typed)}"] if missing else []
-    commands = [f"  {command}" for row in stopped if (command := command_of(row.folder))]
+    commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
     return ["", "To go on with those that failed or stopped:", *commands] if commands else []
 
 

@@ -6,13 +6,13 @@ Takes what ``alrun.ask`` took, and last a CSV with columns index and label. Line
 the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line was refused.
 """
 
-import argparse
 import shlex
 import sys
 from pathlib import Path
 
+from alrun import command
 from alrun.ask import planned
-from alrun.errors import UserError, sentence
+from alrun.errors import UserError
 from alrun.run_folder import shown
 
 SHOWN = 20  # mistakes that are printed
@@ -20,25 +20,16 @@ SHOWN = 20  # mistakes that are printed
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m alrun.tell",
-        description=(__doc__ or "").partition(": ")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("tell", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun.ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label")
     parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
     arguments = parser.parse_intermixed_args()
     if "=" in arguments.labels.name and not arguments.labels.exists():
         sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")
-    try:
+    with command.telling():
         run = planned(arguments.overrides, arguments.config_dir)
         refused = tell(run.folder, [str(name) for name in run.cfg.dataset.classes], arguments.labels)
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
     words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
     if refused:
         print("Mend the refused lines and type the same command again, or go on without them.")

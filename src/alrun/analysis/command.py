@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from alrun.errors import sentence
+from alrun.command import telling
 
 SOURCES = (
     "an experiment, as for python -m alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them "
@@ -24,14 +24,10 @@ def answer(command: Callable[[argparse.Namespace], None], arguments: argparse.Ar
     """Run ``command`` with the arguments of the command line; a user's mistake is one sentence and exit status 1."""
     chosen = arguments.parse_args()
     try:
-        command(chosen)
+        with telling():
+            command(chosen)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        message = sentence(error)
-        if message is None:
-            raise
-        sys.exit(f"alrun: {message}")
 
 
 def print_problems(problems: Sequence[object]) -> None:
