@@ -46,18 +46,10 @@ def neighbour_graph(similarity: Similarity, neighbours: int) -> csc_array:
     if rows is candidates:
         values, positions = (part.cpu() for part in mutual_neighbours(rows, similarity.kernel, neighbours))
     else:
-        values, positions = most_similar(Similarity(rows, candidates, similarity.kernel, memory=0), neighbours)
+        values, positions = Similarity(rows, candidates, similarity.kernel, memory=0).most_similar(neighbours)
     pointers = np.arange(0, values.numel() + 1, neighbours)
     shape = (len(rows), len(candidates))
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
-
-
-def most_similar(similarity: Similarity, k: int) -> tuple[Tensor, Tensor]:
-    """Similarities (c, k) and positions (c, k) of the ``k`` rows that are most similar to each candidate."""
-    blocks = similarity.blocks()
-    block = torch.empty(blocks[0].stop, len(similarity.rows), device=similarity.device)  # one: new memory is slow
-    found = [similarity.of(part, block).topk(k, dim=1, sorted=False) for part in blocks]
-    return torch.cat([top.values.cpu() for top in found]), torch.cat([top.indices.cpu() for top in found])
 
 
 def column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:

@@ -72,6 +72,13 @@ class Similarity:
             out[:, others] = self.kernel(chosen, self.rows.take(others))
         return out
 
+    def most_similar(self, k: int) -> tuple[Tensor, Tensor]:
+        """Similarities (c, k) and positions (c, k) of the ``k`` rows most similar to each candidate, on the CPU."""
+        blocks = self.blocks()
+        block = torch.empty(blocks[0].stop, len(self.rows), device=self.device)  # one: new memory is slow
+        found = [self.of(part, block).topk(k, dim=1, sorted=False) for part in blocks]
+        return torch.cat([top.values.cpu() for top in found]), torch.cat([top.indices.cpu() for top in found])
+
     def row(self, position: int) -> Tensor:
         """Similarities of one candidate to all rows: (n,)."""
         return self.of(torch.tensor([position], device=self.device))[0]
