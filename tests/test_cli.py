@@ -110,13 +110,16 @@ def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):
     assert re.fullmatch(r"alrun: a configuration file is no YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
 
 
-def test_an_output_folder_that_is_none_is_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("folder", "reason"), [("file", "Not a directory"), ("/proc/alrun", "No such file or directory")]
+)
+def test_an_output_folder_that_is_none_is_one_sentence(tmp_path, folder, reason):
     (tmp_path / "file").touch()
     for mode in ([], ["-m"]):
-        answer = alrun(*mode, "debug=fast", "paths.outputs=file", cwd=tmp_path)
+        answer = alrun(*mode, "debug=fast", f"paths.outputs={folder}", cwd=tmp_path)
         assert answer.returncode == 1
         assert "Traceback" not in answer.stderr
-        assert "cannot be used (Not a directory)" in answer.stderr.splitlines()[-1]
+        assert f"cannot be used ({reason})" in answer.stderr.splitlines()[-1]
 
 
 MINE = """

@@ -10,7 +10,6 @@ takes the labels back.
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra.types import RunMode
 
@@ -23,7 +22,7 @@ def main() -> None:
     """Check that there is something to ask, and run as far as labels go."""
     parser = command.parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
-    parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
+    command.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     with command.telling():
         run = planned(arguments.overrides, arguments.config_dir)
@@ -41,8 +40,7 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> grid.Planned:
     Raises:
         UserError: It is a sweep, or its data set has all its labels.
     """
-    own = [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"]
-    runs = grid.of_command([*overrides, *own])
+    runs = grid.of_command(command.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise UserError("labels are asked for one run at a time: give one value for each setting.")
     dataset = runs[0].cfg.dataset

@@ -1,11 +1,12 @@
-"""What the commands beside ``python -m alrun`` share: a parser made of their own words, and how a mistake is told."""
+"""What the commands beside ``python -m alrun`` share: a parser made of their own words, ``--config-dir``, mistakes."""
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from alrun.errors import sentence
+from alrun.errors import UserError, sentence
 
 
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
@@ -15,6 +16,26 @@ def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
         description=(documentation or "").partition(": ")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def add_config_dir(parser: argparse.ArgumentParser) -> None:
+    """The option that names a folder of one's own options, which Hydra gives to ``python -m alrun``."""
+    parser.add_argument("--config-dir", metavar="FOLDER", help="of your own options, as for python -m alrun")
+
+
+def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
+    """Overrides and one more, which does what ``--config-dir`` does; folders alone are left as they are.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    if config_dir is None or (words and not any("=" in word for word in words)):
+        return [*words]
+    folder = Path(config_dir).resolve()
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {config_dir} is no folder: name the one with your own options.")
+    quoted = str(folder).replace("'", "\\'")
+    return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
 
 @contextmanager

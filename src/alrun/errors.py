@@ -3,6 +3,9 @@
 import difflib
 import errno
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from hydra.errors import HydraException
@@ -32,6 +35,15 @@ LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
 class UserError(ValueError):
     """A setting, file or data set that alrun cannot work with. The message is the sentence that the user reads."""
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say in a user's mistake where in a run it was met."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def at_least(key: str, value: float, low: float) -> None:
@@ -72,7 +84,7 @@ def sentence(error: BaseException) -> str | None:
                 "a number goes to a setting, such as budget.batch_size=1000."
             )
     for link in chain:
-        if isinstance(link, OSError) and link.errno in UNUSABLE:
+        if isinstance(link, OSError) and (link.errno in UNUSABLE or is_refused_folder(link)):
             return (
                 f"{link.filename or 'a file'} cannot be used ({link.strerror}): free space there, or name another "
                 "folder with paths.outputs=... (results) or paths.data=... (data)."
@@ -83,6 +95,12 @@ def sentence(error: BaseException) -> str | None:
         if isinstance(link, HydraException | OmegaConfBaseException):
             return misspelled(" ".join(str(link).split()))
     return None
+
+
+def is_refused_folder(error: OSError) -> bool:
+    """Whether a folder could not be made though all above it are there, as in /proc."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return error.errno == errno.ENOENT and bool(frames) and frames[-1].name in ("mkdir", "makedirs")
 
 
 def first_line(error: BaseException) -> str:

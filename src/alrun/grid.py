@@ -103,6 +103,7 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
     overrides = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(arguments)
     last = {override.get_key_element(): override for override in overrides}
     batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
+    own = [override for override in cfg.hydra.overrides.hydra if override.startswith("hydra.searchpath=")]
     compositions: dict[tuple[str, ...], DictConfig] = {}
     runs: dict[Path, Planned] = {}
     for each in map(tuple, itertools.chain.from_iterable(batches)):
@@ -110,7 +111,7 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
         seeds = [override for override in each if override.startswith("seed=")]
         setting = tuple(override for override in each if override not in seeds)
         if setting not in compositions:
-            compositions[setting] = compose("config", list(each), return_hydra_config=True)
+            compositions[setting] = compose("config", [*own, *each], return_hydra_config=True)
         composed = compositions[setting]
         if seeds:
             composed.seed = seeds[-1].partition("=")[2]

@@ -27,9 +27,11 @@ def main() -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run")
     parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
+    command.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     with command.telling():
-        print(plan(arguments.overrides, arguments.multirun, arguments.runs, arguments.measure))
+        overrides = command.with_config_dir(arguments.overrides, arguments.config_dir)
+        print(plan(overrides, arguments.multirun, arguments.runs, arguments.measure))
 
 
 def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:

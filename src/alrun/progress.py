@@ -1,13 +1,36 @@
-"""What a person sees while a run is under way: a bar in a terminal, a line per round everywhere."""
+"""What a person sees of a run: what it is about to do, a bar in a terminal, a line per round everywhere."""
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 
+from omegaconf import DictConfig
 from tqdm import tqdm
 
 from alrun.state import RoundRecord
 
 log = logging.getLogger(__name__)
+
+
+def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], hardware: str) -> None:
+    """Say what is about to happen; ``sizes`` are the labels to train on in every round."""
+    log.info(
+        "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
+        choices["strategy"],
+        choices["dataset"],
+        choices["model"],
+        cfg.seed,
+        len(sizes),
+        cfg.budget.seed_size,
+        sizes[-1],
+        cfg.baseline or "no row of the paper for this pair: default settings",
+        hardware,
+    )
+    held_out = cfg.validation or 0
+    if held_out:
+        log.info("evaluated on %d held-out labels of the budget; the test set is not touched", held_out)
+    if sizes[-1] + held_out < cfg.budget.total:
+        log.info("budget.total=%d is not reached: a round buys %d labels", cfg.budget.total, cfg.budget.batch_size)
 
 
 class Progress:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from alrun.errors import UserError
+from alrun.errors import UserError, located
 
 
 def check_supply(available: int, size: int, round: int) -> None:
@@ -26,9 +26,10 @@ def check_supply(available: int, size: int, round: int) -> None:
 def choosing(name: str, round: int) -> Iterator[None]:
     """Name strategy and round in what goes wrong while a strategy chooses; an error of its code keeps its traceback."""
     try:
-        yield
-    except UserError as error:
-        raise UserError(f"strategy={name}, after round {round}: {error}") from error
+        with located(f"strategy={name}, after round {round}"):
+            yield
+    except UserError:
+        raise
     except Exception as error:
         error.add_note(f"This was raised while strategy={name} chose after round {round}. Earlier rounds are kept.")
         raise

@@ -12,12 +12,13 @@ import alrun
 from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
+from alrun.errors import located
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
 from alrun.lock import Lock
 from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool, placed
-from alrun.progress import Progress
+from alrun.progress import Progress, announce
 from alrun.purchase import check_selection, check_supply, choosing
 from alrun.run_folder import is_done
 from alrun.state import RoundRecord, RunState
@@ -91,7 +92,10 @@ class Run:
 
     def complete(self) -> None:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
-        self.announce()
+        execution = self.execution if self.device.type == "cpu" else self.execution.memory_format
+        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
+        if self.state.rounds:
+            log.info("going on after round %d", len(self.state.rounds) - 1)
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         self.clear_training()
@@ -173,7 +177,8 @@ class Run:
                 keeper=keeper,
             )
         classes = self.parts.data.classes
-        with record_function("evaluation"), (evaluation := device.Stopwatch(self.device)):
+        where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
+        with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
             tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
         record = RoundRecord(
             round=round,
@@ -221,20 +226,20 @@ class Run:
                 model, pool.images, index, needs, self.parts.normalize, self.chunk, self.progress.passed
             )
 
-        query = Query(
-            size=self.cfg.budget.batch_size,
-            unlabeled=outputs(unlabeled),
-            labeled=outputs(labeled) if needs.labeled else Outputs(labeled),
-            rng=rng.generator(self.cfg.seed, "select", round),
-            pool=pool,
-            model=model,
-            trained=self.state.rounds[-1].trained,
-            normalize=self.parts.normalize,
-            chunk=self.chunk,
-            training=training,
-        )
         name = self.choices["strategy"]
         with choosing(name, round):
+            query = Query(
+                size=self.cfg.budget.batch_size,
+                unlabeled=outputs(unlabeled),
+                labeled=outputs(labeled) if needs.labeled else Outputs(labeled),
+                rng=rng.generator(self.cfg.seed, "select", round),
+                pool=pool,
+                model=model,
+                trained=self.state.rounds[-1].trained,
+                normalize=self.parts.normalize,
+                chunk=self.chunk,
+                training=training,
+            )
             chosen = strategy.select(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
@@ -244,28 +249,3 @@ class Run:
             scored = isinstance(strategy, ScoreStrategy)
             self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
         return bought
-
-    def announce(self) -> None:
-        """Say what is about to happen."""
-        names, budget = self.choices, self.cfg.budget
-        hardware = f"{self.device}, {self.execution.memory_format}"
-        if self.device.type == "cpu":
-            hardware = f"{self.device}, {self.execution}"
-        log.info(
-            "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
-            names["strategy"],
-            names["dataset"],
-            names["model"],
-            self.cfg.seed,
-            len(self.sizes),
-            budget.seed_size,
-            self.sizes[-1],
-            self.cfg.baseline or "no row of the paper for this pair: default settings",
-            hardware,
-        )
-        if self.validation:
-            log.info("evaluated on %d held-out labels of the budget; the test set is not touched", self.validation)
-        if self.sizes[-1] + self.validation < budget.total:
-            log.info("budget.total=%d is not reached: a round buys %d labels", budget.total, budget.batch_size)
-        if self.state.rounds:
-            log.info("going on after round %d", len(self.state.rounds) - 1)

@@ -50,20 +50,22 @@ def main() -> None:
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
+    command.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
     with command.telling():
-        print(status(sources, arguments.multirun, arguments.runs))
+        print(status(sources, arguments.multirun, arguments.runs, arguments.config_dir))
 
 
-def status(sources: Sequence[str], multirun: bool = False, each: bool = False) -> str:
+def status(sources: Sequence[str], multirun: bool = False, each: bool = False, config_dir: str | None = None) -> str:
     """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
     durations = Durations()
-    folders = named([*sources, *(["hydra.mode=MULTIRUN"] if multirun else [])])
+    folders = named([*command.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
     table = sorted((row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
     listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
-    typed = ["-m", *sources] if multirun else sources
-    return "\n".join([summary(table), *lines(listed), *how_to_go_on(table, typed)])
+    typed = [*(["--config-dir", config_dir] if config_dir else []), *(["-m"] if multirun else []), *sources]
+    folders_named = any("=" not in source for source in sources)
+    return "\n".join([summary(table), *lines(listed), *how_to_go_on(table, None if folders_named else typed)])
 
 
 def row(folder: Path, durations: Durations) -> Row:
@@ -125,10 +127,10 @@ def lines(table: Sequence[Row]) -> list[str]:
     return ["", *("  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in written)]
 
 
-def how_to_go_on(table: Sequence[Row], typed: Sequence[str]) -> list[str]:
-    """The command that computes what is missing; of folders, the command of every run that failed or stopped."""
+def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:
+    """The command that computes what is missing; of folders (None), that of every run that failed or stopped."""
     stopped = [row for row in table if row.state in ("failed", "interrupted")]
-    if all("=" in word or word == "-m" for word in typed):
+    if typed is not None:
         missing = stopped or any(row.state == "waiting" for row in table)
         return ["", f"What is missing is computed by: python -m alrun {shlex.join(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]

@@ -23,7 +23,7 @@ def main() -> None:
     parser = command.parser("tell", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun.ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label")
-    parser.add_argument("--config-dir", help="folder of your own options, as for python -m alrun")
+    command.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     if "=" in arguments.labels.name and not arguments.labels.exists():
         sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from alrun.command import telling
+from alrun.command import add_config_dir, telling, with_config_dir
 
 SOURCES = (
     "an experiment, as for python -m alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them "
@@ -17,6 +17,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows the sources."""
     result = argparse.ArgumentParser(prog=f"python -m alrun.{name}", description=description)
     result.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
+    add_config_dir(result)
     return result
 
 
@@ -25,6 +26,7 @@ def answer(command: Callable[[argparse.Namespace], None], arguments: argparse.Ar
     chosen = arguments.parse_args()
     try:
         with telling():
+            chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
             command(chosen)
     except KeyboardInterrupt:
         sys.exit(130)
