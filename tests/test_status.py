@@ -86,6 +86,16 @@ def test_folders_alone_suffice(sweep, tmp_path):
     assert "  python -m alrun --config-dir '/my own/conf' strategy=entropy seed=0 'variant=a b'  # " in text
 
 
+def test_a_run_whose_process_was_killed_here_is_not_called_running(tmp_path):
+    folder = tmp_path / "random-0-seed0"
+    made(folder, 1, (60,), ("state.pt",))
+    killed = "import os, sys; from pathlib import Path; from alrun.lock import Lock; "
+    killed += "held = Lock(Path(sys.argv[1])); held.acquire(wait=False); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", killed, str(folder / ".lock")], check=False)
+    assert (folder / ".lock.lease").exists()
+    assert status.status([str(tmp_path)]).startswith("1 run: 1 interrupted.")
+
+
 def test_a_run_without_siblings_is_judged_by_its_own_rounds(tmp_path):
     made(tmp_path / "random-0-seed0", 2, (60, 120), ("state.pt",), total=100)
     # 3 seconds a label in the rounds of 60, 80 and 100 labels, and a minute for all else in each: 15 minutes.

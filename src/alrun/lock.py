@@ -1,5 +1,6 @@
 """One process at a time, on one machine or on several that share a file system."""
 
+import os
 from pathlib import Path
 from time import sleep
 
@@ -16,6 +17,20 @@ def owner(path: Path) -> str | None:
     """Machine and process, ``name:number``, that have the lock at ``path``, None where nobody does."""
     found = SoftFileLease(path.with_name(f"{path.name}.lease")).owner
     return None if found is None else f"{found.hostname}:{found.pid}"
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether a process of this machine that is gone has the lock at ``path``; its lease looks alive for a minute."""
+    found = SoftFileLease(path.with_name(f"{path.name}.lease")).owner
+    if found is None or found.hostname != os.uname().nodename:
+        return False
+    try:
+        os.kill(found.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
 
 
 class Lock:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from alrun import lock
 from alrun.errors import UserError, first_line
 
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
@@ -35,7 +36,8 @@ def state(run_dir: Path) -> State:
     if is_done(run_dir):
         return "done"
     with suppress(FileNotFoundError):
-        if time.time() - (run_dir / ".lock.lease").stat().st_mtime < SILENCE:
+        is_fresh = time.time() - (run_dir / ".lock.lease").stat().st_mtime < SILENCE
+        if is_fresh and not lock.is_abandoned(run_dir / ".lock"):
             return "running"
     if (run_dir / "failed.txt").exists():
         return "failed"
