@@ -50,6 +50,8 @@ def cluster(folder: Path, nodes: int = 2) -> Iterator[dict[str, str]]:
         with suppress(subprocess.SubprocessError):
             ask(environment, "scancel", "--full", "--state=RUNNING", "--user=root")
             ask(environment, "scancel", "--user=root")
+            with suppress(TimeoutError):  # the daemons that watch over jobs outlive SLURM's own, but not the jobs
+                until(lambda: not ask(environment, "squeue", "-h"), "the jobs to end", limit=30)
         stop([*sorted((folder / "run").glob("slurm*.pid")), folder / "run" / "munged.pid"])
 
 

@@ -62,6 +62,20 @@ def test_a_csv_may_name_its_columns_and_folder_otherwise_and_leave_the_split_to_
     assert sorted(map(bytes, map(np.ndarray.tobytes, whole))) == sorted(picture(seed).tobytes() for seed in range(10))
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_of_a_spreadsheet_with_another_separator_is_read(listed, separator):
+    before = own.csv("", str(listed), size=SIZE).fingerprint()
+    listed.write_text(listed.read_text().replace(",", separator), encoding="utf-8-sig")
+    assert own.csv("", str(listed), size=SIZE).fingerprint() == before
+
+
+def test_a_class_of_one_picture_cannot_be_divided(listed):
+    lines = [line.rpartition(",")[0] for line in listed.read_text().splitlines()]
+    listed.write_text("\n".join(lines).replace("9.png,cat", "9.png,bird") + "\n")
+    with pytest.raises(UserError, match=r"have only 1 member.*: give two or more pictures of each class"):
+        own.csv("", str(listed), size=SIZE)
+
+
 def test_classes_that_are_numbers_go_by_size(tmp_path, listed):
     text = listed.read_text().replace("cat", "10").replace("dog", "9")
     listed.write_text(text)
@@ -76,6 +90,7 @@ def test_classes_that_are_numbers_go_by_size(tmp_path, listed):
         ("cat,train", "cat,trian", r"line 7: its split is 'trian', not train or test"),
         ("path,label", "path,class", r"has no column label: name its columns by dataset.path_column=... .*path, class"),
         ("some/9.png,cat,train\n", "some/9.png\n", r"line 11: its label is empty"),
+        ("8.png,dog", "7.png,dog", r"line 10: some/7.png is dog here, but cat in line 9: keep one of them"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(listed, old, new, words):

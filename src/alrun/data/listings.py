@@ -73,9 +73,12 @@ def table(
     """
     base = path.parent if images is None else Path(images)
     paths, labels, splits = [], [], []
+    seen: dict[str, tuple[str, int]] = {}  # label and line of every picture
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            separator = max(",;\t", key=file.readline().count)  # spreadsheets of many countries write semicolons
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator)
             header = list(reader.fieldnames or [])
             if absent := [name for name in columns if name not in header]:
                 raise UserError(
@@ -86,8 +89,15 @@ def table(
                 problem = problem_of(row, columns, split_column, base)
                 if problem:
                     raise UserError(f"dataset.path={path}, line {reader.line_num}: {problem}.")
-                paths.append(os.path.join(base, row[columns[0]].strip()))
-                labels.append(row[columns[1]].strip())
+                name, label = (row[column].strip() for column in columns)
+                other, line = seen.setdefault(name, (label, reader.line_num))
+                if other != label:
+                    raise UserError(
+                        f"dataset.path={path}, line {reader.line_num}: {name} is {label} here, but {other} in line "
+                        f"{line}: keep one of them."
+                    )
+                paths.append(os.path.join(base, name))
+                labels.append(label)
                 splits.append((row.get(split_column) or "").strip())
     except (OSError, UnicodeError, csv.Error) as error:
         raise UserError(f"dataset.path={path} cannot be read as CSV: {first_line(error)}.") from error

@@ -183,7 +183,10 @@ def divided(whole: Split, test_fraction: float, in_order: bool = False) -> tuple
     try:
         train, test = held_out(whole.labels, test_fraction)
     except ValueError as error:  # a class with a single image, say
-        raise UserError(f"dataset.test_fraction={test_fraction}: {first_line(error)}.") from error
+        raise UserError(
+            f"dataset.test_fraction={test_fraction}: {first_line(error)}: give two or more pictures of each class, "
+            "another fraction, or a test set of its own."
+        ) from error
     if in_order:
         train, test = np.sort(train), np.sort(test)
     return whole.part(train), whole.part(test)
