@@ -39,8 +39,8 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 	@$(PY) -m alrun experiment=quickstart $(ARGS)
 	@$(PY) -m alrun.report experiment=quickstart $(ARGS)
 
-test: $(READY) ## all tests, warnings are errors
-	@$(PY) -m pytest $(ARGS)
+test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
+	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lock: $(READY) ## scripts/requirements.lock anew, from pyproject.toml and constraints.txt: versions and their hashes
 	@$(PY) -m pip install --quiet uv

@@ -133,6 +133,6 @@ CASES = [
     Case("power", 50_000, 10, 3000, power),
     Case("10 dropout passes", IMAGES, 10, 10, passes),
     Case("BatchBALD", 5_000, 10, 10, joint),
-    *(Case("BEMPS", n, 10, size, bemps) for n, size in ((2_000, 100), (10_000, 1000))),
-    *(Case("DropQuery", n, 10, size, dropquery) for n, size in ((2_000, 100), (10_000, 1000))),
+    *(Case("BEMPS", n, 10, size, bemps) for n, size in ((2_000, 100), (10_000, 1000), (47_000, 3000))),
+    *(Case("DropQuery", n, 10, size, dropquery) for n, size in ((2_000, 100), (10_000, 1000), (47_000, 3000))),
 ]
