@@ -22,7 +22,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers memory false-positives gpu-window gpu-page strategies facets plan status test-cluster crash-test \
+	bench-launchers memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster crash-test \
 	concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -94,6 +94,9 @@ strategies: $(READY) ## every strategy on digits, then the table in docs/strateg
 
 facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/facets.md
 	@$(PY) scripts/compare_facets.py $(ARGS)
+
+recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/recipe.md
+	@$(PY) scripts/compare_recipes.py $(ARGS)
 
 baseline: ## Section 4.1: eight strategies on CIFAR-10, CIFAR-100, Fashion-MNIST and SVHN
 baseline: EXPERIMENTS = baseline/cifar10 baseline/cifar100 baseline/fashion_mnist baseline/svhn

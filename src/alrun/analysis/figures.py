@@ -62,6 +62,7 @@ def save(figure: "Figure", path: Path) -> None:
     """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path.with_suffix(".png"), dpi=300)
+    figure.set_layout_engine("none")  # the layout is found, and a large part of the time
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 

@@ -13,6 +13,8 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
 
+KEYS = ["curve", "facet", "strategy", "seed"]  # of a run
+
 
 def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: ``aubc``, ``final`` and ``best`` accuracy, worst class, class balance, seconds; shares of 1.
@@ -124,14 +126,22 @@ def efficiency_at(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
 
     NaN where this run or its random run never reaches it, or there is no such random run.
     """
+    return efficiency_of(run_curves(rounds), accuracy)
+
+
+def run_curves(rounds: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: curve, facet, strategy, seed, run, and its ``points``, accuracy against labels."""
+    narrow = rounds[[*KEYS, "run", "round", "labeled", "test_accuracy"]]  # not the settings, of which there are many
     rows = []
-    for run, frame in rounds.sort_values("round", kind="stable").groupby("run", sort=False):
-        first = frame.iloc[0]
-        needed = labels_needed(Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy()), accuracy)
-        rows.append(
-            {**{key: first[key] for key in ("curve", "facet", "strategy", "seed")}, "run": run, "needed": needed}
-        )
-    table = pd.DataFrame(rows)
+    for run, frame in narrow.sort_values("round", kind="stable").groupby("run", sort=False):
+        points = Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy())
+        rows.append({**frame.iloc[0][KEYS].to_dict(), "run": run, "points": points})
+    return pd.DataFrame(rows)
+
+
+def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
+    """The same as ``efficiency_at`` from what ``run_curves`` returns."""
+    table = runs.assign(needed=[labels_needed(points, accuracy) for points in runs["points"]]).drop(columns="points")
     references = table[table["strategy"] == REFERENCE].drop_duplicates(["facet", "seed"])
     references = references.set_index(["facet", "seed"])["needed"]
     keys = pd.MultiIndex.from_frame(table[["facet", "seed"]])
@@ -147,9 +157,11 @@ def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
     for _, frame in rounds.groupby("facet", sort=False):
         start = frame.loc[frame["round"] == 0, "test_accuracy"].max()
         names = frame.drop_duplicates("curve").set_index("curve")[["facet", "label", "strategy"]]
+        runs = run_curves(frame)
         for accuracy in np.linspace(start, frame["test_accuracy"].max(), points):
-            values = efficiency_at(frame, float(accuracy)).groupby("curve", sort=False)["efficiency"]
-            spreads = values.agg(mean=lambda v: v.mean(skipna=False), std=lambda v: v.std(skipna=False))
+            values = efficiency_of(runs, float(accuracy)).groupby("curve", sort=False)["efficiency"]
+            spreads = values.agg(["mean", "std"])
+            spreads[values.count() < values.size()] = math.nan
             frames.append(names.join(spreads).assign(accuracy=accuracy).reset_index())
     return pd.concat(frames, ignore_index=True)
 
