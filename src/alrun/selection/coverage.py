@@ -6,32 +6,36 @@ from torch import Tensor
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
 from alrun.selection.similarity import parts
 
+TILE = 1024  # points on each side of a block of distances: large enough for a fast matrix product, small for the cache
+
 
 def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator) -> Tensor:
     """Positions (size,): greedily the point whose ball holds most points that no ball holds yet.
 
-    ``covering`` points have balls already. Every point enters the sums twice at the most, once when it counts and once
-    when it is covered, so the time is that of two matrices of all distances, in blocks. When all points are
-    covered, the rest is drawn uniformly.
+    ``covering`` points have balls already. Every pair of points is looked at once at the start, and once more when one
+    of them is covered, so the time is that of one and a half matrices of all distances, in blocks. When all points
+    are covered, the rest is drawn uniformly.
 
     Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022, Algorithm 1.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
-    open_ = torch.ones(len(points), dtype=torch.bool, device=points.x.device)
-    if len(covering):
-        open_ = nearest_sqdist(points, covering) >= radius**2
-    gain = held(points, points.take(open_.nonzero().flatten()), radius)
+    nearest = nearest_sqdist(points, covering) if len(covering) else torch.full_like(points.sqnorm, torch.inf)
+    open_ = nearest >= radius**2
+    gain = held_at_first(points, open_, radius)
     chosen: list[int] = []
     while len(chosen) < size and open_.any():
         position = int(gain.argmax())
         chosen.append(position)
-        distance = sqdist(points, points.take(torch.tensor([position], device=open_.device)))[:, 0]
-        covered = open_ & (distance < radius**2)
+        inside = sqdist(points, points.take(torch.tensor([position], device=open_.device)))[:, 0] < radius**2
+        covered = open_ & inside
         covered[position] = open_[position]  # in its own ball, however small that is
+        open_ &= ~covered
+        if covered[position]:
+            gain -= inside.long()  # the balls that hold a point are those whose centres its own ball holds
+            covered[position] = False
         if covered.any():
             gain -= held(points, points.take(covered.nonzero().flatten()), radius)
-            open_ &= ~covered
         gain[position] = -1  # once only
     free = torch.ones(len(points), dtype=torch.bool)
     free[chosen] = False
@@ -42,9 +46,26 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
 
 def held(points: Dense, others: Dense, radius: float) -> Tensor:
     """How many of ``others`` lie in the ball of every point: (n,)."""
-    step = max(1, BLOCK[points.x.device.type] // max(1, len(others)))
-    counts = [(sqdist(points.take(part), others) < radius**2).sum(1) for part in parts(len(points), step)]
-    return torch.cat(counts)
+    counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
+    for some in parts(len(others), TILE):
+        centres = others.take(some)
+        for part in parts(len(points), max(TILE, BLOCK[points.x.device.type] // len(centres))):
+            counts[part] += (sqdist(points.take(part), centres) < radius**2).sum(1)
+    return counts
+
+
+def held_at_first(points: Dense, open_: Tensor, radius: float) -> Tensor:
+    """How many points that are ``open_`` lie in the ball of every point: (n,); each distance is computed once."""
+    counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
+    tiles = parts(len(points), TILE)
+    for number, rows in enumerate(tiles):
+        centres = points.take(rows)
+        for columns in tiles[number:]:
+            near = sqdist(centres, points.take(columns)) < radius**2
+            counts[rows] += (near & open_[columns]).sum(1)
+            if columns is not rows:
+                counts[columns] += (near & open_[rows, None]).sum(0)
+    return counts
 
 
 def pure_radius(points: Dense, labels: Tensor, purity: float) -> float:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,7 @@ class Dense:
 
     def take(self, index: Tensor | slice) -> "Dense":
         """Some of the rows."""
-        return Dense(rows(self.x, index))
+        return with_sqnorm(Dense(rows(self.x, index)), self, index)
 
     def shifted(self, other: "Dense") -> Tensor:
         """One matrix product."""
@@ -89,7 +89,7 @@ class Outer:
 
     def take(self, index: Tensor | slice) -> "Outer":
         """Some of the points."""
-        return Outer(rows(self.a, index), rows(self.b, index))
+        return with_sqnorm(Outer(rows(self.a, index), rows(self.b, index)), self, index)
 
     def shifted(self, other: "Outer") -> Tensor:
         """Two matrix products."""
@@ -107,9 +107,19 @@ class Outer:
         return len(self.a)
 
 
+Some = TypeVar("Some", Dense, Outer)
+
+
 def rows(x: Tensor, index: Tensor | slice) -> Tensor:
     """Some rows of a matrix; several times as fast as ``x[index]`` where index is a tensor."""
     return x[index] if isinstance(index, slice) else x.index_select(0, index.to(x.device))
+
+
+def with_sqnorm(taken: Some, points: Some, index: Tensor | slice) -> Some:
+    """``taken`` with its squared lengths, where those of ``points`` are known."""
+    if "sqnorm" in vars(points):
+        vars(taken)["sqnorm"] = rows(points.sqnorm, index)  # where cached_property looks for it
+    return taken
 
 
 def sqdist(points: Points, other: Points) -> Tensor:
