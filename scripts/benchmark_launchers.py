@@ -19,7 +19,7 @@ from cluster_cases.sweep import compute, equal_runs
 RUNS = 8
 SWEEP = (
     *("strategy=entropy", f"seed=range({RUNS})", "budget={seed_size: 50, batch_size: 50, total: 200}"),
-    *("training.max_epochs=20", "training.stop_accuracy=null", "training.patience=null"),
+    *("training.max_epochs=60", "training.stop_accuracy=null", "training.patience=null"),
 )
 
 
