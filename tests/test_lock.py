@@ -1,9 +1,13 @@
 """scripts/requirements.lock is what `make` installs: it holds every dependency, as pinned, with hashes."""
 
+import os
 import re
+import subprocess
 import tomllib
+import urllib.request
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,3 +48,15 @@ def test_versions_are_those_of_the_constraints():
         assert versions[name] == [pins[name]], f"{name}: {STALE}"
     resolver = tomllib.loads((ROOT / "scripts" / "lock.toml").read_text())
     assert resolver["dependency-metadata"][0]["version"] == pins["torch"]
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="asks PyPI; for continuous integration (CI=true), or `make audit`")
+def test_nothing_that_is_locked_has_a_known_vulnerability():
+    service = "https://pypi.org/pypi/pip/24.0/json"  # which mirrors of PyPI do not have
+    try:
+        urllib.request.urlopen(service, timeout=10).close()
+    except OSError as error:
+        getattr(error, "close", int)()  # an answer by HTTP that is an error holds the connection
+        pytest.skip(f"PyPI's list of vulnerabilities is not reached: {service}: {error}")
+    audit = subprocess.run(["make", "audit"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert audit.returncode == 0, audit.stdout + audit.stderr

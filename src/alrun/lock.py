@@ -26,10 +26,8 @@ def is_abandoned(path: Path) -> bool:
         return False
     try:
         os.kill(found.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # another user's
-        return False
+    except OSError as error:  # of another user's process it is PermissionError
+        return isinstance(error, ProcessLookupError)
     return False
 
 
