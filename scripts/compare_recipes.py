@@ -26,9 +26,9 @@ PAGE = """# The fast recipe
 Written by `make recipe{arguments}`:
 {runs} runs on CIFAR-10 with the small network, on {device} (torch {torch}). Accuracy in % on the test set, mean ±
 standard deviation. `optimizer=sgd` is the paper's training: at most {paper_epochs} epochs, until 99 % of the training
-set are right. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher rate. The images of
-`dataset.source=packed` are JPEG-compressed: compare accuracies within this page alone. All rounds of all runs are in
-`results/recipe`; their seconds are those of a busy processor.
+set are right. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher rate. The
+images of `dataset.source=packed` are JPEG-compressed: compare accuracies within this page alone. All rounds of all runs
+are in `results/recipe`; their seconds are those of a busy processor.
 
 ## Accuracy
 
