@@ -14,6 +14,7 @@ import pandas as pd
 from alrun.analysis import rounds as results
 from alrun.analysis.intervals import spread
 from alrun.analysis.tables import markdown
+from alrun.command import telling
 from alrun.errors import UserError
 from alrun.run_folder import is_done, named
 
@@ -21,14 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENT = "experiment=recipe"
 PAPER, FAST = "sgd", "fast"
 
+PACKED = " The images are JPEG-compressed (`dataset.source=packed`): compare accuracies within this page alone."
+
 PAGE = """# The fast recipe
 
 Written by `make recipe{arguments}`:
 {runs} runs on CIFAR-10 with the small network, on {device} (torch {torch}). Accuracy in % on the test set, mean ±
 standard deviation. `optimizer=sgd` is the paper's training: at most {paper_epochs} epochs, until 99 % of the training
-set are right. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher rate. The
-images of `dataset.source=packed` are JPEG-compressed: compare accuracies within this page alone. All rounds of all runs
-are in `results/recipe`; their seconds are those of a busy processor.
+set are right. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher rate.
+All rounds of all runs are in `results/recipe`.{packed}
 
 ## Accuracy
 
@@ -70,6 +72,7 @@ def main() -> None:
         torch=row["torch"],
         paper_epochs=whole[whole.optimizer == PAPER]["training.max_epochs"].max(),
         fast_epochs=whole[whole.optimizer == FAST]["training.max_epochs"].max(),
+        packed=PACKED if row["dataset.source"] == "packed" else "",
         models=arguments.first_models,
         last=last,
         accuracy=markdown(compared(whole[whole["round"] > 0], ["strategy", "labeled"], "seed")),
@@ -130,4 +133,5 @@ def written(values: pd.Series) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with telling():
+        main()

@@ -13,15 +13,21 @@ SIGN_EVERY = 15.0  # seconds
 STILLBORN_SECONDS = 2.0  # a lease is written within milliseconds of its making
 
 
+def lease(path: Path) -> SoftFileLease:
+    """What stands beside the lock at ``path`` for other machines; nothing is taken yet."""
+    beside = path.with_name(f"{path.name}.lease")
+    return SoftFileLease(beside, lease_duration=LEASE_SECONDS, heartbeat_interval=SIGN_EVERY)
+
+
 def owner(path: Path) -> str | None:
     """Machine and process, ``name:number``, that have the lock at ``path``, None where nobody does."""
-    found = SoftFileLease(path.with_name(f"{path.name}.lease")).owner
+    found = lease(path).owner
     return None if found is None else f"{found.hostname}:{found.pid}"
 
 
 def is_abandoned(path: Path) -> bool:
     """Whether a process of this machine that is gone has the lock at ``path``; its lease looks alive for a minute."""
-    found = SoftFileLease(path.with_name(f"{path.name}.lease")).owner
+    found = lease(path).owner
     if found is None or found.hostname != os.uname().nodename:
         return False
     try:
@@ -43,9 +49,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = FileLock(path)
-        self._lease = SoftFileLease(
-            path.with_name(f"{path.name}.lease"), lease_duration=LEASE_SECONDS, heartbeat_interval=SIGN_EVERY
-        )
+        self._lease = lease(path)
 
     def acquire(self, wait: bool) -> bool:
         """Whether it is ours; without ``wait``, False at once where a process of this machine has it.

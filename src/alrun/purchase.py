@@ -25,14 +25,12 @@ def check_supply(available: int, size: int, round: int) -> None:
 @contextmanager
 def choosing(name: str, round: int) -> Iterator[None]:
     """Name strategy and round in what goes wrong while a strategy chooses; an error of its code keeps its traceback."""
-    try:
-        with located(f"strategy={name}, after round {round}"):
+    with located(f"strategy={name}, after round {round}"):
+        try:
             yield
-    except UserError:
-        raise
-    except Exception as error:
-        error.add_note(f"This was raised while strategy={name} chose after round {round}. Earlier rounds are kept.")
-        raise
+        except Exception as error:
+            error.add_note(f"This was raised while strategy={name} chose after round {round}. Earlier rounds are kept.")
+            raise
 
 
 def check_selection(positions: Any, size: int, available: int, name: str, round: int) -> torch.Tensor:

@@ -95,9 +95,9 @@ class Best:
         self.counts[rows] = self.counts[rows].clamp(max=self.k)
         self.least[rows] = self.least[rows].maximum(top.values.amin(dim=1))
 
-    def result(self, parts: list[slice]) -> tuple[Tensor, Tensor]:
+    def result(self, tiles: list[slice]) -> tuple[Tensor, Tensor]:
         """Similarities (n, k) and positions (n, k)."""
-        for rows in parts:
+        for rows in tiles:
             self.shrink(rows)
         return self.values[:, : self.k].contiguous(), self.positions[:, : self.k].long()
 
