@@ -131,9 +131,9 @@ def alfa_mix(case: Case) -> Job:
 
 
 def bait(case: Case) -> Job:
-    """Two products of the embeddings with a vector for each of the picks, twice as many as asked for, and back."""
-    made = job(Bait(), case, 4.0 * 3 * case.size * case.n * WIDTH, lambda asked: plain_bait(asked, case.size))
-    return made._replace(bytes=8.0 * 3 * case.size * case.n * WIDTH)
+    """A pass over the embeddings, with two vectors, for each of the picks: twice as many as asked for."""
+    made = job(Bait(), case, 4.0 * 2 * case.size * case.n * WIDTH, lambda asked: plain_bait(asked, case.size))
+    return made._replace(bytes=8.0 * 2 * case.size * case.n * WIDTH)
 
 
 def plain_bait(asked, size: int) -> float:

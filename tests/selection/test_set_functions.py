@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alrun.selection import greedy as greedy_module
+from alrun.selection import remaining as remaining_module
 from alrun.selection import set_functions
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
@@ -73,6 +74,10 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
     ),
     "conditional": (
         lambda: FacilityLocation(similarity(), floor=floats(FLOOR)),
+        lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
+    ),
+    "conditional, computed anew": (
+        lambda: FacilityLocation(similarity(memory=6000), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
     "conditional mutual": (
@@ -144,19 +149,29 @@ def test_picks_do_not_depend_on_blocks_or_memory(monkeypatch, block, memory, hel
     assert (function.similarity.matrix is not None, function.remaining is not None) == (held, sparse)
 
 
-def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory():
+@pytest.mark.parametrize("chunk", [1, 50, 10_000])
+def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory(monkeypatch, chunk):
+    monkeypatch.setattr(remaining_module, "CHUNK", chunk)
     matrix, covered = torch.rand(30, 20), torch.rand(20)
     count = int((matrix > covered).sum())
     assert Remaining.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
     remaining = Remaining.among(matrix.split(7), covered, ENTRY * count)
     more = covered + 0.2 * torch.rand(20)
-    for left, level in ((remaining, covered), (remaining.above(more), more)):
-        assert len(left.values) == int((matrix > level).sum())
+    for level in (covered, more):
+        remaining.forget(level)
+        assert remaining.counts.equal((matrix > level).sum(1))
         for part in (slice(3, 9), torch.tensor([4, 29, 0])):
             expected = (matrix[part].double() - level.double()).clamp_min(0).sum(1)
-            assert torch.allclose(left.gains(part, level, None).double(), expected, atol=1e-5)
-    remaining.cover(8, covered)
-    assert covered.equal(torch.maximum(covered, matrix[8]))
+            assert torch.allclose(remaining.gains(part, level, None).double(), expected, atol=1e-5)
+    reached = more.clone()
+    remaining.cover(8, reached)
+    assert reached.equal(torch.maximum(more, matrix[8]))
+
+
+def test_what_lies_below_the_floor_is_never_looked_at_again():
+    function = FacilityLocation(similarity(memory=6000), floor=floats(FLOOR))
+    assert function.remaining is not None
+    assert int(function.remaining.counts.sum()) == int((V > FLOOR).sum())
 
 
 def test_memory_bounds_the_matrix_and_what_remains_of_it():

@@ -1,40 +1,44 @@
-"""What of the similarities can still count in facility location, once a few dozen candidates are chosen."""
+"""What of the similarities can still count in facility location, once part of what they could cover is covered."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-ENTRY = 16  # bytes of a similarity that is kept: its row and value, twice while the parts are joined
+ENTRY = 8  # bytes of a similarity that is kept: its row and its value
+CHUNK = 2**22  # entries that are looked at together
 
 
 class Remaining:
     """The similarities above what is covered, by candidate.
 
     Coverage only grows, so the others count for nothing from now on, and gains stay exact. After k choices about one in
-    k is left, where a matrix would have to be read in full for each gain.
+    k is left, where a matrix would have to be read in full, or computed anew, for each gain.
     """
 
     def __init__(self, counts: Tensor, rows: Tensor, values: Tensor) -> None:
         self.counts = counts  # (c,): how many of each candidate's similarities are left
         self.starts = counts.cumsum(0) - counts
-        self.rows = rows  # int32, candidate after candidate, as are the values
+        self.rows = rows  # int32, candidate after candidate, as are the values; there may be room behind them
         self.values = values
 
     @classmethod
     def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Remaining | None":
         """Of the similarities of consecutive candidates to all rows, (k, n) each; None if they take over ``memory``."""
-        counts, rows, values, total = [], [], [], 0
+        room = int(memory // ENTRY)  # an operating system gives memory when it is written to
+        rows = torch.empty(room, dtype=torch.int32, device=covered.device)
+        values = torch.empty(room, dtype=covered.dtype, device=covered.device)
+        counts, total = [], 0
         for block in blocks:
-            above = block > covered
-            candidate, row = above.nonzero(as_tuple=True)
-            total += len(row)
-            if ENTRY * total > memory:
+            candidate, row = (block > covered).nonzero(as_tuple=True)
+            start, total = total, total + len(row)
+            if total > room:
                 return None
-            counts.append(above.sum(1))
-            rows.append(row.int())
-            values.append(block[candidate, row])
-        return cls(torch.cat(counts), torch.cat(rows), torch.cat(values))
+            rows[start:total] = row
+            values[start:total] = block[candidate, row]
+            counts.append(torch.bincount(candidate, minlength=len(block)))
+        return cls(torch.cat(counts), rows, values)
 
     def of(self, part: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
         """Of some candidates: how many each has (k,), and all their rows and values."""
@@ -58,8 +62,18 @@ class Remaining:
         rows = self.rows[part]
         covered[rows] = torch.maximum(covered[rows], self.values[part])
 
-    def above(self, covered: Tensor) -> "Remaining":
-        """What is left now that more is ``covered``."""
-        left = self.values > covered[self.rows]
-        counts = torch.segment_reduce(left.float(), "sum", lengths=self.counts).long()
-        return Remaining(counts, self.rows[left], self.values[left])
+    def forget(self, covered: Tensor) -> None:
+        """Leave out what counts no more now that more is ``covered``, in the memory that is there."""
+        ends, counts, total = self.counts.cumsum(0), [], 0
+        marks = CHUNK * torch.arange(1, 1 + int(ends[-1]) // CHUNK, device=ends.device)
+        cuts = {0, *torch.searchsorted(ends, marks).tolist(), len(ends)}
+        for first, last in pairwise(sorted(cuts)):
+            part = slice(int(self.starts[first]), int(ends[last - 1]))
+            rows, values = self.rows[part], self.values[part]
+            left = values > covered[rows]
+            counts.append(torch.segment_reduce(left.float(), "sum", lengths=self.counts[first:last]).long())
+            start, total = total, total + int(counts[-1].sum())
+            self.rows[start:total] = rows[left]
+            self.values[start:total] = values[left]
+        self.counts = torch.cat(counts)
+        self.starts = self.counts.cumsum(0) - self.counts

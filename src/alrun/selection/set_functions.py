@@ -9,7 +9,7 @@ and given sets.
 import torch
 from torch import Tensor
 
-from alrun.selection.remaining import Remaining
+from alrun.selection.remaining import ENTRY, Remaining
 from alrun.selection.similarity import Similarity, parts
 
 SPARSE = 32  # choices, a power of two, after which a few hundredths of the similarities are left to count
@@ -18,8 +18,8 @@ SPARSE = 32  # choices, a power of two, after which a few hundredths of the simi
 class FacilityLocation:
     """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows.
 
-    After ``SPARSE`` choices, and whenever there are twice as many, what can no longer count is left out, if the
-    rest fits the similarity's memory.
+    What can no longer count is left out when the similarities of as many candidates as there are were computed anew,
+    after ``SPARSE`` choices, and whenever there are twice as many, if the rest fits the similarity's memory.
     """
 
     tracked = False
@@ -39,6 +39,9 @@ class FacilityLocation:
         self.modular = modular
         self.remaining: Remaining | None = None
         self.used = 0
+        self.looked = 0  # how many candidates' similarities were computed anew since something could be left out
+        if isinstance(floor, Tensor) and similarity.matrix is None:
+            self.forget()
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """One pass over the similarities of each candidate."""
@@ -47,6 +50,8 @@ class FacilityLocation:
         else:
             above = self.capped(part).sub_(self.covered).clamp_min_(0)
             gains = above.sum(1) if self.weights is None else above @ self.weights
+            if self.similarity.matrix is None:
+                self.looked += len(gains)
         return gains if self.modular is None else gains + self.modular[part]
 
     def capped(self, part: Tensor | slice) -> Tensor:
@@ -62,16 +67,19 @@ class FacilityLocation:
             row = self.capped(torch.tensor([position], device=self.covered.device))[0]
             self.covered = torch.maximum(self.covered, row)
         self.used += 1
-        if self.used >= SPARSE and self.used.bit_count() == 1:
+        doubled = self.used >= SPARSE and self.used.bit_count() == 1
+        if doubled or self.looked >= 2 * len(self.similarity.candidates):
             self.forget()
 
     def forget(self) -> None:
         """Leave out what can no longer count."""
+        self.looked = 0
         if self.remaining is not None:
-            self.remaining = self.remaining.above(self.covered)
+            self.remaining.forget(self.covered)
         else:
             blocks = (self.capped(part) for part in self.blocks())
-            self.remaining = Remaining.among(blocks, self.covered, self.similarity.spare)
+            room = min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
+            self.remaining = Remaining.among(blocks, self.covered, room)
 
     def blocks(self) -> list[slice]:
         """Of the similarities."""
