@@ -1,4 +1,4 @@
-"""Selection against plain references: ``make bench-selection`` (ARGS="--quick", ARGS="--only BADGE,CORESET").
+"""Selection against plain references: ``make bench-selection`` (ARGS="--largest 10000", ARGS="--only BADGE,CORESET").
 
 A reference does what the papers' public code does: it forms the points, and visits all of them once for every pick. It
 is timed in the process that times the kernel, on the same points; for few picks, scaled to all, where all would take
@@ -25,14 +25,13 @@ from selection_cases.case import WIDTH, Case
 
 TOPICS = (seeding, submodular, gradient, scores, covering, adversarial)
 CASES = [case for topic in TOPICS for case in topic.CASES]
-QUICK = 10_000  # largest n of --quick
 
 
 def main() -> None:
     """Print a row per case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help=f"up to {QUICK} examples")
+    parser.add_argument("--largest", type=int, default=sys.maxsize, metavar="N", help="up to N examples")
     parser.add_argument("--only", help="names of cases, separated by commas")
     parser.add_argument("--device", default="cpu", help="cpu or cuda; a GPU needs --no-reference")
     parser.add_argument("--no-reference", action="store_true", help="time the kernels alone")
@@ -55,7 +54,7 @@ def main() -> None:
     wanted = arguments.only.split(",") if arguments.only else [each.name for each in CASES]
     failed: list[str] = []
     for each in CASES:
-        if each.name not in wanted or (arguments.quick and each.n > QUICK):
+        if each.name not in wanted or each.n > arguments.largest:
             continue
         try:
             seconds, memory, floor, reference = measured(each, where, speed, bandwidth, not arguments.no_reference)

@@ -1,8 +1,9 @@
 """Training speed against a plain loop: ``make bench-training`` (ARGS="--models mnist_net training.precision=bf16").
 
 The reference is a PyTorch loop as tutorials write it (training_cases/plain.py), timed in the same process with the
-same number of threads. The floor is the arithmetic of the step at the speed of this machine's matrix product. What is
-neither an option nor its value goes on to alrun as a setting.
+same number of threads. The floor is the arithmetic of the step at the speed of this machine's matrix product or of a
+large convolution, whichever is faster, in the run's precision. What is neither an option nor its value goes on to
+alrun as a setting.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from time import perf_counter
 import torch
 
 from alrun import device, tuning
-from machine import add_row, matrix_product_speed
+from machine import add_row, arithmetic_speed
 from training_cases import plain
 from training_cases.case import CASES, Case, Made, make, operations
 from training_cases.several import WAYS
@@ -38,29 +39,31 @@ def main() -> None:
         together(cases, runs, arguments.ways.split(","), overrides, alone, arguments.csv)
 
 
-def single(cases: list[Case], batch_sizes: list[int], overrides: list[str], path: Path | None) -> dict[str, float]:
-    """Print the table of one run at a time; its images a second at the first batch size."""
-    print("img/s: images a second, epoch: seconds for 1,000 images, floor: arithmetic at the matrix product's speed")
+def single(
+    cases: list[Case], batch_sizes: list[int], overrides: list[str], path: Path | None
+) -> dict[str, tuple[float, str]]:
+    """Print the table of one run at a time; by model, images a second and memory format at the first batch size."""
+    print("img/s: images a second, epoch: seconds for 1,000 images, floor: arithmetic at the machine's speed")
     heads = ("batch", "img/s", "epoch s", "plain img/s", "×plain", "floor img/s", "of floor")
     widths = (7, 9, 9, 13, 8, 13, 10)
     print(f"{'model':<13}" + "".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)) + "  with")
-    speeds: dict[str, float] = {}
+    alone: dict[str, tuple[float, str]] = {}
     for case in cases:
         for size in batch_sizes:
             made = make(case, size, overrides)
             count = images_in_epoch(case, made, size)
-            floor = matrix_product_speed(made.where) / operations(made)
             choice = tuning.choose(made.cfg, made.parts, made.where)
+            floor = arithmetic_speed(made.where, made.cfg.training.precision) / operations(made)
             ours = images_per_second(made, count)
             reference = plain.images_per_second(made, count)
-            speeds.setdefault(case.model, ours)
+            alone.setdefault(case.model, (ours, choice.memory_format))
             print(
                 f"{case.model:<13}{size:>7}{ours:>9.0f}{1000 / ours:>9.2f}{reference:>13.0f}{ours / reference:>8.2f}"
                 f"{floor:>13.0f}{100 * ours / floor:>8.0f} %  {choice}, {device.describe(made.where)}",
                 flush=True,
             )
             add_row(path, row(made, case, size, "alone", 1, ours) | {"plain": reference, "floor": floor})
-    return speeds
+    return alone
 
 
 def row(made: Made, case: Case, size: int, way: str, runs: int, speed: float) -> dict[str, object]:
@@ -103,20 +106,20 @@ def together(
     runs: list[int],
     ways: list[str],
     overrides: list[str],
-    alone: dict[str, float],
+    alone: dict[str, tuple[float, str]],
     path: Path | None,
 ) -> None:
     """Print what several runs at once do, against one run with the threads that suit it best."""
     print(f"\nseveral runs at once, batch size 20, one thread each: images a second together (× one run), {runs} runs")
     for case in cases:
         made = make(case, 20, overrides)
-        images = images_in_epoch(case, made, 20)
+        images, (speed_alone, layout) = images_in_epoch(case, made, 20), alone[case.model]
         for way in ways:
             cells = []
             for count in runs:
-                speed = WAYS[way](count, case, 20, overrides, images)
+                speed = WAYS[way](count, case, 20, [f"runtime.memory_format={layout}", *overrides], images)
                 add_row(path, row(made, case, 20, way, count, speed))
-                cells.append(f"{speed:9.0f} (×{speed / alone[case.model]:.2f})")
+                cells.append(f"{speed:9.0f} (×{speed / speed_alone:.2f})")
             print(f"{case.model:<13}{way:<11}" + "".join(cells), flush=True)
 
 

@@ -12,8 +12,10 @@ labels; where --outputs is still there from a window before, at its last checkpo
 
 On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
 
-    pip wheel --no-deps -w .whl . hydra-core omegaconf antlr4-python3-runtime==4.9.3 filelock      # at home
-    python3 -m pip install --no-index --no-deps --target .site .whl/*.whl                # there
+    # at home, after the last change
+    pip wheel --no-deps -w .whl . hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3 filelock==4.2.11
+    # there
+    python3 -m pip install --no-index --no-deps --target .site .whl/*.whl
     PYTHONPATH=.site python3 scripts/gpu_window.py --minutes 9 --out window --commit COMMIT paths.data=data
 
 Words with a = go on to alrun.
@@ -38,9 +40,10 @@ from alrun.run_folder import is_done
 from gpu_cases.window import Command, Window
 
 SCRIPTS = Path(__file__).resolve().parent
-STAGES = {"correctness": 0.3, "benchmarks": 0.4, "runs": 1.0}  # most that each may take of the window
+STAGES = {"correctness": 0.3, "selection": 0.15, "training": 0.25, "runs": 1.0}  # most that each may take of the window
 PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
 TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
+LAYOUT = "runtime.memory_format=channels_last"  # measured anew by every window, runs of one study could differ in it
 # A run of every kind in seconds; the numbers mean nothing.
 DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
 
@@ -55,13 +58,13 @@ def main() -> None:
     statuses: list[int] = []
     for stage in (stage for stage in STAGES if stage in arguments.stages.split(",")):
         share = STAGES[stage] * 60 * arguments.minutes
-        if stage == "correctness":
-            statuses += window.run(stage, [correctness(arguments)], share)
-        elif stage == "benchmarks":
-            statuses += window.run(stage, benchmarks(arguments, settings), share)
-        else:
+        if stage == "runs":
             runs = Runs(arguments, settings)
             statuses += window.run(stage, runs.commands(), share, arguments.at_once, runs.pack)
+        else:
+            words = {"correctness": correctness, "selection": selection, "training": training}[stage]
+            script = [sys.executable, *words(arguments, settings), "--csv", str(arguments.out / f"{stage}.csv")]
+            statuses += window.run(stage, [Command(stage, script)], share)
     window.finish("at the limit" if window.left() <= 0 else "nothing was left to do")
     print(f"{arguments.out}: {', '.join(sorted(path.name for path in arguments.out.iterdir()))}")
     sys.exit(any(statuses))
@@ -118,29 +121,25 @@ def installed(name: str) -> str | None:
         return None
 
 
-def correctness(arguments: argparse.Namespace) -> Command:
+def correctness(arguments: argparse.Namespace, _: list[str]) -> list[str]:
     """All checks, in one process."""
-    words = [sys.executable, str(SCRIPTS / "gpu_checks.py"), "--csv", str(arguments.out / "correctness.csv")]
-    return Command("checks", words + (["--small", "--device", "cpu"] if arguments.dry_run else []))
+    return [str(SCRIPTS / "gpu_checks.py"), *(["--small", "--device", "cpu"] if arguments.dry_run else [])]
 
 
-def benchmarks(arguments: argparse.Namespace, settings: list[str]) -> list[Command]:
-    """Training, then selection."""
-    training = ["--models", "resnet18,mnist_net", "--ways", "processes,threads", "--runs", "2,4,8"]
-    selection = ["--device", "cuda", "--no-reference", "--only", TIMED]
+def selection(arguments: argparse.Namespace, _: list[str]) -> list[str]:
+    """The kernels of the paper's strategies."""
+    small = arguments.dry_run
+    where = "cuda" if torch.cuda.is_available() and not small else "cpu"
+    cases = ["--only", "matching pursuit" if small else TIMED, "--largest", "10000" if small else "50000"]
+    return [str(SCRIPTS / "benchmark_selection.py"), "--device", where, "--no-reference", *cases]
+
+
+def training(arguments: argparse.Namespace, settings: list[str]) -> list[str]:
+    """Networks alone, then several runs at once."""
+    cases = ["--models", "resnet18,mnist_net", "--ways", "processes,threads", "--runs", "2,8", *settings]
     if arguments.dry_run:
-        training = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu"]
-        selection = ["--device", "cpu", "--no-reference", "--only", "matching pursuit", "--quick"]
-    elif not torch.cuda.is_available():
-        selection[1] = "cpu"
-    words = {"training": training + settings, "selection": selection}
-    return [
-        Command(
-            name,
-            [sys.executable, str(SCRIPTS / f"benchmark_{name}.py"), *rest, "--csv", str(arguments.out / f"{name}.csv")],
-        )
-        for name, rest in words.items()
-    ]
+        cases = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu", *settings]
+    return [str(SCRIPTS / "benchmark_training.py"), *cases]
 
 
 class Runs:
@@ -148,7 +147,7 @@ class Runs:
 
     def __init__(self, arguments: argparse.Namespace, settings: list[str]) -> None:
         self.rows = OmegaConf.to_container(OmegaConf.load(arguments.priority))
-        self.settings = [*(DRY if arguments.dry_run else []), f"paths.outputs={arguments.outputs}", *settings]
+        self.settings = [*(DRY if arguments.dry_run else []), f"paths.outputs={arguments.outputs}", LAYOUT, *settings]
         self.dry_run = arguments.dry_run
         self.archive = arguments.out / "runs.zip"
         self.moved: list[Path] = []

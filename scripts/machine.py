@@ -6,24 +6,43 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch.nn import functional as F
 
 from alrun.device import synchronize
+from alrun.selection.products import products
 
 CPU = torch.device("cpu")
 
 
 def matrix_product_speed(device: torch.device = CPU, dtype: torch.dtype = torch.float32) -> float:
-    """Operations a second of a matrix product there, the best of five."""
+    """Operations a second of a matrix product there: the best of five, by the faster library of ``products``."""
     size, depth = (2048, 512) if device.type == "cpu" else (8192, 8192)
     left = torch.randn(size, depth, device=device, dtype=dtype)
-    right = torch.randn(depth, size, device=device, dtype=dtype)
+    right = torch.randn(size, depth, device=device, dtype=dtype)
 
     def multiply() -> None:
-        torch.mm(left, right)
+        products(left, right)
         synchronize(device)
 
     multiply()
     return 2 * size * size * depth / best_of_five(multiply)
+
+
+def arithmetic_speed(device: torch.device, precision: str) -> float:
+    """Operations a second of a matrix product or of a 3x3 convolution, the faster, in ``training.precision``."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    count, width, side = (32, 256, 16) if device.type == "cpu" else (512, 512, 32)
+    images = torch.randn(count, width, side, side, device=device, dtype=dtype)
+    kernels = torch.randn(width, width, 3, 3, device=device, dtype=dtype)
+    images, kernels = (each.contiguous(memory_format=torch.channels_last) for each in (images, kernels))
+
+    def convolve() -> None:
+        F.conv2d(images, kernels, padding=1)
+        synchronize(device)
+
+    convolve()
+    operations = 2 * 9 * count * width**2 * side**2
+    return max(matrix_product_speed(device, dtype), operations / best_of_five(convolve))
 
 
 def memory_bandwidth(device: torch.device = CPU) -> float:

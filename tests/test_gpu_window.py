@@ -38,9 +38,9 @@ def test_a_dry_run_goes_through_all_stages_and_the_next_window_has_nothing_left_
     out = tmp_path / "results" / "first"
     record = json.loads((out / "window.json").read_text())
     assert [(each["stage"], each["name"].partition("/")[0][:8], each["ended"]) for each in record["commands"]] == [
-        ("correctness", "checks", "done"),
-        ("benchmarks", "training", "done"),
-        ("benchmarks", "selectio", "done"),
+        ("correctness", "correctn", "done"),
+        ("selection", "selectio", "done"),
+        ("training", "training", "done"),
         ("runs", "digits-s", "done"),
     ]
     assert record["versions"]["torch"]

@@ -67,7 +67,7 @@ def test_gpus_have_the_same_name_in_every_process(monkeypatch, visible, count, n
     assert gpus.names(count) == names
 
 
-def test_auto_takes_the_least_taken_gpu_and_a_named_device_none(tmp_path, monkeypatch):
+def test_auto_takes_the_least_taken_gpu_and_a_named_device_no_seat(tmp_path, monkeypatch):
     used = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -75,6 +75,6 @@ def test_auto_takes_the_least_taken_gpu_and_a_named_device_none(tmp_path, monkey
     monkeypatch.setattr(gpus, "folder", lambda: tmp_path)
     with gpus.taken("auto", 1) as first, gpus.taken("auto", 1) as second, gpus.taken("cuda:0", 1) as named:
         assert [first, second, named] == [torch.device("cuda", 0), torch.device("cuda", 1), torch.device("cuda:0")]
-    assert used == [0, 1]
+    assert used == [0, 1, torch.device("cuda:0")]
     with gpus.taken("cpu", 1) as where:
         assert where == torch.device("cpu")

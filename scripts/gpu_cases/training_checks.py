@@ -3,7 +3,7 @@
 import copy
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from alrun import config, device, portable
 from alrun.augment import CropFlip, Normalize
 from alrun.dss.base import NoSubset
+from alrun.graph import Passes
 from alrun.infer import record
 from alrun.model import Classifier
-from alrun.models import ResNet18, SmallCnn
+from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.optimization import Optimization
 from alrun.outputs import Needs
 from alrun.pool import Pool
@@ -88,10 +89,20 @@ def together(bench: Bench) -> float:
     return max(worst(found[0], train(seed)[0]) for found, seed in zip(both, seeds, strict=True))
 
 
-def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
-    """A network after some steps on the CPU, a batch and its labels, all in float64 there."""
-    side = 8 if bench.small else 32
-    model = network(bench.seed, bench.small).double().train()
+def redrawn(bench: Bench) -> float:
+    """Share of logits that two replays of a captured pass with dropout have in common."""
+    torch.manual_seed(bench.seed)
+    passes = Passes(MnistNet(1, (28, 28), CLASSES).to(bench.device).train(), BATCH, True)
+    images = bench.there(bench.normal(BATCH, 1, 28, 28))
+    first, second = (passes(images).detach().clone() for _ in range(2))
+    return float((first == second).double().mean())
+
+
+@cache  # the steps take long in float64, and six checks begin with them
+def warm(seed: int, small: bool) -> tuple[Classifier, Tensor, Tensor]:
+    """A network after some steps on the CPU, a batch and its labels, all in float64 there; not to be changed."""
+    side, bench = 8 if small else 32, Bench(torch.device("cpu"), seed, small)
+    model = network(seed, small).double().train()
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
 
     def batch() -> tuple[Tensor, Tensor]:
@@ -109,7 +120,7 @@ def warm(bench: Bench) -> tuple[Classifier, Tensor, Tensor]:
 
 def gradients(precision: str, bench: Bench) -> float:
     """Length of the error of a step's gradient, over the gradient's length."""
-    model, images, labels = warm(bench)
+    model, images, labels = warm(bench.seed, bench.small)
     there = copy.deepcopy(model).float().to(bench.device)
     there.zero_grad()
     device.set_precision(precision)
@@ -123,7 +134,7 @@ def gradients(precision: str, bench: Bench) -> float:
 
 def outputs(precision: str, bench: Bench) -> float:
     """Embeddings and log-probabilities of a pass over the pool."""
-    model, images, _ = warm(bench)
+    model, images, _ = warm(bench.seed, bench.small)
     needs, index = Needs(log_probs=True, embedding=True), torch.arange(BATCH)
     device.set_precision("float32")
     exact = record(model, images, index, needs, lambda batch: batch, 7)
@@ -171,6 +182,7 @@ CHECKS = [
         Check(f"graph against eager, {name}", "difference of weights, relative", partial(captured, name), allowed, True)
         for name, allowed in (("float32", 1e-5), ("tf32", 1e-4), ("bf16", 1e-3))
     ),
+    Check("dropout in a graph", "share of logits that two replays have in common", redrawn, 0.05, True),
     Check("the same training twice", "difference of weights, relative", repeated, 0.0),
     Check("two at once against one", "difference of weights, relative", together, 0.0),
     Check("gradients, float32", "error against float64, relative", partial(gradients, "float32"), 2e-3),

@@ -73,7 +73,7 @@ def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
 
 def operations(made: Made) -> float:
     """Additions and multiplications of one training step, an image."""
-    model, size = made.parts.model.train(), made.parts.trainer.batch_size
+    model, size = made.parts.model.to(made.where).train(), made.parts.trainer.batch_size
     images = made.parts.normalize(made.pool.images[:size])
     with FlopCounterMode(display=False) as counter:
         model(images).sum().backward()

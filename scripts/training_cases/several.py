@@ -15,11 +15,14 @@ from alrun import device, tuning
 from alrun.parts import build_model
 from training_cases.case import Case, make
 
+PATIENCE = 300  # seconds until the others of a group must be ready
+
 
 def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
     """An epoch over ``count`` images of a run of its own."""
     made = make(case, batch_size, overrides)
-    tuning.apply(tuning.Choice(1, "contiguous"), made.parts, made.parts.model, made.where)
+    layout = made.cfg.runtime.memory_format or "contiguous"
+    tuning.apply(tuning.Choice(1, layout), made.parts, made.parts.model, made.where)
     _, engine = made.parts.trainer.begin(made.parts.model.train(), made.pool)
     index = torch.arange(count, device=made.where) % len(made.pool.images)
     parameters = made.parts.trainer.augmentation.draw(count, torch.Generator())
@@ -39,7 +42,7 @@ def processes(runs: int, case: Case, batch_size: int, overrides: list[str], coun
     workers = [context.Process(target=process, args=arguments) for _ in range(runs)]
     for worker in workers:
         worker.start()
-    spans = [queue.get() for _ in workers]
+    spans = [queue.get(timeout=PATIENCE) for _ in workers]
     for worker in workers:
         worker.join()
     return runs * count / max(spans)
@@ -49,7 +52,7 @@ def process(barrier, queue, case: Case, batch_size: int, overrides: list[str], c
     """What a process does."""
     epoch = prepared(case, batch_size, overrides, count)
     epoch()
-    barrier.wait()
+    barrier.wait(PATIENCE)
     started = perf_counter()
     epoch()
     queue.put(perf_counter() - started)
@@ -58,13 +61,14 @@ def process(barrier, queue, case: Case, batch_size: int, overrides: list[str], c
 def threads(runs: int, case: Case, batch_size: int, overrides: list[str], count: int) -> float:
     """One thread a run in one process; on a GPU, each on a stream of its own."""
     epochs = [prepared(case, batch_size, overrides, count) for _ in range(runs)]
-    barrier, spans = threading.Barrier(runs), []
+    for epoch in epochs:  # a process captures one graph at a time
+        epoch()
+    barrier, spans = threading.Barrier(runs, timeout=PATIENCE), []
 
     def work(epoch: Callable[[], None]) -> None:
         torch.set_num_threads(1)
         stream = torch.cuda.Stream() if torch.cuda.is_available() else None
         with torch.cuda.stream(stream) if stream else nullcontext():
-            epoch()
             barrier.wait()
             started = perf_counter()
             epoch()

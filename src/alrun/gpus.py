@@ -33,6 +33,8 @@ def taken(name: str, most: int | None) -> Iterator[torch.device]:
     """
     where = device.choose(name)
     if name != "auto" or where.type != "cuda":
+        if where.index is not None:
+            torch.cuda.set_device(where)  # what torch makes without being told where is made there
         yield where
         return
     with seated(names(torch.cuda.device_count()), most, folder()) as index:

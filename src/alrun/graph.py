@@ -53,8 +53,10 @@ class Passes:
     def graphed(self, images: Tensor) -> Pass:
         """The captured pass; the warm-up leaves batch-norm statistics and random numbers as they were."""
         buffers = [buffer.clone() for buffer in self.model.buffers()]
+        # torch keeps one stream for all captures of a process, on the GPU of the first of them.
+        torch.cuda.graph.default_capture_stream = None
         with rng.kept(images.device):
-            captured = torch.cuda.make_graphed_callables(Pass(self.model), (images,))
+            captured = torch.cuda.make_graphed_callables(Pass(self.model), (images,), allow_unused_input=True)
         with torch.no_grad():
             for buffer, kept in zip(self.model.buffers(), buffers, strict=True):
                 buffer.copy_(kept)

@@ -29,10 +29,20 @@ class SmallCnn(Classifier):
             nn.Conv2d(width, 2 * width, 3, padding=1, bias=False),
             nn.BatchNorm2d(2 * width),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(4),
+            pooling((image_size[0] // 2, image_size[1] // 2)),
             nn.Flatten(),
             nn.Dropout(dropout),
             nn.Linear(2 * width * 16, embedding),
             nn.ReLU(),
         )
         self.head = nn.Linear(embedding, classes)
+
+
+def pooling(size: tuple[int, int]) -> nn.Module:
+    """Averages over 4x4 parts of images of ``size``; equal parts where that is possible.
+
+    Those of AdaptiveAvgPool2d may overlap, and its gradient on a GPU is a sum in another order every time.
+    """
+    if size[0] % 4 == size[1] % 4 == 0 and min(size) > 0:
+        return nn.AvgPool2d((size[0] // 4, size[1] // 4))
+    return nn.AdaptiveAvgPool2d(4)

@@ -42,7 +42,9 @@ class Information:
     def reduction(self, sign: int) -> Tensor:
         """How far tr(M^-1 F) falls when a candidate is added (``sign`` 1), rises when it is removed (-1): (n,)."""
         one = torch.eye(self.q.shape[1], dtype=torch.float64, device=self.q.device)
-        return torch.linalg.solve(one + sign * self.q, self.g).diagonal(dim1=1, dim2=2).sum(1)
+        m = one + sign * self.q
+        solved = self.g / m if m.shape[1] == 1 else torch.linalg.solve(m, self.g)
+        return solved.diagonal(dim1=1, dim2=2).sum(1)
 
     def change(self, position: int, sign: int) -> None:
         """Add a candidate to M (``sign`` 1) or remove it (-1), by the Woodbury identity."""

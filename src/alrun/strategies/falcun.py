@@ -31,11 +31,11 @@ class Falcun(Strategy):
         free = torch.ones(len(probs), dtype=torch.float64, device=probs.device)
         draws = torch.rand(query.size, generator=query.rng, dtype=torch.float64)
         chosen = []
-        for draw in draws.to(probs.device):
+        for draw in draws:
             relevance = (uncertainty + scaled(distance)).double() ** self.gamma * free
             if relevance.sum() == 0:
                 relevance = free
-            cumulative = relevance.cumsum(0)
+            cumulative = relevance.cpu().cumsum(0)  # a GPU adds up in another order every time
             # right=True: a draw of exactly 0 must not fall on an example of no relevance.
             position = torch.searchsorted(cumulative, draw * cumulative[-1], right=True)
             chosen.append(position)
