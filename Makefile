@@ -22,7 +22,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster crash-test \
+	bench-launchers speed memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster crash-test \
 	concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -69,6 +69,13 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
 	@$(PY) scripts/benchmark_training.py $(ARGS)
+
+speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md: half an hour of an idle machine
+	@rm -f results/benchmarks/*.csv
+	@$(PY) scripts/benchmark_selection.py --csv results/benchmarks/selection.csv
+	@for precision in float32 bf16; do $(PY) scripts/benchmark_training.py --ways processes --runs 2,4 \
+		--csv results/benchmarks/training.csv training.precision=$$precision || exit 1; done
+	@$(PY) scripts/speed_page.py
 
 gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's missing runs (ARGS=--dry-run: on a CPU)
 	@$(PY) scripts/gpu_window.py --minutes $(MINUTES) --out $(OUT) $(ARGS)

@@ -129,10 +129,9 @@ def accuracy(rounds: pd.DataFrame, by: str = "facet") -> "Figure":
     return measure(rounds, "test_accuracy", "test accuracy (%)", 100, by)
 
 
-def efficiency(rounds: pd.DataFrame) -> "Figure":
-    """Labeling efficiency against accuracy, as far as all repeats get."""
-    table = scores.efficiency_curves(rounds).dropna(subset="mean")
-    table = table.assign(accuracy=100 * table["accuracy"])
+def efficiency(curves: pd.DataFrame) -> "Figure":
+    """Labeling efficiency against accuracy, of ``scores.efficiency_curves``."""
+    table = curves.assign(accuracy=100 * curves["accuracy"])
     return lines(table, "accuracy", "facet", "label", "test accuracy (%)", "labeling efficiency")
 
 

@@ -136,8 +136,8 @@ def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
         "of runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
         '"not reached" counts the repeats that do not.'
     )
-    known = scores.efficiency_curves(named)["mean"].notna().any()
-    images = {"labeling efficiency": figures.efficiency(named)} if known else {}
+    known = scores.efficiency_curves(named).dropna(subset="mean")
+    images = {"labeling efficiency": figures.efficiency(known)} if len(known) else {}
     parts = []
     for accuracy in choices.accuracies or [scores.common_accuracy(named)]:
         found = scores.per_curve(scores.efficiency_at(named, accuracy), "efficiency")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from alrun.selection.points import Dense, Outer
+from alrun.selection.products import products
 
 
 def combined(points: Dense | Outer, weight: Tensor) -> Tensor:
@@ -16,5 +17,5 @@ def combined(points: Dense | Outer, weight: Tensor) -> Tensor:
 def projections(points: Dense | Outer, vector: Tensor) -> Tensor:
     """<p_i, vector> of every point, (n,); ``vector`` is what ``combined`` returns."""
     if isinstance(points, Outer):
-        return torch.einsum("nc,nc->n", points.a, points.b @ vector.T)
+        return torch.einsum("nc,nc->n", points.a, products(points.b, vector))
     return points.x @ vector
