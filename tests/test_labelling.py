@@ -16,7 +16,7 @@ from alrun.analysis.sources import with_test_set
 from alrun.ask import planned
 from alrun.data import own
 from alrun.errors import UserError
-from alrun.labelling import read_answers
+from alrun.labelling import read_answers, read_told
 from alrun.run import run
 from alrun.status import status
 from conftest import QUIET
@@ -150,7 +150,7 @@ def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
         "7,cat\n"  # 12: told before as cat
         "8\n"
     )
-    answers, mistakes = read_answers(path, ["cat", "dog"], set(range(10)), told={6: 0, 7: 0})
+    answers, mistakes = read_answers(path, ["cat", "dog"], set(range(10)), told={6: 0, 7: 0}, names={})
     assert answers == {1: 0, 5: 1}
     assert mistakes == [
         "line 3: 'catt' is no class; did you mean cat?",
@@ -167,16 +167,16 @@ def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
 def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("index;note, if any;label\r\n1;;cat\r\n2;blurred;dog\r\n", encoding="utf-8-sig")
-    assert read_answers(path, ["cat", "dog"], {1, 2}, {}) == ({1: 0, 2: 1}, [])
+    assert read_answers(path, ["cat", "dog"], {1, 2}, {}, {}) == ({1: 0, 2: 1}, [])
     path.write_text("index,class\n1,cat\n")
     with pytest.raises(UserError, match=r"labels.csv has no column label"):
-        read_answers(path, ["cat", "dog"], {1}, {})
+        read_answers(path, ["cat", "dog"], {1}, {}, {})
     path.write_bytes("index,label\n1,Käse\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"labels.csv cannot be read as CSV .*UTF-8"):
-        read_answers(path, ["cat", "dog"], {1}, {})
+        read_answers(path, ["cat", "dog"], {1}, {}, {})
     path.write_bytes(b"")
     with pytest.raises(UserError, match=r"labels.csv has no column index"):
-        read_answers(path, ["cat", "dog"], {1}, {})
+        read_answers(path, ["cat", "dog"], {1}, {}, {})
 
 
 def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
@@ -272,3 +272,21 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     assert f"  python -m alrun.ask dataset=unlabeled dataset.path={photos / 'pool'} " in status(
         [str(tmp_path / "outputs")]
     )
+
+
+def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("index,file,label\n1,a.png,cat\n2,c.png,dog\n3,,dog\n")
+    answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, told={}, names={"1": "a.png", "2": "b.png"})
+    assert answers == {1: 0, 3: 1}
+    assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting a column"]
+
+
+def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_deleted(tmp_path):
+    (tmp_path / "labels.csv").write_text("index,label\n1,cat\n2,dgo\n")
+    with pytest.raises(UserError, match=r"labels.csv, line 3: 'dgo' is no class; did you mean dog\?") as found:
+        read_told(tmp_path, ["cat", "dog"])
+    assert "delete" not in str(found.value)
+    (tmp_path / "labels.csv").write_text("index,label\n1,cat\nx,dog\n")
+    with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number"):
+        read_told(tmp_path, ["cat", "dog"])

@@ -9,6 +9,7 @@ import torch
 from alrun.energy import Cost
 from alrun.errors import UserError
 from alrun.lock import Lock
+from alrun.run import run
 from alrun.state import RunState
 from alrun.strategies import Query, Strategy
 
@@ -95,6 +96,10 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
         (("model=torchvision", "model.name=vit_b_16"), "VisionTransformer does not work on .*8, 8.*Wrong image height"),
         (("runtime.device=cuda:99",), "runtime.device=cuda:99: torch .* sees . GPUs"),
         (("runtime.device=tpu",), "runtime.device=tpu is no device"),
+        (
+            ("strategy=random", "strategy._target_=torch.nn.Identity"),
+            "=torch.nn.Identity is no subclass of alrun.strat",
+        ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
@@ -170,3 +175,10 @@ def test_a_finished_run_is_not_trained_again(complete):
     complete()
     after = RunState.load(folder, before.data)
     assert repr(after.rounds) == repr(before.rounds)  # with their seconds; unknown joules are equal as text alone
+
+
+def test_a_folder_of_another_name_is_refused_before_training(composed, tmp_path):
+    cfg = composed(f"paths.outputs={tmp_path}", hydra=True)
+    with pytest.raises(UserError, match=r"hydra.run.dir=.*here: runs name their folders themselves.*paths.outputs"):
+        run(cfg, tmp_path / "here", {})
+    assert not (tmp_path / "here").exists()

@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from alrun import files
 from alrun.data.dataset import ImageData
 from alrun.errors import UserError, closest
 from alrun.pool import Pool
-from alrun.run_folder import reading, shown
+from alrun.run_folder import shown
 
 log = logging.getLogger(__name__)
 
@@ -80,18 +80,26 @@ def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
     path = run_dir / TOLD
     if not path.exists():
         return {}
-    with reading(path), path.open(newline="", encoding="utf-8") as file:
-        return {int(row["index"]): list(classes).index(row["label"]) for row in csv.DictReader(file)}
+    told: dict[int, int] = {}
+    for line, index, label, _ in lines(path):
+        if not index.isdecimal() or label not in classes:
+            wrong = f"index {index!r} is no whole number" if not index.isdecimal() else no_class(label, classes)
+            raise UserError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
+        told[int(index)] = list(classes).index(label)
+    return told
 
 
 def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
     """Add the labels in the file at ``path`` to labels.csv; how many are new, and what is wrong with other lines.
 
+    A line that names the file of another example than its index is refused: somebody may have sorted one column alone.
+
     Raises:
         UserError: The file cannot be read at all.
     """
     told = read_told(run_dir, classes)
-    answers, mistakes = read_answers(path, classes, set(asked_for), told)
+    names = {index: file for sheet in run_dir.glob("ask_*.csv") for _, index, _, file in lines(sheet)}
+    answers, mistakes = read_answers(path, classes, set(asked_for), told, names)
     if answers:
         rows = [{"index": index, "label": classes[label]} for index, label in sorted((told | answers).items())]
         files.write_csv(run_dir / TOLD, ["index", "label"], rows)
@@ -99,13 +107,19 @@ def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: 
 
 
 def read_answers(
-    path: Path, classes: Sequence[str], asked_for: set[int], told: dict[int, int]
+    path: Path, classes: Sequence[str], asked_for: set[int], told: dict[int, int], names: Mapping[str, str]
 ) -> tuple[dict[int, int], list[str]]:
-    """New labels by example, and a sentence for each line that is refused, in the order of lines."""
+    """New labels by example, and a sentence for each line that is refused, in the order of lines.
+
+    ``names`` are the files of examples, as far as they have one.
+    """
     found: dict[int, tuple[int, int]] = {}  # example: line and label
     mistakes: dict[int, str] = {}
-    for line, index, label in lines(path):
-        if problem := problem_of(index, label, classes, asked_for):
+    for line, index, label, file in lines(path):
+        problem = problem_of(index, label, classes, asked_for)
+        if not problem and file and file != names.get(index, file):
+            problem = f"{index} is {names[index]}, not {file}: index and file have come apart, as by sorting a column"
+        if problem:
             mistakes[line] = problem
             continue
         example, number = int(index), list(classes).index(label)
@@ -124,21 +138,24 @@ def read_answers(
     return answers, [f"line {line}: {mistakes[line]}" for line in sorted(mistakes)]
 
 
-def lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Line number, index and label of every line; as spreadsheets write them, with commas or semicolons.
+def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """Line number, index, label and file of every line; as spreadsheets write them, with commas or semicolons.
+
+    The file is empty where there is no such column.
 
     Raises:
         UserError: The file cannot be read, or has no such columns.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=";" if header.count(";") > header.count(",") else ",")
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            header = text.readline()
+            text.seek(0)
+            reader = csv.DictReader(text, delimiter=";" if header.count(";") > header.count(",") else ",")
             if absent := [name for name in ("index", "label") if name not in (reader.fieldnames or [])]:
                 raise UserError(f"{path} has no column {absent[0]}: its first line must name the columns index,label.")
             for row in reader:
-                yield reader.line_num, (row["index"] or "").strip(), (row["label"] or "").strip()
+                index, label, file = ((row.get(name) or "").strip() for name in ("index", "label", "file"))
+                yield reader.line_num, index, label, file
     except (OSError, UnicodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path} cannot be read as CSV ({reason}): save it as CSV, encoded as UTF-8.") from error
@@ -153,5 +170,10 @@ def problem_of(index: str, label: str, classes: Sequence[str], asked_for: set[in
     if not label:
         return f"{index} has no label"
     if label not in classes:
-        return f"{label!r} is no class; {closest(label, list(classes))}"
+        return no_class(label, classes)
     return None
+
+
+def no_class(label: str, classes: Sequence[str]) -> str:
+    """What is said of a label that is none."""
+    return f"{label!r} is no class; {closest(label, list(classes))}"

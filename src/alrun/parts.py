@@ -42,6 +42,10 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         UserError: A setting is wrong, or two do not go together.
     """
     strategy: Strategy = config.build(cfg.strategy, "strategy")
+    if not isinstance(strategy, Strategy):
+        raise UserError(
+            f"strategy._target_={cfg.strategy._target_} is no subclass of alrun.strategies.Strategy: derive it."
+        )
     augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
     subset: Subset = config.build(cfg.dss, "dss")
     optimizer = config.build(cfg.optimizer.build, "optimizer.build")

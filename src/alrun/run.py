@@ -20,7 +20,7 @@ from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
 from alrun.purchase import check_selection, check_supply, choosing
-from alrun.run_folder import is_done
+from alrun.run_folder import check_name, is_done
 from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import Query, ScoreStrategy
 from alrun.sweep import shown
@@ -35,6 +35,7 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     Raises:
         UserError: A setting or a file is not usable; what was computed before is kept.
     """
+    check_name(run_dir, cfg.seed)
     run_dir.mkdir(parents=True, exist_ok=True)
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):

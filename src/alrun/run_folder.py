@@ -14,6 +14,15 @@ from alrun.errors import UserError, first_line
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
 
 
+def check_name(run_dir: Path, seed: int) -> None:
+    """Refuse a folder that is not named as those of runs are: <strategy>-<hash>-seed<seed>."""
+    if not run_dir.name.endswith(f"-seed{seed}"):
+        raise UserError(
+            f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
+            "leave it out, and set paths.outputs."
+        )
+
+
 def is_done(run_dir: Path) -> bool:
     """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
     return all((run_dir / name).exists() for name in ("done", *RESULTS))

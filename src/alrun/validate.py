@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -34,6 +35,9 @@ def validate(cfg: DictConfig) -> None:
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise UserError(f"{key} has no value: add {key}=... to the command line.")
     targets.check(cfg)
+    for key, value in leaves(OmegaConf.to_container(cfg)):
+        if isinstance(value, float) and math.isnan(value):
+            raise UserError(f"{key}=nan is no number: give one.")
     budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
     for key, value, low in (
         ("budget.seed_size", budget.seed_size, 2),
@@ -109,6 +113,15 @@ def validate(cfg: DictConfig) -> None:
         samples = strategy.get("dropout_samples", 0)
         if isinstance(samples, int) and has_dropout(cfg) is False:
             check_dropout(samples, cfg.model._target_.rpartition(".")[2], key)
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in dictionaries and lists of them, with its key."""
+    if not isinstance(value, dict | list):
+        yield key, value
+        return
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from leaves(inner, f"{key}.{name}".removeprefix("."))
 
 
 def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, DictConfig]]:

@@ -108,3 +108,12 @@ def test_bait_spreads_are_roots_of_the_expected_outer_product_of_gradients(fishe
 def test_bait_that_would_not_fit_says_what_does():
     with pytest.raises(UserError, match=r"strategy.fisher=exact needs \d+ GB.*fisher=binary"):
         Bait("exact", memory=0).select(make_query(Bait("exact")))
+
+
+@pytest.mark.parametrize("gamma", [1e5, 1e30, float("inf")])
+def test_falcun_takes_the_most_relevant_however_large_its_exponent(gamma):
+    probs = torch.tensor([[0.9, 0.1], [0.55, 0.45], [0.8, 0.2], [0.5, 0.5], [0.97, 0.03]])
+    query = replace(make_query(Falcun()), size=5, unlabeled=Outputs(torch.arange(5), log_probs=probs.log()))
+    chosen = Falcun(gamma=gamma).select(query)
+    assert int(chosen[0]) == 3
+    assert sorted(chosen.tolist()) == list(range(5))

@@ -32,9 +32,10 @@ class Falcun(Strategy):
         draws = torch.rand(query.size, generator=query.rng, dtype=torch.float64)
         chosen = []
         for draw in draws:
-            relevance = (uncertainty + scaled(distance)).double() ** self.gamma * free
-            if relevance.sum() == 0:
+            relevance = (uncertainty + scaled(distance)).double() * free
+            if relevance.max() == 0:
                 relevance = free
+            relevance = (relevance / relevance.max()) ** self.gamma * free  # 1 at the most, however large gamma is
             cumulative = relevance.cpu().cumsum(0)  # a GPU adds up in another order every time
             # right=True: a draw of exactly 0 must not fall on an example of no relevance.
             position = torch.searchsorted(cumulative, draw * cumulative[-1], right=True)

@@ -38,7 +38,7 @@ class Fass(Submodular):
 
     def select(self, query: Query) -> Tensor:
         """In the order of choice."""
-        count = min(len(query.unlabeled), max(query.size, round(self.candidates * query.size)))
+        count = max(query.size, round(min(len(query.unlabeled), self.candidates * query.size)))
         among = self.uncertain(query.unlabeled, count)
         points = represent(query.unlabeled.take(among.cpu()), self.representation)
         return among[self.maximize(points, query.size, query.rng).to(among.device)]

@@ -21,5 +21,5 @@ class Subsample(Strategy):
     def select(self, query: Query) -> Tensor:
         """The choices of ``inner``."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
-        part = order[: max(query.size, int(self.factor * query.size))].sort().values
+        part = order[: max(query.size, int(min(len(order), self.factor * query.size)))].sort().values
         return part[self.inner.select(replace(query, unlabeled=query.unlabeled.take(part))).cpu()]
