@@ -22,8 +22,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers speed memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster crash-test \
-	concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	bench-launchers speed memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster \
+	crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,7 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
 	@$(PY) scripts/benchmark_training.py $(ARGS)
 
-speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md: half an hour of an idle machine
+speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md, on an idle machine
 	@rm -f results/benchmarks/*.csv
 	@$(PY) scripts/benchmark_selection.py --csv results/benchmarks/selection.csv
 	@for precision in float32 bf16; do $(PY) scripts/benchmark_training.py --ways processes --runs 2,4 \

@@ -282,11 +282,23 @@ def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
     assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting a column"]
 
 
+def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, tmp_path):
+    labelled = Labelled(photos, tmp_path, "strategy=random")
+    asked = people(photos, labelled.ask())
+    table = pd.read_csv(asked)
+    table["file"] = table["file"].iloc[[1, 0, *range(2, len(table))]].to_numpy()
+    table.to_csv(asked, index=False)
+    mistakes = labelled.tell(asked)
+    assert [mistake.partition(":")[0] for mistake in mistakes] == ["line 2", "line 3"]
+    assert all("have come apart" in mistake for mistake in mistakes)
+    assert len(read_told(labelled.folder, CLASSES)) == len(table) - 2
+
+
 def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_deleted(tmp_path):
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\n2,dgo\n")
     with pytest.raises(UserError, match=r"labels.csv, line 3: 'dgo' is no class; did you mean dog\?") as found:
         read_told(tmp_path, ["cat", "dog"])
     assert "delete" not in str(found.value)
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\nx,dog\n")
-    with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number"):
+    with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number\. Mend that line"):
         read_told(tmp_path, ["cat", "dog"])

@@ -179,6 +179,7 @@ def test_a_finished_run_is_not_trained_again(complete):
 
 def test_a_folder_of_another_name_is_refused_before_training(composed, tmp_path):
     cfg = composed(f"paths.outputs={tmp_path}", hydra=True)
-    with pytest.raises(UserError, match=r"hydra.run.dir=.*here: runs name their folders themselves.*paths.outputs"):
-        run(cfg, tmp_path / "here", {})
-    assert not (tmp_path / "here").exists()
+    for name in ("here", "here-seed0"):
+        with pytest.raises(UserError, match=rf"hydra.run.dir=.*{name}: runs name their folders themselves.*outputs"):
+            run(cfg, tmp_path / name, {})
+        assert not (tmp_path / name).exists()

@@ -38,7 +38,10 @@ class Labelling:
             pool.labels[index] = torch.tensor(list(self.told.values()), device=pool.device)
 
     def ask(self, round: int, index: Tensor, scores: Tensor | None = None) -> None:
-        """Write ``ask_<round>.csv``: a line for each example at ``index``, with an empty label."""
+        """Write ``ask_<round>.csv``: a line for each example at ``index``, with an empty label.
+
+        People fill it in where it lies; what was asked is kept beside it, out of sight.
+        """
         rows = [
             {"index": example, "file": self.names[example] if self.names else "", "score": "", "label": ""}
             for example in index.tolist()
@@ -46,7 +49,8 @@ class Labelling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        files.write_csv(asked(self.run_dir, round), ASKED, rows)
+        for path in (self.run_dir / f".ask_{round}.csv", asked(self.run_dir, round)):
+            files.write_csv(path, ASKED, rows)
 
     def is_waiting(self, round: int, index: Tensor) -> bool:
         """Whether labels of the examples at ``index``, bought before ``round``, are still missing; then say so."""
@@ -83,7 +87,7 @@ def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
     told: dict[int, int] = {}
     for line, index, label, _ in lines(path):
         if not index.isdecimal() or label not in classes:
-            wrong = f"index {index!r} is no whole number" if not index.isdecimal() else no_class(label, classes)
+            wrong = f"index {index!r} is no whole number." if not index.isdecimal() else no_class(label, classes)
             raise UserError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
         told[int(index)] = list(classes).index(label)
     return told
@@ -98,7 +102,7 @@ def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: 
         UserError: The file cannot be read at all.
     """
     told = read_told(run_dir, classes)
-    names = {index: file for sheet in run_dir.glob("ask_*.csv") for _, index, _, file in lines(sheet)}
+    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in lines(sheet)}
     answers, mistakes = read_answers(path, classes, set(asked_for), told, names)
     if answers:
         rows = [{"index": index, "label": classes[label]} for index, label in sorted((told | answers).items())]

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.js
 
 def check_name(run_dir: Path, seed: int) -> None:
     """Refuse a folder that is not named as those of runs are: <strategy>-<hash>-seed<seed>."""
-    if not run_dir.name.endswith(f"-seed{seed}"):
+    if not re.fullmatch(f".+-.+-seed{seed}", run_dir.name):
         raise UserError(
             f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
             "leave it out, and set paths.outputs."

@@ -42,8 +42,9 @@ def test_rows_may_lie_anywhere_and_stay_as_they_are(library):
     assert stored.equal(kept)
 
 
-def test_equal_points_are_at_no_distance(library):
-    points = Dense(10 * drawn(50, 256)[torch.arange(200) % 50])
+@pytest.mark.parametrize("d", [64, 256, 512, 1024, 4096])
+def test_equal_points_are_at_no_distance(library, d):
+    points = Dense(10 * drawn(50, d)[torch.arange(200) % 50])
     distance = sqdist(points, points)
     same = torch.arange(200)[:, None] % 50 == torch.arange(200) % 50
     assert (distance[same] == 0).all()

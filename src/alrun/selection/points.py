@@ -14,7 +14,7 @@ from alrun.selection.products import products
 # Floats in a block of distances: what fits a CPU's caches, and what keeps a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
 
-ROUND_OFF = 32  # the most that was seen for up to 4,096 dimensions is 25 (oneDNN) and 9 (MKL)
+ROUND_OFF = 32  # units in the last place; 8 would do for MKL, not for oneDNN
 
 
 class Points(Protocol):

@@ -26,7 +26,7 @@ class Remaining:
     @classmethod
     def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Remaining | None":
         """Of the similarities of consecutive candidates to all rows, (k, n) each; None if they take over ``memory``."""
-        room = int(memory // ENTRY)  # an operating system gives memory when it is written to
+        room = int(memory // ENTRY)  # of a CPU it is given when it is written to
         rows = torch.empty(room, dtype=torch.int32, device=covered.device)
         values = torch.empty(room, dtype=covered.dtype, device=covered.device)
         counts, total = [], 0

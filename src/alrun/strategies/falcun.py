@@ -28,15 +28,15 @@ class Falcun(Strategy):
         probs = query.unlabeled.probs
         uncertainty = scaled(Margin().score(query.unlabeled))
         distance = uncertainty.clone()
-        free = torch.ones(len(probs), dtype=torch.float64, device=probs.device)
+        free = torch.ones(len(probs), dtype=torch.float64)  # on the CPU: a GPU adds up in another order every time
         draws = torch.rand(query.size, generator=query.rng, dtype=torch.float64)
         chosen = []
         for draw in draws:
-            relevance = (uncertainty + scaled(distance)).double() * free
+            relevance = (uncertainty + scaled(distance)).cpu().double() * free
             if relevance.max() == 0:
                 relevance = free
-            relevance = (relevance / relevance.max()) ** self.gamma * free  # 1 at the most, however large gamma is
-            cumulative = relevance.cpu().cumsum(0)  # a GPU adds up in another order every time
+            # 1 at the most, however large gamma is.
+            cumulative = ((relevance / relevance.max()) ** self.gamma * free).cumsum(0)
             # right=True: a draw of exactly 0 must not fall on an example of no relevance.
             position = torch.searchsorted(cumulative, draw * cumulative[-1], right=True)
             chosen.append(position)
