@@ -1,5 +1,6 @@
 """Searches: a validation split that is paid for and takes the test set's place, and Optuna on top of it."""
 
+import json
 import subprocess
 import sys
 from functools import wraps
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from alrun import config, search, sweep
+from alrun.analysis.rounds import gather
 from alrun.data import sources
 from alrun.errors import EXTRAS, UserError, unknown_option
 from alrun.validate import validate
@@ -56,6 +58,9 @@ def test_the_split_is_part_of_the_budget_and_of_every_rounds_labels(complete):
     assert rounds["labeled"].tolist() == [50, 70, 90]
     assert len(bought) == 60
     assert pd.read_csv(run_dir / "per_class.csv").groupby("round")["labeled"].sum().tolist() == [20, 40, 60]
+    assert json.loads((run_dir / "run.json").read_text())["rounds"] == [50, 70, 90]
+    table, problems = gather([run_dir])  # a good run, not a damaged one
+    assert (problems, table["labeled"].tolist()) == ([], [50, 70, 90])
     said = search.report(run_dir.parent.parent, 30)
     assert said.startswith("The 1 runs with validation=30")
     assert "have cost 90 different labels" in said

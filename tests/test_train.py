@@ -40,6 +40,47 @@ def test_stop_rule(history, reason):
     assert RULE.reason(history) == reason
 
 
+def test_the_end_of_the_schedule_is_a_reason_where_max_epochs_would_be_one():
+    rising = [0.5 + 0.01 * k for k in range(15)]
+    assert RULE.reason(rising, is_annealed=True) == "schedule_end"
+    assert RULE.reason(rising[:14], is_annealed=True) is None
+    assert RULE.reason([*rising[:14], 0.99], is_annealed=True) == "accuracy"
+
+
+# Rates by the formulas, epoch 20 of 20: cosine over 20 epochs 0, over 25 (1 + cos 144°) / 2 = 9.5 %, over 22
+# (1 + cos 163.6°) / 2 = 2 %; one cycle 1 / 250,000; a constant rate 100 %.
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=20), "schedule_end"),
+        (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.05, 20, cycle_momentum=False), "schedule_end"),
+        (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=25), "max_epochs"),
+        (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=22), "max_epochs"),
+        (None, "max_epochs"),
+    ],
+    ids=["cosine", "one cycle", "cut short", "cut a little short", "constant"],
+)
+def test_a_schedule_that_has_annealed_to_its_end_is_told_from_one_that_was_cut_short(schedule, reason):
+    pool = problem()
+    fit = trainer(pool, epochs=20)
+    fit.stop = StopRule(20, None, None, 0.001)
+    fit.optimization = Optimization(lambda p: torch.optim.SGD(p, lr=0.05), schedule)
+    result = fit.fit(network(), pool, seed=5, round=1, progress=lambda epoch, accuracy: None)
+    assert (result.epochs, result.stopped_by) == (20, reason)
+
+
+def test_averaging_keeps_the_rate_up_so_its_schedule_has_no_end():
+    pool = problem()
+    fit = trainer(pool, epochs=3)
+    fit.stop = StopRule(3, None, None, 0.001)
+    fit.optimization = Optimization(
+        lambda p: torch.optim.SGD(p, lr=0.05),
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=3),
+        WeightAverage(0.05, start_accuracy=0.0),
+    )
+    assert fit.fit(network(), pool, 5, 1, lambda epoch, accuracy: None).stopped_by == "max_epochs"
+
+
 def brute_force_reason(history):
     last = history[-10:]
     gains = [b - a for i, a in enumerate(last) for b in last[i + 1 :]]
@@ -109,7 +150,7 @@ def test_fit_follows_the_textbook_update_in_float64():
         result = fit.fit(fitted, pool, seed=5, round=1, progress=lambda epoch, accuracy: None)
     finally:
         torch.set_default_dtype(torch.float32)
-    assert (result.epochs, result.steps, result.stopped_by) == (3, 9, "max_epochs")
+    assert (result.epochs, result.steps, result.stopped_by) == (3, 9, "schedule_end")
     lookup = {(pool.images[i].double() / 255).numpy().tobytes(): int(pool.labels[i]) for i in range(len(pool.images))}
     velocity = [torch.zeros_like(p) for p in reference.parameters()]
     for step, images in enumerate(seen):

@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
+from alrun import schedule
+
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
 
 
@@ -64,11 +66,7 @@ def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
 def labels_of_rounds(run_dir: Path) -> list[int]:
     """Labels in every round of a run that has begun, empty where run.json does not tell."""
     with suppress(OSError, ValueError, LookupError):
-        settings = json.loads((run_dir / "run.json").read_text())["settings"]
-        budget, validation = settings["budget"], settings.get("validation", 0)
-        return [
-            validation + n for n in range(budget["seed_size"], budget["total"] - validation + 1, budget["batch_size"])
-        ]
+        return schedule.of_record(json.loads((run_dir / "run.json").read_text()))
     return []
 
 

@@ -10,6 +10,8 @@ from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
 
 from alrun.errors import UserError, at_least
 
+ANNEALED = 0.01  # of the highest learning rate
+
 
 class WeightAverage:
     """Settings of stochastic weight averaging (SWA).
@@ -51,9 +53,15 @@ class Descent:
         self.optimizer = settings.optimizer(model.parameters())
         self.schedule = settings.schedule(self.optimizer) if settings.schedule else None
         self.averaged: AveragedModel | None = None
+        # Whether the schedule has come to its end with the last epoch: then the weights rest, and more epochs would
+        # change nothing. So it is for the paper's cosine after max_epochs, its T_max, and for one cycle
+        # (optimizer=fast); never for a constant rate, nor where weights are averaged, which keeps the rate up. It does
+        # not say that a longer schedule would not learn more.
+        self.is_annealed = False
 
     def end_epoch(self, accuracy: float) -> None:
         """Take a step of the schedule; start or go on averaging, as the training ``accuracy`` has it."""
+        last = self.rate()
         average = self.settings.average
         if average and self.averaged is None and accuracy > average.start_accuracy:
             self.averaged = self.start_averaging(average)
@@ -61,6 +69,13 @@ class Descent:
             self.averaged.update_parameters(self.model)
         if self.schedule is not None:
             self.schedule.step()
+        # One cycle has its lowest rate in the last epoch and rises after it, a cosine reaches it after that epoch.
+        self.is_annealed = self.schedule is not None and self.averaged is None and min(last, self.rate()) <= ANNEALED
+
+    def rate(self) -> float:
+        """The learning rate as a share of the highest of this schedule."""
+        groups = self.optimizer.param_groups  # a schedule notes its rates there, and a checkpoint keeps them
+        return max(float(g["lr"] / max(g.get("initial_lr", g["lr"]), g.get("max_lr", 0.0))) for g in groups)
 
     def start_averaging(self, average: WeightAverage) -> AveragedModel:
         """An average of nothing yet; the schedule is now that of averaging."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import command, grid
+from alrun import command, grid, schedule
 from alrun.durations import Durations
 from alrun.run_folder import State, shown, state
 
@@ -102,8 +102,8 @@ def hours(run: grid.Planned, durations: Durations, speeds: dict[Path, float] | N
         from alrun.tuning import images_per_second  # and with it torch
 
         speeds[setting] = images_per_second(run.cfg)
-    budget = run.cfg.budget
-    labels = sum(range(budget.seed_size, budget.total + 1, budget.batch_size))  # of all rounds
+    held_out = run.cfg.validation or 0
+    labels = sum(size - held_out for size in schedule.rounds(run.cfg.budget, held_out))  # to train on, of all rounds
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)
 
 

@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 
 
 def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], hardware: str) -> None:
-    """Say what is about to happen; ``sizes`` are the labels to train on in every round."""
+    """Say what is about to happen; ``sizes`` are the labels that every round has, held-out ones too."""
+    held_out = cfg.validation or 0
     log.info(
         "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
         choices["strategy"],
@@ -22,14 +23,13 @@ def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], 
         cfg.seed,
         len(sizes),
         cfg.budget.seed_size,
-        sizes[-1],
+        sizes[-1] - held_out,
         cfg.baseline or "no row of the paper for this pair: default settings",
         hardware,
     )
-    held_out = cfg.validation or 0
     if held_out:
         log.info("evaluated on %d held-out labels of the budget; the test set is not touched", held_out)
-    if sizes[-1] + held_out < cfg.budget.total:
+    if sizes[-1] < cfg.budget.total:
         log.info("budget.total=%d is not reached: a round buys %d labels", cfg.budget.total, cfg.budget.batch_size)
 
 
@@ -73,7 +73,7 @@ class Progress:
         return tqdm(total=total, desc=f"{self.title}  {text}", unit=unit, leave=False, disable=self.disable)
 
     def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
-        """A round was evaluated; ``upcoming`` are the sizes of the labeled set in the rounds still to come."""
+        """A round was evaluated; ``upcoming`` are the labels of the rounds still to come."""
         if self.bar is not None:
             self.bar.close()
         self.done.append(record)

@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import config, device, energy, files
+from alrun import config, device, energy, files, schedule
 from alrun.tuning import Choice
 
 
@@ -24,6 +24,7 @@ def write(
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
         "settings": config.identity(cfg),
+        "rounds": schedule.rounds(cfg.budget, cfg.validation),
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,

@@ -9,7 +9,20 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 import alrun
-from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
+from alrun import (
+    config,
+    debugging,
+    device,
+    files,
+    first_model,
+    gpus,
+    infer,
+    interruption,
+    provenance,
+    rng,
+    schedule,
+    tuning,
+)
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.errors import located
@@ -79,10 +92,8 @@ class Run:
             self.pool.label(query)
         self.test_images = placed(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        budget = cfg.budget
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
-        # Labels to train on in every round.
-        self.sizes = list(range(budget.seed_size, budget.total - self.validation + 1, budget.batch_size))
+        self.sizes = schedule.rounds(cfg.budget, self.validation)
         self.execution = tuning.choose(cfg, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",

@@ -31,16 +31,18 @@ class StopRule:
     patience: int | None  # epochs looked back on; None: a lack of gain is no reason
     min_gain: float  # accuracy
 
-    def reason(self, history: Sequence[float]) -> str | None:
+    def reason(self, history: Sequence[float], is_annealed: bool = False) -> str | None:
         """Why training stops after ``history`` (training accuracy of every epoch), or None to go on.
 
+        After ``max_epochs`` it is ``schedule_end`` if the learning rate ``is_annealed`` by then, so that training ends
+        as it was meant to, and ``max_epochs`` if it is cut short.
         ``no_gain`` holds when, of the last ``patience`` accuracies, no later one exceeds an earlier one by
         ``min_gain`` or more. A steady fall counts as no gain too.
         """
         if self.accuracy is not None and history[-1] >= self.accuracy:
             return "accuracy"
         if len(history) >= self.max_epochs:
-            return "max_epochs"
+            return "schedule_end" if is_annealed else "max_epochs"
         if self.patience is not None and len(history) >= self.patience:
             lowest = math.inf
             for value in history[-self.patience :]:
@@ -59,7 +61,7 @@ class TrainResult:
     accuracy: float  # running training accuracy of the last epoch: augmented batches, train mode
     epochs: int
     steps: int
-    stopped_by: str  # accuracy, max_epochs or no_gain
+    stopped_by: str  # accuracy, no_gain, schedule_end or max_epochs
     seconds: float
     restarts: int = 0
     joules: float = math.nan  # NaN where the hardware does not tell
@@ -135,7 +137,7 @@ class Trainer:
                         training.restart_if_hopeless(fresh)
                     training.epoch()
                     progress(len(at.history), at.history[-1])
-                    reason = self.stop.reason(at.history)
+                    reason = self.stop.reason(at.history, training.descent.is_annealed)
             training.descent.finish(training.images())
         except torch.OutOfMemoryError as error:
             raise UserError(

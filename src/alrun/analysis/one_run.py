@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from alrun import schedule
 from alrun.run_folder import reading, shown
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -51,8 +52,7 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
         }
         run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": shown(folder), **provenance(meta)}
         settings = dict(flatten({key: value for key, value in meta["settings"].items() if key != "seed"}))
-        budget = meta["settings"]["budget"]
-        count = len(range(budget["seed_size"], budget["total"] + 1, budget["batch_size"]))
+        count = len(schedule.of_record(meta))
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)

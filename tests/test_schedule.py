@@ -1,0 +1,43 @@
+"""The schedule of rounds against a loop that buys until the budget is spent, and all who ask for it."""
+
+import json
+
+import pytest
+
+from alrun import durations, grid, plan, schedule, tuning
+
+
+def bought(seed_size: int, batch_size: int, total: int, validation: int) -> list[int]:
+    """Labels in every round, by spending them."""
+    spent, rounds = validation + seed_size, []
+    while spent <= total:
+        rounds.append(spent)
+        spent += batch_size
+    return rounds
+
+
+@pytest.mark.parametrize("validation", [0, 30, 50, 59, 60])
+@pytest.mark.parametrize(
+    ("seed_size", "batch_size", "total"), [(50, 50, 500), (20, 20, 90), (10, 7, 100), (9, 1, 99)]
+)
+def test_the_rounds_are_those_of_spending_the_budget(seed_size, batch_size, total, validation):
+    budget = {"seed_size": seed_size, "batch_size": batch_size, "total": total}
+    expected = bought(seed_size, batch_size, total, validation)
+    assert schedule.rounds(budget, validation) == expected
+    assert schedule.of_record({"settings": {"budget": budget, "validation": validation}}) == expected
+    assert schedule.of_record({"settings": {"budget": budget}}) == bought(seed_size, batch_size, total, 0)
+
+
+def test_what_a_run_recorded_counts(tmp_path):
+    record = {"rounds": [50, 70, 90], "settings": {"budget": {"seed_size": 1, "batch_size": 1, "total": 9}}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert durations.labels_of_rounds(tmp_path) == [50, 70, 90]
+    assert durations.labels_of_rounds(tmp_path / "nowhere") == []
+
+
+def test_a_plan_of_runs_with_held_out_labels_counts_those_that_are_trained_on(tmp_path, monkeypatch):
+    settings = ["validation=50", "budget.seed_size=50", "budget.batch_size=50", "budget.total=500"]
+    (run,) = grid.of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
+    monkeypatch.setattr(tuning, "images_per_second", lambda cfg: 1.0)
+    found = plan.hours(run, durations.Durations(), {})
+    assert found.most == pytest.approx(10 * sum(range(50, 451, 50)) / 3600)  # nine rounds, not ten
