@@ -1,5 +1,6 @@
 """Every statistic against numbers worked out by hand, published ones, or another library."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,12 +8,16 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 from scipy import stats
+from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import DescrStatsW
 
-from alrun.analysis import ranks, rounds, scores
+from alrun.analysis import paper, ranks, rounds, scores
 from alrun.analysis.curves import name_curves
-from alrun.analysis.intervals import bootstrap_interval, t_interval
+from alrun.analysis.intervals import LEAST, RESAMPLES, bootstrap_interval, t_interval
 from alrun.analysis.significance import (
+    by_chance,
     compare,
+    equivalence,
     holm,
     penalty_matrix,
     repeats_needed,
@@ -38,15 +43,22 @@ def test_the_t_interval_of_three_numbers():
     assert np.isnan(t_interval([1.0])).all()
 
 
-def test_the_bootstrap_interval_of_three_numbers_is_their_range():
-    # All three resamples are the smallest with probability 1/27, more than the 2.5 % that are cut off.
-    assert bootstrap_interval([1, 2, 3]) == (1, 3)
-    assert np.isnan(bootstrap_interval([1.0])).all()
+@pytest.mark.parametrize("count", [LEAST, 40, 200])
+def test_the_bootstrap_interval_is_scipys(count):
+    values = np.random.default_rng(0).normal(0.8, 0.1, count)
+    settings = {"n_resamples": RESAMPLES, "method": "percentile", "rng": np.random.default_rng(0)}
+    expected = stats.bootstrap((values,), np.mean, **settings).confidence_interval
+    assert bootstrap_interval(values.tolist()) == pytest.approx((expected.low, expected.high))
 
 
-def test_the_bootstrap_interval_of_many_numbers_is_close_to_the_t_interval():
-    values = np.random.default_rng(0).normal(0.8, 0.1, 200).tolist()
-    assert bootstrap_interval(values) == pytest.approx(t_interval(values), abs=0.002)
+def test_a_bootstrap_interval_is_given_where_it_nearly_covers_what_it_says(monkeypatch):
+    assert np.isnan(bootstrap_interval([1.0, 2, 3])).all()
+    assert np.isnan(bootstrap_interval([1.0] * (LEAST - 1))).all()
+    monkeypatch.setattr("alrun.analysis.intervals.LEAST", 2)
+    draws = np.random.default_rng(1).normal(size=(1500, LEAST))
+    for count, share in ((3, 0.75), (5, 0.83), (LEAST, 0.90)):  # of three it is their range: 1 - 2 / 2³
+        found = [bootstrap_interval(row[:count].tolist()) for row in draws]
+        assert np.mean([low <= 0 <= high for low, high in found]) == pytest.approx(share, abs=0.03)
 
 
 def test_the_paired_t_test():
@@ -57,11 +69,37 @@ def test_the_paired_t_test():
     assert t_test(first, second)[1] == pytest.approx(stats.ttest_1samp(first - second, 0).pvalue)
 
 
-def test_no_difference_is_none_and_the_same_difference_in_all_repeats_is_one():
-    first = np.array([[0.5, 0.6], [0.5, 0.62]])
-    second = np.array([[0.5, 0.5], [0.5, 0.52]])
-    assert t_test(first, second)[1].tolist() == [1, 0]
-    assert np.isnan(t_test(first[:1], second[:1])[1]).all()
+def test_what_is_equal_by_construction_is_not_tested():
+    shared = np.full((3, 1), 0.578), np.full((3, 1), 0.537)  # one first model a setting, copied to all repeats
+    assert np.isnan(t_test(*shared)[1]).all()
+    own = np.array([[0.5], [0.6], [0.7]])  # a first model each, which both curves share
+    assert np.isnan(t_test(own, own)[1]).all()
+    assert np.isnan(t_test(own, own - 0.1)[1]).all()  # a scatter of 0 makes p = 0 of whatever difference
+    assert t_test(own, own - 0.1)[0] == pytest.approx(0.1)
+    assert np.isnan(t_test(own[:1], 2 * own[:1])[1]).all()
+    assert not np.isnan(t_test(own, np.array([[0.5], [0.5], [0.5]]))[1]).any()  # one of both scatters
+
+
+def test_equivalence_is_two_one_sided_tests():
+    for seed, count in enumerate((3, 5, 20)):
+        values = np.random.default_rng(seed).normal(0.002, 0.005, count)
+        expected = DescrStatsW(values).ttost_mean(-0.01, 0.01)[0]
+        assert equivalence(values, 0.01) == pytest.approx(expected)
+        low, high = t_interval(values.tolist(), 0.9)
+        assert (equivalence(values, 0.01) < 0.05) == (-0.01 < low and high < 0.01)
+    # A mean within the margin whose interval is not: three repeats of a scatter of 1.6 points show nothing.
+    assert equivalence(np.array([-0.015, 0.001, 0.017]), 0.01) > 0.05
+    assert math.isnan(equivalence(np.zeros(3), 0.01))
+
+
+def test_a_cell_by_chance_is_counted_over_all_ways_to_be_significant():
+    def counted(count: int, tests: int, alpha: float) -> float:
+        ways = itertools.product((0, 1), repeat=tests)
+        return sum(math.prod(alpha / 2 if hit else 1 - alpha / 2 for hit in way) for way in ways if sum(way) >= count)
+
+    for count, tests in ((0, 4), (1, 4), (2, 8), (8, 8)):
+        assert by_chance(count, tests) == pytest.approx(counted(count, tests, 0.05))
+    assert by_chance(1, 8, cells=2) == pytest.approx(1 - 0.975**16)  # 33 %: one or more of 8 rounds, either way
 
 
 def test_holm_by_hand():
@@ -71,20 +109,22 @@ def test_holm_by_hand():
 
 def test_the_penalty_matrix_by_hand(table):
     tests = round_tests(table)
-    # p = 1 in the shared first round, 0 for 0.1 thrice, 0.074 for 0.1, 0.2, 0.3, and 1 for a mean of 0.
-    assert tests["p"].tolist() == pytest.approx([1, 0, 1 - math.sqrt(12 / 14), 1])
+    # Not tested in the shared first round and for 0.1 thrice; 0.074 for 0.1, 0.2, 0.3, and 1 for a mean of 0.
+    p = 1 - math.sqrt(12 / 14)
+    assert tests["p"].tolist() == pytest.approx([math.nan, math.nan, p, 1], nan_ok=True)
+    assert tests["p_holm"].tolist() == pytest.approx([math.nan, math.nan, 2 * p, 1], nan_ok=True)
     assert tests["difference"].tolist() == pytest.approx([0, -0.1, -0.2, 0])
     matrix = penalty_matrix(tests, ["random", "badge"])
-    assert matrix.to_numpy().tolist() == [[0, 0], [0.25, 0]]
-    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1).loc["badge", "random"] == 0.5
-    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1, p="p_holm").loc["badge", "random"] == 0.25
+    assert matrix.to_numpy().tolist() == [[0, 0], [0, 0]]
+    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1).loc["badge", "random"] == 0.25
+    assert penalty_matrix(tests, ["random", "badge"], alpha=0.1, p="p_holm").loc["badge", "random"] == 0
 
 
 def test_known_differences_are_found_and_none_is_invented():
     rng = np.random.default_rng(0)
     levels = {"a": 0.5, "b": 0.5, "c": 0.7}
     rows = [
-        {"curve": curve, "seed": seed, "labeled": r, "test_accuracy": level + (rng.normal(0, 0.01) if r else 0)}
+        {"curve": curve, "seed": seed, "labeled": r, "test_accuracy": level + rng.normal(0, 0.01)}
         for curve, level in levels.items()
         for seed in range(10)
         for r in range(9)
@@ -93,6 +133,27 @@ def test_known_differences_are_found_and_none_is_invented():
     assert matrix.loc["c", ["a", "b"]].tolist() == [1, 1]
     assert matrix.loc[["a", "b"], "c"].tolist() == [0, 0]
     assert matrix.loc["a", "b"] + matrix.loc["b", "a"] <= 2 / 9
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_papers_table_2_gives_its_claim_4_whatever_the_pairs(order):
+    """As repeats of mean - std, mean, mean + std: no seed set is better with BADGE, round 0 or later."""
+    rows = [
+        {
+            "curve": f"{row['strategy']}, {row['seed_set']}",
+            "seed": place if row["seed_set"] == "random" else order[place],
+            "labeled": row["labeled"],
+            "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
+        }
+        for row in paper.read("table2").to_dict("records")
+        for place in range(3)
+    ]
+    tests = round_tests(pd.DataFrame(rows))
+    curves = ["badge, random", "badge, facility_location", "entropy, random", "entropy, facility_location"]
+    matrix = penalty_matrix(tests, curves)
+    assert matrix.loc[curves[0], curves[1]] == matrix.loc[curves[1], curves[0]] == 0
+    assert matrix.loc[curves[3], curves[2]] == 0  # with entropy, facility location is not better in any round
+    assert tests.loc[tests["labeled"] == 1000, "p"].isna().all()
 
 
 def test_with_one_repeat_in_common_the_cell_is_empty(table):
@@ -104,7 +165,7 @@ def test_with_one_repeat_in_common_the_cell_is_empty(table):
 def test_wilcoxon_by_counting_signs():
     assert wilcoxon(np.array([0.1, 0.2, 0.3])) == 0.25  # 2 of the 8 ways to give signs
     assert wilcoxon(np.array([1.0, 2, 3, 4, 5, 6])) == 2 / 64
-    assert wilcoxon(np.zeros(3)) == 1
+    assert math.isnan(wilcoxon(np.zeros(3)))
     assert math.isnan(wilcoxon(np.array([0.1])))
 
 
@@ -115,12 +176,11 @@ def test_repeats_needed_are_those_of_published_power_tables(effect, pairs):
 
 
 def test_the_repeats_needed_have_the_power_and_one_less_has_not():
-    for effect in (1.5, 2.0, 4.0):
+    for effect in (0.003, 0.03, 0.3, 1.5, 2.0, 4.0):
         count = repeats_needed(effect, 1.0)
 
         def power(n: float, effect: float = effect) -> float:
-            critical, centre = stats.t.ppf(0.975, n - 1), effect * math.sqrt(n)
-            return stats.nct.sf(critical, n - 1, centre) + stats.nct.cdf(-critical, n - 1, centre)
+            return float(np.nan_to_num(TTestPower().power(effect, n, 0.05, alternative="two-sided"), nan=1.0))
 
         assert power(count) >= 0.8
         assert count == 2 or power(count - 1) < 0.8

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+LEAST = 10  # values of which a bootstrap interval is given
 
 Interval = tuple[float, float]  # low, high; NaN where there are too few repeats
 
@@ -22,24 +24,24 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 
 
 def bootstrap_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Percentile bootstrap interval of the mean of ``values``; NaN for fewer than two.
+    """Percentile bootstrap interval of the mean of ``values``; NaN for fewer than ``LEAST``.
 
-    It lies within the range of ``values``, so with few repeats it is too narrow: of three, only ten different
-    resamples exist.
+    It lies within the range of ``values``, so with few it is too narrow: of three normal ones the 95 % interval is
+    their range, which holds the true mean in 75 % of all cases; that of five does in 83 %, of ten in 90 %.
     """
-    from scipy import stats
-
-    if len(values) < 2:
+    if len(values) < LEAST:
         return math.nan, math.nan
-    found = stats.bootstrap(
-        (np.asarray(values, float),),
-        np.mean,
-        confidence_level=confidence,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),  # the same table each time
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    means = resamples(len(values)) @ np.asarray(values, float)
+    low, high = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)])
+    return float(low), float(high)
+
+
+@cache  # a report has thousands of intervals of a few sizes
+def resamples(count: int) -> np.ndarray:
+    """How often each of ``count`` values is in each resample, as shares (RESAMPLES, count); the same each time."""
+    drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    places = drawn + count * np.arange(RESAMPLES)[:, None]
+    return np.bincount(places.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count) / count
 
 
 def spread(mean: float, std: float, digits: int) -> str:

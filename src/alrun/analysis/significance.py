@@ -3,25 +3,30 @@
 import itertools
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alrun.analysis.curves import paired, wide
+from alrun.analysis.curves import REFERENCE, paired, wide
 from alrun.analysis.intervals import bootstrap_interval, t_interval
+
+Pairs = Iterable[tuple[str, str]]  # names of curves
 
 ALPHA = 0.05
 POWER = 0.8
+PAIRS = 1000  # of curves, of which all are compared
 PAIR_COLUMNS = ["first", "second", "repeats", "difference", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
-PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "repeats_needed", "repeats_seen"]
+PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "p_equivalence", "repeats_needed", "repeats_seen"]
 
 
 def t_test(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean difference and two-sided p of the paired t-test over axis 0 (repeats).
 
-    Equal values in all repeats, as in the first round that all share, have t = 0/0: no difference, p = 1. A difference
-    that is the same in all repeats has p = 0. With one repeat there is no test: p is NaN.
+    p is NaN, not tested, with one repeat and where the differences have no scatter: t then divides by 0. So it is by
+    construction in a first round that all repeats share (one model a setting: p = 0 would claim certainty from a
+    single observation) or that both curves share (the difference is 0 in every pair).
     """
     from scipy import stats
 
@@ -30,10 +35,62 @@ def t_test(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if len(difference) < 2:
         return mean, np.full_like(mean, math.nan)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # repeats that are equal: both cases above
+        warnings.simplefilter("ignore", RuntimeWarning)  # no scatter: left out below
         p = np.asarray(stats.ttest_rel(first, second, axis=0).pvalue)
-    same = np.ptp(difference, axis=0) <= 1e-12  # accuracies are counts of test examples by their number
-    return mean, np.where(same, np.where(np.abs(mean) <= 1e-12, 1.0, 0.0), p)
+    return mean, np.where(has_scatter(difference), p, math.nan)
+
+
+def has_scatter(difference: np.ndarray) -> np.ndarray:
+    """Whether differences (repeats first) differ; accuracies are counts of test examples, so no tiny gap is real."""
+    return np.ptp(difference, axis=0) > 1e-12
+
+
+def equivalence(differences: np.ndarray, margin: float) -> float:
+    """p of two one-sided t-tests (TOST) that the true mean of ``differences`` lies within ±``margin``.
+
+    Below alpha where the 1 - 2 alpha interval lies within the margin: this shows "no effect", a large p of the t-test
+    does not. NaN where there is no scatter to judge by. Source: Schuirmann 1987.
+    """
+    from scipy import stats
+
+    if len(differences) < 2 or not has_scatter(differences):
+        return math.nan
+    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    return float(max(above, below))
+
+
+def by_chance(count: int, tests: int, alpha: float = ALPHA, cells: int = 1) -> float:
+    """Chance that the largest of ``cells`` cells of a penalty matrix has ``count`` or more of ``tests`` rounds.
+
+    It takes both curves for alike and the rounds for independent; a test is then significant in the direction of the
+    cell with probability alpha / 2.
+    """
+    from scipy import stats
+
+    one = float(stats.binom.sf(count - 1, tests, alpha / 2))
+    return 1 - (1 - one) ** cells
+
+
+def all_pairs(rounds: pd.DataFrame) -> tuple[list[tuple[str, str]], str]:
+    """The pairs of curves to compare, and in words which they are: their number grows with the square of the curves.
+
+    All up to ``PAIRS``; above it those of one setting; if these are more too, those with random sampling.
+    """
+    curves = rounds.drop_duplicates("curve")
+    if math.comb(len(curves), 2) <= PAIRS:
+        return list(itertools.combinations(map(str, curves["curve"]), 2)), "all pairs of curves"
+    settings = [frame for _, frame in curves.groupby("facet", sort=False)]
+    if sum(math.comb(len(frame), 2) for frame in settings) <= PAIRS:
+        pairs = [pair for frame in settings for pair in itertools.combinations(map(str, frame["curve"]), 2)]
+        return pairs, "the pairs of curves that have one setting"
+    references = {str(row.facet): str(row.curve) for row in curves.itertuples() if row.strategy == REFERENCE}
+    pairs = [
+        (references[str(row.facet)], str(row.curve))
+        for row in curves.itertuples()
+        if str(row.facet) in references and row.strategy != REFERENCE
+    ]
+    return pairs, "the pairs with random sampling of the same setting"
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -50,11 +107,14 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def round_tests(rounds: pd.DataFrame) -> pd.DataFrame:
-    """A row per pair of curves and number of labels that both have: first, second, labeled, difference, p, p_holm."""
+def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None) -> pd.DataFrame:
+    """A row per pair of curves and number of labels that both have: first, second, labeled, difference, p, p_holm.
+
+    ``pairs`` of curves are compared, by default all.
+    """
     tables = wide(rounds, "test_accuracy")
     frames = []
-    for one, other in itertools.combinations(tables, 2):
+    for one, other in itertools.combinations(tables, 2) if pairs is None else pairs:
         a, b = paired(tables[one], tables[other])
         if a.empty:
             continue
@@ -71,8 +131,8 @@ def round_tests(rounds: pd.DataFrame) -> pd.DataFrame:
 def penalty_matrix(tests: pd.DataFrame, curves: list[str], alpha: float = ALPHA, p: str = "p") -> pd.DataFrame:
     """Cell (i, j): the share of the rounds of both in which curve i is significantly better than curve j.
 
-    ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. NaN where two
-    curves have no round or only one repeat in common. Source: Ash et al. 2020; Appendix G of the paper.
+    ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. Rounds that were
+    not tested count as rounds; the cell is NaN where none was. Source: Ash et al. 2020; Appendix G of the paper.
     """
     matrix = pd.DataFrame(math.nan, curves, curves)
     for curve in curves:
@@ -86,16 +146,21 @@ def penalty_matrix(tests: pd.DataFrame, curves: list[str], alpha: float = ALPHA,
     return matrix
 
 
-def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: float = 0.01) -> pd.DataFrame:
+def compare(
+    runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: float = 0.01, pairs: Pairs | None = None
+) -> pd.DataFrame:
     """How the runs' ``measure`` (a column of scores.per_run) differs over common seeds, a row per pair of curves.
 
+    ``pairs`` of curves are compared, by default all.
+
     Columns: ``difference`` (mean), its t and bootstrap intervals, p of the t-test (``p``, and ``p_holm`` over all
-    pairs) and of Wilcoxon's signed ranks (``p_wilcoxon``), and ``repeats_needed`` to find a true ``difference`` with
+    pairs) and of Wilcoxon's signed ranks (``p_wilcoxon``), p that they are alike to within ``difference``
+    (``p_equivalence``), and ``repeats_needed`` to find a true ``difference`` with
     a power of 0.8 at ``alpha``, if repeats scatter as they do here; ``repeats_seen`` if the true one is that seen here.
     """
     rows = []
     values = {str(name): frame.set_index("seed")[measure].dropna() for name, frame in runs.groupby("curve", sort=False)}
-    for one, other in itertools.combinations(values, 2):
+    for one, other in itertools.combinations(values, 2) if pairs is None else pairs:
         seeds = values[one].index.intersection(values[other].index)
         if seeds.empty:
             continue
@@ -104,7 +169,7 @@ def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: 
         std = float(np.std(a - b, ddof=1)) if len(seeds) > 1 else math.nan
         student = t_interval((a - b).tolist(), 1 - alpha)
         bootstrap = bootstrap_interval((a - b).tolist(), 1 - alpha)
-        tests = float(p), math.nan, wilcoxon(a - b)
+        tests = float(p), math.nan, wilcoxon(a - b), equivalence(a - b, difference)
         needed = [repeats_needed(size, std, alpha) for size in (difference, abs(float(mean)))]
         rows.append((one, other, len(seeds), float(mean), *student, *bootstrap, *tests, *needed))
     table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
@@ -112,16 +177,14 @@ def compare(runs: pd.DataFrame, measure: str, alpha: float = ALPHA, difference: 
 
 
 def wilcoxon(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test, exact for the few repeats of a run; 1 for no difference at all.
+    """Two-sided p of Wilcoxon's signed-rank test, exact for the few repeats of a run; NaN where nothing differs.
 
     Of n repeats it cannot be below ``least_wilcoxon(n)``.
     """
     from scipy import stats
 
-    if len(differences) < 2:
+    if len(differences) < 2 or not differences.any():
         return math.nan
-    if not differences.any():
-        return 1.0
     result: Any = stats.wilcoxon(differences, method="exact" if len(differences) <= 50 else "auto")
     return float(result.pvalue)
 
@@ -136,16 +199,24 @@ def repeats_needed(difference: float, std: float, alpha: float = ALPHA, power: f
 
     ``std`` is the standard deviation of the paired differences. NaN where it is unknown, and for no difference.
     """
-    from statsmodels.stats.power import TTestPower
+    from scipy import stats
 
     if math.isnan(std) or difference < 1e-12:
         return math.nan
     if std <= 0:
         return 2.0  # a difference without scatter shows at once; two repeats are needed to see that there is none
-    test = TTestPower()
-    count = 2  # solve_power fails where two are more than enough
-    while test.power(difference / std, count, alpha, alternative="two-sided") < power:
-        if count >= 8:
-            return float(math.ceil(test.solve_power(difference / std, alpha=alpha, power=power)))
-        count += 1
-    return float(count)
+    effect = difference / std
+
+    def is_enough(count: int) -> bool:
+        critical, centre = stats.t.ppf(1 - alpha / 2, count - 1), effect * math.sqrt(count)
+        # Significant upwards, or downwards: by symmetry, since scipy's lower tail is NaN where it is next to nothing.
+        return sum(stats.nct.sf(critical, count - 1, sign * centre) for sign in (1, -1)) >= power
+
+    high = 2
+    while not is_enough(high):
+        high *= 2
+    low = high // 2  # not enough, or 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return float(high)
