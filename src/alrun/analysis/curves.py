@@ -7,6 +7,7 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Groups in the order in which they are tried as a name, before single settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
 GROUPS += ("model_update", "dss")
+UNDOTTED = ("limit", "initial_seed", "validation")  # settings that are in no group
 SPELT = 2  # columns that the name of a setting spells out
 USUAL = "usual setting"  # departs in nothing
 REFERENCE = "random"  # option of the strategy with which labeling efficiency compares
@@ -36,7 +37,9 @@ def facets(runs: pd.DataFrame) -> list[str]:
     Where these are many, a text says only in what a setting departs from the value that most settings have.
     """
     columns = [column for column in setting_columns(runs) if not is_of_strategy(column)]
-    settings = sorted((c for c in columns if "." in c or c in ("limit", "initial_seed")), key=lambda c: "_target_" in c)
+    settings = sorted((c for c in columns if "." in c or c in UNDOTTED), key=lambda c: "_target_" in c)
+    if "initial_seed" in runs:
+        runs = runs.assign(initial_seed=initial_seeds(runs))
     setting = runs.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, runs.index)
     options = {c: options_of(runs[c], setting) for c in columns if c in GROUPS}
     named = {c: options[c] for c in GROUPS if c in options and options[c].all()} | {c: runs[c] for c in settings}
@@ -51,6 +54,13 @@ def facets(runs: pd.DataFrame) -> list[str]:
     rows = zip(values.index, values.to_dict("records"), strict=True)
     texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c)) for index, row in rows}
     return [texts[index] or (USUAL if usual else "") for index in runs.index]
+
+
+def initial_seeds(runs: pd.DataFrame) -> pd.Series:
+    """The initial seed of every run; ``seed`` of repeats that each draw their own, which are one setting."""
+    initial, seed = runs["initial_seed"], runs["seed"].astype(str)
+    shared = set(initial[initial != seed])
+    return initial.where((initial != seed) | initial.isin(shared), "seed")
 
 
 def options_of(options: pd.Series, setting: pd.Series) -> pd.Series:

@@ -44,26 +44,44 @@ class Results(NamedTuple):
 
 
 def gather(folders: Iterable[Path]) -> Results:
-    """The finished runs among ``folders``, and what is wrong with each of the others."""
+    """The finished runs among ``folders``, and what is wrong with each of the others.
+
+    Raises:
+        UserError: Two folders of one name hold other results.
+    """
     rows: list[dict[str, Any]] = []
-    problems, seen = [], {}
+    problems, seen, contradicting = [], {}, []
     for folder in folders:
         name = run_name(folder)
         if not is_done(folder):
             problems.append(why_not(folder))
-        elif name in seen:
-            reason = f"the same run is in {shown(seen[name])}; that one counts."
-            problems.append(Problem(folder, "duplicate", reason))
         else:
             try:
-                rows += read_run(folder)
-                seen[name] = folder
+                read = read_run(folder)
+                if name not in seen:
+                    rows += read
+                    seen[name] = folder, read
+                elif results_of(read) == results_of(seen[name][1]):
+                    reason = f"the same run is in {shown(seen[name][0])}; that one counts."
+                    problems.append(Problem(folder, "duplicate", reason))
+                else:
+                    contradicting.append(
+                        f"{shown(seen[name][0])} and {shown(folder)} contradict each other: the same run with other "
+                        "numbers; leave one out, or report them apart."
+                    )
             except UserError as error:
                 problems.append(Problem(folder, "damaged", str(error)))
             except OSError as error:
                 reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it anew."
                 problems.append(Problem(folder, "damaged", reason))
+    if contradicting:
+        raise UserError(contradicting[0])
     return Results(arrange(pd.DataFrame(rows)), problems)
+
+
+def results_of(rows: list[dict[str, Any]]) -> list[str]:
+    """What two runs of one name must have in common; as text, so that NaN is NaN."""
+    return [f"{row['round']} {row['labeled']} {row['test_accuracy']}" for row in rows]
 
 
 def why_not(folder: Path) -> Problem:
@@ -173,11 +191,15 @@ def read(path: Path) -> pd.DataFrame:
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
     """A CSV with at least the ``required`` columns; numbers as numbers, all else as text."""
-    numbers = {"seed": int, "round": int, "labeled": int, "test_accuracy": float}
+    numbers = dict.fromkeys(("seed", "round", "labeled", "test_accuracy"), float)  # a gap is NaN, and told by sources
     header = pd.read_csv(path, nrows=0).columns
     if absent := [column for column in required if column not in header]:
         raise ValueError(f"it has no column {' and no '.join(absent)}")
     text = [column for column in header if column not in (*KEYS[1:], *NUMBERS)]
     types = dict.fromkeys(text, str) | {column: kind for column, kind in numbers.items() if column in header}
-    blank = {column: "" for column in NUMBERS if column in header}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)
+    blank = {column: "" for column in (*KEYS[1:], *NUMBERS) if column in header}
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)
+    whole = [column for column in KEYS[1:] if column in table and table[column].notna().all()]
+    if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:
+        raise ValueError(f"its column {fractions[0]} has fractions")
+    return table.astype(dict.fromkeys(whole, int))

@@ -5,27 +5,53 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import rounds
+from alrun.analysis import repeated, rounds
+from alrun.analysis.checks import listed
 from alrun.analysis.rounds import Problem, Results
 from alrun.run_folder import named
 
 
 def load(sources: Sequence[str]) -> Results:
-    """The table of all ``sources``, in their order; a run that comes twice counts once.
+    """The table of all ``sources``, in their order; a run that comes twice counts once. What is unsound is left out.
 
     Raises:
-        UserError: A source is nothing of the kind.
+        UserError: A source is nothing of the kind, or two contradict each other.
     """
     paths = [Path(source) for source in sources if rounds.is_table(Path(source))]
-    tables = [rounds.read(path) for path in paths]
     gathered = rounds.gather(named([source for source in sources if not rounds.is_table(Path(source))]))
-    parts, seen = [], set()
-    for table in (gathered.rounds, *tables):
-        new = table[~table["run"].isin(seen)]
-        seen |= set(new["run"])
-        parts += [new] if len(new) else []
-    table = rounds.arrange(pd.concat(parts, ignore_index=True)) if parts else gathered.rounds
-    return Results(table, gathered.problems)
+    tables, problems = [("the run folders", gathered.rounds)], list(gathered.problems)
+    for path in paths:
+        table, unsound = sound(rounds.read(path), path)
+        tables.append((str(path), table))
+        problems += unsound
+    tables = [(source, table) for source, table in tables if len(table)]
+    table = rounds.arrange(repeated.once(tables)) if tables else gathered.rounds
+    return Results(table, problems)
+
+
+def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """The runs of the table at ``path`` whose numbers can be used; the others are named, by what is wrong."""
+    accuracy = table["test_accuracy"]
+    lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
+    measured = accuracy.notna().groupby(table["run"]).transform("any")  # else there was no test set
+    problems, left_out = [], pd.Series(False, table.index)
+    for rows, reason in (
+        (lacking, "a row without seed, round or labels"),
+        (accuracy.isna() & measured, "rounds without an accuracy among others that have one"),
+        (
+            (accuracy < 0) | (accuracy > 1),
+            f"accuracies from {accuracy.min():g} to {accuracy.max():g}, which have to be shares from 0 to 1 (divide "
+            "percentages by 100)",
+        ),
+    ):
+        runs = table.loc[rows & ~left_out, "run"].unique().tolist()
+        if runs:
+            count = f"{len(runs)} runs have" if len(runs) > 1 else "1 run has"
+            shown = listed([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
+            problems.append(Problem(path, "damaged", f"{count} {reason}: {shown}."))
+        left_out |= table["run"].isin(runs)
+    kept = table[~left_out]
+    return kept.astype(dict.fromkeys(("seed", "round", "labeled"), int)), problems
 
 
 def with_test_set(results: Results) -> Results:
@@ -33,7 +59,8 @@ def with_test_set(results: Results) -> Results:
     table = results.rounds
     if table.empty:
         return results
-    untested = table.loc[table["test_accuracy"].isna(), "folder"].unique()
+    untested = table[table["test_accuracy"].isna()].drop_duplicates("run")
     reason = "it has no test set, so there is no accuracy to report."
-    left_out = [Problem(Path(folder), "untested", reason) for folder in untested]
-    return Results(table[~table["folder"].isin(untested)], [*results.problems, *left_out])
+    places = untested["folder"].where(untested["folder"] != "", untested["run"]) if "folder" in untested else untested["run"]
+    left_out = [Problem(Path(place), "untested", reason) for place in places]
+    return Results(table[~table["run"].isin(untested["run"])], [*results.problems, *left_out])

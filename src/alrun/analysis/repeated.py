@@ -1,0 +1,108 @@
+"""A run that comes more than once: counted once where all agree, refused where they do not.
+
+Which one counts would else follow from the order in which they are named.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from alrun.analysis.curves import UNDOTTED
+from alrun.analysis.rounds import setting_columns
+from alrun.errors import UserError
+
+DIGITS = 9  # of an accuracy; text and back may change later ones
+
+
+def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of all ``tables`` (where they come from, and the rows), those of a run once.
+
+    Raises:
+        UserError: Two tables, or two runs of one setting and seed, have other numbers.
+    """
+    seen: dict[str, tuple[str, Curve]] = {}
+    parts = []
+    for source, table in tables:
+        table = without_repeated_rows(table, source)
+        new = []
+        for run, frame in table.groupby("run", sort=False):
+            name, curve = str(run), curve_of(frame)
+            if name not in seen:
+                seen[name] = source, curve
+                new.append(name)
+            elif difference := differing(seen[name][1], curve):
+                raise UserError(
+                    f"{seen[name][0]} and {source} contradict each other: both hold the run {name}, {difference}. They "
+                    "are two experiments under one name: leave one out, or report them apart."
+                )
+        parts.append(table[table["run"].isin(new)])
+    rounds = pd.concat(parts, ignore_index=True)
+    return rounds[~rounds["run"].isin(of_one_setting(rounds, seen))].reset_index(drop=True)
+
+
+Curve = dict[int, tuple[int, float]]  # labels and accuracy by round
+
+
+def curve_of(frame: pd.DataFrame) -> Curve:
+    """What must agree of the rows of a run."""
+    columns = (frame[name].tolist() for name in ("round", "labeled", "test_accuracy"))
+    return {number: (labeled, round(accuracy, DIGITS)) for number, labeled, accuracy in zip(*columns, strict=True)}
+
+
+def differing(first: Curve, second: Curve) -> str:
+    """Where two curves differ, in words; empty where they agree."""
+    if first.keys() != second.keys():
+        return f"one with {len(first)} rounds and one with {len(second)}"
+    for number, ((labels, accuracy), (others, other)) in ((k, (first[k], second[k])) for k in first):
+        if labels != others:
+            return f"after round {number} with {labels} and with {others} labels"
+        if accuracy != other and not (accuracy != accuracy and other != other):  # NaN agrees with NaN
+            return f"after round {number} with accuracies {accuracy:.6g} and {other:.6g}"
+    return ""
+
+
+def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table with each round of a run once.
+
+    Raises:
+        UserError: A round is there twice with other numbers.
+    """
+    numbers = table[["run", "round", "labeled"]].assign(accuracy=table["test_accuracy"].round(DIGITS))
+    rows = table[~numbers.duplicated()]
+    twice = rows[rows.duplicated(["run", "round"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UserError(
+            f"{source} contradicts itself: it holds round {first['round']} of the run {first['run']} twice, with other "
+            "numbers. Leave one out."
+        )
+    return rows
+
+
+def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> set[str]:
+    """Runs that are another one's under another name: same settings, same seed, same numbers.
+
+    Raises:
+        UserError: Two runs of one setting and seed have other numbers.
+    """
+    runs = rounds.drop_duplicates("run")
+    columns = [c for c in setting_columns(runs) if "." in c or c in (*UNDOTTED, "strategy", "dataset", "model")]
+    names = ["variant"] if "variant" in runs else []
+    copies: set[str] = set()
+    twice = runs[runs.duplicated([*columns, *names, "seed"], keep=False)]
+    for _, frame in twice.groupby([*columns, *names, "seed"], sort=False, dropna=False):
+        first, *others = map(str, frame["run"])
+        for other in others:
+            if difference := differing(seen[first][1], seen[other][1]):
+                raise UserError(
+                    f"{first} ({seen[first][0]}) and {other} ({seen[other][0]}) have one setting and seed, {difference}"
+                    f"{told_apart(frame)}: leave one out, or report them apart."
+                )
+            copies.add(other)
+    return copies
+
+
+def told_apart(runs: pd.DataFrame) -> str:
+    """What beside their settings tells two such runs apart."""
+    known = [name for name in ("data", "alrun", "commit") if name in runs and runs[name].nunique() > 1]
+    return "".join(f"; {name} {' and '.join(runs[name])}" for name in known[:1])
