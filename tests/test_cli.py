@@ -195,9 +195,17 @@ def test_a_run_that_fails_leaves_the_others_of_a_sweep_and_is_told_at_its_end(tm
     assert len([line for line in last[1:] if "SmallCnn has no dropout" in line]) == 2
     assert "Traceback" not in answer.stderr
     notes = sorted(tmp_path.glob("outputs/runs/*/*/failed.txt"))
-    assert len(notes) == 3
-    for note in notes:  # each holds the sentence that the sweep told of it
+    assert len(notes) == 1  # two were refused before anything was computed, and left nothing
+    assert len(list(tmp_path.glob("outputs/runs/*/*"))) == 2
+    for note in notes:  # it holds the sentence that the sweep told of it
         assert f"{note.parent.relative_to(tmp_path)}: {note.read_text().strip()}" in answer.stdout
+
+
+def test_a_refused_command_leaves_nothing_behind(tmp_path):
+    answer = alrun("dataset=image_folder", "dataset.path=hand_fotos", "model=small_cnn", cwd=tmp_path)
+    assert answer.returncode == 1
+    assert "dataset.path=hand_fotos: there is no such file or folder" in answer.stderr
+    assert not list(tmp_path.glob("outputs/runs/*"))
 
 
 def test_a_run_that_is_started_again_has_not_failed_yet(tmp_path):

@@ -16,7 +16,7 @@ from yaml import YAMLError
 
 from alrun import closing, config, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
-from alrun.run_folder import is_done, shown
+from alrun.run_folder import forget, is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ def job(cfg: DictConfig) -> float | None:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
         return search.objective(run_dir) if search.compares(hydra_cfg) else None
     except interruption.Interrupted as signal_name:
+        forget(run_dir)  # if it had not begun
         if is_alone:
             raise
         # To a launcher a run that returns is finished, and one that exits takes the sweep with it.
@@ -81,6 +82,7 @@ def job(cfg: DictConfig) -> float | None:
             raise
         log.error("alrun: %s", message)
         if is_alone:
+            forget(run_dir)  # if it was refused before anything was computed; a sweep first reports it
             sys.exit(1)
         # The other runs of a sweep go on; its report says which are missing. A search turns away from such settings.
         return 0.0 if search.compares(hydra_cfg) else None

@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from alrun import lock
 from alrun.errors import UserError, first_line
 
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
+BEGUN = (".hydra", "run.log", "state.pt", "accuracy.csv", "run.json", "done")  # any of them: the run was started
+UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # there before anything is computed
 
 
 def check_name(run_dir: Path, seed: int) -> None:
@@ -51,7 +54,24 @@ def state(run_dir: Path) -> State:
             return "running"
     if (run_dir / "failed.txt").exists():
         return "failed"
-    return "begun" if (run_dir / "state.pt").exists() else "missing"
+    return "begun" if any((run_dir / name).exists() for name in BEGUN) else "missing"
+
+
+def forget(run_dir: Path) -> None:
+    """Remove the folder of a run that was refused before anything was computed, and its setting's if that is empty.
+
+    Nothing happens where the run has results or another process computes it.
+    """
+    own = lock.Lock(run_dir / ".lock")
+    if not run_dir.is_dir() or not set(os.listdir(run_dir)) <= UNCOMPUTED or not own.acquire(wait=False):
+        return
+    try:
+        if set(os.listdir(run_dir)) <= UNCOMPUTED:
+            shutil.rmtree(run_dir, ignore_errors=True)
+    finally:
+        own.release()
+    with suppress(OSError):  # other runs are there
+        run_dir.parent.rmdir()
 
 
 def shown(path: Path) -> str:

@@ -5,8 +5,8 @@
     python -m alrun.status outputs --runs
 
 Reads run folders alone, those that a command line of python -m alrun asks for or those below a folder. A run is done,
-running (its process gave a sign of life within the last minute), failed, interrupted (its process is gone, a checkpoint
-is there) or waiting. Hours are those of finished runs of the same setting, or of a run's own finished rounds.
+running (its process gave a sign of life within the last minute), failed, interrupted (it began, its process is gone) or
+waiting. Hours are those of finished runs of the same setting, or of a run's own finished rounds.
 """
 
 import shlex
@@ -75,7 +75,7 @@ def row(folder: Path, durations: Durations) -> Row:
     seconds = 0.0 if now == "done" else durations.left(folder)
     done = len(accuracies)
     progress = {
-        "round": f"{done} of {len(labels_of_rounds(folder)) or '?'}" if done else "",
+        "round": "" if now == "missing" else f"{done} of {len(labels_of_rounds(folder)) or '?'}",
         "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
     }
     if now == "running":

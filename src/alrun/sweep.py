@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from alrun import closing, grid, search
 from alrun.errors import UserError
-from alrun.run_folder import failure, is_done, shown
+from alrun.run_folder import failure, forget, is_done, shown
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ def report() -> bool:
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")
         print(*(f"  {shown(folder)}: {why}" for folder, why in failures.items()), sep="\n")
+        for folder in failures:
+            forget(folder)  # if it was refused before anything was computed
     if not missing:
         print(f"Next: {closing.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()

@@ -86,7 +86,7 @@ def test_equivalence_is_two_one_sided_tests():
         expected = DescrStatsW(values).ttost_mean(-0.01, 0.01)[0]
         assert equivalence(values, 0.01) == pytest.approx(expected)
         low, high = t_interval(values.tolist(), 0.9)
-        assert (equivalence(values, 0.01) < 0.05) == (-0.01 < low and high < 0.01)
+        assert (equivalence(values, 0.01) < 0.05) == (low > -0.01 and high < 0.01)
     # A mean within the margin whose interval is not: three repeats of a scatter of 1.6 points show nothing.
     assert equivalence(np.array([-0.015, 0.001, 0.017]), 0.01) > 0.05
     assert math.isnan(equivalence(np.zeros(3), 0.01))

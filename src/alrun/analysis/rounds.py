@@ -87,8 +87,7 @@ def results_of(rows: list[dict[str, Any]]) -> list[str]:
 def why_not(folder: Path) -> Problem:
     """What keeps ``folder`` from being a finished run."""
     how_far = state(folder)
-    begun = any((folder / name).exists() for name in (".hydra", "run.log", "accuracy.csv", "done"))
-    if how_far == "missing" and not begun:
+    if how_far == "missing":
         return Problem(folder, "missing", "it was not started.")
     if how_far == "running":
         return Problem(folder, "unfinished", "it is being computed now.")

@@ -46,7 +46,7 @@ def has_scatter(difference: np.ndarray) -> np.ndarray:
 
 
 def equivalence(differences: np.ndarray, margin: float) -> float:
-    """p of two one-sided t-tests (TOST) that the true mean of ``differences`` lies within ±``margin``.
+    """P of two one-sided t-tests (TOST) that the true mean of ``differences`` lies within ±``margin``.
 
     Below alpha where the 1 - 2 alpha interval lies within the margin: this shows "no effect", a large p of the t-test
     does not. NaN where there is no scatter to judge by. Source: Schuirmann 1987.
