@@ -17,9 +17,7 @@ def bought(seed_size: int, batch_size: int, total: int, validation: int) -> list
 
 
 @pytest.mark.parametrize("validation", [0, 30, 50, 59, 60])
-@pytest.mark.parametrize(
-    ("seed_size", "batch_size", "total"), [(50, 50, 500), (20, 20, 90), (10, 7, 100), (9, 1, 99)]
-)
+@pytest.mark.parametrize(("seed_size", "batch_size", "total"), [(50, 50, 500), (20, 20, 90), (10, 7, 100), (9, 1, 99)])
 def test_the_rounds_are_those_of_spending_the_budget(seed_size, batch_size, total, validation):
     budget = {"seed_size": seed_size, "batch_size": batch_size, "total": total}
     expected = bought(seed_size, batch_size, total, validation)

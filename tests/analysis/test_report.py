@@ -11,6 +11,7 @@ from made_runs import make_run
 from alrun import report as command
 from alrun.analysis import checks, findings, paper, rounds, scores, significance, tables
 from alrun.analysis.curves import name_curves
+from alrun.errors import UserError
 
 BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}
 
@@ -129,6 +130,154 @@ def test_the_page_is_complete_and_the_rest_is_reported(tmp_path, runs, monkeypat
     for name in ("comparisons", "accuracy", "penalty_matrix"):
         again = (tmp_path / "again" / "tables" / f"{name}.csv").read_text()
         assert again == (tmp_path / "report" / "tables" / f"{name}.csv").read_text()
+
+
+def bare(*curves: tuple[str, int, list[float]]) -> pd.DataFrame:
+    """A table with no columns but those that are required."""
+    rows = [
+        {
+            "run": f"{name}-{seed}",
+            "seed": seed,
+            "round": r,
+            "labeled": 100 * (r + 1),
+            "test_accuracy": share,
+            "strategy": name,
+        }
+        for name, seed, shares in curves
+        for r, share in enumerate(shares)
+    ]
+    return pd.DataFrame(rows, columns=list(rounds.REQUIRED))
+
+
+def reported(tmp_path, monkeypatch, *tables: pd.DataFrame) -> str:
+    paths = [tmp_path / f"{number}.csv" for number in range(len(tables))]
+    for path, table in zip(paths, tables, strict=True):
+        table.to_csv(path, index=False)
+    run_command(monkeypatch, *map(str, paths), "-o", str(tmp_path / "report"))
+    return (tmp_path / "report" / "report.html").read_text()
+
+
+THREE = [("random", seed, [0.5, 0.6 + seed / 100, 0.7]) for seed in range(3)]
+OTHER = [("badge", seed, [0.5, 0.7 + seed / 50, 0.8]) for seed in range(3)]
+
+
+def test_the_required_columns_suffice(tmp_path, monkeypatch):
+    page = reported(tmp_path, monkeypatch, bare(*THREE, *OTHER))
+    assert "Most accurate in the end is badge with 80.0 ± 0.0 %" in page
+    assert "6 runs: 2 strategies on one data set, 100 to 300 labels in 3 rounds, 3 repeats." in page
+
+
+def test_a_gap_costs_the_run_that_has_it_and_no_other(tmp_path, monkeypatch):
+    table = bare(*THREE, *OTHER)
+    table.loc[1, "test_accuracy"] = float("nan")  # of random with seed 0
+    table.loc[4, "labeled"] = float("nan")  # of random with seed 1
+    page = reported(tmp_path, monkeypatch, table)
+    assert "0.csv: 1 run has rounds without an accuracy among others that have one: random-0." in page
+    assert "0.csv: 1 run has a row without seed, round or labels: random-1." in page
+    assert "4 runs: 2 strategies" in page
+
+
+def test_percentages_are_named_and_cost_no_other_table(tmp_path, monkeypatch):
+    badge = bare(*OTHER)
+    badge["test_accuracy"] *= 100
+    page = reported(tmp_path, monkeypatch, bare(*THREE), badge)
+    assert (
+        "1.csv: 3 runs have accuracies from 50 to 80, which have to be shares from 0 to 1 (divide percentages by 100): "
+        "badge-0, badge-1 and 1 more."
+    ) in page
+    assert "3 runs: 1 strategy" in page
+
+
+def test_a_missing_reference_costs_its_own_repeat_alone(tmp_path, monkeypatch):
+    reported(tmp_path, monkeypatch, bare(*THREE[:2], *OTHER))
+    row = pd.read_csv(tmp_path / "report" / "tables" / "labeling_efficiency.csv").set_index("curve").loc["badge"]
+    assert row[["not reached", "no random run"]].tolist() == [0, 1]
+    # At 70 % random needs 300 labels twice, badge 200 and 100 + 100 * 0.2 / 0.22.
+    needed = [200, 100 + 100 * 0.2 / 0.22]
+    assert row["efficiency"].startswith(f"{(300 / needed[0] + 300 / needed[1]) / 2:.2f} ±")
+
+
+def test_an_efficiency_at_what_the_first_round_has_is_a_floor(tmp_path, monkeypatch):
+    late = [("late", seed, [0.7, 0.71 + seed / 100, 0.72]) for seed in range(3)]
+    page = reported(tmp_path, monkeypatch, bare(*THREE, *OTHER, *late))
+    table = pd.read_csv(tmp_path / "report" / "tables" / "labeling_efficiency.csv").set_index("curve")
+    assert table.loc["late", "efficiency"] == "3.00 ± 0.00 (floor)"  # at 70 %, which it has from the beginning
+    assert "floor" not in table.loc["badge", "efficiency"]
+    assert "Every run reaches 70.0 %, and one in its first round already" in page
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_tables_that_contradict_each_other_are_refused_in_either_order(tmp_path, monkeypatch, turned):
+    tables = [bare(*THREE, *OTHER), bare(("random", 1, [0.5, 0.61, 0.69]))]
+    with pytest.raises(SystemExit) as stopped:
+        reported(tmp_path, monkeypatch, *(tables[::-1] if turned else tables))
+    text = str(stopped.value)
+    assert "0.csv and " in text
+    assert "1.csv contradict each other: both hold the run random-1, after round 2 with accuracies" in text
+    assert not (tmp_path / "report").exists()
+
+
+def test_tables_that_agree_count_once(tmp_path, monkeypatch):
+    table = bare(*THREE, *OTHER)
+    page = reported(tmp_path, monkeypatch, table, table, pd.concat([table, table]))
+    assert "6 runs: 2 strategies on one data set, 100 to 300 labels in 3 rounds, 3 repeats." in page
+
+
+def test_two_runs_of_one_setting_and_seed_are_not_two_repeats(tmp_path, monkeypatch):
+    again = bare(*OTHER).assign(run=[f"again-{row}" for row in bare(*OTHER)["run"]])
+    assert "6 runs: 2 strategies" in reported(tmp_path, monkeypatch, bare(*THREE, *OTHER), again)  # the same numbers
+    again.loc[0, "test_accuracy"] += 0.01
+    with pytest.raises(SystemExit, match=r"have one setting and seed, after round 0 with accuracies 0\.5 and 0\.51"):
+        reported(tmp_path, monkeypatch, bare(*THREE, *OTHER), again)
+
+
+def test_folders_of_one_name_with_other_results_are_refused(tmp_path):
+    folders = [
+        make_run(tmp_path / place / "toy", "random", 0, [0.5, share]) for place, share in (("a", 0.6), ("b", 0.7))
+    ]
+    for order in (folders, folders[::-1]):
+        with pytest.raises(UserError, match="contradict each other: the same run with other numbers"):
+            rounds.gather(order)
+
+
+def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_path):
+    def runs_of(start) -> pd.DataFrame:
+        made = [
+            make_run(tmp_path / str(start(seed)), option, seed, [0.5, 0.6, 0.7], config={"initial_seed": start(seed)})
+            for option in ("random", "badge")
+            for seed in (0, 1)
+        ]
+        return named(made)
+
+    shared, own = runs_of(lambda seed: 42), runs_of(lambda seed: seed)
+    assert checks.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and with it")
+    assert checks.one_start(own.drop_duplicates("run")) == []
+    assert own["curve"].unique().tolist() == ["random", "badge"]
+    both = name_curves(pd.concat([shared, own], ignore_index=True).drop(columns=["facet", "label", "curve"]))
+    assert both["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
+
+
+def test_the_worst_class_is_that_of_the_lowest_mean_everywhere(tmp_path):
+    made = []
+    for seed, shares in enumerate(([0.1, 0.9], [0.9, 0.2], [0.8, 0.8])):  # every repeat's lowest: 0.1, 0.2, 0.8
+        run = make_run(tmp_path / "toy", "random", seed, [0.5, 0.6])
+        table = pd.read_csv(run / "per_class.csv")
+        table.loc[table["round"] == 1, "test_accuracy"] = shares
+        table.to_csv(run / "per_class.csv", index=False)
+        made.append(run)
+    worst = scores.worst_classes(named(made)).loc["random"]
+    assert (worst["class"], worst["accuracy"]) == (0, pytest.approx(0.6))
+    assert worst["accuracy"] == scores.class_tables(named(made))[0].loc["random"].min()  # the heat map's lowest cell
+    assert "points (class 0, means over repeats)" in findings.uneven(named(made), scores.per_run(named(made)))[0]
+
+
+def test_what_is_shown_to_be_alike_is_told_apart_from_what_is_unknown(tmp_path):
+    made = [make_run(tmp_path, "random", seed, [0.5, 0.6 + seed / 500, 0.7]) for seed in range(5)]
+    made += [make_run(tmp_path, "alike", seed, [0.5, 0.6 + seed / 500 + (-1) ** seed / 1000, 0.7]) for seed in range(5)]
+    made += [make_run(tmp_path, "unknown", seed, [0.5, 0.6 + (seed - 2) / 20, 0.7]) for seed in range(5)]
+    text = said(made)
+    assert "alike is like random along the budget, to within 1 points (two one-sided tests, corrected)." in text
+    assert "Whether unknown differs from random along the budget, 5 repeats cannot tell" in text
 
 
 def test_two_data_sets_have_their_own_parts_and_common_ranks(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ STRATEGIES = 6  # the most that are drawn
 def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
     """The contact sheet and the map of the first repeat of each strategy; a sentence where they cannot be had."""
     runs = rounds[rounds["facet"] == rounds["facet"].iloc[0]].drop_duplicates("curve").head(STRATEGIES)
-    folders = {str(row["label"]): Path(row["folder"]) for row in runs.to_dict("records")}
+    folders = {str(row["label"]): Path(row.get("folder") or row["run"]) for row in runs.to_dict("records")}
     absent = [str(folder) for folder in folders.values() if not (folder / "queries.csv").exists()]
     if absent:
         return f"Not shown: {absent[0]} is not here, which holds what was bought."

@@ -10,7 +10,7 @@ from alrun.analysis.curves import REFERENCE, USUAL
 def notes(rounds: pd.DataFrame) -> list[str]:
     """Sentences on mixed settings, missing repeats and reference runs in the table of results with named curves."""
     runs = rounds.drop_duplicates("run")
-    return [*mixed(runs), *repeats(runs), *references(runs), *labels(rounds), *hardware(runs)]
+    return [*mixed(runs), *repeats(runs), *one_start(runs), *references(runs), *labels(rounds), *hardware(runs)]
 
 
 def mixed(runs: pd.DataFrame) -> list[str]:
@@ -46,6 +46,21 @@ def repeats(runs: pd.DataFrame) -> list[str]:
                 f"add seed={','.join(absent)}."
             )
     return found
+
+
+def one_start(runs: pd.DataFrame) -> list[str]:
+    """Repeats that share their initial seed, and with it the seed set and the first model."""
+    if "initial_seed" not in runs:
+        return []
+    seeds = runs.groupby(["curve", "initial_seed"], sort=False)["seed"].nunique()
+    shared = sorted({initial for (_, initial), count in seeds.items() if count > 1})  # type: ignore[misc]
+    if not shared:
+        return []
+    return [
+        f"Repeats share initial_seed={', '.join(shared)}, and with it one seed set and one first model: intervals and "
+        "tests tell how results scatter after that one start, not over others, and the first round is not tested. "
+        "initial_seed='${seed}' gives every repeat its own."
+    ]
 
 
 def references(runs: pd.DataFrame) -> list[str]:

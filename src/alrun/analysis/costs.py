@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from alrun.analysis import figures, scores
+from alrun.analysis import figures
 from alrun.analysis.checks import listed
 from alrun.analysis.page import Section
 
@@ -12,17 +12,17 @@ PHASES = {"train_joules": "training", "select_joules": "selection", "evaluate_jo
 KWH = 3.6e6  # joules
 
 
-def time(named: pd.DataFrame) -> Section:
-    """Seconds by round, and by run."""
+def time(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
+    """Seconds by round, and by run; ``runs`` are those of scores.per_run."""
     if named["curve"].nunique() > figures.LEGIBLE:
-        return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(named)})
+        return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(runs)})
     text = "Mean of the repeats, and a band of one standard deviation."
-    return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(named)})
+    return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(runs)})
 
 
-def times(named: pd.DataFrame) -> pd.DataFrame:
+def times(runs: pd.DataFrame) -> pd.DataFrame:
     """Seconds a run spends in each phase."""
-    found = scores.per_run(named).groupby("curve", sort=False)
+    found = runs.groupby("curve", sort=False)
     columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
     table = {name: found[column].mean().map(in_words) for column, name in columns.items()}
     return pd.DataFrame(table).rename_axis("per run").reset_index()

@@ -97,6 +97,8 @@ def write_efficiency(run_dir: Path, reference: Path | None) -> None:
                 "labels": own,
                 "random_labels": needed,
                 "labeling_efficiency": needed / own,
+                # Where a first round has the accuracy, fewer labels might do: no measurement.
+                "is_floor": bool(max(curve.accuracy[0], random.accuracy[0] if random else 0) >= accuracy),
             }
         )
     files.write_csv(run_dir / "labeling_efficiency.csv", list(rows[0]), rows)

@@ -24,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 MARKERS = "osD^vPX"
 COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
 BANDED = 7  # more lines than that are drawn without their spread
+PANELS = 30  # of a figure, in rows of three
+ROWS = 60  # of a figure with a row for each curve, which is a page long by then
 LEGIBLE = 20  # lines or rows of a matrix that can still be told apart
 STYLE: Any = {
     "font.size": 8,

@@ -8,7 +8,7 @@ import pandas as pd
 from alrun.analysis import costs, scores
 from alrun.analysis.checks import listed
 from alrun.analysis.curves import REFERENCE
-from alrun.analysis.significance import POWER, least_wilcoxon
+from alrun.analysis.significance import POWER, holm, least_wilcoxon
 
 MOST = 6  # sentences of a kind
 
@@ -29,7 +29,7 @@ def findings(
         *significant(tests, alpha),
         *time(runs),
         *costs.sentence(rounds),
-        *uneven(runs),
+        *uneven(rounds, runs),
     ]
 
 
@@ -78,7 +78,20 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
         found.append(f"{clear.sum() - MOST} more differ from random after correction: see the table of comparisons.")
     if clear.any():
         found += luck(compared[clear], alpha)
-    return found + undecided(compared[~clear], len(pairs), difference)
+    alike = ~clear & (holm(compared["p_equivalence"].to_numpy(float)) < alpha)
+    return found + same(compared[alike], difference) + undecided(compared[~clear & ~alike], len(pairs), difference)
+
+
+def same(alike: pd.DataFrame, difference: float) -> list[str]:
+    """Which strategies are shown to be like random."""
+    if alike.empty:
+        return []
+    names = alike["first"].tolist()
+    shown = listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+    return [
+        f"{shown} {'is' if len(names) == 1 else 'are'} like random along the budget, to within "
+        f"{100 * difference:g} points (two one-sided tests, corrected)."
+    ]
 
 
 def luck(clear: pd.DataFrame, alpha: float) -> list[str]:
@@ -128,8 +141,15 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
     found = []
     for facet, frame in rounds.groupby("facet", sort=False):
         accuracy = scores.common_accuracy(frame)
-        table = scores.per_curve(scores.efficiency_at(frame, accuracy), "efficiency")
+        table = scores.efficiencies(frame, accuracy)
         others = table[~table.index.isin(frame.loc[frame["strategy"] == REFERENCE, "curve"])].dropna(subset="mean")
+        if others["is_floor"].any():
+            where = f" of {facet}" if facet else ""
+            found.append(
+                f"Every run{where} reaches {100 * accuracy:.1f} %, and one in its first round already: labeling "
+                "efficiency is not measured there; read it at a higher one with --accuracy."
+            )
+            continue
         if others.empty:
             continue
         best = str(others["mean"].idxmax())
@@ -149,7 +169,7 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
 
 def significant(tests: pd.DataFrame, alpha: float) -> list[str]:
     """How many rounds differ, and how many would by chance."""
-    tested = tests[tests["p"].notna() & (tests["p"] < 1)]
+    tested = tests[tests["p"].notna()]
     if tested.empty:
         return []
     raw, corrected = int((tested["p"] < alpha).sum()), int((tested["p_holm"] < alpha).sum())
@@ -175,15 +195,17 @@ def time(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def uneven(runs: pd.DataFrame) -> list[str]:
+def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     """The curve with the worst class, and the most one-sided purchases."""
-    means = runs.groupby("curve", sort=False)[["final", "worst_class", "class_balance"]].mean()
-    if means["worst_class"].isna().all():
+    worst = scores.worst_classes(rounds)
+    if worst.empty:
         return []
-    gap = means["final"] - means["worst_class"]
+    means = runs.groupby("curve", sort=False)[["final", "class_balance"]].mean()
+    gap = means["final"].loc[worst.index] - worst["accuracy"]
+    curve = str(gap.idxmax())
     text = (
-        f"The largest gap between the accuracy over all classes and the worst class is that of {gap.idxmax()}: "
-        f"{100 * gap.max():.1f} points."
+        f"The largest gap between the accuracy over all classes and that of the worst class is that of {curve}: "
+        f"{100 * gap.max():.1f} points (class {worst.loc[curve, 'class']}, means over repeats)."
     )
     if means["class_balance"].notna().any():
         least = str(means["class_balance"].idxmin())

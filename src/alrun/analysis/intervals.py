@@ -15,11 +15,12 @@ Interval = tuple[float, float]  # low, high; NaN where there are too few repeats
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Student's interval of the mean of ``values``; NaN for fewer than two."""
-    from scipy import stats
+    from scipy.special import stdtrit
 
     if len(values) < 2:
         return math.nan, math.nan
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
     return float(np.mean(values)) - half, float(np.mean(values)) + half
 
 

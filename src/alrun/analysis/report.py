@@ -9,7 +9,7 @@ import pandas as pd
 
 from alrun.analysis import bought, checks, costs, figures, findings, page, paper, rounds, scores, significance
 from alrun.analysis.curves import name_curves
-from alrun.analysis.intervals import spread
+from alrun.analysis.intervals import LEAST, spread
 from alrun.analysis.overview import across_datasets, datasets, overview
 from alrun.analysis.page import Section
 
@@ -27,6 +27,14 @@ class Choices(NamedTuple):
     images: bool = True  # read the data set, to show what was bought
 
 
+class Comparisons(NamedTuple):
+    """Of curves."""
+
+    pairs: pd.DataFrame  # of their areas, as significance.compare gives them
+    tests: pd.DataFrame  # of their rounds, as significance.round_tests does
+    which: str  # pairs, in words
+
+
 def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
     """Write the report of ``results`` to ``folder``; returns the path of report.html."""
     parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
@@ -34,11 +42,13 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
     for name, frame in frames.items():
         mark = f"{name}: " if len(frames) > 1 else ""
         named = name_curves(frame)
-        pairs = significance.compare(scores.per_run(named), "aubc", choices.alpha, choices.difference)
-        tests = significance.round_tests(named)
-        sections = dataset_sections(named, pairs, tests, choices)
+        runs = scores.per_run(named)
+        chosen, words = significance.all_pairs(named)
+        pairs = significance.compare(runs, "aubc", choices.alpha, choices.difference, chosen)
+        tests = significance.round_tests(named, chosen)
+        sections = dataset_sections(named, runs, Comparisons(pairs, tests, words), choices)
         parts += [marked(section, mark) for section in sections]
-        found = findings.findings(named, scores.per_run(named), pairs, tests, choices.alpha, choices.difference)
+        found = findings.findings(named, runs, pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in checks.notes(named)]
     parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
@@ -57,14 +67,14 @@ def marked(section: Section, mark: str) -> Section:
     )
 
 
-def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, choices: Choices) -> list[Section]:
-    """All parts that are about one data set."""
-    sections = [accuracy(named, choices), efficiency(named, choices), significant(named, pairs, tests, choices)]
+def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> list[Section]:
+    """All parts that are about one data set; ``runs`` are those of scores.per_run."""
+    sections = [accuracy(named, runs, choices), efficiency(named, choices), significant(named, runs, compared, choices)]
     if "train_seconds" in named:
-        sections.append(costs.time(named))
+        sections.append(costs.time(named, runs))
         sections.append(costs.energy(named))
     if len(scores.class_tables(named)[0]):
-        sections.append(classes(named))
+        sections.append(classes(named, runs))
     if choices.images:
         sections.append(bought_section(named))
     for name in paper.fitting(named, choices.experiments):
@@ -74,22 +84,25 @@ def dataset_sections(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFra
     return sections
 
 
-def accuracy(named: pd.DataFrame, choices: Choices) -> Section:
+def accuracy(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
     """Curves, area, final accuracy."""
-    images = {"accuracy": figures.accuracy(named)}
-    if 1 < named["facet"].nunique() <= figures.LEGIBLE:
+    settings = named["facet"].nunique()
+    images = {"accuracy": figures.accuracy(named)} if settings <= figures.PANELS else {}
+    if 1 < settings <= figures.LEGIBLE:
         images["accuracy by strategy"] = figures.accuracy(named, by="label")
     text = (
         "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area "
-        "under this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and by "
-        "bootstrap."
+        "under this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and, "
+        f"from {LEAST} repeats on, by bootstrap."
     )
+    if not images:
+        text += f" {settings} settings are too many to draw: report some of them, by their folders."
     known = math.nan
     if choices.full_data:
         known, source = choices.full_data
         text += f" The full-data accuracy is {100 * known:g} % ({source}) where no run here labels everything."
     return Section(
-        "Accuracy", text, images, {"accuracy": score_table(named, known), "accuracy by labels": by_labels(named)}
+        "Accuracy", text, images, {"accuracy": score_table(named, runs, known), "accuracy by labels": by_labels(named)}
     )
 
 
@@ -103,17 +116,17 @@ def by_labels(named: pd.DataFrame) -> pd.DataFrame:
     return table[kept].rename_axis(columns=None).reset_index().rename(columns={"curve": "after labels:"})
 
 
-def score_table(named: pd.DataFrame, full_data: float = math.nan) -> pd.DataFrame:
+def score_table(named: pd.DataFrame, runs: pd.DataFrame, full_data: float = math.nan) -> pd.DataFrame:
     """Final accuracy, area and calibration of each curve as text."""
-    runs = scores.per_run(named)
     known = runs["run"].map(scores.full_data(named))
-    runs["ratio"] = runs["final"] / known.fillna(full_data)
+    runs = runs.assign(ratio=runs["final"] / known.fillna(full_data))
     table = pd.DataFrame({"curve": runs["curve"].unique()}).set_index("curve", drop=False)
     for measure, heading in (("final", "final accuracy (%)"), ("aubc", "AUBC (%)")):
         found = scores.per_curve(runs, measure)
         table[heading] = [spread(100 * row["mean"], 100 * row["std"], 1) for row in found.to_dict("records")]
         for kind, label in (("t", "t interval"), ("bootstrap", "bootstrap")):
-            table[f"{heading.split(' (')[0]}, {label}"] = bounds(found, kind, 100, 1)
+            if found[f"{kind}_low"].notna().any():
+                table[f"{heading.split(' (')[0]}, {label}"] = bounds(found, kind, 100, 1)
     if runs["ratio"].notna().any():
         table["of full-data accuracy (%)"] = [f"{100 * value:.1f}" for value in scores.per_curve(runs, "ratio")["mean"]]
     found = scores.per_curve(runs, "calibration_error")
@@ -134,48 +147,58 @@ def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
     text = (
         "Labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs; pairs "
         "of runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
-        '"not reached" counts the repeats that do not.'
+        '"not reached" counts the repeats that do not, "no random run" those that have none of their seed to compare '
+        'with. A "(floor)" is at an accuracy that a first round has already: fewer labels might do, so this is no '
+        "measurement."
     )
-    known = scores.efficiency_curves(named).dropna(subset="mean")
+    is_drawn = named["facet"].nunique() <= figures.PANELS
+    known = scores.efficiency_curves(named).dropna(subset="mean") if is_drawn else pd.DataFrame()
     images = {"labeling efficiency": figures.efficiency(known)} if len(known) else {}
     parts = []
     for accuracy in choices.accuracies or [scores.common_accuracy(named)]:
-        found = scores.per_curve(scores.efficiency_at(named, accuracy), "efficiency")
-        parts.append(
-            pd.DataFrame(
-                {
-                    "curve": found.index,
-                    "at accuracy (%)": f"{100 * accuracy:.1f}",
-                    "efficiency": [spread(row["mean"], row["std"], 2) for row in found.to_dict("records")],
-                    "t interval": bounds(found, "t", 1, 2),
-                    "bootstrap": bounds(found, "bootstrap", 1, 2),
-                    "not reached": found["missing"],
-                }
-            )
-        )
-    return Section("Labeling efficiency", text, images, {"labeling efficiency": pd.concat(parts, ignore_index=True)})
+        found = scores.efficiencies(named, accuracy)
+        values = [
+            spread(row["mean"], row["std"], 2) + " (floor)" * (row["is_floor"] and row["repeats"] > 0)
+            for row in found.to_dict("records")
+        ]
+        part = pd.DataFrame({"curve": found.index, "at accuracy (%)": f"{100 * accuracy:.1f}", "efficiency": values})
+        for kind, heading in (("t", "t interval"), ("bootstrap", "bootstrap")):
+            part[heading] = bounds(found, kind, 1, 2)
+        part["not reached"], part["no random run"] = found["missing"].tolist(), found["unpaired"].tolist()
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    table = table.drop(columns=[name for name in ("t interval", "bootstrap") if (table[name] == "").all()])
+    return Section("Labeling efficiency", text, images, {"labeling efficiency": table})
 
 
-def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, choices: Choices) -> Section:
+def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
     """Penalty matrices and comparisons of pairs."""
+    pairs, tests, which = compared
     curves = list(named["curve"].unique())
-    matrix = significance.penalty_matrix(tests, curves, choices.alpha)
-    title = "share of rounds in which\nthe row beats the column"
-    images = {"penalty matrix": figures.matrix(matrix, title)} if len(curves) <= figures.LEGIBLE else {}
-    against = findings.against_random(scores.per_run(named), pairs)
-    if against["t_low"].notna().any():
+    images, unshown = {}, {}
+    if math.comb(len(curves), 2) <= significance.PAIRS:
+        matrix = significance.penalty_matrix(tests, curves, choices.alpha)
+        unshown["penalty matrix"] = matrix.reset_index(names="better").round(3)
+        if len(curves) <= figures.LEGIBLE:
+            title = "share of rounds in which\nthe row beats the column"
+            images["penalty matrix"] = figures.matrix(matrix, title)
+    against = findings.against_random(runs, pairs)
+    if against["t_low"].notna().any() and len(against) <= figures.ROWS:
         images["difference from random"] = figures.differences(against, "random", "AUBC difference (points)")
     if len(curves) > MANY:
         pairs = against
     text = (
         f"The penalty matrix counts the rounds in which a paired t-test over the repeats is significant at "
-        f"{choices.alpha:g}, without correction. The table compares the area under the curves (AUBC) of two curves "
-        "over the seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of "
-        "the t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, and the repeats "
+        f"{choices.alpha:g}, without correction; rounds that scatter in no repeat, such as a shared first one, are not "
+        f"tested. Compared are {which}. The table compares the area under the curves (AUBC) of two curves over the "
+        "seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of the "
+        "t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, p that they are alike "
+        f"to within {100 * choices.difference:g} points (two one-sided t-tests), and the repeats "
         f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
         f"{100 * choices.difference:g} points, and one as large as was seen. p values and bootstrap intervals of a few "
         "repeats are to be taken with care: see the findings."
     )
+    text = " ".join([text, *checks.one_start(named.drop_duplicates("run"))])
     table = pd.DataFrame(
         {
             "first": pairs["first"],
@@ -184,13 +207,17 @@ def significant(named: pd.DataFrame, pairs: pd.DataFrame, tests: pd.DataFrame, c
             "difference": [f"{100 * value:+.2f}" for value in pairs["difference"]],
             "t interval": bounds(pairs, "t", 100, 2),
             "bootstrap": bounds(pairs, "bootstrap", 100, 2),
-            **{name: [number(value, 3) for value in pairs[name]] for name in ("p", "p_holm", "p_wilcoxon")},
+            **{
+                name: [number(value, 3) for value in pairs[name]]
+                for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
+            },
             f"repeats for {100 * choices.difference:g} points": [number(value, 0) for value in pairs["repeats_needed"]],
             "for this": [number(value, 0) for value in pairs["repeats_seen"]],
         }
     )
-    shares = matrix.reset_index(names="better").round(3)
-    return Section("Significance", text, images, {"comparisons": table}, {"penalty matrix": shares})
+    if pairs["bootstrap_low"].isna().all():
+        table = table.drop(columns="bootstrap")
+    return Section("Significance", text, images, {"comparisons": table}, unshown)
 
 
 def number(value: float, digits: int) -> str:
@@ -198,22 +225,26 @@ def number(value: float, digits: int) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def classes(named: pd.DataFrame) -> Section:
+def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Accuracy by class and calibration."""
     text = (
-        "Accuracy of each class after the last round, and what share of the bought labels it got. Balance is the "
+        "Accuracy of each class after the last round, and what share of the bought labels it got, means over repeats. "
+        "The worst class is that of the lowest mean. Balance is the "
         "entropy of the bought classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
         "are apart."
     )
-    images = {"classes": figures.classes(named)}
-    if named.get("calibration_error", pd.Series(dtype=float)).notna().any():
+    images = {"classes": figures.classes(named)} if named["curve"].nunique() <= figures.ROWS else {}
+    has_calibration = named.get("calibration_error", pd.Series(dtype=float)).notna().any()
+    if has_calibration and named["facet"].nunique() <= figures.PANELS:
         images["calibration"] = figures.measure(named, "calibration_error", "expected calibration error")
-    means = scores.per_run(named).groupby("curve", sort=False)[["worst_class", "class_balance"]].mean()
+    balance = runs.groupby("curve", sort=False)["class_balance"].mean()
+    worst = scores.worst_classes(named)
     table = pd.DataFrame(
         {
-            "curve": means.index,
-            "worst class (%)": [number(100 * value, 1) for value in means["worst_class"]],
-            "balance of the bought labels": [number(value, 3) for value in means["class_balance"]],
+            "curve": worst.index,
+            "worst class": worst["class"].tolist(),
+            "its accuracy (%)": [number(100 * value, 1) for value in worst["accuracy"]],
+            "balance of the bought labels": [number(value, 3) for value in balance.loc[worst.index]],
         }
     )
     return Section("Classes and calibration", text, images, {"classes": table})

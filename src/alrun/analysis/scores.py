@@ -13,11 +13,12 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
 
+CURVE_COLUMNS = ["curve", "repeats", "missing", "mean", "std", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
 KEYS = ["curve", "facet", "strategy", "seed"]  # of a run
 
 
 def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
-    """A row per run: ``aubc``, ``final`` and ``best`` accuracy, worst class, class balance, seconds; shares of 1.
+    """A row per run: ``aubc``, ``final`` and ``best`` accuracy, class balance, seconds; shares of 1.
 
     ``aubc`` is the area under the accuracy curve over the range of labels, divided by this range: the mean accuracy
     along the budget (trapezoids). ``class_balance`` is the entropy of the bought classes by that of equal numbers.
@@ -30,7 +31,6 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
         span = last["labeled"] - first["labeled"]
         accuracy = frame["test_accuracy"].to_numpy()
         area = float(trapezoid(accuracy, frame["labeled"])) / span if span else float(last["test_accuracy"])
-        shares = by_class(last, "class_accuracy")
         rows.append(
             {
                 **{key: first[key] for key in ("curve", "facet", "label", "strategy", "seed")},
@@ -40,7 +40,6 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
                 "final": accuracy[-1],
                 "best": accuracy.max(),
                 "calibration_error": last.get("calibration_error", math.nan),
-                "worst_class": np.nanmin(shares) if len(shares) else math.nan,
                 "class_balance": class_balance(by_class(last, "class_labeled") - by_class(first, "class_labeled")),
                 "train_seconds": total(frame, "train_seconds"),
                 "select_seconds": total(frame, "select_seconds"),
@@ -72,6 +71,17 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
         bought[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
     return pd.DataFrame.from_dict(accuracy, orient="index"), pd.DataFrame.from_dict(bought, orient="index")
+
+
+def worst_classes(rounds: pd.DataFrame) -> pd.DataFrame:
+    """A row per curve: its worst ``class``, that of the lowest mean accuracy over repeats, and this ``accuracy``.
+
+    The mean of every repeat's lowest class would be another number, and lower: it picks what was unlucky.
+    """
+    accuracy = class_tables(rounds)[0].dropna(axis="columns", how="all").dropna(how="all")
+    if accuracy.empty:
+        return pd.DataFrame({"class": [], "accuracy": []})
+    return pd.DataFrame({"class": accuracy.idxmin(axis="columns"), "accuracy": accuracy.min(axis="columns")})
 
 
 def class_balance(counts: np.ndarray) -> float:
@@ -113,7 +123,7 @@ def per_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
                 "bootstrap_high": bootstrap_high,
             }
         )
-    return pd.DataFrame(rows).set_index("curve")
+    return pd.DataFrame(rows, columns=CURVE_COLUMNS).set_index("curve")
 
 
 def common_accuracy(rounds: pd.DataFrame) -> float:
@@ -124,7 +134,8 @@ def common_accuracy(rounds: pd.DataFrame) -> float:
 def efficiency_at(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     """A row per run: ``needed`` labels to reach ``accuracy``, and ``efficiency`` against random of its facet and seed.
 
-    NaN where this run or its random run never reaches it, or there is no such random run.
+    NaN where this run or its random run never reaches it, or there is no such random run (``is_paired`` tells). Where
+    either has it in its first round already, ``is_floor``: fewer labels might do, so the ratio is no measurement.
     """
     return efficiency_of(run_curves(rounds), accuracy)
 
@@ -141,11 +152,34 @@ def run_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     """The same as ``efficiency_at`` from what ``run_curves`` returns."""
-    table = runs.assign(needed=[labels_needed(points, accuracy) for points in runs["points"]]).drop(columns="points")
+    known = {
+        "needed": [labels_needed(points, accuracy) for points in runs["points"]],
+        "begins": [bool(points.accuracy[0] >= accuracy) for points in runs["points"]],
+    }
+    table = runs.assign(**known).drop(columns="points")
     references = table[table["strategy"] == REFERENCE].drop_duplicates(["facet", "seed"])
-    references = references.set_index(["facet", "seed"])["needed"]
-    keys = pd.MultiIndex.from_frame(table[["facet", "seed"]])
-    return table.assign(efficiency=references.reindex(keys).to_numpy() / table["needed"].to_numpy())
+    references = references.set_index(["facet", "seed"])[["needed", "begins"]]
+    references = references.reindex(pd.MultiIndex.from_frame(table[["facet", "seed"]]))
+    return table.drop(columns="begins").assign(
+        efficiency=references["needed"].to_numpy() / table["needed"].to_numpy(),
+        is_paired=references["begins"].notna().to_numpy(),
+        is_floor=table["begins"].to_numpy() | (references["begins"].to_numpy() == True),  # noqa: E712  (NaN)
+    )
+
+
+def efficiencies(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
+    """``per_curve`` of the efficiency at ``accuracy`` over the repeats that have a random run.
+
+    More columns: ``unpaired``, repeats without one, which the others do not suffer from; ``is_floor``, whether it is
+    one in any repeat.
+    """
+    found = efficiency_at(rounds, accuracy)
+    by_curve = found.groupby("curve", sort=False)
+    table = per_curve(found[found["is_paired"]], "efficiency").reindex(found["curve"].unique())
+    table[["repeats", "missing"]] = table[["repeats", "missing"]].fillna(0).astype(int)
+    return table.assign(
+        unpaired=by_curve["is_paired"].agg(lambda paired: int((~paired).sum())), is_floor=by_curve["is_floor"].any()
+    )
 
 
 def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
@@ -159,7 +193,8 @@ def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
         names = frame.drop_duplicates("curve").set_index("curve")[["facet", "label", "strategy"]]
         runs = run_curves(frame)
         for accuracy in np.linspace(start, frame["test_accuracy"].max(), points):
-            values = efficiency_of(runs, float(accuracy)).groupby("curve", sort=False)["efficiency"]
+            found = efficiency_of(runs, float(accuracy))
+            values = found[found["is_paired"]].groupby("curve", sort=False)["efficiency"]
             spreads = values.agg(["mean", "std"])
             spreads[values.count() < values.size()] = math.nan
             frames.append(names.join(spreads).assign(accuracy=accuracy).reset_index())
@@ -172,7 +207,8 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
     Budget and strategy do not matter when all is labeled. Runs with a ``limit`` or on a small scale have another pool.
     """
     settings = [c for c in setting_columns(rounds) if not is_of_strategy(c) and not c.startswith("budget.")]
-    keys = rounds[settings].drop(columns="batch_size", errors="ignore").agg("\n".join, axis=1)
+    settings = [c for c in settings if c != "batch_size"]
+    keys = rounds.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, rounds.index)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
     for share in ("data.examples", "data.test"):

@@ -61,6 +61,8 @@ def with_test_set(results: Results) -> Results:
         return results
     untested = table[table["test_accuracy"].isna()].drop_duplicates("run")
     reason = "it has no test set, so there is no accuracy to report."
-    places = untested["folder"].where(untested["folder"] != "", untested["run"]) if "folder" in untested else untested["run"]
+    places = untested["run"]
+    if "folder" in untested:
+        places = untested["folder"].where(untested["folder"] != "", places)
     left_out = [Problem(Path(place), "untested", reason) for place in places]
     return Results(table[~table["run"].isin(untested["run"])], [*results.problems, *left_out])

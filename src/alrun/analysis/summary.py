@@ -56,11 +56,14 @@ def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
 def by_strategy(named: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """Efficiency and seconds as text, a row per curve; and the accuracy at which efficiency is read."""
     target = scores.common_accuracy(named)
-    ratios = scores.efficiency_at(named, target).groupby("curve", sort=False)["efficiency"].agg(["mean", "std"])
+    ratios = scores.efficiencies(named, target)
     seconds = scores.per_run(named).groupby("curve", sort=False)[["train_seconds", "select_seconds"]].mean()
     return pd.DataFrame(
         {
-            "labeling efficiency": [spread(mean, std, 2) or "no random run" for mean, std in ratios.to_numpy()],
+            "labeling efficiency": [
+                spread(row["mean"], row["std"], 2) + " (floor)" * row["is_floor"] if row["repeats"] else "no random run"
+                for row in ratios.to_dict("records")
+            ],
             "training": [f"{value:.1f} s" for value in seconds["train_seconds"]],
             "selection": [f"{value:.2f} s" for value in seconds["select_seconds"]],
         },
