@@ -1,12 +1,10 @@
-"""The runs that docs/findings.md speaks of: parts of a table of results, and how two of them differ."""
+"""The runs that docs/findings.md speaks of: parts of a table of results, and their numbers by strategy and seed."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from alrun.analysis.curves import name_curves
-from alrun.analysis.intervals import t_interval
 from alrun.analysis.scores import common_accuracy, efficiency_at
 from alrun.errors import UserError
 
@@ -16,8 +14,9 @@ ACTIVE = ("entropy", "badge")
 class Table:
     """The rounds of many runs, and parts of them by what an experiment changes of CIFAR-10's baseline."""
 
-    def __init__(self, rounds: pd.DataFrame, longer: bool = False) -> None:
+    def __init__(self, rounds: pd.DataFrame) -> None:
         self.rounds = rounds
+        self.used: list[pd.DataFrame] = []  # parts that were asked for
         share = float(rounds.get("data.examples", pd.Series(["1"])).replace("", "1").iloc[0])
         self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
         cifar = rounds[rounds["dataset"] == "cifar10"]
@@ -33,12 +32,8 @@ class Table:
             "budget.batch_size": self.batch[3000],
             "training.reset": "true",
             "dss": "none",
-            "training.max_epochs": str(epochs.max() if longer else epochs.mode()[0]),
+            "training.max_epochs": str(epochs.mode()[0]),
         }
-
-    def longer(self) -> "Table":
-        """The runs that train for more epochs than most."""
-        return Table(self.rounds, longer=True)
 
     def part(self, strategies: Sequence[str] | None = ("random", *ACTIVE), **changed: object) -> pd.DataFrame:
         """Rounds with the options of the baseline but for ``changed`` (a list: any of these; None: any).
@@ -57,6 +52,7 @@ class Table:
             part = part[part["strategy"].isin(strategies)]
         if part.empty:
             raise UserError("these experiments were not run")
+        self.used.append(part)
         return part
 
 
@@ -71,25 +67,12 @@ def final(part: pd.DataFrame) -> pd.Series:
     return mean_of(part[part["labeled"] == part["labeled"].max()])
 
 
-def difference(one: pd.Series, other: pd.Series) -> tuple[float, float, float, str]:
-    """Mean difference of the pairs of two series, its interval, and these as text."""
-    gaps = (one - other).dropna().tolist()
-    if len(gaps) < 2:
-        raise UserError("fewer than two repeats are there to compare")
-    low, high = t_interval(gaps)
-    mean = float(np.mean(gaps))
-    return mean, low, high, f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
-def sign(low: float, high: float) -> str:
-    """Whether an interval says that something is larger."""
-    return "agrees" if low > 0 else "disagrees" if high < 0 else "undecided"
-
-
-def efficiencies(part: pd.DataFrame) -> pd.DataFrame:
-    """Labeling efficiency of every run at the accuracy that all of ``part`` reach."""
+def efficiency(part: pd.DataFrame, *by: str) -> pd.Series:
+    """Labeling efficiency at the accuracy that all of ``part`` reach, by strategy, seed and columns ``by``."""
     named = name_curves(part)
-    return efficiency_at(named, common_accuracy(named))
+    found = efficiency_at(named, common_accuracy(named)).set_index("run")
+    columns = part.drop_duplicates("run").set_index("run")[list(by)]
+    return found.join(columns).groupby(["strategy", "seed", *by])["efficiency"].mean()
 
 
 def batches(table: Table) -> pd.DataFrame:
