@@ -22,14 +22,14 @@ class Cell(NamedTuple):
 
     better: str
     worse: str
-    count: int  # rounds in which it is
+    hits: int  # rounds in which it is
     tested: int
     rounds: int
 
     @property
     def share(self) -> float:
         """As the penalty matrix has it: of all rounds, the first one too."""
-        return self.count / self.rounds
+        return self.hits / self.rounds
 
 
 def cells(part: pd.DataFrame) -> list[Cell]:
@@ -57,8 +57,8 @@ def judged(found: Iterable[Cell], most: float) -> str:
     found = [cell for cell in found if cell.tested]
     if all(cell.share <= most for cell in found):
         return AGREES
-    largest = max(found, key=lambda cell: cell.count / cell.tested)
-    chance = significance.by_chance(largest.count, largest.tested, cells=len(found))
+    largest = max(found, key=lambda cell: cell.hits / cell.tested)
+    chance = significance.by_chance(largest.hits, largest.tested, cells=len(found))
     return DISAGREES if chance < significance.ALPHA else UNDECIDED
 
 
