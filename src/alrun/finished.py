@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from alrun import files
+from alrun.identity import deciding
 from alrun.run_folder import RESULTS, record, shown
 
 LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in run.json
@@ -40,7 +41,7 @@ def code(cfg: DictConfig) -> dict[str, str]:
     A file that such a file imports is not among them.
     """
     found = {}
-    for target in targets(OmegaConf.to_container(cfg)):
+    for target in targets(deciding(cfg)):
         path = source(target)
         if target.partition(".")[0] not in LIBRARIES and path is not None:
             found[path.name] = sha256(path)
@@ -48,13 +49,12 @@ def code(cfg: DictConfig) -> dict[str, str]:
 
 
 def targets(node: Any) -> Iterator[str]:
-    """Everything that is named by a ``_target_`` in a plain value; Hydra's own node left out."""
+    """Everything that is named by a ``_target_`` in a plain value."""
     if isinstance(node, dict):
         if isinstance(node.get("_target_"), str):
             yield node["_target_"]
-        for key, value in node.items():
-            if key != "hydra":
-                yield from targets(value)
+        for value in node.values():
+            yield from targets(value)
     elif isinstance(node, list):
         for value in node:
             yield from targets(value)

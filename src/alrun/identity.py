@@ -69,6 +69,12 @@ def owner(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     return settings, last
 
 
+def deciding(cfg: DictConfig) -> dict[str, Any]:
+    """The settings that may decide results as plain values, interpolations as they are written."""
+    settings: Any = OmegaConf.to_container(cfg)
+    return {str(key): value for key, value in settings.items() if key not in NOT_IDENTITY}
+
+
 def with_short_names(node: Any) -> Any:
     """``node`` with the classes of alrun by their names alone: where a class is defined decides no result."""
     if isinstance(node, dict):

@@ -28,7 +28,7 @@ def write(
         "variant": cfg.variant,
         "baseline": cfg.baseline,
         "data": data,
-        "revisions": revisions.used(OmegaConf.to_container(cfg)),
+        "revisions": revisions.used(identity.deciding(cfg)),
         "code": finished.code(cfg),
         "device": device.describe(where),
         "energy": energy.meter(where).described,

@@ -31,7 +31,7 @@ def current(name: str) -> int:
 
 def used(settings: Any) -> dict[str, int]:
     """Revisions of all that ``settings`` (resolved, plain values) name, those of 1 included."""
-    named = {name for group, node in settings.items() if group != "hydra" for name in components(node, str(group))}
+    named = {name for group, node in settings.items() for name in components(node, str(group))}
     kernels = {kernel for kernel in KERNELS if named.intersection(USERS[kernel])}
     return {name: current(name) for name in sorted({*GENERAL, *named, *kernels})}
 

@@ -60,7 +60,7 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
         formats.remove("channels_last")
     choice = Choice(threads[0], formats[0])
     if len(threads) * len(formats) > 1:
-        what = {key: settings[key] for key in ("model", "optimizer", "augmentation")}
+        what = {key: settings.get(key) for key in ("model", "optimizer", "augmentation")}
         what["data"] = [parts.data.channels, parts.data.image_size, parts.data.classes]
         what["training"] = [cfg.training.batch_size, cfg.training.precision, runtime.cuda_graph]
         what["here"] = [device.describe(where), torch.__version__, threads, formats]
