@@ -17,7 +17,7 @@ class Table:
     def __init__(self, rounds: pd.DataFrame) -> None:
         self.rounds = rounds
         self.used: list[pd.DataFrame] = []  # parts that were asked for
-        share = float(rounds.get("data.examples", pd.Series(["1"])).replace("", "1").iloc[0])
+        share = float(rounds.get("share.examples", pd.Series(["1"])).replace("", "1").iloc[0])
         self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
         cifar = rounds[rounds["dataset"] == "cifar10"]
         epochs = cifar["training.max_epochs"].astype(int)

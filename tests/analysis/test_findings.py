@@ -36,7 +36,7 @@ BASE = {
     "stopped_by": "accuracy",
     "train_accuracy": 0.99,
     "dss": "none",
-    "data.examples": "0.03",
+    "share.examples": "0.03",
     "scale": "paper",
     "hardware": "a CPU",
     "torch": "2.13.0",

@@ -68,7 +68,8 @@ def test_the_reference_has_the_same_numbers_but_for_two_spreads(reference, name,
     assert ours["mean"].tolist() == theirs["accuracy_mean"].tolist()
     both = pd.DataFrame({"ours": ours["std"], "theirs": theirs["accuracy_std"]})
     both = both[both["ours"] != both["theirs"]]
-    assert dict(zip(both.index, both.itertuples(index=False, name=None), strict=True)) == wrong
+    found = dict(zip(both.index, both.itertuples(index=False, name=None), strict=True))
+    assert found.items() <= wrong.items()  # newer copies of the reference are right
 
 
 def test_times_of_the_paper_are_transcribed_right(reference):

@@ -243,18 +243,26 @@ def test_folders_of_one_name_with_other_results_are_refused(tmp_path):
 def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_path):
     def runs_of(start) -> pd.DataFrame:
         made = [
-            make_run(tmp_path / str(start(seed)), option, seed, [0.5, 0.6, 0.7], config={"initial_seed": start(seed)})
+            make_run(tmp_path / f"start{start(seed)}", option, seed, [0.5, 0.6, 0.7], config=settings(start(seed)))
             for option in ("random", "badge")
             for seed in (0, 1)
         ]
         return named(made)
 
-    shared, own = runs_of(lambda seed: 42), runs_of(lambda seed: seed)
+    def settings(start: int | None) -> dict:
+        return {} if start is None else {"initial_seed": start}  # the neutral value is no part of a run's settings
+
+    shared, own, neutral = (runs_of(start) for start in (lambda seed: 42, lambda seed: seed, lambda seed: None))
     assert checks.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and with it")
     assert checks.one_start(own.drop_duplicates("run")) == []
     assert own["curve"].unique().tolist() == ["random", "badge"]
     both = name_curves(pd.concat([shared, own], ignore_index=True).drop(columns=["facet", "label", "curve"]))
     assert both["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
+    mixed = name_curves(
+        rounds.arrange(pd.concat([shared, neutral], ignore_index=True)).drop(columns=["facet", "label", "curve"])
+    )
+    assert mixed["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
+    assert checks.one_start(mixed.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and with it")
 
 
 def test_the_worst_class_is_that_of_the_lowest_mean_everywhere(tmp_path):

@@ -83,6 +83,7 @@ def test_efficiency_is_filled_in_when_the_random_run_ends(tmp_path):
     efficiency.update(make_run(tmp_path, "random", 0, [0.5, 0.6, 0.7]))
     table = pd.read_csv(entropy / "labeling_efficiency.csv")
     assert len(table) == 20
+    assert table.is_floor.tolist() == [True] + [False] * 19  # 50 %, which both first rounds have
     assert table.accuracy.iloc[[0, -1]].tolist() == [0.5, 0.8]
     # Random reaches x at 100 + 1000 (x - 0.5) labels, up to 0.7; entropy at 100 + 500 (x - 0.5).
     reached = table[table.accuracy <= 0.7]

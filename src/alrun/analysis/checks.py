@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from alrun.analysis.curves import REFERENCE, USUAL
+from alrun.analysis.curves import REFERENCE, USUAL, initial_seeds
 
 
 def notes(rounds: pd.DataFrame) -> list[str]:
@@ -52,14 +52,14 @@ def one_start(runs: pd.DataFrame) -> list[str]:
     """Repeats that share their initial seed, and with it the seed set and the first model."""
     if "initial_seed" not in runs:
         return []
-    seeds = runs.groupby(["curve", "initial_seed"], sort=False)["seed"].nunique()
-    shared = sorted({initial for (_, initial), count in seeds.items() if count > 1})  # type: ignore[misc]
+    seeds = runs.groupby(["curve", initial_seeds(runs)], sort=False)["seed"].nunique()
+    shared = sorted({initial for (_, initial), count in seeds.items() if count > 1 and initial != "seed"})  # type: ignore[misc]
     if not shared:
         return []
     return [
         f"Repeats share initial_seed={', '.join(shared)}, and with it one seed set and one first model: intervals and "
         "tests tell how results scatter after that one start, not over others, and the first round is not tested. "
-        "initial_seed='${seed}' gives every repeat its own."
+        "initial_seed=null gives every repeat its own."
     ]
 
 

@@ -58,7 +58,8 @@ def facets(runs: pd.DataFrame) -> list[str]:
 
 def initial_seeds(runs: pd.DataFrame) -> pd.Series:
     """The initial seed of every run; ``seed`` of repeats that each draw their own, which are one setting."""
-    initial, seed = runs["initial_seed"], runs["seed"].astype(str)
+    seed = runs["seed"].astype(str)
+    initial = runs["initial_seed"].where(~runs["initial_seed"].isin(["", "null"]), seed)  # the neutral value
     shared = set(initial[initial != seed])
     return initial.where((initial != seed) | initial.isin(shared), "seed")
 

@@ -156,9 +156,12 @@ def timed(published: float, values: pd.Series) -> dict:
 
 def explained(name: str, named: pd.DataFrame) -> str:
     """What is compared with what."""
-    pairs = named[["dataset", "model"]].drop_duplicates().agg(", ".join, axis="columns")
+    known = [name for name in ("dataset", "model") if name in named]
+    pairs = (
+        named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["of which no data set is named"]
+    )
     ours = "; ".join(sorted(pairs))
-    scale = named["data.examples"].iloc[0] if "data.examples" in named else "1"
+    scale = named["share.examples"].iloc[0] if "share.examples" in named else ""
     part = "" if scale in ("", "1", "1.0") else f", on {100 * float(scale):g} % of the data"
     return (
         f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "

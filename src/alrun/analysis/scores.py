@@ -13,6 +13,9 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
 
+# Of the data that are used, where not all are; alrun 0.1.0 called them by the first two names.
+SHARES = ("data.examples", "data.test", "share.examples", "share.test")
+
 CURVE_COLUMNS = ["curve", "repeats", "missing", "mean", "std", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
 KEYS = ["curve", "facet", "strategy", "seed"]  # of a run
 
@@ -210,8 +213,8 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
     settings = [c for c in settings if c != "batch_size"]
     keys = rounds.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, rounds.index)
     pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
-    unlimited = rounds["limit"] == "null" if "limit" in rounds else pd.Series(True, rounds.index)
-    for share in ("data.examples", "data.test"):
+    unlimited = rounds["limit"].isin(["null", ""]) if "limit" in rounds else pd.Series(True, rounds.index)
+    for share in SHARES:
         unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True
     known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
     return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()
