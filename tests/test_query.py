@@ -15,14 +15,17 @@ from alrun.pool import Pool
 from alrun.strategies import Needs, Query, Strategy
 from alrun.trial import make_query
 
-GROUPS, MEMBERS = 12, 6
+GROUPS = 12
 
 
 @pytest.fixture
 def twins(tmp_path) -> Path:
-    """A data set in which everything has five twins: 12 patterns, six images of each that differ by little."""
+    """A data set of twins: 12 patterns, with 4 to 15 images of each that differ by little.
+
+    The largest group stays the largest when one of it is labeled: what does not know so takes of it again.
+    """
     numbers = np.random.default_rng(0)
-    group = numbers.permutation(np.repeat(np.arange(GROUPS), MEMBERS))
+    group = numbers.permutation(np.repeat(np.arange(GROUPS), np.arange(4, 4 + GROUPS)))
     patterns = numbers.integers(20, 236, (GROUPS, 8, 8))
     images = (patterns[group] + numbers.integers(-2, 3, (len(group), 8, 8))).astype(np.uint8)
     arrays = {"train_images": images, "train_labels": group % 3, "test_images": images, "test_labels": group % 3}
