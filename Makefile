@@ -22,8 +22,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers speed memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster \
-	crash-test concurrency-test golden fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	bench-launchers compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
+	test-cluster crash-test concurrency-test golden fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,16 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 
 test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
 	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+# An environment of its own: what scripts/authors.txt names is no part of alrun's.
+AUTHORS := build/authors-venv
+compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
+	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/heavy $(ARGS)
+
+$(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
+	@$(PYTHON) scripts/install.py $(AUTHORS)
+	@$(AUTHORS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/authors.txt
+	@touch $@
 
 lock: $(READY) ## scripts/requirements.lock anew, from pyproject.toml and constraints.txt: versions and their hashes
 	@$(PY) -m pip install --quiet uv

@@ -133,7 +133,7 @@ def test_a_strategy_that_is_right_has_no_problems(strategy):
         (NumpyDraws(), "no random numbers", "other states of numpy.random .*draw from query.rng"),
         (PythonDraws(), "no random numbers", "other states of numpy.random and random"),
         (Counts(), "the same query", "asked the same twice, it chose otherwise"),
-        (Peeks(), "no labels", "without the labels of unlabeled examples"),
+        (Peeks(), "no labels", "once it saw the labels of unlabeled examples"),
         (Trains(), "stay as they were", "it changed the model's head.weight"),
         (Alters(), "stay as they were", "it changed query.unlabeled.embedding"),
         (NoGradients(), "stay as they were", "gradients switched off"),
@@ -161,7 +161,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
     assert "with the pass over them, on one thread: " in printed
     assert not check.one("test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
-    assert "  FAIL    no labels of unlabeled examples: without" in printed
+    assert "  FAIL    no labels of unlabeled examples: once it saw" in printed
     assert "BADGE" not in printed  # what is wrong is not timed
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from alrun.errors import UserError, first_line
 from alrun.outputs import Outputs
-from alrun.purchase import problem_of
-from alrun.strategies.base import NoScores, Query, Strategy
-from alrun.trial import CLASSES, alike, in_fives, make_query, of_one_class
+from alrun.query import Query, problem_of
+from alrun.strategies.base import NoScores, Strategy
+from alrun.trial import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
 
 
 class Broken(Exception):
@@ -111,12 +111,12 @@ def own_randomness(strategy: Strategy) -> None:
 
 
 def unseen_labels(strategy: Strategy) -> None:
-    """Labels of examples that nobody has labeled yet."""
-    honest = chosen(strategy, make_query(strategy))
+    """Labels of examples that nobody has labeled yet: a run hands out -1 in their place."""
+    hidden = chosen(strategy, make_query(strategy))
     query = make_query(strategy)  # after the first choice: it seeds torch's global generator, which some draw from
-    query.pool.labels[query.unlabeled.index] = -1
-    when = "without the labels of unlabeled examples, which it must not read"
-    require_equal(honest, chosen(strategy, query), when)
+    pool = replace(query.pool, labels=of_all_classes(len(query.pool.labels)))
+    when = "once it saw the labels of unlabeled examples, which a run hides"
+    require_equal(hidden, chosen(strategy, replace(query, pool=pool)), when)
 
 
 def leaves_all_as_it_was(strategy: Strategy) -> None:

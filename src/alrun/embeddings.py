@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alrun import rng
 from alrun.errors import UserError, at_least, first_line
 from alrun.model import Headed, evaluation
 from alrun.pool import Pool
@@ -74,9 +75,10 @@ class OfThePool(Embeddings):
         return F.normalize(rows) if self.normalize else rows
 
     def kept(self, pool: Pool, chunk: int) -> Tensor:
-        """What ``make`` made, once."""
+        """What ``make`` made, once; torch's global generators are as before, as where it was made earlier."""
         if self.made is None or self.made[0] is not pool.images:
-            self.made = pool.images, self.make(pool, chunk)
+            with rng.kept(pool.device):
+                self.made = pool.images, self.make(pool, chunk)
         return self.made[1]
 
     @abstractmethod

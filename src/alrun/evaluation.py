@@ -58,16 +58,17 @@ def evaluate(
     return Evaluation(int(right.sum()) / len(right), error, shares.tolist())
 
 
-def calibration_error(confidences: np.ndarray, right: np.ndarray) -> float:
+def calibration_error(confidences: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
     """The expected calibration error: how far confidence and accuracy are apart, on average over examples.
 
     Args:
-        confidences: Probability of the predicted class (N,), 0 to 1, in ``BINS`` bins of equal width.
+        confidences: Probability of the predicted class (N,), 0 to 1.
         right: Whether the prediction is right (N,).
+        bins: Of equal width, into which confidences fall.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, Equation 3.
     """
-    edges = np.linspace(0, 1, BINS + 1)[1:-1]
-    bins = np.digitize(confidences, edges, right=True)  # a bin holds its upper edge
-    gaps = np.bincount(bins, right - confidences.astype(np.float64), BINS)
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    bin = np.digitize(confidences, edges, right=True)  # a bin holds its upper edge
+    gaps = np.bincount(bin, right - confidences.astype(np.float64), bins)
     return float(np.abs(gaps).sum() / len(right))

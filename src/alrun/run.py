@@ -16,7 +16,6 @@ from alrun import (
     first_model,
     gpus,
     identity,
-    infer,
     interruption,
     provenance,
     rng,
@@ -29,13 +28,12 @@ from alrun.errors import located
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
 from alrun.lock import Lock
-from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
-from alrun.purchase import check_selection, check_supply, choosing
+from alrun.query import build_query, check_selection, check_supply, choosing
 from alrun.run_folder import check_name, is_done
 from alrun.state import RoundRecord, RunState
-from alrun.strategies.base import Query, ScoreStrategy
+from alrun.strategies.base import ScoreStrategy
 from alrun.sweep import shown
 from alrun.tracking import Tracking
 
@@ -220,7 +218,6 @@ class Run:
         """Let the strategy choose what to label after ``round``."""
         assert self.state.weights is not None
         self.parts.model.load_state_dict(self.state.weights)
-        rng.seed_globals(self.cfg.seed, "select", round)
         training = device.Stopwatch(self.device)
         with (selection := device.Stopwatch(self.device)):
             bought = self.choose(round, training)
@@ -229,30 +226,23 @@ class Run:
 
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """What the strategy chooses to label after ``round``; ``training`` times what it trains."""
-        model, strategy, pool = self.parts.model, self.parts.strategy, self.pool
-        unlabeled, needs = pool.unlabeled, strategy.needs
+        strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
+        unlabeled = pool.unlabeled
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
-        labeled = pool.labeled if needs.labeled else pool.labeled[:0]
-        self.progress.start_selection(round, len(unlabeled) + len(labeled))
-
-        def outputs(index: torch.Tensor) -> Outputs:
-            return infer.record(
-                model, pool.images, index, needs, self.parts.normalize, self.chunk, self.progress.passed
-            )
-
-        name = self.choices["strategy"]
+        self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
         with choosing(name, round):
-            query = Query(
-                size=self.cfg.budget.batch_size,
-                unlabeled=outputs(unlabeled),
-                labeled=outputs(labeled) if needs.labeled else Outputs(labeled),
-                rng=rng.generator(self.cfg.seed, "select", round),
-                pool=pool,
-                model=model,
-                trained=self.state.rounds[-1].trained,
-                normalize=self.parts.normalize,
-                chunk=self.chunk,
-                training=training,
+            query = build_query(
+                strategy.needs,
+                self.cfg.budget.batch_size,
+                pool,
+                self.parts.model,
+                self.state.rounds[-1].trained,
+                self.parts.trainer,
+                lambda: build_model(self.cfg, self.parts.data),
+                self.cfg.seed,
+                round,
+                training,
+                self.progress.passed,
             )
             chosen = strategy.select(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)

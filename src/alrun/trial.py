@@ -1,17 +1,22 @@
 """Queries about a small made-up pool and an untrained network, on which a strategy can be tried."""
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from alrun import infer, rng
-from alrun.augment import Normalize
+from alrun.augment import NoAugmentation, Normalize
 from alrun.device import Stopwatch
+from alrun.dss.base import NoSubset
 from alrun.models import SmallCnn
+from alrun.optimization import Optimization
 from alrun.pool import Pool
-from alrun.strategies.base import Query, Strategy
-from alrun.train import TrainResult
+from alrun.query import Query, build_query
+from alrun.strategies.base import Strategy
+from alrun.train import StopRule, Trainer, TrainResult
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 CLASSES = 5
@@ -74,12 +79,25 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
 
 
 def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
-    """What a run hands to ``strategy``: the outputs that it needs, from a pass over ``pool``."""
-    rng.seed_globals(seed, "select", 0)
-    unlabeled, labeled = (
-        infer.record(model, pool.images, index, strategy.needs, NORMALIZE, chunk)
-        for index in (pool.unlabeled, pool.labeled)
-    )
+    """What a run hands to ``strategy``; ``query.rng`` is seeded by ``seed`` alone, so that others can draw the same."""
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
-    draws, stopwatch = torch.Generator().manual_seed(seed), Stopwatch(torch.device("cpu"))
-    return Query(size, unlabeled, labeled, draws, pool, model, trained, NORMALIZE, chunk, stopwatch)
+    stopwatch = Stopwatch(torch.device("cpu"))
+    query = build_query(
+        strategy.needs, size, pool, model, trained, trainer(chunk), lambda: fresh(model), seed, 0, stopwatch
+    )
+    return replace(query, rng=torch.Generator().manual_seed(seed))
+
+
+def trainer(chunk: int) -> Trainer:
+    """Three epochs of plain gradient descent."""
+    optimization = Optimization(partial(torch.optim.SGD, lr=0.05), None, None)
+    return Trainer(optimization, NoAugmentation(), NORMALIZE, NoSubset(), StopRule(3, None, None, 0.0), 64, chunk)
+
+
+def fresh(model: SmallCnn) -> SmallCnn:
+    """``model`` with new weights."""
+    other = copy.deepcopy(model)
+    for module in other.modules():
+        if isinstance(reset := getattr(module, "reset_parameters", None), Callable):
+            reset()
+    return other

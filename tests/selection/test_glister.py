@@ -56,6 +56,15 @@ def test_picks_are_those_of_the_formed_gradients_and_stepped_weights(lr, refresh
     assert sorted(expected) == list(range(60))
 
 
+@pytest.mark.parametrize("refresh", [1, 7])
+def test_a_step_before_the_first_pick_moves_the_last_layer(refresh):
+    points, validation, weights = problem()
+    before = torch.randn(CLASSES, WIDTH, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    expected = brute_force(points, validation, weights - 0.3 * before, 40, 0.3, refresh)
+    assert glister(points, [validation], 40, 0.3, refresh, before=before).tolist() == expected
+    assert glister(points, [validation], 40, 0.3, refresh).tolist() != expected
+
+
 def test_the_look_ahead_changes_the_picks():
     points, validation, _ = problem()
     assert glister(points, [validation], 20, 1.0).tolist() != glister(points, [validation], 20, 1.0, 20).tolist()

@@ -3,12 +3,16 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
 from queries import alike, in_fives, make_query
 
-from alrun import config
+from alrun import config, embeddings
+from alrun.contract import problems
+from alrun.embeddings import FromFile
+from alrun.pool import Pool
 from alrun.strategies import Strategy
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
@@ -82,3 +86,38 @@ def test_two_labels_and_one_example_to_choose_from(strategy):
     check(strategy, size=1, n=5, labeled=2)
     check(strategy, size=2, n=4, labeled=2)
     check(strategy, size=1, n=11, labeled=10)
+
+
+def written_for_it(make):
+    """``FromFile.make`` after a file was written that fits the pool at hand."""
+
+    def written(self: FromFile, pool: Pool, chunk: int) -> torch.Tensor:
+        rows = np.random.default_rng(0).normal(size=(len(pool.images), 6))
+        np.save(self.path, rows + pool.images.flatten(1).numpy()[:, :6] / 99)
+        return make(self, pool, chunk)
+
+    return written
+
+
+class Tiny(torch.nn.Sequential):
+    """A stand-in for a pretrained network."""
+
+    def __init__(self) -> None:
+        conv = torch.nn.Conv2d(3, 4, 3)
+        super().__init__(conv, torch.nn.Flatten(), torch.nn.Linear(4 * 6 * 6, 5))
+
+
+@pytest.mark.parametrize("option", ["file", "pixels", "torchvision", "timm", "classifier"])
+@pytest.mark.parametrize("name", ["typiclust", "tcm", "probcover", "max_herding", "uncertainty_herding"])
+def test_every_promise_is_kept_with_embeddings_of_every_kind(composed, tmp_path, monkeypatch, name, option):
+    for library in ("torchvision", "timm"):
+        monkeypatch.setitem(embeddings.MAKERS, library, lambda name, pretrained: Tiny())
+    monkeypatch.setattr(FromFile, "make", written_for_it(FromFile.make))
+    np.save(tmp_path / "rows.npy", np.zeros((1, 6)))
+    settings = {"file": [f"path={tmp_path}/rows.npy"], "torchvision": ["size=8"], "timm": ["size=8"]}.get(option, [])
+    node = composed(
+        f"strategy={name}",
+        f"embeddings@strategy.embeddings={option}",
+        *(f"strategy.embeddings.{each}" for each in settings),
+    ).strategy
+    assert problems(config.build(node, "strategy")) == []

@@ -1,12 +1,13 @@
 """Strategies that cover or cluster, and the embeddings that they work on."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
+from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering
 
 from alrun import config
@@ -14,10 +15,12 @@ from alrun.data.torchvision_import import torchvision
 from alrun.embeddings import FromClassifier, FromFile, FromNetwork
 from alrun.errors import UserError
 from alrun.selection.kmeans import kmeans, representatives
+from alrun.selection.points import Dense
 from alrun.strategies.cluster_margin import ClusterMargin, in_turns
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
-from alrun.strategies.herding import MaxHerding, UncertaintyHerding
+from alrun.strategies.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.probcover import ProbCover
+from alrun.strategies.temperature import calibrating, held_out_temperature
 from alrun.strategies.typiclust import Tcm, TypiClust
 from alrun.strategies.uncertainty import Margin
 
@@ -135,15 +138,68 @@ def test_max_herding_is_greedy_in_the_kernel_above_what_is_labeled():
         covered = torch.maximum(covered, kernel(x[[position]])[:, 0])
 
 
-def test_uncertainty_herding_weighs_by_margins_at_the_smallest_labeled_distance(monkeypatch):
-    strategy, seen = UncertaintyHerding(CLASSIFIER, bandwidth=5.0), []
-    monkeypatch.setattr(strategy, "cover", lambda *arguments: seen.append(arguments) or torch.arange(20))
-    query = make_query(strategy)
-    strategy.select(query)
-    _, labeled, bandwidth, weights, _ = seen[0]
-    apart = torch.pdist(labeled.double())
-    assert bandwidth == pytest.approx(float(apart[apart > 1e-3].min()), rel=1e-3)
-    assert weights.equal(Margin().score(query.unlabeled))
+@pytest.mark.parametrize("labeled", [2, 30])
+def test_uncertainty_herding_is_greedy_with_calibrated_margins_at_the_smallest_labeled_distance(labeled):
+    """All in float64: the authors' split, temperatures and calibration error written out."""
+    strategy = UncertaintyHerding(CLASSIFIER, bandwidth=0.3)
+    query = make_query(strategy, size=10, labeled=labeled, images=first_two_labeled_alike)
+    x, known = (values.double() for values in CLASSIFIER.of(query))
+    temperature = 1.0
+    if labeled == 30:
+        part, held_out = query.labeled.index[:21], query.labeled.index[21:]
+        model = query.fit(part).eval()
+        with torch.no_grad():
+            logits = model(query.pool_images(held_out)).double().numpy()
+        temperature = brute_force_temperature(logits, query.labels_of(held_out).numpy())
+    probs = (query.unlabeled.log_probs.double() / temperature).softmax(1).sort(1).values
+    weights = 1 - (probs[:, -1] - probs[:, -2])
+    apart = torch.pdist(known)
+    bandwidth = float(apart[apart > 1e-3].min()) if labeled == 30 else 0.3
+    covered = (-torch.cdist(x, known).square() / bandwidth**2).exp().amax(1)
+    kernel = (-torch.cdist(x, x).square() / bandwidth**2).exp()
+    for position in strategy.select(query).tolist():
+        gains = (weights[:, None] * (kernel - covered[:, None]).clamp_min(0)).sum(0)
+        assert gains[position] > gains.max() * (1 - 1e-4)
+        covered = torch.maximum(covered, kernel[position])
+
+
+def first_two_labeled_alike(n: int) -> torch.Tensor:
+    images = noise(n)
+    images[3] = images[0]
+    return images
+
+
+def brute_force_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Loops over temperatures, bins and examples."""
+    errors, classes = {}, logits.shape[1]
+    for tenths in range(10, 200):
+        bins: list[list[tuple[float, bool]]] = [[] for _ in range(classes)]
+        for row, label in zip(logits, labels, strict=True):
+            probs = np.exp(row / (tenths / 10)) / np.exp(row / (tenths / 10)).sum()
+            bins[max(0, math.ceil(probs.max() * classes) - 1)].append((probs.max(), probs.argmax() == label))
+        gaps = [abs(sum(right for _, right in each) - sum(sure for sure, _ in each)) for each in bins]
+        errors[tenths / 10] = sum(gaps) / len(labels)
+    return min(errors, key=lambda temperature: (round(errors[temperature], 12), temperature))
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0, 30.0])
+def test_the_temperature_is_that_of_the_least_calibration_error(scale):
+    numbers = np.random.default_rng(0)
+    logits = numbers.normal(size=(200, 4))
+    labels = np.array([numbers.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
+    found = calibrating(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
+    assert found == brute_force_temperature(scale * logits, labels)
+    assert found == 1 if scale < 1 else 0.6 * scale < found < 1.7 * scale
+
+
+def test_the_temperature_is_1_where_no_label_can_be_held_out():
+    assert held_out_temperature(make_query(UncertaintyHerding(CLASSIFIER), labeled=3)) == 1
+
+
+def test_the_smallest_distance_leaves_out_copies():
+    x = torch.tensor([[0.0, 1.0], [3.0, 0.0], [0.0, 1.0], [0.0, 1.5], [3.0, 0.0]])
+    assert float(smallest_distance(Dense(x))) == 0.5
+    assert float(smallest_distance(Dense(x[[0, 2]]))) == math.inf
 
 
 def test_cluster_strategies_take_what_is_nearest_to_the_centres():

@@ -10,7 +10,10 @@ from alrun.strategies.glister import Glister
 
 
 def brute_force(query: Query, validation: str, lr: float) -> list[int]:
-    """Autograd through the last layer, weights and bias, in float64; every example's gradient apart."""
+    """Autograd through the last layer, weights and bias, in float64; every example's gradient apart.
+
+    The first step is on the summed loss of the labeled set, as in the toolkit.
+    """
     model = query.model.double().eval()
     layer = model.head
     parameters = [layer.weight.detach().clone(), layer.bias.detach().clone()]
@@ -19,10 +22,10 @@ def brute_force(query: Query, validation: str, lr: float) -> list[int]:
         labeled = model.embed(query.normalize(query.pool.images[query.labeled.index]).double())
     predicted = layer(pool).argmax(1)
 
-    def gradient(embedding, labels):
+    def gradient(embedding, labels, reduction="mean"):
         for parameter in parameters:
             parameter.requires_grad_()
-        loss = F.cross_entropy(F.linear(embedding, *parameters), labels)
+        loss = F.cross_entropy(F.linear(embedding, *parameters), labels, reduction=reduction)
         grads = torch.autograd.grad(loss, parameters)
         return torch.cat([grads[0].flatten(), grads[1]])
 
@@ -30,17 +33,19 @@ def brute_force(query: Query, validation: str, lr: float) -> list[int]:
     embedding, labels = labeled, query.labels
     if validation == "all":
         embedding, labels = torch.cat([labeled, pool]), torch.cat([query.labels, predicted])
+    split = parameters[0].numel()
+
+    def moved(step):
+        weight, bias = (parameter.detach() for parameter in parameters)
+        return [weight - step[:split].view_as(weight), bias - step[split:]]
+
+    parameters = moved(lr * gradient(labeled, query.labels, "sum"))
     chosen = []
     for _ in range(query.size):
         gains = formed @ gradient(embedding, labels)
         gains[chosen] = -torch.inf
         chosen.append(int(gains.argmax()))
-        step = lr * formed[chosen[-1]]
-        split = parameters[0].numel()
-        parameters = [
-            parameters[0].detach() - step[:split].view_as(parameters[0]),
-            parameters[1].detach() - step[split:],
-        ]
+        parameters = moved(lr * formed[chosen[-1]])
     return chosen
 
 
@@ -49,6 +54,12 @@ def test_picks_are_those_of_autograd_through_weights_and_bias(validation):
     strategy = Glister(lr=0.5, validation=validation)
     query = make_query(strategy)
     assert strategy.select(query).tolist() == brute_force(query, validation, 0.5)
+
+
+def test_the_steps_are_as_long_as_the_optimizers(composed):
+    for lr in (0.01, 0.3):
+        cfg = composed("strategy=glister", f"optimizer.lr={lr}")
+        assert config.build(cfg.strategy, "strategy").lr == lr
 
 
 @pytest.mark.parametrize(("lam", "greedy"), [(0.0, 20), (0.25, 15), (1.0, 0)])

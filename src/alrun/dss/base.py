@@ -20,7 +20,7 @@ class Choice:
     """What an epoch trains on."""
 
     index: Tensor  # (k,) indices into the pool, on the CPU
-    weights: Tensor | None = None  # (k,) factors of the losses, on the CPU, 1 on average; None: all equal
+    weights: Tensor | None = None  # (k,) factors of the losses, on the CPU; None: all 1
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,14 @@ class Periodic(ABC):
         if epoch.number % self.every and epoch.previous is not None:
             return epoch.previous
         positions, weights = self.select(epoch, max(2, round(self.fraction * len(epoch.pool.labeled))))
-        if weights is not None:
-            weights = (weights / weights.mean()).float()
-        return Choice(epoch.pool.labeled[positions], weights)
+        return Choice(epoch.pool.labeled[positions], None if weights is None else weights.float())
 
     @abstractmethod
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor | None]:
-        """About ``size`` distinct positions in the labeled set, and their weights, if any, at any scale; on the CPU."""
+        """About ``size`` distinct positions in the labeled set, and what multiplies their losses, if anything does.
+
+        Both lie on the CPU.
+        """
         ...
 
 

@@ -16,7 +16,8 @@ MEMORY = 2e9  # bytes of distances that are kept
 class Craig(Periodic):
     """Of each class, the examples nearest to all others by last-layer gradients (facility location, lazy greedy).
 
-    An example weighs as much as there are examples that are nearer to it than to any other of the chosen.
+    An example weighs as much as there are examples that are nearer to it than to any other of the chosen. The weight
+    multiplies its loss, as in the algorithm, so steps are 1 / ``fraction`` times as long as those without weights.
 
     Source: Mirzasoleiman, Bilmes and Leskovec, Coresets for Data-efficient Training of Machine Learning Models,
     ICML 2020, Algorithm 1.

@@ -20,6 +20,11 @@ class GradMatch(Periodic):
     of single examples, all classes at once. Weights are those of the pursuit and multiply the losses. Where fewer
     match the gradient within ``tolerance``, the rest is drawn uniformly, at the mean weight of what was chosen.
 
+    As in the public notebook behind the paper's Table 13, the weights multiply the losses as they are, which makes
+    steps up to 1 / ``fraction`` times as long as those without weights. (CORDS, whose solver the notebook takes,
+    divides them by their sum within a batch.) The notebook takes batches in the order of purchase and augments their
+    images; here they are drawn at random for every selection, and images are as they are.
+
     Batches take (m / batch size) C (H + 1) numbers of memory; the gradients of single examples are never formed.
 
     Source: Killamsetty et al., GRAD-MATCH: Gradient Matching Based Data Subset Selection for Efficient Deep Model

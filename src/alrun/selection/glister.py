@@ -31,7 +31,13 @@ class Term(Protocol):
 
 
 def glister(
-    points: Outer, validation: Sequence[Validation], size: int, lr: float, refresh: int = 1, term: Term | None = None
+    points: Outer,
+    validation: Sequence[Validation],
+    size: int,
+    lr: float,
+    refresh: int = 1,
+    term: Term | None = None,
+    before: Tensor | None = None,
 ) -> Tensor:
     """Positions (size,) of distinct points, greedily.
 
@@ -54,6 +60,7 @@ def glister(
         lr: Length of the look-ahead's steps.
         refresh: Picks between two computations of V.
         term: What decides beside the gains; nothing by default.
+        before: Gradient (C, H) on which the last layer takes a step of length ``lr`` before the first gains.
 
     Raises:
         UserError: The steps are so long that logits overflow.
@@ -67,6 +74,9 @@ def glister(
         raise ValueError("there are no validation examples")
     term = term or NoTerm()
     blocks = [block for part in validation for block in in_blocks(part)]
+    if before is not None:
+        for block in blocks:
+            block.logits.addmm_(block.embedding, before.T, alpha=-lr)
     picked = torch.zeros(len(points), dtype=torch.bool, device=points.a.device)
     chosen: list[Tensor] = []
     last: Outer | None = None

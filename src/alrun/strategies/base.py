@@ -6,57 +6,14 @@ that an interrupted run can go on.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from alrun.device import Stopwatch
 from alrun.errors import UserError
-from alrun.model import Classifier, evaluation
 from alrun.outputs import Needs, Outputs
-from alrun.pool import Pool
-from alrun.train import TrainResult
+from alrun.query import Query
 
-
-@dataclass(frozen=True)
-class Query:
-    """Everything a strategy may look at when it chooses."""
-
-    size: int  # labels to ask for
-    unlabeled: Outputs
-    labeled: Outputs  # empty unless declared in needs
-    rng: torch.Generator  # on the CPU
-    pool: Pool
-    model: Classifier
-    trained: TrainResult
-    normalize: Callable[[Tensor], Tensor]
-    chunk: int  # images in a forward pass
-    training: Stopwatch  # a strategy that trains something does it in ``with query.training:``, counted as training
-
-    @property
-    def labels(self) -> Tensor:
-        """Classes of ``query.labeled``: (m,)."""
-        return self.pool.labels[self.labeled.index.to(self.pool.labels.device)]
-
-    def images(self, positions: Tensor) -> Tensor:
-        """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
-        return self.pool_images(self.unlabeled.index[positions])
-
-    def pool_images(self, index: Tensor) -> Tensor:
-        """Normalised ``pool.images`` at ``index``: (k, C, H, W) floats."""
-        return self.normalize(self.pool.take(index))
-
-    def evaluating(self) -> AbstractContextManager[None]:
-        """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
-        return evaluation(self.model)
-
-    def batches(self) -> Iterator[Tensor]:
-        """Normalised images of ``query.unlabeled`` in order, ``chunk`` at a time."""
-        for positions in torch.arange(len(self.unlabeled)).split(self.chunk):
-            yield self.images(positions)
+__all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 
 
 class NoScores(UserError):

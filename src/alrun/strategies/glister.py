@@ -20,14 +20,19 @@ MEMORY = 2e9  # bytes of similarities that are kept
 class Glister(Strategy):
     """GLISTER-ACTIVE: gradient steps at the predicted labels that lower the loss of ``validation``, greedily.
 
+    The look-ahead begins with a step on the summed gradient of the labeled set, at its labels, as in the toolkit
+    whose results the paper reports; Equation 2 of the source has no such step. ``lr`` is the length of every step, that
+    of the optimizer in both. Settings at their defaults give the toolkit's picks.
+
     ``validation`` is the labeled set, and with ``all`` also the pool at its predicted labels, as in the paper
-    (Section 3). ``regularizer`` is what counts beside the gain in loss: ``random`` draws the share ``lam`` of the
-    batch uniformly, ``diversity`` adds ``lam`` times the distance to the nearest gradient picked, and
-    ``facility_location`` adds ``lam`` times the growth of the pool's mean similarity, from 0 to 1, to the nearest
-    embedding picked. The gain is per unit of ``lr``.
+    (Section 3). ``regularizer`` is what counts beside the gain in loss, which is per unit of ``lr``: ``random`` draws
+    the share ``lam`` of the batch uniformly, ``diversity`` adds ``lam`` times the distance to the nearest gradient
+    picked, and ``facility_location`` adds ``lam`` times the growth of the pool's mean similarity, from 0 to 1, to the
+    nearest embedding picked. (The toolkit's last two are sums over gradients: of Gaussian similarities, which count
+    against a pick, and of squared distances.)
 
     Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
-    AAAI 2021.
+    AAAI 2021; for the first step, the toolkit DISTIL.
     """
 
     def __init__(
@@ -60,8 +65,10 @@ class Glister(Strategy):
             validation = [examples(query.labeled, query.labels)]
             if self.validation == "all":
                 validation.append(Validation(unlabeled.log_probs, points.b, unlabeled.log_probs.argmax(1)))
+            residual = query.labeled.gradient_at(query.labels).a
+            before = residual.T @ validation[0].embedding
             term = self.term(points, unlabeled.embedding)
-            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh, term)
+            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh, term, before)
         order = torch.randperm(len(unlabeled), generator=query.rng)
         return torch.cat([chosen, order[~torch.isin(order, chosen)][:drawn]])
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from alrun.errors import UserError, at_least
 from alrun.model import Classifier
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.base import Query, Strategy, highest
 
 
 class LearningLoss(Strategy):
@@ -19,8 +19,6 @@ class LearningLoss(Strategy):
 
     Source: Yoo and Kweon, Learning Loss for Active Learning, CVPR 2019, Equation 2 and Figure 3.
     """
-
-    needs = Needs(labeled=True)
 
     def __init__(
         self, epochs: int = 100, width: int = 128, margin: float = 1.0, lr: float = 1e-3, batch_size: int = 128

@@ -46,8 +46,7 @@ class ProbCover(Strategy):
         points = Dense(unlabeled)
         radius = self.radius
         if radius is None:
-            known = query.pool.labels[query.pool.labeled.to(query.pool.labels.device)].unique()
-            count = min(self.clusters or max(2, len(known)), len(points))
+            count = min(self.clusters or max(2, len(query.labels.unique())), len(points))
             radius = pure_radius(points, kmeans(unlabeled, count, query.rng).labels, self.purity)
             log.info("ProbCover: balls of radius %.4g", radius)
         return ball_cover(points, Dense(labeled), radius, query.size, query.rng)

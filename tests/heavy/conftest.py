@@ -1,0 +1,34 @@
+"""Published packages that alrun is compared with; `make compare-authors` makes an environment that has them."""
+
+import importlib
+import warnings
+from types import ModuleType
+
+import pytest
+
+
+def foreign(name: str) -> ModuleType:
+    """The package ``name``, or a skip; what it warns of is no concern of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            pytest.skip(f"{error}: run make compare-authors, which installs what this is compared with")
+
+
+@pytest.fixture(scope="session")
+def submodlib() -> ModuleType:
+    return foreign("submodlib")
+
+
+@pytest.fixture(scope="session")
+def batchbald() -> ModuleType:
+    return foreign("batchbald_redux.batchbald")
+
+
+@pytest.fixture(scope="session")
+def skactiveml() -> ModuleType:
+    foreign("skactiveml.pool")
+    foreign("skactiveml.base")
+    return foreign("skactiveml")

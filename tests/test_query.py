@@ -1,0 +1,194 @@
+"""What a strategy is asked: by runs first, and by the trial that checks and tests share."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from alrun import embeddings, infer, rng
+from alrun.embeddings import FromNetwork, OfThePool
+from alrun.pool import Pool
+from alrun.strategies import Needs, Query, Strategy
+from alrun.trial import make_query
+
+GROUPS = 12
+
+
+@pytest.fixture
+def twins(tmp_path) -> Path:
+    """A data set of twins: 12 patterns, with 4 to 15 images of each that differ by little.
+
+    The largest group stays the largest when one of it is labeled: what does not know so takes of it again.
+    """
+    numbers = np.random.default_rng(0)
+    group = numbers.permutation(np.repeat(np.arange(GROUPS), np.arange(4, 4 + GROUPS)))
+    patterns = numbers.integers(20, 236, (GROUPS, 8, 8))
+    images = (patterns[group] + numbers.integers(-2, 3, (len(group), 8, 8))).astype(np.uint8)
+    arrays = {"train_images": images, "train_labels": group % 3, "test_images": images, "test_labels": group % 3}
+    np.savez(tmp_path / "twins.npz", **arrays)
+    np.save(tmp_path / "rows.npy", np.eye(GROUPS)[group] + 0.01 * numbers.normal(size=(len(group), GROUPS)))
+    np.save(tmp_path / "group.npy", group)
+    return tmp_path
+
+
+class Projection(nn.Sequential):
+    """A stand-in for a pretrained network: a random projection and a last layer."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(3 * size * size, 24), nn.Linear(24, 10))
+
+
+SMALL = (
+    *("model=small_cnn", "augmentation=none", "training.max_epochs=1"),
+    *("budget.seed_size=4", "budget.batch_size=3", "budget.total=10"),
+)
+FROZEN = ("embeddings@strategy.embeddings=file", "strategy.embeddings.path={folder}/rows.npy")
+COVERING = {
+    "typiclust": (),
+    "tcm": (),
+    "probcover": ("strategy.radius=0.5",),
+    "max_herding": (),
+    "uncertainty_herding": (),
+}
+CASES = [
+    *((strategy, *settings, *FROZEN) for strategy, settings in COVERING.items()),
+    ("typiclust", "embeddings@strategy.embeddings=pixels"),
+    *(
+        ("max_herding", f"embeddings@strategy.embeddings={library}", "strategy.embeddings.size=8")
+        for library in ("torchvision", "timm")
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1]}".replace("embeddings@strategy.", ""))
+def test_what_has_a_labeled_twin_is_not_bought_while_others_are_uncovered(complete, twins, monkeypatch, case):
+    for library in ("torchvision", "timm"):
+        monkeypatch.setitem(embeddings.MAKERS, library, lambda name, pretrained: Projection(8))
+    folder = complete(
+        *("dataset=npz", f"dataset.path={twins}/twins.npz", *SMALL, f"strategy={case[0]}"),
+        *(setting.format(folder=twins) for setting in case[1:]),
+    )
+    queries, group = pd.read_csv(folder / "queries.csv"), np.load(twins / "group.npy")
+    known = set(group[queries["index"][queries["round"] == 0]])
+    for round in (1, 2):
+        bought = group[queries["index"][queries["round"] == round]]
+        assert len(set(bought)) == 3
+        assert not known & set(bought), f"round {round} bought twins of what is labeled"
+        known |= set(bought)
+
+
+class Looks(Strategy):
+    """Keeps what it is asked, and takes the first examples."""
+
+    seen: list[Query]
+    drawn: list[torch.Tensor]
+
+    def __init__(self, samples: int = 0) -> None:
+        self.needs = Needs(dropout_samples=samples)
+
+    def select(self, query: Query) -> torch.Tensor:
+        Looks.seen.append(query)
+        Looks.drawn.append(torch.rand(50))
+        return torch.arange(query.size)
+
+
+def looks(complete, twins, *overrides: str, name: str = "Looks") -> pd.DataFrame:
+    """The purchases of a run by a strategy of this file."""
+    Looks.seen, Looks.drawn = [], []
+    folder = complete(
+        *("dataset=npz", f"dataset.path={twins}/twins.npz", *SMALL),
+        *("strategy=random", f"strategy._target_=test_query.{name}", *overrides),
+    )
+    queries, accuracy = pd.read_csv(folder / "queries.csv"), pd.read_csv(folder / "accuracy.csv")
+    return queries.merge(accuracy[["round", "test_accuracy", "train_accuracy"]])
+
+
+def test_a_run_names_the_labeled_set_in_order_of_purchase_and_hides_all_other_labels(complete, twins):
+    queries, labels = looks(complete, twins), np.load(twins / "group.npy") % 3
+    for query, bought in zip(Looks.seen, (4, 7), strict=True):
+        index = queries["index"][:bought]
+        assert query.labeled.index.tolist() == index.tolist()
+        assert query.labels.tolist() == labels[index].tolist()
+        with pytest.raises(AttributeError, match="must declare"):
+            query.labeled.embedding  # noqa: B018
+        unlabeled = query.unlabeled.index
+        assert len(unlabeled) == len(labels) - bought
+        assert query.pool.labels[unlabeled].eq(-1).all()
+        assert query.labels_of(unlabeled[:3]).tolist() == [-1] * 3
+
+
+class Scribbles(Strategy):
+    """Alters the pool that it is handed."""
+
+    def select(self, query: Query) -> torch.Tensor:
+        query.pool.labels.zero_()
+        query.pool.label(query.unlabeled.index[:5])
+        return torch.arange(query.size)
+
+
+def test_what_a_strategy_writes_into_the_pool_reaches_no_one(complete, twins):
+    assert looks(complete, twins).equals(looks(complete, twins, name="Scribbles"))
+
+
+def test_draws_of_query_rng_of_masks_and_of_the_global_generator_are_three_streams(complete, twins, monkeypatch):
+    masks, passes = [], infer.dropout_passes
+
+    def watched(*arguments):
+        with rng.kept(torch.device("cpu")):
+            masks.append(torch.rand(50))
+        return passes(*arguments)
+
+    monkeypatch.setattr(infer, "dropout_passes", watched)
+    looks(complete, twins, "+strategy.samples=2", "model.dropout=0.5")
+    streams = [torch.rand(50, generator=Looks.seen[0].rng), masks[0], Looks.drawn[0]]
+    for one in range(3):
+        for other in range(one):
+            assert not torch.isclose(streams[one], streams[other]).any()
+    looks(complete, twins, "+strategy.samples=3", "model.dropout=0.5")
+    assert Looks.drawn[0].equal(streams[2]), "what a strategy draws depends on how many masks were drawn before"
+
+
+class Drawn(OfThePool):
+    """Embeddings by chance, from torch's global generator."""
+
+    def make(self, pool: Pool, chunk: int) -> torch.Tensor:
+        return torch.rand(len(pool.images), 3)
+
+
+@pytest.mark.parametrize("source", [Drawn(), FromNetwork("torchvision", "any", size=8)], ids=lambda s: type(s).__name__)
+def test_embeddings_leave_the_global_generator_the_same_at_first_and_later_uses(monkeypatch, source):
+    monkeypatch.setitem(embeddings.MAKERS, "torchvision", lambda name, pretrained: Projection(8))
+    query = make_query(Looks())
+    before = torch.get_rng_state()
+    made = source.of(query)
+    assert torch.get_rng_state().equal(before)
+    again = source.of(query)
+    assert torch.get_rng_state().equal(before)
+    assert made[0].equal(again[0])
+    assert len(made[1]) == len(query.labeled) == 10
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([value.double().flatten() for value in model.state_dict().values()])
+
+
+def test_a_model_is_fitted_to_the_named_labels_alone_and_disturbs_nothing():
+    query = make_query(Looks(), labeled=30)
+    part, rest = query.labeled.index[:21], query.labeled.index[21:]
+    before, state = weights(query.model), torch.get_rng_state()
+    fitted = query.fit(part)
+    assert torch.get_rng_state().equal(state)
+    assert weights(query.model).equal(before)
+    assert not weights(fitted).equal(before)
+    torch.rand(3)  # what was drawn before is of no importance
+    assert weights(query.fit(part)).equal(weights(fitted))
+    assert not weights(query.fit(rest)).equal(weights(fitted))
+    other = make_query(Looks(), labeled=30, labels=lambda n: torch.zeros(n, dtype=torch.int64))
+    assert not weights(other.fit(part)).equal(weights(fitted))
+    query.pool.images[rest] = 0
+    assert weights(query.fit(part)).equal(weights(fitted))
+    assert replace(query).pool.labeled.equal(query.labeled.index)
