@@ -36,7 +36,7 @@ import torch
 from omegaconf import OmegaConf
 
 from alrun import device, grid, portable, provenance
-from alrun.run_folder import is_done
+from alrun.run_folder import has_checkpoint, is_done
 from gpu_cases.window import Command, Window
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -171,7 +171,7 @@ class Runs:
         """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
         if not (folder / "run.json").exists():
             return {"round": 0}
-        rounds = None if (folder / "state.pt").exists() else portable.revive(folder)
+        rounds = None if has_checkpoint(folder) else portable.revive(folder)
         layout = json.loads((folder / "run.json").read_text())["memory_format"]
         return {"round": rounds, "format": f"runtime.memory_format={layout}"}
 

@@ -37,7 +37,7 @@ def test_the_simulated_power_cut_would_show_a_missing_fsync(tmp_path):
     prepare()
     run = TinyRun.composed(*CASES["badge"])
     points = write_points(run, tmp_path)
-    renamed = [number for number, what in enumerate(points, 1) if what.startswith("os.rename .state.pt")]
+    renamed = [number for number, what in enumerate(points, 1) if what.startswith("os.link .state-")]
     point = renamed[1] + 2  # what was renamed before is there, its data are not
     assert dies_at(run, tmp_path, point, "data") == run.results(tmp_path / "whole")
     with pytest.raises(AssertionError, match="ended with 1"):

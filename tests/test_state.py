@@ -42,13 +42,13 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):
     saved(tmp_path)
-    path = tmp_path / "state.pt"
+    path = tmp_path / "state-1.pt"
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[whole.index(torch.arange(6.0).numpy().tobytes()) + 9] ^= 8  # one bit of a weight
     for damaged in (flipped, *(whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 1))):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=rf"state.pt is damaged .*: delete {tmp_path} to begin this run anew"):
+        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path} to begin this run anew"):
             RunState.load(tmp_path, "data")
 
 
@@ -56,8 +56,8 @@ def test_a_checkpoint_of_other_data_or_another_version_is_refused(tmp_path, monk
     saved(tmp_path)
     with pytest.raises(UserError, match="computed on other data"):
         RunState.load(tmp_path, "other data")
-    monkeypatch.setattr("alrun.state.FORMAT", 4)
-    with pytest.raises(UserError, match="has format 3, this version of alrun reads 4"):
+    monkeypatch.setattr("alrun.state.FORMAT", 5)
+    with pytest.raises(UserError, match="a checkpoint of format 4, this version of alrun reads 5"):
         RunState.load(tmp_path, "data")
 
 
@@ -70,7 +70,7 @@ def test_a_full_disk_costs_nothing_that_was_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.os, "fsync", full)
     state.add_round(replace(RECORD, round=1), {"w": torch.zeros(6)})
-    with pytest.raises(UserError, match=r"state.pt cannot be written \(No space left on device\): free space"):
+    with pytest.raises(UserError, match=r"state-2.pt cannot be written \(No space left on device\): free space"):
         state.save(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Disk:
         self.names: dict[int, str] = {}  # of open descriptors
         self.dirty: dict[str, int] = {}  # bytes that are safe of files that have others
         self.renames: list[tuple[str | None, str, str | None]] = []  # from, to, where its predecessor is
+        self.links: list[str] = []
 
     def install(self) -> None:
         """Watch this process from now on: there is no way back, so let it be a child."""
@@ -80,6 +82,7 @@ class Disk:
         self.count(f"fsync {Path(name).name}")  # the real one would only cost time: this machine does not lose power
         self.dirty.pop(name, None)
         self.renames = [rename for rename in self.renames if str(Path(rename[1]).parent) != name]
+        self.links = [link for link in self.links if str(Path(link).parent) != name]
 
     def replace(self, source: Any, target: Any) -> None:
         """As os.replace."""
@@ -88,6 +91,13 @@ class Disk:
         self.renames.append((str(source), str(target), predecessor))
         if str(source) in self.dirty:
             self.dirty[str(target)] = self.dirty.pop(str(source))
+
+    def link(self, source: Any, target: Any) -> None:
+        """As os.link: a second name for a file, which a power cut may take as it may what is in it."""
+        os.link(source, target)
+        self.links.append(str(target))
+        if str(source) in self.dirty:
+            self.dirty[str(target)] = self.dirty[str(source)]
 
     def unlink(self, path: Any) -> None:
         """As os.unlink."""
@@ -118,3 +128,6 @@ class Disk:
                 os.replace(target, source)
             if predecessor is not None:
                 os.replace(predecessor, target)
+        for target in self.links if self.lost == "renames" else []:
+            with suppress(FileNotFoundError):  # it was removed for good since
+                os.unlink(target)

@@ -12,10 +12,11 @@ import alrun
 from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
-from alrun.errors import located
+from alrun.errors import UserError, located
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
-from alrun.lock import Lock
+from alrun.lock import Lock, TakenOver
+from alrun.model import frozen
 from alrun.outputs import Outputs
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
@@ -45,9 +46,22 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         if not is_done(run_dir):  # else another process ended it since this one looked
             files.remove_leftovers(run_dir)
             with gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
-                Run(cfg, run_dir, choices, lock, where).complete()
+                complete(Run(cfg, run_dir, choices, lock, where))
+    except TakenOver as error:
+        log.warning("%s", error)
     finally:
         lock.release()
+
+
+def complete(run: "Run") -> None:
+    """Compute the rest of ``run``."""
+    try:
+        run.complete()
+    except TakenOver:
+        raise
+    except UserError:
+        run.check()  # what failed may have failed because the folder is another process's by now
+        raise
 
 
 class Run:
@@ -97,6 +111,7 @@ class Run:
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
+        self.check()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         self.clear_training()
@@ -138,6 +153,11 @@ class Run:
         self.tracking.update(self.state)
         interruption.check()
 
+    def check(self) -> None:
+        """Make sure that the run is still this process's: nothing is written after a TakenOver."""
+        self.lock.check()
+        self.state.check()
+
     def clear_training(self) -> None:
         """Remove the checkpoint of a training whose outcome is saved."""
         if self.state.is_trained:
@@ -165,7 +185,7 @@ class Run:
             assert weights is not None
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
-        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled)
+        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
         with record_function("training"):
             trained = self.parts.trainer.fit(
                 model,
@@ -201,7 +221,7 @@ class Run:
             select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
             energy_source=evaluation.meter.source,
         )
-        self.state.add_round(record, model.state_dict())
+        self.state.add_round(record, model.state_dict(), frozen(model))
 
     def select(self, round: int) -> None:
         """Let the strategy choose what to label after ``round``."""

@@ -51,7 +51,12 @@ def state(run_dir: Path) -> State:
             return "running"
     if (run_dir / "failed.txt").exists():
         return "failed"
-    return "begun" if (run_dir / "state.pt").exists() else "missing"
+    return "begun" if has_checkpoint(run_dir) else "missing"
+
+
+def has_checkpoint(run_dir: Path) -> bool:
+    """Whether a checkpoint of the run's rounds is there, of this version (state-7.pt) or of the first (state.pt)."""
+    return any(run_dir.glob("state-*.pt")) or (run_dir / "state.pt").exists()
 
 
 def shown(path: Path) -> str:
