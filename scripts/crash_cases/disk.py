@@ -1,6 +1,7 @@
 """A disk that loses, when the power fails, what was not fsynced; and a process that dies at a chosen write."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -58,8 +59,12 @@ class Disk:
         self.writes.append(what)
         if len(self.writes) == self.last:
             self.last = None  # undoing is no write
-            self.lose()
-            os._exit(DEATH)
+            self.end()
+
+    def end(self) -> None:
+        """Die."""
+        self.lose()
+        os._exit(DEATH)
 
     def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
         """As os.open."""
@@ -131,3 +136,11 @@ class Disk:
         for target in self.links if self.lost == "renames" else []:
             with suppress(FileNotFoundError):  # it was removed for good since
                 os.unlink(target)
+
+
+class Sleeper(Disk):
+    """A process that does not die at a write but is stopped there until it is sent SIGCONT."""
+
+    def end(self) -> None:
+        """Stop."""
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -61,6 +61,8 @@ def complete(run: "Run") -> None:
         raise
     except UserError:
         run.check()  # what failed may have failed because the folder is another process's by now
+        if is_done(run.run_dir):
+            raise TakenOver(f"{run.run_dir} was completed by another process, while this one slept.") from None
         raise
 
 
