@@ -85,7 +85,9 @@ def crash(name: str, run: TinyRun, folder: Path, arguments: argparse.Namespace) 
         point, other = draws.randrange(1, 1 + len(points)), draws.choice([None, draws.randrange(1, 1 + len(points))])
         tried += 1
         if outcome := wrong(lambda: sleeps_at(run, folder, point, other), expected, folder):  # noqa: B023
-            print(f"  {name}, stopped at write {point} ({points[point - 1]}), the other at {other}: {outcome}", flush=True)
+            print(
+                f"  {name}, stopped at write {point} ({points[point - 1]}), the other at {other}: {outcome}", flush=True
+            )
         else:
             survived += 1
     print(f"{name}: {arguments.asleep} times stopped and taken over", flush=True)

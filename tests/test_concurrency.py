@@ -56,7 +56,11 @@ def test_a_process_that_slept_while_another_took_its_run_over_harms_nothing(tmp_
     published = [number for number, what in enumerate(points, 1) if what.startswith("os.link .state-")]
     views = [number for number, what in enumerate(points, 1) if what.startswith("os.rename .accuracy.csv")]
     anywhere = range(1, 1 + len(points))
-    slept = [(draws.choice(published), None), (draws.choice(views), None), (draws.choice(views), draws.choice(anywhere))]
+    slept = [
+        (draws.choice(published), None),
+        (draws.choice(views), None),
+        (draws.choice(views), draws.choice(anywhere)),
+    ]
     for point, other in slept:  # the other one ends the run, or stops half way and goes on last
         assert sleeps_at(run, tmp_path, point, other) == expected, (point, points[point - 1], other)
 
