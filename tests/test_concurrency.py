@@ -55,7 +55,7 @@ def test_a_process_that_slept_while_another_took_its_run_over_harms_nothing(tmp_
     draws = random.Random(time.strftime("%Y-%m-%d"))
     published = [number for number, what in enumerate(points, 1) if what.startswith("os.link .state-")]
     views = [number for number, what in enumerate(points, 1) if what.startswith("os.rename .accuracy.csv")]
-    anywhere = range(1, 1 + len(points))
+    anywhere = draws.randrange(1, 1 + len(points))
     slept = [
         (draws.choice(published), None),
         (draws.choice(views), None),

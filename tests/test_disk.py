@@ -26,9 +26,9 @@ FAULTS = [
 class Faulty:
     """Stands for ``os`` in alrun.files and fails from the ``first`` call of ``names`` on."""
 
-    def __init__(
-        self, code: int, first: int = 1, names: tuple[str, ...] = ("open", "write", "fsync", "link", "replace")
-    ):
+    ALL = ("open", "write", "fsync", "link", "replace")
+
+    def __init__(self, code: int, first: int = 1, names: tuple[str, ...] = ALL):
         self.code, self.first, self.names, self.calls = code, first, names, 0
 
     def __getattr__(self, name: str):

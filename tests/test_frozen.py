@@ -1,4 +1,4 @@
-"""Networks of which a part is not trained: what that part costs on disk, and that a run with one goes on as any other."""
+"""Networks of which a part is not trained: what that part costs on disk, and that a run with one goes on alike."""
 
 import shutil
 from pathlib import Path
@@ -86,9 +86,10 @@ def test_a_run_with_a_frozen_backbone_goes_on_alike_in_a_copy_of_its_folder(
     command, tmp_path, monkeypatch, model, settings
 ):
     whole = command(tmp_path / "whole", model, *settings)
-    with monkeypatch.context() as patch, pytest.raises(interruption.Interrupted):
+    with monkeypatch.context() as patch:
         stop_after(patch, saves=3)  # in round 1
-        command(tmp_path / "stopped", model, *settings, "runtime.checkpoint_minutes=0")
+        with pytest.raises(interruption.Interrupted):
+            command(tmp_path / "stopped", model, *settings, "runtime.checkpoint_minutes=0")
     stopped = tmp_path / "stopped" / "runs" / whole.parent.name / whole.name
     # Two generations of rounds, two of the training: the backbone is in none of them.
     sizes = {path.name: path.stat().st_size for path in stopped.glob("*.pt")}

@@ -153,7 +153,7 @@ def test_a_process_that_slept_while_it_wrote_tables_leaves_those_of_the_one_that
 
     expected: dict[str, bytes] = {}
     monkeypatch.setattr(files, "write_csv", slept)
-    with pytest.raises(TakenOver, match="state-5.pt is there"):
+    with pytest.raises(TakenOver, match=r"state-5.pt is there"):
         sleeper.save(tmp_path)
     assert contents(tmp_path) == expected
     assert len((tmp_path / "accuracy.csv").read_text().splitlines()) == 6

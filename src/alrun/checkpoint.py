@@ -156,8 +156,8 @@ class Generations:
         there = f"{self.at(newest).name} is there" if newest else "no checkpoint is there"
         known = self.at(self.newest).name if self.newest else "none"
         return TakenOver(
-            f"{self.path.parent} is now computed by another process ({there}, the last that this one knows is {known}); "
-            "it leaves the run to that one."
+            f"{self.path.parent} is now computed by another process ({there}, the last that this one knows is "
+            f"{known}); it leaves the run to that one."
         )
 
     def write(self, content: dict[str, Any]) -> None:
