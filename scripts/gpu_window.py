@@ -43,7 +43,7 @@ SCRIPTS = Path(__file__).resolve().parent
 STAGES = {"correctness": 0.3, "selection": 0.15, "training": 0.25, "runs": 1.0}  # most that each may take of the window
 PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
 TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
-LAYOUT = "runtime.memory_format=channels_last"  # measured anew by every window, runs of one study could differ in it
+LAYOUT = "runtime.memory_format=channels_last"  # of all runs of a study, also in a trial on a CPU
 # A run of every kind in seconds; the numbers mean nothing.
 DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
 

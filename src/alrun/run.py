@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 import alrun
-from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
+from alrun import config, debugging, device, execution, files, first_model, gpus, infer, interruption, provenance, rng
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.errors import UserError, located
@@ -79,7 +79,7 @@ class Run:
         self.device = where
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
-        torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
+        torch.set_num_threads(cfg.runtime.threads)
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
@@ -99,7 +99,7 @@ class Run:
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
         # Labels to train on in every round.
         self.sizes = list(range(budget.seed_size, budget.total - self.validation + 1, budget.batch_size))
-        self.execution = tuning.choose(cfg, self.parts, self.device)
+        self.execution = execution.applied(cfg, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -109,10 +109,10 @@ class Run:
 
     def complete(self) -> None:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
-        execution = self.execution if self.device.type == "cpu" else self.execution.memory_format
-        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
+        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
+            provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
