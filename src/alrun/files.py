@@ -34,7 +34,7 @@ def write(path: Path, content: bytes, keep: Path | None = None) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path, keep)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def create(path: Path, content: bytes) -> bool:
@@ -57,7 +57,7 @@ def create(path: Path, content: bytes) -> bool:
                 raise
             return _create_in_place(path, content)
         try:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError:
             os.unlink(path)
             raise
@@ -76,7 +76,7 @@ def _create_in_place(path: Path, content: bytes) -> bool:
         return path.exists() and os.path.samestat(os.fstat(descriptor), os.stat(path))
     finally:
         os.close(descriptor)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -160,7 +160,7 @@ def remove_leftovers(folder: Path) -> None:
     remove(*(path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Let a renaming in ``folder`` last through a power cut."""
     if os.name == "nt":  # has no descriptors of folders
         return

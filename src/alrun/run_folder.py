@@ -1,5 +1,6 @@
 """A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
 
+import csv
 import glob
 import os
 import re
@@ -35,6 +36,8 @@ def failure(run_dir: Path) -> str | None:
         return (run_dir / "failed.txt").read_text().strip()
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        return f"{run_dir / 'failed.txt'} cannot be read ({first_line(error)}): delete it."
 
 
 State = Literal["done", "running", "failed", "begun", "missing"]
@@ -108,6 +111,8 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the content of ``path`` into a UserError."""
     try:
         yield
-    except (ValueError, LookupError) as error:
+    except FileNotFoundError:
+        raise
+    except (ValueError, LookupError, TypeError, csv.Error, OSError) as error:
         reason = first_line(error)
         raise UserError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error
