@@ -3,13 +3,14 @@
 import errno
 import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from alrun import checkpoint, files
+from alrun import checkpoint, files, lock
 from alrun.errors import UserError, sentence
 from alrun.state import RunState
 from crash_cases.runs import CASES, TinyRun, prepare
@@ -201,3 +202,60 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     told = sentence(caught.value)
     assert told is not None
     assert "Not a directory" in told
+
+
+PLACES = (
+    *(".lock", ".lock.lease", "failed.txt", "accuracy.csv", "timing.csv", "per_class.csv", "queries.csv"),
+    *("run.json", "done", "training.pt", "frozen.pt", "state-9.pt"),
+)
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory) -> tuple[TinyRun, Path]:
+    """A run, and the folder of its outputs."""
+    prepare()
+    run, outputs = TinyRun.composed("strategy=random"), tmp_path_factory.mktemp("completed")
+    run.complete(outputs)
+    return run, outputs
+
+
+@pytest.mark.parametrize("name", [*PLACES, "first model", "its lock"])
+def test_a_folder_or_foreign_bytes_in_the_place_of_a_file_are_one_sentence_or_no_matter(completed, tmp_path, name):
+    run, outputs = completed
+    for is_folder in (True, False):
+        there = tmp_path / str(is_folder)
+        shutil.copytree(outputs, there)
+        run_dir = there / run.place
+        cached = next((there / "cache" / "first_model").glob("*.pt"))
+        path = {"first model": cached, "its lock": cached.with_suffix(".lock")}.get(name, run_dir / name)
+        if path in (cached, cached.with_suffix(".lock")):
+            for checkpoint_of_rounds in run_dir.glob("state-*.pt"):
+                checkpoint_of_rounds.unlink()
+        path.unlink(missing_ok=True)
+        (run_dir / "done").unlink(missing_ok=True)
+        path.mkdir() if is_folder else path.write_bytes(b"\xff\xfe\x00 no text")
+        try:
+            run.complete(there)
+        except UserError as error:
+            assert str(path).removesuffix(".lease") in str(error)
+            assert "take away" in str(error)
+        else:
+            assert (run_dir / "done").exists() or name == "done"
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EIO])
+@pytest.mark.parametrize("which", ["flock", "lease"])
+def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code, which):
+    def refuse(*arguments, **settings):
+        raise OSError(code, os.strerror(code))
+
+    target = lock.FileLock if which == "flock" else lock.SoftFileLease
+    monkeypatch.setattr(target, "_acquire", refuse)
+    with pytest.raises(
+        UserError, match=rf"\.lock cannot be locked \({os.strerror(code)}\): .*paths.outputs="
+    ) as caught:
+        lock.Lock(tmp_path / ".lock").acquire(wait=False)
+    assert sentence(caught.value) == str(caught.value)
+    monkeypatch.undo()
+    with lock.Lock(tmp_path / ".lock"):
+        pass  # and nothing was left locked

@@ -96,8 +96,9 @@ def _beside(path: Path, content: bytes) -> Iterator[Path]:
             os.close(descriptor)
         yield temporary
     except OSError as error:
+        fix = "take away the folder that has its name" if path.is_dir() else "free space there"
         raise UserError(
-            f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
+            f"{path} cannot be written ({error.strerror or error}): {fix}, or name another folder with "
             "paths.outputs=...; what was computed before is kept."
         ) from error
     finally:
@@ -138,9 +139,8 @@ def remove(*paths: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         except OSError as error:
-            raise UserError(
-                f"{path} cannot be removed ({error.strerror or error}): make its folder writable."
-            ) from error
+            fix = "take away the folder that has its name" if path.is_dir() else "make its folder writable"
+            raise UserError(f"{path} cannot be removed ({error.strerror or error}): {fix}.") from error
 
 
 def rename(path: Path, target: Path) -> None:
