@@ -179,8 +179,8 @@ class RunState:
         yield "queries.csv", ["round", "position", "index"], bought
 
     @classmethod
-    def load(cls, run_dir: Path, data: str) -> "RunState":
-        """The state in ``run_dir``, or an empty one on the first start.
+    def load(cls, run_dir: Path, data: str | None = None) -> "RunState":
+        """The state in ``run_dir``, or an empty one on the first start; ``data``: the fingerprint it must have.
 
         Raises:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
@@ -188,14 +188,14 @@ class RunState:
         saved = Generations(run_dir / NAME)
         content = saved.read(f"delete {run_dir} to begin this run anew")
         if content is None and not saved.path.exists():
-            return cls(data, saved=saved)
+            return cls(data or "", saved=saved)
         found = 3 if content is None else content.get("format")
         if content is None or found != FORMAT:
             raise UserError(
                 f"{run_dir} has a checkpoint of format {found}, this version of alrun reads {FORMAT}: "
                 "use the version that wrote it, or delete the folder to begin anew."
             )
-        if content["data"] != data:
+        if data is not None and content["data"] != data:
             raise UserError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
                 "or delete the folder to begin anew."
@@ -204,4 +204,4 @@ class RunState:
         weights, frozen = content["weights"], content["frozen"]
         if frozen:
             weights = Frozen(run_dir / "frozen.pt").whole(weights, frozen)
-        return cls(data, content["queries"], rounds, weights, frozen, saved)
+        return cls(content["data"], content["queries"], rounds, weights, frozen, saved)

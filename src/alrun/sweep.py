@@ -45,9 +45,8 @@ def check(cfg: DictConfig) -> None:
     outputs = str(cfg.paths.outputs)
     if not outputs.strip():
         raise UserError("paths.outputs= is empty: name a folder, such as paths.outputs=outputs.")
-    if len(os.fsencode(os.path.abspath(outputs))) > PATH or any(
-        len(os.fsencode(p)) > NAME for p in Path(outputs).parts
-    ):
+    whole = Path(outputs).absolute()
+    if len(os.fsencode(whole)) > PATH or max(len(os.fsencode(part)) for part in whole.parts) > NAME:
         raise UserError(
             f"paths.outputs={outputs[:20]}... is too long for a file system: name a folder of up to {NAME} bytes, "
             f"{PATH} with those that it is in."
