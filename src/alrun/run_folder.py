@@ -160,6 +160,11 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (ValueError, LookupError, TypeError, csv.Error, OSError) as error:
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror or error}): take away what is there, and the run's command writes "
+            "it anew."
+        ) from error
+    except (ValueError, LookupError, TypeError, csv.Error) as error:
         reason = first_line(error)
         raise UserError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error

@@ -73,8 +73,9 @@ def measure(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, 
     Of a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
     """
     own = execution.applied(cfg, parts, where)
-    counts = dict.fromkeys([own.threads, *(device.thread_choices() if where.type == "cpu" else [])])
-    speeds = {each: training_speed(parts, where, each) for each in (Choice(n, own.memory_format) for n in counts)}
+    counts = [own.threads, *(device.thread_choices() if where.type == "cpu" else [])]
+    choices = dict.fromkeys(Choice(count, own.memory_format) for count in counts)
+    speeds = {each: training_speed(parts, where, each) for each in choices}
     best = fastest(speeds)
     for name in FORMATS:
         other = Choice(best.threads, name)
