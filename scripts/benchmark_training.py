@@ -7,13 +7,12 @@ alrun as a setting.
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from time import perf_counter
 
 import torch
 
-from alrun import device, tuning
+from alrun import device, execution, speed
 from machine import add_row, arithmetic_speed
 from training_cases import plain
 from training_cases.case import CASES, Case, Made, make, operations
@@ -30,10 +29,8 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="append all numbers to this file as well")
     arguments, overrides = parser.parse_known_args()
     cases = [case for case in CASES if case.model in arguments.models.split(",")]
-    with tempfile.TemporaryDirectory() as outputs:
-        overrides.append(f"paths.outputs={outputs}")  # every choice of threads and format is measured here and now
-        sizes = [int(size) for size in arguments.batch_sizes.split(",")]
-        alone = single(cases, sizes, overrides, arguments.csv)
+    sizes = [int(size) for size in arguments.batch_sizes.split(",")]
+    alone = single(cases, sizes, overrides, arguments.csv)
     if arguments.runs:
         runs = [int(runs) for runs in arguments.runs.split(",")]
         together(cases, runs, arguments.ways.split(","), overrides, alone, arguments.csv)
@@ -52,7 +49,8 @@ def single(
         for size in batch_sizes:
             made = make(case, size, overrides)
             count = images_in_epoch(case, made, size)
-            choice = tuning.choose(made.cfg, made.parts, made.where)
+            choice = speed.fastest(speed.measure(made.cfg, made.parts, made.where))
+            execution.apply(choice, made.parts, made.parts.model, made.where)
             floor = arithmetic_speed(made.where, made.cfg.training.precision) / operations(made)
             ours = images_per_second(made, count)
             reference = plain.images_per_second(made, count)

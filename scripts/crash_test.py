@@ -4,7 +4,9 @@ For every run of crash_cases.runs, each in forked processes: it is killed before
 and so on; in two of three cases the power fails too, so that what was not fsynced is lost (the data of files, or also
 the renames in folders); then it is completed and its files are compared, byte for byte, with those of a run that
 nobody disturbed. A write is each opening for writing, half
-of a write, fsync, rename, removal and making of a folder. Then SIGKILL at random times, up to five times a run.
+of a write, fsync, link, rename, removal and making of a folder. Then SIGKILL at random times, up to five times a run.
+Last, a run is not killed but stopped (SIGSTOP) before a write until another process, which sees none of its locks, has
+taken it over and ended it, or was itself stopped half way; then both go on.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import time
 from pathlib import Path
 
 from crash_cases.disk import Lost
+from crash_cases.many import sleeps_at
 from crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, prepare, write_points
 
 
@@ -24,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="kill at every n-th write alone")
     parser.add_argument("--random", type=int, default=20, help="runs of each kind that die at random times")
+    parser.add_argument("--asleep", type=int, default=40, help="runs of each kind that are stopped and taken over")
     parser.add_argument("--seed", type=int, default=0, help="of the random times")
     arguments = parser.parse_args()
     logging.disable()
@@ -37,7 +41,7 @@ def main() -> None:
             counts = crash(name, TinyRun.composed(*overrides), folder, arguments)
             tried, survived = tried + counts[0], survived + counts[1]
         minutes = (time.perf_counter() - started) / 60
-        print(f"kills survived / kills tried: {survived} / {tried}, in {minutes:.1f} minutes")
+        print(f"kills and stops survived / tried: {survived} / {tried}, in {minutes:.1f} minutes")
     finally:
         shutil.rmtree(folder)
     if survived < tried:
@@ -77,6 +81,16 @@ def crash(name: str, run: TinyRun, folder: Path, arguments: argparse.Namespace) 
         else:
             survived += died
     print(f"{name}: {deaths} kills at random times in {arguments.random} runs", flush=True)
+    for _ in range(arguments.asleep):
+        point, other = draws.randrange(1, 1 + len(points)), draws.choice([None, draws.randrange(1, 1 + len(points))])
+        tried += 1
+        if outcome := wrong(lambda: sleeps_at(run, folder, point, other), expected, folder):  # noqa: B023
+            print(
+                f"  {name}, stopped at write {point} ({points[point - 1]}), the other at {other}: {outcome}", flush=True
+            )
+        else:
+            survived += 1
+    print(f"{name}: {arguments.asleep} times stopped and taken over", flush=True)
     for leftover in folder.iterdir():
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return tried, survived
@@ -87,7 +101,8 @@ def wrong(attempt, expected: dict[str, bytes], folder: Path) -> str:
     try:
         results = attempt()
     except AssertionError as error:
-        shutil.rmtree(folder / "killed", ignore_errors=True)
+        for name in ("killed", "taken", "shadow"):
+            shutil.rmtree(folder / name, ignore_errors=True)
         return str(error)
     differing = [name for name in expected if results[name] != expected[name]]
     return f"{', '.join(differing)} differ" if differing else ""

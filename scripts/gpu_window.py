@@ -36,14 +36,14 @@ import torch
 from omegaconf import OmegaConf
 
 from alrun import device, grid, portable, provenance
-from alrun.run_folder import is_done
+from alrun.run_folder import has_checkpoint, is_done
 from gpu_cases.window import Command, Window
 
 SCRIPTS = Path(__file__).resolve().parent
 STAGES = {"correctness": 0.3, "selection": 0.15, "training": 0.25, "runs": 1.0}  # most that each may take of the window
 PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
 TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
-LAYOUT = "runtime.memory_format=channels_last"  # measured anew by every window, runs of one study could differ in it
+LAYOUT = "runtime.memory_format=channels_last"  # of all runs of a study, also in a trial on a CPU
 # A run of every kind in seconds; the numbers mean nothing.
 DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
 
@@ -171,7 +171,7 @@ class Runs:
         """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
         if not (folder / "run.json").exists():
             return {"round": 0}
-        rounds = None if (folder / "state.pt").exists() else portable.revive(folder)
+        rounds = None if has_checkpoint(folder) else portable.revive(folder)
         layout = json.loads((folder / "run.json").read_text())["memory_format"]
         return {"round": rounds, "format": f"runtime.memory_format={layout}"}
 

@@ -101,7 +101,7 @@ def by_requeue(folder: Path) -> bool:
 
 def stop_in_a_round(outputs: Path, environment: dict[str, str]) -> str:
     """Send the signal of a preemption to the job that computes ``outputs``, after its first round; its number."""
-    slurm.until(lambda: any(outputs.glob("runs/*/*/state.pt")), "the first round of the job to be stopped", limit=300)
+    slurm.until(lambda: any(outputs.glob("runs/*/*/state-*.pt")), "the first round of the job to be stopped", limit=300)
     time.sleep(5)
     job = slurm.number(environment, "stopped")
     slurm.ask(environment, "scancel", "--signal=USR2", job)

@@ -54,6 +54,17 @@ def complete(composed, tmp_path):
     return make
 
 
+def checkpoint_of(run_dir: Path) -> Path:
+    """The newest checkpoint of a run."""
+    return max(run_dir.glob("state-*.pt"), key=lambda path: int(path.stem.partition("-")[2]))
+
+
+def without_checkpoints(run_dir: Path) -> None:
+    """Remove them."""
+    for path in run_dir.glob("state-*.pt"):
+        path.unlink()
+
+
 @pytest.fixture
 def real_data() -> Path:
     """The folder with real image data, or a skip: it is not part of the repository."""

@@ -122,6 +122,23 @@ def test_an_output_folder_that_is_none_is_one_sentence(tmp_path, folder, reason)
         assert f"cannot be used ({reason})" in answer.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ("''", "paths.outputs= is empty: name a folder, such as paths.outputs=outputs"),
+        ("x" * 256, "is too long for a file system: name a folder of up to 255 bytes"),
+        ("/".join(["tmp"] * 1200), "is too long for a file system"),
+    ],
+    ids=["empty", "long name", "long path"],
+)
+def test_an_output_folder_that_no_system_takes_is_refused_before_anything_is_made(tmp_path, outputs, words):
+    answer = alrun("debug=fast", f"paths.outputs={outputs}", cwd=tmp_path)
+    assert answer.returncode == 1
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert words in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
 MINE = """
 import numpy as np
 from torch import nn

@@ -2,19 +2,24 @@
 
 import errno
 import os
+import random
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import _unix
 
-from alrun import lock
+from alrun import files, lock
 from alrun.errors import UserError
-from alrun.lock import Lock
-from crash_cases.many import together
-from crash_cases.runs import TinyRun, fork, prepare
+from alrun.lock import Lock, TakenOver
+from alrun.state import RunState
+from crash_cases.many import sleeps_at, together
+from crash_cases.runs import CASES, TinyRun, fork, prepare, write_points
+from test_state import RECORD, OneName, saved
 
 
 def test_processes_on_the_same_runs_do_everything_once(tmp_path):
@@ -39,6 +44,55 @@ def test_jobs_that_start_at_the_same_moment_on_several_machines_train_the_first_
     assert set(trained.values()) == {1}
     assert len(trained) == 1 + 2 * 3
     assert all((tmp_path / "together" / run.place / "done").exists() for run in runs)
+
+
+def test_a_process_that_slept_while_another_took_its_run_over_harms_nothing(tmp_path):
+    """SIGSTOP at any write, with no system lock between the two; a sample that moves on with the day."""
+    prepare()
+    run = TinyRun.composed(*CASES["badge"])
+    points = write_points(run, tmp_path)
+    expected = run.results(tmp_path / "whole")
+    draws = random.Random(time.strftime("%Y-%m-%d"))
+    published = [number for number, what in enumerate(points, 1) if what.startswith("os.link .state-")]
+    views = [number for number, what in enumerate(points, 1) if what.startswith("os.rename .accuracy.csv")]
+    anywhere = draws.randrange(1, 1 + len(points))
+    slept = [
+        (draws.choice(published), None),
+        (draws.choice(views), None),
+        (draws.choice(views), draws.choice(anywhere)),
+    ]
+    for point, other in slept:  # the other one ends the run, or stops half way and goes on last
+        assert sleeps_at(run, tmp_path, point, other) == expected, (point, points[point - 1], other)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_of_processes_that_save_at_the_same_moment_one_succeeds(tmp_path, monkeypatch, has_links):
+    prepare()
+    if not has_links:
+        monkeypatch.setattr(files, "os", OneName())
+    saved(tmp_path)
+    for number in range(1, 6):
+        states, moment, children = [RunState.load(tmp_path, "data") for _ in range(5)], time.monotonic() + 0.2, []
+        for mark, state in enumerate(states):
+            child = fork()
+            if child == 0:
+                state.add_round(replace(RECORD, round=number, epochs=mark), {"w": torch.full((6,), float(mark))})
+                time.sleep(max(0, moment - time.monotonic()))
+                status = 1
+                try:
+                    state.save(tmp_path)
+                    status = 0
+                except TakenOver:
+                    status = 3
+                finally:
+                    os._exit(status)
+            children.append(child)
+        ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        assert sorted(ended) == [0, 3, 3, 3, 3]
+        found = RunState.load(tmp_path, "data")
+        assert found.weights is not None
+        assert found.weights["w"].tolist() == [float(ended.index(0))] * 6
+        assert (tmp_path / "accuracy.csv").read_text().splitlines()[-1].split(",")[5] == str(ended.index(0))
 
 
 def test_the_lock_of_a_process_that_died_is_free(tmp_path):

@@ -3,13 +3,14 @@
 import errno
 import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from alrun import checkpoint, files
+from alrun import checkpoint, files, lock
 from alrun.errors import UserError, sentence
 from alrun.state import RunState
 from crash_cases.runs import CASES, TinyRun, prepare
@@ -26,7 +27,9 @@ FAULTS = [
 class Faulty:
     """Stands for ``os`` in alrun.files and fails from the ``first`` call of ``names`` on."""
 
-    def __init__(self, code: int, first: int = 1, names: tuple[str, ...] = ("open", "write", "fsync", "replace")):
+    ALL = ("open", "write", "fsync", "link", "replace")
+
+    def __init__(self, code: int, first: int = 1, names: tuple[str, ...] = ALL):
         self.code, self.first, self.names, self.calls = code, first, names, 0
 
     def __getattr__(self, name: str):
@@ -42,14 +45,14 @@ class Faulty:
         return call
 
 
-@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace"])
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "link"])
 @pytest.mark.parametrize(("code", "words"), FAULTS)
 def test_a_disk_that_fails_at_any_call_costs_nothing_that_was_saved(tmp_path, monkeypatch, code, words, name):
     state = saved(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     state.add_round(replace(state.rounds[0], round=1), {"w": torch.zeros(6)})
     monkeypatch.setattr(files, "os", Faulty(code, names=(name,)))
-    with pytest.raises(UserError, match=rf"state.pt cannot be written \({words}\): free space"):
+    with pytest.raises(UserError, match=rf"state-2.pt cannot be written \({words}\): free space"):
         state.save(tmp_path)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -86,7 +89,7 @@ def test_short_writes_are_completed(tmp_path, monkeypatch):
 
 
 def two_generations(folder: Path) -> tuple[RunState, RunState]:
-    """The states at state.previous.pt and at state.pt."""
+    """The states at state-1.pt and at state-2.pt."""
     older = saved(folder)
     newer = RunState.load(folder, "data")
     newer.add_round(replace(newer.rounds[0], round=1), {"w": torch.arange(6.0) + 1})
@@ -101,42 +104,42 @@ def contents(state: RunState) -> tuple:
 
 def test_an_altered_checkpoint_is_never_taken_for_a_good_one(tmp_path, caplog):
     older, newer = map(contents, two_generations(tmp_path))
-    path, draws, fell_back = tmp_path / "state.pt", random.Random(1), 0
-    whole, earlier = path.read_bytes(), checkpoint.previous(path).read_bytes()
+    path, draws, fell_back = tmp_path / "state-2.pt", random.Random(1), 0
+    whole = path.read_bytes()
     altered = [whole[: draws.randrange(len(whole))] for _ in range(40)]
     for _ in range(300):
         position, bit = draws.randrange(len(whole)), draws.randrange(8)
         altered.append(whole[:position] + bytes([whole[position] ^ 1 << bit]) + whole[position + 1 :])
     for content in altered:
         path.write_bytes(content)
-        checkpoint.previous(path).write_bytes(earlier)
         found = contents(RunState.load(tmp_path, "data"))
         assert found in (older, newer)  # some bits, as of time stamps, mean nothing
-        if found == older:
-            fell_back += 1
-            assert (tmp_path / "state.pt.damaged").read_bytes() == content
+        fell_back += found == older
+        assert path.read_bytes() == content  # who reads changes nothing
     assert fell_back > 200
-    assert "state.pt is damaged" in caplog.text
+    assert "state-2.pt is damaged" in caplog.text
     assert "going on from the checkpoint before it" in caplog.text
 
 
 def test_a_damaged_checkpoint_never_replaces_the_good_one_before_it(tmp_path):
     older, _ = two_generations(tmp_path)
-    (tmp_path / "state.pt").write_bytes(b"no checkpoint")
+    (tmp_path / "state-2.pt").write_bytes(b"no checkpoint")
     state = RunState.load(tmp_path, "data")
     assert contents(state) == contents(older)
     state.save(tmp_path)
-    (tmp_path / "state.pt").write_bytes(b"damaged again")
+    assert {path.name for path in tmp_path.glob("state*")} == {"state-1.pt", "state-2.pt.damaged", "state-3.pt"}
+    assert (tmp_path / "state-2.pt.damaged").read_bytes() == b"no checkpoint"
+    (tmp_path / "state-3.pt").write_bytes(b"damaged again")
     assert contents(RunState.load(tmp_path, "data")) == contents(older)
 
 
 def test_where_all_generations_are_damaged_a_sentence_says_what_to_do(tmp_path):
     two_generations(tmp_path)
-    for name in ("state.pt", "state.previous.pt"):
+    for name in ("state-1.pt", "state-2.pt"):
         (tmp_path / name).write_bytes(b"damaged")
-    with pytest.raises(UserError, match=rf"state.pt is damaged \(File is not a zip file\): delete {tmp_path}"):
+    with pytest.raises(UserError, match=rf"state-2.pt is damaged \(File is not a zip file\): delete {tmp_path}"):
         RunState.load(tmp_path, "data")
-    assert (tmp_path / "state.pt").read_bytes() == b"damaged"  # it is the user's to delete
+    assert (tmp_path / "state-2.pt").read_bytes() == b"damaged"  # it is the user's to delete
 
 
 def test_code_in_a_checkpoint_is_not_executed(tmp_path):
@@ -144,8 +147,8 @@ def test_code_in_a_checkpoint_is_not_executed(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "executed"),)
 
-    torch.save({"format": Evil()}, tmp_path / "state.pt")
-    with pytest.raises(UserError, match=r"state.pt is damaged \(Weights only load failed"):
+    torch.save({"format": Evil()}, tmp_path / "state-1.pt")
+    with pytest.raises(UserError, match=r"state-1.pt is damaged \(Weights only load failed"):
         RunState.load(tmp_path, "data")
     assert not (tmp_path / "executed").exists()
 
@@ -157,7 +160,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_pa
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(checkpoint.zipfile, "ZipFile", denied)
-    with pytest.raises(UserError, match=r"state.pt cannot be read \(Permission denied\)"):
+    with pytest.raises(UserError, match=r"state-2.pt cannot be read \(Permission denied\)"):
         RunState.load(tmp_path, "data")
 
 
@@ -187,7 +190,7 @@ def test_a_damaged_training_begins_its_round_anew(tmp_path, monkeypatch, damage,
             generation.unlink()
         else:
             content = checkpoint.load(generation)
-            checkpoint.write(generation, content | {"labeled": content["labeled"] + 1}, generations=1)
+            generation.write_bytes(checkpoint.dumped(content | {"labeled": content["labeled"] + 1}))
     run.complete(tmp_path / "stopped")
     assert run.results(tmp_path / "stopped") == run.results(tmp_path / "whole")
 
@@ -199,3 +202,62 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     told = sentence(caught.value)
     assert told is not None
     assert "Not a directory" in told
+
+
+PLACES = (
+    *(".lock", ".lock.lease", "failed.txt", "accuracy.csv", "timing.csv", "per_class.csv", "queries.csv"),
+    *("run.json", "done", "training.pt", "frozen.pt", "state-9.pt"),
+)
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory) -> tuple[TinyRun, Path]:
+    """A run, and the folder of its outputs."""
+    prepare()
+    run, outputs = TinyRun.composed("strategy=random"), tmp_path_factory.mktemp("completed")
+    run.complete(outputs)
+    return run, outputs
+
+
+@pytest.mark.parametrize("name", [*PLACES, "first model", "its lock"])
+def test_a_folder_or_foreign_bytes_in_the_place_of_a_file_are_one_sentence_or_no_matter(completed, tmp_path, name):
+    run, outputs = completed
+    for is_folder in (True, False):
+        there = tmp_path / str(is_folder)
+        shutil.copytree(outputs, there)
+        run_dir = there / run.place
+        cached = next((there / "cache" / "first_model").glob("*.pt"))
+        path = {"first model": cached, "its lock": cached.with_suffix(".lock")}.get(name, run_dir / name)
+        if path in (cached, cached.with_suffix(".lock")):
+            for checkpoint_of_rounds in run_dir.glob("state-*.pt"):
+                checkpoint_of_rounds.unlink()
+        path.unlink(missing_ok=True)
+        (run_dir / "done").unlink(missing_ok=True)
+        path.mkdir() if is_folder else path.write_bytes(b"\xff\xfe\x00 no text")
+        told = None
+        try:
+            run.complete(there)
+        except UserError as error:
+            told = str(error)
+        assert told is not None or (run_dir / "done").exists()
+        if told is not None:
+            assert str(path).removesuffix(".lease") in told
+            assert "take away" in told or ": delete it" in told
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EIO])
+@pytest.mark.parametrize("which", ["flock", "lease"])
+def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code, which):
+    def refuse(*arguments, **settings):
+        raise OSError(code, os.strerror(code))
+
+    target = lock.FileLock if which == "flock" else lock.SoftFileLease
+    monkeypatch.setattr(target, "_acquire", refuse)
+    with pytest.raises(
+        UserError, match=rf"\.lock cannot be locked \({os.strerror(code)}\): .*paths.outputs="
+    ) as caught:
+        lock.Lock(tmp_path / ".lock").acquire(wait=False)
+    assert sentence(caught.value) == str(caught.value)
+    monkeypatch.undo()
+    with lock.Lock(tmp_path / ".lock"):
+        pass  # and nothing was left locked

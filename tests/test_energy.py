@@ -19,6 +19,7 @@ from alrun.energy_sources import NotMeasured, Nvml, Rapl
 from alrun.round_training import RoundTraining
 from alrun.state import RunState
 from alrun.strategies.random import Random
+from conftest import without_checkpoints
 
 CPU = torch.device("cpu")
 
@@ -216,7 +217,7 @@ def test_folders_of_versions_that_did_not_measure_go_on(complete, tmp_path):
     folder = complete("strategy=random")
     timing = pd.read_csv(folder / "timing.csv").drop(columns=energy_columns())
     timing.to_csv(folder / "timing.csv", index=False)
-    (folder / "state.pt").unlink()
+    without_checkpoints(folder)
     assert portable.revive(folder) == 2
     state = RunState.load(folder, portable.json.loads((folder / "run.json").read_text())["data"])
     assert all(math.isnan(record.train_joules) for record in state.rounds)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from alrun import gpus
+from alrun.errors import UserError
 from crash_cases.runs import fork
 
 
@@ -78,3 +79,32 @@ def test_auto_takes_the_least_taken_gpu_and_a_named_device_no_seat(tmp_path, mon
     assert used == [0, 1, torch.device("cuda:0")]
     with gpus.taken("cpu", 1) as where:
         assert where == torch.device("cpu")
+
+
+def test_seats_are_in_a_folder_that_no_other_user_can_prepare_or_look_into(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpus.getpass, "getuser", lambda: pytest.fail("a container's user may have no name"))
+    old = os.umask(0)
+    try:
+        folder = gpus.folder()
+    finally:
+        os.umask(old)
+    assert folder == tmp_path / f"alrun-gpus-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)  # of an earlier version, or by mistake
+    assert gpus.folder().stat().st_mode & 0o777 == 0o700
+    words = "cannot be used to share GPUs .* set TMPDIR to a folder of your own"
+    with monkeypatch.context() as patch:
+        owner = os.getuid()
+        patch.setattr(os, "getuid", lambda: owner + 1)
+        folder.rename(tmp_path / f"alrun-gpus-{owner + 1}")
+        with pytest.raises(UserError, match=words):
+            gpus.folder()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=words):
+        gpus.folder()
+    folder.unlink()
+    folder.write_text("")
+    with pytest.raises(UserError, match=words):
+        gpus.folder()

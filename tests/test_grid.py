@@ -44,13 +44,13 @@ def make(folder: Path, *names: str, seconds: float = 0.0) -> None:
 
 def test_the_state_of_a_run_is_that_of_its_folder(tmp_path):
     assert state(tmp_path / "a") == "missing"
-    make(tmp_path / "b", "state.pt")
+    make(tmp_path / "b", "state-1.pt")
     assert state(tmp_path / "b") == "begun"
-    make(tmp_path / "c", "state.pt", "failed.txt")
+    make(tmp_path / "c", "state-1.pt", "failed.txt")
     assert state(tmp_path / "c") == "failed"
     make(tmp_path / "d", "done", *RESULTS)
     assert state(tmp_path / "d") == "done"
-    make(tmp_path / "e", "state.pt", ".lock.lease")
+    make(tmp_path / "e", "state-1.pt", ".lock.lease")
     assert state(tmp_path / "e") == "running"
     long_ago = os.stat(tmp_path / "e").st_mtime - 2 * SILENCE
     os.utime(tmp_path / "e" / ".lock.lease", (long_ago, long_ago))
@@ -62,7 +62,7 @@ def test_a_plan_counts_states_and_takes_hours_from_siblings(tmp_path):
     runs = {run.overrides[:2]: run.folder for run in grid.of_command(["experiment=quickstart", where])}
     make(runs["strategy=random", "seed=0"], "done", *RESULTS, seconds=3600)
     make(runs["strategy=badge", "seed=0"], "done", *RESULTS, seconds=7200)
-    make(runs["strategy=badge", "seed=1"], "state.pt", seconds=1800)
+    make(runs["strategy=badge", "seed=1"], "state-1.pt", seconds=1800)
     make(runs["strategy=badge", "seed=2"], "failed.txt")
     text = plan.plan(["experiment=quickstart", where], each=True)
     row = text.splitlines()[1].split()

@@ -9,6 +9,7 @@ from alrun import portable
 from alrun.errors import UserError
 from alrun.run import Run, run
 from alrun.state import RunState
+from conftest import without_checkpoints
 
 SETTINGS = ("debug=fast", "runtime.progress=false", "model.dropout=0.3")
 COMPARED = ("accuracy.csv", "queries.csv", "per_class.csv")
@@ -80,7 +81,7 @@ def test_a_finished_run_is_finished_where_it_is_unpacked_and_is_a_few_kilobytes(
 
 def test_tables_of_a_process_that_was_killed_between_them_count_as_far_as_they_agree(command, tmp_path):
     run_dir = command(tmp_path)
-    (run_dir / "state.pt").unlink()
+    without_checkpoints(run_dir)
     timing = (run_dir / "timing.csv").read_text().splitlines(keepends=True)
     (run_dir / "timing.csv").write_text("".join(timing[:2]))
     assert portable.revive(run_dir) == 1
@@ -89,9 +90,9 @@ def test_tables_of_a_process_that_was_killed_between_them_count_as_far_as_they_a
 
 def test_where_weights_go_on_a_run_begins_anew(command, tmp_path):
     run_dir = command(tmp_path, "model_update=update")
-    (run_dir / "state.pt").unlink()
+    without_checkpoints(run_dir)
     assert portable.revive(run_dir) == 0
-    assert not (run_dir / "state.pt").exists()
+    assert not list(run_dir.glob("state-*.pt"))
 
 
 def test_a_checkpoint_that_is_there_is_not_overruled(command, tmp_path):

@@ -12,10 +12,11 @@ from alrun.lock import Lock
 from alrun.run import run
 from alrun.state import RunState
 from alrun.strategies import Query, Strategy
+from conftest import checkpoint_of, without_checkpoints
 
 
 def weights(run_dir: Path) -> torch.Tensor:
-    state = torch.load(run_dir / "state.pt", weights_only=True)
+    state = torch.load(checkpoint_of(run_dir), weights_only=True)
     return torch.cat([tensor.double().flatten() for tensor in state["weights"].values()])
 
 
@@ -108,7 +109,7 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
 def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path, overrides, words):
     with pytest.raises(UserError, match=words):
         complete(*overrides)
-    assert not list(tmp_path.glob("runs/*/*/state.pt"))
+    assert not list(tmp_path.glob("runs/*/*/state-*.pt"))
 
 
 @pytest.mark.parametrize(
@@ -163,16 +164,16 @@ def test_a_model_that_diverged_is_not_evaluated(complete, strategy):
 def test_a_run_that_another_process_computes_is_left_alone(complete, tmp_path, caplog):
     folder = complete("budget.total=40")
     (folder / "done").unlink()
-    (folder / "state.pt").unlink()
+    without_checkpoints(folder)
     with Lock(folder / ".lock"):
         complete("budget.total=40")
     assert "is being computed by another process; left to it" in caplog.text
-    assert not (folder / "state.pt").exists()
+    assert not list(folder.glob("state-*.pt"))
 
 
 def test_a_finished_run_is_not_trained_again(complete):
     folder = complete()
-    before = RunState.load(folder, torch.load(folder / "state.pt", weights_only=True)["data"])
+    before = RunState.load(folder, torch.load(checkpoint_of(folder), weights_only=True)["data"])
     (folder / "done").unlink()  # killed just before its end
     complete()
     after = RunState.load(folder, before.data)

@@ -14,6 +14,7 @@ from alrun.analysis.rounds import gather
 from alrun.data import sources
 from alrun.errors import EXTRAS, UserError, unknown_option
 from alrun.validate import validate
+from conftest import without_checkpoints
 from crash_cases.runs import TINY
 
 HELD_OUT = ("validation=30", "budget.total=90")  # two queries of 20 after a seed set of 20
@@ -38,7 +39,7 @@ def test_a_run_with_a_split_never_reads_the_test_set(complete, monkeypatch):
     first = complete(*HELD_OUT)
     results = (first / "accuracy.csv").read_text()
     (first / "done").unlink()
-    (first / "state.pt").unlink()
+    without_checkpoints(first)
     digits = sources.digits
 
     @wraps(digits)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from alrun import files, first_model
 from alrun.energy import Cost
 from alrun.errors import UserError
-from alrun.lock import Lock
+from alrun.lock import Lock, TakenOver
 from alrun.state import RoundRecord, RunState
 
 RECORD = RoundRecord(
@@ -42,13 +43,13 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):
     saved(tmp_path)
-    path = tmp_path / "state.pt"
+    path = tmp_path / "state-1.pt"
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[whole.index(torch.arange(6.0).numpy().tobytes()) + 9] ^= 8  # one bit of a weight
     for damaged in (flipped, *(whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 1))):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=rf"state.pt is damaged .*: delete {tmp_path} to begin this run anew"):
+        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path} to begin this run anew"):
             RunState.load(tmp_path, "data")
 
 
@@ -56,8 +57,8 @@ def test_a_checkpoint_of_other_data_or_another_version_is_refused(tmp_path, monk
     saved(tmp_path)
     with pytest.raises(UserError, match="computed on other data"):
         RunState.load(tmp_path, "other data")
-    monkeypatch.setattr("alrun.state.FORMAT", 4)
-    with pytest.raises(UserError, match="has format 3, this version of alrun reads 4"):
+    monkeypatch.setattr("alrun.state.FORMAT", 5)
+    with pytest.raises(UserError, match="a checkpoint of format 4, this version of alrun reads 5"):
         RunState.load(tmp_path, "data")
 
 
@@ -70,9 +71,142 @@ def test_a_full_disk_costs_nothing_that_was_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.os, "fsync", full)
     state.add_round(replace(RECORD, round=1), {"w": torch.zeros(6)})
-    with pytest.raises(UserError, match=r"state.pt cannot be written \(No space left on device\): free space"):
+    with pytest.raises(UserError, match=r"state-2.pt cannot be written \(No space left on device\): free space"):
         state.save(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+class OneName:
+    """Stands for ``os`` in alrun.files on a file system that gives a file one name alone."""
+
+    def __init__(self, before_fsync: Callable[[], object] = lambda: None) -> None:
+        self.before_fsync = before_fsync
+
+    def __getattr__(self, name: str):
+        return getattr(os, name)
+
+    def link(self, source, target):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def fsync(self, descriptor: int) -> None:
+        self.before_fsync()
+        os.fsync(descriptor)
+
+
+@pytest.fixture(params=["links", "one name a file"])
+def any_disk(request, monkeypatch):
+    if request.param != "links":
+        monkeypatch.setattr(files, "os", OneName())
+
+
+def go_on(folder: Path, saves: int = 1) -> RunState:
+    """What a process does that takes the run over: load, and save so many rounds more."""
+    state = RunState.load(folder, "data")
+    for _ in range(saves):
+        state.add_round(replace(RECORD, round=len(state.rounds)), {"w": torch.ones(6)})
+        state.save(folder)
+        state.add_query(torch.tensor([20 + len(state.rounds)]), Cost(0.1, 0.1), Cost(0.0, 0.0))
+    return state
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("saves", [1, 2, 5])
+def test_a_process_that_slept_is_refused_however_far_the_one_that_took_over_has_gone(tmp_path, any_disk, saves):
+    """Numbers that were used and removed are no way in; no lock is asked."""
+    sleeper = saved(tmp_path)
+    go_on(tmp_path, saves)
+    before = contents(tmp_path)
+    sleeper.add_round(replace(RECORD, round=1), {"w": torch.zeros(6)})
+    words = rf"another process \(state-{1 + saves}.pt is there, the last that this one knows is state-1.pt\)"
+    for attempt in (lambda: sleeper.save(tmp_path), lambda: sleeper.write_views(tmp_path), sleeper.check):
+        with pytest.raises(TakenOver, match=words):
+            attempt()
+    assert contents(tmp_path) == before
+    assert len(before.keys() & {f"state-{number}.pt" for number in range(9)}) == 2
+
+
+def test_one_that_never_saved_is_refused_too(tmp_path, any_disk):
+    sleeper = RunState.load(tmp_path, "data")
+    sleeper.queries.append(torch.tensor([3, 1]))
+    saved(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(TakenOver, match=r"state-1.pt is there, the last that this one knows is none"):
+        sleeper.save(tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("view", ["accuracy.csv", "timing.csv", "per_class.csv", "queries.csv"])
+def test_a_process_that_slept_while_it_wrote_tables_leaves_those_of_the_one_that_took_over(tmp_path, monkeypatch, view):
+    sleeper = saved(tmp_path)
+    sleeper.add_round(replace(RECORD, round=1), {"w": torch.zeros(6)})
+    write_csv = files.write_csv
+
+    def slept(path: Path, columns, rows) -> None:
+        if path.name == view:
+            monkeypatch.setattr(files, "write_csv", write_csv)
+            go_on(tmp_path, 3)
+            expected.update(contents(tmp_path))
+        write_csv(path, columns, rows)
+
+    expected: dict[str, bytes] = {}
+    monkeypatch.setattr(files, "write_csv", slept)
+    with pytest.raises(TakenOver, match=r"state-5.pt is there"):
+        sleeper.save(tmp_path)
+    assert contents(tmp_path) == expected
+    assert len((tmp_path / "accuracy.csv").read_text().splitlines()) == 6
+
+
+def test_a_process_that_slept_in_the_middle_of_a_checkpoint_is_refused_where_files_have_one_name(tmp_path, monkeypatch):
+    sleeper = saved(tmp_path)
+    sleeper.add_round(replace(RECORD, round=1), {"w": torch.zeros(6)})
+
+    def sleep() -> None:
+        if (tmp_path / "state-2.pt").exists():  # made, and its bytes not yet safe
+            monkeypatch.undo()
+            (tmp_path / "state-2.pt").write_bytes(b"half")
+            go_on(tmp_path, 2)
+
+    monkeypatch.setattr(files, "os", OneName(before_fsync=sleep))
+    with pytest.raises(TakenOver, match=r"state-4.pt is there"):
+        sleeper.save(tmp_path)
+    assert len(RunState.load(tmp_path, "data").rounds) == 3
+    assert (tmp_path / "accuracy.csv").read_text().count("\n") == 4
+
+
+def test_frozen_weights_are_written_once_and_one_that_changes_is_not_lost(tmp_path):
+    weights = {"backbone": torch.arange(5000.0), "counter": torch.tensor(0), "head": torch.ones(3)}
+    state = RunState("data", [torch.tensor([3, 1])])
+    for round in range(4):
+        weights = weights | {"counter": torch.tensor(round // 2), "head": torch.full((3,), float(round))}
+        state.add_round(replace(RECORD, round=round), weights, ["backbone", "counter", "not in the network"])
+        state.save(tmp_path)
+        state = RunState.load(tmp_path, "data")
+        assert state.weights is not None
+        assert {name: value.tolist() for name, value in state.weights.items()} == {
+            name: value.tolist() for name, value in weights.items()
+        }
+        state.add_query(torch.tensor([8 + round]), Cost(), Cost())
+        state.save(tmp_path)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("*.pt")}
+    assert sizes.keys() == {"frozen.pt", "state-7.pt", "state-8.pt"}
+    assert sizes["frozen.pt"] > 20_000
+    assert sizes["state-7.pt"] + sizes["state-8.pt"] < 10_000
+    (tmp_path / "frozen.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"frozen.pt is damaged .*: delete .* to begin this run anew"):
+        RunState.load(tmp_path, "data")
+    (tmp_path / "frozen.pt").unlink()
+    with pytest.raises(UserError, match=r"frozen.pt lacks backbone and is needed by the checkpoints beside it"):
+        RunState.load(tmp_path, "data")
+
+
+def test_a_checkpoint_of_the_first_version_is_named_and_kept(tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"of 0.1.0")
+    with pytest.raises(UserError, match="a checkpoint of format 3, this version of alrun reads 4: use the version"):
+        RunState.load(tmp_path, "data")
+    assert (tmp_path / "state.pt").read_bytes() == b"of 0.1.0"
 
 
 def test_a_folder_has_one_owner(tmp_path):

@@ -35,11 +35,11 @@ def sweep(tmp_path):
     folders = [run.folder for run in grid.of_command([*where, "hydra.mode=MULTIRUN"])]
     done, here, elsewhere, failed, interrupted, _ = folders
     made(done, 3, (60, 180, 300), ("done", *RESULTS))  # 12 minutes
-    made(here, 1, (60,), ("state.pt",))
+    made(here, 1, (60,), ("state-1.pt",))
     made(elsewhere, 0)
     made(failed, 0, names=("failed.txt",))
     (failed / "failed.txt").write_text("the training loss is nan: lower optimizer.lr.\n")
-    made(interrupted, 2, (60, 180), ("state.pt", ".lock.lease"))
+    made(interrupted, 2, (60, 180), ("state-1.pt", ".lock.lease"))
     os.utime(interrupted / ".lock.lease", (time.time() - 2 * SILENCE,) * 2)
     locks = [Lock(folder / ".lock") for folder in (here, elsewhere)]
     for lock in locks:
@@ -88,7 +88,7 @@ def test_folders_alone_suffice(sweep, tmp_path):
 
 def test_a_run_whose_process_was_killed_here_is_not_called_running(tmp_path):
     folder = tmp_path / "random-0-seed0"
-    made(folder, 1, (60,), ("state.pt",))
+    made(folder, 1, (60,), ("state-1.pt",))
     killed = "import os, sys; from pathlib import Path; from alrun.lock import Lock; "
     killed += "held = Lock(Path(sys.argv[1])); held.acquire(wait=False); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", killed, str(folder / ".lock")], check=False)
@@ -97,7 +97,7 @@ def test_a_run_whose_process_was_killed_here_is_not_called_running(tmp_path):
 
 
 def test_a_run_without_siblings_is_judged_by_its_own_rounds(tmp_path):
-    made(tmp_path / "random-0-seed0", 2, (60, 120), ("state.pt",), total=100)
+    made(tmp_path / "random-0-seed0", 2, (60, 120), ("state-1.pt",), total=100)
     # 3 seconds a label in the rounds of 60, 80 and 100 labels, and a minute for all else in each: 15 minutes.
     assert status.status([str(tmp_path)]).startswith("1 run: 1 interrupted. About 0.25 hours of computing are left.")
 

@@ -14,6 +14,7 @@ from alrun import interruption
 from alrun.errors import UserError
 from alrun.state import RunState
 from alrun.tracking import Tracker
+from conftest import checkpoint_of
 
 FAKE = ("tracking=wandb", "tracking.mode=offline")
 
@@ -182,7 +183,7 @@ def test_a_package_that_is_missing_is_one_sentence_before_training(complete, tmp
     monkeypatch.setattr("alrun.tracking.importlib.util.find_spec", lambda package: None)
     with pytest.raises(UserError, match=rf"tracking={name}: {name} is not installed; pip install 'alrun\[{name}\]'"):
         complete(f"tracking={name}")
-    assert not list(tmp_path.glob("runs/*/*/state.pt"))
+    assert not list(tmp_path.glob("runs/*/*/state-*.pt"))
 
 
 def test_rounds_that_were_computed_before_are_shown_by_a_tracker_that_comes_later(complete, wandb):
@@ -190,6 +191,6 @@ def test_rounds_that_were_computed_before_are_shown_by_a_tracker_that_comes_late
     (folder / "done").unlink()
     complete(*FAKE, "strategy=random")
     (run,) = wandb.runs.values()
-    data = torch.load(folder / "state.pt", weights_only=True)["data"]
+    data = torch.load(checkpoint_of(folder), weights_only=True)["data"]
     assert len(RunState.load(folder, data).rounds) == 3
     assert told(run.points) == rows(folder)

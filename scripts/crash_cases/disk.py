@@ -1,7 +1,9 @@
 """A disk that loses, when the power fails, what was not fsynced; and a process that dies at a chosen write."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +38,7 @@ class Disk:
         self.names: dict[int, str] = {}  # of open descriptors
         self.dirty: dict[str, int] = {}  # bytes that are safe of files that have others
         self.renames: list[tuple[str | None, str, str | None]] = []  # from, to, where its predecessor is
+        self.links: list[str] = []
 
     def install(self) -> None:
         """Watch this process from now on: there is no way back, so let it be a child."""
@@ -56,8 +59,12 @@ class Disk:
         self.writes.append(what)
         if len(self.writes) == self.last:
             self.last = None  # undoing is no write
-            self.lose()
-            os._exit(DEATH)
+            self.end()
+
+    def end(self) -> None:
+        """Die."""
+        self.lose()
+        os._exit(DEATH)
 
     def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
         """As os.open."""
@@ -80,6 +87,7 @@ class Disk:
         self.count(f"fsync {Path(name).name}")  # the real one would only cost time: this machine does not lose power
         self.dirty.pop(name, None)
         self.renames = [rename for rename in self.renames if str(Path(rename[1]).parent) != name]
+        self.links = [link for link in self.links if str(Path(link).parent) != name]
 
     def replace(self, source: Any, target: Any) -> None:
         """As os.replace."""
@@ -88,6 +96,13 @@ class Disk:
         self.renames.append((str(source), str(target), predecessor))
         if str(source) in self.dirty:
             self.dirty[str(target)] = self.dirty.pop(str(source))
+
+    def link(self, source: Any, target: Any) -> None:
+        """As os.link: a second name for a file, which a power cut may take as it may what is in it."""
+        os.link(source, target)
+        self.links.append(str(target))
+        if str(source) in self.dirty:
+            self.dirty[str(target)] = self.dirty[str(source)]
 
     def unlink(self, path: Any) -> None:
         """As os.unlink."""
@@ -118,3 +133,14 @@ class Disk:
                 os.replace(target, source)
             if predecessor is not None:
                 os.replace(predecessor, target)
+        for target in self.links if self.lost == "renames" else []:
+            with suppress(FileNotFoundError):  # it was removed for good since
+                os.unlink(target)
+
+
+class Sleeper(Disk):
+    """A process that does not die at a write but is stopped there until it is sent SIGCONT."""
+
+    def end(self) -> None:
+        """Stop."""
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
-from alrun import device, tuning
+from alrun import device, execution
 from alrun.parts import build_model
 from training_cases.case import Case, make
 
@@ -21,8 +21,8 @@ PATIENCE = 300  # seconds until the others of a group must be ready
 def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
     """An epoch over ``count`` images of a run of its own."""
     made = make(case, batch_size, overrides)
-    layout = made.cfg.runtime.memory_format or "contiguous"
-    tuning.apply(tuning.Choice(1, layout), made.parts, made.parts.model, made.where)
+    layout = execution.chosen(made.cfg, made.where).memory_format
+    execution.apply(execution.Choice(1, layout), made.parts, made.parts.model, made.where)
     _, engine = made.parts.trainer.begin(made.parts.model.train(), made.pool)
     index = torch.arange(count, device=made.where) % len(made.pool.images)
     parameters = made.parts.trainer.augmentation.draw(count, torch.Generator())
@@ -85,7 +85,7 @@ def threads(runs: int, case: Case, batch_size: int, overrides: list[str], count:
 def stacked(runs: int, case: Case, batch_size: int, overrides: list[str], count: int) -> float:
     """All runs in lock-step, their parameters stacked (torch.func.vmap); images are given, not altered."""
     made = make(case, batch_size, overrides)
-    tuning.apply(tuning.Choice(runs, "contiguous"), made.parts, made.parts.model, made.where)
+    execution.apply(execution.Choice(runs, "contiguous"), made.parts, made.parts.model, made.where)
     models = [build_model(made.cfg, made.parts.data).to(made.where).train() for _ in range(runs)]
     parameters, buffers = stack_module_state(models)  # type: ignore[arg-type]
     buffers = {name: value for name, value in buffers.items() if not name.endswith("num_batches_tracked")}

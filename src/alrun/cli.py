@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from yaml import YAMLError
 
-from alrun import closing, config, finished, interruption, search, sweep, targets
+from alrun import closing, config, files, finished, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import check_other_data, forget, is_done, shown
 from alrun.validate import validate
@@ -98,7 +98,7 @@ def start_where_typed(folder: Path) -> None:
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:
     """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
-    (run_dir / "failed.txt").unlink(missing_ok=True)
+    files.remove(run_dir / "failed.txt")
     validate(cfg)
     check_other_data(run_dir)
     if is_done(run_dir):
@@ -126,8 +126,6 @@ def next_command(run_dir: Path) -> str:
 
 def note_failure(run_dir: Path, message: str) -> None:
     """Leave failed.txt in the run's folder, for those who look at a sweep later."""
-    from alrun import files
-
     try:
         files.write_text(run_dir / "failed.txt", message + "\n")
     except UserError as error:  # a full disk, likely the failure itself

@@ -45,8 +45,8 @@ class Runtime:
 
     device: str = "auto"  # auto, cpu, cuda or cuda:<index>; auto: the GPU with the fewest runs, or the CPU
     runs_per_gpu: int | None = None  # at most, with device=auto: others wait; null: any number share a GPU
-    threads: int | None = None  # CPU threads; null: the fastest number for the model, measured once (alrun.tuning)
-    memory_format: str | None = None  # of images and weights: contiguous, channels_last; null: the faster, measured
+    threads: int = 1  # CPU threads; each number has bits of its own; python -m alrun.speed tells the fastest here
+    memory_format: str | None = None  # contiguous, channels_last; null: contiguous on a CPU, channels_last on a GPU
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone

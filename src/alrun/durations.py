@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from alrun import schedule
+from alrun.run_folder import reading
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
 
@@ -71,7 +72,11 @@ def labels_of_rounds(run_dir: Path) -> list[int]:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV, none where it is not there."""
-    with suppress(FileNotFoundError), path.open(newline="") as file:
+    """The rows of a CSV, none where it is not there.
+
+    Raises:
+        UserError: It is no text, or something else is in its place.
+    """
+    with reading(path), suppress(FileNotFoundError), path.open(newline="") as file:
         return list(csv.DictReader(file))
     return []

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from alrun.errors import UserError
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 # What some network file systems answer to the fsync of a folder: they have renamed for good already.
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
+# What file systems answer that give a file one name alone (exFAT, drives of a cloud).
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK}
+NAME = 200  # signs of a name that a temporary one repeats; a name has at most 255 bytes
 
 
 def write(path: Path, content: bytes, keep: Path | None = None) -> None:
@@ -26,30 +29,89 @@ def write(path: Path, content: bytes, keep: Path | None = None) -> None:
     Raises:
         UserError: The disk is full or the folder cannot be written to; what was at ``path`` is there or at ``keep``.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with _beside(path, content) as temporary:
         if keep is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path, keep)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
+
+
+def create(path: Path, content: bytes) -> bool:
+    """Make ``path`` with ``content``, as safely; False where there is one, which stays as it is.
+
+    Of two processes that try, on whatever machines that share the folder, one alone succeeds.
+
+    Raises:
+        UserError: The disk is full or the folder cannot be written to; there is nothing at ``path``.
+    """
+    with _beside(path, content) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            # A network file system asks again where the answer was lost; then it is this very file.
+            if not os.path.samefile(temporary, path):
+                return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            return _create_in_place(path, content)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            os.unlink(path)
+            raise
+        return True
+
+
+def _create_in_place(path: Path, content: bytes) -> bool:
+    """``create`` where files have one name alone: a process that dies meanwhile leaves half a file, with a name."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return False
+    try:
+        _write_all(descriptor, content)
+        # A process that slept in here may have been succeeded by one that put half a file aside.
+        return path.exists() and os.path.samestat(os.fstat(descriptor), os.stat(path))
+    finally:
+        os.close(descriptor)
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: bytes) -> Iterator[Path]:
+    """A file with ``content`` that a power cut leaves whole, in the folder of ``path``; in the end it has no name.
+
+    Raises:
+        UserError: The disk is full or the folder cannot be written to, here or within.
+    """
+    temporary = path.with_name(f".{path.name[:NAME]}.{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            _write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+        yield temporary
     except OSError as error:
+        fix = "take away the folder that has its name" if path.is_dir() else "free space there"
         raise UserError(
-            f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
+            f"{path} cannot be written ({error.strerror or error}): {fix}, or name another folder with "
             "paths.outputs=...; what was computed before is kept."
         ) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Write ``content`` so that it lasts through a power cut."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,9 +139,20 @@ def remove(*paths: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         except OSError as error:
-            raise UserError(
-                f"{path} cannot be removed ({error.strerror or error}): make its folder writable."
-            ) from error
+            fix = "take away the folder that has its name" if path.is_dir() else "make its folder writable"
+            raise UserError(f"{path} cannot be removed ({error.strerror or error}): {fix}.") from error
+
+
+def rename(path: Path, target: Path) -> None:
+    """Give the file at ``path`` the name ``target``, whatever had it.
+
+    Raises:
+        UserError: The folder cannot be written to.
+    """
+    try:
+        os.replace(path, target)
+    except OSError as error:
+        raise UserError(f"{path} cannot be renamed ({error.strerror or error}): make its folder writable.") from error
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -87,7 +160,7 @@ def remove_leftovers(folder: Path) -> None:
     remove(*(path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Let a renaming in ``folder`` last through a power cut."""
     if os.name == "nt":  # has no descriptors of folders
         return

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from alrun import files
 from alrun.identity import deciding
-from alrun.run_folder import RESULTS, record, shown
+from alrun.run_folder import RESULTS, has_checkpoint, reading, record, shown
 
 LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in run.json
 
@@ -24,10 +24,19 @@ def seal(run_dir: Path) -> None:
 
 def altered(run_dir: Path) -> list[str]:
     """Results of a finished run that are not as they were when it ended."""
-    with suppress(ValueError):
-        sealed = json.loads((run_dir / "done").read_text())
-        return [name for name, known in sealed.items() if sha256(run_dir / name) != known]
-    return []  # alrun 0.1.0 kept no hashes
+    with reading(run_dir / "done"):
+        text = (run_dir / "done").read_text()
+    try:
+        sealed = dict(json.loads(text))
+    except (ValueError, TypeError):
+        return []  # alrun 0.1.0 kept no hashes
+    found = []
+    for name, known in sealed.items():
+        try:
+            found += [name] if sha256(run_dir / name) != known else []
+        except OSError:  # something else is in its place
+            found.append(name)
+    return found
 
 
 def sha256(path: Path) -> str:
@@ -82,7 +91,7 @@ def restore(run_dir: Path) -> None:
     """Write the tables of a finished run anew from its checkpoint."""
     from alrun.state import RunState  # and with it torch
 
-    if (run_dir / "state.pt").exists():  # runs that were copied have their tables alone
+    if has_checkpoint(run_dir):  # runs that were copied have their tables alone
         RunState.load(run_dir).write_views(run_dir)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from alrun import checkpoint
+from alrun import checkpoint, files
 from alrun.errors import UserError
 from alrun.lock import Lock
 from alrun.state import RoundRecord, RunState
@@ -30,22 +30,28 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
         if reuse(path, state):
             return True
         compute(unfinished)
-        lock.check()
-        checkpoint.write(path, {"record": asdict(state.rounds[0]), "weights": state.weights}, generations=1)
+        content = {"record": asdict(state.rounds[0]), "weights": state.weights, "frozen": state.frozen}
+        is_ours = files.create(path, checkpoint.dumped(content))
+        if not is_ours:  # one that took over while this process slept was faster: all runs begin with one model
+            state.rounds.clear()
+            if not reuse(path, state):
+                raise UserError(f"{path} cannot be read though it was just written: check the disk that has it.")
         checkpoint.Keeper.clear(unfinished)
-        return False
+        files.remove(checkpoint.frozen_beside(unfinished))
+        return not is_ours
     finally:
         lock.release()
 
 
 def reuse(path: Path, state: RunState) -> bool:
     """Fill round 0 of ``state`` from ``path``; False where there is no such file, or it is damaged."""
+    if not path.exists():
+        return False
     try:
-        content = checkpoint.read(path, "it is computed anew")
-    except UserError as error:
-        log.warning("%s", error)
+        content = checkpoint.load(path)
+    except ValueError as error:
+        log.warning("%s is damaged (%s): it is computed anew", path, error)
+        files.rename(path, path.with_name(f"{path.name}.damaged"))
         return False
-    if content is None:
-        return False
-    state.add_round(RoundRecord(**content["record"]), content["weights"])
+    state.add_round(RoundRecord(**content["record"]), content["weights"], content["frozen"])
     return True

@@ -1,9 +1,11 @@
 """Which GPU of a machine a run takes, where launchers start several runs that do not know of one another."""
 
+import errno
 import getpass
 import itertools
 import logging
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from alrun import device, interruption
+from alrun.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +47,33 @@ def taken(name: str, most: int | None) -> Iterator[torch.device]:
 
 def folder() -> Path:
     """Where this user's processes on this machine see one another's seats."""
-    path = Path(tempfile.gettempdir()) / f"alrun-gpus-{getpass.getuser()}"
-    path.mkdir(exist_ok=True)
+    return owned(Path(tempfile.gettempdir()) / f"alrun-gpus-{user()}")
+
+
+def user() -> str:
+    """A name for this user; a container's may have a number alone."""
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+
+
+def owned(path: Path) -> Path:
+    """``path``, a folder of this user that nobody else can look into: whoever can open a seat can take it for ever.
+
+    Raises:
+        UserError: Something else is there, such as a folder or a link that another user has prepared.
+    """
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+        if hasattr(os, "getuid"):
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+                raise OSError(errno.EPERM, "it is another user's, or no folder")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                path.chmod(0o700)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be used to share GPUs with your other runs ({error.strerror or error}): have it removed, "
+            "set TMPDIR to a folder of your own, or name the GPU, runtime.device=cuda:0."
+        ) from error
     return path
 
 

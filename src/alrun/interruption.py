@@ -1,20 +1,28 @@
-"""Being told to stop: SIGTERM, SIGUSR1 and SIGUSR2 end a run after the step it is at, with a checkpoint.
+"""Being told to stop: SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 end a run after the step it is at, with a checkpoint.
+
+A terminal that is closed sends SIGHUP; one that is ignored (nohup) stays so. A worker of a sweep ends with the process
+that started it, at once: nobody would tell it to stop, and what it saved is there.
 
 Where a launcher has a handler of its own (submitit requeues the job), that one is called once the checkpoint is
 written, and if it returns the run goes on.
 """
 
 import contextlib
+import ctypes
+import multiprocessing
 import os
 import signal
+import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later, the same command goes on
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 
 
 class Interrupted(BaseException):
@@ -32,16 +40,39 @@ _previous: dict[int, Callable[[int, FrameType | None], Any]] = {}  # a launcher'
 
 
 def install() -> None:
-    """Listen from now on; only a process's main thread can."""
+    """Listen from now on; only a process's main thread can. A process that another one started ends with that one."""
     if threading.current_thread() is not threading.main_thread():
         return
+    if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
+        end_with(parent.pid)
     for number in SIGNALS:
         handler = signal.getsignal(number)
-        if handler is _handle:
+        if handler is _handle or handler is signal.SIG_IGN:
             continue
         if callable(handler):
             _previous[number] = handler
         signal.signal(number, _handle)
+
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+
+@cache  # a process has one parent
+def end_with(parent: int) -> None:
+    """Let this process end when the process ``parent``, which started it, is gone, however that one ended."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # elsewhere than on Linux
+        # The system's own way reaches a process that is deep in a computation, too.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch, args=[parent], name="parent", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    """Look every second whether ``parent`` is there, and end this process when it is not."""
+    if os.name == "nt":  # goes on telling a parent's number when that one is gone
+        multiprocessing.parent_process().join()  # pyright: ignore[reportOptionalMemberAccess]
+    while os.name != "nt" and os.getppid() == parent:
+        time.sleep(1)
+    os._exit(EXIT_CODE)
 
 
 def received() -> int | None:
@@ -74,11 +105,17 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def running() -> Iterator[None]:
-    """In here this process computes a run itself; outside, its child processes do, if it has any."""
+    """In here this process computes a run itself; outside, its child processes do, if it has any.
+
+    An error in here after a signal is taken for the signal's: it may have reached code that could not bear it.
+    """
     global _running
     _running += 1
     try:
         yield
+    except Exception:
+        check()
+        raise
     finally:
         _running -= 1
 
@@ -86,12 +123,24 @@ def running() -> Iterator[None]:
 def _handle(number: int, frame: FrameType | None) -> None:
     global _received
     _received = number
+    if number == getattr(signal, "SIGHUP", None):
+        _leave_the_terminal()
     computing = [] if _running else children()
     for child in computing:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)  # the one that joblib's own helper process ignores
     if not computing and not _deferred:  # else this process goes on to wait for the children
         check()
+
+
+def _leave_the_terminal() -> None:
+    """Let what is written to a terminal that is gone vanish, instead of being an error where it is written."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
 
 
 def children() -> list[int]:

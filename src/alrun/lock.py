@@ -1,12 +1,19 @@
 """One process at a time, on one machine or on several that share a file system."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
-from filelock import FileLock, SoftFileLease, Timeout
+from filelock import FileLock, LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from alrun.errors import UserError
+
+
+class TakenOver(UserError):
+    """This process has lost a run to another one: it writes nothing more into the run's folder."""
+
 
 LEASE_SECONDS = 60.0  # without a sign of life from another machine, after which its process counts as dead
 SIGN_EVERY = 15.0  # seconds
@@ -37,6 +44,21 @@ def is_abandoned(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def locking(path: Path) -> Iterator[None]:
+    """Say in a sentence what the system or filelock says of the lock at ``path``."""
+    try:
+        yield
+    except Timeout:  # an OSError, too
+        raise
+    except (OSError, LeaseSettingsMismatch) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"{path} cannot be locked ({reason}): take away what is there, or name a folder of another file system "
+            "with paths.outputs=... (results) or paths.data=... (data)."
+        ) from error
+
+
 class Lock:
     """Two locks in one, since neither suffices alone.
 
@@ -55,7 +77,14 @@ class Lock:
         """Whether it is ours; without ``wait``, False at once where a process of this machine has it.
 
         An owner on another machine is given a minute to show that it lives.
+
+        Raises:
+            UserError: The file system gives no locks, or something else is where they should be.
         """
+        with locking(self.path):
+            return self._acquire(wait)
+
+    def _acquire(self, wait: bool) -> bool:
         try:
             self._local.acquire(timeout=-1 if wait else 0)
         except Timeout:
@@ -98,13 +127,22 @@ class Lock:
         self.release()
 
     def check(self) -> None:
-        """Make sure that it is still ours.
+        """Make sure that it is still ours; who saves makes sure again (alrun.checkpoint.Generations).
 
         Raises:
-            UserError: This process was silent for so long that another machine took over.
+            TakenOver: This process was silent for so long that another machine took over.
         """
-        if self._lease.compromise is not None:
-            raise UserError(
+        if self._lease.compromise is not None or self._is_anothers():
+            raise TakenOver(
                 f"{self.path.parent} is now computed by another machine, since this process gave no sign of life for "
                 f"{LEASE_SECONDS:.0f} s; it leaves the run to that one."
             )
+
+    def _is_anothers(self) -> bool:
+        """Whether another process is in the lease; the heartbeat, which tells too, may have slept with us."""
+        for pause in (0.1, 0):
+            found = self._lease.owner
+            if found is None or self._lease.token is None or found.token == self._lease.token:
+                return False
+            sleep(pause)  # one that looks whether we live exchanges the file for a moment
+        return True

@@ -41,6 +41,19 @@ def evaluation(model: Classifier) -> Iterator[None]:
             module.training = training
 
 
+def frozen(model: nn.Module) -> set[str]:
+    """What training should leave as it is of a ``model`` in training mode, by its names in the state dict.
+
+    Parameters that take no gradient, and buffers of layers that stay in evaluation while the rest trains: batch norm
+    of a frozen network, where the network sees to that. Whether they were left is for who relies on it to compare.
+    """
+    names = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    for prefix, layer in model.named_modules():
+        if not layer.training:
+            names |= {f"{prefix}.{name}" if prefix else name for name, _ in layer.named_buffers(recurse=False)}
+    return names
+
+
 class Headed(Classifier):
     """Makes a Classifier of any network that ends in a linear layer (torchvision, timm).
 

@@ -23,6 +23,8 @@ TRIED_BY = {  # how each kind is chosen on the command line, beside the option i
     "augmentation": "",
 }
 
+LONGEST = 100  # letters of a name, which is part of others
+
 
 def main() -> None:
     """The command."""
@@ -46,6 +48,8 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
         if not value.isidentifier() or value != value.lower() or iskeyword(value):
             example = "my_al" if what == "--package" else "ratio"
             raise UserError(f"{what} {value}: use small letters, digits and underscores, such as {example}.")
+        if len(value) > LONGEST:
+            raise UserError(f"{what} {value[:20]}... has {len(value)} letters: use {LONGEST} or fewer.")
     if (resources.files("alrun.conf") / kind / f"{name}.yaml").is_file():
         raise UserError(f"{kind}={name} is an option of alrun already: choose another name.")
     if package in sys.stdlib_module_names or package == "alrun":

@@ -99,7 +99,7 @@ def hours(run: grid.Planned, durations: Durations, speeds: dict[Path, float] | N
         return Hours(unknown=1)
     setting = run.folder.parent
     if setting not in speeds:
-        from alrun.tuning import images_per_second  # and with it torch
+        from alrun.speed import images_per_second  # and with it torch
 
         speeds[setting] = images_per_second(run.cfg)
     held_out = run.cfg.validation or 0

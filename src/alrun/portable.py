@@ -13,7 +13,7 @@ import torch
 
 from alrun import files
 from alrun.errors import UserError
-from alrun.run_folder import RESULTS, reading
+from alrun.run_folder import RESULTS, has_checkpoint, reading
 from alrun.state import BY_CLASS, RoundRecord, RunState
 
 FILES = (*RESULTS, "done")
@@ -42,7 +42,7 @@ def unpack(path: Path, runs: Path) -> None:
                 parts = PurePosixPath(name).parts
                 if len(parts) != 3 or ".." in parts or parts[2] not in FILES:
                     raise ValueError(f"it holds {name}, which is no table of a run")
-                if not (runs.joinpath(*parts[:2]) / "state.pt").exists():
+                if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))
     except (zipfile.BadZipFile, ValueError) as error:
         raise UserError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error

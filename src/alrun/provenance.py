@@ -1,6 +1,7 @@
 """Where results come from: options, versions, commit, device and data, in run.json."""
 
 import json
+import logging
 import platform
 import subprocess
 from dataclasses import asdict
@@ -13,7 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 import alrun
 from alrun import device, energy, files, finished, identity, revisions, schedule
-from alrun.tuning import Choice
+from alrun.execution import Choice
+
+log = logging.getLogger(__name__)
 
 
 def write(
@@ -36,6 +39,7 @@ def write(
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
         **asdict(execution),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "versions": {
             "alrun": alrun.__version__,
             "commit": git_commit(),
@@ -46,6 +50,30 @@ def write(
         },
     }
     files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def tell_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
+    """Say what of torch, hardware, instruction set, threads and format is other than run.json has it.
+
+    Bytes are promised where all are the same; elsewhere the rest of a run is another draw of the same distribution.
+    """
+    try:
+        before = json.loads((run_dir / "run.json").read_text())
+        known = {**before, "torch": before["versions"]["torch"]}
+    except (OSError, ValueError, LookupError, TypeError):  # it is written anew in a moment
+        return
+    now = {
+        "torch": torch.__version__,
+        "device": device.describe(where),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        **asdict(execution),
+    }
+    others = [f"{name} {now[name]}, not {known[name]}" for name in now if name in known and known[name] != now[name]]
+    if others:
+        log.warning(
+            "going on elsewhere (%s): from here on results agree with those there in distribution, not in every bit",
+            "; ".join(others),
+        )
 
 
 @cache  # one process runs one code

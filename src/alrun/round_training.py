@@ -13,7 +13,7 @@ from alrun.checkpoint import Keeper
 from alrun.dss.base import Choice, Epoch
 from alrun.energy import Cost, meter
 from alrun.errors import UserError
-from alrun.model import Classifier
+from alrun.model import Classifier, frozen
 from alrun.pool import Pool
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class RoundTraining:
             "totals": self.engine.totals,
             "noise": [torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None],
             "model": dict(self.model.state_dict()),
+            "frozen": sorted(frozen(self.model)),
             "descent": self.descent.state_dict(),
         }
 

@@ -11,6 +11,7 @@ from torch.profiler import record_function
 from alrun import (
     debugging,
     device,
+    execution,
     files,
     finished,
     first_model,
@@ -20,14 +21,14 @@ from alrun import (
     provenance,
     rng,
     schedule,
-    tuning,
 )
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
-from alrun.errors import located
+from alrun.errors import UserError, located
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
-from alrun.lock import Lock
+from alrun.lock import Lock, TakenOver
+from alrun.model import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
 from alrun.query import build_query, check_selection, check_supply, choosing
@@ -56,9 +57,24 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         if not is_done(run_dir):  # else another process ended it since this one looked
             files.remove_leftovers(run_dir)
             with gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
-                Run(cfg, run_dir, choices, lock, where).complete()
+                complete(Run(cfg, run_dir, choices, lock, where))
+    except TakenOver as error:
+        log.warning("%s", error)
     finally:
         lock.release()
+
+
+def complete(run: "Run") -> None:
+    """Compute the rest of ``run``."""
+    try:
+        run.complete()
+    except TakenOver:
+        raise
+    except UserError:
+        run.check()  # what failed may have failed because the folder is another process's by now
+        if is_done(run.run_dir):
+            raise TakenOver(f"{run.run_dir} was completed by another process, while this one slept.") from None
+        raise
 
 
 class Run:
@@ -74,7 +90,7 @@ class Run:
         self.device = where
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
-        torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
+        torch.set_num_threads(cfg.runtime.threads)
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
@@ -92,7 +108,7 @@ class Run:
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
         self.sizes = schedule.rounds(cfg.budget, self.validation)
-        self.execution = tuning.choose(cfg, self.parts, self.device)
+        self.execution = execution.applied(cfg, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -102,10 +118,11 @@ class Run:
 
     def complete(self) -> None:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
-        execution = self.execution if self.device.type == "cpu" else self.execution.memory_format
-        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
+        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
+            provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
+        self.check()
         for name in finished.changed_code(self.run_dir, self.cfg):
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
@@ -119,6 +136,7 @@ class Run:
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
+        self.check()
         finished.seal(self.run_dir)
         efficiency.update(self.run_dir)
         if self.cfg.runtime.memorise:
@@ -149,6 +167,11 @@ class Run:
         self.tracking.update(self.state)
         interruption.check()
 
+    def check(self) -> None:
+        """Make sure that the run is still this process's: nothing is written after a TakenOver."""
+        self.lock.check()
+        self.state.check()
+
     def clear_training(self) -> None:
         """Remove the checkpoint of a training whose outcome is saved."""
         if self.state.is_trained:
@@ -176,7 +199,7 @@ class Run:
             assert weights is not None
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
-        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled)
+        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
         with record_function("training"):
             trained = self.parts.trainer.fit(
                 model,
@@ -212,7 +235,7 @@ class Run:
             select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
             energy_source=evaluation.meter.source,
         )
-        self.state.add_round(record, model.state_dict())
+        self.state.add_round(record, model.state_dict(), frozen(model))
 
     def select(self, round: int) -> None:
         """Let the strategy choose what to label after ``round``."""

@@ -1,5 +1,6 @@
 """A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
 
+import csv
 import glob
 import json
 import logging
@@ -19,7 +20,7 @@ from alrun.revisions import current
 log = logging.getLogger(__name__)
 
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
-BEGUN = (".hydra", "run.log", "state.pt", "accuracy.csv", "run.json", "done")  # any of them: the run was started
+BEGUN = (".hydra", "run.log", "accuracy.csv", "run.json", "done")  # any of them: the run was started
 UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # there before anything is computed
 
 
@@ -62,6 +63,8 @@ def failure(run_dir: Path) -> str | None:
         return (run_dir / "failed.txt").read_text().strip()
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        return f"{run_dir / 'failed.txt'} cannot be read ({first_line(error)}): delete it."
 
 
 def record(run_dir: Path) -> dict[str, Any]:
@@ -101,7 +104,8 @@ def state(run_dir: Path) -> State:
             return "running"
     if (run_dir / "failed.txt").exists():
         return "failed"
-    return "begun" if any((run_dir / name).exists() for name in BEGUN) else "missing"
+    has_begun = has_checkpoint(run_dir) or any((run_dir / name).exists() for name in BEGUN)
+    return "begun" if has_begun else "missing"
 
 
 def forget(run_dir: Path) -> None:
@@ -119,6 +123,11 @@ def forget(run_dir: Path) -> None:
         own.release()
     with suppress(OSError):  # other runs are there
         run_dir.parent.rmdir()
+
+
+def has_checkpoint(run_dir: Path) -> bool:
+    """Whether a checkpoint of the run's rounds is there, of this version (state-7.pt) or of the first (state.pt)."""
+    return any(run_dir.glob("state-*.pt")) or (run_dir / "state.pt").exists()
 
 
 def shown(path: Path) -> str:
@@ -170,6 +179,13 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the content of ``path`` into a UserError."""
     try:
         yield
-    except (ValueError, LookupError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror or error}): take away what is there, and the run's command writes "
+            "it anew."
+        ) from error
+    except (ValueError, LookupError, TypeError, csv.Error) as error:
         reason = first_line(error)
         raise UserError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error

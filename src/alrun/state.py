@@ -1,18 +1,23 @@
 """What a run has computed so far: a checkpoint that resuming reads, and CSV views of it for people."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from alrun import checkpoint, files
+from alrun import files
+from alrun.checkpoint import Frozen, Generations
 from alrun.energy import Cost
 from alrun.errors import UserError
+from alrun.lock import TakenOver
 from alrun.train import TrainResult
 
-FORMAT = 3  # of state.pt; raise it when its content changes
+FORMAT = 4  # of state-<n>.pt; raise it when its content changes
+NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,16 @@ class RunState:
     """Rounds and queries of a run.
 
     ``queries[0]`` is the seed set and ``queries[r]`` what was bought before round r; ``weights`` are those of the
-    last trained round. Equal lengths of rounds and queries mean that the next step is a selection.
+    last trained round, ``frozen`` the names of those that no training should change. Equal lengths of rounds and
+    queries mean that the next step is a selection.
     """
 
     data: str  # fingerprint of the data set
     queries: list[Tensor] = field(default_factory=list)
     rounds: list[RoundRecord] = field(default_factory=list)
     weights: dict[str, Tensor] | None = None
+    frozen: list[str] = field(default_factory=list)
+    saved: Generations | None = field(default=None, repr=False, compare=False)  # its checkpoints, once it has a folder
 
     @property
     def labeled(self) -> Tensor:
@@ -86,9 +94,10 @@ class RunState:
         """Whether the current round's model is trained, so that a selection is next."""
         return len(self.rounds) == len(self.queries)
 
-    def add_round(self, record: RoundRecord, weights: dict[str, Tensor]) -> None:
-        """Note that the current round was trained and evaluated."""
+    def add_round(self, record: RoundRecord, weights: dict[str, Tensor], frozen: Iterable[str] = ()) -> None:
+        """Note that the current round was trained and evaluated; ``frozen`` are names (alrun.model.frozen)."""
         self.rounds.append(record)
+        self.frozen = sorted(frozen)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
     def add_query(self, index: Tensor, selection: Cost, training: Cost) -> None:
@@ -104,34 +113,70 @@ class RunState:
         self.queries.append(index.cpu())
 
     def save(self, run_dir: Path) -> None:
-        """Write state.pt, then the CSV views; each replaces its predecessor in one step, and state.pt keeps it."""
-        content = {
-            "format": FORMAT,
-            "data": self.data,
-            "queries": self.queries,
-            "rounds": [asdict(record) for record in self.rounds],
-            "weights": self.weights,
-        }
-        checkpoint.write(run_dir / "state.pt", content)
+        """Write the next checkpoint, then the CSV views, each in one step; frozen weights are written once.
+
+        Raises:
+            TakenOver: Another process has saved since this state was loaded or saved; what that one wrote stays.
+            UserError: The disk is full or the folder cannot be written to; what was saved before is kept.
+        """
+        if self.saved is None:
+            self.saved = Generations(run_dir / NAME)
+        self.saved.check()  # before frozen weights are written, too
+        store, weights = Frozen(run_dir / "frozen.pt"), self.weights or {}
+        frozen = store.left_out(weights, self.frozen)
+        self.saved.write(
+            {
+                "format": FORMAT,
+                "data": self.data,
+                "queries": self.queries,
+                "rounds": [asdict(record) for record in self.rounds],
+                "weights": None if self.weights is None else store.rest(weights, frozen),
+                "frozen": frozen,
+            }
+        )
         self.write_views(run_dir)
 
+    def check(self) -> None:
+        """Make sure that no other process has saved since this state was loaded or saved.
+
+        Raises:
+            TakenOver: One has.
+        """
+        if self.saved is not None:
+            self.saved.check()
+
     def write_views(self, run_dir: Path) -> None:
-        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv."""
+        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv.
+
+        Raises:
+            TakenOver: Another process has saved meanwhile; the views are those of its newest checkpoint.
+        """
+        self.check()
+        try:
+            for name, columns, rows in self.views():
+                files.write_csv(run_dir / name, columns, rows)
+                self.check()
+        except TakenOver:  # while this one slept: the view that it has just written may be older than the one there
+            RunState.load(run_dir, self.data).write_views(run_dir)
+            raise
+
+    def views(self) -> Iterator[tuple[str, Sequence[str], Sequence[dict[str, Any]]]]:
+        """Name, columns and rows of every CSV view."""
         rows = [asdict(record) for record in self.rounds]
-        files.write_csv(run_dir / "accuracy.csv", ACCURACY_COLUMNS, rows)
-        files.write_csv(run_dir / "timing.csv", TIMING_COLUMNS, rows)
+        yield "accuracy.csv", ACCURACY_COLUMNS, rows
+        yield "timing.csv", TIMING_COLUMNS, rows
         by_class = [
             {"round": record.round, "class": label, "test_accuracy": accuracy, "labeled": labeled}
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
         ]
-        files.write_csv(run_dir / "per_class.csv", ["round", "class", "test_accuracy", "labeled"], by_class)
+        yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], by_class
         bought = [
             {"round": round, "position": position, "index": index}
             for round, query in enumerate(self.queries)
             for position, index in enumerate(query.tolist())
         ]
-        files.write_csv(run_dir / "queries.csv", ["round", "position", "index"], bought)
+        yield "queries.csv", ["round", "position", "index"], bought
 
     @classmethod
     def load(cls, run_dir: Path, data: str | None = None) -> "RunState":
@@ -140,19 +185,23 @@ class RunState:
         Raises:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
         """
-        path = run_dir / "state.pt"
-        content = checkpoint.read(path, f"delete {run_dir} to begin this run anew")
-        if content is None:
-            return cls(data or "")
-        if content.get("format") != FORMAT:
+        saved = Generations(run_dir / NAME)
+        content = saved.read(f"delete {run_dir} to begin this run anew")
+        if content is None and not saved.path.exists():
+            return cls(data or "", saved=saved)
+        found = 3 if content is None else content.get("format")
+        if content is None or found != FORMAT:
             raise UserError(
-                f"{path} has format {content.get('format')}, this version of alrun reads {FORMAT}: "
+                f"{run_dir} has a checkpoint of format {found}, this version of alrun reads {FORMAT}: "
                 "use the version that wrote it, or delete the folder to begin anew."
             )
         if data is not None and content["data"] != data:
             raise UserError(
-                f"{path} was computed on other data than dataset holds now: restore the data set, "
+                f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
                 "or delete the folder to begin anew."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
-        return cls(content["data"], content["queries"], rounds, content["weights"])
+        weights, frozen = content["weights"], content["frozen"]
+        if frozen:
+            weights = Frozen(run_dir / "frozen.pt").whole(weights, frozen)
+        return cls(content["data"], content["queries"], rounds, weights, frozen, saved)

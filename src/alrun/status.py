@@ -19,7 +19,8 @@ from pathlib import Path
 
 from alrun import command, lock
 from alrun.durations import Durations, labels_of_rounds, rows
-from alrun.run_folder import failure, named, other_version, shown, state
+from alrun.errors import UserError
+from alrun.run_folder import failure, named, other_version, reading, shown, state
 
 WORDS = {
     "begun": "interrupted",
@@ -73,7 +74,16 @@ def status(sources: Sequence[str], multirun: bool = False, each: bool = False, c
 
 
 def row(folder: Path, durations: Durations) -> Row:
-    """What the run in ``folder`` says."""
+    """What the run in ``folder`` says; one whose files are damaged has failed, and the others are told as they are."""
+    try:
+        with reading(folder):
+            return row_of_files(folder, durations)
+    except UserError as error:
+        return Row(folder, "failed", None, reason=str(error))
+
+
+def row_of_files(folder: Path, durations: Durations) -> Row:
+    """The same of a run whose files are whole."""
     now = state(folder)
     accuracies = rows(folder / "accuracy.csv")
     seconds = 0.0 if now in ("done", "old") else durations.left(folder)

@@ -1,6 +1,7 @@
 """What a sweep asked for, and the table and figure at its end; of a search, the labels that it cost."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from alrun.errors import UserError
 from alrun.run_folder import failure, forget, is_done, shown
 
 log = logging.getLogger(__name__)
+
+NAME, PATH = 255, 3500  # bytes of a name and of a path; what lies below needs some of the 4,096 that systems take
 
 _folders: list[Path] = []  # of the sweep that this process started
 
@@ -32,11 +35,22 @@ class RememberSweep(Callback):
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse a Ray cluster that would leave results in its workers' own folders.
+    """Refuse a folder of results that has no name or one that no file system takes, before anything is made there.
+
+    And a Ray cluster that would leave results in its workers' own folders.
 
     Raises:
-        UserError: The outputs folder is relative.
+        UserError: The outputs folder is so.
     """
+    outputs = str(cfg.paths.outputs)
+    if not outputs.strip():
+        raise UserError("paths.outputs= is empty: name a folder, such as paths.outputs=outputs.")
+    whole = Path(outputs).absolute()
+    if len(os.fsencode(whole)) > PATH or max(len(os.fsencode(part)) for part in whole.parts) > NAME:
+        raise UserError(
+            f"paths.outputs={outputs[:20]}... is too long for a file system: name a folder of up to {NAME} bytes, "
+            f"{PATH} with those that it is in."
+        )
     ray = cfg.hydra.launcher.get("ray")
     if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
         raise UserError(

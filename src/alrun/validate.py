@@ -46,7 +46,7 @@ def validate(cfg: DictConfig) -> None:
         ("training.batch_size", training.batch_size, 2),
         ("training.patience", 2 if training.patience is None else training.patience, 2),
         ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
-        ("runtime.threads", 1 if runtime.threads is None else runtime.threads, 1),
+        ("runtime.threads", runtime.threads, 1),
         ("runtime.runs_per_gpu", 1 if runtime.runs_per_gpu is None else runtime.runs_per_gpu, 1),
         ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
         ("validation", 1 if cfg.validation is None else cfg.validation, 1),

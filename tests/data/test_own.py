@@ -217,6 +217,21 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path, listed):
     assert not [path for path in tmp_path.glob("memory_maps/*") if path.suffix != ".lock"]
 
 
+def test_a_map_is_on_the_disk_and_read_from_there_before_it_has_its_name(tmp_path, listed, monkeypatch):
+    done = []
+
+    def noting(name: str, call):
+        monkeypatch.setattr(memory_map, name, lambda *given: (done.append(name), call(*given))[1])
+
+    noting("forget", memory_map.forget)
+    noting("checksum", memory_map.checksum)
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (done.append("fsync"), fsync(descriptor))[1])
+    monkeypatch.setattr(Path, "replace", lambda path, target: (done.append("replace"), replace(path, target))[1])
+    own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
+    assert done[:5] == ["fsync", "forget", "checksum", "replace", "fsync"]  # the last one is the folder's
+
+
 def test_runs_that_start_together_build_a_map_once(tmp_path, monkeypatch):
     for seed in range(300):
         save(tmp_path / "some" / f"{seed}.png", seed)

@@ -25,7 +25,18 @@ NUMBERS: dict[str, Callable[[str], float]] = {
     "select_joules": float,
 }
 WORDS = ("stopped_by", "device", "energy_source")
-PROVENANCE = ("data", "hardware", "threads", "memory_format", "alrun", "commit", "python", "torch", "cuda")
+PROVENANCE = (
+    "data",
+    "hardware",
+    "cpu_capability",
+    "threads",
+    "memory_format",
+    "alrun",
+    "commit",
+    "python",
+    "torch",
+    "cuda",
+)
 PROVENANCE += ("energy", "carbon_intensity", "folder")
 # Groups that only set what has its own columns, or change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")

@@ -1,12 +1,14 @@
 """Decoded images of a data set: in memory, or in a file that is mapped into it where they are too many.
 
 A map is built once, by one process while others wait, and is known by the pictures that it was made from: a changed
-picture makes another map. It is read again after it was written and must have the checksum of what was decoded.
+picture makes another map. It is read again, from the disk, after it was written and must have the checksum of what was
+decoded.
 """
 
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -74,12 +76,22 @@ def build(split: Split, size: int, channels: int, path: Path) -> None:
             for block in decoded(split, size, channels):
                 file.write(block.data)
                 total.update(block.data)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave the name and take the pixels
+            forget(file.fileno())
         if checksum(temporary) != total.hexdigest():
             raise UserError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
         temporary.replace(path)
+        files.sync_folder(path.parent)
         files.write_text(note(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def forget(descriptor: int) -> None:
+    """Let the system drop its copy of a file that is on the disk, so that the next one to read it reads the disk."""
+    if hasattr(os, "posix_fadvise"):  # on Linux
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def is_whole(path: Path) -> bool:

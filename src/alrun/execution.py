@@ -1,0 +1,75 @@
+"""How many CPU threads a run uses, and how its images and weights lie in memory: settings, with fixed defaults.
+
+Another number of threads or another format adds up in another order and gives other bits, so neither follows from a
+measurement or from the machine. ``python -m alrun.speed`` tells what is fastest on a machine, for its user to decide.
+The default is one thread: the same everywhere, and a sweep fills the other processors with other runs (``at_once=``).
+Images are contiguous on a CPU, where some networks are faster in the one format and some in the other and torch
+corrupts memory with narrow ones in the other; they are channels-last on a GPU, whose fast convolutions take them so.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from alrun.errors import UserError
+from alrun.model import Classifier
+from alrun.parts import Parts
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+DEFAULT = {"cpu": "contiguous", "cuda": "channels_last"}
+REGISTER = 16  # float32 numbers in a CPU's widest register
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a run uses."""
+
+    threads: int
+    memory_format: str
+
+    def __str__(self) -> str:
+        return f"{self.threads} thread{'s' * (self.threads != 1)}, {self.memory_format}"
+
+
+def chosen(cfg: DictConfig, where: torch.device) -> Choice:
+    """What the settings name, and the default of the device where they leave the format open."""
+    return Choice(cfg.runtime.threads, cfg.runtime.memory_format or DEFAULT[where.type])
+
+
+def applied(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
+    """Apply to this process and to ``parts`` what the settings name.
+
+    Raises:
+        UserError: They name a memory format in which this model would corrupt memory.
+    """
+    choice = chosen(cfg, where)
+    if where.type == "cpu" and choice.memory_format == "channels_last" and overruns_in_channels_last(parts.model):
+        raise UserError(
+            "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model so; "
+            "use runtime.memory_format=contiguous, or a wider model."
+        )
+    apply(choice, parts, parts.model, where)
+    return choice
+
+
+def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) -> None:
+    """Let torch, the images of a run and ``model`` follow ``choice``."""
+    torch.set_num_threads(choice.threads)
+    memory_format = FORMATS[choice.memory_format]
+    parts.normalize.memory_format = memory_format
+    model.to(where).to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]
+
+
+def overruns_in_channels_last(model: nn.Module) -> bool:
+    """Whether a convolution of ``model`` writes where it must not, on a CPU with channels-last images.
+
+    The backward pass of a strided 1x1 convolution does, where it has fewer input channels than fit a register: the
+    process dies, or the gradients are wrong. Seen with torch 2.13; github.com/uxlfoundation/oneDNN/issues/6035.
+    """
+    return any(
+        set(layer.kernel_size) == {1} and max(layer.stride) > 1 and layer.in_channels // layer.groups < REGISTER
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d)
+    )

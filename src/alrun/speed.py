@@ -1,0 +1,119 @@
+"""``python -m alrun.speed``: how fast a model trains here, by number of threads and memory format; runs go by settings.
+
+    python -m alrun.speed dataset=cifar10
+    python -m alrun.speed dataset=mnist model=mnist_net training.precision=bf16
+
+Takes what ``python -m alrun`` takes, trains a copy of the model on random images for a moment with each choice and
+prints images a second and, where another choice than the run's own is clearly faster, what to type. A run takes its
+settings alone (runtime.threads, runtime.memory_format): each choice has bits of its own, so keep to one in a study.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+from omegaconf import DictConfig
+
+from alrun import command, device, execution, grid, rng
+from alrun.execution import FORMATS, Choice
+from alrun.parts import Parts, build_parts
+from alrun.pool import Pool
+
+SECONDS = 0.3  # of training steps per candidate, after one that does not count
+WORTH = 1.1  # how much faster than the run's own another choice must be: below, it may be chance
+
+
+def main() -> None:
+    """The command."""
+    parser = command.parser("speed", __doc__)
+    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
+    command.add_config_dir(parser)
+    arguments = parser.parse_intermixed_args()
+    with command.telling():
+        words = command.with_config_dir(arguments.overrides, arguments.config_dir)
+        runs = grid.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
+        for setting in dict.fromkeys(run.folder.parent for run in runs):
+            print(told(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
+
+
+def told(setting: Path, cfg: DictConfig) -> str:
+    """The measurements of a setting as text: a line per choice, and what to type."""
+    where, parts = prepared(cfg)
+    speeds = measure(cfg, parts, where)
+    own, best = execution.chosen(cfg, where), fastest(speeds)
+    width = max(len(str(each)) for each in speeds)
+    lines = [f"{setting.name} on {device.describe(where)}, images a second in training:"]
+    lines += [f"  {each!s:<{width}}  {speed:9.0f}{'  as it is set' * (each == own)}" for each, speed in speeds.items()]
+    if best == own:
+        return "\n".join([*lines, "None is clearly faster than the choice that is set."])
+    return "\n".join([*lines, f"Fastest: {' '.join(typed(best, own))}"])
+
+
+def typed(best: Choice, own: Choice) -> Sequence[str]:
+    """The settings in which ``best`` differs from a run's ``own`` choice."""
+    pairs = ((name, getattr(best, name), getattr(own, name)) for name in ("threads", "memory_format"))
+    return [f"runtime.{name}={value}" for name, value, is_set in pairs if value != is_set]
+
+
+def prepared(cfg: DictConfig) -> tuple[torch.device, Parts]:
+    """The device and the parts of a run."""
+    where = device.choose(cfg.runtime.device)
+    device.set_precision(cfg.training.precision)
+    device.set_deterministic(cfg.runtime.deterministic)
+    return where, build_parts(cfg, where)
+
+
+def measure(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, float]:
+    """Images a second: the run's own choice first, then other numbers of threads, then other formats with the fastest.
+
+    Of a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
+    """
+    own = execution.applied(cfg, parts, where)
+    counts = [own.threads, *(device.thread_choices() if where.type == "cpu" else [])]
+    choices = dict.fromkeys(Choice(count, own.memory_format) for count in counts)
+    speeds = {each: training_speed(parts, where, each) for each in choices}
+    best = fastest(speeds)
+    for name in FORMATS:
+        other = Choice(best.threads, name)
+        corrupts = where.type == "cpu" and name == "channels_last" and execution.overruns_in_channels_last(parts.model)
+        if other not in speeds and not corrupts:
+            speeds[other] = training_speed(parts, where, other)
+    return speeds
+
+
+def fastest(speeds: dict[Choice, float]) -> Choice:
+    """The run's own, which comes first, unless another one is clearly faster."""
+    own, best = next(iter(speeds)), max(speeds, key=speeds.__getitem__)
+    return best if speeds[best] > WORTH * speeds[own] else own
+
+
+def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
+    """Images a second of training steps on random images; the model and torch's random numbers stay as they are."""
+    trainer, size = parts.trainer, parts.trainer.batch_size
+    model = copy.deepcopy(parts.model).train()
+    execution.apply(choice, parts, model, where)
+    with rng.kept(where):
+        images = torch.randint(256, (size, *parts.data.train_images.shape[1:]), dtype=torch.uint8, device=where)
+        _, engine = trainer.begin(model, Pool(images, torch.arange(size, device=where) % parts.data.classes))
+        index, parameters = torch.arange(size, device=where), trainer.augmentation.draw(size, torch.default_generator)
+        seconds: list[float] = []
+        while len(seconds) < 3 or sum(seconds[1:]) < SECONDS:
+            started = perf_counter()
+            engine.epoch(index, parameters)
+            device.synchronize(where)
+            seconds.append(perf_counter() - started)
+    return size / median(seconds[1:])
+
+
+def images_per_second(cfg: DictConfig) -> float:
+    """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
+    where, parts = prepared(cfg)
+    return training_speed(parts, where, execution.applied(cfg, parts, where))
+
+
+if __name__ == "__main__":
+    main()
