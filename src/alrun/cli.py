@@ -5,56 +5,20 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from yaml import YAMLError
 
-from alrun import closing, config, interruption, search, sweep, targets
+from alrun import closing, command, guard, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
 
-config.register()
 
-
-def guard() -> None:
-    """Let Hydra compose no configuration that would have Hydra itself call other code, or compare runs on test data.
-
-    What Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
-    """
-    load = ConfigLoaderImpl.load_configuration
-
-    def guarded(*arguments: Any, **settings: Any) -> DictConfig:
-        try:
-            cfg = load(*arguments, **settings)
-        except Exception as error:
-            if sentence(error) is not None:
-                raise
-            if isinstance(error, YAMLError):
-                raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
-            raise UserError(
-                f"the command line cannot be read ({type(error).__name__}): "
-                "everything on it is setting=value or group=option."
-            ) from error
-        targets.check_hydra(cfg.hydra)
-        search.check(cfg)
-        sweep.check(cfg)
-        return cfg
-
-    ConfigLoaderImpl.load_configuration = guarded
-
-
-guard()
-
-
-@hydra.main(version_base="1.3", config_path="pkg://alrun.conf", config_name="config")
 def job(cfg: DictConfig) -> float | None:
     """One run; Hydra's launchers call this in whatever process they choose. What it returns is for a search."""
     hydra_cfg = HydraConfig.get()
@@ -135,12 +99,16 @@ def main() -> None:
     logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
+    if any(argument.startswith("--ex") for argument in sys.argv[1:]):
+        sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
+    command.prepare()
     targets.allow_typed(sys.argv[1:])
     interruption.install()
     complete, stopped = True, False
     try:
         try:
-            job()
+            with guard.guarded(search.check, sweep.check):
+                hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         finally:
             if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():
                 complete = sweep.report()

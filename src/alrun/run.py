@@ -63,7 +63,7 @@ class Run:
         self.device = where
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
-        torch.set_num_threads(cfg.runtime.threads or device.thread_choices()[0])
+        device.set_threads(cfg.runtime.threads)
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
