@@ -9,7 +9,20 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 import alrun
-from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
+from alrun import (
+    config,
+    debugging,
+    device,
+    files,
+    first_model,
+    gpus,
+    infer,
+    interruption,
+    provenance,
+    rng,
+    thumbnails,
+    tuning,
+)
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.errors import located
@@ -108,10 +121,17 @@ class Run:
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
+        self.keep_thumbnails()
         files.write_text(self.run_dir / "done", "")
         efficiency.update(self.run_dir)
         if self.cfg.runtime.memorise:
             debugging.tell_memory(self.state.rounds[-1])
+
+    def keep_thumbnails(self) -> None:
+        """Leave thumbnails of what was bought, for reports."""
+        bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
+        rows = [self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy() for query in bought]
+        thumbnails.write(self.run_dir, rows)
 
     def loop(self) -> None:
         """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""

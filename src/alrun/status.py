@@ -139,18 +139,19 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 def command_of(folder: Path) -> str | None:
     """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
-    from omegaconf import OmegaConf
+    import yaml  # as text: nothing is interpolated, no tag makes an object
 
-    path, composed = (folder / ".hydra" / name for name in ("overrides.yaml", "hydra.yaml"))
-    if not path.exists() or not composed.exists():
+    try:
+        typed, composed = (
+            yaml.safe_load((folder / ".hydra" / name).read_text()) for name in ("overrides.yaml", "hydra.yaml")
+        )
+        sources = composed["hydra"]["runtime"]["config_sources"]
+        own = [source["path"] for source in sources if source["provider"] == "command-line"]
+        words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    own = [
-        f"--config-dir {shlex.quote(shown(Path(source.path)))} "
-        for source in OmegaConf.load(composed).hydra.runtime.config_sources
-        if source.provider == "command-line"
-    ]
     module = "alrun.ask" if any(folder.glob("ask_*.csv")) else "alrun"
-    return f"python -m {module} {''.join(own)}{shlex.join(map(str, OmegaConf.load(path)))}  # {shown(folder)}"
+    return f"python -m {module} {shlex.join(words)}  # {shown(folder)}"
 
 
 if __name__ == "__main__":
