@@ -19,6 +19,7 @@ from pathlib import Path
 
 from alrun import command, lock
 from alrun.durations import Durations, labels_of_rounds, rows
+from alrun.plain import one_line
 from alrun.run_folder import failure, named, shown, state
 
 WORDS = {"begun": "interrupted", "missing": "waiting"}  # what a run folder's state means to one who waits for a sweep
@@ -106,7 +107,7 @@ def summary(table: Sequence[Row]) -> str:
 
 def lines(table: Sequence[Row]) -> list[str]:
     """A table of runs; a column that is empty throughout is left out."""
-    cells = [
+    told = [
         {
             "state": row.state,
             "rounds": row.round,
@@ -119,8 +120,9 @@ def lines(table: Sequence[Row]) -> list[str]:
         }
         for row in table
     ]
-    if not cells:
+    if not told:
         return []
+    cells = [{name: one_line(text) for name, text in line.items()} for line in told]  # a failed.txt says anything
     kept = [name for name in cells[0] if any(line[name] for line in cells)]
     widths = {name: max(len(name), *(len(line[name]) for line in cells)) for name in kept}
     written = [{name: name for name in kept}, *cells]
@@ -151,7 +153,7 @@ def command_of(folder: Path) -> str | None:
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
     module = "alrun.ask" if any(folder.glob("ask_*.csv")) else "alrun"
-    return f"python -m {module} {shlex.join(words)}  # {shown(folder)}"
+    return one_line(f"python -m {module} {shlex.join(words)}  # {shown(folder)}")
 
 
 if __name__ == "__main__":
