@@ -11,12 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, guard, interruption, search, sweep, targets
-from alrun.errors import UserError, first_line, sentence
+from alrun import closing, command, files, guard, interruption, search, sweep, targets
+from alrun.errors import UserError, first_line, sentence, unusable
 from alrun.run_folder import is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
+
+OURS = "This was raised by the run in"  # a note on an error that is no user's mistake
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -42,12 +44,18 @@ def job(cfg: DictConfig) -> float | None:
         message = sentence(error)
         note_failure(run_dir, message or f"{type(error).__name__}: {first_line(error)}.")
         if message is None:
+            error.add_note(f"{OURS} {shown(run_dir)}.")
             raise
         log.error("alrun: %s", message)
         if is_alone:
             sys.exit(1)
         # The other runs of a sweep go on; its report says which are missing. A search turns away from such settings.
         return 0.0 if search.compares(hydra_cfg) else None
+
+
+def in_a_run(error: BaseException) -> bool:
+    """Whether a run raised ``error``, maybe in another process."""
+    return any(note.startswith(OURS) for note in getattr(error, "__notes__", []))
 
 
 def start_where_typed(folder: Path) -> None:
@@ -60,7 +68,7 @@ def start_where_typed(folder: Path) -> None:
 
 def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:
     """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
-    (run_dir / "failed.txt").unlink(missing_ok=True)
+    files.remove(run_dir / "failed.txt")
     validate(cfg)
     if is_done(run_dir):
         from alrun.analysis import efficiency
@@ -85,8 +93,6 @@ def next_command(run_dir: Path) -> str:
 
 def note_failure(run_dir: Path, message: str) -> None:
     """Leave failed.txt in the run's folder, for those who look at a sweep later."""
-    from alrun import files
-
     try:
         files.write_text(run_dir / "failed.txt", message + "\n")
     except UserError as error:  # a full disk, likely the failure itself
@@ -119,6 +125,8 @@ def main() -> None:
         stopped = True
     except Exception as error:
         message = sentence(error)
+        if message is None and isinstance(error, OSError) and not in_a_run(error):
+            message = unusable(error)  # Hydra makes the folders of runs
         if message is None:
             raise
         print(f"alrun: {message}", file=sys.stderr)

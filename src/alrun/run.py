@@ -25,7 +25,7 @@ from alrun import (
 )
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
-from alrun.errors import located
+from alrun.errors import located, writing
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
 from alrun.lock import Lock
@@ -49,9 +49,11 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         UserError: A setting or a file is not usable; what was computed before is kept.
     """
     check_name(run_dir, cfg.seed)
-    run_dir.mkdir(parents=True, exist_ok=True)
     lock = Lock(run_dir / ".lock")
-    if not lock.acquire(wait=False):
+    with writing():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        is_ours = lock.acquire(wait=False)
+    if not is_ours:
         log.warning("%s is being computed by another process; left to it", shown(run_dir))
         return
     try:

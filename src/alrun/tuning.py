@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from alrun import config, device, files, rng
-from alrun.errors import UserError
+from alrun.errors import UserError, writing
 from alrun.lock import Lock
 from alrun.model import Classifier
 from alrun.parts import Parts, build_parts
@@ -65,7 +65,8 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
         what["training"] = [cfg.training.batch_size, cfg.training.precision, runtime.cuda_graph]
         what["here"] = [device.describe(where), torch.__version__, threads, formats]
         path = Path(cfg.paths.outputs) / "cache" / "speed" / f"{config.digest(what, 16)}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
         with Lock(path.with_suffix(".lock")):  # runs that start together would disturb one another's measurements
             speeds = read(path)
             if speeds is None:
