@@ -14,6 +14,7 @@ import shutil
 import sys
 import traceback
 import types
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -282,7 +283,8 @@ def modules_of(kind: targets.Kind) -> Iterator[types.ModuleType]:
         module = import_module(name)
         yield module
         for inner in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
-            with contextlib.suppress(ImportError):
+            with contextlib.suppress(ImportError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is deprecated
                 yield import_module(inner.name)
 
 

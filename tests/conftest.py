@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_listed(monkeypatch):
-    """No test inherits what another lists as its own modules."""
-    monkeypatch.setattr(targets, "_listed", None)
+def listed(monkeypatch, request):
+    """A test may name parts of its own module, and none that another test has listed."""
+    monkeypatch.setattr(targets, "_listed", (request.module.__name__,))
     monkeypatch.setenv(targets.VARIABLE, "")
 
 

@@ -11,6 +11,13 @@ from alrun.errors import UserError
 from alrun.validate import validate
 
 
+@pytest.fixture(autouse=True)
+def listed(monkeypatch):
+    """Nothing is."""
+    monkeypatch.setattr(targets, "_listed", None)
+    monkeypatch.setenv(targets.VARIABLE, "")
+
+
 def parts_of(value, key, kinds):
     """Every part in the settings of an option, with what may stand there."""
     if isinstance(value, list):
