@@ -337,7 +337,7 @@ def compute(cfg: DictConfig, place: str, value: Any, form: str) -> None:
     if form == "reference":
         settings["hidden"], value = value, "${hidden}"
     put(settings, place, value)
-    cfg = OmegaConf.create(settings)
+    cfg = DictConfig(settings)
     group = place if place in targets.KINDS else place.partition(".")[0]
     checked = None
     try:

@@ -118,14 +118,14 @@ def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
 
     Other applications of Hydra in this process have their own again afterwards.
     """
-    loader, store = internal.ConfigLoaderImpl, ConfigStore.instance()
+    loader, store = vars(internal)["ConfigLoaderImpl"], ConfigStore.instance()
     resolvers, known, base = dict(BaseContainer._resolvers), copy(store.repo), VersionBase.instance().getbase()
-    internal.ConfigLoaderImpl = partial(Loader, checks=checks)  # type: ignore[assignment]
+    vars(internal)["ConfigLoaderImpl"] = partial(Loader, checks=checks)
     config.register()
     try:
         yield
     finally:
-        internal.ConfigLoaderImpl, store.repo = loader, known
+        vars(internal)["ConfigLoaderImpl"], store.repo = loader, known
         VersionBase.instance().version_base = base
         BaseContainer._resolvers.clear()
         BaseContainer._resolvers.update(resolvers)
