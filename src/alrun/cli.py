@@ -11,9 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, files, guard, interruption, search, sweep, targets
+from alrun import closing, command, files, finished, guard, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence, unusable
-from alrun.run_folder import is_done, shown
+from alrun.run_folder import check_other_data, is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,12 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
     files.remove(run_dir / "failed.txt")
     validate(cfg)
+    check_other_data(run_dir)
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
+        for doubt in finished.doubts(run_dir, cfg):
+            log.warning("%s", doubt)
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."
     from alrun.run import run
@@ -108,12 +111,11 @@ def main() -> None:
     if any(argument.startswith("--ex") for argument in sys.argv[1:]):
         sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
     command.prepare()
-    targets.allow_typed(sys.argv[1:])
     interruption.install()
     complete, stopped = True, False
     try:
         try:
-            with guard.guarded(search.check, sweep.check):
+            with guard.guarded(targets.check_early, search.check, sweep.check):
                 hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         finally:
             if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():

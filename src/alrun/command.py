@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from alrun import targets
 from alrun.errors import UserError, sentence
 
 
@@ -40,11 +41,12 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
 
 
 def prepare() -> None:
-    """Settle what torch reads of the environment when it is imported: called by programs, before they do that.
+    """Settle what is read once, before anything is composed or imported: called by programs alone.
 
-    Its CPU threads spin for a moment while they wait, then sleep. GNU OpenMP's default is to spin so long that any
-    other busy process slows training by an order of magnitude.
+    That is the user's list of modules, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
+    OpenMP's default is to spin so long that any other busy process slows training by an order of magnitude.
     """
+    targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 

@@ -11,6 +11,7 @@ environment variable ALRUN_ALLOW (``mine,other``).
 import inspect
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -18,6 +19,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from alrun.errors import UserError, first_line
 
@@ -110,11 +112,18 @@ def check(cfg: DictConfig) -> None:
                 f"allow=[{name}], or in the environment variable {VARIABLE}."
             )
     # Resolved, since an interpolation can make a part: ${oc.create:...}, ${oc.decode:...}, or a part of another group.
-    settings = OmegaConf.to_container(cfg, resolve=True)
+    run = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    run._set_parent(None)
+    settings = OmegaConf.to_container(run, resolve=True)
     assert isinstance(settings, dict)
     for key, value in settings.items():
-        if key != "hydra":
-            check_names(value, str(key), ())
+        check_names(value, str(key), ())
+
+
+def check_early(cfg: DictConfig) -> None:
+    """The same of a configuration that was just composed, before its folder is named; what a job knows may lack yet."""
+    with suppress(OmegaConfBaseException):
+        check(cfg)
 
 
 def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
