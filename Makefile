@@ -23,7 +23,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
 	bench-launchers compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
-	test-cluster crash-test concurrency-test golden fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	test-cluster crash-test concurrency-test golden fuzz heavy soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -188,6 +188,9 @@ golden: $(READY) ## do results change? digests of tiny runs, made at the first c
 
 fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
 	@$(PY) scripts/fuzz_test.py $(ARGS)
+
+heavy: $(READY) ## the tests that take minutes: attacks by generated configurations and run folders
+	@$(PY) -m pytest -n0 -m heavy $(ARGS)
 
 soak: $(READY) ## repeated small runs in one process, and its memory over time (two hours; ARGS="--minutes 10")
 	@$(PY) scripts/soak_test.py $(ARGS)

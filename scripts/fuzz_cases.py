@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-import alrun.cli  # noqa: F401 - registers settings, guards Hydra
+from alrun import config
 from alrun.errors import sentence
+from alrun.grid import configuration
 from alrun.parts import build_parts, build_pool
 from alrun.validate import validate
 
@@ -48,8 +48,8 @@ def settings() -> list[str]:
 
 def composed(overrides: tuple[str, ...]):
     """The configuration of a command line."""
-    GlobalHydra.instance().clear()
-    with initialize_config_module("alrun.conf", version_base="1.3"):
+    config.register()
+    with configuration():
         return compose("config", list(overrides))
 
 

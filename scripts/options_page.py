@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from alrun import config
+from alrun import config, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
@@ -117,7 +117,7 @@ def section_of_option(path: Path) -> str:
     target = plain.get("_target_")
     hints = {}
     if isinstance(target, str):
-        built = config.resolved(target, group)
+        built = targets.found(target, group, targets.kinds_at(group))
         words += f"\n\nBuilt by `{target}`: {(inspect.getdoc(built) or '').partition(chr(10) * 2)[0]}"
         hints = get_type_hints(built.__init__ if inspect.isclass(built) else built)
     for title, entries in (

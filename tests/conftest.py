@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun import config
+from alrun import config, targets
 from alrun.run import run
 
 config.register()
@@ -26,6 +26,13 @@ FORKING = ("test_resume.py", "test_concurrency.py", "test_disk.py", "test_gpus.p
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that fork come first: the threads that other tests leave behind (of scikit-learn, say) survive no fork."""
     items.sort(key=lambda item: item.path.name not in FORKING)
+
+
+@pytest.fixture(autouse=True)
+def listed(monkeypatch, request):
+    """A test may name parts of its own module, and none that another test has listed."""
+    monkeypatch.setattr(targets, "_listed", (request.module.__name__,))
+    monkeypatch.setenv(targets.VARIABLE, "")
 
 
 @pytest.fixture

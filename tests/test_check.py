@@ -172,7 +172,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
         ("test_check.Right", ["power=much"], r"strategy.power=much is not possible: give float"),
         ("test_check.Right", ["power"], r"power: it has no value"),
         ("test_check.Wrong", [], r"strategy._target_=test_check.Wrong cannot be imported"),
-        ("collections.Counter", [], r"collections.Counter makes a Counter, which is no subclass"),
+        ("collections.Counter", [], r"collections.Counter is no subclass of alrun.strategies.Strategy"),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence(name, settings, words):

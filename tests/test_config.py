@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import config
+from alrun import config, targets
 from alrun.errors import UserError
 
 
@@ -12,6 +12,13 @@ class Thing:
         self.settings = (count, rate, mode)
 
 
+@pytest.fixture
+def listed(monkeypatch):
+    """This module and one that is not there are the user's own."""
+    monkeypatch.setattr(targets, "_listed", ("test_config", "no_such_package"))
+
+
+@pytest.mark.usefixtures("listed")
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -35,6 +42,7 @@ def test_a_number_is_no_part():
         config.build(OmegaConf.create({"swa": 1}).swa, "optimizer.swa")
 
 
+@pytest.mark.usefixtures("listed")
 def test_numbers_are_passed_as_they_are():
     node = OmegaConf.create({"_target_": "test_config.Thing", "count": 2, "rate": 1})
     assert config.build(node, "thing").settings == (2, 1, None)

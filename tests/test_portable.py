@@ -103,7 +103,21 @@ def test_a_checkpoint_that_is_there_is_not_overruled(command, tmp_path):
     assert (run_dir / "accuracy.csv").read_text() == "newer"
 
 
-@pytest.mark.parametrize("name", ["../outside/run/accuracy.csv", "setting/../run.json", "setting/run/other.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../outside/run/accuracy.csv", "setting/../run.json", "setting/run/other.txt", "/setting/done", "//x/done"),
+        *(
+            "setting//done",
+            "./run/done",
+            "C:/run/done",
+            "setting/C:run/done",
+            "..\\outside/run/done",
+            "\\x\\y/run/done",
+        ),
+        "a\nb/run/done",
+    ],
+)
 def test_an_archive_of_something_else_is_refused_in_a_sentence(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
         archive.writestr(name, "")

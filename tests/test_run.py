@@ -100,8 +100,8 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
         (("runtime.device=cuda:99",), "runtime.device=cuda:99: torch .* sees . GPUs"),
         (("runtime.device=tpu",), "runtime.device=tpu is no device"),
         (
-            ("strategy=random", "strategy._target_=torch.nn.Identity"),
-            "=torch.nn.Identity is no subclass of alrun.strat",
+            ("strategy=random", "strategy._target_=alrun.models.Vgg"),
+            "=alrun.models.Vgg is no part that can stand there: .* a subclass of alrun.strat",
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",

@@ -91,8 +91,8 @@ def test_a_ray_cluster_needs_outputs_in_full(composed):
     cfg = composed(hydra=True)
     sweep.check(cfg)
     with pytest.raises(UserError, match=r"paths\.outputs=outputs is relative.*paths\.outputs=/"):
-        composed("+hydra.launcher.ray.init.address=auto", hydra=True)
-    composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True)
+        sweep.check(composed("+hydra.launcher.ray.init.address=auto", hydra=True))
+    sweep.check(composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True))
 
 
 def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path):

@@ -33,7 +33,7 @@ def test_a_run_takes_what_its_settings_name_on_whatever_machine_and_measures_not
     composed, monkeypatch, overrides, expected
 ):
     monkeypatch.setattr(device, "usable_processors", lambda: 64)
-    monkeypatch.setattr(device, "_ALLOWED", 64)
+    monkeypatch.setattr(device, "granted_threads", lambda: 64)
     monkeypatch.setattr(speed, "perf_counter", lambda: pytest.fail("a clock was read"))
     cfg = composed(*SETTINGS, *overrides)
     parts = build_parts(cfg, CPU)

@@ -1,35 +1,45 @@
 """A configuration calls what makes parts of a run, and what the user lists, nothing else."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from alrun import cli, config, targets
+from alrun import config, targets
 from alrun.data import torchvision_import  # noqa: F401 - transforms can be imported after it
 from alrun.errors import UserError
 from alrun.validate import validate
 
 
 @pytest.fixture(autouse=True)
-def nothing_listed(monkeypatch):
+def listed(monkeypatch):
+    """Nothing is."""
+    monkeypatch.setattr(targets, "_listed", None)
     monkeypatch.setenv(targets.VARIABLE, "")
 
 
-def test_every_option_of_alrun_is_allowed():
-    names = {
-        name
-        for path in (Path(__file__).parent.parent / "conf").rglob("*.yaml")
-        if "hydra" not in path.parts
-        for _, name in targets.named(OmegaConf.to_container(OmegaConf.load(path)), keys=("_target_",))
-        if name != "alrun.sweep.RememberSweep"
-    }
+def parts_of(value, key, kinds):
+    """Every part in the settings of an option, with what may stand there."""
+    if isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from parts_of(inner, f"{key}[{position}]", kinds)
+    elif isinstance(value, dict):
+        kinds = targets.kinds_at(key) if key in targets.KINDS else kinds
+        if "_target_" in value:
+            yield key, value["_target_"], kinds
+        for setting, inner in value.items():
+            yield from parts_of(inner, f"{key}.{setting}", targets.inside(value, setting, kinds))
+
+
+def test_every_option_of_alrun_is_allowed_where_it_stands():
+    names = set()
+    for path in (Path(__file__).parent.parent / "conf").rglob("*.yaml"):
+        group = path.relative_to(path.parents[1]).parts[0]
+        if group in (*targets.KINDS, "optimizer"):
+            for key, name, kinds in parts_of(OmegaConf.to_container(OmegaConf.load(path)), group, ()):
+                assert targets.found(name, key, kinds) is not None
+                names.add(name)
     assert len(names) > 70
-    for name in names:
-        assert targets.within(name, targets.PARTS), name
-        targets.check_origin(config.resolved(name, "x"), name, "x")
 
 
 OTHER = [
@@ -41,16 +51,19 @@ OTHER = [
     "torch.utils.cpp_extension.load",
     "alrun.files.write_text",
     "torchvision.datasets.utils.download_and_extract_archive",
+    "sklearn.utils._testing.assert_run_python_script_without_output",
+    "sklearn.datasets.clear_data_home",
+    "timm.create_model",
     "mine.Mine",
     "torchx.nn.A",
 ]
-BORROWED = [
-    "torch.nn.functional.torch.os.system",
-    "torch.optim.sgd.torch.load",
+BORROWED = [  # of an allowed module by name alone
     "alrun.strategies.base.torch.load",
-    "sklearn.os.system",
-    "alrun.data.sources.np.load",
-    "torch.nn.modules.module.functools.partial",
+    "alrun.strategies.targeted.UserError",
+    "alrun.strategies.badge.gradient_kernel",
+    "torch.optim.sgd.torch.load",
+    "torch.optim.lr_scheduler.partial",
+    "alrun.data.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",
 ]
 
 
@@ -64,18 +77,68 @@ def test_other_code_is_refused_before_it_is_imported(composed, name):
 
 
 @pytest.mark.parametrize("name", BORROWED)
-def test_what_an_allowed_module_has_imported_is_not_its_own(name):
-    for node in ({"_target_": name}, {"_target_": "torch.nn.Identity", "inner": {"_target_": name}}):
-        with pytest.raises(UserError, match=r"is defined in|cannot be imported"):
-            config.build(OmegaConf.create(node), "strategy")
+@pytest.mark.parametrize("key", ["strategy", "optimizer.build", "optimizer.schedule", "model"])
+def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
+    with pytest.raises(UserError, match=r"is defined in|cannot be imported|is no subclass|would run code|no part that"):
+        config.build(OmegaConf.create({"_target_": name}), key)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("strategy", "alrun.models.SmallCnn"),
+        ("strategy", "alrun.strategies.Needs"),
+        ("model", "alrun.strategies.badge.Badge"),
+        ("dataset", "alrun.data.own.assembled"),
+        ("optimizer.build", "torch.optim.lr_scheduler.StepLR"),
+        ("tracking", "alrun.tracking.require"),
+        ("augmentation", "alrun.policy.torchvision"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused(key, name):
+    with pytest.raises(UserError, match=rf"{key}\._target_={name}"):
+        config.build(OmegaConf.create({"_target_": name}), key)
+
+
+def test_a_part_stands_only_where_one_is_wanted(composed):
+    for override in ("+dataset.mean={_target_: alrun.augment.NoAugmentation}", "+budget={_target_: os.system}"):
+        with pytest.raises(Exception, match=r"would run code|no part that can stand there|budget"):
+            validate(composed(override))
+
+
+@pytest.mark.parametrize("group", ["strategy", "augmentation", "redundancy", "dataset"])
+def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
+    for text in ("${oc.create:{_target_: joblib.load, filename: x}}", "${oc.decode:'{_target_: joblib.load}'}"):
+        cfg = composed()
+        cfg[group] = text
+        with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code"):
+            targets.check(cfg)
+        with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is no part of a run"):
+            config.build(cfg[group], group)
+
+
+def test_an_interpolation_that_hides_in_another_stays_a_word():
+    node = OmegaConf.create(
+        {"_target_": "alrun.strategies.power.Power", "inner": r"\${oc.create:{_target_: os.getpid}}"}
+    )
+    OmegaConf.resolve(node)  # once: now it reads as an interpolation
+    with pytest.raises(UserError, match=r"strategy.inner._target_=os.getpid would run code"):
+        config.build(node, "strategy")
 
 
 def test_the_user_lists_modules_on_the_command_line(composed):
     targets.allow_typed(["strategy=badge", "allow=[mine, 'other.part']"])
-    assert targets.allowed() == ["mine", "other.part"]
+    assert targets.allowed() == ("mine", "other.part")
     validate(composed("strategy._target_=mine.deep.Mine", "allow=[mine]"))
     with pytest.raises(UserError, match="mines"):
         validate(composed("strategy._target_=mines.Mine"))
+
+
+def test_the_list_is_read_once(composed, monkeypatch):
+    assert targets.allowed() == ()
+    monkeypatch.setenv(targets.VARIABLE, "sympy")  # as a configuration would by hydra.job.env_set
+    with pytest.raises(UserError, match="sympy"):
+        validate(composed("strategy._target_=sympy.sympify"))
 
 
 def test_a_list_in_a_file_allows_nothing(composed):
@@ -83,25 +146,26 @@ def test_a_list_in_a_file_allows_nothing(composed):
         validate(composed("strategy._target_=os.system", "allow=[os]"))  # composed, not typed
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "callbacks: {evil: {_target_: pathlib.Path.touch, self: EVIL}}",
-        "job_logging: {handlers: {evil: {(): pathlib.Path.touch, self: EVIL}}}",
-        "job_logging: {handlers: {console: {class: pathlib.Path}}}",
-    ],
-)
-def test_a_file_from_a_stranger_cannot_have_hydra_call_code(tmp_path, monkeypatch, capsys, text):
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "evil.yaml").write_text(f"# @package _global_\nhydra:\n  {text}\n")
-    GlobalHydra.instance().clear()
-    monkeypatch.setattr(sys, "argv", ["alrun", "--config-dir", str(tmp_path), "experiment=evil", "--cfg", "job"])
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 1
-    assert "would run code that is not alrun's" in capsys.readouterr().err
-    assert not (tmp_path / "EVIL").exists()
+class Own:
+    """A part of a user's own, of any parts."""
+
+    def __init__(self, **parts) -> None:
+        self.parts = parts
+
+    def draw(self, count, rng):
+        """As an augmentation's."""
+
+    def apply(self, images, parameters):
+        """As an augmentation's."""
+
+
+def test_a_part_of_ones_own_may_be_made_of_any_parts_but_no_other_code(monkeypatch):
+    monkeypatch.setattr(targets, "_listed", ("test_targets",))
+    node = {"_target_": "test_targets.Own", "a": {"_target_": "alrun.augment.CropFlip", "padding": 1, "flip": True}}
+    made = config.build(OmegaConf.create(node), "augmentation")
+    assert made.parts["a"].padding == 1
+    with pytest.raises(UserError, match=r"augmentation.a\[0\]._target_=os.getpid would run code"):
+        config.build(OmegaConf.create({**node, "a": [{"_target_": "os.getpid"}]}), "augmentation")
 
 
 def test_nothing_in_alrun_builds_a_shell_command_or_loads_a_pickle():

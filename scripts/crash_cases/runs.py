@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import cli
+from alrun import cli, config
 from alrun.files import TEMPORARY
 from crash_cases.disk import DEATH, Disk, Lost
 
@@ -52,6 +52,7 @@ class TinyRun:
     @classmethod
     def composed(cls, *overrides: str) -> "TinyRun":
         """The run that the command line would start."""
+        config.register()
         GlobalHydra.instance().clear()
         with initialize_config_module("alrun.conf", version_base="1.3"):
             cfg = compose("config", [*TINY, *overrides], return_hydra_config=True)

@@ -4,7 +4,7 @@ An augmentation first *draws* its parameters for every image of an epoch (on the
 every device) and later *applies* them to a block of images.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import Tensor
 from alrun.errors import at_least
 
 
+@runtime_checkable
 class Augmentation(Protocol):
     """What the trainer needs of an augmentation."""
 

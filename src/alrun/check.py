@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import command, config, grid
+from alrun import command, config, grid, targets
 from alrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,22 +85,18 @@ def build(name: str, settings: Sequence[str]) -> "Strategy":
     Raises:
         UserError: It does not exist, is no strategy, or does not take a setting.
     """
-    import torch
+    from alrun import device
 
-    from alrun.strategies import Strategy
-
-    torch.set_num_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
+    device.set_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
     if bad := [each for each in settings if "=" not in each]:
         raise UserError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
     node = of_class(name, settings) if "." in name else of_option(name, settings)
-    strategy = config.build(node, "strategy")
-    if not isinstance(strategy, Strategy):
-        raise UserError(f"{name} makes a {type(strategy).__name__}, which is no subclass of alrun.strategies.Strategy.")
-    return strategy
+    return config.build(node, "strategy")
 
 
 def of_class(name: str, settings: Sequence[str]) -> DictConfig:
-    """The node that names a class."""
+    """The node that names a class, which the user typed, and so trusts."""
+    targets.allow_typed([f"allow=[{name}]"])
     return OmegaConf.merge({"_target_": name}, OmegaConf.from_dotlist(list(settings)))  # type: ignore[return-value]
 
 

@@ -5,56 +5,22 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from yaml import YAMLError
 
-from alrun import closing, config, files, finished, interruption, search, sweep, targets
-from alrun.errors import UserError, first_line, sentence
+from alrun import closing, command, files, finished, guard, interruption, search, sweep, targets
+from alrun.errors import UserError, first_line, sentence, unusable
 from alrun.run_folder import check_other_data, forget, is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
 
-config.register()
+OURS = "This was raised by the run in"  # a note on an error that is no user's mistake
 
 
-def guard() -> None:
-    """Let Hydra compose no configuration that would have Hydra itself call other code, or compare runs on test data.
-
-    What Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
-    """
-    load = ConfigLoaderImpl.load_configuration
-
-    def guarded(*arguments: Any, **settings: Any) -> DictConfig:
-        try:
-            cfg = load(*arguments, **settings)
-        except Exception as error:
-            if sentence(error) is not None:
-                raise
-            if isinstance(error, YAMLError):
-                raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
-            raise UserError(
-                f"the command line cannot be read ({type(error).__name__}): "
-                "everything on it is setting=value or group=option."
-            ) from error
-        targets.check_hydra(cfg.hydra)
-        search.check(cfg)
-        sweep.check(cfg)
-        return cfg
-
-    ConfigLoaderImpl.load_configuration = guarded
-
-
-guard()
-
-
-@hydra.main(version_base="1.3", config_path="pkg://alrun.conf", config_name="config")
 def job(cfg: DictConfig) -> float | None:
     """One run; Hydra's launchers call this in whatever process they choose. What it returns is for a search."""
     hydra_cfg = HydraConfig.get()
@@ -79,6 +45,7 @@ def job(cfg: DictConfig) -> float | None:
         message = sentence(error)
         note_failure(run_dir, message or f"{type(error).__name__}: {first_line(error)}.")
         if message is None:
+            error.add_note(f"{OURS} {shown(run_dir)}.")
             raise
         log.error("alrun: %s", message)
         if is_alone:
@@ -86,6 +53,11 @@ def job(cfg: DictConfig) -> float | None:
             sys.exit(1)
         # The other runs of a sweep go on; its report says which are missing. A search turns away from such settings.
         return 0.0 if search.compares(hydra_cfg) else None
+
+
+def in_a_run(error: BaseException) -> bool:
+    """Whether a run raised ``error``, maybe in another process."""
+    return any(note.startswith(OURS) for note in getattr(error, "__notes__", []))
 
 
 def start_where_typed(folder: Path) -> None:
@@ -138,12 +110,15 @@ def main() -> None:
     logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
-    targets.allow_typed(sys.argv[1:])
+    if any(argument.startswith("--ex") for argument in sys.argv[1:]):
+        sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
+    command.prepare()
     interruption.install()
     complete, stopped = True, False
     try:
         try:
-            job()
+            with guard.guarded(targets.check_early, search.check, sweep.check):
+                hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         finally:
             if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():
                 complete = sweep.report()
@@ -154,6 +129,8 @@ def main() -> None:
         stopped = True
     except Exception as error:
         message = sentence(error)
+        if message is None and isinstance(error, OSError) and not in_a_run(error):
+            message = unusable(error)  # Hydra makes the folders of runs
         if message is None:
             raise
         print(f"alrun: {message}", file=sys.stderr)

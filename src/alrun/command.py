@@ -1,11 +1,13 @@
 """What the commands beside ``python -m alrun`` share: a parser made of their own words, ``--config-dir``, mistakes."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from alrun import targets
 from alrun.errors import UserError, sentence
 
 
@@ -38,9 +40,20 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
 
+def prepare() -> None:
+    """Settle what is read once, before anything is composed or imported: called by programs alone.
+
+    That is the user's list of modules, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
+    OpenMP's default is to spin so long that any other busy process slows training by an order of magnitude.
+    """
+    targets.allow_typed(sys.argv[1:])
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
+
 @contextmanager
 def telling() -> Iterator[None]:
     """A user's mistake ends the program with one sentence and exit status 1; a bug keeps its traceback."""
+    prepare()
     try:
         yield
     except Exception as error:

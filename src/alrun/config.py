@@ -1,7 +1,6 @@
 """The closed settings, and how the open ones are built. Imports no torch: ``--help`` is fast."""
 
 import inspect
-import pkgutil
 import types
 import typing
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import identity, targets
@@ -124,54 +122,69 @@ def scaled(number: int, share: float) -> int:
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
-    """Call ``node``'s ``_target_`` with its settings and ``arguments``; the only use of Hydra's ``instantiate``.
+    """Call ``node``'s ``_target_`` with its settings and ``arguments``, after those of the parts in it.
+
+    Settings are plain values by then: what was checked (alrun.targets) is what is called.
 
     Raises:
-        UserError: The target cannot be imported, does not take a setting, or takes it with another type.
+        UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.
     """
     if not isinstance(node, DictConfig):
         raise UserError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
-    name = node.get("_target_")
-    if name is None:
+    settings = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(settings, dict)
+    if settings.get("_target_") is None:
         raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
-    target = resolved(name, key)
-    targets.check_origin(target, name, key)
-    for inner_key, inner in targets.named({k: v for k, v in OmegaConf.to_container(node).items() if k != "_target_"}):  # type: ignore[union-attr]
-        targets.check_origin(resolved(inner, f"{key}.{inner_key}"), inner, f"{key}.{inner_key}")
-    if not name.startswith("torch."):  # torch's optimizers name their parameters too loosely to check
-        check_settings(target, node, key, set(arguments))
+    return made(settings, key, targets.kinds_at(key), arguments)
+
+
+def made(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], arguments: dict[str, Any]) -> Any:
+    """What a ``node`` with a ``_target_`` names, which is one of ``kinds``."""
+    name = node["_target_"]
+    target = targets.found(name, key, kinds)
+    settings = {setting: value for setting, value in node.items() if setting not in targets.SPECIAL}
+    if unknown := [setting for setting in settings if str(setting).startswith("_")]:
+        raise UserError(f"{key}.{unknown[0]} is not known: beside settings there are _target_ and _partial_.")
+    if not name.startswith(("torch.", "torchvision.")):  # whose parameters are named too loosely to check
+        check_settings(target, node, settings, key, set(arguments))
+    given = {
+        setting: filled(value, f"{key}.{setting}", targets.inside(node, str(setting), kinds))
+        for setting, value in settings.items()
+    }
     try:
-        return instantiate(node, **arguments)
+        if node.get("_partial_"):
+            return partial(target, **{**given, **arguments})
+        result = target(**{**given, **arguments})
     except Exception as error:
-        for cause in (error, error.__cause__):
-            if isinstance(cause, UserError):
-                raise cause from None
-        raise UserError(f"{key}: {name} refused its settings: {first_line(error.__cause__ or error)}.") from error
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{key}: {name} refused its settings: {first_line(error)}.") from error
+    targets.check_made(result, name, key, kinds)
+    return result
 
 
-def resolved(name: str, key: str) -> Any:
-    """The class or function ``name``.
+def filled(value: Any, key: str, kinds: tuple[targets.Kind, ...]) -> Any:
+    """``value`` with the parts that it names built."""
+    if isinstance(value, list):
+        return [filled(inner, f"{key}[{position}]", kinds) for position, inner in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_target_") is not None:
+        return made(value, key, kinds, {})
+    return {setting: filled(inner, f"{key}.{setting}", kinds) for setting, inner in value.items()}
 
-    Raises:
-        UserError: It cannot be imported.
-    """
-    try:
-        return pkgutil.resolve_name(name)
-    except Exception as error:  # whatever a user's module raises while it is imported
-        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
 
-
-def check_settings(target: Any, node: DictConfig, key: str, given: set[str]) -> None:
-    """Compare ``node`` with the signature of ``target`` without ``given``: names, and types where these are simple."""
+def check_settings(target: Any, node: targets.Values, settings: targets.Values, key: str, given: set[str]) -> None:
+    """Compare ``settings`` with the signature of ``target`` without ``given``: names, and types where it is simple."""
     parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    for setting in (str(name) for name in node if not str(name).startswith("_")):
+    for setting, value in settings.items():
         if setting not in parameters:
-            hint = closest(setting, list(parameters)) if parameters else "it has no settings."
-            raise UserError(f"{key}.{setting}: {node._target_} has no such setting; {hint}")
-        value, hint = OmegaConf.to_container(node, resolve=True)[setting], hints.get(setting)  # type: ignore[index]
+            hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
+            raise UserError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
+        hint = hints.get(setting)
         if hint is not None and not fits(value, hint):
             raise UserError(f"{key}.{setting}={value} is not possible: give {described(hint)}.")
 

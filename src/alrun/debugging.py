@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from alrun import files
 from alrun.run_folder import shown
 from alrun.state import RoundRecord
 
@@ -35,7 +36,7 @@ def profiled(run_dir: Path, where: torch.device) -> Iterator[None]:
         yield
     averages = profiler.key_averages()
     on = "device" if where.type == "cuda" else "cpu"
-    (run_dir / "profile.txt").write_text(averages.table(sort_by=f"self_{on}_time_total", row_limit=100))
+    files.write_text(run_dir / "profile.txt", averages.table(sort_by=f"self_{on}_time_total", row_limit=100))
     profiler.export_chrome_trace(str(run_dir / "trace.json"))
     seconds = {event.key: event.cpu_time_total / 1e6 for event in averages if event.key in PHASES}
     log.info("seconds: %s", ", ".join(f"{name} {seconds[name]:.2f}" for name in PHASES if name in seconds))

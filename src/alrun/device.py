@@ -2,6 +2,7 @@
 
 import os
 import platform
+from functools import cache
 
 import torch
 
@@ -65,7 +66,16 @@ def widened(outputs: torch.Tensor) -> torch.Tensor:
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
 
 
-_ALLOWED = torch.get_num_threads()  # what the environment or a launcher grants this process
+@cache
+def granted_threads() -> int:
+    """What the environment or a launcher grants this process: torch's number before alrun first changes it."""
+    return torch.get_num_threads()
+
+
+def set_threads(count: int) -> None:
+    """Let torch use ``count`` threads."""
+    granted_threads()
+    torch.set_num_threads(count)
 
 
 def usable_processors() -> int:
@@ -80,7 +90,7 @@ def thread_choices() -> list[int]:
     Where the environment allows fewer threads (OMP_NUM_THREADS, a launcher's share), no more are taken.
     """
     usable = usable_processors()
-    return list(dict.fromkeys(min(_ALLOWED, count) for count in (max(1, usable // 2), 1, usable)))
+    return list(dict.fromkeys(min(granted_threads(), count) for count in (max(1, usable // 2), 1, usable)))
 
 
 def chunk_size(device: torch.device, chunk: int | None) -> int:

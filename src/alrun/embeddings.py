@@ -219,6 +219,8 @@ def timm_network(name: str, pretrained: bool) -> Any:
         import timm  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError("embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
+    if not timm.is_model(name):  # hf-hub:... and local-dir:... would load anybody's weights, by pickle
+        raise UserError(f"embeddings.name={name}: timm has no such model; timm.list_models() lists them.")
     return timm.create_model(name, pretrained=pretrained)
 
 

@@ -17,7 +17,9 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-# What the system says of a folder that is full, protected or no folder: the user's to mend, wherever it is met.
+from alrun.plain import one_line
+
+# What the system says of a folder that is full, protected or no folder: the user's to mend, where files are written.
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
@@ -58,13 +60,58 @@ def closest(name: str, known: list[str]) -> str:
     return f"did you mean {matches[0]}?" if matches else f"choose from: {', '.join(sorted(known))}."
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what the system says of a folder that cannot be used into a user's mistake: where files are written."""
+    try:
+        yield
+    except OSError as error:
+        if (message := unusable(error)) is not None:
+            raise UserError(message) from error
+        raise
+
+
+def unusable(error: OSError) -> str | None:
+    """The sentence for a folder that is full, protected or none, None for any other failure of the system."""
+    if error.errno not in UNUSABLE and not is_refused_folder(error):
+        return None
+    return (
+        f"{error.filename or 'a file'} cannot be used ({error.strerror}): free space there, or name another folder "
+        "with paths.outputs=... (results) or paths.data=... (data)."
+    )
+
+
 def sentence(error: BaseException) -> str | None:
     """One line for a user's mistake that was raised anywhere below the command line, None for anything else."""
+    message = _sentence(error)
+    return None if message is None else one_line(message)
+
+
+def chained(error: BaseException) -> list[BaseException]:
+    """An error and what it was raised from.
+
+    An error that was raised while another was handled is one of its own: a mistake in alrun's handling of a user's is
+    alrun's. But Hydra and OmegaConf pass on what they met without naming it as the cause.
+    """
     chain: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None and link not in chain:
+    while link is not None and not any(link is earlier for earlier in chain):
         chain.append(link)
-        link = link.__cause__ or link.__context__
+        passed_on = link.__context__ if raised_in(link, ("hydra", "omegaconf")) else None
+        link = link.__cause__ or (None if link.__suppress_context__ else passed_on)
+    return chain
+
+
+def raised_in(error: BaseException, packages: tuple[str, ...]) -> bool:
+    """Whether code of one of ``packages`` raised ``error``."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] in packages
+
+
+def _sentence(error: BaseException) -> str | None:
+    chain = chained(error)
     for link in chain:
         if isinstance(link, UserError):
             return str(link)
@@ -84,11 +131,6 @@ def sentence(error: BaseException) -> str | None:
                 "a number goes to a setting, such as budget.batch_size=1000."
             )
     for link in chain:
-        if isinstance(link, OSError) and (link.errno in UNUSABLE or is_refused_folder(link)):
-            return (
-                f"{link.filename or 'a file'} cannot be used ({link.strerror}): free space there, or name another "
-                "folder with paths.outputs=... (results) or paths.data=... (data)."
-            )
         if type(link).__name__ == "OutOfMemoryError":  # torch's; torch is not imported here
             return "the GPU's memory is full: lower runtime.chunk or training.batch_size, or use runtime.device=cpu."
     for link in chain:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alrun import checkpoint, files
-from alrun.errors import UserError
+from alrun.errors import UserError, writing
 from alrun.lock import Lock
 from alrun.state import RoundRecord, RunState
 
@@ -20,11 +20,12 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
 
     While one process computes, the others wait for it. A damaged file is computed anew.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = Lock(path.with_suffix(".lock"))
-    if not lock.acquire(wait=False):
-        log.info("waiting for another run that is training the first model of this setting")
-        lock.acquire(wait=True)
+    with writing():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not lock.acquire(wait=False):
+            log.info("waiting for another run that is training the first model of this setting")
+            lock.acquire(wait=True)
     unfinished = path.with_suffix(".training.pt")
     try:
         if reuse(path, state):

@@ -10,9 +10,9 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from alrun import config
+from alrun.guard import guarded
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
@@ -35,9 +35,21 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
     with configuration():
         cfg = composition(overrides)
         if cfg.hydra.mode == RunMode.MULTIRUN:
-            return of_sweep(cfg)
-        cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
-        return [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+            runs = of_sweep(cfg)
+        else:
+            cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
+            runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+        for cfg in {id(run.cfg): run.cfg for run in runs}.values():
+            resolve(cfg)
+        return runs
+
+
+def resolve(cfg: DictConfig) -> None:
+    """Replace what a run's settings take from one another: alrun's resolvers are there for a while alone."""
+    with open_dict(cfg):
+        hydra = cfg.pop("hydra")
+        OmegaConf.resolve(cfg)
+        cfg.hydra = hydra
 
 
 def of_commands(overrides: Sequence[str]) -> list[Planned]:
@@ -73,11 +85,14 @@ def options(overrides: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def configuration() -> Iterator[None]:
-    """Hydra with alrun's configuration, outside of its main."""
-    config.register()
+    """Hydra with alrun's configuration, outside of its main; a caller's own Hydra is there again afterwards."""
+    callers = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
-    with initialize_config_module("alrun.conf", version_base="1.3"):
-        yield
+    try:
+        with guarded(), initialize_config_module("alrun.conf", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = callers
 
 
 def composition(overrides: Sequence[str]) -> DictConfig:

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from alrun import command
-from alrun.errors import UserError
+from alrun.errors import UserError, writing
 
 TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
     "strategy": "",
@@ -62,12 +62,13 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
     }
     if there := [str(path) for path in places.values() if path.exists()]:
         raise UserError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
-    for template, path in places.items():
-        text = (resources.files("alrun") / "templates" / template).read_text(encoding="utf-8")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Template(text).substitute(words), encoding="utf-8")
-    if not (folder / package / "__init__.py").exists():
-        (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
+    with writing():
+        for template, path in places.items():
+            text = (resources.files("alrun") / "templates" / template).read_text(encoding="utf-8")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(Template(text).substitute(words), encoding="utf-8")
+        if not (folder / package / "__init__.py").exists():
+            (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
     return told(kind, name, package, [str(path) for path in places.values()])
 
 

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from alrun.run_folder import RESULTS, has_checkpoint, reading
 from alrun.state import BY_CLASS, RoundRecord, RunState
 
 FILES = (*RESULTS, "done")
+PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
 def pack(run_dirs: Iterable[Path], path: Path) -> None:
@@ -26,7 +28,7 @@ def pack(run_dirs: Iterable[Path], path: Path) -> None:
         for run_dir in run_dirs:
             for file in (run_dir / name for name in FILES):
                 if file.exists():
-                    archive.write(file, "/".join(file.parts[-3:]))
+                    archive.write(file, "/".join(file.absolute().parts[-3:]))
     files.write(path, buffer.getvalue())
 
 
@@ -39,8 +41,8 @@ def unpack(path: Path, runs: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                parts = PurePosixPath(name).parts
-                if len(parts) != 3 or ".." in parts or parts[2] not in FILES:
+                parts = name.split("/")  # a backslash or a drive's colon would be a path on Windows
+                if len(parts) != 3 or not all(map(PART.fullmatch, parts)) or parts[2] not in FILES:
                     raise ValueError(f"it holds {name}, which is no table of a run")
                 if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))

@@ -40,7 +40,7 @@ def main() -> None:
         nargs=2,
         help="accuracy with all labels and where it is published, if no run labels everything",
     )
-    arguments.add_argument("--no-images", action="store_true", help="do not read the data set to show what was bought")
+    arguments.add_argument("--no-images", action="store_true", help="do not show what was bought")
     command.answer(report, arguments)
 
 

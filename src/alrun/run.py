@@ -21,10 +21,11 @@ from alrun import (
     provenance,
     rng,
     schedule,
+    thumbnails,
 )
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
-from alrun.errors import UserError, located
+from alrun.errors import UserError, located, writing
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
 from alrun.lock import Lock, TakenOver
@@ -48,9 +49,11 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         UserError: A setting or a file is not usable; what was computed before is kept.
     """
     check_name(run_dir, cfg.seed)
-    run_dir.mkdir(parents=True, exist_ok=True)
     lock = Lock(run_dir / ".lock")
-    if not lock.acquire(wait=False):
+    with writing():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        is_ours = lock.acquire(wait=False)
+    if not is_ours:
         log.warning("%s is being computed by another process; left to it", shown(run_dir))
         return
     try:
@@ -90,7 +93,7 @@ class Run:
         self.device = where
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
-        torch.set_num_threads(cfg.runtime.threads)
+        device.set_threads(cfg.runtime.threads)
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
@@ -137,10 +140,17 @@ class Run:
         if not is_over:
             return
         self.check()
+        self.keep_thumbnails()
         finished.seal(self.run_dir)
         efficiency.update(self.run_dir)
         if self.cfg.runtime.memorise:
             debugging.tell_memory(self.state.rounds[-1])
+
+    def keep_thumbnails(self) -> None:
+        """Leave thumbnails of what was bought, for reports."""
+        bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
+        rows = [self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy() for query in bought]
+        thumbnails.write(self.run_dir, rows)
 
     def loop(self) -> None:
         """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""

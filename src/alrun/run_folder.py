@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from alrun import lock
 from alrun.errors import UserError, first_line
+from alrun.plain import one_line
 from alrun.revisions import current
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def is_done(run_dir: Path) -> bool:
 def failure(run_dir: Path) -> str | None:
     """Why the last attempt at a run failed, in one sentence, None if it did not: failed.txt, which the next removes."""
     try:
-        return (run_dir / "failed.txt").read_text().strip()
+        return one_line((run_dir / "failed.txt").read_text(errors="replace").strip())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

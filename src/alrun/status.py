@@ -20,6 +20,7 @@ from pathlib import Path
 from alrun import command, lock
 from alrun.durations import Durations, labels_of_rounds, rows
 from alrun.errors import UserError
+from alrun.plain import one_line
 from alrun.run_folder import failure, named, other_version, reading, shown, state
 
 WORDS = {
@@ -123,7 +124,7 @@ def summary(table: Sequence[Row]) -> str:
 
 def lines(table: Sequence[Row]) -> list[str]:
     """A table of runs; a column that is empty throughout is left out."""
-    cells = [
+    told = [
         {
             "state": row.state,
             "rounds": row.round,
@@ -136,8 +137,9 @@ def lines(table: Sequence[Row]) -> list[str]:
         }
         for row in table
     ]
-    if not cells:
+    if not told:
         return []
+    cells = [{name: one_line(text) for name, text in line.items()} for line in told]  # a failed.txt says anything
     kept = [name for name in cells[0] if any(line[name] for line in cells)]
     widths = {name: max(len(name), *(len(line[name]) for line in cells)) for name in kept}
     written = [{name: name for name in kept}, *cells]
@@ -156,18 +158,19 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 def command_of(folder: Path) -> str | None:
     """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
-    from omegaconf import OmegaConf
+    import yaml  # as text: nothing is interpolated, no tag makes an object
 
-    path, composed = (folder / ".hydra" / name for name in ("overrides.yaml", "hydra.yaml"))
-    if not path.exists() or not composed.exists():
+    try:
+        typed, composed = (
+            yaml.safe_load((folder / ".hydra" / name).read_text()) for name in ("overrides.yaml", "hydra.yaml")
+        )
+        sources = composed["hydra"]["runtime"]["config_sources"]
+        own = [source["path"] for source in sources if source["provider"] == "command-line"]
+        words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    own = [
-        f"--config-dir {shlex.quote(shown(Path(source.path)))} "
-        for source in OmegaConf.load(composed).hydra.runtime.config_sources
-        if source.provider == "command-line"
-    ]
     module = "alrun.ask" if any(folder.glob("ask_*.csv")) else "alrun"
-    return f"python -m {module} {''.join(own)}{shlex.join(map(str, OmegaConf.load(path)))}  # {shown(folder)}"
+    return one_line(f"python -m {module} {shlex.join(words)}  # {shown(folder)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from alrun import closing, grid, search
 from alrun.errors import UserError
+from alrun.plain import one_line
 from alrun.run_folder import failure, forget, is_done, shown
 
 log = logging.getLogger(__name__)
@@ -71,10 +72,11 @@ def report() -> bool:
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
     failures = {folder: why for folder in missing if (why := failure(folder)) is not None}
     if waiting := [folder for folder in missing if folder not in failures]:
-        print("Missing; the same command goes on with them:", *(f"  {shown(folder)}" for folder in waiting), sep="\n")
+        print("Missing; the same command goes on with them:")
+        print(*(f"  {one_line(shown(folder))}" for folder in waiting), sep="\n")
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")
-        print(*(f"  {shown(folder)}: {why}" for folder, why in failures.items()), sep="\n")
+        print(*(f"  {one_line(shown(folder))}: {why}" for folder, why in failures.items()), sep="\n")
         for folder in failures:
             forget(folder)  # if it was refused before anything was computed
     if not missing:

@@ -1,108 +1,227 @@
 """Which code a configuration may call: a file from a stranger must not run what it likes.
 
-``_target_`` names a class or function, and Hydra calls it with the settings beside it; ``os.system`` would be one too.
-So a name must lie in a module that makes parts of a run, or in one that the user lists, and what it leads to must be
-defined there: ``torch.os.system`` lies in torch by name alone. The user's list counts where a downloaded file cannot
-write: on the command line (``allow=[mine]``) or in the environment variable ALRUN_ALLOW (``mine,other``).
+``_target_`` names a class or function that is called with the settings beside it; ``os.system`` would be one too. So
+every place where a part may stand has a kind: what is built there is a subclass of the kind's base, or a function that
+is listed, and its module is one of the kind's *before* it is imported. A name that a module has only imported, such as
+``alrun.augment.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded file
+cannot write, and is read once, before anything is composed: on the command line (``allow=[mine]``) or in the
+environment variable ALRUN_ALLOW (``mine,other``).
 """
 
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from alrun.errors import UserError
+from alrun.errors import UserError, first_line
 
 VARIABLE = "ALRUN_ALLOW"
-PARTS = (
-    *("alrun.augment", "alrun.data", "alrun.dss", "alrun.embeddings", "alrun.models", "alrun.optimization"),
-    *("alrun.policy", "alrun.strategies", "alrun.tracking", "torch.nn", "torch.optim", "torchvision.models"),
-    *("torchvision.transforms", "timm", "sklearn"),
-)
-GUARDED = {part.partition(".")[0] for part in PARTS}  # packages of which the parts alone are allowed
-SAMPLERS = ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")
-OF_HYDRA = (
-    *("alrun.sweep", "hydra._internal.core_plugins", "hydra_plugins", "logging"),
-    *(f"optuna.samplers.{name}Sampler" for name in SAMPLERS),
-)
+Values = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may be built in one place."""
+
+    base: str  # what its classes are subclasses of
+    modules: tuple[str, ...] = ()  # where these are defined
+    makers: tuple[str, ...] = ()  # functions that make one
+
+    def has(self, name: str) -> bool:
+        """Whether ``name`` may be imported to see what it is."""
+        return name in self.makers or within(name.rpartition(".")[0], self.modules)
+
+
+KINDS = {
+    "dataset": Kind(
+        "alrun.data.dataset.ImageData",
+        makers=(
+            *(f"alrun.data.own.{name}" for name in ("csv", "image_folder", "parquet", "unlabeled")),
+            *(f"alrun.data.sources.{name}" for name in ("digits", "npz", "packed_jpeg", "tiny_imagenet")),
+            "alrun.data.sources.torchvision_data",
+        ),
+    ),
+    "model": Kind(
+        "alrun.model.Classifier",
+        ("alrun.models",),
+        ("alrun.models.timm_model", "alrun.models.torchvision_model"),
+    ),
+    "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
+    "embeddings": Kind("alrun.embeddings.Embeddings", ("alrun.embeddings",)),
+    "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
+    "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
+    "optimizer.swa": Kind("alrun.optimization.WeightAverage", ("alrun.optimization",)),
+    "augmentation": Kind("alrun.augment.Augmentation", ("alrun.augment", "alrun.policy")),
+    "transform": Kind("torch.nn.Module", ("torchvision.transforms",)),
+    "redundancy": Kind("alrun.data.redundancy.Redundancy", ("alrun.data.redundancy",)),
+    "per_class_cap": Kind("alrun.data.per_class.Cap", ("alrun.data.per_class",)),
+    "seed_set": Kind("alrun.data.seed_set.SeedSet", ("alrun.data.seed_set",)),
+    "dss": Kind("alrun.dss.base.Subset", ("alrun.dss",)),
+    "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
+}
+# Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
+INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
+SPECIAL = ("_target_", "_partial_")
 
 
 def allow_typed(arguments: list[str]) -> None:
-    """Note the modules of ``allow=[...]`` on a command line, for this process and those that it starts."""
+    """Read the user's list, for this process and those that it starts: the environment, and ``allow=[...]``."""
+    global _listed
+    listed = _of_environment()
     for argument in arguments:
         key, _, value = argument.lstrip("+").partition("=")
         if key == "allow":
-            names = [name.strip(" '\"") for name in value.strip("[] ").split(",")]
-            os.environ[VARIABLE] = ",".join(dict.fromkeys(filter(None, [*allowed(), *names])))
+            listed += [name.strip(" '\"") for name in value.strip("[] ").split(",")]
+    _listed = tuple(dict.fromkeys(filter(None, listed)))
+    os.environ[VARIABLE] = ",".join(_listed)
 
 
-def allowed() -> list[str]:
-    """The modules that the user lists."""
+_listed: tuple[str, ...] | None = None
+
+
+def allowed() -> tuple[str, ...]:
+    """The modules that the user lists, as they were when this was first asked."""
+    global _listed
+    if _listed is None:
+        _listed = tuple(_of_environment())
+    return _listed
+
+
+def _of_environment() -> list[str]:
     return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse a run's settings that call what neither alrun nor the user allows.
+    """Refuse a run's settings that call what neither alrun nor the user allows; imports nothing.
 
     Raises:
         UserError: A ``_target_`` lies elsewhere.
     """
-    listed = allowed()
     for name in cfg.get("allow") or []:
-        if name not in listed:
+        if name not in allowed():
             raise UserError(
                 f"allow=[{name}] stands in a configuration file: what may be run counts on the command line alone, "
                 f"allow=[{name}], or in the environment variable {VARIABLE}."
             )
-    for key, name in named(OmegaConf.to_container(cfg, resolve=False)):
-        refuse_elsewhere(key, name, (*PARTS, *listed))
+    # Resolved, since an interpolation can make a part: ${oc.create:...}, ${oc.decode:...}, or a part of another group.
+    run = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    run._set_parent(None)
+    settings = OmegaConf.to_container(run, resolve=True)
+    assert isinstance(settings, dict)
+    for key, value in settings.items():
+        check_names(value, str(key), ())
 
 
-def check_hydra(cfg: DictConfig) -> None:
-    """Refuse settings of Hydra itself that call other code: callbacks, launchers, sweepers and log handlers."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    for key, name in named(plain, "hydra", ("_target_", "class", "()")):
-        refuse_elsewhere(key, name, (*OF_HYDRA, *allowed()))
+def check_early(cfg: DictConfig) -> None:
+    """The same of a configuration that was just composed, before its folder is named; what a job knows may lack yet."""
+    with suppress(OmegaConfBaseException):
+        check(cfg)
 
 
-def check_origin(target: Any, name: str, key: str) -> None:
-    """Refuse what only seems to lie in an allowed module.
+def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
+    """Refuse a name in ``value``, of the setting ``key``, that is none of ``kinds``; parts in parts have their own."""
+    if isinstance(value, list):
+        for position, inner in enumerate(value):
+            check_names(inner, f"{key}[{position}]", kinds)
+    if not isinstance(value, dict):
+        return
+    kinds = (KINDS[key],) if key in KINDS else kinds
+    if value.get("_target_") is not None:
+        check_name(value["_target_"], key, kinds)
+    for setting, inner in value.items():
+        check_names(inner, f"{key}.{setting}", inside(value, str(setting), kinds))
+
+
+def kinds_at(key: str) -> tuple[Kind, ...]:
+    """What may be built as the setting ``key``; any part where it is none of alrun's settings."""
+    return (KINDS[key],) if key in KINDS else tuple(KINDS.values())
+
+
+def inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """What may be built as ``setting`` of ``node``: of a user's own part, any part."""
+    name = node.get("_target_")
+    if name is None:
+        return kinds
+    if is_listed(str(name)):
+        return tuple(KINDS.values())
+    return (KINDS[INNER[setting]],) if setting in INNER else ()
+
+
+def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
+    """Refuse a name that is not to be imported as ``key``.
 
     Raises:
-        UserError: ``target``, found as ``name``, is defined elsewhere.
+        UserError: It is none of ``kinds``, and not listed by the user.
     """
-    origin, package = str(getattr(target, "__module__", None)), name.partition(".")[0]
-    if within(origin, PARTS) if package in GUARDED else origin.partition(".")[0] == package:
+    if not isinstance(name, str):
+        raise UserError(f"{key}._target_={name} is no name: give the path of a class, such as my_al.ratio.Ratio.")
+    if is_listed(name) or any(kind.has(name) for kind in kinds):
         return
-    raise UserError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
-
-
-def refuse_elsewhere(key: str, name: str, modules: tuple[str, ...]) -> None:
-    """Refuse a name outside of ``modules``."""
-    if within(name, modules):
-        return
+    if any(kind.has(name) for kind in KINDS.values()):
+        what = f"there it must be a subclass of {' or '.join(kind.base for kind in kinds)}" if kinds else "give a value"
+        raise UserError(f"{key}._target_={name} is no part that can stand there: {what}.")
     module = name.rpartition(".")[0] or name
     raise UserError(
-        f"{key}={name} would run code that is not alrun's: if you trust the module {module}, add allow=[{module}] to "
-        f"the command line."
+        f"{key}._target_={name} would run code that is not alrun's: if you trust the module {module}, add "
+        f"allow=[{module}] to the command line."
     )
 
 
-def within(name: str, modules: tuple[str, ...]) -> bool:
+def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
+    """The class or function ``name``, which is imported where it is allowed.
+
+    Raises:
+        UserError: It is not allowed as ``key``, cannot be imported, or is something else than it seems.
+    """
+    check_name(name, key, kinds)
+    module, _, attribute = name.rpartition(".")
+    try:
+        target = getattr(import_module(module), attribute)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
+    origin = str(getattr(target, "__module__", None))
+    if not within(origin, (module,)):
+        raise UserError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
+    if is_listed(name):
+        known = not inspect.isclass(target) or len(kinds) != 1 or is_a(target, kinds[0])
+        known = known and callable(target)
+    else:
+        known = any(name in kind.makers or (inspect.isclass(target) and is_a(target, kind)) for kind in kinds)
+    if not known:
+        raise UserError(
+            f"{key}._target_={name} is no subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
+        )
+    return target
+
+
+def check_made(made: Any, name: str, key: str, kinds: tuple[Kind, ...]) -> None:
+    """Refuse what a function made, if something else is wanted.
+
+    Raises:
+        UserError: It is not of the one kind that ``key`` has.
+    """
+    if len(kinds) == 1 and not isinstance(made, partial) and not isinstance(made, resolve_name(kinds[0].base)):
+        raise UserError(f"{key}._target_={name} does not make an {kinds[0].base}, but a {type(made).__name__}.")
+
+
+def is_a(target: type, kind: Kind) -> bool:
+    """Whether ``target`` is a subclass of the kind's base, or has its methods where that is a protocol."""
+    return issubclass(target, resolve_name(kind.base))
+
+
+def is_listed(name: str) -> bool:
+    """Whether the user lists the module of ``name``."""
+    return within(name, allowed())
+
+
+def within(name: str, modules: Iterable[str]) -> bool:
     """Whether ``name`` is one of ``modules`` or lies in one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)
-
-
-def named(value: Any, path: str = "", keys: tuple[str, ...] = ("_target_",)) -> Iterator[tuple[str, str]]:
-    """Every name of something to call in nested settings, with its full key."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            full = f"{path}.{key}" if path else str(key)
-            if key in keys and inner is not None:
-                yield full, str(inner)
-            else:
-                yield from named(inner, full, keys)
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            yield from named(inner, f"{path}[{position}]", keys)

@@ -13,6 +13,7 @@ from pathlib import Path
 from alrun import command
 from alrun.ask import planned
 from alrun.errors import UserError
+from alrun.plain import one_line
 from alrun.run_folder import shown
 
 SHOWN = 20  # mistakes that are printed
@@ -59,7 +60,7 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     finally:
         lock.release()
     print(f"{taken} new labels are kept, {len(mistakes)} lines refused; {missing} labels are still missing.")
-    print(*(f"  {path}, {mistake}" for mistake in mistakes[:SHOWN]), sep="\n", end="\n" if mistakes else "")
+    print(*(one_line(f"  {path}, {mistake}") for mistake in mistakes[:SHOWN]), sep="\n", end="\n" if mistakes else "")
     if len(mistakes) > SHOWN:
         print(f"  and {len(mistakes) - SHOWN} more")
     return mistakes

@@ -1,6 +1,8 @@
 """Strategies that cover or cluster, and the embeddings that they work on."""
 
 import math
+import sys
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -336,3 +338,14 @@ def test_embeddings_are_an_option_of_the_strategy(composed, tmp_path, option):
     strategy = config.build(node, "strategy")
     assert isinstance(strategy.embeddings, FromFile if option == "file" else FromNetwork)
     assert not strategy.needs.embedding
+
+
+def test_timm_is_asked_for_no_strangers_weights(monkeypatch):
+    def create_model(*arguments, **settings):
+        raise AssertionError("asked")
+
+    known = types.SimpleNamespace(is_model=lambda name: name == "resnet18", create_model=create_model)
+    monkeypatch.setitem(sys.modules, "timm", known)
+    for name in ("hf-hub:somebody/model", "local-dir:somewhere"):
+        with pytest.raises(UserError, match=rf"{name}: timm has no such model"):
+            FromNetwork("timm", name).network()

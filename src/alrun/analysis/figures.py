@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import scores
+from alrun.errors import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,10 +63,11 @@ def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
 
 def save(figure: "Figure", path: Path) -> None:
     """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path.with_suffix(".png"), dpi=300)
-    figure.set_layout_engine("none")  # the layout is found, and a large part of the time
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    with writing():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path.with_suffix(".png"), dpi=300)
+        figure.set_layout_engine("none")  # the layout is found, and a large part of the time
+        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -77,5 +78,5 @@ def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
     if "folder" in table:
         for row, path in zip(rows, map(str, table["folder"]), strict=True):
             if os.path.isdir(path):
-                row[0] = {"text": row[0], "link": os.path.relpath(path, folder)}
+                row[0] = {"text": row[0], "link": "./" + quote(os.path.relpath(path, folder))}
     return {"columns": list(map(str, shown.columns)), "rows": rows, "words": "folder" in table}

@@ -24,7 +24,7 @@ class Choices(NamedTuple):
     difference: float = 0.01  # of accuracy, for the number of repeats needed
     full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
     experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
-    images: bool = True  # read the data set, to show what was bought
+    images: bool = True  # show what was bought
 
 
 class Comparisons(NamedTuple):
@@ -251,13 +251,14 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 
 
 def bought_section(named: pd.DataFrame) -> Section:
-    """Images of the first and last purchase, and a map of the pool."""
+    """Images of the first and last purchase, and a map of purchases."""
     shown = bought.figures(named)
     if isinstance(shown, str):
         return Section("What was bought", shown)
     text = (
-        "Examples of the first and the last purchase of each strategy (first repeat), and the first repeat's purchases "
-        "on a map of the pool (t-SNE of the pixels; grey is the pool, colour the round)."
+        "The first examples of the first and the last purchase of each strategy (first repeat), as thumbnails that "
+        "runs keep, and the first examples of its purchases on a map of those of all strategies (t-SNE of the pixels; "
+        "grey is what others bought, colour the round)."
     )
     return Section("What was bought", text, shown)
 

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from alrun import files
+from alrun.analysis import tables
 from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.errors import UserError, first_line
+from alrun.plain import one_line, uncell
 from alrun.run_folder import RESULTS, is_done, shown, state
 
 KEYS = ("run", "seed", "round", "labeled")
@@ -33,7 +35,7 @@ class Problem(NamedTuple):
     reason: str  # a sentence
 
     def __str__(self) -> str:
-        return f"{self.status}: {shown(self.run)}: {self.reason}"
+        return one_line(f"{self.status}: {shown(self.run)}: {self.reason}")
 
 
 class Results(NamedTuple):
@@ -119,6 +121,8 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     text = [column for column in (*head, *middle, *tail) if column not in (*KEYS[1:], *NUMBERS)]
     frame = frame[[*head, *middle, *tail]].copy()
     frame[text] = frame[text].fillna("").astype(str)
+    shown = [column for column in text if column != "folder"]  # a folder is looked up by its name as it is
+    frame[shown] = frame[shown].map(one_line)
     return frame
 
 
@@ -143,25 +147,21 @@ def write(rounds: pd.DataFrame, path: Path) -> None:
         UserError: The suffix is another one, or Parquet is not installed.
     """
     if path.suffix == ".csv":
-        files.write_text(path, as_csv(rounds))
+        files.write_text(path, tables.csv(rounds))
     elif path.suffix == ".parquet":
         buffer = io.BytesIO()
         try:
-            pd.read_csv(io.StringIO(as_csv(rounds)), low_memory=False).to_parquet(buffer, index=False)
+            text = rounds.to_csv(index=False, lineterminator="\n")
+            pd.read_csv(io.StringIO(text), low_memory=False).to_parquet(buffer, index=False)
         except ImportError as error:
             raise UserError(f"{path} needs pyarrow: pip install 'alrun[parquet]', or give a name in .csv.") from error
         files.write(path, buffer.getvalue())
     elif not path.suffix:
         varying = [column for column in rounds if column in BY_ROUND]
-        files.write_text(path / "runs.csv", as_csv(rounds.drop(columns=varying).drop_duplicates("run")))
-        files.write_text(path / "rounds.csv", as_csv(rounds[["run", *varying]]))
+        files.write_text(path / "runs.csv", tables.csv(rounds.drop(columns=varying).drop_duplicates("run")))
+        files.write_text(path / "rounds.csv", tables.csv(rounds[["run", *varying]]))
     else:
         raise UserError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """The table as text."""
-    return table.to_csv(index=False, lineterminator="\n")
 
 
 def is_table(path: Path) -> bool:
@@ -198,6 +198,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
     types = dict.fromkeys(text, str) | {column: kind for column, kind in numbers.items() if column in header}
     blank = {column: "" for column in (*KEYS[1:], *NUMBERS) if column in header}
     table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)
+    table[text] = table[text].map(uncell)
     whole = [column for column in KEYS[1:] if column in table and table[column].notna().all()]
     if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:
         raise ValueError(f"its column {fractions[0]} has fractions")

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import files
+from alrun import files, plain
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in Markdown; numbers as they are."""
     rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *words(table).to_numpy().tolist()]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
+    return "".join("| " + " | ".join(map(plain.markdown, row)) + " |\n" for row in rows)
 
 
 def latex(table: pd.DataFrame) -> str:
     """The table in LaTeX, with the rules of booktabs."""
-    escaped = words(table).map(escape).rename(columns=lambda name: escape(str(name)))
+    escaped = words(table).map(plain.latex).rename(columns=lambda name: plain.latex(str(name)))
     return escaped.to_latex(index=False, escape=False)
 
 
@@ -24,15 +24,15 @@ def words(table: pd.DataFrame) -> pd.DataFrame:
     return table.map(lambda value: "" if pd.isna(value) else str(value))
 
 
-def escape(text: str) -> str:
-    """Text for LaTeX."""
-    for sign in "&%$#_{}":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("±", "$\\pm$").replace("≤", "$\\le$").replace("×", "$\\times$")
+def csv(table: pd.DataFrame) -> str:
+    """The table as CSV, in which no cell is a formula."""
+    harmless = table.map(lambda value: plain.cell(plain.one_line(value)) if isinstance(value, str) else value)
+    harmless.columns = [plain.cell(plain.one_line(str(name))) for name in table.columns]
+    return harmless.to_csv(index=False, lineterminator="\n")
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
     """``path`` with the suffixes .csv, .md and .tex."""
-    files.write_text(path.with_suffix(".csv"), table.to_csv(index=False))
+    files.write_text(path.with_suffix(".csv"), csv(table))
     files.write_text(path.with_suffix(".md"), markdown(table))
     files.write_text(path.with_suffix(".tex"), latex(table))

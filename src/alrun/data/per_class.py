@@ -1,9 +1,20 @@
 """``per_class_cap=``: which examples may be bought."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor
 
 from alrun.errors import at_least
+
+
+@runtime_checkable
+class Cap(Protocol):
+    """What a pool asks of a cap."""
+
+    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
+        """A mask (N,) of the examples that may be bought, None for all."""
+        ...
 
 
 class NoCap:

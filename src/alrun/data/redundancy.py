@@ -1,7 +1,7 @@
 """``redundancy=``: making part of the pool repeat itself, before anything else is done with it."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,6 +18,15 @@ class Sources(NamedTuple):
     images: np.ndarray  # (N, C, H, W)
     source: np.ndarray  # (N,) position of the example whose image each one has
     unique: np.ndarray  # (N,) bool: not part of what repeats itself; the seed set is chosen among these
+
+
+@runtime_checkable
+class Redundancy(Protocol):
+    """What a pool is made with."""
+
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The pool of ``images`` (N, C, H, W) with ``labels`` (N,)."""
+        ...
 
 
 class NoRedundancy:

@@ -1,7 +1,7 @@
 """``seed_set=``: the first labeled examples."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,15 @@ from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 
 MEGABYTE = 2**20
+
+
+@runtime_checkable
+class SeedSet(Protocol):
+    """What a pool asks of a choice of the first labeled examples."""
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU."""
+        ...
 
 
 class RandomSeedSet:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -49,6 +49,7 @@ class Epoch:
         return record(self.model, self.pool.images, self.pool.labeled, needs, self.normalize, self.chunk)
 
 
+@runtime_checkable
 class Subset(Protocol):
     """What the trainer asks at the start of every epoch.
 

@@ -1,0 +1,203 @@
+"""Hydra as alrun uses it: its own settings, and the code that it calls by them, come from alrun's configuration alone.
+
+Hydra starts launchers, sweepers, callbacks and log handlers, sets the environment and writes files as its node
+``hydra`` says, before alrun's code is reached. So a file that is not alrun's sets nothing there but what a sweep is
+made of and the sizes of a launcher, and on the command line callbacks, log handlers and the environment are left alone
+too. This is checked where files are loaded, by the loader that Hydra is given: it goes with a job to whatever process
+computes it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from functools import partial
+from typing import Any
+
+from hydra._internal import hydra as internal
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.basecontainer import BaseContainer
+from yaml import YAMLError
+
+from alrun import config, targets
+from alrun.errors import UserError, sentence
+
+MAIN = "pkg://alrun.conf"
+TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")
+CORE, PLUGINS = "hydra._internal.core_plugins", "hydra_plugins"
+CALLED = {  # what Hydra may call, by place
+    "callbacks.sweep": ("alrun.sweep.RememberSweep",),
+    "launcher": (
+        f"{CORE}.basic_launcher.BasicLauncher",
+        f"{PLUGINS}.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+        f"{PLUGINS}.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+        f"{PLUGINS}.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
+        f"{PLUGINS}.hydra_ray_launcher.ray_launcher.RayLauncher",
+    ),
+    "sweeper": (
+        f"{CORE}.basic_sweeper.BasicSweeper",
+        f"{PLUGINS}.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper",
+    ),
+    "sweeper.sampler": tuple(
+        f"optuna.samplers.{name}Sampler" for name in ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")
+    ),
+}
+LOGGING = ("job_logging", "hydra_logging")
+# Words that clusters want and that no shell takes for anything else.
+PLACES = ("account", "constraint", "exclude", "gres", "name", "partition", "qos")
+WORD = re.compile(r"[\w.,:@-]*")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader of configurations, with checks: ``checks`` are those of the whole configuration."""
+
+    def __init__(
+        self, config_search_path: ConfigSearchPath, checks: tuple[Callable[[DictConfig], None], ...] = ()
+    ) -> None:
+        super().__init__(config_search_path)
+        self.checks = checks
+
+    def load_configuration(self, config_name: str | None, overrides: list[str], *rest: Any, **named: Any) -> DictConfig:
+        """Compose; what Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
+
+        Raises:
+            UserError: Something would have Hydra call other code than alrun's.
+        """
+        config.register()  # also in the process of a launcher, which has unpickled this loader
+        targets.allowed()
+        main = [source.path for source in self.config_search_path.get_path() if source.provider == "main"]
+        if config_name != "config" or main != [MAIN]:
+            raise UserError("alrun starts from its own configuration: give options of your own by --config-dir alone.")
+        try:
+            cfg = super().load_configuration(config_name, overrides, *rest, **named)
+        except Exception as error:
+            if sentence(error) is not None:
+                raise
+            if isinstance(error, YAMLError):
+                raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
+            raise UserError(
+                f"the command line cannot be read ({type(error).__name__}): "
+                "everything on it is setting=value or group=option."
+            ) from error
+        check_hydra(cfg)
+        for check in self.checks:
+            check(cfg)
+        return cfg
+
+    def _load_single_config(self, *arguments: Any, **named: Any) -> Any:
+        """One file, with its settings at their place."""
+        loaded = super()._load_single_config(*arguments, **named)
+        if not TRUSTED.fullmatch(loaded.path):
+            settings = OmegaConf.to_container(loaded.config, resolve=False)
+            if isinstance(settings, dict) and "hydra" in settings:
+                check_foreign(settings["hydra"], loaded.path)
+        return loaded
+
+    def _compose_config_from_defaults_list(self, *arguments: Any, **named: Any) -> DictConfig:
+        """All files together, before the command line changes them."""
+        cfg = super()._compose_config_from_defaults_list(*arguments, **named)
+        self.logging = logging_of(cfg)
+        return cfg
+
+    def _load_configuration_impl(self, *arguments: Any, **named: Any) -> DictConfig:
+        """Files and command line."""
+        cfg = super()._load_configuration_impl(*arguments, **named)
+        if logging_of(cfg) != self.logging:
+            raise UserError("hydra.job_logging and hydra.hydra_logging stay as they are, but for their levels.")
+        return cfg
+
+
+@contextmanager
+def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
+    """Let Hydra load by Loader, which knows alrun's schema and resolvers.
+
+    Other applications of Hydra in this process have their own again afterwards.
+    """
+    loader, store = internal.__dict__["ConfigLoaderImpl"], ConfigStore.instance()
+    resolvers, known, base = dict(BaseContainer._resolvers), copy(store.repo), VersionBase.instance().getbase()
+    internal.__dict__["ConfigLoaderImpl"] = partial(Loader, checks=checks)
+    config.register()
+    try:
+        yield
+    finally:
+        internal.__dict__["ConfigLoaderImpl"], store.repo = loader, known
+        VersionBase.instance().version_base = base
+        BaseContainer._resolvers.clear()
+        BaseContainer._resolvers.update(resolvers)
+
+
+def check_foreign(hydra: Any, path: str) -> None:
+    """Refuse what a file at ``path`` that is not alrun's may not set in Hydra's node.
+
+    Raises:
+        UserError: It would decide what Hydra calls, writes or has the shell do.
+    """
+    for key, value in leaves(hydra):
+        if not is_harmless(key, value):
+            raise UserError(
+                f"hydra.{key} is set by a file in {path}: Hydra's own settings come from alrun's configuration and the "
+                f"command line, a file may set hydra.mode, hydra.sweeper.params and numbers of a launcher or sweeper."
+            )
+
+
+def is_harmless(key: str, value: Any) -> bool:
+    """Whether a file may set ``hydra.<key>``."""
+    place, _, rest = key.partition(".")
+    if place == "mode" or key == "verbose":
+        return value in ("RUN", "MULTIRUN", True, False)
+    if place == "sweeper" and rest.startswith("params."):
+        name = rest.removeprefix("params.").lstrip("+~")
+        return not re.match(r"(hydra|allow)\b", name) and "@hydra" not in name
+    if place not in ("launcher", "sweeper") or "_target_" in key:
+        return False
+    if isinstance(value, str):
+        return place == "launcher" and rest in PLACES and WORD.fullmatch(value) is not None
+    return isinstance(value, int | float | None)
+
+
+def check_hydra(cfg: DictConfig) -> None:
+    """Refuse a composed configuration by which Hydra would call other code, or write elsewhere.
+
+    Raises:
+        UserError: It would.
+    """
+    hydra = OmegaConf.to_container(cfg.hydra, resolve=False)
+    assert isinstance(hydra, dict)
+    for key, value in leaves(hydra):
+        place, _, name = key.rpartition(".")
+        known = (*CALLED.get(place, ()), *targets.allowed())
+        if name == "_target_" and value is not None and not targets.within(str(value), known):
+            raise UserError(f"hydra.{key}={value} would run code that is not alrun's, and Hydra's own is listed.")
+    if hydra["job"]["env_set"] or hydra["job"]["env_copy"]:
+        raise UserError("hydra.job.env_set and hydra.job.env_copy are not used: set variables where alrun is started.")
+    if set(hydra.get("callbacks") or {}) - {"sweep"}:
+        raise UserError("hydra.callbacks are alrun's own: others are not called.")
+    for group, option in cfg.hydra.runtime.choices.items():
+        if CONTROL.search(str(option)) or ".." in str(option).split("/"):
+            raise UserError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
+    outputs = OmegaConf.select(cfg, "paths.outputs", throw_on_missing=False)
+    if CONTROL.search(str(outputs)):  # it becomes part of a job's script
+        raise UserError(f"paths.outputs={outputs!r} has control characters: name a folder without.")
+
+
+def logging_of(cfg: DictConfig) -> dict[str, Any]:
+    """How Hydra logs, without the levels."""
+    nodes = {name: OmegaConf.to_container(cfg.hydra[name], resolve=False) for name in LOGGING}
+    return {key: value for key, value in leaves(nodes) if key.rpartition(".")[2] != "level"}
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in nested settings with its key; an empty dictionary or list is none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from leaves(inner, f"{key}[{position}]")
+    else:
+        yield key, value

@@ -1,0 +1,83 @@
+"""``bought.png`` in a run's folder: thumbnails of what its strategy bought, for reports, which read no data set.
+
+A row for each round, ten columns, 32 pixels a side, in order of purchase. With many rounds as many as stay below a
+megabyte have a row, evenly spaced, the first and the last among them.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alrun import files
+from alrun.errors import UserError, first_line
+
+NAME = "bought.png"
+SIDE = 32  # pixels
+COLUMNS = 10
+ROWS = 30  # 30 x 10 x 32 x 32 pixels of three bytes are 922 kB, and no PNG is much larger than that
+MOST = 1_000_000  # bytes of the file
+
+
+def rounds_shown(count: int) -> list[int]:
+    """The rounds that have a row, of those numbered from 1 to ``count``."""
+    return np.unique(np.linspace(1, count, min(count, ROWS)).round().astype(int)).tolist() if count else []
+
+
+def write(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> None:
+    """Write the thumbnails of ``rows`` of images (C, H, W), uint8; nothing where there is no row.
+
+    Raises:
+        UserError: The folder cannot be written to.
+    """
+    from PIL import Image
+
+    if not rows:
+        return
+    strip = Image.new("RGB", (COLUMNS * SIDE, len(rows) * SIDE), "white")
+    for line, images in enumerate(rows):
+        for column, image in enumerate(images[:COLUMNS]):
+            strip.paste(thumbnail(image), (column * SIDE, line * SIDE))
+    content = io.BytesIO()
+    strip.save(content, "PNG")
+    files.write(run_dir / NAME, content.getvalue())
+
+
+def thumbnail(image: np.ndarray):
+    """An image (C, H, W) in a square; two or more than three channels show their first."""
+    from PIL import Image, ImageOps
+
+    channels = image.transpose(1, 2, 0)
+    picture = Image.fromarray(channels if len(image) == 3 else channels[:, :, 0]).convert("RGB")
+    method = Image.Resampling.NEAREST if max(picture.size) < SIDE else Image.Resampling.BOX
+    return ImageOps.pad(picture, (SIDE, SIDE), method, color="white")
+
+
+def read(run_dir: Path) -> dict[int, np.ndarray]:
+    """Thumbnails (n, 32, 32, 3) of each round that has a row, with n the smaller of ten and what was bought.
+
+    Raises:
+        UserError: They are not there, or damaged.
+    """
+    from PIL import Image
+
+    path = run_dir / NAME
+    try:
+        with (run_dir / "queries.csv").open(newline="") as file:
+            bought = Counter(int(row["round"]) for row in csv.DictReader(file))
+        rounds = rounds_shown(max(bought))
+        if path.stat().st_size > MOST:
+            raise ValueError("it is larger than a run makes it")
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.mode != "RGB" or picture.size != (COLUMNS * SIDE, len(rounds) * SIDE):
+                raise ValueError("it has not a row for each round")
+            strip = np.asarray(picture)
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is not here, which holds what was bought") from error
+    except (OSError, ValueError, LookupError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} or queries.csv beside it is damaged ({first_line(error)})") from error
+    cells = strip.reshape(len(rounds), SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2)
+    return {round: row[: min(COLUMNS, bought[round])] for round, row in zip(rounds, cells, strict=True)}

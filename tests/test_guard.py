@@ -1,0 +1,72 @@
+"""Hydra's own settings come from alrun's configuration; Hydra itself is left as it was for others."""
+
+import subprocess
+import sys
+
+OTHER_APPLICATION = """
+import os, sys
+from pathlib import Path
+import hydra
+from hydra._internal import config_loader_impl, hydra as internal
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.version import VersionBase
+from omegaconf import OmegaConf
+from omegaconf.basecontainer import BaseContainer
+
+OmegaConf.register_new_resolver("width", lambda: "theirs")
+ConfigStore.instance().store(name="schema", node={"theirs": 1})
+
+
+def state():
+    loader = config_loader_impl.ConfigLoaderImpl
+    return (
+        dict(os.environ), internal.ConfigLoaderImpl is loader, loader.load_configuration.__module__,
+        set(BaseContainer._resolvers), dict(ConfigStore.instance().repo), VersionBase.instance().getbase(),
+        GlobalHydra.instance().hydra,
+    )
+
+
+Path("theirs.yaml").write_text("hydra: {job: {env_set: {THEIRS: x}}}\\nvalue: ${width:}\\n")
+with hydra.initialize_config_dir(os.getcwd(), version_base="1.1"):
+    before = state()
+    import alrun.cli, alrun.grid, alrun.check, alrun.status, alrun.run
+    assert state() == before, "importing"
+    alrun.grid.of_command(["strategy=random"])
+    assert state() == before, "planning"
+    assert hydra.compose("theirs").value == "theirs"
+    GlobalHydra.instance().clear()
+    sys.argv = ["alrun", "--cfg", "job"]
+    alrun.cli.main()
+    environment, *others = state()
+    assert others[:-1] == list(before[1:-1]), "running"
+with hydra.initialize_config_dir(os.getcwd(), version_base="1.3"):
+    cfg = hydra.compose("theirs", return_hydra_config=True)
+    assert (cfg.value, cfg.hydra.job.env_set.THEIRS) == ("theirs", "x")
+"""
+
+
+def test_another_application_of_hydra_in_the_process_does_not_notice(tmp_path):
+    answer = subprocess.run([sys.executable, "-c", OTHER_APPLICATION], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_file_cannot_come_by_another_way(tmp_path):
+    for name in ("mine", "config"):
+        (tmp_path / f"{name}.yaml").write_text("hydra: {searchpath: ['pkg://marker']}\n")
+    (tmp_path / "marker.py").write_text("open('IMPORTED', 'w')\n")
+    for words in (["--config-dir", ".", "--config-name", "mine"], ["--config-path", str(tmp_path)]):
+        answer = subprocess.run(
+            [sys.executable, "-m", "alrun", *words, "--cfg", "job"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert answer.returncode == 1
+        assert answer.stderr.startswith("alrun: alrun starts from its own configuration"), answer.stderr
+    answer = subprocess.run(
+        [sys.executable, "-m", "alrun", "--experimental-rerun", "x.pickle"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "would unpickle a file" in answer.stderr
+    assert not (tmp_path / "IMPORTED").exists()
