@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,18 @@ from alrun.tuning import Choice
 
 
 def write(
-    run_dir: Path, cfg: DictConfig, choices: dict[str, str], data: str, where: torch.device, execution: Choice
+    run_dir: Path,
+    cfg: DictConfig,
+    choices: dict[str, str],
+    data: str,
+    card: dict[str, Any],
+    where: torch.device,
+    execution: Choice,
 ) -> None:
-    """Leave run.json beside the results; ``choices`` are the chosen options, ``data`` is the fingerprint."""
+    """Leave run.json beside the results.
+
+    ``choices`` are the chosen options, ``data`` is the fingerprint and ``card`` what the data set is.
+    """
     record = {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
@@ -28,6 +38,7 @@ def write(
         "variant": cfg.variant,
         "baseline": cfg.baseline,
         "data": data,
+        "dataset": card,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         "carbon_intensity": cfg.runtime.carbon_intensity,

@@ -68,7 +68,7 @@ class Run:
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
-        self.state = RunState.load(run_dir, self.data_id)
+        self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
         if self.labelling:
@@ -97,7 +97,9 @@ class Run:
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
-        provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
+        provenance.write(
+            self.run_dir, self.cfg, self.choices, self.data_id, self.parts.card, self.device, self.execution
+        )
         self.state.write_views(self.run_dir)
         self.clear_training()
         profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()

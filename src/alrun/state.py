@@ -75,6 +75,7 @@ class RunState:
     queries: list[Tensor] = field(default_factory=list)
     rounds: list[RoundRecord] = field(default_factory=list)
     weights: dict[str, Tensor] | None = None
+    class_names: list[str] | None = None  # None: classes are called by their numbers
 
     @property
     def labeled(self) -> Tensor:
@@ -120,8 +121,14 @@ class RunState:
         rows = [asdict(record) for record in self.rounds]
         files.write_csv(run_dir / "accuracy.csv", ACCURACY_COLUMNS, rows)
         files.write_csv(run_dir / "timing.csv", TIMING_COLUMNS, rows)
+        names = self.class_names
         by_class = [
-            {"round": record.round, "class": label, "test_accuracy": accuracy, "labeled": labeled}
+            {
+                "round": record.round,
+                "class": names[label] if names else label,
+                "test_accuracy": accuracy,
+                "labeled": labeled,
+            }
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
         ]
@@ -134,8 +141,8 @@ class RunState:
         files.write_csv(run_dir / "queries.csv", ["round", "position", "index"], bought)
 
     @classmethod
-    def load(cls, run_dir: Path, data: str) -> "RunState":
-        """The state in ``run_dir``, or an empty one on the first start.
+    def load(cls, run_dir: Path, data: str, class_names: list[str] | None = None) -> "RunState":
+        """The state in ``run_dir``, or an empty one on the first start; ``class_names`` are for its tables.
 
         Raises:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
@@ -143,7 +150,7 @@ class RunState:
         path = run_dir / "state.pt"
         content = checkpoint.read(path, f"delete {run_dir} to begin this run anew")
         if content is None:
-            return cls(data)
+            return cls(data, class_names=class_names)
         if content.get("format") != FORMAT:
             raise UserError(
                 f"{path} has format {content.get('format')}, this version of alrun reads {FORMAT}: "
@@ -155,4 +162,4 @@ class RunState:
                 "or delete the folder to begin anew."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
-        return cls(data, content["queries"], rounds, content["weights"])
+        return cls(data, content["queries"], rounds, content["weights"], class_names)
