@@ -17,6 +17,7 @@ from yaml import YAMLError
 from alrun import closing, config, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
 from alrun.run_folder import is_done, shown
+from alrun.typed import as_typed
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ def main() -> None:
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
     targets.allow_typed(sys.argv[1:])
+    sys.argv[1:] = as_typed(sys.argv[1:])
     interruption.install()
     complete, stopped = True, False
     try:

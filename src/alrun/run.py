@@ -12,6 +12,7 @@ import alrun
 from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
+from alrun.data import fitted
 from alrun.errors import located
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
@@ -95,6 +96,8 @@ class Run:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
         execution = self.execution if self.device.type == "cpu" else self.execution.memory_format
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
+        if chosen := fitted.sentence(self.cfg):
+            log.info("%s", chosen)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
         provenance.write(
@@ -126,6 +129,8 @@ class Run:
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
+                if self.labelling and round + 1 < len(self.sizes):
+                    self.labelling.tell_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes):
                 break
             with record_function("selection"):

@@ -1,7 +1,7 @@
 """Tables that people and spreadsheets write, as CSV: what a program did to the form is undone, the content is kept.
 
-Taken are commas, semicolons, tabs and bars; a first line ``sep=;``; UTF-8 with or without a mark, UTF-16 and UTF-32 with
-one; names of columns in any case and with blanks around; lines that are empty but for separators.
+Taken are commas, semicolons, tabs and bars; a first line ``sep=;``; UTF-8 with or without a mark, UTF-16 and UTF-32
+with one; names of columns in any case and with blanks around; lines that are empty but for separators.
 """
 
 import codecs

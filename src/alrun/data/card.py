@@ -98,8 +98,8 @@ def problems(card: dict[str, Any]) -> list[str]:
     found = []
     if card["test_in_train"]:
         found.append(
-            f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: accuracy on "
-            "them says little; take them out of one split"
+            f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: "
+            "accuracy on them says little; take them out of one split"
         )
     if count > 1 and card["repeated_in_train"] == count - 1:
         found.append(

@@ -116,8 +116,8 @@ def by_group(
     train, test = np.flatnonzero(~in_test[number]), np.flatnonzero(in_test[number])
     if not len(test):
         raise UserError(
-            f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all are "
-            "too large, or alone in a class: raise it, or give a test set of its own."
+            f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all "
+            "are too large, or alone in a class: raise it, or give a test set of its own."
         )
     labels.compared(numbers[train], numbers[test], classes, "dataset.group")
     log.info("%d of %d groups are held out: %d of %d pictures", in_test.sum(), count, len(test), len(numbers))

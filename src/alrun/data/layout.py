@@ -1,4 +1,7 @@
-"""Which folders, files, columns and arrays hold which split, by their names: ``train``, ``Validation``, ``test_set``."""
+"""Which folders, files, columns and arrays hold which split, by their names: ``train``, ``Validation``, ``Test_set``.
+
+Torch is not imported.
+"""
 
 import logging
 import re
@@ -23,7 +26,7 @@ GENERIC = FILLERS | {
 
 
 def kind_of(name: str) -> str | None:
-    """``train``, ``test`` or ``val`` where a name means a split: Test, valid_images, train-00000-of-00002; else None."""
+    """``train``, ``test`` or ``val`` where a name means a split (Test, valid_images, train-0-of-2), else None."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word and word not in FILLERS]
     kinds = {KIND_OF.get(word) or KIND_OF.get(word.removesuffix("set")) for word in words}
     return kinds.pop() if len(kinds) == 1 else None

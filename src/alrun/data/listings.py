@@ -128,13 +128,15 @@ def key_of(path: str) -> Key | None:
 
 
 def entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    """What is visible in a folder, by name.
+    """What is visible in a folder, by name; nothing of one that is not there.
 
     Raises:
         UserError: It cannot be read.
     """
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        found = []
     except OSError as error:
         raise UserError(f"dataset: the folder {folder} cannot be read ({error.strerror}).") from error
     return (entry for entry in found if not is_hidden(entry.name))
@@ -194,8 +196,8 @@ def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     if all(is_generic(name) for name in names):
         raise UserError(
-            f"dataset.path={path}: its folders {shown} are named for kinds of files, not for classes: name the one whose "
-            "folders are the classes by dataset.path=..., or say that these are by dataset.class_level=1."
+            f"dataset.path={path}: its folders {shown} are named for kinds of files, not for classes: name the one "
+            "whose folders are the classes by dataset.path=..., or say that these are by dataset.class_level=1."
         )
     below = sorted({parts[0] for each in inner.values() for parts in each if len(parts) > 1})
     if any(len(parts) < 2 for each in inner.values() for parts in each) or all(map(is_generic, below)):
@@ -261,9 +263,10 @@ def table(
             continue
         column = read.column(name)
         if column is None:
+            there = ", ".join(filter(None, read.header)) or "none"
             raise UserError(
                 f"{what} has no column {name}: name its columns by dataset.path_column=... and "
-                f"dataset.label_column=... (and dataset.group=...), from {', '.join(filter(None, read.header)) or 'none'}."
+                f"dataset.label_column=... (and dataset.group=...), from {there}."
             )
         columns[setting] = column
     split = read.column(split_column)

@@ -40,8 +40,8 @@ def formats() -> list[str]:
 def pixels(name: str, content: bytes | None, size: int, channels: int, white: float | None = None) -> np.ndarray:
     """A picture as uint8 (channels, size, size): its shorter side is resized to ``size`` and the centre is cut out.
 
-    It is turned upright as its camera notes, values of more than 8 bits are scaled to 8, and what is transparent becomes
-    white.
+    It is turned upright as its camera notes, values of more than 8 bits are scaled to 8, and what is transparent
+    becomes white.
 
     Args:
         name: Of the file, or of what holds ``content``.

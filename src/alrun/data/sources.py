@@ -121,7 +121,7 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
 
 
 def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
-    """JPEG files joined in one npz, with ``{train,test}_{jpeg,offsets,labels}`` and, if at hand, ``class_names``; of one size."""
+    """JPEG files joined in one npz, with ``{train,test}_{jpeg,offsets,labels}`` and ``class_names``; of one size."""
     return ImageData(*_packed_arrays(path), mean, std, _packed_names(path))
 
 
@@ -218,9 +218,10 @@ def npz_splits(
         arrays = [wanted]
     absent = [name for names in arrays for name in names if name not in held]
     if absent:
+        there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
         raise UserError(
-            f"dataset.path={path} lacks {', '.join(absent)}; it holds {', '.join(f'{k} {v}' for k, v in held.items())}: "
-            "name two by dataset.images_array=... and dataset.labels_array=... (without train_ and test_, if they have it)."
+            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
+            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
         )
     stored = _read_npz(path, [name for names in arrays for name in names])
     shapes = {stored[names[0]].shape[1:] for names in arrays}
