@@ -60,6 +60,8 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
             f"{where} has several splits that could be the test split, {', '.join(found)}: "
             "name one by dataset.test_split=..."
         )
+    if found and given is None and kinds[found[0]] != "test":
+        log.info("%s: %s is the test split", where, found[0])
     return found[0] if found else None
 
 

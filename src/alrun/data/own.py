@@ -1,7 +1,7 @@
 """``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: own pictures, whatever their size and kind."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from alrun.data.dataset import ImageData
 from alrun.data.divided import divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
 from alrun.data.listings import Found, class_folders, folders_in, has_pictures, listed, pictures_under, table
-from alrun.data.memory_map import Unreadable, in_memory, mapped
+from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.sources import Numbers
 from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
 from alrun.errors import UserError, at_least
@@ -330,6 +330,9 @@ def assembled(
     unreadable: list[str] = []
     for split in (train, test):
         try:
+            if unreadable:  # there will be no run: the others that cannot be read are looked for alone
+                deque(decoded(split, size, channels, white), maxlen=0)
+                continue
             if memory_map and len(split):
                 images = mapped(split, size, channels, Path(root) / "memory_maps", white)
             else:

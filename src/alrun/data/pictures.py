@@ -16,7 +16,7 @@ FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "PCX", "SGI", "QOI"),
     "TGA",  # last: it has no mark of its own
 )
-PHOTOMETRIC, BITS = 262, 258  # tags of TIFF: 0 means that 0 is white; bits of a value
+PHOTOMETRIC, BITS, SIGN = 262, 258, 339  # tags of TIFF: 0 means that 0 is white; bits of a value; 2 if it has a sign
 SHARPER = 2  # times the wanted size is what a JPEG file is decoded to at least, before it is resized
 
 
@@ -137,6 +137,7 @@ def deep(picture: Image.Image, white: float | None) -> Image.Image:
     return grey
 
 
+KINDS = ((BITS, 16), (SIGN, 1))  # and what they are in formats without such tags
 HALF = 0.5  # fractions are rounded, whole numbers keep their upper bits
 
 
@@ -148,11 +149,11 @@ def brightest(picture: Image.Image, high: float) -> float | None:
     """
     if picture.mode == "F":
         return 1.0 if high <= 1 else None
-    bits = getattr(picture, "tag_v2", {}).get(BITS, (16,))
-    bits = bits[0] if isinstance(bits, tuple) else bits
+    tags = getattr(picture, "tag_v2", {})
+    bits, sign = (value[0] if isinstance(value := tags.get(tag, first), tuple) else value for tag, first in KINDS)
     if bits > 16:
         return 255.0 if high <= 255 else None
-    return float(2**bits - 1)
+    return float(2 ** (bits - (sign == 2)) - 1)
 
 
 def on_white(picture: Image.Image) -> Image.Image:

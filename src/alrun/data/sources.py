@@ -265,6 +265,11 @@ def _held(path: str) -> dict[str, str]:
                 if info.filename.endswith(".npy")
             }
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with open(path, "rb") as file:
+            if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise UserError(
+                    f"dataset.path={path} is one array (npy): store images and labels in one npz, by np.savez."
+                ) from error
         raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
 
 
