@@ -89,7 +89,9 @@ def test_two_classes_that_are_one_number_are_refused(pair):
 def test_two_classes_whose_names_are_alike_are_told_and_a_person_sees_how_they_differ(pair, caplog):
     numbered([*pair, "other"])
     assert "are alike, and are learned as different ones" in caplog.text
-    shown = {word for word in (pair[0], pair[1], ascii(pair[0]), ascii(pair[1])) if f"{word} (1, first row" in caplog.text}
+    shown = {
+        word for word in (pair[0], pair[1], ascii(pair[0]), ascii(pair[1])) if f"{word} (1, first row" in caplog.text
+    }
     assert len(shown) == 2
     assert all(word.isascii() for word in shown)
 
@@ -223,7 +225,9 @@ def test_groups_are_held_out_whole(pictures):
     assert len(trained) == 4
     assert (len(data.test_labels), np.bincount(data.test_labels).tolist()) == (8, [4, 4])
     given = [f"{line},{'test' if number % 2 else 'train'}" for number, line in enumerate(lines)]
-    with pytest.raises(UserError, match="6 groups of dataset.group are in the training and in the test split, person 0"):
+    with pytest.raises(
+        UserError, match=r"6 groups of dataset.group are in the training and in the test split, person 0"
+    ):
         csv(pictures, ["path,label,who,split", *given], group="who")
     with pytest.raises(UserError, match="has no column patient"):
         csv(pictures, ["path,label,who", *lines], group="patient")
@@ -279,7 +283,9 @@ def test_an_npz_of_video_frames_is_split_by_video(tmp_path):
     video = np.repeat(np.arange(10), 4)
     np.savez(tmp_path / "a.npz", images=images(40), labels=np.tile(["cat", "dog"], 20), video=video)
     data = sources.npz("", str(tmp_path / "a.npz"), group="video")
-    trained = {int(video[at]) for at in range(40) if any(np.array_equal(images(40)[at], x[0]) for x in data.train_images)}
+    trained = {
+        int(video[at]) for at in range(40) if any(np.array_equal(images(40)[at], x[0]) for x in data.train_images)
+    }
     assert data.class_names == ["cat", "dog"]
     assert len(trained) == 8
 
@@ -287,7 +293,10 @@ def test_an_npz_of_video_frames_is_split_by_video(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"pixels": images(4), "y": np.arange(4)}, r"lacks the arrays images, labels; it holds pixels uint8 \(4, 4, 4\), y"),
+        (
+            {"pixels": images(4), "y": np.arange(4)},
+            r"lacks the arrays images, labels; it holds pixels uint8 \(4, 4, 4\), y",
+        ),
         ({"images": images(4), "labels": np.eye(4)}, r"labels has shape \(4, 4\); .* one-hot: store their argmax"),
         ({"images": images(4), "labels": np.ones((4, 3))}, r"several labels an example \(multi-label\)"),
         ({"images": images(4), "labels": np.arange(3)}, "4 images but 3 labels"),

@@ -60,7 +60,9 @@ def test_of_three_splits_the_one_that_is_not_used_is_named(tmp_path, caplog):
     caplog.clear()
     assert read(base, test_split="validation")["test"] == 9
     assert "the folder test is passed over" in caplog.text
-    with pytest.raises(UserError, match=r"dataset.test_split=fold1: .* has no such split; those beside train: test, val"):
+    with pytest.raises(
+        UserError, match=r"dataset.test_split=fold1: .* has no such split; those beside train: test, val"
+    ):
         read(base, test_split="fold1")
 
 
@@ -131,7 +133,9 @@ def test_a_link_to_a_folder_above_or_to_one_another_is_no_second_copy(tmp_path):
 def test_one_file_in_two_classes_or_splits_is_refused_with_both_places(tmp_path, link):
     base = filled(tmp_path / "a", "ants", "bees")
     link(base / "ants" / "1.png", base / "bees" / "x.png")
-    with pytest.raises(UserError, match=r"ants/1.png and .*bees/x.png are one file, and it cannot be ants as well as bee"):
+    with pytest.raises(
+        UserError, match=r"ants/1.png and .*bees/x.png are one file, and it cannot be ants as well as bee"
+    ):
         read(base)
     base = filled(tmp_path / "b", "train/ants", "train/bees", "test/ants", "test/bees")
     link(base / "train" / "ants" / "1.png", base / "test" / "ants" / "x.png")

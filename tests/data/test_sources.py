@@ -61,7 +61,9 @@ def test_files_that_are_no_npz_are_told_apart(tmp_path):
     with pytest.raises(UserError, match=r"text.npz cannot be read as npz"):
         sources.npz("", str(tmp_path / "text.npz"))
     np.savez(tmp_path / "half.npz", train_images=drawn(2), train_labels=LABELS[:2])
-    with pytest.raises(UserError, match=r"half.npz lacks the arrays pictures, label; it holds train_images uint8 \(2, 32"):
+    with pytest.raises(
+        UserError, match=r"half.npz lacks the arrays pictures, label; it holds train_images uint8 \(2, 32"
+    ):
         sources.npz("", str(tmp_path / "half.npz"), labels_array="label", images_array="pictures")
     np.save(tmp_path / "one.npy", LABELS)
     with pytest.raises(UserError, match=r"one.npy is one array \(npy\)"):

@@ -51,10 +51,11 @@ def folders_in(path: Path) -> list[str]:
         UserError: It cannot be read.
     """
     try:
-        entries = [entry for entry in os.scandir(path) if entry.is_dir()]
+        with os.scandir(path) as found:
+            folders = [entry.name for entry in found if entry.is_dir() and not is_hidden(entry.name)]
     except OSError as error:
         raise UserError(f"dataset.path={path}: it cannot be read ({error.strerror}).") from error
-    return sorted(entry.name for entry in entries if not is_hidden(entry.name))
+    return sorted(folders)
 
 
 def is_hidden(name: str) -> bool:
@@ -64,7 +65,8 @@ def is_hidden(name: str) -> bool:
 
 def has_pictures(path: Path) -> bool:
     """Whether pictures lie right in a folder."""
-    return any(is_picture(entry.name) and not entry.is_dir() for entry in os.scandir(path))
+    with os.scandir(path) as found:
+        return any(is_picture(entry.name) and not entry.is_dir() for entry in found)
 
 
 def pictures_under(path: Path) -> Found:
@@ -134,7 +136,8 @@ def entries(folder: str) -> Iterator[os.DirEntry[str]]:
         UserError: It cannot be read.
     """
     try:
-        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as scanned:
+            found = sorted(scanned, key=lambda entry: entry.name)
     except FileNotFoundError:
         found = []
     except OSError as error:
