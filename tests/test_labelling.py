@@ -412,6 +412,9 @@ def test_names_on_a_command_line_stay_as_they_are_typed(tmp_path):
     assert own.class_names(planned(words, None).cfg.dataset.classes) == given
     plain = ["dataset.classes=[cat,dog]", "dataset.classes=['a,b',7]", "seed=0", "x=[true]"]
     assert as_typed(plain) == plain
+    assert as_typed(["dataset.path=nan", "dataset.group=2024"]) == ['dataset.path="nan"', 'dataset.group="2024"']
+    plain = ["dataset.test=null", "dataset.path=a1", "dataset.path=1,2", "dataset.size=16"]
+    assert as_typed(plain) == plain
     assert as_typed(["dataset.classes=[ False , 1.0]"]) == ['dataset.classes=["False","1.0"]']
 
 

@@ -1,7 +1,6 @@
 """Training and test split of labeled pictures: as they were given, or held out, by class or by group."""
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def parted(
-    whole: Split, first: int, classes: Sequence[str], where: str, groups: np.ndarray | None = None
+    whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
 ) -> tuple[Split, Split]:
     """The ``first`` pictures as the training split and the others as the test split, as somebody decided.
 
@@ -32,7 +31,7 @@ def parted(
 def divided(
     whole: Split,
     test_fraction: float,
-    classes: Sequence[str],
+    classes: list[str],
     groups: np.ndarray | None = None,
     in_order: bool = False,
 ) -> tuple[Split, Split]:
@@ -56,7 +55,7 @@ def divided(
 
 
 def positions(
-    numbers: np.ndarray, test_fraction: float, classes: Sequence[str], groups: np.ndarray | None
+    numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training and of the test split.
 
@@ -86,7 +85,7 @@ def positions(
 
 
 def by_group(
-    numbers: np.ndarray, test_fraction: float, classes: Sequence[str], groups: np.ndarray
+    numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same, groups being kept whole: from the largest on, each goes where the shares of classes want it.
 

@@ -177,7 +177,7 @@ def plainly(name: str, others: Sequence[str]) -> str:
     return ascii(name) if differs else name
 
 
-def compared(train: np.ndarray, test: np.ndarray, classes: Sequence[str], where: str) -> None:
+def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
     """Refuse a class of the test split alone, and name those that the test split lacks.
 
     Raises:

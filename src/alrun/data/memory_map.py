@@ -166,6 +166,6 @@ def decoded(split: Split, size: int, channels: int, white: float | None = None) 
             bar.update(len(some))
             reasons += [str(each) for each in pictures if isinstance(each, UserError)]
             if not reasons:
-                yield np.ascontiguousarray(np.stack(pictures))
+                yield np.ascontiguousarray(np.stack([each for each in pictures if isinstance(each, np.ndarray)]))
     if reasons:
         raise Unreadable(reasons)

@@ -12,7 +12,7 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
-from alrun.data.listings import Found, class_folders, folders_in, has_pictures, listed, pictures_under, table
+from alrun.data.listings import Found, class_folders, folders_in, has_pictures, pictures_under, table
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.sources import Numbers
 from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
@@ -324,8 +324,6 @@ def assembled(
     if white is not None and not 0 < white < float("inf"):
         raise UserError(f"dataset.white={white}: give the value that is white in the files, above 0, or null.")
     check_apart(train, test)
-    if passed:
-        log.warning("passed over: %s", listed(passed))
     arrays: list[np.ndarray] = []
     unreadable: list[str] = []
     for split in (train, test):

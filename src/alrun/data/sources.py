@@ -177,7 +177,7 @@ def npz(
     where = f"dataset.path={path}"
     if len(images) != len(values):
         raise UserError(f"{where}: {len(images)} images but {len(values)} labels.")
-    numbers, classes = labels.numbered(flat(values, where, labels_array), lambda at: f"{where}, example {at}")
+    numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
     whole = Split(Files([]), np.arange(len(numbers)), numbers)
     if first == len(numbers):
         train, test = divided(whole, test_fraction, classes, groups)
