@@ -57,10 +57,10 @@ def read(path: Path, what: str) -> Sheet:
         text = decoded(content, what)
         lines = text.splitlines(keepends=True)
         first = lines[0].strip().strip('"').strip() if lines else ""
-        told = first.casefold().startswith("sep=") and len(first) == 5
-        separator = first[4] if told else likeliest(text)
+        told = first.casefold().startswith("sep=") and len(first) <= 5
         if told:
             text = text[len(lines[0]) :]
+        separator = first[4] if told and len(first) == 5 else likeliest(text)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
         return Sheet(header, list(rows(reader, header, int(told), what)))
