@@ -1,9 +1,11 @@
 """Asking people for labels, and taking them back."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,12 @@ from alrun.analysis.rounds import Results
 from alrun.analysis.sources import with_test_set
 from alrun.ask import planned
 from alrun.data import own
+from alrun.data.dataset import ImageData
 from alrun.errors import UserError
-from alrun.labelling import read_answers, read_told
+from alrun.labelling import Labelling, read_answers, read_told
 from alrun.run import run
 from alrun.status import status
+from alrun.typed import as_typed
 from conftest import QUIET
 
 CLASSES = ["lying", "standing"]
@@ -302,3 +306,137 @@ def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_delete
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\nx,dog\n")
     with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number\. Mend that line"):
         read_told(tmp_path, ["cat", "dog"])
+
+
+def told(tmp_path: Path, content: bytes, classes: list[str], names: dict[str, str] | None = None):
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(content)
+    return read_answers(path, classes, {1, 2, 35}, {}, names or {})
+
+
+SHEET = "index,file,score,label\n1,a.png,,cat\n2,b.png,,dog\n35,c.png,,dog\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding"),
+    [
+        (lambda text: text.replace(",", "\t"), "utf-8"),
+        (lambda text: text.replace(",", "\t"), "utf-16"),
+        (lambda text: "sep=;\n" + text.replace(",", ";"), "utf-8-sig"),
+        (lambda text: "sep=\n" + text.replace(",", ";"), "utf-8"),
+        (lambda text: text.replace("35,", "35.0,").replace("\n1,", "\n1.0,"), "utf-8"),
+        (lambda text: text.replace(",", ";").replace("35;", "35,0;"), "utf-8"),
+        (lambda text: text.replace("\n1,", "\n001,"), "utf-8"),
+        (lambda text: text.replace("cat", "CAT").replace("dog", "Dog"), "utf-8"),
+        (lambda text: text.replace("index", "Index").replace("label", " LABEL "), "utf-8"),
+        (lambda text: text + ",,,\n,,,\n\n", "utf-8"),
+        (lambda text: text.replace("\n", ",,\n"), "utf-8"),
+        (lambda text: text.replace("a.png", "C:\\photos\\a.png"), "utf-8"),
+        (
+            lambda text: text.replace("index,", "").replace("\n1,", "\n").replace("\n2,", "\n").replace("\n35,", "\n"),
+            "utf-8",
+        ),
+    ],
+    ids=[
+        "tabs",
+        "UTF-16",
+        "sep=;",
+        "sep=",
+        "35.0",
+        "35,0",
+        "001",
+        "case",
+        "names",
+        "empty",
+        "commas",
+        "backslashes",
+        "no index",
+    ],
+)
+def test_what_spreadsheets_do_to_a_sheet_is_undone(tmp_path, change, encoding):
+    names = {"1": "/home/me/photos/a.png", "2": "/home/me/photos/b.png", "35": "/home/me/photos/c.png"}
+    assert told(tmp_path, change(SHEET).encode(encoding), ["cat", "dog"], names) == ({1: 0, 2: 1, 35: 1}, [])
+
+
+@pytest.mark.parametrize(
+    ("classes", "written", "number"),
+    [
+        (["true", "false"], "TRUE", 0),
+        (["true", "false"], "FALSCH", 1),
+        (["True", "False"], "vrai", 0),
+        (["007", "008"], "7", 0),
+        (["7", "8"], "8.0", 1),
+        (["0.50", "0.25"], "0,5", 0),
+        (["1", "10"], "10,0", 1),
+        (["Käfer", "Ameise"], "Ka\u0308fer", 0),
+        (["a", "A"], "A", 1),
+    ],
+)
+def test_what_spreadsheets_do_to_a_label_is_undone(tmp_path, classes, written, number):
+    content = f'index,label\n1,"{written}"\n'.encode()
+    assert told(tmp_path, content, classes) == ({1: number}, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("1,b.png,cat", r"1 is x/a.png, not b.png: index and file have come apart"),
+        ("1,z.png,cat", r"1 is x/a.png, not z.png: index and file have come apart"),
+        (",z.png,cat", "z.png was not asked for"),
+        (",same.png,cat", "2 examples end in same.png: add the index"),
+        ("1.000,a.png,cat", "index '1.000' is no whole number"),  # a thousand, or one?
+        ("1.5,a.png,cat", "index '1.5' is no whole number"),
+        ("2,b.png,04. Mrz", "'04. Mrz' is no class .a spreadsheet may have made a date of it: format the column as te"),
+        ("2,b.png,3/4/2026", "may have made a date of it"),
+        ("2,b.png,CAT", "'CAT' is no class; did you mean"),  # Cat or cat?
+    ],
+)
+def test_what_cannot_be_undone_is_named(tmp_path, line, words):
+    names = {"1": "x/a.png", "2": "x/b.png", "35": "x/1/same.png", "36": "x/2/same.png"}
+    answers, mistakes = told(tmp_path, f"index,file,label\n{line}\n".encode(), ["Cat", "cat", "3-4", "CaT"], names)
+    assert answers == {}
+    assert len(mistakes) == 1
+    assert re.match(f"line 2: .*{words}", mistakes[0])
+
+
+def test_the_folders_of_two_files_of_one_name_tell_them_apart(tmp_path):
+    names = {"1": "/data/day1/0.png", "2": "/data/day2/0.png"}
+    content = b"file,label\nD:\\copy\\day2\\0.png,dog\nday1/0.png,cat\n"
+    assert told(tmp_path, content, ["cat", "dog"], names) == ({1: 0, 2: 1}, [])
+    swapped = b"index,file,label\n1,day2/0.png,cat\n"
+    assert "have come apart" in told(tmp_path, swapped, ["cat", "dog"], names)[1][0]
+
+
+def test_names_on_a_command_line_stay_as_they_are_typed(tmp_path):
+    given = ["true", "null", "007", "0.50", "1e3", "été", "cat"]
+    (tmp_path / "x.png").write_bytes(b"")
+    words = ["dataset=unlabeled", f"dataset.path={tmp_path}", f"dataset.classes=[{','.join(given)}]"]
+    assert own.class_names(planned(words, None).cfg.dataset.classes) == given
+    plain = ["dataset.classes=[cat,dog]", "dataset.classes=['a,b',7]", "seed=0", "x=[true]"]
+    assert as_typed(plain) == plain
+    assert as_typed(["dataset.path=nan", "dataset.group=2024"]) == ['dataset.path="nan"', 'dataset.group="2024"']
+    plain = ["dataset.test=null", "dataset.path=a1", "dataset.path=1,2", "dataset.size=16"]
+    assert as_typed(plain) == plain
+    assert as_typed(["dataset.classes=[ False , 1.0]"]) == ['dataset.classes=["False","1.0"]']
+
+
+@pytest.mark.parametrize(
+    ("counts", "accuracy", "is_told"),
+    [
+        ([10, 10], 0.55, True),  # two standard deviations above one half: 0.72
+        ([10, 10], 0.75, False),
+        ([90, 10], 0.9, True),
+        ([90, 10], 0.96, False),
+        ([4] * 10, 0.18, True),
+        ([4] * 10, 0.24, False),
+        ([2, 1], 1.0, False),
+    ],
+)
+def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path, caplog, counts, accuracy, is_told):
+    images = np.zeros((4, 1, 4, 4), np.uint8)
+    classes = [str(number) for number in range(len(counts))]
+    data = ImageData(images, np.full(4, -1), images[:0], np.empty(0, np.int64), class_names=classes)
+    record = SimpleNamespace(train_accuracy=accuracy, test_accuracy=float("nan"), class_labeled=counts)
+    Labelling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
+    assert ("the model is at chance: its training accuracy is" in caplog.text) == is_told
+    assert ("What margin chooses with it is as good as random" in caplog.text) == is_told

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.data.dataset import ImageData
+from alrun.data.redundancy import Duplicate
 from alrun.data.sources import digits
 
 SIZE, COUNT = 96, 4_000  # 111 MB
@@ -47,6 +48,20 @@ def test_the_results_are_those_of_images_in_memory(complete, tmp_path):
         folder = complete(f"dataset._target_={name}", *settings)
         made.append([(folder / name).read_bytes() for name in ("accuracy.csv", "queries.csv")])
     assert made[0] == made[1]
+
+
+def test_a_part_of_a_map_that_is_copied_into_memory_is_told(tmp_path, caplog):
+    data = in_a_file("", str(tmp_path), True, None, None)
+    assert data.thinned(len(data.train_labels), len(data.test_labels)) is data
+    assert caplog.text == ""
+    data.thinned(640, 500)
+    assert "0.0 MB of the memory map are copied into memory, for a part of its images" in caplog.text
+    caplog.clear()
+    data.held_out(10, np.random.default_rng(0))
+    assert caplog.text.count("are copied into memory") == 2
+    caplog.clear()
+    Duplicate(2, 100).apply(data.train_images, data.train_labels, np.random.default_rng(0))
+    assert caplog.text.count("are copied into memory") == 1
 
 
 def anonymous() -> int:

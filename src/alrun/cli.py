@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from alrun import closing, command, files, finished, guard, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence, unusable
 from alrun.run_folder import check_other_data, forget, is_done, shown
+from alrun.typed import as_typed
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ def main() -> None:
     if any(argument.startswith("--ex") for argument in sys.argv[1:]):
         sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
     command.prepare()
+    sys.argv[1:] = as_typed(sys.argv[1:])
     interruption.install()
     complete, stopped = True, False
     try:

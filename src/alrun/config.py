@@ -107,8 +107,16 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=RunConfig)
     for share in ("examples", "epochs", "width"):
         OmegaConf.register_new_resolver(share, partial(of_the_scale, share), replace=True)
+    OmegaConf.register_new_resolver("fitted", fitted, replace=True)
     OmegaConf.register_new_resolver("setting_id", identity.setting_id, replace=True)
     OmegaConf.register_new_resolver("run_id", identity.run_id, replace=True)
+
+
+def fitted(name: str, *, _root_: DictConfig) -> int:
+    """``${fitted:seed_size}``: what suits the data set, see alrun.data.fitted."""
+    from alrun.data import fitted  # numpy comes with it; most commands need none
+
+    return fitted.number(name, _root_)
 
 
 def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:

@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.guard import guarded
+from alrun.typed import as_typed
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
@@ -32,6 +33,7 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
     Raises:
         HydraException, OmegaConfBaseException: An override is not possible.
     """
+    overrides = as_typed(overrides)
     with configuration():
         cfg = composition(overrides)
         if cfg.hydra.mode == RunMode.MULTIRUN:

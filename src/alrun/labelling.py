@@ -1,18 +1,23 @@
 """Labels that people give: what they are asked for in each round, and what they told, in the run's folder."""
 
-import csv
+import itertools
 import logging
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from alrun import files
+from alrun import files, sheet
 from alrun.data.dataset import ImageData
+from alrun.data.labels import clean, number_of
 from alrun.errors import UserError, closest
 from alrun.pool import Pool
 from alrun.run_folder import shown
+from alrun.state import RoundRecord
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,7 @@ class Labelling:
         self.run_dir = run_dir
         self.classes = data.class_names
         self.names = data.files
+        self.tested = np.bincount(data.test_labels, minlength=1)
         self.told = read_told(run_dir, self.classes)
 
     def fill(self, pool: Pool) -> None:
@@ -52,6 +58,28 @@ class Labelling:
         for path in (self.run_dir / f".ask_{round}.csv", asked(self.run_dir, round)):
             files.write_csv(path, ASKED, rows)
 
+    def tell_chance(self, record: RoundRecord, strategy: str) -> None:
+        """Say so where the model of a round knows no more than which class is the most frequent.
+
+        What is bought next is then bought at random, at the price of labels that people give.
+        """
+        measured = (
+            ("training", record.train_accuracy, np.array(record.class_labeled)),
+            ("test", record.test_accuracy, self.tested),
+        )
+        for name, accuracy, counts in measured:
+            if accuracy <= chance(counts):  # no test set: NaN
+                log.warning(
+                    "the model is at chance: its %s accuracy is %.0f %%, the most frequent class alone gives %.0f %%. "
+                    "What %s chooses with it is as good as random: before people label it, train longer "
+                    "(training.max_epochs, training.patience), or try another optimizer.lr or model",
+                    name,
+                    100 * accuracy,
+                    100 * counts.max() / counts.sum(),
+                    strategy,
+                )
+                return
+
     def is_waiting(self, round: int, index: Tensor) -> bool:
         """Whether labels of the examples at ``index``, bought before ``round``, are still missing; then say so."""
         missing = [example for example in index.tolist() if example not in self.told]
@@ -70,6 +98,18 @@ class Labelling:
         return True
 
 
+def chance(counts: np.ndarray) -> float:
+    """The highest accuracy that the most frequent class alone might give: its share and two standard deviations.
+
+    Of few examples no more than half of the way to 1. NaN where there are none.
+    """
+    total = counts.sum()
+    if not total:
+        return math.nan
+    share = float(counts.max() / total)
+    return share + min(2 * math.sqrt(share * (1 - share) / total), (1 - share) / 2)
+
+
 def asked(run_dir: Path, round: int) -> Path:
     """Where it is written what people are asked for before ``round``."""
     return run_dir / f"ask_{round}.csv"
@@ -86,10 +126,11 @@ def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
         return {}
     told: dict[int, int] = {}
     for line, index, label, _ in lines(path):
-        if not index.isdecimal() or label not in classes:
-            wrong = f"index {index!r} is no whole number." if not index.isdecimal() else no_class(label, classes)
+        example, number = whole(index), class_of(label, classes)
+        if example is None or number is None:
+            wrong = f"index {index!r} is no whole number." if example is None else no_class(label, classes)
             raise UserError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
-        told[int(index)] = list(classes).index(label)
+        told[example] = number
     return told
 
 
@@ -115,18 +156,21 @@ def read_answers(
 ) -> tuple[dict[int, int], list[str]]:
     """New labels by example, and a sentence for each line that is refused, in the order of lines.
 
-    ``names`` are the files of examples, as far as they have one.
+    ``names`` are the files of examples, as far as they have one; a line without an index is found by its file.
     """
     found: dict[int, tuple[int, int]] = {}  # example: line and label
     mistakes: dict[int, str] = {}
+    by_end = Ends(names)
     for line, index, label, file in lines(path):
-        problem = problem_of(index, label, classes, asked_for)
-        if not problem and file and file != names.get(index, file):
-            problem = f"{index} is {names[index]}, not {file}: index and file have come apart, as by sorting a column"
-        if problem:
-            mistakes[line] = problem
+        example, problem = by_end.example(index, file) if not index and file else (whole(index), None)
+        problem = problem or problem_of(index, example, label, classes, asked_for)
+        if not problem and example is not None and index and file and not by_end.fits(example, file):
+            name = names[str(example)]
+            problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting a column"
+        number = class_of(label, classes)
+        if problem or example is None or number is None:
+            mistakes[line] = str(problem)
             continue
-        example, number = int(index), list(classes).index(label)
         if told.get(example, number) != number:
             mistakes[line] = (
                 f"{example} was told before as {classes[told[example]]}, now as {label}; mend {TOLD} itself"
@@ -142,42 +186,119 @@ def read_answers(
     return answers, [f"line {line}: {mistakes[line]}" for line in sorted(mistakes)]
 
 
-def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
-    """Line number, index, label and file of every line; as spreadsheets write them, with commas or semicolons.
+class Ends:
+    """Examples by the ends of their paths: a sheet from another machine has other folders before them."""
 
-    The file is empty where there is no such column.
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.paths = {int(index): parts(name) for index, name in names.items() if name}
+        self.called: dict[str, list[int]] = {}
+        for example, path in self.paths.items():
+            self.called.setdefault(path[-1], []).append(example)
+
+    def nearest(self, file: str) -> list[int]:
+        """The examples whose path ends as ``file`` does, those with the longest such end."""
+        path = parts(file)
+        alike = {example: shared(self.paths[example], path) for example in self.called.get(path[-1], [])}
+        return [example for example, length in alike.items() if length == max(alike.values())]
+
+    def fits(self, example: int, file: str) -> bool:
+        """Whether ``file`` may be that of ``example``; it may where none is known."""
+        return example not in self.paths or example in self.nearest(file)
+
+    def example(self, index: str, file: str) -> tuple[int | None, str | None]:
+        """The example of a line that names its file alone, or why there is none."""
+        found = self.nearest(file)
+        if len(found) == 1:
+            return found[0], None
+        return None, f"{file} was not asked for" if not found else f"{len(found)} examples end in {file}: add the index"
+
+
+def parts(path: str) -> list[str]:
+    """The folders and the name of a file, whichever way its slashes lean."""
+    return clean(path).replace("\\", "/").rstrip("/").split("/")
+
+
+def shared(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many parts at their ends two paths have in common."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """Line number, index, label and file of every line, as spreadsheets write them.
+
+    Index and file are empty where there is no such column.
 
     Raises:
-        UserError: The file cannot be read, or has no such columns.
+        UserError: The file cannot be read, or lacks columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as text:
-            header = text.readline()
-            text.seek(0)
-            reader = csv.DictReader(text, delimiter=";" if header.count(";") > header.count(",") else ",")
-            if absent := [name for name in ("index", "label") if name not in (reader.fieldnames or [])]:
-                raise UserError(f"{path} has no column {absent[0]}: its first line must name the columns index,label.")
-            for row in reader:
-                index, label, file = ((row.get(name) or "").strip() for name in ("index", "label", "file"))
-                yield reader.line_num, index, label, file
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{path} cannot be read as CSV ({reason}): save it as CSV, encoded as UTF-8.") from error
+    read = sheet.read(path, str(path))
+    index, label, file = (read.column(name) for name in ("index", "label", "file"))
+    if (index is None and file is None) or label is None:
+        absent = "label" if label is None and (index or file) else "index"
+        there = ", ".join(filter(None, read.header)) or "none"
+        raise UserError(
+            f"{path} has no column {absent}: its first line must name the columns index,label or file,label; "
+            f"it names {there}."
+        )
+    for row in read.rows:
+        yield row.line, row[index or ""], row[label], row[file or ""]
 
 
-def problem_of(index: str, label: str, classes: Sequence[str], asked_for: set[int]) -> str | None:
-    """Why a line is refused, None if it is not."""
-    if not index.isdecimal():
+def whole(text: str) -> int | None:
+    """The number of an example, also as spreadsheets write it: 35.0, 35,0, 0035, 1E+05; None: it is none."""
+    if text.isdecimal():
+        return int(text)
+    if re.fullmatch(r"[0-9]+[.,]0{1,2}", text):  # with three zeros it may be thousands
+        return int(re.split("[.,]", text)[0])
+    if re.fullmatch(r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]{1,2}", text):
+        number = float(text.replace(",", "."))
+        return int(number) if number.is_integer() else None
+    return None
+
+
+# What spreadsheets in other languages make of true and false.
+TRUTH = {"wahr": "true", "vrai": "true", "verdadero": "true", "vero": "true", "verdadeiro": "true"}
+TRUTH |= {"falsch": "false", "faux": "false", "falso": "false"}
+
+
+def class_of(label: str, classes: Sequence[str]) -> int | None:
+    """The number of the class that a label names, None where it names none, or two.
+
+    What spreadsheets do to a cell is undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
+    """
+    name = clean(label)
+    if not name:
+        return None
+    if name in classes:
+        return list(classes).index(name)
+    folded = TRUTH.get(name.casefold(), name.casefold())
+    alike = [number for number, each in enumerate(classes) if each.casefold() == folded]
+    if not alike:
+        value = number_of(name.replace(",", "."))
+        alike = [number for number, each in enumerate(classes) if value is not None and number_of(each) == value]
+    return alike[0] if len(alike) == 1 else None
+
+
+def problem_of(index: str, example: int | None, label: str, classes: Sequence[str], asked_for: set[int]) -> str | None:
+    """Why a line is refused, None if it is not; ``example`` is the one that it is about, if it says so."""
+    if example is None:
         return f"index {index!r} is no whole number"
-    if int(index) not in asked_for:
-        return f"{index} was not asked for"
+    if example not in asked_for:
+        return f"{example} was not asked for"
     if not label:
-        return f"{index} has no label"
-    if label not in classes:
+        return f"{example} has no label"
+    if class_of(label, classes) is None:
         return no_class(label, classes)
     return None
 
 
+DATE = re.compile(
+    r"[0-9]{1,2}[-./ ]+[^\W\d]{3,}\.?|[^\W\d]{3,}[-./ ]+[0-9]{1,4}|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*"
+)
+
+
 def no_class(label: str, classes: Sequence[str]) -> str:
     """What is said of a label that is none."""
-    return f"{label!r} is no class; {closest(label, list(classes))}"
+    made = " (a spreadsheet may have made a date of it: format the column as text)" if DATE.fullmatch(label) else ""
+    return f"{label!r} is no class{made}; {closest(label, list(classes))}"

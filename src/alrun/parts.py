@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from alrun import config, device, rng
 from alrun.augment import Augmentation, Normalize
+from alrun.data import card
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.per_class import NoCap
 from alrun.data.redundancy import NoRedundancy
@@ -30,6 +31,7 @@ class Parts:
     """The objects that the open settings name."""
 
     data: ImageData
+    card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
     trainer: Trainer
@@ -50,6 +52,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    record = card.of(data)
+    card.tell(record)
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
@@ -82,7 +86,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
-    return Parts(data, model, strategy, trainer, normalize)
+    return Parts(data, record, model, strategy, trainer, normalize)
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

@@ -69,8 +69,14 @@ def revive(run_dir: Path) -> int:
     records = read_records(run_dir)
     count = max(0, min(len(records), len(queries) - 1))
     if count:
-        RunState(data, queries[: count + 1], records[:count]).save(run_dir)
+        RunState(data, queries[: count + 1], records[:count], class_names=class_names(run_dir)).save(run_dir)
     return count
+
+
+def class_names(run_dir: Path) -> list[str] | None:
+    """What per_class.csv calls the classes, None where it has their numbers."""
+    names = [row["class"] for row in read_rows(run_dir / "per_class.csv").get(0, [])]
+    return None if names == [str(number) for number in range(len(names))] else names
 
 
 def read_queries(path: Path) -> dict[int, torch.Tensor]:

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,18 @@ log = logging.getLogger(__name__)
 
 
 def write(
-    run_dir: Path, cfg: DictConfig, choices: dict[str, str], data: str, where: torch.device, execution: Choice
+    run_dir: Path,
+    cfg: DictConfig,
+    choices: dict[str, str],
+    data: str,
+    card: dict[str, Any],
+    where: torch.device,
+    execution: Choice,
 ) -> None:
-    """Leave run.json beside the results; ``choices`` are the chosen options, ``data`` is the fingerprint."""
+    """Leave run.json beside the results.
+
+    ``choices`` are the chosen options, ``data`` is the fingerprint and ``card`` what the data set is.
+    """
     record = {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
@@ -32,6 +42,7 @@ def write(
         "variant": cfg.variant,
         "baseline": cfg.baseline,
         "data": data,
+        "dataset": card,
         "revisions": revisions.used(identity.deciding(cfg)),
         "code": finished.code(cfg),
         "device": device.describe(where),

@@ -25,6 +25,7 @@ from alrun import (
 )
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
+from alrun.data import fitted
 from alrun.errors import UserError, located, writing
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
@@ -98,7 +99,7 @@ class Run:
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
-        self.state = RunState.load(run_dir, self.data_id)
+        self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
         if self.labelling:
@@ -122,13 +123,17 @@ class Run:
     def complete(self) -> None:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
+        if chosen := fitted.sentence(self.cfg):
+            log.info("%s", chosen)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
         for name in finished.changed_code(self.run_dir, self.cfg):
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
-        provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
+        provenance.write(
+            self.run_dir, self.cfg, self.choices, self.data_id, self.parts.card, self.device, self.execution
+        )
         self.state.write_views(self.run_dir)
         self.clear_training()
         profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
@@ -163,6 +168,8 @@ class Run:
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
+                if self.labelling and round + 1 < len(self.sizes):
+                    self.labelling.tell_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes):
                 break
             with record_function("selection"):

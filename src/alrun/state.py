@@ -83,6 +83,7 @@ class RunState:
     weights: dict[str, Tensor] | None = None
     frozen: list[str] = field(default_factory=list)
     saved: Generations | None = field(default=None, repr=False, compare=False)  # its checkpoints, once it has a folder
+    class_names: list[str] | None = None  # None: classes are called by their numbers
 
     @property
     def labeled(self) -> Tensor:
@@ -132,6 +133,7 @@ class RunState:
                 "rounds": [asdict(record) for record in self.rounds],
                 "weights": None if self.weights is None else store.rest(weights, frozen),
                 "frozen": frozen,
+                "class_names": self.class_names,
             }
         )
         self.write_views(run_dir)
@@ -165,8 +167,14 @@ class RunState:
         rows = [asdict(record) for record in self.rounds]
         yield "accuracy.csv", ACCURACY_COLUMNS, rows
         yield "timing.csv", TIMING_COLUMNS, rows
+        names = self.class_names
         by_class = [
-            {"round": record.round, "class": label, "test_accuracy": accuracy, "labeled": labeled}
+            {
+                "round": record.round,
+                "class": names[label] if names else label,
+                "test_accuracy": accuracy,
+                "labeled": labeled,
+            }
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
         ]
@@ -179,8 +187,10 @@ class RunState:
         yield "queries.csv", ["round", "position", "index"], bought
 
     @classmethod
-    def load(cls, run_dir: Path, data: str | None = None) -> "RunState":
-        """The state in ``run_dir``, or an empty one on the first start; ``data``: the fingerprint it must have.
+    def load(cls, run_dir: Path, data: str | None = None, class_names: list[str] | None = None) -> "RunState":
+        """The state in ``run_dir``, or an empty one on the first start.
+
+        ``data`` is the fingerprint it must have; ``class_names`` are for the tables of a new one.
 
         Raises:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
@@ -188,7 +198,7 @@ class RunState:
         saved = Generations(run_dir / NAME)
         content = saved.read(f"delete {run_dir} to begin this run anew")
         if content is None and not saved.path.exists():
-            return cls(data or "", saved=saved)
+            return cls(data or "", class_names=class_names, saved=saved)
         found = 3 if content is None else content.get("format")
         if content is None or found != FORMAT:
             raise UserError(
@@ -204,4 +214,4 @@ class RunState:
         weights, frozen = content["weights"], content["frozen"]
         if frozen:
             weights = Frozen(run_dir / "frozen.pt").whole(weights, frozen)
-        return cls(content["data"], content["queries"], rounds, weights, frozen, saved)
+        return cls(content["data"], content["queries"], rounds, weights, frozen, saved, content["class_names"])

@@ -2,8 +2,9 @@
 
     python -m alrun.tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
 
-Takes what ``alrun.ask`` took, and last a CSV with columns index and label. Lines with mistakes are named and refused,
-the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line was refused.
+Takes what ``alrun.ask`` took, and last a CSV with columns index and label, or file and label. Lines with mistakes are
+named and refused, the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line
+was refused.
 """
 
 import shlex
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from alrun import command
 from alrun.ask import planned
+from alrun.data import own
 from alrun.errors import UserError
 from alrun.plain import one_line
 from alrun.run_folder import shown
@@ -23,17 +25,17 @@ def main() -> None:
     """The command."""
     parser = command.parser("tell", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun.ask")
-    parser.add_argument("labels", type=Path, help="CSV with columns index and label")
+    parser.add_argument("labels", type=Path, help="CSV with columns index and label, or file and label")
     command.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     if "=" in arguments.labels.name and not arguments.labels.exists():
         sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")
     with command.telling():
         run = planned(arguments.overrides, arguments.config_dir)
-        refused = tell(run.folder, [str(name) for name in run.cfg.dataset.classes], arguments.labels)
+        refused = tell(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
     words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
     if refused:
-        print("Mend the refused lines and type the same command again, or go on without them.")
+        print("Mend the refused lines and type the same command again: every label that is asked for is needed.")
     print(f"Next: python -m alrun.ask {shlex.join(words)}")
     sys.exit(bool(refused))
 

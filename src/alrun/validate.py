@@ -132,12 +132,13 @@ def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, D
 
 
 def check_budget(cfg: DictConfig, size: int) -> None:
-    """Refuse a budget that a pool of ``size`` examples cannot serve."""
+    """Refuse a budget that a pool of ``size`` examples cannot serve, and name one that it can."""
+    from alrun.data import fitted  # with numpy, which `--help` does without
+
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
         if value > size:
             raise UserError(
-                f"budget.{key}={value} is more than the {size} examples of the pool: "
-                f"set budget.{key} to {size} or less."
+                f"budget.{key}={value} is more than the {size} examples of the pool: try {fitted.advice(cfg, size)}."
             )
 
 
@@ -171,7 +172,12 @@ def pool_size(cfg: DictConfig) -> int | None:
         case "alrun.data.sources.torchvision_data" if cfg.dataset.name in POOL_SIZES:
             size = POOL_SIZES[cfg.dataset.name]
         case _:
-            return None
+            from alrun.data import fitted
+
+            known = fitted.counted(cfg)
+            if known is None:
+                return None
+            size = known.pool
     size = scaled(size, cfg.scale.examples)
     return size if cfg.limit is None else min(size, cfg.limit)
 

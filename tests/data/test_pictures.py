@@ -1,6 +1,7 @@
 """One picture of every kind, against pixels that are known."""
 
 import io
+import struct
 import warnings
 
 import numpy as np
@@ -51,7 +52,6 @@ def half_clear(mode: str) -> Image.Image:
         (half_clear("LA"), "PNG", (255, 255, 255)),
         (deep("uint16"), "PNG", (130, 130, 130)),
         (deep("uint16"), "TIFF", (130, 130, 130)),
-        (deep("int32"), "TIFF", (130, 130, 130)),
         (Image.new("1", (9, 7), 1), "PNG", (255, 255, 255)),
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
@@ -115,6 +115,99 @@ def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
         pixels("big.png", stored(Image.new("L", (400, 300)), "PNG"), 8, 3)
 
 
+def tiff(values: np.ndarray, photometric: int = 1, bits: int = 0) -> bytes:
+    """A grey TIFF of any type of values, by the specification: header, one directory, one strip."""
+    height, width = values.shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = [(256, width), (257, height), (258, bits or 8 * values.itemsize), (259, 1), (262, photometric)]
+    tags += [(273, 8 + 2 + 12 * 10 + 4), (277, 1), (278, height), (279, values.nbytes), (339, kind)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + values.tobytes()
+
+
+def shades(dtype: str, white: float) -> np.ndarray:
+    """0, a quarter, a half, all of white, in columns (8, 8)."""
+    return np.broadcast_to((np.repeat([0, 0.25, 0.5, 1], 2) * white).astype(dtype), (8, 8)).copy()
+
+
+SHADES = np.repeat([0, 64, 128, 255], 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (shades("uint8", 255), None),
+        (shades("uint16", 65535), None),
+        (shades("int16", 32767), None),
+        (shades("int32", 255), None),
+        (shades("uint32", 255), None),
+        (shades("float32", 1), None),
+        (shades("float32", 255), 255),
+        (shades("int32", 65535), 65535),
+        (shades("uint16", 4095), 4095),
+        (shades("uint16", 1023), 1023),
+        (shades("uint8", 15), 15),
+    ],
+    ids=lambda value: f"{value.dtype} to {value.max():g}" if isinstance(value, np.ndarray) else "",
+)
+def test_black_and_white_of_numbers_of_any_size_are_where_a_person_sees_them(values, white):
+    made = pixels("x.tif", tiff(values), 8, 1, white)
+    assert np.abs(made[0].astype(int) - SHADES).max() <= (16 if values.max() == 15 else 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_tiff_in_which_zero_is_white_is_turned_round(dtype):
+    values = shades(dtype, np.iinfo(dtype).max)
+    assert np.abs(pixels("x.tif", tiff(values, photometric=0), 8, 1)[0].astype(int) - SHADES[::-1]).max() <= 128
+    assert pixels("x.tif", tiff(values, photometric=0), 8, 1)[0, 0, 0] == 255
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (shades("int32", 4095), r"values go from 0 to 4095: say which is white by dataset.white="),
+        (shades("float32", 4095), r"values go from 0 to 4095: say which is white"),
+        (shades("float32", 1) - 0.5, r"values go from -0.5 to 0.5: store it without values below 0"),
+        (shades("int16", 32767) - 5, r"without values below 0"),
+        (shades("float32", np.nan), "are no numbers"),
+    ],
+)
+def test_numbers_without_a_common_white_are_asked_for(values, words):
+    with pytest.raises(UserError, match=rf"x.tif cannot be read \(.*{words}"):
+        pixels("x.tif", tiff(values), 8, 1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "I;16"])
+def test_a_colour_key_becomes_white(mode):
+    """Left the key's colour, right another one; a PNG that declares the left transparent shows it on white."""
+    grey = np.full((8, 8), 40, np.uint8)
+    grey[:, 4:] = 0 if mode == "1" else 200
+    key: int | tuple[int, ...] = (40, 40, 40) if mode == "RGB" else 40
+    image = Image.fromarray(grey)
+    if mode == "1":
+        image, key = Image.fromarray(grey > 0), 1
+    elif mode == "I;16":
+        image, key = Image.fromarray(grey.astype(np.uint16) * 257), 40 * 257
+    made = pixels("x.png", stored(image.convert(mode) if mode == "RGB" else image, "PNG", transparency=key), 8, 1)
+    assert (made[0, :, :3] == 255).all()
+    assert np.abs(made[0, :, 5:].astype(int) - (0 if mode == "1" else 200)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF"])
+def test_formats_that_hold_programs_are_never_read_whatever_they_are_called(kind):
+    with pytest.raises(UserError, match=r"x.png is no readable image"):
+        pixels("x.png", stored(plain("RGB"), kind), 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "WEBP", "BMP", "TGA", "PPM", "PCX", "SGI", "QOI"])
+def test_raster_formats_are_read(kind):
+    Image.init()
+    if kind not in Image.SAVE or kind not in Image.OPEN:
+        pytest.skip(f"this Pillow has no {kind}")
+    made = pixels("a picture", stored(plain("RGB", (8, 8)), kind), 4, 3)
+    assert np.abs(made.astype(int) - np.array(COLOUR)[:, None, None]).max() <= 6
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -123,12 +216,12 @@ def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
         (stored(plain("RGB", (99, 99)), "JPEG")[:300], r"cannot be read \("),
         (stored(plain("RGB", (99, 99)), "PNG")[:60], r"cannot be read \("),
         (
-            stored(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
-            r"cannot be read \(its values are fractions",
+            stored(Image.fromarray(np.full((4, 4), 1.5, np.float32)), "TIFF"),
+            r"cannot be read \(its values go from 1.5 to 1.5: say which is white by dataset.white=",
         ),
         (
             stored(deep("int32", 300), "TIFF"),
-            r"cannot be read \(its values do not fit",
+            r"cannot be read \(its values go from 77100 to 77100: say which is white by dataset.white=",
         ),
     ],
     ids=["empty", "text", "cut JPEG", "cut PNG", "fractions", "32 bits"],

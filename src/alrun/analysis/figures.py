@@ -186,7 +186,9 @@ def classes(rounds: pd.DataFrame) -> "Figure":
         image = axes.imshow(100 * table, cmap="viridis", aspect="auto")
         if not wide:
             annotate(image, 100 * table.to_numpy(), "{:.0f}")
-            axes.set_xticks(range(len(table.columns)), table.columns)
+            long = max(len(str(name)) for name in table.columns) > 3
+            turned = {"rotation": 45, "ha": "right"} if long else {}
+            axes.set_xticks(range(len(table.columns)), [shorten(str(name)) for name in table.columns], **turned)
         else:
             figure.colorbar(image, ax=axes)
         axes.set_yticks(range(len(table)), table.index)
@@ -194,6 +196,11 @@ def classes(rounds: pd.DataFrame) -> "Figure":
         bare(axes)
     lower.set_xlabel("class")
     return figure
+
+
+def shorten(name: str, most: int = 16) -> str:
+    """A name that fits below a column."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 @styled

@@ -37,7 +37,8 @@ PROVENANCE = (
     "torch",
     "cuda",
 )
-PROVENANCE += ("energy", "carbon_intensity", "folder")
+PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names")
+NAMED = 100  # classes whose names are kept with every row
 # Groups that only set what has its own columns, or change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
 NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
@@ -73,8 +74,17 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
     """Where the results of a run.json come from."""
-    known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device")}
+    known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device"), "class_names": class_names(meta)}
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
+
+
+def class_names(meta: dict[str, Any]) -> str | None:
+    """The names of the classes as JSON, None where they are numbers, or too many for every row of a table."""
+    dataset = meta.get("dataset")
+    names = dataset.get("class_names") if isinstance(dataset, dict) else None
+    if not isinstance(names, list) or len(names) > NAMED or names == [str(number) for number in range(len(names))]:
+        return None
+    return json.dumps([str(name) for name in names], ensure_ascii=False)
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

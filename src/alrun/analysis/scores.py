@@ -1,5 +1,6 @@
 """A few numbers for every run, and their means and intervals for every curve."""
 
+import json
 import math
 
 import numpy as np
@@ -73,7 +74,24 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             [by_class(b, "class_labeled") - by_class(a, "class_labeled") for a, b in zip(first, last, strict=True)]
         )
         bought[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
-    return pd.DataFrame.from_dict(accuracy, orient="index"), pd.DataFrame.from_dict(bought, orient="index")
+    tables = [pd.DataFrame.from_dict(each, orient="index") for each in (accuracy, bought)]
+    names = class_names(rounds)
+    for table in tables:
+        if len(names) == len(table.columns):
+            table.columns = pd.Index(names)
+    return tables[0], tables[1]
+
+
+def class_names(rounds: pd.DataFrame) -> list[str]:
+    """What the classes are called, empty where that is not known or not the same in all runs."""
+    known = rounds["class_names"].unique().tolist() if "class_names" in rounds else []
+    if len(known) != 1 or not isinstance(known[0], str):
+        return []
+    try:
+        names = json.loads(known[0])
+    except ValueError:
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def worst_classes(rounds: pd.DataFrame) -> pd.DataFrame:

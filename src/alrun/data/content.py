@@ -4,7 +4,6 @@ A file has the SHA-256 of its bytes, a folder that of the relative names and con
 under ``<paths.outputs>/cache/content`` and made anew for a file whose size, time of change or inode differ.
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -18,7 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun import files
+from alrun import files, sheet
+from alrun.data.listings import existing
 from alrun.errors import UserError
 
 LENGTH = 8  # hexadecimal digits of a hash in a name
@@ -94,16 +94,16 @@ def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
 
 def listed(dataset: dict[str, Any]) -> list[Path]:
     """The pictures that a CSV lists, as far as they are there; whoever reads it in earnest tells what is wrong."""
-    path, column = Path(str(dataset["path"])), str(dataset.get("path_column", "path"))
+    path = Path(str(dataset["path"]))
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            separator = max(",;\t", key=file.readline().count)
-            file.seek(0)
-            names = dict.fromkeys((row.get(column) or "").strip() for row in csv.DictReader(file, delimiter=separator))
-    except (OSError, csv.Error):
+        read = sheet.read(path, str(path))
+    except UserError:
         return []
-    return [base / name for name in names if name and (base / name).is_file()]
+    column = read.column(str(dataset.get("path_column", "path"))) or ""
+    names = dict.fromkeys(row[column] for row in read.rows)
+    found = [Path(existing(os.path.join(base, name))) for name in names if name]
+    return [file for file in found if file.is_file()]
 
 
 def name_of(paths: list[Path], cache: Path) -> str:

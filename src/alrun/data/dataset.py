@@ -1,5 +1,6 @@
 """What a data set is to alrun: bytes, labels and how to normalise them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -7,6 +8,8 @@ from hashlib import sha256
 import numpy as np
 
 from alrun.errors import UserError
+
+log = logging.getLogger(__name__)
 
 BLOCK = 2**20  # pixels that are counted together
 
@@ -31,6 +34,7 @@ class ImageData:
     std: list[float] | None = None
     class_names: list[str] | None = None
     files: list[str] | None = None  # of the training examples
+    passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +66,8 @@ class ImageData:
         if highest >= self.classes:
             raise UserError(f"dataset: there is a label {highest}, but names for {self.classes} classes.")
         if self.classes < 2:
-            raise UserError("dataset: all labels are 0; there is nothing to learn.")
+            only = f"of one class, {self.class_names[0]}" if self.class_names else "0"
+            raise UserError(f"dataset: all labels are {only}; there is nothing to learn.")
         channels = self.train_images.shape[1]
         if self.mean is None and self.std is None:
             self.mean, self.std = channel_statistics(self.train_images)
@@ -95,9 +100,9 @@ class ImageData:
         kept_test = np.linspace(0, len(self.test_labels) - 1, test).astype(int)
         part = replace(
             self,
-            train_images=self.train_images[kept_train],
+            train_images=taken(self.train_images, kept_train),
             train_labels=self.train_labels[kept_train],
-            test_images=self.test_images[kept_test],
+            test_images=taken(self.test_images, kept_test),
             test_labels=self.test_labels[kept_test],
             files=None if self.files is None else [self.files[position] for position in kept_train],
         )
@@ -119,9 +124,9 @@ class ImageData:
         chosen[numbers.permutation(total)[:count]] = True
         part = replace(
             self,
-            train_images=self.train_images[~chosen],
+            train_images=taken(self.train_images, np.flatnonzero(~chosen)),
             train_labels=self.train_labels[~chosen],
-            test_images=self.train_images[chosen],
+            test_images=taken(self.train_images, np.flatnonzero(chosen)),
             test_labels=self.train_labels[chosen],
             files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
         )
@@ -160,3 +165,11 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 def is_mapped(images: np.ndarray) -> bool:
     """Whether ``images`` lie in a file and are read as they are used."""
     return getattr(images, "filename", None) is not None
+
+
+def taken(images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The images at ``index``, in memory; where that copies them out of a memory map it is said."""
+    if is_mapped(images):
+        size = len(index) * images[0].nbytes
+        log.warning("%.1f MB of the memory map are copied into memory, for a part of its images", size / 2**20)
+    return images[index]

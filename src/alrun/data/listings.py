@@ -1,18 +1,25 @@
 """Lists of pictures that are not read yet: of folders, and of CSV files."""
 
-import csv
 import os
-from collections.abc import Sequence
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from alrun.data.splits import Files, Split, numbered
-from alrun.errors import UserError, first_line
+from alrun import sheet
+from alrun.data.layout import is_generic
+from alrun.errors import UserError
 
 # What is taken for a picture, by its name; what is no picture inside is told when it is read.
-ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib", ".tif"),
+    *(".tiff", ".webp", ".gif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".tga", ".pcx", ".sgi", ".qoi"),
+)
+UNSEEN = ("__MACOSX",)  # what macOS adds to archives; all in it is hidden elsewhere
+SHOWN = 4  # of a longer list
+
+Key = tuple[int, int]  # what a file is on its disk, whatever leads to it
 
 
 def is_picture(name: str) -> bool:
@@ -20,101 +27,298 @@ def is_picture(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(ENDINGS)
 
 
-def pictures_under(path: Path) -> list[str]:
-    """Paths of all pictures under ``path``, at any depth, sorted; hidden files and folders are left out.
+@dataclass
+class Found:
+    """Pictures in files, each once, and what was passed over."""
+
+    paths: list[str] = field(default_factory=list)
+    keys: list[Key | None] = field(default_factory=list)  # None: the file cannot be looked at, which reading tells
+    labels: list[str] = field(default_factory=list)  # as they are written; empty where nobody has labeled them
+    passed: Counter[str] = field(default_factory=Counter)  # files by their ending, or by why
+
+    def add(self, other: "Found") -> None:
+        """Append what ``other`` found."""
+        self.paths += other.paths
+        self.keys += other.keys
+        self.labels += other.labels
+        self.passed += other.passed
+
+
+def folders_in(path: Path) -> list[str]:
+    """Names of the visible folders in ``path``, sorted.
 
     Raises:
-        UserError: There is none.
+        UserError: It cannot be read.
     """
-    found = []
-    for folder, inner, names in os.walk(path, followlinks=True):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [os.path.join(folder, name) for name in names if is_picture(name)]
+    try:
+        with os.scandir(path) as found:
+            folders = [entry.name for entry in found if entry.is_dir() and not is_hidden(entry.name)]
+    except OSError as error:
+        raise UserError(f"dataset.path={path}: it cannot be read ({error.strerror}).") from error
+    return sorted(folders)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a folder or file is none of the user's."""
+    return name.startswith(".") or name in UNSEEN
+
+
+def has_pictures(path: Path) -> bool:
+    """Whether pictures lie right in a folder."""
+    with os.scandir(path) as found:
+        return any(is_picture(entry.name) and not entry.is_dir() for entry in found)
+
+
+def pictures_under(path: Path) -> Found:
+    """All pictures under ``path``, at any depth, sorted by path; hidden files and folders are left out.
+
+    Links are followed, but not to a folder above or to one that was met before; a file that several names lead to
+    comes once. Pipes, sockets and devices are passed over.
+
+    Raises:
+        UserError: There is none, or a name is no text.
+    """
+    found: dict[str, Key | None] = {}
+    passed: Counter[str] = Counter()
+    seen: set[Key] = set()
+    top = os.path.realpath(path)
+    met = {top}
+    waiting = [str(path)]
+    while waiting:
+        folder = waiting.pop()
+        for entry in entries(folder):
+            if entry.is_dir():
+                real = os.path.realpath(entry.path)
+                if real in met or is_inside(top, real):
+                    passed["link to a folder that is met elsewhere"] += 1
+                else:
+                    met.add(real)
+                    waiting.append(entry.path)
+            elif not is_picture(entry.name):
+                passed[os.path.splitext(entry.name)[1].lower() or "no ending"] += 1
+            elif (key := key_of(entry.path)) is None:
+                found[entry.path] = None
+            elif key == NO_FILE:
+                passed["pipe, socket or device"] += 1
+            elif key in seen:
+                passed["second name of a file"] += 1
+            else:
+                seen.add(key)
+                found[entry.path] = key
     if not found:
-        raise UserError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}).")
+        there = f"; there are {listed(passed)}" if passed else ""
+        raise UserError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
     try:
         "".join(found).encode()
     except UnicodeEncodeError:  # on a disk that was written with another encoding
         strange = next(name for name in found if not name.isprintable())
         raise UserError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
-    return sorted(found)
+    paths = sorted(found)
+    return Found(paths, [found[each] for each in paths], [], passed)
 
 
-def class_folders(path: Path) -> tuple[Split, list[str]]:
-    """The pictures under ``path`` by class folder, then by path, and the classes.
+NO_FILE: Key = (-1, -1)
+
+
+def key_of(path: str) -> Key | None:
+    """What a file is on its disk; NO_FILE for what no picture can be read from, None where nothing can be told."""
+    try:
+        known = os.stat(path)
+    except OSError:
+        return None
+    return (known.st_dev, known.st_ino) if stat.S_ISREG(known.st_mode) else NO_FILE
+
+
+def entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What is visible in a folder, by name; nothing of one that is not there.
 
     Raises:
-        UserError: There are no two class folders with pictures.
+        UserError: It cannot be read.
     """
     try:
-        classes = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] != ".")
+        with os.scandir(folder) as scanned:
+            found = sorted(scanned, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        found = []
     except OSError as error:
-        raise UserError(f"dataset.path={path}: it cannot be read ({error.strerror}).") from error
-    if not classes:
+        raise UserError(f"dataset: the folder {folder} cannot be read ({error.strerror}).") from error
+    return (entry for entry in found if not is_hidden(entry.name))
+
+
+def is_inside(path: str, other: str) -> bool:
+    """Whether ``path`` is the folder ``other`` or lies in it."""
+    return path == other or path.startswith(other.rstrip(os.sep) + os.sep)
+
+
+def listed(counts: Counter[str]) -> str:
+    """``.txt 3, .db 1``."""
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def class_folders(path: Path, level: int | None = None) -> Found:
+    """The pictures under ``path`` by class folder, then by path.
+
+    Args:
+        path: The folder of class folders.
+        level: 1: the classes are the folders in ``path``; 2: those in these; None: 1, where nothing speaks against it.
+
+    Raises:
+        UserError: There are no two class folders with pictures, or it is not clear which folders are the classes.
+    """
+    names = folders_in(path)
+    if not names:
         raise UserError(f"dataset.path={path}: there is no class folder in it.")
-    if len(classes) < 2:
-        raise UserError(f"dataset.path={path}: there is one class folder, {classes[0]}; give two or more.")
-    paths: list[str] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        some = pictures_under(path / name)
-        paths += some
-        labels += [label] * len(some)
-    return Split(Files(paths), np.arange(len(paths)), np.array(labels, np.int64)), classes
+    if len(names) < 2:
+        raise UserError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more.")
+    found = {name: pictures_under(path / name) for name in names}
+    inner = {name: {Path(each).relative_to(path / name).parts for each in some.paths} for name, some in found.items()}
+    if level is None:
+        check_level(path, inner)
+    elif level == 2 and (flat := [name for name, parts in inner.items() if any(len(each) < 2 for each in parts)]):
+        raise UserError(f"dataset.class_level=2: there are pictures right in {path / flat[0]}, without a class.")
+    whole = Found()
+    for name, some in found.items():
+        if level == 2:
+            some.labels = [Path(each).relative_to(path / name).parts[0] for each in some.paths]
+        else:
+            some.labels = [name] * len(some.paths)
+        whole.add(some)
+    check_once(whole)
+    return whole
+
+
+def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
+    """Refuse folders that are named for something else than the classes of the pictures in them.
+
+    ``inner`` are the parts of the paths of pictures within each.
+
+    Raises:
+        UserError: Their pictures all lie a level deeper, or their names say nothing of a class.
+    """
+    names = list(inner)
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    if all(is_generic(name) for name in names):
+        raise UserError(
+            f"dataset.path={path}: its folders {shown} are named for kinds of files, not for classes: name the one "
+            "whose folders are the classes by dataset.path=..., or say that these are by dataset.class_level=1."
+        )
+    below = sorted({parts[0] for each in inner.values() for parts in each if len(parts) > 1})
+    if any(len(parts) < 2 for each in inner.values() for parts in each) or all(map(is_generic, below)):
+        return
+    deeper = ", ".join(below[:SHOWN]) + (", ..." if len(below) > SHOWN else "")
+    raise UserError(
+        f"dataset.path={path}: the pictures of its folders {shown} all lie a level deeper, in {deeper}: say which are "
+        "the classes, the former by dataset.class_level=1, the latter by dataset.class_level=2, or name another "
+        "folder by dataset.path=..."
+    )
+
+
+def check_once(found: Found) -> None:
+    """Refuse a file to which two class folders lead.
+
+    Raises:
+        UserError: There is one; both places are named.
+    """
+    first: dict[Key, int] = {}
+    for position, key in enumerate(found.keys):
+        if key is not None and found.labels[first.setdefault(key, position)] != found.labels[position]:
+            raise UserError(
+                f"dataset: {found.paths[first[key]]} and {found.paths[position]} are one file, and it cannot be "
+                f"{found.labels[first[key]]} as well as {found.labels[position]}: keep one of them."
+            )
+    twice = [position for position, key in enumerate(found.keys) if key is not None and first[key] != position]
+    if twice:
+        found.passed["second name of a file"] += len(twice)
+        for kept in (found.paths, found.keys, found.labels):
+            for position in reversed(twice):
+                del kept[position]
+
+
+@dataclass
+class Table:
+    """What a CSV lists: pictures with what is written about each."""
+
+    found: Found
+    lines: list[int]
+    splits: list[str] | None  # None: there is no such column
+    groups: list[str] | None
 
 
 def table(
-    path: Path, images: str | None, columns: Sequence[str], split_column: str
-) -> tuple[Split, list[str], np.ndarray | None]:
-    """The pictures that a CSV lists, the classes, and which split each is in (None: the CSV does not say).
+    path: Path,
+    images: str | None,
+    path_column: str,
+    label_column: str,
+    split_column: str = "split",
+    group_column: str | None = None,
+) -> Table:
+    """The pictures that a CSV lists, each once.
 
     Raises:
         UserError: The file or a line of it cannot be used; the line is named.
     """
+    what = f"dataset.path={path}"
     base = path.parent if images is None else Path(images)
-    paths, labels, splits = [], [], []
-    seen: dict[str, tuple[str, int]] = {}  # label and line of every picture
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            separator = max(",;\t", key=file.readline().count)  # spreadsheets of many countries write semicolons
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=separator)
-            header = list(reader.fieldnames or [])
-            if absent := [name for name in columns if name not in header]:
-                raise UserError(
-                    f"dataset.path={path} has no column {absent[0]}: name its columns by dataset.path_column=... and "
-                    f"dataset.label_column=..., from {', '.join(header) or 'none'}."
-                )
-            for row in reader:
-                problem = problem_of(row, columns, split_column, base)
-                if problem:
-                    raise UserError(f"dataset.path={path}, line {reader.line_num}: {problem}.")
-                name, label = (row[column].strip() for column in columns)
-                other, line = seen.setdefault(name, (label, reader.line_num))
-                if other != label:
+    read = sheet.read(path, what)
+    columns = {}
+    for setting, name in (("path_column", path_column), ("label_column", label_column), ("group", group_column)):
+        if name is None:
+            continue
+        column = read.column(name)
+        if column is None:
+            there = ", ".join(filter(None, read.header)) or "none"
+            raise UserError(
+                f"{what} has no column {name}: name its columns by dataset.path_column=... and "
+                f"dataset.label_column=... (and dataset.group=...), from {there}."
+            )
+        columns[setting] = column
+    split = read.column(split_column)
+    made = Table(Found(), [], None if split is None else [], None if group_column is None else [])
+    first: dict[Key, int] = {}
+    repeated: list[tuple[int, int]] = []
+    for row in read.rows:
+        here = f"{what}, line {row.line}"
+        name, label = row[columns["path_column"]], row[columns["label_column"]]
+        if not name or not label:
+            raise UserError(f"{here}: its {columns['path_column' if not name else 'label_column']} is empty.")
+        file = existing(os.path.join(base, name))
+        key = key_of(file)
+        if key is None or key == NO_FILE:
+            reason = f"there is no file {file}" if key is None else f"{file} is no file to read a picture from"
+            raise UserError(f"{here}: {reason}.")
+        written = row[split] if split is not None else ""
+        if key in first:
+            other = first[key]
+            for word, mine, theirs in (
+                ("", label, made.found.labels[other]),
+                ("in the split ", written, (made.splits or {other: ""})[other] if made.splits else ""),
+            ):
+                if mine != theirs:
                     raise UserError(
-                        f"dataset.path={path}, line {reader.line_num}: {name} is {label} here, but {other} in line "
-                        f"{line}: keep one of them."
+                        f"{here}: {name} is {word}{mine} here, but {theirs} in line {made.lines[other]}: "
+                        "keep one of them."
                     )
-                paths.append(os.path.join(base, name))
-                labels.append(label)
-                splits.append((row.get(split_column) or "").strip())
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise UserError(f"dataset.path={path} cannot be read as CSV: {first_line(error)}.") from error
-    if not paths:
-        raise UserError(f"dataset.path={path} lists no image.")
-    numbers, classes = numbered(labels)
-    split = Split(Files(paths), np.arange(len(paths)), numbers)
-    return split, classes, np.array(splits) if split_column in header else None
+            repeated.append((made.lines[other], row.line))
+            continue
+        first[key] = len(made.lines)
+        made.found.paths.append(file)
+        made.found.keys.append(key)
+        made.found.labels.append(label)
+        made.lines.append(row.line)
+        if made.splits is not None:
+            made.splits.append(written)
+        if made.groups is not None:
+            if not row[columns["group"]]:
+                raise UserError(f"{here}: its {columns['group']} is empty.")
+            made.groups.append(row[columns["group"]])
+    if not made.lines:
+        raise UserError(f"{what} lists no image.")
+    if repeated:
+        made.found.passed[f"second line for a picture (line {repeated[0][1]} as line {repeated[0][0]})"] = len(repeated)
+    return made
 
 
-def problem_of(row: dict[str, Any], columns: Sequence[str], split_column: str, base: Path) -> str | None:
-    """Why a line cannot be used, None if it can."""
-    name, label = ((row[column] or "").strip() for column in columns)
-    if not name or not label:
-        return f"its {columns[0] if not name else columns[1]} is empty"
-    if not os.path.isfile(os.path.join(base, name)):
-        return f"there is no file {os.path.join(base, name)}"
-    if split_column in row and (row[split_column] or "").strip() not in ("train", "test"):
-        return f"its {split_column} is {row[split_column]!r}, not train or test"
-    return None
+def existing(path: str) -> str:
+    """The path, with slashes for backslashes where that alone leads to a file, as Windows writes it."""
+    turned = path.replace("\\", "/")
+    return turned if turned != path and not os.path.lexists(path) and os.path.exists(turned) else path

@@ -26,35 +26,57 @@ from alrun.lock import Lock
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # of what pictures become; raise it when decoding changes
+FORMAT = 2  # of what pictures become; raise it when decoding changes
 BLOCK = 256  # pictures that are decoded before they are stored
 MEGABYTE = 2**20
 
 
-def in_memory(split: Split, size: int, channels: int) -> np.ndarray:
-    """All pictures of ``split``: (n, channels, size, size) uint8."""
+SHOWN = 10  # unreadable files that are named
+
+
+class Unreadable(UserError):
+    """Some pictures cannot be read; ``reasons`` has a sentence for each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        if len(reasons) == 1:
+            super().__init__(reasons[0])
+            return
+        parts = [reason.removeprefix("dataset: ").removesuffix("; mend or remove it.") for reason in reasons[:SHOWN]]
+        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+        super().__init__(
+            f"dataset: {len(reasons)} pictures cannot be used; mend or remove them: {'; '.join(parts)}{more}."
+        )
+
+
+def in_memory(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
+    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``pixels``.
+
+    Raises:
+        Unreadable: Some cannot be read.
+    """
     images = np.empty((len(split), channels, size, size), np.uint8)
     done = 0
-    for block in decoded(split, size, channels):
+    for block in decoded(split, size, channels, white):
         images[done : done + len(block)] = block
         done += len(block)
     return images
 
 
-def mapped(split: Split, size: int, channels: int, folder: Path) -> np.ndarray:
+def mapped(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
     """The same as a map of a file in ``folder``, built there unless it is there and whole.
 
     Raises:
         UserError: A picture cannot be read, or the file cannot be written.
     """
     index = hashlib.sha256(split.index.astype(np.int64).tobytes()).hexdigest()
-    content = json.dumps([FORMAT, split.source.stamp(), index, size, channels])
+    content = json.dumps([FORMAT, split.source.stamp(), index, size, channels, white])
     path = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with Lock(path.with_suffix(".lock")):
             if not is_whole(path):
-                build(split, size, channels, path)
+                build(split, size, channels, path, white)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
@@ -63,7 +85,7 @@ def mapped(split: Split, size: int, channels: int, folder: Path) -> np.ndarray:
     return np.load(path, mmap_mode="c")  # private: torch wants to be allowed to write, the file stays as it is
 
 
-def build(split: Split, size: int, channels: int, path: Path) -> None:
+def build(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
     """Decode all pictures into the file at ``path``, read it again and note its checksum beside it."""
     log.info("building the memory map %s of %d images, once", path, len(split))
     temporary, total = path.with_suffix(".part"), hashlib.sha256()
@@ -73,7 +95,7 @@ def build(split: Split, size: int, channels: int, path: Path) -> None:
         with temporary.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in decoded(split, size, channels):
+            for block in decoded(split, size, channels, white):
                 file.write(block.data)
                 total.update(block.data)
             file.flush()
@@ -131,15 +153,31 @@ def checksum(path: Path) -> str:
     return total.hexdigest()
 
 
-def decoded(split: Split, size: int, channels: int) -> Iterator[np.ndarray]:
-    """The pictures of ``split`` in order, some at a time: (b, channels, size, size) uint8, contiguous."""
+def decoded(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
+    """The pictures of ``split`` in order, some at a time: (b, channels, size, size) uint8, contiguous.
+
+    Raises:
+        Unreadable: Some cannot be read; all are looked at before that is said.
+    """
     source, positions = split.source, split.index.tolist()
+    reasons: list[str] = []
+
+    def made(file: tuple[str, bytes | None]) -> np.ndarray | UserError:
+        try:
+            return pixels(*file, size, channels, white)
+        except UserError as error:
+            return error
+
     bar = tqdm(total=len(split), desc="reading images", unit="image", leave=False, disable=None)
     with bar, any_size(), ThreadPoolExecutor() as pool:
         for start in range(0, len(split), BLOCK):
             some = positions[start : start + BLOCK]
             # Read here, since a source may not stand several readers; decoded beside one another.
             files_of = [(source.name(position), source.content(position)) for position in some]
-            made = list(pool.map(lambda file: pixels(file[0], file[1], size, channels), files_of))
+            pictures = list(pool.map(made, files_of))
             bar.update(len(some))
-            yield np.ascontiguousarray(np.stack(made))
+            reasons += [str(each) for each in pictures if isinstance(each, UserError)]
+            if not reasons:
+                yield np.ascontiguousarray(np.stack([each for each in pictures if isinstance(each, np.ndarray)]))
+    if reasons:
+        raise Unreadable(reasons)

@@ -1,22 +1,34 @@
 """``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: own pictures, whatever their size and kind."""
 
+import logging
+from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from alrun.data import labels
 from alrun.data.dataset import ImageData
-from alrun.data.listings import class_folders, pictures_under, table
-from alrun.data.memory_map import in_memory, mapped
-from alrun.data.sources import Numbers, held_out
-from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split, numbered
-from alrun.errors import UserError, at_least, first_line
+from alrun.data.divided import divided, parted
+from alrun.data.layout import is_generic, kind_of, tell_left, test_name
+from alrun.data.listings import Found, class_folders, folders_in, has_pictures, pictures_under, table
+from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
+from alrun.data.sources import Numbers
+from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
+from alrun.errors import UserError, at_least
+
+log = logging.getLogger(__name__)
 
 
 def image_folder(
     root: str,
     path: str,
+    test_split: str | None = None,
+    class_level: int | None = None,
     size: int = 32,
     channels: int = 3,
+    white: float | None = None,
     test_fraction: float = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
@@ -24,19 +36,70 @@ def image_folder(
 ) -> ImageData:
     """Images sorted into class folders.
 
-    With folders ``train`` and ``test`` under ``path`` these are the splits; otherwise ``test_fraction`` of every
-    class, the same examples each time, is held out.
+    Folders ``train`` and ``test`` (or ``val``; in any case and spelling) under ``path`` that hold class folders are the
+    splits; otherwise ``test_fraction`` of every class, the same examples each time, is held out.
     """
-    base = Path(path)
-    if (base / "train").is_dir() and (base / "test").is_dir():
-        train, classes = class_folders(base / "train")
-        test, test_classes = class_folders(base / "test")
-        if classes != test_classes:
-            raise UserError(f"dataset.path={path}: train and test have different class folders.")
+    train, test = foldered(path, test_split, class_level)
+    whole = Found()
+    whole.add(train)
+    if test is not None:
+        whole.add(test)
+    numbers, classes = labels.numbered(whole.labels, lambda position: f"dataset: {whole.paths[position]}")
+    every = Split(Files(whole.paths, whole.keys), np.arange(len(numbers)), numbers)
+    if test is None:
+        splits = divided(every, test_fraction, classes)
     else:
-        whole, classes = class_folders(base)
-        train, test = divided(whole, test_fraction)
-    return assembled(train, test, classes, root, size, channels, memory_map, mean, std)
+        splits = parted(every, len(train.paths), classes, f"dataset.path={path}")
+    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, whole.passed)
+
+
+def foldered(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
+    """The pictures of the training and of the test split in folders; None where there is none of the latter.
+
+    Raises:
+        UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
+    """
+    if class_level not in (None, 1, 2):
+        raise UserError(f"dataset.class_level={class_level}: give 1, 2 or null.")
+    base = unwrapped(Path(path))
+    names = folders_in(base)
+    kinds = {name: kind for name in names if (kind := kind_of(name))}
+    splits = [name for name in kinds if folders_in(inner := unwrapped(base / name)) and not has_pictures(inner)]
+    trains = [name for name in splits if kinds[name] == "train"]
+    if len(trains) > 1:
+        raise UserError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
+    if not trains:
+        if splits:
+            raise UserError(
+                f"dataset.path={path} holds {', '.join(splits)}, which are named for splits, but no folder train: "
+                "name the folder of the class folders by dataset.path=..., or rename them."
+            )
+        if kinds and (len(kinds) == len(names) or len(set(kinds.values())) > 1):
+            raise UserError(
+                f"dataset.path={path}: {', '.join(kinds)} are named for splits but hold no class folders: sort the "
+                "pictures into class folders, or list them with their classes for dataset=csv."
+            )
+        if test_split is not None:
+            raise UserError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
+        return class_folders(base, class_level), None
+    (train,) = trains
+    test = test_name(test_split, [name for name in splits if name != train], f"dataset.path={path}")
+    tell_left(names, (train, test), f"dataset.path={path}", "folder")
+    found = class_folders(unwrapped(base / train), class_level)
+    return found, None if test is None else class_folders(unwrapped(base / test), class_level)
+
+
+def unwrapped(path: Path) -> Path:
+    """The folder itself, or the one within it where it holds nothing else and that one's name says nothing."""
+    while True:
+        names = folders_in(path)
+        if len(names) != 1 or has_pictures(path):
+            return path
+        (name,) = names
+        if not is_generic(name) and name != path.name:
+            return path
+        log.info("%s: its one folder, %s, is taken in its place", path, name)
+        path = path / name
 
 
 def csv(
@@ -46,8 +109,11 @@ def csv(
     path_column: str = "path",
     label_column: str = "label",
     split_column: str = "split",
+    group: str | None = None,
+    test_split: str | None = None,
     size: int = 32,
     channels: int = 3,
+    white: float | None = None,
     test_fraction: float = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
@@ -57,13 +123,51 @@ def csv(
 
     A column ``split`` with ``train`` and ``test`` says which is which; without one ``test_fraction`` is held out.
     """
-    columns = [path_column, label_column]
-    whole, classes, splits = table(Path(path), images, columns, split_column)
-    if splits is None:
-        train, test = divided(whole, test_fraction)
+    made = table(Path(path), images, path_column, label_column, split_column, group)
+    found, lines, where = made.found, made.lines, f"dataset.path={path}"
+    if made.splits is None:
+        if test_split is not None:
+            raise UserError(f"dataset.test_split={test_split}: {path} has no column {split_column}.")
+        order, first = np.arange(len(lines)), len(lines)
     else:
-        train, test = (whole.part(np.flatnonzero(splits == name)) for name in ("train", "test"))
-    return assembled(train, test, classes, root, size, channels, memory_map, mean, std)
+        order, first = by_split(made.splits, lines, test_split, path, split_column)
+    chosen = [found.labels[at] for at in order]
+    numbers, classes = labels.numbered(chosen, lambda at: f"{where}, line {lines[order[at]]}")
+    whole = Split(Files(found.paths, found.keys), order, numbers)
+    groups = None if made.groups is None else np.array(made.groups)[order]
+    if first == len(order):
+        splits = divided(whole, test_fraction, classes, groups)
+    else:
+        splits = parted(whole, first, classes, where, groups)
+    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
+
+
+def by_split(
+    names: Sequence[str], lines: Sequence[int], test_split: str | None, path: str, column: str
+) -> tuple[np.ndarray, int]:
+    """The positions of training and then of test examples, and how many are the former; other splits are named.
+
+    Raises:
+        UserError: A line names no split, or there is no training split.
+    """
+    for name, line in zip(names, lines, strict=True):
+        if kind_of(name) is None and name.casefold() != (test_split or "").casefold():
+            raise UserError(
+                f"dataset.path={path}, line {line}: its {column} is {name!r}, not train or test; "
+                "dataset.test_split=... names another one."
+            )
+    distinct = sorted(set(names))
+    trains = [name for name in distinct if kind_of(name) == "train"]
+    if not trains:
+        raise UserError(f"dataset.path={path}: no line has the {column} train; those there are: {', '.join(distinct)}.")
+    others = [name for name in distinct if name not in trains]
+    # Spelled in two ways, a split is one.
+    test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")
+    tests = [name for name in others if test is not None and (kind_of(name) or name) == (kind_of(test) or test)]
+    tell_left(others, tests, f"dataset.path={path}")
+    given = np.array(names)
+    train, tested = np.flatnonzero(np.isin(given, trains)), np.flatnonzero(np.isin(given, tests))
+    return np.concatenate([train, tested]), len(train)
 
 
 def parquet(
@@ -71,9 +175,11 @@ def parquet(
     path: str,
     image_column: str = "image",
     label_column: str = "label",
-    test_split: str = "test",
+    group: str | None = None,
+    test_split: str | None = None,
     size: int = 32,
     channels: int = 3,
+    white: float | None = None,
     test_fraction: float = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
@@ -81,43 +187,68 @@ def parquet(
 ) -> ImageData:
     """Images inside Parquet files with their classes, as the Hugging Face libraries write them.
 
-    ``path`` is a file, or a folder; files or folders in it whose names begin with ``train`` and ``<test_split>`` are
-    the splits. Where there is none of the latter, ``test_fraction`` of every class is held out.
+    ``path`` is a file, or a folder; the names of files or folders in it say which split each is of. Where there is no
+    test split, ``test_fraction`` of every class is held out.
     """
-    base = Path(path)
-    found = sorted(base.rglob("*.parquet")) if base.is_dir() else [base]
-    test_files = [each for each in found if base.is_dir() and is_of(test_split, each, base)]
-    train_files = [each for each in found if is_of("train", each, base)]
-    if not train_files:
-        raise UserError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
-    rows = ParquetRows([*train_files, *test_files], image_column, label_column)
-    if None in rows.labels or UNKNOWN in rows.labels:
-        raise UserError(f"dataset.path={path}: some rows have no label; take another test_split, or remove them.")
-    if rows.class_names:
-        labels, classes = np.array(rows.labels, np.int64), list(rows.class_names)
-    else:
-        labels, classes = numbered(rows.labels)
-    whole = Split(rows, np.arange(len(labels)), labels)
+    train_files, test_files = parquet_files(path, test_split)
+    rows = ParquetRows([*train_files, *test_files], image_column, label_column, group)
+    numbers, classes = labels.numbered(rows.labels, lambda at: f"dataset.path: {rows.name(at)}", rows.class_names)
+    whole = Split(rows, np.arange(len(numbers)), numbers)
+    groups = None if group is None else np.array([str(each) for each in rows.belongs])
     if test_files:
         first = sum(file.metadata.num_rows for file in rows.files[: len(train_files)])
-        train, test = whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
+        splits = parted(whole, first, classes, f"dataset.path={path}", groups)
     else:
-        train, test = divided(whole, test_fraction, in_order=True)  # row groups are then read once each
-    return assembled(train, test, classes, root, size, channels, memory_map, mean, std)
+        splits = divided(whole, test_fraction, classes, groups, in_order=True)  # row groups are then read once each
+    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())
 
 
-def is_of(split: str, path: Path, base: Path) -> bool:
-    """Whether a file under ``base`` holds a part of ``split``, by its name or its folder's; ``base`` itself does."""
-    return path == base or any(part.startswith(split) for part in path.relative_to(base).parts)
+def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[Path]]:
+    """The files of the training and of the test split.
+
+    Raises:
+        UserError: There are none of the former, or ``test_split`` is not there.
+    """
+    base = Path(path)
+    if not base.is_dir():
+        if test_split is not None:
+            raise UserError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
+        return [base], []
+    found: dict[str, list[Path]] = {}
+    for file in sorted(base.rglob("*.parquet")):
+        found.setdefault(split_of(file.relative_to(base), test_split), []).append(file)
+    trains = [name for name in found if kind_of(name) == "train"]
+    if not trains:
+        if test_split is None and len(found) == 1:
+            (files,) = found.values()
+            if not kind_of(next(iter(found))):
+                return files, []  # files without names of splits are parts of one
+        raise UserError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
+    others = [name for name in found if name not in trains]
+    test = test_name(test_split, others, f"dataset.path={path}")
+    tell_left(others, [test], f"dataset.path={path}")
+    return [file for name in trains for file in found[name]], found.get(test or "", [])
+
+
+def split_of(file: Path, test_split: str | None) -> str:
+    """The name of a file's split, by its name or by a folder's that it is in; its stem where neither says one."""
+    parts = [*file.parts[:-1], file.stem]
+    for part in reversed(parts):
+        if test_split is not None and part.casefold().startswith(test_split.casefold()):
+            return test_split
+        if kind := kind_of(part):
+            return kind
+    return "the files without a split's name"
 
 
 def unlabeled(
     root: str,
     path: str,
-    classes: list[str],
+    classes: list[Any],
     test: str | None = None,
     size: int = 32,
     channels: int = 3,
+    white: float | None = None,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -127,23 +258,46 @@ def unlabeled(
     ``test`` is a folder of class folders, or a CSV of paths and labels, on which accuracy is measured; without one
     it is not.
     """
-    names = [str(name) for name in classes]
-    if len(names) < 2 or len(set(names)) < len(names) or not all(name.strip() == name != "" for name in names):
-        raise UserError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
-    paths = pictures_under(Path(path))
-    train = Split(Files(paths), np.arange(len(paths)), np.full(len(paths), UNKNOWN, np.int64))
+    names = class_names(classes)
+    found = pictures_under(Path(path))
+    count = len(found.paths)
+    train = Split(Files(found.paths, found.keys), np.arange(count), np.full(count, UNKNOWN, np.int64))
     if test is None:
         tested = Split(Files([]), np.arange(0), np.empty(0, np.int64))
     else:
         base = Path(test)
         if not base.exists():
             raise UserError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
-        tested, found = class_folders(base) if base.is_dir() else table(base, None, ["path", "label"], "split")[:2]
-        if strange := [name for name in found if name not in names]:
-            raise UserError(f"dataset.test={test} has the class {strange[0]}, which is not in dataset.classes={names}.")
-        place = np.array([names.index(name) for name in found])
-        tested = Split(tested.source, tested.index, place[tested.labels])
-    return assembled(train, tested, names, root, size, channels, memory_map, mean, std)
+        known = class_folders(base) if base.is_dir() else table(base, None, "path", "label").found
+        there = labels.numbered(known.labels, lambda at: f"dataset.test={test}: {known.paths[at]}")[1]
+        if strange := [name for name in there if name not in names]:
+            raise UserError(
+                f"dataset.test={test} has the class {labels.shown_name(strange[0], names)}, "
+                f"which is not in dataset.classes={names}."
+            )
+        place = {name: number for number, name in enumerate(names)}
+        numbers = np.array([place[labels.clean(name)] for name in known.labels], np.int64)
+        tested = Split(Files(known.paths, known.keys), np.arange(len(numbers)), numbers)
+    return assembled(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
+
+
+def class_names(given: Sequence[Any]) -> list[str]:
+    """The names of classes that a person lists, in one Unicode form.
+
+    Raises:
+        UserError: They are no two or more, repeat one another, or lost what was typed.
+    """
+    for name in given:
+        if name is None or isinstance(name, bool | float):
+            raise UserError(
+                f"dataset.classes has {name}, which is no text as it was written: put quotes around the names, as "
+                """dataset.classes: ["true", "0.50"] in a file and 'dataset.classes=["true","0.50"]' in a shell."""
+            )
+    names = [labels.clean(str(name)) for name in given]
+    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+        raise UserError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
+    labels.tell_alike(sorted(names), Counter(names), lambda name: "in dataset.classes")
+    return names
 
 
 def assembled(
@@ -153,40 +307,58 @@ def assembled(
     root: str,
     size: int,
     channels: int,
+    white: float | None,
     memory_map: bool,
     mean: Numbers,
     std: Numbers,
+    passed: Counter[str],
 ) -> ImageData:
-    """Both splits decoded, or mapped from files under ``root``."""
+    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts what was left out of them.
+
+    Raises:
+        UserError: A picture cannot be read (all such are named), or is in both splits.
+    """
     at_least("dataset.size", size, 1)
     if channels not in (1, 3):
         raise UserError(f"dataset.channels={channels}: give 1 (grey) or 3 (colour).")
+    if white is not None and not 0 < white < float("inf"):
+        raise UserError(f"dataset.white={white}: give the value that is white in the files, above 0, or null.")
+    check_apart(train, test)
     arrays: list[np.ndarray] = []
+    unreadable: list[str] = []
     for split in (train, test):
-        if memory_map and len(split):
-            images = mapped(split, size, channels, Path(root) / "memory_maps")
-        else:
-            images = in_memory(split, size, channels)
-        arrays += [images, split.labels]
+        try:
+            if unreadable:  # there will be no run: the others that cannot be read are looked for alone
+                deque(decoded(split, size, channels, white), maxlen=0)
+                continue
+            if memory_map and len(split):
+                images = mapped(split, size, channels, Path(root) / "memory_maps", white)
+            else:
+                images = in_memory(split, size, channels, white)
+            arrays += [images, split.labels]
+        except Unreadable as error:
+            unreadable += error.reasons
+    if unreadable:
+        raise Unreadable(unreadable)
     train_x, train_y, test_x, test_y = arrays
-    return ImageData(train_x, train_y, test_x, test_y, mean, std, classes, train.names())
+    return ImageData(train_x, train_y, test_x, test_y, mean, std, classes, train.names(), passed=dict(passed))
 
 
-def divided(whole: Split, test_fraction: float, in_order: bool = False) -> tuple[Split, Split]:
-    """Training and test split, ``test_fraction`` of every class in the latter.
+def check_apart(train: Split, test: Split) -> None:
+    """Refuse a file that is in both splits.
 
     Raises:
-        UserError: That is not possible.
+        UserError: There is one; both places are named.
     """
-    if not 0 < test_fraction < 1:
-        raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
-    try:
-        train, test = held_out(whole.labels, test_fraction)
-    except ValueError as error:  # a class with a single image, say
+    if not (isinstance(train.source, Files) and isinstance(test.source, Files)):
+        return
+    sources = train.source, test.source
+    known = {sources[0].keys[at]: at for at in train.index.tolist() if sources[0].keys[at] is not None}
+    both = [(known[key], at) for at in test.index.tolist() if (key := sources[1].keys[at]) in known]
+    if both:
+        first, second = sources[0].paths[both[0][0]], sources[1].paths[both[0][1]]
+        names = f"{first} is" if first == second else f"{first} and {second} are one file,"
         raise UserError(
-            f"dataset.test_fraction={test_fraction}: {first_line(error)}: give two or more pictures of each class, "
-            "another fraction, or a test set of its own."
-        ) from error
-    if in_order:
-        train, test = np.sort(train), np.sort(test)
-    return whole.part(train), whole.part(test)
+            f"dataset: {len(both)} pictures are in the training and in the test split: {names} in both; take them "
+            "out of one."
+        )

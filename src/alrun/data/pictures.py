@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -10,6 +11,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from alrun.errors import UserError
 
 MOST_PIXELS = 180_000_000  # that are decoded of one picture: half a gigabyte; of a JPEG file a part may do
+# What is read, whatever a file is called: raster formats that hold no program and start none. EPS, WMF and PDF do.
+FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "PCX", "SGI", "QOI"),
+    "TGA",  # last: it has no mark of its own
+)
+PHOTOMETRIC, BITS, SIGN = 262, 258, 339  # tags of TIFF: 0 means that 0 is white; bits of a value; 2 if it has a sign
 SHARPER = 2  # times the wanted size is what a JPEG file is decoded to at least, before it is resized
 
 
@@ -23,26 +30,35 @@ def any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def pixels(name: str, content: bytes | None, size: int, channels: int) -> np.ndarray:
+@cache
+def formats() -> list[str]:
+    """Those of FORMATS that this Pillow can read."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def pixels(name: str, content: bytes | None, size: int, channels: int, white: float | None = None) -> np.ndarray:
     """A picture as uint8 (channels, size, size): its shorter side is resized to ``size`` and the centre is cut out.
 
-    It is turned upright as its camera notes, values of 16 bits are scaled to 8, and what is transparent becomes white.
+    It is turned upright as its camera notes, values of more than 8 bits are scaled to 8, and what is transparent
+    becomes white.
 
     Args:
         name: Of the file, or of what holds ``content``.
         content: The file's bytes; None: they are read from the file ``name``.
         size: Of the result.
         channels: 1 for grey, 3 for colour.
+        white: The value that is white in the file; None: what its format says (see ``brightest``).
 
     Raises:
         UserError: It cannot be read, or would fill the memory.
     """
     try:
-        with Image.open(name if content is None else io.BytesIO(content)) as picture:
+        with Image.open(name if content is None else io.BytesIO(content), formats=formats()) as picture:
             picture.draft(None, (SHARPER * size, SHARPER * size))  # JPEG alone: decodes 1/2, 1/4 or 1/8 of each side
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height} pixels would fill the memory: store it smaller")
-            fitted = ImageOps.exif_transpose(ImageOps.fit(eight_bits(picture), (size, size)))
+            fitted = ImageOps.exif_transpose(ImageOps.fit(eight_bits(picture, white), (size, size)))
             fitted = on_white(fitted).convert("L" if channels == 1 else "RGB")
     # Pillow raises whatever damaged bytes lead it to.
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
@@ -51,20 +67,93 @@ def pixels(name: str, content: bytes | None, size: int, channels: int) -> np.nda
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
 
 
-def eight_bits(picture: Image.Image) -> Image.Image:
-    """The picture with 8 bits a channel and no palette, so that it can be resized."""
-    if picture.mode.startswith("I"):  # 16 bits; converted as they are, all but the darkest would be white
-        values = np.asarray(picture)
-        if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65535:
-            raise ValueError("its values do not fit 16 bits")
-        return Image.fromarray((values // 257).astype(np.uint8))
-    if picture.mode == "F":
-        raise ValueError("its values are fractions of an unknown range")
+def eight_bits(picture: Image.Image, white: float | None = None) -> Image.Image:
+    """The picture with 8 bits a channel and no palette, what is transparent in an alpha channel.
+
+    ``white`` is the value that becomes 255, where the picture does not say it.
+    """
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return deep(picture, white)
     if picture.mode == "1":
-        return picture.convert("L")
+        picture.load()
+        key = picture.info.get("transparency")
+        grey = picture.convert("L")
+        if isinstance(key, int):
+            grey.info["transparency"] = 255 if key else 0
+        return with_alpha(grey)
     if picture.mode == "P":
         return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+    picture = with_alpha(picture)
+    if white is not None and white < 255:  # fewer bits than the file has room for
+        alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else None
+        picture = picture.convert("RGB").point([min(255, int(255 * level / white)) for level in range(256)] * 3)
+        if alpha is not None:
+            picture.putalpha(alpha)
     return picture
+
+
+def with_alpha(picture: Image.Image) -> Image.Image:
+    """The picture with an alpha channel where one colour of it is declared transparent."""
+    picture.load()  # a PNG's key may stand behind its header
+    key = picture.info.get("transparency")
+    if picture.mode not in ("L", "RGB") or key is None or isinstance(key, bytes):
+        return picture
+    levels = key if isinstance(key, tuple) else (key,)
+    if max(levels) > 255:  # the file has 16 bits a channel, of which Pillow keeps the upper 8
+        levels = tuple(level >> 8 for level in levels)
+    clear = (np.asarray(picture.convert("RGB")) == np.array(levels, np.uint8)).all(-1)
+    shown = picture.convert("RGBA")
+    shown.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+    return shown
+
+
+def deep(picture: Image.Image, white: float | None) -> Image.Image:
+    """A grey picture of more than 8 bits, or of fractions, as one of 8 bits.
+
+    Raises:
+        ValueError: It does not say which value is white.
+    """
+    picture.load()
+    values = np.asarray(picture)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError("some of its values are no numbers")
+    low, high = (values.min().item(), values.max().item()) if values.size else (0, 0)
+    top = white or brightest(picture, high)
+    if top is None or low < 0:
+        raise ValueError(
+            f"its values go from {low:g} to {high:g}: "
+            + ("store it without values below 0" if low < 0 else "say which is white by dataset.white=...")
+        )
+    scaled = np.minimum(255, np.floor(values.astype(np.float64) * 255 / top + HALF * (values.dtype.kind == "f")))
+    if getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == 0:
+        scaled = 255 - scaled
+    grey = Image.fromarray(scaled.astype(np.uint8))
+    grey.info["exif"] = picture.getexif().tobytes()  # it may lie turned
+    key = picture.info.get("transparency")
+    if isinstance(key, int):
+        shown = grey.convert("LA")
+        shown.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+        return shown
+    return grey
+
+
+KINDS = ((BITS, 16), (SIGN, 1))  # and what they are in formats without such tags
+HALF = 0.5  # fractions are rounded, whole numbers keep their upper bits
+
+
+def brightest(picture: Image.Image, high: float) -> float | None:
+    """White of a picture by its kind, None where its values speak against that.
+
+    Integers of up to 16 bits fill their bits. Wider ones and fractions have no common white: 255 and 1 are taken, but
+    not where a value is higher, so that one picture is never scaled otherwise than the next.
+    """
+    if picture.mode == "F":
+        return 1.0 if high <= 1 else None
+    tags = getattr(picture, "tag_v2", {})
+    bits, sign = (value[0] if isinstance(value := tags.get(tag, first), tuple) else value for tag, first in KINDS)
+    if bits > 16:
+        return 255.0 if high <= 255 else None
+    return float(2 ** (bits - (sign == 2)) - 1)
 
 
 def on_white(picture: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alrun.augment import CropFlip
+from alrun.data.dataset import taken
 from alrun.errors import UserError, at_least
 from alrun.validate import check_unique
 
@@ -63,7 +64,7 @@ class Duplicate:
             UserError: More examples shall be unique than there are.
         """
         source, unique = self.repeat(labels, rng)
-        return Sources(images[source], source, unique)
+        return Sources(taken(images, source), source, unique)
 
     def repeat(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Which example each one becomes a copy of (N,), and which are unique (N,)."""
@@ -108,7 +109,7 @@ class AugmentedDuplicate(Duplicate):
         altered = torch.from_numpy(images[source[copies]])
         for shift in (self.padding, round(self.max_translate * min(images.shape[2:]))):
             altered = shifted(altered, shift, draws)
-        made = images.copy()
+        made = taken(images, np.arange(len(images)))
         made[copies] = altered.numpy()
         return Sources(made, source, unique)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import zipfile
 import zlib
 from functools import cache
@@ -12,7 +13,11 @@ from typing import Literal
 
 import numpy as np
 
+from alrun.data import labels
 from alrun.data.dataset import ImageData
+from alrun.data.divided import divided, held_out, parted
+from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.splits import Files, Split
 from alrun.errors import UserError, first_line
 
 Numbers = list[float] | None
@@ -25,6 +30,16 @@ FOLDERS = {
     "CIFAR10": "cifar10",
     "CIFAR100": "cifar100",
     "SVHN": "svhn",
+}
+
+# Names of the classes, where they are not the digits themselves; those of CIFAR-100 come with its packed file alone.
+CLASSES = {
+    "FashionMNIST": [
+        *("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+    ],
+    "CIFAR10": [
+        *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    ],
 }
 
 
@@ -56,7 +71,7 @@ def torchvision_data(
     if source == "packed":
         stem = FOLDERS[name]
         return packed_jpeg(root, str(Path(root) / stem / f"{stem}_jpeg.npz"), mean, std)
-    return ImageData(*_torchvision_arrays(name, root), mean, std)
+    return ImageData(*_torchvision_arrays(name, root), mean, std, CLASSES.get(name))
 
 
 @cache
@@ -106,8 +121,8 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
 
 
 def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
-    """JPEG files joined in one npz, with ``{train,test}_{jpeg,offsets,labels}``; all images of one size."""
-    return ImageData(*_packed_arrays(path), mean, std)
+    """JPEG files joined in one npz, with ``{train,test}_{jpeg,offsets,labels}`` and ``class_names``; of one size."""
+    return ImageData(*_packed_arrays(path), mean, std, _packed_names(path))
 
 
 def tiny_imagenet(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
@@ -129,50 +144,169 @@ def _packed_arrays(path: str) -> Arrays:
     return four(arrays)
 
 
-def npz(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
-    """Arrays ``{train,test}_{images,labels}`` in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8."""
-    stored = _read_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("images", "labels")])
-    arrays = []
-    for split in ("train", "test"):
-        images, labels = stored[f"{split}_images"], stored[f"{split}_labels"]
-        if images.ndim == 3:
-            images = images[:, None]
-        elif images.ndim == 4 and images.shape[-1] <= 4 < images.shape[1]:
-            images = images.transpose(0, 3, 1, 2)
-        whole = np.issubdtype(labels.dtype, np.integer)  # others are refused by ImageData, which names their type
-        arrays += [np.ascontiguousarray(images), labels.astype(np.int64) if whole else labels]
-    return ImageData(*four(arrays), mean, std)
+@cache
+def _packed_names(path: str) -> list[str] | None:
+    if "class_names" not in _held(path):
+        return None
+    names = [str(name) for name in _read_npz(path, ["class_names"])["class_names"]]
+    return names if max(map(np.max, _packed_arrays(path)[1::2])) < len(names) else None
+
+
+def npz(
+    root: str,
+    path: str,
+    images_array: str = "images",
+    labels_array: str = "labels",
+    group: str | None = None,
+    test_split: str | None = None,
+    test_fraction: float = 0.2,
+    mean: Numbers = None,
+    std: Numbers = None,
+) -> ImageData:
+    """Arrays in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8, labels (N,) or (N, 1).
+
+    ``train_<images_array>`` and so on are the splits, with ``test_`` or ``val_``; where there is ``<images_array>``
+    alone, or no test split, ``test_fraction`` of every class is held out.
+    """
+    stored, first = npz_splits(path, images_array, labels_array, group, test_split)
+    images, values, groups = stored
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[-1] <= 4 < images.shape[1]:
+        images = images.transpose(0, 3, 1, 2)
+    where = f"dataset.path={path}"
+    if len(images) != len(values):
+        raise UserError(f"{where}: {len(images)} images but {len(values)} labels.")
+    numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
+    whole = Split(Files([]), np.arange(len(numbers)), numbers)
+    if first == len(numbers):
+        train, test = divided(whole, test_fraction, classes, groups)
+    else:
+        train, test = parted(whole, first, classes, where, groups)
+    images = np.ascontiguousarray(images)
+    return ImageData(images[train.index], train.labels, images[test.index], test.labels, mean, std, classes)
+
+
+def npz_splits(
+    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], int]:
+    """Images, labels and groups of the training and then of the test examples, and how many are the former.
+
+    Raises:
+        UserError: An array is not there, or cannot be used.
+    """
+    held = _held(path)
+    wanted = [images_array, labels_array, *([] if group is None else [group])]
+
+    def of_split(split: str, array: str) -> str | None:
+        """The name of an array of a split: train_images or images_train."""
+        return next((name for name in (f"{split}_{array}", f"{array}_{split}") if name in held), None)
+
+    ends = {name.removesuffix(f"_{images_array}") for name in held if name.endswith(f"_{images_array}")}
+    ends |= {name.removeprefix(f"{images_array}_") for name in held if name.startswith(f"{images_array}_")}
+    names = sorted(name for name in ends if kind_of(name) or name == test_split)
+    trains = [name for name in names if kind_of(name) == "train"]
+    if trains:
+        others = [name for name in names if name not in trains]
+        test = test_name(test_split, others, f"dataset.path={path}")
+        tell_left(others, [test], f"dataset.path={path}")
+        splits = [trains[0], *([] if test is None else [test])]
+        arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
+    else:
+        if test_split is not None:
+            raise UserError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
+        arrays = [wanted]
+    absent = [name for names in arrays for name in names if name not in held]
+    if absent:
+        there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
+        raise UserError(
+            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
+            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
+        )
+    stored = _read_npz(path, [name for names in arrays for name in names])
+    shapes = {stored[names[0]].shape[1:] for names in arrays}
+    if len(shapes) > 1:
+        raise UserError(f"dataset.path={path}: training and test images have shapes {' and '.join(map(str, shapes))}.")
+    joined = [
+        np.concatenate([stored[names[position]] for names in arrays])
+        if len(arrays) > 1
+        else stored[arrays[0][position]]
+        for position in range(len(wanted))
+    ]
+    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
+    return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
+
+
+def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
+    """One value an example (N,), of an array (N,) or (N, 1).
+
+    Raises:
+        UserError: There are several; columns of which one is 1 are named as what they are.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    if values.ndim != 1:
+        several = values.ndim == 2 and np.issubdtype(values.dtype, np.number)
+        one_hot = several and bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
+        said = "one-hot: store their argmax(1)" if one_hot else "several labels an example (multi-label), not one class"
+        raise UserError(f"{where}: the array {name} has shape {values.shape}; it must be (N,), and this is {said}.")
+    return values
+
+
+def _held(path: str) -> dict[str, str]:
+    """Names of the arrays in an npz with their types and shapes, read of their headers."""
+    if not Path(path).is_file():
+        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _header(archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with open(path, "rb") as file:
+            if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise UserError(
+                    f"dataset.path={path} is one array (npy): store images and labels in one npz, by np.savez."
+                ) from error
+        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """Type and shape of an array, refused where its header claims another size than it has."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(file)
+        claimed = math.prod(shape) * kind.itemsize
+        if not kind.hasobject and claimed != info.file_size - file.tell():
+            raise ValueError(
+                f"{info.filename} claims {claimed} bytes, but holds {info.file_size - file.tell()}: it is damaged"
+            )
+    return f"{kind} {shape}"
 
 
 def _read_npz(path: str, names: list[str]) -> dict[str, np.ndarray]:
-    if not Path(path).is_file():
-        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
-    missing = []
+    known = _held(path)
+    if missing := [name for name in names if name not in known]:
+        raise UserError(
+            f"dataset.path={path} lacks the arrays {', '.join(missing)}; it holds {', '.join(known) or 'none'}."
+        )
     try:
-        with open(path, "rb") as handle:
-            file = np.load(handle, allow_pickle=False)
-            known = file.files if isinstance(file, np.lib.npyio.NpzFile) else []  # a single array otherwise
-            missing = [name for name in names if name not in known]
-            if not missing:
-                return {name: file[name] for name in names}
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
-    raise UserError(f"dataset.path={path} lacks the arrays {', '.join(missing)}.")
+    except MemoryError as error:
+        sizes = ", ".join(f"{name} {known[name]}" for name in names)
+        raise UserError(f"dataset.path={path} does not fit into memory ({sizes}): store less in it.") from error
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
     """A test split of ``test_size`` (a count or a share) of every class, always the same examples."""
     train, test = held_out(labels, test_size)
     return images[train], labels[train], images[test], labels[test]
-
-
-def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test examples of such a split."""
-    from sklearn.model_selection import train_test_split
-
-    positions = np.arange(len(labels))
-    train, test = train_test_split(positions, test_size=test_size, stratify=labels, random_state=0)
-    return np.asarray(train), np.asarray(test)
 
 
 def four(arrays: list[np.ndarray]) -> Arrays:

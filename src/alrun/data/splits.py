@@ -51,10 +51,11 @@ class Split:
 
 
 class Files:
-    """Pictures in files of their own."""
+    """Pictures in files of their own; ``keys`` tell which file a path leads to, as far as that is known."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], keys: Sequence[Any] | None = None) -> None:
         self.paths = paths
+        self.keys = keys if keys is not None else [None] * len(paths)
 
     def name(self, position: int) -> str:
         """The path."""
@@ -75,7 +76,9 @@ class ParquetRows:
         UserError: A file cannot be read, or has no such columns.
     """
 
-    def __init__(self, paths: Sequence[Path], image_column: str, label_column: str) -> None:
+    def __init__(
+        self, paths: Sequence[Path], image_column: str, label_column: str, group_column: str | None = None
+    ) -> None:
         try:
             import pyarrow.parquet
         except ImportError:
@@ -84,16 +87,20 @@ class ParquetRows:
         self.groups: list[tuple[int, int]] = []  # file and row group
         self.first: list[int] = []  # row of each file
         starts, labels, self.class_names = [0], [], None
+        self.belongs: list[Any] = []  # what the group column holds
+        columns = [image_column, label_column, *([] if group_column is None else [group_column])]
         self.files = []
         for number, path in enumerate(paths):
             try:
                 file = pyarrow.parquet.ParquetFile(path)
-                if absent := [name for name in (image_column, label_column) if name not in file.schema_arrow.names]:
+                if absent := [name for name in columns if name not in file.schema_arrow.names]:
                     raise UserError(
                         f"{path} has no column {absent[0]}: name its columns by dataset.image_column=... and "
-                        f"dataset.label_column=..., from {', '.join(file.schema_arrow.names)}."
+                        f"dataset.label_column=... (and dataset.group=...), from {', '.join(file.schema_arrow.names)}."
                     )
                 labels += file.read([label_column]).column(0).to_pylist()
+                if group_column is not None:
+                    self.belongs += file.read([group_column]).column(0).to_pylist()
             except (OSError, pyarrow.ArrowException) as error:
                 raise UserError(f"dataset.path: {path} cannot be read as Parquet ({first_line(error)}).") from error
             self.first.append(starts[-1])
@@ -148,12 +155,3 @@ def changed(path: str | Path) -> list[Any]:
     except OSError as error:
         raise UserError(f"dataset: {path} cannot be read ({error.strerror}).") from error
     return [str(path), found.st_size, found.st_mtime_ns]
-
-
-def numbered(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
-    """Classes given by names or numbers as integers from 0 (n,), and their names; numbers go by size."""
-    distinct = sorted(set(values), key=str)
-    if all(str(value).isdecimal() for value in distinct):
-        distinct.sort(key=int)
-    place = {value: number for number, value in enumerate(distinct)}
-    return np.array([place[value] for value in values], np.int64), [str(value) for value in distinct]

@@ -1,0 +1,121 @@
+"""What a data set is, for the log and run.json: classes, counts, what was passed over, and what looks wrong.
+
+Test pictures that are in the pool make accuracy too good; a pool that is black, or of a few levels, was read otherwise
+than its pictures are meant. Both are told before anything is trained.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from alrun.data.dataset import BLOCK, ImageData
+
+log = logging.getLogger(__name__)
+
+NAMED = 10  # classes in the log
+FEW = 16  # levels of 256, fewer than which are told
+DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
+NEARLY = 0.999  # ... if so many of its values are
+MANY = 0.1  # of the pictures
+
+
+@dataclass
+class Looks:
+    """What one pass over images finds."""
+
+    levels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))  # how often each value occurs
+    plain: int = 0  # images of one colour
+    prints: list[int] = field(default_factory=list)  # a number for each image, the same for equal ones
+
+
+def looks(images: np.ndarray) -> Looks:
+    """One pass over images (N, C, H, W), which may lie in a memory map."""
+    found = Looks()
+    if not images.size:
+        return found
+    some = max(1, BLOCK // images[0].size)
+    for start in range(0, len(images), some):
+        block = np.ascontiguousarray(images[start : start + some])
+        found.levels += np.bincount(block.ravel(), minlength=256)
+        flat = block.reshape(*block.shape[:2], -1)
+        found.plain += int((flat.max(2) == flat.min(2)).all(1).sum())
+        found.prints += [hash(image.tobytes()) for image in block]
+    return found
+
+
+def of(data: ImageData) -> dict[str, Any]:
+    """What ``data`` is, as plain values."""
+    pool, test = looks(data.train_images), looks(data.test_images)
+    known = set(pool.prints)
+    return {
+        "classes": data.classes,
+        "class_names": data.class_names or [str(number) for number in range(data.classes)],
+        "train": len(data.train_labels),
+        "test": len(data.test_labels),
+        "passed_over": data.passed,
+        "repeated_in_train": len(pool.prints) - len(known),
+        "test_in_train": sum(each in known for each in test.prints),
+        "plain_in_train": pool.plain,
+        "levels_in_train": levels(pool),
+    }
+
+
+def levels(pool: Looks) -> dict[str, int]:
+    """How many values occur, the lowest and highest, and those between which all but few lie."""
+    present = np.flatnonzero(pool.levels)
+    below = np.cumsum(pool.levels) / pool.levels.sum()
+    return {
+        "distinct": len(present),
+        "lowest": int(present[0]),
+        "highest": int(present[-1]),
+        "nearly_lowest": int(np.searchsorted(below, 1 - NEARLY, side="right")),
+        "nearly_highest": int(np.searchsorted(below, NEARLY)),
+    }
+
+
+def tell(card: dict[str, Any]) -> None:
+    """One line of what the data set is, and one for each thing that looks wrong."""
+    log.info("%s", sentence(card))
+    for problem in problems(card):
+        log.warning("%s", problem)
+
+
+def sentence(card: dict[str, Any]) -> str:
+    """``2 classes (ants, bees); 48 pictures to label, 12 to test on; passed over: .txt 3``."""
+    names = card["class_names"]
+    shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    test = f"{card['test']} to test on" if card["test"] else "none to test on"
+    passed = ", ".join(f"{name} {count}" for name, count in card["passed_over"].items())
+    left = f"; passed over: {passed}" if passed else ""
+    return f"data: {card['classes']} classes ({shown}); {card['train']} pictures to label, {test}{left}"
+
+
+def problems(card: dict[str, Any]) -> list[str]:
+    """What a person should look at before believing any result."""
+    count, values = card["train"], card["levels_in_train"]
+    found = []
+    if card["test_in_train"]:
+        found.append(
+            f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: "
+            "accuracy on them says little; take them out of one split"
+        )
+    if count > 1 and card["repeated_in_train"] == count - 1:
+        found.append(
+            f"all {count} pictures of the pool are alike: look at one, it may have been read otherwise than meant"
+        )
+    elif card["plain_in_train"] >= MANY * count:
+        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one colour each")
+    white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
+    if values["nearly_highest"] < DARK:
+        found.append(
+            f"the pool is nearly black: its values go from {values['lowest']} to {values['highest']} of 255{white}"
+        )
+    elif values["nearly_lowest"] > LIGHT:
+        found.append(f"the pool is nearly white: its values go from {values['lowest']} to {values['highest']} of 255")
+    if values["distinct"] < FEW:
+        found.append(
+            f"the pool has {values['distinct']} levels of 256 alone, from {values['lowest']} to {values['highest']}"
+        )
+    return found

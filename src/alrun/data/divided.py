@@ -1,0 +1,132 @@
+"""Training and test split of labeled pictures: as they were given, or held out, by class or by group."""
+
+import logging
+
+import numpy as np
+
+from alrun.data import labels
+from alrun.data.splits import Split
+from alrun.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def parted(
+    whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
+) -> tuple[Split, Split]:
+    """The ``first`` pictures as the training split and the others as the test split, as somebody decided.
+
+    Raises:
+        UserError: A class is in the test split alone, or a group in both.
+    """
+    if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
+        raise UserError(
+            f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
+            "first: move each to one of them, or leave the split to dataset.test_fraction."
+        )
+    labels.compared(whole.labels[:first], whole.labels[first:], classes, where)
+    return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
+
+
+def divided(
+    whole: Split,
+    test_fraction: float,
+    classes: list[str],
+    groups: np.ndarray | None = None,
+    in_order: bool = False,
+) -> tuple[Split, Split]:
+    """Training and test split, ``test_fraction`` of every class in the latter, always the same.
+
+    Args:
+        whole: All pictures.
+        test_fraction: The share.
+        classes: Their names.
+        groups: (n,) What each picture belongs to (a patient, a video): all pictures of one go into one split, and
+            the shares are as near as that lets them be.
+        in_order: Whether each split keeps the order of ``whole``.
+
+    Raises:
+        UserError: That is not possible.
+    """
+    train, test = positions(whole.labels, test_fraction, classes, groups)
+    if in_order or groups is not None:
+        train, test = np.sort(train), np.sort(test)
+    return whole.part(train), whole.part(test)
+
+
+def positions(
+    numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training and of the test split.
+
+    Raises:
+        UserError: That is not possible.
+    """
+    if not 0 < test_fraction < 1:
+        raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
+    remedy = "or give a test set of its own"
+    if groups is not None:
+        return by_group(numbers, test_fraction, classes, groups)
+    present, counts = np.unique(numbers, return_counts=True)
+    if len(present) < 2:
+        raise UserError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
+    if few := [classes[label] for label, count in zip(present, counts, strict=True) if count < 2]:
+        raise UserError(
+            f"dataset.test_fraction={test_fraction}: there is one picture of {', '.join(few[: labels.SHOWN])}"
+            f"{', ...' if len(few) > labels.SHOWN else ''} and none to hold out: add some, leave it out, {remedy}."
+        )
+    tested = int(np.ceil(test_fraction * len(numbers)))
+    if not len(present) <= tested <= len(numbers) - len(present):
+        raise UserError(
+            f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test pictures "
+            f"for {len(present)} classes: take another one, {remedy}."
+        )
+    return held_out(numbers, test_fraction)
+
+
+def by_group(
+    numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same, groups being kept whole: from the largest on, each goes where the shares of classes want it.
+
+    A group goes into the test split where that brings the counts of its classes nearer to ``test_fraction`` of all, by
+    the sum of squares; of groups as large as one another a fixed shuffle says which comes first.
+
+    Raises:
+        UserError: A split would be empty, or a class in the test split alone.
+    """
+    _, number = np.unique(groups, return_inverse=True)
+    count = int(number.max()) + 1
+    if count < 2:
+        raise UserError(f"dataset.group: all pictures are of one group, {groups[0]}, so none can be held out.")
+    held = np.zeros((count, len(classes)))
+    np.add.at(held, (number, numbers), 1)
+    want, have = test_fraction * held.sum(0), np.zeros(len(classes))
+    left = held.sum(0)
+    in_test = np.zeros(count, bool)
+    shuffled = np.random.default_rng(0).permutation(count)
+    for group in shuffled[np.argsort(-held[shuffled].sum(1), kind="stable")]:
+        nearer = ((have + held[group] - want) ** 2).sum() < ((have - want) ** 2).sum()
+        # The last group of a class stays to be trained on.
+        if nearer and not ((held[group] > 0) & (left == held[group])).any():
+            in_test[group] = True
+            have += held[group]
+            left -= held[group]
+    train, test = np.flatnonzero(~in_test[number]), np.flatnonzero(in_test[number])
+    if not len(test):
+        raise UserError(
+            f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all "
+            "are too large, or alone in a class: raise it, or give a test set of its own."
+        )
+    labels.compared(numbers[train], numbers[test], classes, "dataset.group")
+    log.info("%d of %d groups are held out: %d of %d pictures", in_test.sum(), count, len(test), len(numbers))
+    return train, test
+
+
+def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training and of the test examples of such a split."""
+    from sklearn.model_selection import train_test_split
+
+    positions = np.arange(len(labels))
+    train, test = train_test_split(positions, test_size=test_size, stratify=labels, random_state=0)
+    return np.asarray(train), np.asarray(test)

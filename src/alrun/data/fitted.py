@@ -1,0 +1,204 @@
+"""Budget and training for own data where nobody set them: from the size of the pool and the number of classes.
+
+Both are counted from a listing (folders, a CSV, the labels of Parquet and npz files), without decoding a picture and
+without torch, since a run's folder is named by its settings before anything is read.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+A_CLASS = (2, 5)  # labels of the seed set: at least, and at most
+PART = 10  # a round buys a tenth of the pool ...
+MOST, MOST_OF_PEOPLE = 1000, 100  # ... and no more than this, where labels are known and where people give them
+ROUNDS = 5
+STEPS, PATIENCE = 4000, 200  # of training: at most, and without gain before it stops
+EPOCHS = (30, 300)
+LARGE = 10_000  # pictures for which a larger network is worth its time
+BLANK = {"seed_size": 1000, "batch_size": 1000, "total": 10000, "max_epochs": 300, "patience": 10}  # as elsewhere
+MARK = "${fitted:"
+
+
+class Counted(NamedTuple):
+    """What a listing tells of a data set."""
+
+    pool: int
+    classes: int
+    by_people: bool = False  # labels are asked for
+
+
+class Fitted(NamedTuple):
+    """Numbers that suit a data set."""
+
+    seed_size: int
+    batch_size: int
+    total: int
+    max_epochs: int
+    patience: int
+
+
+def number(name: str, cfg: DictConfig) -> int:
+    """What ``name`` should be in the settings ``cfg``; the defaults of other data where the data cannot be counted."""
+    known = counted(cfg)
+    if known is None:
+        return BLANK[name]
+    written = OmegaConf.to_container(cfg.budget, resolve=False)
+    assert isinstance(written, dict)
+    given = {str(key): int(cfg.budget[key]) for key, value in written.items() if not str(value).startswith(MARK)}
+    return getattr(suited(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
+
+
+def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: int = 20) -> Fitted:
+    """Budget and training for a data set; what is ``given`` of the budget stays, and the rest follows it.
+
+    Args:
+        known: The data set.
+        given: Of ``seed_size``, ``batch_size`` and ``total`` those that are set.
+        validation: Labels that are held out of the pool.
+        batch: Examples in a step of training.
+    """
+    few, many = A_CLASS
+    pool = max(2, known.pool - validation)
+    each = min(many, max(few, pool // (PART * known.classes)))
+    seed = min(each * known.classes, max(2, pool // 2))
+    if "total" in given:
+        seed = max(2, min(seed, (given["total"] - validation) // 2))
+    seed = given.get("seed_size", seed)
+    bought = min(max(1, pool // PART), MOST_OF_PEOPLE if known.by_people else MOST)
+    if "total" in given:
+        bought = max(1, (given["total"] - validation - seed) // ROUNDS)
+    bought = given.get("batch_size", bought)
+    rounds = min(ROUNDS, max(0, pool - seed) // bought)
+    total = given.get("total", seed + rounds * bought + validation)
+    low, high = EPOCHS
+    epochs = min(high, max(low, math.ceil(STEPS * batch / max(1, total))))
+    patience = min(epochs, max(BLANK["patience"], math.ceil(PATIENCE / math.ceil(seed / batch))))
+    return Fitted(seed, bought, total, epochs, max(2, patience))
+
+
+def counted(cfg: DictConfig) -> Counted | None:
+    """What a listing tells of the data set in ``cfg``, None where it is no own one or cannot be listed."""
+    dataset = OmegaConf.to_container(cfg.dataset, resolve=False, throw_on_missing=False)
+    known = listing(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
+    limit = cfg.get("limit")
+    return known if known is None or limit is None else known._replace(pool=min(known.pool, limit))
+
+
+@cache  # a command composes the settings of many runs on the same data
+def listing(written: str) -> Counted | None:
+    """The same of a data set's settings, as JSON."""
+    dataset: dict[str, Any] = json.loads(written)
+    count = COUNTS.get(str(dataset.get("_target_")))
+    if count is None or dataset.get("path") in (None, "???"):
+        return None
+    with silently():
+        try:
+            return count(dataset)
+        except Exception:  # whatever damaged files raise: reading the data says what is wrong, in a sentence
+            return None
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """What a listing tells is told when the data are read."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def left(count: int, dataset: dict[str, Any]) -> int:
+    """Pictures to label of ``count`` of which a share is held out."""
+    return count - math.ceil(float(dataset["test_fraction"]) * count)
+
+
+def of_folders(dataset: dict[str, Any]) -> Counted:
+    """Of class folders."""
+    from alrun.data import own
+
+    train, test = own.foldered(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
+    count = len(train.paths)
+    return Counted(left(count, dataset) if test is None else count, len(set(train.labels)))
+
+
+def of_csv(dataset: dict[str, Any]) -> Counted:
+    """Of a CSV; whether its files are there is seen later."""
+    from alrun import sheet
+    from alrun.data.layout import kind_of
+
+    read = sheet.read(Path(dataset["path"]), "")
+    label, split = read.column(dataset["label_column"]), read.column(dataset["split_column"])
+    rows = [row for row in read.rows if split is None or kind_of(row[split]) == "train"]
+    is_split = split is not None and len(rows) < len(read.rows)
+    return Counted(len(rows) if is_split else left(len(rows), dataset), len({row[label or ""] for row in rows}))
+
+
+def of_parquet(dataset: dict[str, Any]) -> Counted:
+    """Of the labels in Parquet files."""
+    import pyarrow.parquet
+
+    from alrun.data import own
+
+    train, test = own.parquet_files(dataset["path"], dataset.get("test_split"))
+    columns = [pyarrow.parquet.read_table(file, columns=[dataset["label_column"]]).column(0) for file in train]
+    classes = {value for column in columns for value in column.unique().to_pylist()}
+    count = sum(len(column) for column in columns)
+    return Counted(count if test else left(count, dataset), len(classes))
+
+
+def of_npz(dataset: dict[str, Any]) -> Counted:
+    """Of the labels in an npz."""
+    with np.load(dataset["path"], allow_pickle=False) as file:
+        name = dataset["labels_array"]
+        splits = [f"train_{name}", f"{name}_train"]
+        train = next((each for each in splits if each in file.files), None)
+        labels = file[train or name]
+        ends = [each for each in file.files if each != train and (each.startswith(name) or each.endswith(name))]
+    return Counted(len(labels) if train and ends else left(len(labels), dataset), len(np.unique(labels)))
+
+
+def of_unlabeled(dataset: dict[str, Any]) -> Counted:
+    """Of pictures that people label."""
+    from alrun.data.listings import pictures_under
+
+    return Counted(len(pictures_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
+
+
+COUNTS = {
+    "alrun.data.own.image_folder": of_folders,
+    "alrun.data.own.csv": of_csv,
+    "alrun.data.own.parquet": of_parquet,
+    "alrun.data.sources.npz": of_npz,
+    "alrun.data.own.unlabeled": of_unlabeled,
+}
+
+
+def sentence(cfg: DictConfig) -> str | None:
+    """What was chosen for the data set and why, None where all is set elsewhere."""
+    chosen = []
+    for group in ("budget", "training"):
+        written = OmegaConf.to_container(cfg[group], resolve=False)
+        assert isinstance(written, dict)
+        chosen += [f"{group}.{key}={cfg[group][key]}" for key, value in written.items() if str(value).startswith(MARK)]
+    known = counted(cfg)
+    if not chosen or known is None:
+        return None
+    network = "; model=resnet18 may be worth its time with so many" if known.pool >= LARGE else ""
+    return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
+
+
+def advice(cfg: DictConfig, size: int) -> str:
+    """A budget that a pool of ``size`` examples can serve, as settings to type."""
+    known = counted(cfg) or Counted(size, 10)
+    made = suited(known._replace(pool=size), {}, cfg.get("validation") or 0, int(cfg.training.batch_size))
+    return f"budget.seed_size={made.seed_size} budget.batch_size={made.batch_size} budget.total={made.total}"

@@ -1,0 +1,211 @@
+"""The labels of every source become numbers here, by one rule: what is missing is refused, what is alike is told."""
+
+import logging
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from alrun.errors import UserError, closest
+
+log = logging.getLogger(__name__)
+
+MISSING = ("", "nan", "<na>", "nat")  # what tools write for a label that is not there
+SHOWN = 5  # of a longer list
+# Letters that look like Latin ones: Cyrillic, then Greek.
+LOOKALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u043a\u043c\u0442\u043d\u0432"
+    "\u03bf\u03b1\u03bd\u03c1\u03b9\u03ba\u03c4\u03c5\u03c7",
+    "aeopcyxijskmthboavpiktux",
+)
+
+
+def clean(text: str) -> str:
+    """A name in one Unicode form (NFC), without blanks and invisible characters around it."""
+    name = unicodedata.normalize("NFC", text)
+    while name and (is_blank(name[0]) or is_blank(name[-1])):
+        name = name[1:] if is_blank(name[0]) else name[:-1]
+    return name
+
+
+def is_blank(letter: str) -> bool:
+    """Whether nothing is seen of a character."""
+    return letter.isspace() or unicodedata.category(letter) in ("Cf", "Cc")
+
+
+def named(value: Any, place: Callable[[], str]) -> str:
+    """The name of a class, of a value as a source holds it; ``place`` says where.
+
+    Raises:
+        UserError: It is missing, or several.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple | set | dict):
+        raise UserError(
+            f"{place()}: its label is {shortened(str(value))}, several values: alrun learns one class a picture "
+            "(multi-label data do not fit); name a column that holds one value, by dataset.label_column=..."
+        )
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of numbers with a gap is one of floats
+    text = clean(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
+    if text.casefold() in MISSING:
+        said = "is empty" if not text else f"is {value!r}, which stands for none"
+        raise UserError(f"{place()}: its label {said}; give it one, or remove it.")
+    return text
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def numbered(
+    values: Sequence[Any], place: Callable[[int], str], names: Sequence[str] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Labels (n,) int64 from 0, and the names of the classes, sorted; names that are numbers go by size.
+
+    Args:
+        values: As a source holds them: text, numbers, and what else there may be.
+        place: What to call the position of a value in a sentence: file and line.
+        names: Of the classes where a source declares them; values are then positions among them, or names.
+
+    Raises:
+        UserError: A label is missing, is several, or is none of ``names``; two classes are the same number.
+    """
+    if names is not None:
+        return declared(values, place, names)
+    known: dict[str, str] = {}
+    found: list[str] = []
+    for position, value in enumerate(values):
+        if not isinstance(value, str):
+            found.append(named(value, lambda: place(position)))  # noqa: B023 - called at once
+            continue
+        if value not in known:
+            known[value] = named(value, lambda: place(position))  # noqa: B023
+        found.append(known[value])
+    is_sign = set(found) == {"-1", "1"}
+    hidden = next((p for p, name in enumerate(found) if name == "-1" and not isinstance(values[p], str)), None)
+    if hidden is not None and not is_sign:
+        raise UserError(f"{place(hidden)}: its label -1 says that it has none: take another split, or remove it.")
+    first: dict[str, int] = {}
+    for position, name in enumerate(found):
+        first.setdefault(name, position)
+    classes = in_order(first)
+    tell_alike(classes, Counter(found), lambda name: place(first[name]))
+    number = {name: position for position, name in enumerate(classes)}
+    return np.array([number[name] for name in found], np.int64).reshape(len(found)), classes
+
+
+def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """The same, of labels that are positions among ``names`` or names themselves."""
+    classes = [clean(str(name)) for name in names]
+    number = {name: position for position, name in enumerate(classes)}
+    labels = np.empty(len(values), np.int64)
+    for position, value in enumerate(values):
+        name = named(value, lambda: place(position))  # noqa: B023 - called at once
+        if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
+            if not 0 <= int(name) < len(classes):
+                reason = "says that it has none" if int(name) == -1 else f"is none of the {len(classes)} classes"
+                raise UserError(
+                    f"{place(position)}: its label {name} {reason} ({', '.join(classes[:SHOWN])}"
+                    f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or mend it."
+                )
+            labels[position] = int(name)
+        elif name in number:
+            labels[position] = number[name]
+        else:
+            raise UserError(f"{place(position)}: its label {name!r} is no class; {closest(name, classes)}")
+    return labels, classes
+
+
+def in_order(names: Sequence[str] | dict[str, Any]) -> list[str]:
+    """Names sorted; by size where all are numbers."""
+    numbers = {name: number_of(name) for name in names}
+    if all(number is not None for number in numbers.values()):
+        return sorted(numbers, key=lambda name: (numbers[name], name))
+    return sorted(numbers)
+
+
+def number_of(name: str) -> float | None:
+    """The number that a name writes, None where it is none."""
+    try:
+        number = float(name)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def likeness(name: str) -> str:
+    """What two names that look alike have in common: case, kind of blank and form of letters are left out."""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", seen.casefold().translate(LOOKALIKES))
+
+
+def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[str], str]) -> None:
+    """Refuse two classes that are one number, and name those whose names are alike, before anything is trained.
+
+    Raises:
+        UserError: ``1`` and ``1.0`` are two classes.
+    """
+    same: dict[Any, list[str]] = {}
+    for name in classes:
+        number = number_of(name)
+        same.setdefault(likeness(name) if number is None else number, []).append(name)
+    for key, group in same.items():
+        if len(group) < 2:
+            continue
+        shown = " and ".join(f"{plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
+        if not isinstance(key, str):
+            raise UserError(f"dataset: the classes {shown} are one number: write it in one way.")
+        log.warning(
+            "the classes %s are alike, and are learned as different ones: give them one name if they are one", shown
+        )
+
+
+def plainly(name: str, others: Sequence[str]) -> str:
+    """A name, so written that a person sees how it differs from the ``others``."""
+    differs = any(name != other and name.isascii() != other.isascii() for other in others) or (
+        not name.isascii() and not name.isprintable()
+    )
+    return ascii(name) if differs else name
+
+
+def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
+    """Refuse a class of the test split alone, and name those that the test split lacks.
+
+    Raises:
+        UserError: No training example has a class that test examples have.
+    """
+    trained, tested = (set(np.unique(labels).tolist()) for labels in (train, test))
+    if strange := sorted(tested - trained):
+        shown = ", ".join(
+            shown_name(classes[label], [classes[other] for other in trained]) for label in strange[:SHOWN]
+        )
+        count = int(np.isin(test, strange).sum())
+        raise UserError(
+            f"{where}: no training picture is of {'the class' if len(strange) == 1 else f'{len(strange)} classes,'} "
+            f"{shown}, but {count} of {len(test)} test pictures are, which no model can get right: add some to the "
+            "training split, or take them out of the test split."
+        )
+    if len(tested) and (lost := sorted(trained - tested)):
+        shown = ", ".join(shown_name(classes[label], [classes[other] for other in tested]) for label in lost[:SHOWN])
+        more = ", ..." if len(lost) > SHOWN else ""
+        log.warning(
+            "the test split has no picture of %d of the classes (%s%s): accuracy leaves them out",
+            len(lost),
+            shown,
+            more,
+        )
+
+
+def shown_name(name: str, others: Sequence[str]) -> str:
+    """A name, with the one of the ``others`` that looks alike where there is one, spelled so that a person sees it."""
+    alike = [other for other in others if other != name and likeness(other) == likeness(name)]
+    return f"{plainly(name, alike)} (beside {plainly(alike[0], [name])})" if alike else name

@@ -1,0 +1,120 @@
+"""Tables that people and spreadsheets write, as CSV: what a program did to the form is undone, the content is kept.
+
+Taken are commas, semicolons, tabs and bars; a first line ``sep=;``; UTF-8 with or without a mark, UTF-16 and UTF-32
+with one; names of columns in any case and with blanks around; lines that are empty but for separators.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alrun.errors import UserError, first_line
+
+SEPARATORS = ",;\t|"
+MARKS = (
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # before those of UTF-16, which begin alike
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig")),
+)
+OTHERS = {b"PK\x03\x04": "a workbook or archive", b"\xd0\xcf\x11\xe0": "a workbook", b"{": "JSON", b"[": "JSON"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a sheet."""
+
+    line: int  # in the file, from 1; of a row with line breaks inside, the last
+    cells: dict[str, str]  # stripped, by the name of the column
+
+    def __getitem__(self, column: str) -> str:
+        """A cell, empty where the row is too short or there is no such column."""
+        return self.cells.get(column, "")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The names of the columns as they are written, and the rows."""
+
+    header: list[str]
+    rows: list[Row]
+
+    def column(self, name: str) -> str | None:
+        """The column that is called ``name``, in any case where none is called just so; None: there is none."""
+        alike = [column for column in self.header if column.casefold() == name.strip().casefold()]
+        return name if name in self.header else alike[0] if len(alike) == 1 else None
+
+
+def read(path: Path, what: str) -> Sheet:
+    """The sheet at ``path``, which is called ``what`` in a sentence.
+
+    Raises:
+        UserError: It cannot be read as CSV; the remedy is named.
+    """
+    try:
+        content = path.read_bytes()
+        text = decoded(content, what)
+        lines = text.splitlines(keepends=True)
+        first = lines[0].strip().strip('"').strip() if lines else ""
+        told = first.casefold().startswith("sep=") and len(first) <= 5
+        if told:
+            text = text[len(lines[0]) :]
+        separator = first[4] if told and len(first) == 5 else likeliest(text)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
+        header = [name.strip() for name in next(reader, [])]
+        return Sheet(header, list(rows(reader, header, int(told), what)))
+    except OSError as error:
+        raise UserError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
+    except csv.Error as error:
+        raise UserError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
+
+
+def decoded(content: bytes, what: str) -> str:
+    """The text of a file.
+
+    Raises:
+        UserError: It is no text, or of an encoding that cannot be told.
+    """
+    for start, kind in OTHERS.items():
+        if content.startswith(start):
+            raise UserError(f"{what} cannot be read as CSV: it is {kind}; save it as CSV, UTF-8.")
+    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+        line = content[:start].count(b"\n") + 1
+        raise UserError(
+            f"{what} cannot be read as CSV (line {line} is not encoded as {encoding.removesuffix('-sig').upper()}): "
+            "save it as CSV, UTF-8; in a spreadsheet that is a choice beside the file's type."
+        ) from error
+    if "\0" in text:
+        raise UserError(f"{what} cannot be read as CSV (it holds zero bytes): save it as CSV, UTF-8.")
+    return text
+
+
+def likeliest(text: str) -> str:
+    """The separator that is most often in the first line that has text, outside of quotes."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    bare = "".join(first.split('"')[::2])
+    return max(SEPARATORS, key=bare.count)
+
+
+def rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what: str) -> Iterator[Row]:
+    """The rows of a reader with the names of ``header``; those without any text are passed over.
+
+    Raises:
+        UserError: A row has text beyond the last column.
+    """
+    for cells in reader:
+        stripped = [cell.strip() for cell in cells]
+        line = reader.line_num + skipped  # type: ignore[attr-defined]
+        if not any(stripped):
+            continue
+        if any(stripped[len(header) :]):
+            raise UserError(
+                f"{what}, line {line}: it has more cells than the first line has names: put quotes around what "
+                "holds a separator."
+            )
+        yield Row(line, dict(zip(header, stripped, strict=False)))

@@ -1,0 +1,146 @@
+"""Budget and training that own data get where nobody sets them."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alrun import config, grid
+from alrun.data import fitted, own, sources
+from alrun.data.fitted import Counted, Fitted, suited
+from alrun.errors import UserError
+from alrun.validate import validate
+from conftest import QUIET
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "expected"),
+    [
+        # 482 pictures of 10 classes: 4 a class (a tenth would be 4.8), tenths, five rounds; 4000 steps of 20 on 280.
+        (Counted(482, 10), {}, Fitted(40, 48, 280, 286, 100)),
+        (Counted(60, 2), {}, Fitted(6, 6, 36, 300, 200)),
+        (Counted(30, 10), {}, Fitted(15, 3, 30, 300, 200)),  # 2 a class would be two thirds of the pool
+        (Counted(50_000, 10), {}, Fitted(50, 1000, 5050, 30, 30)),
+        (Counted(50_000, 10, by_people=True), {}, Fitted(50, 100, 550, 146, 67)),
+        (Counted(482, 10), {"total": 100}, Fitted(40, 12, 100, 300, 100)),
+        (Counted(482, 10), {"seed_size": 100}, Fitted(100, 48, 340, 236, 40)),
+        (Counted(482, 10), {"batch_size": 10}, Fitted(40, 10, 90, 300, 100)),
+        (Counted(3, 2), {}, Fitted(2, 1, 3, 300, 200)),
+    ],
+)
+def test_numbers_follow_the_pool_and_what_is_given(known, given, expected):
+    assert suited(known, given) == expected
+
+
+@pytest.mark.parametrize("pool", [7, 20, 33, 150, 999, 12_345])
+@pytest.mark.parametrize("classes", [2, 3, 10, 200])
+@pytest.mark.parametrize("validation", [0, 2])
+def test_a_pool_of_any_size_can_serve_them(pool, classes, validation, composed):
+    made = suited(Counted(pool, classes), {}, validation)
+    assert 2 <= made.seed_size < made.total <= pool
+    assert made.seed_size + made.batch_size + validation <= made.total
+    budget = {key: value for key, value in made._asdict().items() if key in ("seed_size", "batch_size", "total")}
+    words = [f"budget.{key}={value}" for key, value in budget.items()]
+    cfg = composed("dataset=csv", f"dataset.path={__file__}", *words, f"validation={validation or 'null'}")
+    validate(cfg)
+
+
+def pictures(base: Path, count: int = 60) -> None:
+    for number in range(count):
+        path = base / "p" / ("ant", "bee", "wasp")[number % 3] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(256, size=(4, 4, 3), dtype=np.uint8)).save(path)
+
+
+def listed(base: Path, name: str, split: bool) -> Path:
+    with (base / name).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", *(["split"] if split else [])])
+        for number, path in enumerate(sorted((base / "p").rglob("*.png"))):
+            extra = [("test" if number % 4 == 0 else "train")] if split else []
+            writer.writerow([path.relative_to(base), path.parent.name, *extra])
+    return base / name
+
+
+def test_what_is_counted_is_what_is_read(tmp_path, composed):
+    pictures(tmp_path)
+    images, kinds = np.random.default_rng(0).integers(256, size=(50, 4, 4), dtype=np.uint8), np.arange(50) % 5
+    np.savez(tmp_path / "one.npz", images=images, labels=kinds)
+    np.savez(
+        tmp_path / "two.npz", train_images=images, train_labels=kinds, test_images=images[:9], test_labels=kinds[:9]
+    )
+    for name in ("one", "two"):
+        cfg = composed("dataset=npz", f"dataset.path={tmp_path / name}.npz")
+        data = sources.npz("", str(tmp_path / f"{name}.npz"))
+        assert fitted.counted(cfg) == Counted(len(data.train_labels), data.classes)
+    for split in (True, False):
+        path = listed(tmp_path, f"{split}.csv", split)
+        data = own.csv("", str(path), size=4)
+        cfg = composed("dataset=csv", f"dataset.path={path}")
+        assert fitted.counted(cfg) == Counted(len(data.train_labels), data.classes)
+    cfg = composed("dataset=image_folder", f"dataset.path={tmp_path / 'p'}", "dataset.test_fraction=0.33")
+    data = own.image_folder("", str(tmp_path / "p"), size=4, test_fraction=0.33)
+    assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+    cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[a,b]", "limit=20")
+    assert fitted.counted(cfg) == Counted(20, 2, by_people=True)
+
+
+def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures(tmp_path, 3)
+    content = [path.read_bytes() for path in sorted(tmp_path.rglob("*.png"))] * 5
+    parquet.write_table(arrow.table({"image": content, "label": ["a", "b", "c"] * 5}), tmp_path / "all.parquet")
+    cfg = composed("dataset=parquet", f"dataset.path={tmp_path / 'all.parquet'}")
+    data = own.parquet("", str(tmp_path / "all.parquet"), size=4)
+    assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+
+
+def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, composed):
+    pictures(tmp_path)
+    words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}")
+    cfg = composed(*words)
+    assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 pictures, 3 classes
+    assert config.identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
+    assert "chosen for 48 pictures and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence(cfg)
+    cfg = composed(*words, "budget.total=30", "training.max_epochs=7")
+    assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.training.max_epochs) == (6, 4, 7)
+    assert "budget.total" not in fitted.sentence(cfg)
+    typed = ["budget.seed_size=6", "budget.batch_size=4", "budget.total=26", "training.max_epochs=300"]
+    alike = [grid.of_command([*words, *more])[0].folder for more in ([], [*typed, "training.patience=200"])]
+    assert alike[0] == alike[1]
+
+
+def test_data_that_cannot_be_listed_are_left_to_what_reads_them(tmp_path, composed):
+    assert fitted.counted(composed("dataset=digits")) is None
+    assert fitted.sentence(composed("dataset=digits")) is None
+    for words in (["dataset.path=nowhere"], [], [f"dataset.path={tmp_path}"]):
+        cfg = composed("dataset=image_folder", *words)
+        assert (cfg.budget.seed_size, cfg.training.patience) == (1000, 10)
+
+
+def test_the_advice_in_a_refusal_leads_to_a_run(tmp_path, composed, complete):
+    pictures(tmp_path)
+    words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}", "dataset.size=4", "model.width=2", *QUIET)
+    with pytest.raises(
+        UserError, match=r"budget.seed_size=1000 is more than the 48 examples of the pool: try "
+    ) as caught:
+        validate(composed(*words, "budget.seed_size=1000", "budget.total=2000"))
+    advice = str(caught.value).partition("try ")[2].rstrip(".").split()
+    assert [word.partition("=")[0] for word in advice] == ["budget.seed_size", "budget.batch_size", "budget.total"]
+    folder = complete(*words, "strategy=random", *advice, "training.max_epochs=1")
+    rounds = list(csv.DictReader((folder / "accuracy.csv").read_text().splitlines()))
+    assert [int(row["labeled"]) for row in rounds] == [6, 10, 14, 18, 22, 26]
+    record = json.loads((folder / "run.json").read_text())["dataset"]
+    assert (record["class_names"], record["train"], record["test"]) == (["ant", "bee", "wasp"], 48, 12)
+    by_class = list(csv.DictReader((folder / "per_class.csv").read_text().splitlines()))
+    assert [row["class"] for row in by_class[:3]] == ["ant", "bee", "wasp"]
+
+
+def test_counting_imports_no_torch():
+    code = "import sys, alrun.data.fitted, alrun.data.own, alrun.data.sources; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
