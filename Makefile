@@ -23,7 +23,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
 	bench-launchers speed memory false-positives gpu-window gpu-page strategies facets recipe plan status test-cluster \
-	crash-test concurrency-test fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	crash-test concurrency-test golden fuzz soak clean $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -172,6 +172,9 @@ crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kill
 
 concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
 	@$(PY) scripts/concurrency_test.py $(ARGS)
+
+golden: $(READY) ## do results change? digests of tiny runs, made at the first call and compared at every other one
+	@$(PY) scripts/golden.py $(ARGS)
 
 fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
 	@$(PY) scripts/fuzz_test.py $(ARGS)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from alrun.config import digest
+from alrun.identity import digest
 from alrun.run_folder import RESULTS
 
 ACCURACY = "round,labeled,test_accuracy,calibration_error,train_accuracy,epochs,steps,stopped_by,restarts,device"

@@ -1,67 +1,10 @@
-"""What identifies a run, and how what the settings name is built."""
+"""How what the settings name is built."""
 
 import pytest
 from omegaconf import OmegaConf
 
 from alrun import config
 from alrun.errors import UserError
-
-
-def names(composed, *overrides: str) -> tuple[str, str]:
-    folder = composed(*overrides, hydra=True).hydra.run.dir
-    _, setting, run = folder.rsplit("/", 2)
-    return setting, run
-
-
-@pytest.mark.parametrize(
-    ("override", "setting_changes", "run_changes"),
-    [
-        ("runtime.threads=3", False, False),
-        ("runtime.device=cpu", False, False),
-        ("paths.outputs=elsewhere", False, False),
-        ("paths.data=elsewhere", False, False),
-        ("name=mine", False, False),
-        ("seed=7", False, True),
-        ("strategy=entropy", False, True),
-        ("initial_seed=1", True, False),
-        ("model.width=8", True, False),
-        ("model_update=update", True, False),
-        ("budget.total=180", True, False),
-        ("optimizer.lr=0.02", True, False),
-        ("training.stop_accuracy=0.9", True, False),
-        ("dataset.mean=[0.5]", True, False),
-    ],
-)
-def test_a_folder_is_named_by_what_is_computed(composed, override, setting_changes, run_changes):
-    before, after = names(composed), names(composed, override)
-    assert (before[0] != after[0], before[1] != after[1]) == (setting_changes, run_changes)
-
-
-def test_settings_of_a_strategy_tell_its_runs_apart(composed):
-    assert (
-        names(composed, "strategy=entropy")[1] != names(composed, "strategy=entropy", "strategy.dropout_samples=5")[1]
-    )
-
-
-@pytest.mark.parametrize(
-    ("override", "changes"),
-    [
-        ("strategy=random", False),
-        ("seed=3", False),
-        ("budget.total=100", False),
-        ("budget.batch_size=7", False),
-        ("model_update=update", False),
-        ("budget.seed_size=30", True),
-        ("initial_seed=3", True),
-        ("model.dropout=0.1", True),
-        ("optimizer=adam", True),
-        ("augmentation=crop", True),
-        ("training.max_epochs=59", True),
-    ],
-)
-def test_the_first_model_is_shared_by_all_it_does_not_depend_on(composed, override, changes):
-    before, after = (config.first_model_id(composed(*overrides)) for overrides in ((), (override,)))
-    assert (before != after) == changes
 
 
 class Thing:

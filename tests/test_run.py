@@ -28,16 +28,18 @@ def test_update_goes_on_from_the_weights_of_the_last_round_and_reset_does_not(co
     assert (reset - first).abs().lt(1e-6).double().mean() < 0.1
 
 
-def test_repeats_share_the_seed_set_and_the_first_model_and_differ_afterwards(complete):
+@pytest.mark.parametrize("initial", ["initial_seed=42", "initial_seed=null"])
+def test_repeats_share_seed_set_and_first_model_where_the_initial_seed_is_fixed(complete, initial):
     rows = {}
     for overrides in (("seed=0",), ("seed=1",), ("strategy=random", "seed=0")):
-        folder = complete(*overrides)
+        folder = complete(*overrides, initial)
         queries = pd.read_csv(folder / "queries.csv")
         bought = tuple(queries[queries["round"] == 1]["index"])
         start = tuple(queries[queries["round"] == 0]["index"])
         rows[overrides] = (start, pd.read_csv(folder / "accuracy.csv").test_accuracy.iloc[0], bought)
     starts, accuracies, bought = zip(*rows.values(), strict=True)
-    assert len(set(starts)) == len(set(accuracies)) == 1
+    assert len(set(starts)) == len(set(accuracies)) == (1 if initial == "initial_seed=42" else 2)
+    assert starts[0] == starts[2], "strategies share them within a repeat"
     assert len(set(bought)) == 3
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alrun.config import setting_id
 from alrun.grid import of_the_paper
+from alrun.identity import setting_id
 from alrun.validate import pool_size, validate
 
 NETWORKS = {"augmentation/vgg11", "baseline/cifar10_dla", "baseline/cifar10_vgg19", "baseline/svhn_vgg19"}

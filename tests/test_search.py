@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun import config, search, sweep
+from alrun import identity, search, sweep
 from alrun.data import sources
 from alrun.errors import EXTRAS, UserError, unknown_option
 from alrun.validate import validate
@@ -63,8 +63,8 @@ def test_the_split_is_part_of_the_budget_and_of_every_rounds_labels(complete):
 
 
 def test_without_a_split_runs_keep_their_names(composed):
-    assert "validation" not in config.identity(composed())
-    assert config.identity(composed("validation=30"))["validation"] == 30
+    assert "validation" not in identity.identity(composed())
+    assert identity.identity(composed("validation=30"))["validation"] == 30
 
 
 def test_a_budget_that_a_split_uses_up_is_refused(composed):

@@ -25,7 +25,7 @@ def made(folder, rounds, seconds=(), names=(), total=60):
     (folder / "accuracy.csv").write_text("\n".join(table) + "\n")
     (folder / "timing.csv").write_text("\n".join(times) + "\n")
     budget = {"seed_size": 20, "batch_size": 20, "total": total}
-    (folder / "run.json").write_text(json.dumps({"settings": {"budget": budget}}))
+    (folder / "run.json").write_text(json.dumps({"settings": {"budget": budget}, "revisions": {}}))
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """The reference: a training loop as tutorials and the toolkits of today write it."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 import torch
@@ -45,15 +48,27 @@ def images_per_second(made: Made, count: int) -> float:
     for part in (2 * cfg.training.batch_size, count):
         loader = DataLoader(Images(made, part), cfg.training.batch_size, shuffle=True, num_workers=WORKERS)
         correct, total_loss = 0, 0.0
-        started = perf_counter()
-        for images, labels in loader:
-            images, labels = images.to(made.where), labels.to(made.where)
-            logits = model(images)
-            loss = F.cross_entropy(logits, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total_loss += loss.item()
-            correct += (logits.argmax(1) == labels).sum().item()
-        seconds = perf_counter() - started
+        with forkable():
+            started = perf_counter()
+            for images, labels in loader:
+                images, labels = images.to(made.where), labels.to(made.where)
+                logits = model(images)
+                loss = F.cross_entropy(logits, labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total_loss += loss.item()
+                correct += (logits.argmax(1) == labels).sum().item()
+            seconds = perf_counter() - started
     return count / seconds
+
+
+@contextmanager
+def forkable() -> Iterator[None]:
+    """Worker processes leave the garbage of this one alone: freeing a CUDA graph in a forked process aborts it."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -1,6 +1,6 @@
 """Deep active-learning experiments on image classification."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 import os
 

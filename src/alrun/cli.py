@@ -14,9 +14,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from yaml import YAMLError
 
-from alrun import closing, config, interruption, search, sweep, targets
+from alrun import closing, config, finished, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence
-from alrun.run_folder import is_done, shown
+from alrun.run_folder import check_other_data, is_done, shown
 from alrun.validate import validate
 
 log = logging.getLogger(__name__)
@@ -98,9 +98,12 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
     (run_dir / "failed.txt").unlink(missing_ok=True)
     validate(cfg)
+    check_other_data(run_dir)
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
+        for doubt in finished.doubts(run_dir, cfg):
+            log.warning("%s", doubt)
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."
     from alrun.run import run

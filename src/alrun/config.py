@@ -1,8 +1,6 @@
-"""The closed settings, what identifies a run, and how the open ones are built. Imports no torch: ``--help`` is fast."""
+"""The closed settings, and how the open ones are built. Imports no torch: ``--help`` is fast."""
 
-import hashlib
 import inspect
-import json
 import pkgutil
 import types
 import typing
@@ -14,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import targets
+from alrun import identity, targets
 from alrun.errors import UserError, closest, first_line
 
 
@@ -99,15 +97,11 @@ class RunConfig:
     validation: int | None = None  # labels held out of the pool to evaluate on, in place of the test set (alrun.search)
     limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
-    initial_seed: int = 42  # seed set and first model: shared by all strategies and repeats
+    initial_seed: int | None = None  # of seed set and first model; null: the run's own seed; the paper: 42 for all
     name: str | None = None  # of the experiment
     variant: str | None = None  # legend text
     baseline: str | None = None  # the paper's row that applies
     allow: list[str] = field(default_factory=list)  # modules of your own that `_target_` may name (see alrun.targets)
-
-
-# Neither where nor how a run is executed, nor what it is called, changes what it computes.
-NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")
 
 
 def register() -> None:
@@ -115,8 +109,8 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=RunConfig)
     for share in ("examples", "epochs", "width"):
         OmegaConf.register_new_resolver(share, partial(of_the_scale, share), replace=True)
-    OmegaConf.register_new_resolver("setting_id", setting_id, replace=True)
-    OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+    OmegaConf.register_new_resolver("setting_id", identity.setting_id, replace=True)
+    OmegaConf.register_new_resolver("run_id", identity.run_id, replace=True)
 
 
 def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:
@@ -127,45 +121,6 @@ def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:
 def scaled(number: int, share: float) -> int:
     """``share`` of a positive ``number``, at least 1."""
     return max(1, round(number * share))
-
-
-def identity(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved settings that decide what a run computes."""
-    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY])
-    plain._set_parent(None)
-    full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
-    container = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
-    assert isinstance(container, dict)
-    if container["validation"] is None:
-        del container["validation"]  # runs keep the names that they had before there was the setting
-    shares = container.pop("scale")  # of epochs and width: they show in what they change
-    data = {"examples": shares["examples"], "test": shares["test"]}
-    return {str(key): value for key, value in container.items()} | ({} if set(data.values()) == {1} else {"data": data})
-
-
-def digest(value: Any, length: int = 8) -> str:
-    """A short name for a plain value, the same on every machine."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:length]
-
-
-def setting_id(*, _root_: DictConfig) -> str:
-    """Folder of all runs that differ in strategy and seed alone: ``<dataset>-<model>-<hash>``."""
-    settings = {key: value for key, value in identity(_root_).items() if key not in ("strategy", "seed")}
-    choices = _root_.hydra.runtime.choices
-    return f"{choices.dataset}-{choices.model}-{digest(settings)}"
-
-
-def run_id(*, _root_: DictConfig) -> str:
-    """Folder of one run in it: ``<strategy>-<hash>-seed<seed>``."""
-    return f"{_root_.hydra.runtime.choices.strategy}-{digest(identity(_root_)['strategy'], 6)}-seed{_root_.seed}"
-
-
-def first_model_id(cfg: DictConfig) -> str:
-    """Name of all that the model of round 0 depends on, data and device aside."""
-    settings = identity(cfg)
-    del settings["strategy"], settings["seed"], settings["training"]["reset"]
-    settings["budget"] = settings["budget"]["seed_size"]
-    return digest(settings, 16)
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:

@@ -16,6 +16,7 @@ from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
 from alrun.errors import UserError, first_line
+from alrun.identity import initial_seed
 from alrun.model import Classifier, has_dropout
 from alrun.optimization import Optimization
 from alrun.pool import Pool
@@ -55,7 +56,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
-        data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(cfg.initial_seed, "validation")))
+        data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -158,7 +159,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     Raises:
         UserError: The budget is larger than the pool.
     """
-    numbers = np.random.default_rng(rng.derive(cfg.initial_seed, "redundancy"))
+    numbers = np.random.default_rng(rng.derive(initial_seed(cfg), "redundancy"))
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = config.build(cfg.redundancy, "redundancy")
     chooser, cap = config.build(cfg.seed_set, "seed_set"), config.build(cfg.per_class_cap, "per_class_cap")
@@ -176,7 +177,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
             f"budget.seed_size={cfg.budget.seed_size}, but only {len(candidates)} examples stay unique: lower it or "
             "raise redundancy.unique."
         )
-    draws = rng.generator(cfg.initial_seed, "seed_set")
+    draws = rng.generator(initial_seed(cfg), "seed_set")
     chunk = device.chunk_size(where, cfg.runtime.chunk)
     seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
     pool.buyable = cap.buyable(pool.labels, seed_set)

@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import config, device, energy, files
+from alrun import device, energy, files, finished, identity, revisions
 from alrun.tuning import Choice
 
 
@@ -23,11 +23,13 @@ def write(
     record = {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
-        "settings": config.identity(cfg),
+        "settings": identity.identity(cfg),
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,
         "data": data,
+        "revisions": revisions.used(identity.deciding(cfg)),
+        "code": finished.code(cfg),
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         "carbon_intensity": cfg.runtime.carbon_intensity,

@@ -8,8 +8,20 @@ import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
 
-import alrun
-from alrun import config, debugging, device, files, first_model, gpus, infer, interruption, provenance, rng, tuning
+from alrun import (
+    debugging,
+    device,
+    files,
+    finished,
+    first_model,
+    gpus,
+    identity,
+    infer,
+    interruption,
+    provenance,
+    rng,
+    tuning,
+)
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.errors import located
@@ -97,6 +109,8 @@ class Run:
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {execution}")
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
+        for name in finished.changed_code(self.run_dir, self.cfg):
+            log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(self.run_dir, self.cfg, self.choices, self.data_id, self.device, self.execution)
         self.state.write_views(self.run_dir)
         self.clear_training()
@@ -108,7 +122,7 @@ class Run:
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
-        files.write_text(self.run_dir / "done", "")
+        finished.seal(self.run_dir)
         efficiency.update(self.run_dir)
         if self.cfg.runtime.memorise:
             debugging.tell_memory(self.state.rounds[-1])
@@ -148,14 +162,14 @@ class Run:
         if round or self.labelling:  # labels that people told are this run's alone
             self.fit(round, self.run_dir / "training.pt")
             return
-        key = f"{config.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}-{alrun.__version__}.pt"
+        key = f"{identity.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}.pt"
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
         if first_model.shared(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", shown(path))
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
-        seed = self.cfg.seed if round else self.cfg.initial_seed
+        seed = self.cfg.seed if round else identity.initial_seed(self.cfg)
         model = self.parts.model
         if self.cfg.training.reset or not round:
             rng.seed_globals(seed, "weights", round)

@@ -1,16 +1,21 @@
 """A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
 
 import glob
+import json
+import logging
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from alrun import lock
 from alrun.errors import UserError, first_line
+from alrun.revisions import current
+
+log = logging.getLogger(__name__)
 
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
 
@@ -22,6 +27,25 @@ def check_name(run_dir: Path, seed: int) -> None:
             f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
             "leave it out, and set paths.outputs."
         )
+
+
+def check_other_data(run_dir: Path) -> None:
+    """Tell of a run with the same settings whose data had other content: it stays, and this one begins anew.
+
+    Raises:
+        UserError: People have labeled the other data, and their labels would be asked for again.
+    """
+    setting = re.fullmatch(r"(.+)-[0-9a-f]{8}-(.+-[0-9a-f]{8})", run_dir.parent.name)
+    if setting is None or run_dir.exists():
+        return
+    pattern = f"{glob.escape(setting[1])}-????????-{glob.escape(setting[2])}/{glob.escape(run_dir.name)}"
+    for other in sorted(run_dir.parent.parent.glob(pattern)):
+        if (other / "labels.csv").exists():
+            raise UserError(
+                f"the files of the data set have changed since labels were given in {shown(other)}: restore them to go "
+                "on there, or move that folder away to begin anew."
+            )
+        log.warning("the files of the data set have changed since %s was computed: this is another run", shown(other))
 
 
 def is_done(run_dir: Path) -> bool:
@@ -37,14 +61,37 @@ def failure(run_dir: Path) -> str | None:
         return None
 
 
-State = Literal["done", "running", "failed", "begun", "missing"]
+def record(run_dir: Path) -> dict[str, Any]:
+    """run.json, empty where there is none that can be read."""
+    with suppress(OSError, ValueError):
+        content = json.loads((run_dir / "run.json").read_text())
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def other_version(run_dir: Path) -> str | None:
+    """Which version computed the run if its results are not those of this one, in words; None if they are."""
+    about = record(run_dir)
+    if not about:
+        return None
+    if "revisions" not in about:
+        return f"alrun {about.get('versions', {}).get('alrun', '0.1.0')}"
+    others = [
+        f"{name} {number} (now {current(name)})"
+        for name, number in about["revisions"].items()
+        if number != current(name)
+    ]
+    return f"other revisions: {', '.join(others)}" if others else None
+
+
+State = Literal["done", "old", "running", "failed", "begun", "missing"]
 SILENCE = 60  # seconds without a sign of life after which a run is no longer running: alrun.lock gives one every 15 s
 
 
 def state(run_dir: Path) -> State:
     """How far a run is, as its folder alone tells, from any machine that sees it."""
     if is_done(run_dir):
-        return "done"
+        return "old" if other_version(run_dir) else "done"
     with suppress(FileNotFoundError):
         is_fresh = time.time() - (run_dir / ".lock.lease").stat().st_mtime < SILENCE
         if is_fresh and not lock.is_abandoned(run_dir / ".lock"):

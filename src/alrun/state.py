@@ -134,8 +134,8 @@ class RunState:
         files.write_csv(run_dir / "queries.csv", ["round", "position", "index"], bought)
 
     @classmethod
-    def load(cls, run_dir: Path, data: str) -> "RunState":
-        """The state in ``run_dir``, or an empty one on the first start.
+    def load(cls, run_dir: Path, data: str | None = None) -> "RunState":
+        """The state in ``run_dir``, or an empty one on the first start; ``data``: the fingerprint it must have.
 
         Raises:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
@@ -143,16 +143,16 @@ class RunState:
         path = run_dir / "state.pt"
         content = checkpoint.read(path, f"delete {run_dir} to begin this run anew")
         if content is None:
-            return cls(data)
+            return cls(data or "")
         if content.get("format") != FORMAT:
             raise UserError(
                 f"{path} has format {content.get('format')}, this version of alrun reads {FORMAT}: "
                 "use the version that wrote it, or delete the folder to begin anew."
             )
-        if content["data"] != data:
+        if data is not None and content["data"] != data:
             raise UserError(
                 f"{path} was computed on other data than dataset holds now: restore the data set, "
                 "or delete the folder to begin anew."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
-        return cls(data, content["queries"], rounds, content["weights"])
+        return cls(content["data"], content["queries"], rounds, content["weights"])

@@ -19,10 +19,14 @@ from pathlib import Path
 
 from alrun import command, lock
 from alrun.durations import Durations, labels_of_rounds, rows
-from alrun.run_folder import failure, named, shown, state
+from alrun.run_folder import failure, named, other_version, shown, state
 
-WORDS = {"begun": "interrupted", "missing": "waiting"}  # what a run folder's state means to one who waits for a sweep
-ORDER = ("failed", "interrupted", "running", "waiting", "done")
+WORDS = {
+    "begun": "interrupted",
+    "missing": "waiting",
+    "old": "of another version",
+}  # what a run folder's state means to one who waits for a sweep
+ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def row(folder: Path, durations: Durations) -> Row:
     """What the run in ``folder`` says."""
     now = state(folder)
     accuracies = rows(folder / "accuracy.csv")
-    seconds = 0.0 if now == "done" else durations.left(folder)
+    seconds = 0.0 if now in ("done", "old") else durations.left(folder)
     done = len(accuracies)
     progress = {
         "round": f"{done} of {len(labels_of_rounds(folder)) or '?'}" if done else "",
@@ -84,6 +88,8 @@ def row(folder: Path, durations: Durations) -> Row:
         progress["where"] = lock.owner(folder / ".lock") or ""
     if now == "failed":
         progress["reason"] = failure(folder) or ""
+    if now == "old":
+        progress["reason"] = f"computed by {other_version(folder)}"
     return Row(folder, WORDS.get(now, now), seconds, **progress)
 
 
@@ -94,9 +100,10 @@ def summary(table: Sequence[Row]) -> str:
     text = f"{len(table)} run{'s' * (len(table) != 1)}: {states}."
     known = [row.seconds for row in table if row.seconds is not None]
     unknown = len(table) - len(known)
-    if counts["done"] == len(table):
+    ended = counts["done"] + counts["of another version"]
+    if ended == len(table):
         return text
-    if unknown == len(table) - counts["done"]:
+    if unknown == len(table) - ended:
         return f"{text} How long they take is not known before a round is done."
     total, running = sum(known) / 3600, counts["running"]
     text += f" About {total:.2g} hours of computing are left"

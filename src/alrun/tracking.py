@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import config, files
+from alrun import config, files, identity
 from alrun.errors import UserError, first_line
 from alrun.run_folder import shown
 from alrun.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
@@ -145,7 +145,7 @@ class Tracking:
     def open(self) -> None:
         """Begin, and say where to look."""
         place = Path(self.cfg.paths.outputs) / "tracking" / self.tracker.tool / Path(*self.run_dir.parts[-2:])
-        settings = config.identity(self.cfg) | {"seed": self.cfg.seed}
+        settings = identity.identity(self.cfg) | {"seed": self.cfg.seed}
         if where := self.tracker.open(place, self.run_dir, settings):
             log.info("tracked: %s", where)
 

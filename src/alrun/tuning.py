@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from alrun import config, device, files, rng
+from alrun import device, files, identity, rng
 from alrun.errors import UserError
 from alrun.lock import Lock
 from alrun.model import Classifier
@@ -46,7 +46,7 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
     Raises:
         UserError: The settings name a memory format in which this model would corrupt memory.
     """
-    runtime, settings = cfg.runtime, config.identity(cfg)
+    runtime, settings = cfg.runtime, identity.identity(cfg)
     threads = device.thread_choices() if runtime.threads is None else [runtime.threads]
     if where.type != "cpu":
         threads = threads[:1]
@@ -60,11 +60,11 @@ def choose(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
         formats.remove("channels_last")
     choice = Choice(threads[0], formats[0])
     if len(threads) * len(formats) > 1:
-        what = {key: settings[key] for key in ("model", "optimizer", "augmentation")}
+        what = {key: settings.get(key) for key in ("model", "optimizer", "augmentation")}
         what["data"] = [parts.data.channels, parts.data.image_size, parts.data.classes]
         what["training"] = [cfg.training.batch_size, cfg.training.precision, runtime.cuda_graph]
         what["here"] = [device.describe(where), torch.__version__, threads, formats]
-        path = Path(cfg.paths.outputs) / "cache" / "speed" / f"{config.digest(what, 16)}.json"
+        path = Path(cfg.paths.outputs) / "cache" / "speed" / f"{identity.digest(what, 16)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with Lock(path.with_suffix(".lock")):  # runs that start together would disturb one another's measurements
             speeds = read(path)

@@ -53,7 +53,7 @@ def validate(cfg: DictConfig) -> None:
         ("runtime.carbon_intensity", runtime.carbon_intensity, 0),
         ("limit", 2 if cfg.limit is None else cfg.limit, 2),
         ("seed", cfg.seed, 0),
-        ("initial_seed", cfg.initial_seed, 0),
+        ("initial_seed", 0 if cfg.initial_seed is None else cfg.initial_seed, 0),
     ):
         at_least(key, value, low)
     for key, value, known in (

@@ -41,7 +41,7 @@ def make_run(
     budget = {"seed_size": 100, "batch_size": 100, "total": 100 * count}
     decisive = {"strategy": {"_target_": option, **settings}, "budget": budget, "seed": seed, **(config or {})}
     meta = {"options": chosen, "strategy": settings, "settings": decisive, "variant": None, "seed": seed}
-    (run / "run.json").write_text(json.dumps({**meta, "device": "a CPU"}))
+    (run / "run.json").write_text(json.dumps({**meta, "device": "a CPU", "revisions": {}}))
     if done:
         (run / "done").touch()
     return run

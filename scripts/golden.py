@@ -1,0 +1,126 @@
+"""Do results change? Digests of tiny runs on digits: every strategy, every way of training, every shape of the pool.
+
+    python scripts/golden.py            # make golden: compare with the record, or make it where there is none
+    python scripts/golden.py --only strategy=badge
+
+The record, ``outputs/golden.json``, holds for one machine: another torch, instruction set or processor gives other
+bits. Make it before a change of structure and compare after it. A run is known by its name, which holds the revisions
+of its components (alrun.revisions): a component whose results changed and whose revision was not raised fails here; a
+raised revision makes a new name, which is added.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+
+from alrun import config, device
+from alrun.run import run
+
+RECORD = Path("outputs") / "golden.json"
+TABLES = ("queries.csv", "accuracy.csv")
+TINY = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=3", "limit=300")
+QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
+DROPOUT = "model.dropout=0.4"
+INNER = ("partitioned", "power", "subsample")  # strategies around another one
+SHORT = {  # training of the strategies' own
+    "vaal": ["strategy.iterations=3", "strategy.width=4"],
+    "learning_loss": ["strategy.epochs=2"],
+    "discriminative": ["strategy.epochs=2"],
+}
+FACETS = (
+    ["augmentation=crop_flip"],
+    ["augmentation=rand_augment"],
+    ["dss=random"],
+    ["dss=craig"],
+    ["dss=glister"],
+    ["dss=grad_match"],
+    ["model=mnist_net"],
+    ["model_update=update"],
+    ["optimizer=adam"],
+    ["optimizer=adam_swa"],
+    ["optimizer=fast"],
+    ["optimizer=sgd_swa"],
+    ["per_class_cap=c1000", "per_class_cap.limit=8"],
+    ["redundancy=duplicate", "redundancy.factor=5", "redundancy.unique=60"],
+    ["redundancy=augment", "redundancy.factor=5", "redundancy.unique=60"],
+    ["seed_set=balanced"],
+    ["seed_set=dispersion_min", "embeddings@seed_set.embeddings=pixels"],
+    ["seed_set=facility_location_pixels"],
+    ["training.precision=bf16"],
+    ["validation=30"],
+    ["initial_seed=42"],
+)
+
+
+def main() -> None:
+    """Compare, or record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="runs whose command line holds this")
+    parser.add_argument("--record", type=Path, default=RECORD)
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    here = machine()
+    known = json.loads(arguments.record.read_text()) if arguments.record.exists() else {"machine": here, "runs": {}}
+    if known["machine"] != here:
+        sys.exit(f"{arguments.record} was made on {known['machine']}, this is {here}: delete it to make it anew.")
+    changed, added = [], 0
+    for command in (command for command in commands() if (arguments.only or "") in " ".join(command)):
+        name, found = digests(command)
+        added += name not in known["runs"]
+        if known["runs"].setdefault(name, found) != found:
+            changed.append(f"  {name}: {' '.join(command)}")
+    if changed:
+        sys.exit("\n".join(["Results changed and no revision was raised (src/alrun/revisions.py):", *changed]))
+    arguments.record.parent.mkdir(exist_ok=True)
+    arguments.record.write_text(json.dumps(known, indent=1) + "\n")
+    print(f"{len(known['runs'])} runs in {arguments.record}, {added} of them new; all others are as they were.")
+
+
+def machine() -> dict[str, str]:
+    """What the bits of a result depend on besides the code."""
+    return {
+        "processor": device.describe(torch.device("cpu")),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def commands() -> Iterator[list[str]]:
+    """Command lines."""
+    for path in sorted(Path(str(resources.files("alrun.conf") / "strategy")).glob("*.yaml")):
+        inner = ["strategy@strategy.inner=margin"] if path.stem in INNER else []
+        yield [f"strategy={path.stem}", DROPOUT, *inner, *SHORT.get(path.stem, [])]
+    for facet in FACETS:
+        yield ["strategy=badge", *facet]
+    for strategy in ("typiclust", "probcover"):
+        yield [f"strategy={strategy}", "embeddings@strategy.embeddings=pixels"]
+
+
+def digests(command: list[str]) -> tuple[str, dict[str, str]]:
+    """Name of a run, and hashes of its tables."""
+    with tempfile.TemporaryDirectory() as outputs:
+        GlobalHydra.instance().clear()
+        with initialize_config_module("alrun.conf", version_base="1.3"):
+            settings = [*TINY, *QUIET, f"paths.outputs={outputs}", *command]
+            cfg = compose("config", settings, return_hydra_config=True)
+        run_dir = Path(cfg.hydra.run.dir)
+        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        found = {name: hashlib.sha256((run_dir / name).read_bytes()).hexdigest()[:16] for name in TABLES}
+    return "/".join(run_dir.parts[-2:]), found
+
+
+if __name__ == "__main__":
+    config.register()
+    main()

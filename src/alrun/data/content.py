@@ -1,0 +1,196 @@
+"""The content of files that settings name: what stands for a path in the name of a run. Imports no torch.
+
+A file has the SHA-256 of its bytes, a folder that of the relative names and contents of its files. Hashes are kept
+under ``<paths.outputs>/cache/content`` and made anew for a file whose size, time of change or inode differ.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from alrun import files
+from alrun.errors import UserError
+
+LENGTH = 8  # hexadecimal digits of a hash in a name
+MANY = 2**28  # bytes to read above which there is a progress bar
+
+# Settings of alrun's own components that name a file or a folder.
+PATHS = ("path", "test", "weights")
+
+verify = False  # whether files are read again, whatever is known of them (--verify)
+
+
+def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
+    """``settings`` (plain values) with ``<name>-<hash of the content>`` for every file and folder that they name.
+
+    What does not exist stays as it is: whoever builds the component refuses it in its own words.
+
+    Args:
+        settings: Resolved.
+        data: ``paths.data``.
+        outputs: ``paths.outputs``, where hashes are kept.
+
+    Raises:
+        UserError: A file cannot be read.
+    """
+    cache = Path(outputs) / "cache" / "content"
+    result = {key: replaced(value, cache) for key, value in settings.items() if key != "dataset"}
+    dataset = settings["dataset"]
+    found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
+    if not found:
+        return result | {"dataset": replaced(dataset, cache)}
+    rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images")}
+    return result | {"dataset": rest | {"path": name_of(found, cache)}}
+
+
+def replaced(node: Any, cache: Path) -> Any:
+    """``node`` with the content of the files that its settings name."""
+    if not isinstance(node, dict):
+        return node
+    target = str(node.get("_target_", ""))
+    result = {}
+    for key, value in node.items():
+        if isinstance(value, str) and names_a_file(target, str(key), value):
+            result[key] = name_of([Path(value)], cache)
+        else:
+            result[key] = replaced(value, cache)
+    return result
+
+
+def names_a_file(target: str, key: str, value: str) -> bool:
+    """Whether a setting of a component holds a path: alrun's by its name, another one's by what is there."""
+    if key == "_target_" or not target or target.startswith("torch"):
+        return False
+    is_own = target.startswith("alrun.")
+    return (key in PATHS if is_own else "/" in value or "." in value) and os.path.exists(value)
+
+
+def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
+    """Files and folders that hold a data set of alrun; none where its name alone says what it holds."""
+    name = str(dataset.get("_target_", "")).removeprefix("alrun.data.")
+    paths = []
+    match name:
+        case "sources.torchvision_data" if dataset.get("source") == "packed":
+            folder = {"FashionMNIST": "fashion_mnist"}.get(str(dataset["name"]), str(dataset["name"]).lower())
+            paths = [root / folder / f"{folder}_jpeg.npz"]
+        case "sources.tiny_imagenet":
+            paths = [root / "tinyimagenet100_32" / "tinyimagenet100_32_jpeg.npz"]
+        case "own.csv":
+            paths = [Path(str(dataset["path"])), *listed(dataset)]
+        case _ if name.startswith(("own.", "sources.")):
+            paths = [Path(str(dataset[key])) for key in PATHS if isinstance(dataset.get(key), str)]
+    return [path for path in paths if path.exists()]
+
+
+def listed(dataset: dict[str, Any]) -> list[Path]:
+    """The pictures that a CSV lists, as far as they are there; whoever reads it in earnest tells what is wrong."""
+    path, column = Path(str(dataset["path"])), str(dataset.get("path_column", "path"))
+    base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            separator = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            names = dict.fromkeys((row.get(column) or "").strip() for row in csv.DictReader(file, delimiter=separator))
+    except (OSError, csv.Error):
+        return []
+    return [base / name for name in names if name and (base / name).is_file()]
+
+
+def name_of(paths: list[Path], cache: Path) -> str:
+    """``<name>-<hash>`` of some files and folders together, named after the first."""
+    total = hashlib.sha256()
+    hashes = Hashes(cache / f"{hashlib.sha256(os.path.realpath(paths[0]).encode()).hexdigest()[:16]}.json")
+    everything = [(relative, file) for path in paths for relative, file in files_of(path)]
+    digests = hashes.of([file for _, file in everything])
+    for (relative, _), found in zip(everything, digests, strict=True):
+        total.update(f"{relative}\0{found}\0".encode())
+    return f"{paths[0].resolve().stem}-{total.hexdigest()[:LENGTH]}"
+
+
+def files_of(path: Path) -> Iterator[tuple[str, Path]]:
+    """Relative name and path of every regular file that is not hidden at or under ``path``, by name, each once."""
+    if not path.is_dir():
+        yield "", path  # its name decides nothing
+        return
+    seen = set()
+    for folder, inner, names in os.walk(path, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            if not name.startswith(".") and file.is_file():  # no pipe, no link to nowhere
+                yield file.relative_to(path).as_posix(), file
+
+
+class Hashes:
+    """SHA-256 of files, kept in a JSON file by path, with size, time of change and inode."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known: dict[str, list[Any]] = {}
+        with suppress(OSError, ValueError):
+            content = json.loads(path.read_text())
+            self.known = content if isinstance(content, dict) else {}
+
+    def of(self, paths: list[Path]) -> list[str]:
+        """One each, in order; files that are not known are read.
+
+        Raises:
+            UserError: A file cannot be read.
+        """
+        keys, stamps = [os.path.realpath(path) for path in paths], [stamp(path) for path in paths]
+        new = [
+            position
+            for position, (key, now) in enumerate(zip(keys, stamps, strict=True))
+            if verify or self.known.get(key, [None])[:-1] != now
+        ]
+        if new:
+            size = sum(stamps[position][0] for position in new)
+            bar = tqdm(total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False)
+            bar.disable = size < MANY or not sys.stderr.isatty()
+            with bar, ThreadPoolExecutor() as pool:
+                for position, found in zip(new, pool.map(sha256, [paths[p] for p in new]), strict=True):
+                    self.known[keys[position]] = [*stamps[position], found]
+                    bar.update(stamps[position][0])
+            with suppress(UserError):  # a folder that cannot be written to costs time alone
+                files.write_text(self.path, json.dumps(self.known))
+        return [self.known[key][-1] for key in keys]
+
+
+def stamp(path: Path) -> list[int]:
+    """What changes when a file does: size, time of change, inode."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{path} is no file: name a file or a folder of files.")
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    """The sentence for a file that cannot be read."""
+    return UserError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it, or remove it.")

@@ -1,0 +1,87 @@
+"""What a finished run still has to prove when the same command is typed again."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from alrun import finished, run_folder
+from alrun.errors import UserError
+
+MINE = """
+import torch
+from alrun.strategies import Strategy
+
+class Mine(Strategy):
+    def select(self, query):
+        return torch.arange(query.size)
+"""
+
+
+def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
+    run_dir = complete("strategy=random")
+    path = run_dir / "accuracy.csv"
+    right = path.read_bytes()
+    cfg = composed("strategy=random")
+    assert finished.doubts(run_dir, cfg) == []
+    for wrong in (right.replace(b"0.", b"1.", 1), right[:-9], b""):
+        path.write_bytes(wrong)
+        (sentence,) = finished.doubts(run_dir, cfg)
+        assert "accuracy.csv in " in sentence
+        assert "was restored" in sentence
+        assert path.read_bytes() == right
+
+
+def test_a_copied_run_without_its_checkpoint_cannot_be_restored(complete, composed, tmp_path):
+    run_dir = complete("strategy=random")
+    for path in run_dir.glob("state*"):
+        path.unlink()
+    (run_dir / "queries.csv").write_text("round,position,index\n")
+    (sentence,) = finished.doubts(run_dir, composed("strategy=random"))
+    assert "cannot be restored (queries.csv): delete the folder" in sentence
+
+
+def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine_changed", raising=False)
+    path = tmp_path / "mine_changed.py"
+    path.write_text(MINE)
+    own = ("strategy._target_=mine_changed.Mine", "allow=[mine_changed]")
+    run_dir = complete("strategy=random", *own)
+    cfg = composed("strategy=random", *own)
+    assert run_folder.record(run_dir)["code"].keys() == {"mine_changed.py"}
+    assert finished.doubts(run_dir, cfg) == []
+    path.write_text(MINE.replace("arange(query.size)", "arange(query.size).flip(0)"))
+    (sentence,) = finished.doubts(run_dir, cfg)
+    assert sentence.startswith("mine_changed.py has changed since ")
+
+
+def test_runs_of_other_versions_are_named_and_not_done(complete):
+    run_dir = complete("strategy=random")
+    assert run_folder.state(run_dir) == "done"
+    path = run_dir / "run.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"revisions": {**about["revisions"], "trainer": 0}}))
+    assert run_folder.state(run_dir) == "old"
+    assert run_folder.other_version(run_dir) == "other revisions: trainer 0 (now 1)"
+    del about["revisions"]
+    path.write_text(json.dumps(about | {"versions": {"alrun": "0.1.0"}}))
+    assert run_folder.other_version(run_dir) == "alrun 0.1.0"
+    assert run_folder.state(run_dir) == "old"
+
+
+def test_other_data_under_the_same_settings_are_told(tmp_path, caplog):
+    old = tmp_path / "flowers-00aa11bb-small_cnn-12345678" / "random-abcdef-seed0"
+    new = tmp_path / "flowers-22cc33dd-small_cnn-12345678" / "random-abcdef-seed0"
+    other = tmp_path / "flowers-22cc33dd-small_cnn-87654321" / "random-abcdef-seed0"
+    old.mkdir(parents=True)
+    run_folder.check_other_data(other)
+    assert not caplog.records
+    run_folder.check_other_data(new)
+    assert "have changed since" in caplog.text
+    (old / "labels.csv").touch()
+    with pytest.raises(UserError, match="labels were given in"):
+        run_folder.check_other_data(new)
+    shutil.copytree(old, new)
+    run_folder.check_other_data(new)
