@@ -4,8 +4,8 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
+from alrun.selection.greedy_seeding import greedy_seeding
 from alrun.selection.kmeans import kmeans, representatives
-from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
 from alrun.selection.points import Dense
 
 
@@ -25,12 +25,23 @@ def test_clusters_equal_scikit_learns_from_the_same_centres(weighted):
     x = blobs()
     weights = torch.rand(len(x), generator=seeded(2)) + 0.1 if weighted else None
     found = kmeans(x, 12, seeded(), weights, iterations=300, tolerance=0.0)
-    start = x[kmeans_plus_plus(Dense(x), 12, seeded())].double().numpy()
+    first = greedy_seeding(Dense(x), 12, seeded(), torch.ones(len(x)) if weights is None else weights)
+    start = x[first].double().numpy()
     reference = KMeans(12, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(
         x.double().numpy(), sample_weight=None if weights is None else weights.double().numpy()
     )
     assert np.allclose(found.centres.numpy(), reference.cluster_centers_, atol=1e-4)
     assert found.labels.tolist() == reference.labels_.tolist()
+
+
+def test_it_stops_when_scikit_learn_does():
+    """The moves of all centres count, not their mean: a pass too few left the inertia 2 % higher."""
+    x = torch.randn(2000, 2, generator=seeded(1))
+    start = x[greedy_seeding(Dense(x), 200, seeded(), torch.ones(len(x)))].double().numpy()
+    reference = KMeans(200, init=start, n_init=1, max_iter=100, tol=1e-2, algorithm="lloyd").fit(x.double().numpy())
+    assert 2 < reference.n_iter_ < 100
+    found = kmeans(x, 200, seeded(), iterations=100, tolerance=1e-2)
+    assert np.allclose(found.centres.numpy(), reference.cluster_centers_, atol=1e-3)
 
 
 def test_a_cluster_for_every_point_and_one_for_all():

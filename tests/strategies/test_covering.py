@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from queries import make_query, noise
-from sklearn.cluster import AgglomerativeClustering
+from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun import config
 from alrun.data.torchvision_import import torchvision
@@ -18,13 +18,14 @@ from alrun.embeddings import FromClassifier, FromFile, FromNetwork
 from alrun.errors import UserError
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
+from alrun.strategies import Outputs
 from alrun.strategies.cluster_margin import ClusterMargin, in_turns
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.temperature import calibrating, held_out_temperature
 from alrun.strategies.typiclust import Tcm, TypiClust
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import Entropy, Margin
 
 CLASSIFIER = FromClassifier()
 
@@ -215,6 +216,26 @@ def test_cluster_strategies_take_what_is_nearest_to_the_centres():
     weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centres)
     assert Clue(temperature=0.5).select(replace(query, rng=seeded())).equal(weighted)
     assert int(KMeansPlusPlus().select(query)[0]) == int(x.norm(dim=1).argmax())
+
+
+def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
+    """Its weights count in the first draws; without that the picks were hardly more uncertain than the pool."""
+    rng = seeded()
+    centres = torch.randn(10, 32, generator=rng)
+    x = (centres[torch.randint(10, (400,), generator=rng)] + 0.7 * torch.randn(400, 32, generator=rng)).relu()
+    sharp = 8 * torch.rand(400, 1, generator=rng)  # of the predictions: some examples are certain, some not at all
+    log_probs = (sharp * torch.randn(400, 10, generator=rng)).log_softmax(1)
+    query = replace(make_query(Clue()), size=30, unlabeled=Outputs(torch.arange(400), log_probs=log_probs, embedding=x))
+    weights = Entropy().score(query.unlabeled)
+    theirs, ours = [], []
+    for seed in range(10):
+        found = KMeans(30, n_init=1, random_state=seed).fit(x.double().numpy(), sample_weight=weights.double().numpy())  # pyright: ignore[reportArgumentType]
+        nearest = torch.cdist(torch.from_numpy(found.cluster_centers_), x.double()).argmin(1)
+        theirs.append(float(weights[nearest].mean()))
+        ours.append(float(weights[Clue().select(replace(query, rng=torch.Generator().manual_seed(seed)))].mean()))
+    print("mean entropy of picks", np.mean(ours), "scikit-learn", np.mean(theirs), "pool", float(weights.mean()))
+    assert np.mean(theirs) > 1.3 * float(weights.mean())
+    assert abs(np.mean(ours) / np.mean(theirs) - 1) < 0.05
 
 
 def test_in_turns_small_clusters_first():

@@ -15,7 +15,7 @@ from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies import Outputs
 from alrun.strategies.bemps import Bemps, expected_change
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.dropquery import DropQuery
+from alrun.strategies.dropquery import DropQuery, threshold
 from alrun.strategies.expected_gradient import ExpectedGradient
 from alrun.strategies.noise_stability import NoiseStability
 from alrun.strategies.partitioned import Partitioned
@@ -45,39 +45,68 @@ def test_expected_change_equals_bayes_rule_pair_by_pair(score):
     assert np.allclose(found.numpy(), brute_force_change(probs.double().numpy(), probs[:, 3:8].double().numpy(), score))
 
 
-def test_bemps_takes_from_the_half_of_the_pool_that_changes_most():
+def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_changes_most():
     strategy = Bemps(dropout_samples=5, evaluated=110, share=0.5)
     query = make_query(strategy)
     probs = query.unlabeled.dropout_log_probs.exp()
-    change = expected_change(probs, probs, "mse").sum(1)
-    assert change[strategy.select(query)].min() >= change.sort(descending=True).values[54]
+    rng = torch.Generator().manual_seed(0)
+    where = torch.randperm(110, generator=rng)
+    change = torch.from_numpy(brute_force_change(probs.double().numpy(), probs[:, where].double().numpy(), "mse"))
+    half = change.sum(1).argsort(descending=True)[:55]
+    directions = (change[half] / change[half].norm(dim=1, keepdim=True)).float()
+    expected = half[representatives(directions, kmeans(directions, 20, rng).centres)]
+    assert strategy.select(replace(query, rng=torch.Generator().manual_seed(0))).tolist() == expected.tolist()
 
 
-def test_dropquery_clusters_what_changes_class_in_most_passes():
+def test_dropquery_clusters_directions_of_what_changes_class():
     strategy = DropQuery(samples=5, rate=0.75)
-    query = make_query(strategy)
+    query = make_query(strategy, size=3)
     embedding, head = query.unlabeled.embedding, query.model.head
     state = torch.get_rng_state()
     with torch.no_grad():
         passes = [head(F.dropout(embedding, 0.75)).argmax(1) for _ in range(5)]
-    candidates = (sum(p != query.unlabeled.log_probs.argmax(1) for p in passes) >= 3).nonzero().flatten()
-    assert 20 < len(candidates) < 110
+    changes = sum((p != query.unlabeled.log_probs.argmax(1)).long() for p in passes)
+    least = next(least for least in (3, 2, 1) if (changes >= least).sum() >= 25 * 3 or least == 1)
+    candidates = (changes >= least).nonzero().flatten()
+    directions = embedding[candidates] / embedding[candidates].norm(dim=1, keepdim=True)
     torch.set_rng_state(state)
     chosen = strategy.select(query)
-    centres = kmeans(embedding[candidates], 20, torch.Generator().manual_seed(0)).centres
-    assert chosen.tolist() == candidates[representatives(embedding[candidates], centres)].tolist()
+    centres = kmeans(directions, 3, torch.Generator().manual_seed(0)).centres
+    assert chosen.tolist() == candidates[representatives(directions, centres)].tolist()
 
 
-def test_dropquery_with_too_few_candidates_takes_those_first():
+@pytest.mark.parametrize(
+    ("counts", "samples", "size", "exceeded"),
+    [
+        ((50, 10, 10, 30), 3, 1, 1),  # 40 changed more than once: 25 are asked for
+        ((50, 20, 4, 20), 3, 1, 0),  # 24 are too few ...
+        ((50, 20, 4, 21), 3, 1, 1),  # ... 25 are not
+        ((90, 5, 5, 0), 3, 4, 0),
+        ((0, 60, 0, 0, 30, 20), 5, 2, 2),
+        ((0, 60, 0, 10, 20, 10), 5, 2, 0),
+    ],
+)
+def test_dropquerys_threshold_falls_until_25_candidates_a_label_or_one_change(counts, samples, size, exceeded):
+    changes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    assert threshold(changes, samples, size) == exceeded
+
+
+def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():
     strategy = DropQuery(samples=3, rate=0.05)
-    query = replace(make_query(strategy), size=100)
+    query = make_query(strategy, size=100)
     state = torch.get_rng_state()
     with torch.no_grad():
         passes = [query.model.head(F.dropout(query.unlabeled.embedding, 0.05)).argmax(1) for _ in range(3)]
-    changes = sum((p != query.unlabeled.log_probs.argmax(1)).long() for p in passes)
-    assert 0 < (changes > 1).sum() < 100
-    torch.set_rng_state(state)
-    assert changes[strategy.select(query)].diff().max() <= 0
+    changed = sum(p != query.unlabeled.log_probs.argmax(1) for p in passes) > 0
+    assert 0 < changed.sum() < 100
+    drawn = []
+    for seed in (0, 1):
+        torch.set_rng_state(state)
+        chosen = strategy.select(replace(query, rng=torch.Generator().manual_seed(seed)))
+        assert len(chosen.unique()) == 100
+        assert set(changed.nonzero().flatten().tolist()) <= set(chosen.tolist())
+        drawn.append(set(chosen.tolist()))
+    assert drawn[0] != drawn[1]
 
 
 def test_expected_gradient_equals_gradients_for_every_label():

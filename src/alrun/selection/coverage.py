@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
 from alrun.selection.similarity import parts
 
@@ -37,11 +38,7 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
         if covered.any():
             gain -= held(points, points.take(covered.nonzero().flatten()), radius)
         gain[position] = -1  # once only
-    free = torch.ones(len(points), dtype=torch.bool)
-    free[chosen] = False
-    left = free.nonzero().flatten()
-    rest = left[torch.randperm(len(left), generator=rng)[: size - len(chosen)]]
-    return torch.cat([torch.tensor(chosen, dtype=torch.int64), rest])
+    return fill_uniformly(torch.tensor(chosen, dtype=torch.int64), len(points), size, rng)
 
 
 def held(points: Dense, others: Dense, radius: float) -> Tensor:

@@ -16,14 +16,17 @@ class Information:
         spread: S, (n, k, r).
         known: Factors of the labeled examples, embedding (m, d) and spread (m, k, r).
         ridge: λ: M starts as λ plus the information of the labeled examples. F is that of candidates and labeled ones.
+        share: Of a candidate's weight in M, what a labeled example's is.
     """
 
-    def __init__(self, embedding: Tensor, spread: Tensor, known: tuple[Tensor, Tensor], ridge: float) -> None:
+    def __init__(
+        self, embedding: Tensor, spread: Tensor, known: tuple[Tensor, Tensor], ridge: float, share: float = 1.0
+    ) -> None:
         self.h, self.s = embedding.double(), spread.double()
         labeled = total(known[0].double(), known[1].double())
         self.fisher = labeled + total(self.h, self.s)
         one = torch.eye(len(labeled), dtype=torch.float64, device=labeled.device)
-        inverse = torch.linalg.inv(labeled + ridge * one)
+        inverse = torch.linalg.inv(share * labeled + ridge * one)
         self.inverse = (inverse + inverse.T) / 2
         self.q = self.quadratic(self.inverse)  # V_i^T M^-1 V_i, (n, r, r)
         self.g = self.quadratic(self.inverse @ self.fisher @ self.inverse)  # V_i^T M^-1 F M^-1 V_i

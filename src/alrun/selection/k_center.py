@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
@@ -52,18 +53,12 @@ def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | 
         found = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
         new = candidates[found.to(device)]
         if not len(new) and limit <= 0:
-            new = filling((bound > -torch.inf).nonzero().flatten(), size - len(chosen), rng)
-            log.info("k-center: %d of the %d chosen points equal others; no distinct ones were left", len(new), size)
+            equal = size - len(chosen)
+            log.info("k-center: %d of the %d chosen points equal others; no distinct ones were left", equal, size)
+            return fill_uniformly(chosen.cpu(), len(points), size, rng)
         bound[new] = -torch.inf
         chosen = torch.cat([chosen, new])
     return chosen.cpu()
-
-
-def filling(left: Tensor, count: int, rng: torch.Generator | None) -> Tensor:
-    """``count`` of the positions ``left``, drawn uniformly, or the first ones without ``rng``."""
-    if rng is None:
-        return left[:count]
-    return left[torch.randperm(len(left), generator=rng)[:count].to(left.device)]
 
 
 def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:

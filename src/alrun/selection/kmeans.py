@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
+from alrun.selection.greedy_seeding import greedy_seeding
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist
 
 TRIES = 10  # of giving each centre a point of its own, before the remaining ones take what is near any of them
@@ -26,9 +26,10 @@ def kmeans(
     iterations: int = 50,
     tolerance: float = 1e-4,
 ) -> Clusters:
-    """Lloyd's algorithm from k-means++ centres.
+    """Lloyd's algorithm, weighted, from one set of first centres: k-means++ with several trials for each centre.
 
-    Own code because scikit-learn's neither runs on a GPU nor seeds thousands of clusters in seconds.
+    Own code because scikit-learn's neither runs on a GPU nor seeds thousands of clusters in seconds; up to 4,096
+    points it is the same algorithm, but for clusters without points, which keep their centres here.
 
     Args:
         x: Points (n, d).
@@ -36,18 +37,19 @@ def kmeans(
         rng: On the CPU.
         weights: Of the points (n,), above 0; None: all equal.
         iterations: At the most.
-        tolerance: Stop when the centres move by less than this share of the points' spread, as in scikit-learn.
+        tolerance: Stop when the squared moves of all centres add up to less than this share of the mean variance of a
+            dimension, as in scikit-learn.
     """
     if not 0 < k <= len(x):
         raise ValueError(f"cannot make {k} clusters of {len(x)} points")
     points = Dense(x)
-    weights = torch.ones(len(x), device=x.device) if weights is None else weights
-    centres = x[kmeans_plus_plus(points, k, rng).to(x.device)].clone()
-    least = tolerance * float(x.var(0, correction=0).mean()) * centres.numel() / len(centres)
+    weights = torch.ones_like(points.sqnorm) if weights is None else weights
+    centres = x[greedy_seeding(points, k, rng, weights).to(x.device)].clone()
+    least = tolerance * float(x.var(0, correction=0).mean())
     labels = nearest(points, centres)
     for _ in range(iterations):
         moved = means(x, labels, weights, centres)
-        shift = float((moved - centres).square().sum()) / k
+        shift = float((moved - centres).square().sum())
         centres, before = moved, labels
         labels = nearest(points, centres)
         if shift <= least or labels.equal(before):
@@ -69,8 +71,10 @@ def nearest(points: Dense, centres: Tensor) -> Tensor:
     """Position of the nearest centre for every point: (n,), in blocks of bounded memory."""
     others = Dense(centres)
     rows = max(1, BLOCK[centres.device.type] // len(centres))
-    parts = range(0, len(points), rows)
-    return torch.cat([points.take(slice(start, start + rows)).shifted(others).argmin(1) for start in parts])
+    labels = torch.empty(len(points), dtype=torch.int64, device=centres.device)
+    for some in (slice(start, start + rows) for start in range(0, len(points), rows)):
+        torch.argmin(points.take(some).shifted(others), 1, out=labels[some])
+    return labels
 
 
 def representatives(x: Tensor, centres: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import logging
 import torch
 from torch import Tensor
 
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
@@ -39,11 +40,8 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
         bound[new] = 0
         cumulative = bound.cumsum(0)
         if cumulative[-1] == 0:
-            free = torch.ones(len(sqnorm), dtype=torch.bool)
-            free[chosen] = False
-            left = free.nonzero().flatten()
             log.info("k-means++: only %d distinct points; the rest is drawn uniformly", len(chosen))
-            return torch.cat([chosen, left[torch.randperm(len(left), generator=rng)[: size - len(chosen)]]])
+            return fill_uniformly(chosen, len(sqnorm), size, rng)
         # Early centres change the distances most: blocks grow with the number of centres.
         # Of factors from 4 to 16, 12 left the fewest distances to compute on clustered embeddings.
         count = min(CANDIDATES, 2 * (size - len(chosen)), 12 * (len(chosen) + 1))

@@ -14,12 +14,12 @@ def nearest_neighbours(x: Tensor, others: Tensor, k: int, itself: bool = True) -
     if not 0 < k <= len(others) - (not itself):
         raise ValueError(f"{len(others)} points do not have {k} neighbours each")
     targets, rows = Dense(others), max(1, BLOCK[x.device.type] // len(others))
-    distances, positions = [], []
+    distances = x.new_empty(len(x), k)
+    positions = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
     for start in range(0, len(x), rows):
         block = sqdist(Dense(x[start : start + rows]), targets)
         if not itself:
             block.diagonal(start).fill_(torch.inf)
-        found = block.topk(k, dim=1, largest=False)
-        distances.append(found.values)
-        positions.append(found.indices)
-    return torch.cat(distances), torch.cat(positions)
+        some = slice(start, start + rows)
+        torch.topk(block, k, dim=1, largest=False, out=(distances[some], positions[some]))
+    return distances, positions

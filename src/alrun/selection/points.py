@@ -53,7 +53,7 @@ class Dense:
     @cached_property
     def sqnorm(self) -> Tensor:
         """Squared length of every row."""
-        return self.x.square().sum(1)
+        return square_lengths(self.x)
 
     def take(self, index: Tensor | slice) -> "Dense":
         """Some of the rows."""
@@ -88,7 +88,7 @@ class Outer:
     @cached_property
     def sqnorm(self) -> Tensor:
         """The product of the factors' squared lengths."""
-        return self.a.square().sum(1) * self.b.square().sum(1)
+        return square_lengths(self.a) * square_lengths(self.b)
 
     def take(self, index: Tensor | slice) -> "Outer":
         """Some of the points."""
@@ -108,6 +108,14 @@ class Outer:
 
     def __len__(self) -> int:
         return len(self.a)
+
+
+def square_lengths(x: Tensor) -> Tensor:
+    """Squared length of every row: (n,), without a copy of all rows squared."""
+    lengths, step = x.new_empty(len(x)), max(1, BLOCK[x.device.type] // max(1, x.shape[1]))
+    for some in (slice(start, start + step) for start in range(0, len(x), step)):
+        torch.sum(x[some].square(), 1, out=lengths[some])
+    return lengths
 
 
 Some = TypeVar("Some", Dense, Outer)
@@ -133,12 +141,17 @@ def sqdist(points: Points, other: Points) -> Tensor:
 def nearest_sqdist(points: Points, centres: Points) -> Tensor:
     """Squared distance of every point to the nearest of ``centres``: (n,), in blocks of bounded memory.
 
+    Each block writes its part of one result. Small results that are kept between large blocks would lie in the way of
+    the next block: the heap of a CPU then grows with their number.
+
     Raises:
         UserError: A distance is not finite.
     """
     step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
-    parts = [points.take(slice(start, start + step)).shifted(centres).amin(1) for start in range(0, len(points), step)]
-    nearest = torch.cat(parts).add_(points.sqnorm)
+    nearest = torch.empty_like(points.sqnorm)
+    for some in (slice(start, start + step) for start in range(0, len(points), step)):
+        torch.amin(points.take(some).shifted(centres), 1, out=nearest[some])
+    nearest.add_(points.sqnorm)
     if not nearest.isfinite().all():  # before settling, which an infinite length would make of every distance
         raise UserError("distances between the model's outputs overflow, its training diverged: lower optimizer.lr.")
     return settled(nearest, points.sqnorm)

@@ -1,10 +1,13 @@
 """ALFA-Mix: examples whose class changes when a little of the labeled embeddings is mixed in."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import at_least
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
 
@@ -13,46 +16,63 @@ class AlfaMix(Strategy):
     """Clusters the examples whose prediction flips between their embedding and that of a class.
 
     The mixture is moved the way in which the loss at the predicted class rises fastest, by ``strength`` / sqrt(H) of
-    the distance to the mean embedding of each labeled class (the paper's closed form). Where fewer examples than
-    asked for flip, the rest is drawn uniformly.
+    the distance to the mean embedding of each class's labeled examples (of all of them, for a class that has none);
+    not in features in which the two are equal, since mixing moves none of those. While no more examples flip than are
+    asked for, the strength grows by as much again, up to 1; what then lacks is drawn uniformly. The clusters are those
+    of embeddings at length 1.
 
-    Source: Parvaneh et al., Active Learning by Feature Mixing, CVPR 2022, Equation 5 and Algorithm 1.
+    Source: Parvaneh et al., Active Learning by Feature Mixing, CVPR 2022, Equation 5 and Algorithm 1, in the closed
+    form of the authors' code (alpha_mix_sampling.py, alpha_closed_form_approx), followed to the letter but for this:
+    k-means is tried once, not ten times; a centre's example is the nearest of all candidates, not of its cluster; what
+    lacks is drawn without repeats.
     """
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
     def __init__(self, strength: float = 0.2) -> None:
-        at_least("strategy.strength", strength, 0)
+        at_least("strategy.strength", strength, 0.01)
         self.strength = strength
 
     def select(self, query: Query) -> Tensor:
         """The examples nearest to the centres of ``query.size`` clusters of candidates."""
-        candidates = self.flips(query).nonzero().flatten()
+        candidates = self.candidates(query).nonzero().flatten()
         if len(candidates) <= query.size:
-            return filled(candidates, len(query.unlabeled), query)
-        embedding = query.unlabeled.embedding[candidates]
+            return fill_uniformly(candidates, len(query.unlabeled), query.size, query.rng)
+        embedding = F.normalize(query.unlabeled.embedding[candidates])
         return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centres)]
 
-    def flips(self, query: Query) -> Tensor:
-        """Whether mixing with any labeled class changes the prediction: (n,)."""
-        embedding, log_probs = query.unlabeled.embedding, query.unlabeled.log_probs
-        head, labels = query.model.head, query.labels
-        predicted = log_probs.argmax(1)
-        with torch.no_grad():
-            residual = log_probs.exp() - F.one_hot(predicted, log_probs.shape[1])
-            uphill = F.normalize(residual @ head.weight)  # the loss's gradient by the embedding
-            flipped = torch.zeros_like(predicted, dtype=torch.bool)
-            for label in labels.unique():
-                anchor = query.labeled.embedding[labels == label].mean(0)
-                step = self.strength / embedding.shape[1] ** 0.5 * (anchor - embedding).norm(dim=1, keepdim=True)
-                flipped |= head(embedding + step * uphill).argmax(1) != predicted
+    def candidates(self, query: Query) -> Tensor:
+        """Whether each example flips at the first strength at which more do than are asked for, or at 1: (n,)."""
+        flipped = torch.zeros(len(query.unlabeled), dtype=torch.bool, device=query.unlabeled.embedding.device)
+        for times in range(1, math.ceil(1 / self.strength) + 1):
+            flipped |= flips(query, times * self.strength)
+            if flipped.sum() > query.size:
+                break
         return flipped
 
 
-def filled(candidates: Tensor, count: int, query: Query) -> Tensor:
-    """``candidates`` and as many others of ``count`` as are lacking, at random."""
-    free = torch.ones(count, dtype=torch.bool)
-    free[candidates.cpu()] = False
-    left = free.nonzero().flatten()
-    others = left[torch.randperm(len(left), generator=query.rng)[: query.size - len(candidates)]]
-    return torch.cat([candidates, others.to(candidates.device)])
+def flips(query: Query, strength: float) -> Tensor:
+    """Whether mixing with any class changes the prediction: (n,)."""
+    embedding, log_probs = query.unlabeled.embedding, query.unlabeled.log_probs
+    head, predicted = query.model.head, log_probs.argmax(1)
+    with torch.no_grad():
+        residual = log_probs.exp() - F.one_hot(predicted, log_probs.shape[1])
+        uphill = F.normalize(residual @ head.weight)  # the loss's gradient by the embedding
+        flipped = torch.zeros_like(predicted, dtype=torch.bool)
+        for anchor in anchors(query):
+            way = anchor - embedding
+            step = strength / embedding.shape[1] ** 0.5 * way.norm(dim=1, keepdim=True)
+            moved = torch.where(way == 0, embedding, torch.addcmul(embedding, step, uphill))
+            flipped |= head(moved).argmax(1) != predicted
+    return flipped
+
+
+def anchors(query: Query) -> list[Tensor]:
+    """Mean embedding of the labeled examples of each class, (H,) each, and of all if a class has none."""
+    embedding, labels = query.labeled.embedding, query.labels
+    if not len(labels):
+        return []
+    known = labels.unique()
+    means = [embedding[labels == label].mean(0) for label in known]
+    every = [embedding.mean(0)] if len(known) < query.unlabeled.log_probs.shape[1] else []
+    return means + every

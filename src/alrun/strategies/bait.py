@@ -15,6 +15,9 @@ GIGABYTE = 2.0**30
 class Bait(Strategy):
     """Greedily lowers tr(M^-1 F): F the Fisher information of the last layer over the pool, M that of what is labeled.
 
+    M is ``ridge`` plus, over the number of labels after the purchase, the sum of the labeled examples' information and
+    ``query.size`` times that of what is chosen: an example of the batch weighs as much as ``query.size`` labeled ones.
+
     Args:
         fisher: ``exact``: of all classes, a matrix of (C H)² numbers; ``binary``: of a model that tells the predicted
             class from the rest, H² numbers, for many classes or large batches.
@@ -22,8 +25,9 @@ class Bait(Strategy):
         oversample: Times the budget that is chosen before the least missed are taken out again.
         memory: Megabytes that matrices may take.
 
-    Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021; the binary form as
-    in Huseljic et al., Fast Fishing, 2024.
+    Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021, Algorithm 1, with the
+    weights of the authors' code (bait_sampling.py), which ``fisher=exact`` follows to the letter but for float64 in the
+    place of float32. The binary form is that of Huseljic et al., Fast Fishing, 2024, with the same weights.
     """
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
@@ -56,7 +60,9 @@ class Bait(Strategy):
             )
         unlabeled, labeled = query.unlabeled, query.labeled
         known = labeled.embedding, self.spread(labeled)
-        information = Information(unlabeled.embedding, self.spread(unlabeled), known, self.ridge)
+        # M times (m + b) / b, which changes no choice: a candidate then weighs 1.
+        ridge = self.ridge * (len(labeled) + query.size) / query.size
+        information = Information(unlabeled.embedding, self.spread(unlabeled), known, ridge, 1 / query.size)
         return bait(information, query.size, self.oversample)
 
     def spread(self, outputs: Outputs) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import UserError, at_least
@@ -16,7 +17,8 @@ BLOCK = {"cpu": 2**22, "cuda": 2**27}  # floats in a block of updated prediction
 class Bemps(Strategy):
     """Expected change of a proper score over a random part of the pool, and k-means over where it changes.
 
-    The MC-dropout passes are the ensemble; a label re-weighs them by Bayes' rule.
+    The MC-dropout passes are the ensemble; a label re-weighs them by Bayes' rule. What is clustered are the changes at
+    the evaluated examples, at length 1.
 
     Args:
         dropout_samples: Passes.
@@ -25,7 +27,11 @@ class Bemps(Strategy):
         share: Of the pool, by expected change, that the clusters are made of.
 
     Source: Tan, Du and Buntine, Diversity Enhanced Active Learning with Strictly Proper Scoring Rules, NeurIPS 2021,
-    Equations 5 and 6, Algorithm 3.
+    Equations 5 and 6, Algorithm 3. The score is the paper's to the letter, its vectors are brought to length 1 as in the
+    authors' code (queryStrategy.py). That code adds the ensemble's spread at each evaluated example, the same for all
+    candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members in the
+    place of the expectation; it evaluates a share of the pool, trains an ensemble, tries k-means ten times, and draws
+    at random for a centre whose example another one has, where here the next nearest is taken.
     """
 
     def __init__(
@@ -51,7 +57,7 @@ class Bemps(Strategy):
         where = torch.randperm(n, generator=query.rng)[: self.evaluated].to(probs.device)
         change = expected_change(probs, probs[:, where], self.score)
         candidates = highest(change.sum(1), max(query.size, round(self.share * n)))
-        changes = change[candidates]
+        changes = F.normalize(change[candidates])
         centres = kmeans(changes, query.size, query.rng).centres
         return candidates[representatives(changes, centres)]
 
@@ -68,8 +74,8 @@ def expected_change(probs: Tensor, evaluated: Tensor, score: Score) -> Tensor:
     old = evaluated.mean(0)  # (m, C)
     rows = max(1, BLOCK[probs.device.type] // (classes * m * classes))
     tiny = torch.finfo(probs.dtype).tiny
-    parts = []
-    for block in probs.split(rows, dim=1):
+    expected = probs.new_empty(probs.shape[1], m)
+    for block, result in zip(probs.split(rows, dim=1), expected.split(rows), strict=True):
         label = block.permute(1, 2, 0)  # (B, C, T): of each label, by each pass
         weight = label / label.sum(2, keepdim=True).clamp_min(tiny)
         new = (weight.flatten(0, 1) @ evaluated.flatten(1)).view(-1, classes, m, classes)
@@ -77,5 +83,5 @@ def expected_change(probs: Tensor, evaluated: Tensor, score: Score) -> Tensor:
             change = (new - old).square().sum(3)
         else:
             change = (new * (new.clamp_min(tiny).log() - old.clamp_min(tiny).log())).sum(3)
-        parts.append(torch.einsum("bc,bcm->bm", label.mean(2), change))
-    return torch.cat(parts)
+        result.copy_(torch.einsum("bc,bcm->bm", label.mean(2), change))
+    return expected

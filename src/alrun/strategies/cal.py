@@ -1,6 +1,7 @@
 """CAL: examples predicted otherwise than their labeled neighbours."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import at_least
@@ -12,7 +13,10 @@ from alrun.strategies.uncertainty import entropy
 class Cal(Strategy):
     """Mean Kullback-Leibler divergence from the predictions of the ``neighbours`` nearest labeled examples.
 
-    Source: Margatina et al., Active Learning by Acquiring Contrastive Examples, EMNLP 2021, Algorithm 1.
+    Nearest by embeddings at length 1.
+
+    Source: Margatina et al., Active Learning by Acquiring Contrastive Examples, EMNLP 2021, Algorithm 1, as in the
+    authors' code (cal.py), followed to the letter; its embedding is that of BERT's first token, here the network's.
     """
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
@@ -29,7 +33,7 @@ class Cal(Strategy):
         """Mean of KL(p_neighbour || p), in nats: (n,)."""
         unlabeled, labeled = query.unlabeled, query.labeled
         count = min(self.neighbours, len(labeled))
-        _, near = nearest_neighbours(unlabeled.embedding, labeled.embedding, count)
+        _, near = nearest_neighbours(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)
         probs, spread = labeled.probs, entropy(labeled.log_probs)
         expected = sum((probs[near[:, k]] for k in range(count)), torch.zeros_like(unlabeled.log_probs)) / count
         finite = unlabeled.log_probs.clamp_min(torch.finfo(probs.dtype).min)

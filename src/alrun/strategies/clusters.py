@@ -45,8 +45,13 @@ class KMeansPlusPlus(Strategy):
 class Clue(Strategy):
     """k-means in which every example weighs by the entropy of its prediction at ``temperature``.
 
+    The weights count in the draws of the first centres as well as in the means.
+
     Source: Prabhu et al., Active Domain Adaptation via Clustering Uncertainty-weighted Embeddings, ICCV 2021,
-    Algorithm 1.
+    Algorithm 1, as in the authors' code (CLUE.py) with scikit-learn 1.3 or later, followed but for this: k-means stops
+    after ``iterations``, not 300; of centres with the same nearest example, those without one take their next nearest
+    of what is left, where there all centres give their second nearest. With older versions of scikit-learn, as in the
+    authors' day, weights did not count in the first draws and the best of ten tries was taken.
     """
 
     needs = Needs(embedding=True, log_probs=True)

@@ -5,17 +5,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.errors import UserError, at_least
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.base import Needs, Query, Strategy
+
+CANDIDATES = 25  # times the budget: what the threshold is lowered for
 
 
 class DropQuery(Strategy):
     """Drops features of the embedding ``samples`` times; clusters what is inconsistent in more than half of them.
 
-    The network itself needs no dropout. Where fewer examples than asked for are inconsistent, those that come next
-    by their number of changes, in random order, are taken as well.
+    While that is true of fewer than 25 times as many examples as asked for, one inconsistency less will do, down to
+    one; what then lacks is drawn uniformly. The clusters are those of embeddings at length 1. The network itself needs
+    no dropout.
 
-    Source: Gupte et al., Revisiting Active Learning in the Era of Vision Foundation Models, TMLR 2024, Section 4.
+    Source: Gupte et al., Revisiting Active Learning in the Era of Vision Foundation Models, TMLR 2024, Section 4, as in
+    the authors' code (query_strategies/dropout.py), followed to the letter but for this: a centre's example is the
+    nearest of all candidates, not of its cluster, and k-means starts from centres of several trials each. The paper's
+    text has no lower threshold.
     """
 
     needs = Needs(embedding=True, log_probs=True)
@@ -36,9 +43,16 @@ class DropQuery(Strategy):
             for _ in range(self.samples):
                 dropped = F.dropout(embedding, self.rate, training=True)
                 changes += query.model.head(dropped).argmax(1) != predicted
-        candidates = (changes > self.samples / 2).nonzero().flatten()
+        candidates = (changes > threshold(changes, self.samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
-            order = torch.rand(len(changes), generator=query.rng).to(changes.device)
-            return highest(changes + order, query.size)
-        embedding = embedding[candidates]
+            return fill_uniformly(candidates, len(changes), query.size, query.rng)
+        embedding = F.normalize(embedding[candidates])
         return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centres)]
+
+
+def threshold(changes: Tensor, samples: int, size: int) -> int:
+    """What the ``changes`` (n,) of a candidate must exceed, out of ``samples``."""
+    least = samples // 2
+    while least and (changes > least).sum() < CANDIDATES * size:
+        least -= 1
+    return least

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.errors import at_least
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Outer
@@ -42,14 +43,9 @@ class GradMatch(Strategy):
         matched = points if self.target == "pool" else with_bias(query.labeled.gradient_at(query.labels))
         target = combined(matched, torch.ones_like(matched.b[:, 0]))
         chosen, _ = matching_pursuit(points, target, query.size, self.lam, self.tolerance)
-        if len(chosen) == query.size:
-            return chosen
-        log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
-        free = torch.ones(len(points), dtype=torch.bool)
-        free[chosen] = False
-        left = free.nonzero().flatten()
-        drawn = left[torch.randperm(len(left), generator=query.rng)[: query.size - len(chosen)]]
-        return torch.cat([chosen, drawn])
+        if len(chosen) < query.size:
+            log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
+        return fill_uniformly(chosen, len(points), query.size, query.rng)
 
 
 def with_bias(gradient: Outer) -> Outer:

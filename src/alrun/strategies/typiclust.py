@@ -18,7 +18,10 @@ class TypiClust(Strategy):
     There are as many clusters as labels after the purchase, at most ``max_clusters``. Typicality is the inverse mean
     distance to the ``neighbours`` nearest in the cluster. Clusters of fewer than ``min_size`` come last.
 
-    Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix.
+    Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix: the paper's
+    form to the letter, with k-means for any number of clusters where it takes mini-batches above 50. The authors' code
+    (typiclust.py) differs: it averages squared distances, to min(20, half the cluster) neighbours, anew after each pick
+    of a cluster, and leaves out clusters of ``min_size`` as well; it picks 57 to 87 % of the same examples.
     """
 
     def __init__(
