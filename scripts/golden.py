@@ -78,8 +78,9 @@ def main() -> None:
     for command in (command for command in commands() if (arguments.only or "") in " ".join(command)):
         name, found = digests(command)
         added += name not in known["runs"]
-        if known["runs"].setdefault(name, found) != found:
-            changed.append(f"  {name}: {' '.join(command)}")
+        before = known["runs"].setdefault(name, found)
+        if tables := [table for table in TABLES if before[table] != found[table]]:
+            changed.append(f"  {' '.join(command)}: {' and '.join(tables)} ({name})")
     if changed:
         sys.exit("\n".join(["Results changed and no revision was raised (src/alrun/revisions.py):", *changed]))
     arguments.record.parent.mkdir(exist_ok=True)

@@ -27,9 +27,9 @@ class Bemps(Strategy):
         share: Of the pool, by expected change, that the clusters are made of.
 
     Source: Tan, Du and Buntine, Diversity Enhanced Active Learning with Strictly Proper Scoring Rules, NeurIPS 2021,
-    Equations 5 and 6, Algorithm 3. The score is the paper's to the letter, its vectors are brought to length 1 as in the
-    authors' code (queryStrategy.py). That code adds the ensemble's spread at each evaluated example, the same for all
-    candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members in the
+    Equations 5 and 6, Algorithm 3. The score is the paper's to the letter, its vectors are brought to length 1 as in
+    the authors' code (queryStrategy.py). That code adds the ensemble's spread at each evaluated example, the same for
+    all candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members in the
     place of the expectation; it evaluates a share of the pool, trains an ensemble, tries k-means ten times, and draws
     at random for a centre whose example another one has, where here the next nearest is taken.
     """
