@@ -288,6 +288,29 @@ def test_what_is_shown_to_be_alike_is_told_apart_from_what_is_unknown(tmp_path):
     assert "Whether unknown differs from random along the budget, 5 repeats cannot tell" in text
 
 
+def test_what_is_too_much_to_draw_or_to_compare_is_tabled(tmp_path, monkeypatch):
+    for name in ("figures.PANELS", "figures.LEGIBLE", "figures.ROWS", "checks.MOST"):
+        monkeypatch.setattr(f"alrun.analysis.{name}", 1)
+    monkeypatch.setattr("alrun.analysis.significance.PAIRS", 5)
+    made = [
+        make_run(
+            tmp_path / f"runs/{rate}", option, seed, [0.5, 0.6 + rate / 10 + seed / 100], config={"a": {"b": rate}}
+        )
+        for rate in (0, 1, 2)
+        for option in ("random", "badge")
+        for seed in (0, 1)
+        if seed == 0 or rate == 0
+    ]
+    run_command(monkeypatch, str(tmp_path / "runs"), "-o", str(tmp_path / "report"), "--no-images")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "3 settings are too many to draw" in page
+    assert "Compared are the pairs of curves that have one setting." in page
+    assert len(pd.read_csv(tmp_path / "report" / "tables" / "comparisons.csv")) == 3
+    assert "random, a.b=1, badge, a.b=1, 2 more have one repeat" in page
+    assert not (tmp_path / "report" / "figures").exists()
+    assert len(made) == 8
+
+
 def test_two_data_sets_have_their_own_parts_and_common_ranks(tmp_path, monkeypatch):
     for dataset in ("x", "y"):
         for rank, option in enumerate(("random", "badge", "entropy")):

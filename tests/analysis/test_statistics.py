@@ -15,6 +15,7 @@ from alrun.analysis import paper, ranks, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, RESAMPLES, bootstrap_interval, t_interval
 from alrun.analysis.significance import (
+    all_pairs,
     by_chance,
     compare,
     equivalence,
@@ -133,6 +134,22 @@ def test_known_differences_are_found_and_none_is_invented():
     assert matrix.loc["c", ["a", "b"]].tolist() == [1, 1]
     assert matrix.loc[["a", "b"], "c"].tolist() == [0, 0]
     assert matrix.loc["a", "b"] + matrix.loc["b", "a"] <= 2 / 9
+
+
+def test_pairs_are_bounded_and_those_that_matter_most_stay(monkeypatch):
+    curves = pd.DataFrame(
+        [{"curve": f"{s} {f}", "facet": f, "strategy": s} for f in "xyz" for s in ("random", "badge", "entropy")]
+    )
+    assert len(all_pairs(curves)[0]) == math.comb(9, 2)
+    monkeypatch.setattr("alrun.analysis.significance.PAIRS", 35)
+    pairs, words = all_pairs(curves)
+    assert words == "the pairs of curves that have one setting"
+    assert {(one[-1], other[-1]) for one, other in pairs} == {("x", "x"), ("y", "y"), ("z", "z")}
+    assert len(pairs) == 3 * 3
+    monkeypatch.setattr("alrun.analysis.significance.PAIRS", 8)
+    pairs, words = all_pairs(curves)
+    assert words == "the pairs with random sampling of the same setting"
+    assert pairs == [(f"random {f}", f"{s} {f}") for f in "xyz" for s in ("badge", "entropy")]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

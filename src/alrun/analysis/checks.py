@@ -6,6 +6,8 @@ import pandas as pd
 
 from alrun.analysis.curves import REFERENCE, USUAL, initial_seeds
 
+MOST = 6  # sentences of a kind
+
 
 def notes(rounds: pd.DataFrame) -> list[str]:
     """Sentences on mixed settings, missing repeats and reference runs in the table of results with named curves."""
@@ -22,8 +24,8 @@ def mixed(runs: pd.DataFrame) -> list[str]:
     if USUAL in runs["facet"].to_numpy():
         names = f"curves are named by what they change of the usual setting, the commonest value of each ({USUAL})"
     return [
-        f"The runs have {count} settings ({'; '.join(runs['facet'].unique())}): {names}, and labeling efficiency "
-        "compares within a setting alone."
+        f"The runs have {count} settings ({some(list(runs['facet'].unique()), '; ')}): {names}, and labeling "
+        "efficiency compares within a setting alone."
     ]
 
 
@@ -34,17 +36,23 @@ def repeats(runs: pd.DataFrame) -> list[str]:
     found = []
     if single:
         found.append(
-            f"{listed(single)} {'has' if len(single) == 1 else 'have'} one repeat: no spread and no test can be given; "
+            f"{some(single)} {'has' if len(single) == 1 else 'have'} one repeat: no spread and no test can be given; "
             "add repeats with seed=0,1,2."
         )
     every = sorted(set(itertools.chain(*seeds)))
+    lacking = 0
     for curve, values in seeds.items():
         absent = [str(seed) for seed in every if seed not in values]
         if absent and len(values) > 1:
+            lacking += 1
+            if lacking > MOST:
+                continue
             found.append(
                 f"{curve} lacks seed {', '.join(absent)}: comparisons with it rest on the seeds that both have; "
                 f"add seed={','.join(absent)}."
             )
+    if lacking > MOST:
+        found.append(f"{lacking - MOST} more curves lack repeats that others have.")
     return found
 
 
@@ -66,7 +74,7 @@ def one_start(runs: pd.DataFrame) -> list[str]:
 def references(runs: pd.DataFrame) -> list[str]:
     """Strategies without a random run of the same setting and seed."""
     known = {(row["facet"], row["seed"]) for row in runs.to_dict("records") if row["strategy"] == REFERENCE}
-    found = []
+    found: list[str] = []
     for facet, frame in runs.groupby("facet", sort=False):
         absent = sorted({seed for seed in frame["seed"] if (facet, seed) not in known})
         if absent:
@@ -76,7 +84,8 @@ def references(runs: pd.DataFrame) -> list[str]:
                 f"No run of strategy=random{where} has seed {text.replace(',', ', ')}: labeling efficiency is unknown "
                 f"there; add strategy=random seed={text}."
             )
-    return found
+    more = len(found) - MOST
+    return [*found[:MOST], f"{more} more settings have seeds without a random run."] if more > 0 else found
 
 
 def labels(rounds: pd.DataFrame) -> list[str]:
@@ -102,6 +111,13 @@ def hardware(runs: pd.DataFrame) -> list[str]:
     if "dataset" in runs and runs["dataset"].nunique() == 1 and len(values) > 1 and runs["facet"].nunique() == 1:
         found.append(f"The runs saw different data under one name (fingerprints {', '.join(values)}).")
     return found
+
+
+def some(names: list[str], separator: str = ", ") -> str:
+    """The first names of many, and how many more there are."""
+    if len(names) <= 2 * MOST:
+        return listed(names) if separator == ", " else separator.join(names)
+    return f"{separator.join(names[: 2 * MOST])}{separator}{len(names) - 2 * MOST} more"
 
 
 def listed(names: list[str]) -> str:

@@ -89,11 +89,9 @@ def strategy_labels(runs: pd.DataFrame) -> list[str]:
 
 def wide(rounds: pd.DataFrame, measure: str, curves: list[str] | None = None) -> dict[str, pd.DataFrame]:
     """For every curve a table of ``measure``: a row per seed, a column per number of labels."""
-    return {
-        str(curve): frame.pivot_table(measure, "seed", "labeled")
-        for curve, frame in rounds.groupby("curve", sort=False)
-        if curves is None or curve in curves
-    }
+    chosen = rounds if curves is None else rounds[rounds["curve"].isin(curves)]
+    means = chosen.groupby(["curve", "seed", "labeled"], sort=False)[measure].mean().sort_index()
+    return {str(curve): means.loc[curve].unstack("labeled") for curve in chosen["curve"].unique()}
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -138,8 +138,12 @@ def interval(row: dict) -> str:
 
 def efficiency(rounds: pd.DataFrame) -> list[str]:
     """Labels saved at the accuracy that all runs of a facet reach."""
-    found = []
-    for facet, frame in rounds.groupby("facet", sort=False):
+    found: list[str] = []
+    narrow = rounds[[*scores.KEYS, "label", "run", "round", "labeled", "test_accuracy"]]
+    for facet, frame in narrow.groupby("facet", sort=False):
+        is_reference = frame["strategy"] == REFERENCE
+        if len(found) == MOST or is_reference.all() or not is_reference.any():
+            continue
         accuracy = scores.common_accuracy(frame)
         table = scores.efficiencies(frame, accuracy)
         others = table[~table.index.isin(frame.loc[frame["strategy"] == REFERENCE, "curve"])].dropna(subset="mean")
@@ -164,7 +168,7 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
             f"{where} {subject} highest accuracy that every run reaches is {100 * accuracy:.1f} %; there the labeling "
             f"efficiency of {name} is the highest, {row['mean']:.2f}{bounds}.".strip()
         )
-    return found[:MOST]
+    return found
 
 
 def significant(tests: pd.DataFrame, alpha: float) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.efficiency import Curve, labels_needed
 from alrun.analysis.intervals import bootstrap_interval, t_interval
-from alrun.analysis.rounds import is_of_strategy, setting_columns
+from alrun.analysis.rounds import BY_ROUND, is_of_strategy, setting_columns
 
 # Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
@@ -30,7 +30,8 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
     from scipy.integrate import trapezoid
 
     rows = []
-    for run, frame in rounds.sort_values("round", kind="stable").groupby("run", sort=False):
+    known = [name for name in rounds if name in ("curve", "facet", "label", "strategy", "seed", "run", *BY_ROUND)]
+    for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
         first, last = frame.iloc[0], frame.iloc[-1]
         span = last["labeled"] - first["labeled"]
         accuracy = frame["test_accuracy"].to_numpy()
@@ -64,7 +65,8 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Empty where the curves have no per-class results.
     """
     accuracy, bought = {}, {}
-    for curve, frame in rounds.sort_values("round", kind="stable").groupby("curve", sort=False):
+    known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
+    for curve, frame in rounds[known].sort_values("round", kind="stable").groupby("curve", sort=False):
         runs = [run for _, run in frame.groupby("run", sort=False)]
         first, last = [run.iloc[0] for run in runs], [run.iloc[-1] for run in runs]
         if not all(len(by_class(row, "class_accuracy")) for row in last):

@@ -110,9 +110,11 @@ def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None) -> pd.DataFram
 
     ``pairs`` of curves are compared, by default all.
     """
-    tables = wide(rounds, "test_accuracy")
-    frames = []
-    for one, other in itertools.combinations(tables, 2) if pairs is None else pairs:
+    if pairs is None:
+        pairs = itertools.combinations(map(str, rounds["curve"].unique()), 2)
+    pairs, frames = list(pairs), []
+    tables = wide(rounds, "test_accuracy", list({curve for pair in pairs for curve in pair}))
+    for one, other in pairs:
         a, b = paired(tables[one], tables[other])
         if a.empty:
             continue
