@@ -118,14 +118,14 @@ def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
 
     Other applications of Hydra in this process have their own again afterwards.
     """
-    loader, store = vars(internal)["ConfigLoaderImpl"], ConfigStore.instance()
+    loader, store = internal.__dict__["ConfigLoaderImpl"], ConfigStore.instance()
     resolvers, known, base = dict(BaseContainer._resolvers), copy(store.repo), VersionBase.instance().getbase()
-    vars(internal)["ConfigLoaderImpl"] = partial(Loader, checks=checks)
+    internal.__dict__["ConfigLoaderImpl"] = partial(Loader, checks=checks)
     config.register()
     try:
         yield
     finally:
-        vars(internal)["ConfigLoaderImpl"], store.repo = loader, known
+        internal.__dict__["ConfigLoaderImpl"], store.repo = loader, known
         VersionBase.instance().version_base = base
         BaseContainer._resolvers.clear()
         BaseContainer._resolvers.update(resolvers)
