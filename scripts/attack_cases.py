@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import matplotlib.font_manager  # noqa: F401 - it starts programs when it is first imported
 import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -127,6 +128,9 @@ LISTED = sys.stdlib_module_names | {
     *("pyparsing", "contourpy", "scikit_posthocs", "seaborn", "typing_extensions", "sympy", "mpmath", "networkx"),
     *("pyarrow", "tensorboard", "google", "numexpr", "bottleneck", "importlib_resources", "fsspec", "narwhals"),
     "cloudpickle",
+    # Libraries look whether these are there.
+    *("polars", "fontTools", "brotli", "brotlicffi", "zopfli", "lxml", "unicodedata2", "defusedxml", "olefile", "cffi"),
+    *("xattr", "uharfbuzz", "lz4", "zstandard", "IPython", "duckdb", "dask", "cudf", "modin", "ibis", "pyspark"),
 }
 UNLISTED = {"antigravity", "this", "webbrowser", "turtle", "idlelib"}
 WRITES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
@@ -166,6 +170,9 @@ class Watch:
             return name in UNLISTED or name not in LISTED
         if event == "subprocess.Popen":
             return list(arguments[1])[:1] != ["git"]  # which commit this is
+        if event == "ctypes.dlopen":
+            name = str(arguments[0] or "")
+            return "/" in name and "site-packages" not in name and not name.startswith(("/usr/", "/lib"))
         return event in STARTS
 
     def is_inside(self, path: Any) -> bool:
@@ -173,7 +180,7 @@ class Watch:
         if isinstance(path, int):
             return True  # a descriptor, which was opened before
         full = os.path.abspath(os.fsdecode(path))
-        return full == os.devnull or any(full.startswith(f"{folder}{os.sep}") for folder in self.allowed)
+        return full in (os.devnull, *self.allowed) or any(full.startswith(f"{each}{os.sep}") for each in self.allowed)
 
 
 @dataclass
@@ -225,6 +232,7 @@ def in_child(cases: Sequence[Case], place: Path) -> tuple[int, list[tuple[str, s
     for variable in (targets.VARIABLE, "HYDRA_INSTANTIATE_ALLOWLIST_OVERRIDE", "EVIL"):
         os.environ.pop(variable, None)
     targets.allow_typed([])
+    os.environ["MPLCONFIGDIR"] = str(place / "data")  # where matplotlib keeps what it knows of fonts
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.stdout = sys.stderr = io.StringIO()
