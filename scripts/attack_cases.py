@@ -6,6 +6,7 @@ network and imports. A case holds if the hook has seen nothing but what alrun do
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import pickle
@@ -22,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import matplotlib.font_manager  # noqa: F401 - it starts programs when it is first imported
 import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -88,6 +90,16 @@ GADGETS: dict[str, dict[str, Any]] = {
     "alrun.strategies": {},
     "alrun.strategies..marker": {},
 }
+# Those that are tried in every place of Hydra's node, each of which takes a command of its own.
+HYDRAS = (
+    "os.system",
+    "pathlib.Path.touch",
+    "alrun.sweep.Path.write_text",
+    "joblib.load",
+    "marker.Marker",
+    "sympy.sympify",
+)
+HYDRAS += ("logging.FileHandler", "builtins.exec", "alrun.strategies.base.torch.save", "shutil.rmtree")
 # Every place where a node can stand in a run's settings; those that are not there yet are added.
 PLACES = (
     *("strategy", "strategy.inner", "strategy.embeddings", "strategy.deep[0].deeper", "dataset", "dataset.mean"),
@@ -116,6 +128,9 @@ LISTED = sys.stdlib_module_names | {
     *("pyparsing", "contourpy", "scikit_posthocs", "seaborn", "typing_extensions", "sympy", "mpmath", "networkx"),
     *("pyarrow", "tensorboard", "google", "numexpr", "bottleneck", "importlib_resources", "fsspec", "narwhals"),
     "cloudpickle",
+    # Libraries look whether these are there.
+    *("polars", "fontTools", "brotli", "brotlicffi", "zopfli", "lxml", "unicodedata2", "defusedxml", "olefile", "cffi"),
+    *("xattr", "uharfbuzz", "lz4", "zstandard", "IPython", "duckdb", "dask", "cudf", "modin", "ibis", "pyspark"),
 }
 UNLISTED = {"antigravity", "this", "webbrowser", "turtle", "idlelib"}
 WRITES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
@@ -155,6 +170,9 @@ class Watch:
             return name in UNLISTED or name not in LISTED
         if event == "subprocess.Popen":
             return list(arguments[1])[:1] != ["git"]  # which commit this is
+        if event == "ctypes.dlopen":
+            name = str(arguments[0] or "")
+            return "/" in name and "site-packages" not in name and not name.startswith(("/usr/", "/lib"))
         return event in STARTS
 
     def is_inside(self, path: Any) -> bool:
@@ -162,7 +180,7 @@ class Watch:
         if isinstance(path, int):
             return True  # a descriptor, which was opened before
         full = os.path.abspath(os.fsdecode(path))
-        return full == os.devnull or any(full.startswith(f"{folder}{os.sep}") for folder in self.allowed)
+        return full in (os.devnull, *self.allowed) or any(full.startswith(f"{each}{os.sep}") for each in self.allowed)
 
 
 @dataclass
@@ -214,6 +232,7 @@ def in_child(cases: Sequence[Case], place: Path) -> tuple[int, list[tuple[str, s
     for variable in (targets.VARIABLE, "HYDRA_INSTANTIATE_ALLOWLIST_OVERRIDE", "EVIL"):
         os.environ.pop(variable, None)
     targets.allow_typed([])
+    os.environ["MPLCONFIGDIR"] = str(place / "data")  # where matplotlib keeps what it knows of fonts
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.stdout = sys.stderr = io.StringIO()
@@ -272,7 +291,7 @@ def names() -> list[tuple[str, str]]:
                 if id(value) in seen or not isinstance(value, types.ModuleType | type):
                     continue
                 seen.add(id(value))
-                for deeper in dir(value):
+                for deeper in (each for each in dir(value) if not each.startswith("__")):
                     found.setdefault(f"{module.__name__}.{attribute}.{deeper}", key)
     return [(name, key) for name, key in found.items()]
 
@@ -289,11 +308,12 @@ def modules_of(kind: targets.Kind) -> Iterator[types.ModuleType]:
 
 
 def build_cases(found: Sequence[tuple[str, str]]) -> Iterator[Case]:
-    """Each name built where its module is allowed, and inside a part that takes others."""
-    for name, key in found:
+    """Each name built where its module is allowed, and every tenth inside a part that takes others."""
+    for number, (name, key) in enumerate(found):
         yield Case(f"{key}: {name}", partial(build, {"_target_": name}, key))
         outer = {"_target_": "alrun.strategies.power.Power", "inner": {"_target_": name}}
-        yield Case(f"strategy.inner: {name}", partial(build, outer, "strategy"))
+        if number % 10 == 0:
+            yield Case(f"strategy.inner: {name}", partial(build, outer, "strategy"))
 
 
 def build(node: dict[str, Any], key: str) -> None:
@@ -309,10 +329,11 @@ def build(node: dict[str, Any], key: str) -> None:
 def setting_cases(
     cfg: DictConfig, gadgets: Sequence[str], places: Sequence[str], forms: Sequence[str]
 ) -> Iterator[Case]:
-    """Each gadget at each place of a run's settings ``cfg``, written in each form."""
+    """Each gadget at each place of a run's settings ``cfg``: in the first of ``forms``, and in one of the others."""
+    others = itertools.cycle(forms[1:])
     for gadget in gadgets:
         for place in places:
-            for form in forms:
+            for form in (forms[0], next(others)):
                 yield Case(f"{place} {form}: {gadget}", partial(compute, cfg, place, written(gadget, form), form))
 
 
@@ -377,7 +398,8 @@ def command_cases(place: Path, chosen: Sequence[str] = ()) -> Iterator[Case]:
     for number, (name, text) in enumerate(hydra_files()):
         if not chosen or name in chosen:
             folder = place / "conf" / str(number)
-            yield Case(f"hydra: {name}", partial(command, folder), partial(leave, folder, text))
+            sweep = ["-m"] if number % 2 else []
+            yield Case(f"hydra: {name}", partial(command, folder, sweep), partial(leave, folder, text))
 
 
 def leave(folder: Path, text: str) -> None:
@@ -388,10 +410,8 @@ def leave(folder: Path, text: str) -> None:
 
 def hydra_files() -> Iterator[tuple[str, str]]:
     """Names and texts of hostile experiments."""
-    callable_nodes = {
-        name: {"_target_": name, **settings} for name, settings in GADGETS.items() if name and "." in name
-    }
-    for name, node in callable_nodes.items():
+    for name in HYDRAS:
+        node = {"_target_": name, **GADGETS[name]}
         for at in ("callbacks.evil", "callbacks.sweep", "launcher", "sweeper", "sweeper.sampler", "job.evil", "run"):
             yield f"{at} {name}", experiment(nested(f"hydra.{at}", node))
         yield (
@@ -458,19 +478,13 @@ def experiment(settings: dict[str, Any], defaults: Sequence[str] = ()) -> str:
     return "# @package _global_\n" + (f"defaults:\n{listed}" if listed else "") + body
 
 
-def command(folder: Path) -> None:
-    """Run alrun with that experiment, up to the parts of a run: as one run, then as a sweep."""
+def command(folder: Path, sweep: list[str]) -> None:
+    """Run alrun with that experiment, up to the parts of a run."""
     import alrun.run
 
     alrun.run.run = parts_alone
-    ends = []
-    for words in ([], ["-m"]):
-        sys.argv = ["alrun", *words, "--config-dir", str(folder), "experiment=evil", "debug=fast"]
-        try:
-            cli.main()
-        except SystemExit as end:
-            ends.append(end.code)
-    sys.exit(any(ends))
+    sys.argv = ["alrun", *sweep, "--config-dir", str(folder), "experiment=evil", "debug=fast"]
+    cli.main()
 
 
 def parts_alone(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:

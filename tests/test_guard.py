@@ -3,6 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+import yaml
+
+from alrun import grid, guard
+from alrun.errors import UserError
+
 OTHER_APPLICATION = """
 import os, sys
 from pathlib import Path
@@ -70,3 +76,57 @@ def test_a_file_cannot_come_by_another_way(tmp_path):
     )
     assert "would unpickle a file" in answer.stderr
     assert not (tmp_path / "IMPORTED").exists()
+
+
+def test_a_mistake_in_the_guard_is_not_called_the_users(monkeypatch):
+    def broken(cfg):
+        return 1 / 0
+
+    monkeypatch.setattr(guard, "logging_of", broken)
+    with pytest.raises(ZeroDivisionError):
+        grid.of_command(["strategy=random"])
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        ("mode: MULTIRUN", True),
+        ("sweeper: {params: {seed: '0,1', strategy.power: 2}}", True),
+        ("launcher: {n_jobs: 4, partition: gpu, account: my-lab.a}", True),
+        ("launcher: {partition: 'gpu\nrm -rf x'}", False),
+        ("launcher: {partition: '${oc.env:HOME}'}", False),
+        ("launcher: {setup: [rm]}", False),
+        ("launcher: {_target_: null}", False),
+        ("sweeper: {params: {+hydra.launcher.setup: x}}", False),
+        ("sweeper: {params: {allow: '[os]'}}", False),
+        ("sweeper: {params: {strategy@hydra.callbacks.x: badge}}", False),
+        ("job: {chdir: true}", False),
+        ("run: {dir: x}", False),
+        ("'${oc.create:{callbacks: {}}}'", False),
+        ("", False),
+    ],
+)
+def test_what_a_file_may_set_of_hydras_settings(text, harmless):
+    settings = yaml.safe_load(text)
+    if harmless:
+        guard.check_foreign(settings, "file://conf")
+    else:
+        with pytest.raises(UserError, match="set by a file in file://conf"):
+            guard.check_foreign(settings, "file://conf")
+
+
+def test_a_launcher_and_its_settings_may_be_typed():
+    words = [
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=3",
+        "hydra.job_logging.root.level=DEBUG",
+        "strategy=random",
+    ]
+    assert len(grid.of_command(words)) == 1
+    for word in (
+        "hydra.job_logging.handlers.file.filename=x",
+        "+hydra.job.env_set.X=1",
+        "hydra.launcher._target_=os.x",
+    ):
+        with pytest.raises(UserError, match=r"^hydra\."):
+            grid.of_command([word])

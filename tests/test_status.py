@@ -110,3 +110,32 @@ def test_when_all_is_done_nothing_is_left_to_say(tmp_path):
 def test_looking_imports_neither_torch_nor_pandas():
     probe = "import sys, alrun.status; sys.exit(bool({'torch', 'numpy', 'pandas'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        '- "variant=a\\nb\\e[2J"\n',
+        "!!python/object/apply:os.system ['touch MARK']\n",
+        "[[[",
+        "{a: 1}",
+        "- ${oc.env:HOME}\n",
+    ],
+)
+def test_a_strangers_folder_says_nothing_to_the_terminal_and_is_read_as_text(tmp_path, monkeypatch, overrides):
+    folder = tmp_path / "random-0-seed0"
+    made(folder, 1, (60,), ("state.pt",))
+    (folder / "failed.txt").write_text("\x1b[31mred\nforged: 5 runs: 5 done.\r\u202e")
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "overrides.yaml").write_text(overrides)
+    (folder / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {config_sources: []}}\n")
+    monkeypatch.chdir(tmp_path)
+    text = status.status(["."])
+    assert text.startswith("1 run: 1 failed.")
+    assert not any(line.startswith("forged") for line in text.splitlines())
+    assert not set(text) & {"\x1b", "\r", "\u202e"}
+    assert r"\x1b[31mred\nforged" in text
+    assert ("python -m alrun" in text) == overrides.startswith("- ")
+    if "oc.env" in overrides:
+        assert "'${oc.env:HOME}'" in text
+    assert not (tmp_path / "MARK").exists()

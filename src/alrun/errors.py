@@ -97,17 +97,16 @@ def chained(error: BaseException) -> list[BaseException]:
     link: BaseException | None = error
     while link is not None and not any(link is earlier for earlier in chain):
         chain.append(link)
-        passed_on = link.__context__ if raised_in(link, ("hydra", "omegaconf")) else None
+        passed_on = link.__context__ if raised_in_hydra(link) else None
         link = link.__cause__ or (None if link.__suppress_context__ else passed_on)
     return chain
 
 
-def raised_in(error: BaseException, packages: tuple[str, ...]) -> bool:
-    """Whether code of one of ``packages`` raised ``error``."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return place is not None and str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] in packages
+def raised_in_hydra(error: BaseException) -> bool:
+    """Whether code of Hydra or OmegaConf raised ``error``, or what it had called, alrun aside."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [package for name in names if (package := name.partition(".")[0]) in ("alrun", "hydra", "omegaconf")]
+    return bool(packages) and packages[-1] != "alrun"
 
 
 def _sentence(error: BaseException) -> str | None:

@@ -24,7 +24,7 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun import config, targets
-from alrun.errors import UserError, sentence
+from alrun.errors import UserError, raised_in_hydra, sentence
 
 MAIN = "pkg://alrun.conf"
 TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")
@@ -76,7 +76,7 @@ class Loader(ConfigLoaderImpl):
         try:
             cfg = super().load_configuration(config_name, overrides, *rest, **named)
         except Exception as error:
-            if sentence(error) is not None:
+            if sentence(error) is not None or not raised_in_hydra(error):
                 raise
             if isinstance(error, YAMLError):
                 raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error

@@ -154,7 +154,7 @@ class Run:
     def keep_thumbnails(self) -> None:
         """Leave thumbnails of what was bought, for reports."""
         bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
-        rows = [self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy() for query in bought]
+        rows = [list(self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy()) for query in bought]
         thumbnails.write(self.run_dir, rows)
 
     def loop(self) -> None:

@@ -166,6 +166,8 @@ def command_of(folder: Path) -> str | None:
         )
         sources = composed["hydra"]["runtime"]["config_sources"]
         own = [source["path"] for source in sources if source["provider"] == "command-line"]
+        if not isinstance(typed, list):
+            return None
         words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
