@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.config import digest
+from alrun.identity import digest
 
 
 def make_run(
