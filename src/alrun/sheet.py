@@ -52,6 +52,8 @@ def read(path: Path, what: str) -> Sheet:
     Raises:
         UserError: It cannot be read as CSV; the remedy is named.
     """
+    if path.exists() and not path.is_file():  # reading a pipe might wait for ever
+        raise UserError(f"{what} cannot be read as CSV: it is no file.")
     try:
         content = path.read_bytes()
         text = decoded(content, what)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun import config, grid
+from alrun import grid
 from alrun.data import fitted, own, sources
 from alrun.data.fitted import Counted, Fitted, suited
 from alrun.errors import UserError
+from alrun.identity import identity
 from alrun.validate import validate
 from conftest import QUIET
 
@@ -105,7 +106,7 @@ def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, c
     words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}")
     cfg = composed(*words)
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 pictures, 3 classes
-    assert config.identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
+    assert identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
     assert "chosen for 48 pictures and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence(cfg)
     cfg = composed(*words, "budget.total=30", "training.max_epochs=7")
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.training.max_epochs) == (6, 4, 7)

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -365,6 +366,13 @@ def test_parquet_rows_of_a_patient_stay_together(tmp_path):
     trained = [int(file.rpartition(" ")[2]) // 2 for file in data.files or []]
     assert all(trained.count(patient) == 2 for patient in trained)
     assert len(trained) == 16
+
+
+@pytest.mark.parametrize("source", [own.csv, own.parquet, sources.npz])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, source):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"pipe( cannot be read as CSV: it)? is no file|pipe: there is no such file"):
+        source("", str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize("name", [True, None, 0.5])

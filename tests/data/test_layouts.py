@@ -73,6 +73,7 @@ def test_of_three_splits_the_one_that_is_not_used_is_named(tmp_path, caplog):
         (["images", "masks"], "are named for kinds of files, not for classes"),
         (["one/ants", "one/bees", "two/ants", "two/bees"], "all lie a level deeper, in ants, bees"),
         (["cats/tabby", "dogs/poodle"], r"all lie a level deeper, in poodle, tabby: .*dataset.class_level=2"),
+        (["v1/train/ants", "v1/train/bees"], r"one class folder, v1; give two or more, or, .* dataset.path=.*/v1"),
         (["train", "test"], "train are named for splits but hold no class folders"),
         (["train", "val"], "are named for splits but hold no class folders"),
         (["val/ants", "val/bees", "test/ants", "test/bees"], "named for splits, but no folder train"),

@@ -109,6 +109,9 @@ def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence
     number = {name: position for position, name in enumerate(classes)}
     labels = np.empty(len(values), np.int64)
     for position, value in enumerate(values):
+        if type(value) is int and 0 <= value < len(classes):  # nearly all are
+            labels[position] = value
+            continue
         name = named(value, lambda: place(position))  # noqa: B023 - called at once
         if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
             if not 0 <= int(name) < len(classes):

@@ -169,7 +169,9 @@ def class_folders(path: Path, level: int | None = None) -> Found:
     if not names:
         raise UserError(f"dataset.path={path}: there is no class folder in it.")
     if len(names) < 2:
-        raise UserError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more.")
+        inner = path / names[0]
+        deeper = f", or, if the classes are in it, dataset.path={inner}" if folders_in(inner) else ""
+        raise UserError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more{deeper}.")
     found = {name: pictures_under(path / name) for name in names}
     inner = {name: {Path(each).relative_to(path / name).parts for each in some.paths} for name, some in found.items()}
     if level is None:

@@ -213,9 +213,11 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
     if not base.is_dir():
         if test_split is not None:
             raise UserError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
+        if base.exists() and not base.is_file():  # reading a pipe might wait for ever
+            raise UserError(f"dataset.path={path} is no file; name a Parquet file or a folder of them.")
         return [base], []
     found: dict[str, list[Path]] = {}
-    for file in sorted(base.rglob("*.parquet")):
+    for file in sorted(each for each in base.rglob("*.parquet") if each.is_file()):
         found.setdefault(split_of(file.relative_to(base), test_split), []).append(file)
     trains = [name for name in found if kind_of(name) == "train"]
     if not trains:
