@@ -9,7 +9,7 @@ import pytest
 from made_runs import make_run
 
 from alrun import report as command
-from alrun.analysis import checks, findings, paper, rounds, scores, significance, tables
+from alrun.analysis import checks, findings, paper, rounds, scores, significance, sources, tables
 from alrun.analysis.curves import name_curves
 from alrun.errors import UserError
 
@@ -175,6 +175,28 @@ def test_a_gap_costs_the_run_that_has_it_and_no_other(tmp_path, monkeypatch):
     assert "0.csv: 1 run has rounds without an accuracy among others that have one: random-0." in page
     assert "0.csv: 1 run has a row without seed, round or labels: random-1." in page
     assert "4 runs: 2 strategies" in page
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "reason"),
+    [
+        (0, -40, "labels that are not a positive whole number"),
+        (0, 0, "labels that are not a positive whole number"),
+        (0, 1e9, "labels that do not rise with the rounds"),
+        (1, 1e9, "labels that do not rise with the rounds"),
+        (1, 100, "labels that do not rise with the rounds"),
+        (2, 1e9, "more labels than its budget or its data set has"),
+    ],
+)
+@pytest.mark.parametrize("known", [{"budget.total": "300"}, {"dataset": "digits"}])
+def test_labels_that_cannot_be_cost_the_run_that_has_them(tmp_path, row, value, reason, known):
+    table = bare(*THREE, *OTHER).assign(**known)
+    table.loc[row, "labeled"] = value  # of random with seed 0
+    table = table.sample(frac=1, random_state=0)  # in no order
+    table.to_csv(tmp_path / "0.csv", index=False)
+    rows, problems = sources.load([str(tmp_path / "0.csv")])
+    assert sorted(rows["run"].unique()) == ["badge-0", "badge-1", "badge-2", "random-1", "random-2"]
+    assert [problem.reason for problem in problems] == [f"1 run has {reason}: random-0."]
 
 
 def test_percentages_are_named_and_cost_no_other_table(tmp_path, monkeypatch):

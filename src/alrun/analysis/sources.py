@@ -1,5 +1,6 @@
 """What a command is asked to report: an experiment, run folders, folders of them, patterns, or tables of results."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from alrun.analysis import repeated, rounds
 from alrun.analysis.checks import listed
 from alrun.analysis.rounds import Problem, Results
+from alrun.analysis.scores import POOLS
 from alrun.run_folder import named
 
 
@@ -37,6 +39,10 @@ def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]
     problems, left_out = [], pd.Series(False, table.index)
     for rows, reason in (
         (lacking, "a row without seed, round or labels"),
+        (table["round"] < 0, "rounds below 0"),
+        (table["labeled"] < 1, "labels that are not a positive whole number"),
+        (~rising(table), "labels that do not rise with the rounds"),
+        (table["labeled"] > most_labels(table), "more labels than its budget or its data set has"),
         (accuracy.isna() & measured, "rounds without an accuracy among others that have one"),
         (
             (accuracy < 0) | (accuracy > 1),
@@ -52,6 +58,21 @@ def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]
         left_out |= table["run"].isin(runs)
     kept = table[~left_out]
     return kept.astype(dict.fromkeys(("seed", "round", "labeled"), int)), problems
+
+
+def rising(table: pd.DataFrame) -> pd.Series:
+    """For every row whether it has more labels than the round before it; a repeated round is compared elsewhere."""
+    rows = table.drop_duplicates(["run", "round"]).sort_values("round", kind="stable")
+    steps = rows.groupby("run", sort=False)["labeled"].diff()
+    return ~(steps <= 0).reindex(table.index, fill_value=False)
+
+
+def most_labels(table: pd.DataFrame) -> pd.Series:
+    """For every row the labels that its budget and its data set allow; NaN where the table tells neither."""
+    unknown = pd.Series(math.nan, table.index)
+    budget = pd.to_numeric(table["budget.total"], errors="coerce") if "budget.total" in table else unknown
+    pool = table["dataset"].map(POOLS) if "dataset" in table else unknown
+    return pd.concat([budget.astype(float), pool.astype(float)], axis=1).min(axis=1)
 
 
 def with_test_set(results: Results) -> Results:
