@@ -261,3 +261,12 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code
     monkeypatch.undo()
     with lock.Lock(tmp_path / ".lock"):
         pass  # and nothing was left locked
+
+
+def test_a_checkpoint_that_would_execute_something_is_refused_in_our_words(tmp_path):
+    torch.save({"model": slice(0, 1), "path": tmp_path}, tmp_path / "state.pt")  # a Path is built by a call
+    with pytest.raises(ValueError, match=r"^it holds what no checkpoint holds: UnpicklingError$"):
+        checkpoint.load(tmp_path / "state.pt")
+    (tmp_path / "state.pt").write_bytes((tmp_path / "state.pt").read_bytes()[:-30])
+    with pytest.raises(ValueError, match=r"^it is cut short, or no checkpoint$"):
+        checkpoint.load(tmp_path / "state.pt")

@@ -188,7 +188,7 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
     results = with_test_set(Results(table, []))
     assert results.rounds["folder"].tolist() == ["a", "a"]
     assert [str(problem) for problem in results.problems] == [
-        "untested: b: it has no test set, so there is no accuracy to report."
+        "untested: b: its accuracies are empty, as they are without a test set: there is none to report."
     ]
 
 

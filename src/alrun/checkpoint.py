@@ -83,9 +83,10 @@ def load(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True) if broken is None else None
     except PermissionError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it.") from error
-    except Exception as error:  # zipfile, pickle and torch raise whatever an altered byte leads them to
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(reason.rstrip(" .:")) from error
+    except zipfile.BadZipFile as error:
+        raise ValueError("it is cut short, or no checkpoint") from error
+    except Exception as error:  # pickle and torch raise whatever an altered byte leads to, and advise to execute it
+        raise ValueError(f"it holds what no checkpoint holds: {type(error).__name__}") from error
     if broken is not None:
         raise ValueError(f"checksum of {broken}")
     if not isinstance(content, dict):

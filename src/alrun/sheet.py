@@ -55,21 +55,30 @@ def read(path: Path, what: str) -> Sheet:
     if path.exists() and not path.is_file():  # reading a pipe might wait for ever
         raise UserError(f"{what} cannot be read as CSV: it is no file.")
     try:
-        content = path.read_bytes()
-        text = decoded(content, what)
-        lines = text.splitlines(keepends=True)
-        first = lines[0].strip().strip('"').strip() if lines else ""
-        told = first.casefold().startswith("sep=") and len(first) <= 5
-        if told:
-            text = text[len(lines[0]) :]
-        separator = first[4] if told and len(first) == 5 else likeliest(text)
+        text, separator, skipped = opened(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
-        return Sheet(header, list(rows(reader, header, int(told), what)))
+        return Sheet(header, list(rows(reader, header, skipped, what)))
     except OSError as error:
         raise UserError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
     except csv.Error as error:
         raise UserError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
+
+
+def opened(path: Path, what: str) -> tuple[str, str, int]:
+    """The text at ``path`` from its header on, the separator of its cells, and how many lines come before the header.
+
+    Raises:
+        UserError: It is no text, or of an encoding that cannot be told.
+        OSError: It cannot be read.
+    """
+    text = decoded(path.read_bytes(), what)
+    lines = text.splitlines(keepends=True)
+    first = lines[0].strip().strip('"').strip() if lines else ""
+    told = first.casefold().startswith("sep=") and len(first) <= 5
+    if told:
+        text = text[len(lines[0]) :]
+    return text, first[4] if told and len(first) == 5 else likeliest(text), int(told)
 
 
 def decoded(content: bytes, what: str) -> str:

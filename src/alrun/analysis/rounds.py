@@ -7,13 +7,14 @@ Options, settings and provenance are text, and empty where a run has none.
 """
 
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from alrun import files
+from alrun import files, sheet
 from alrun.analysis import tables
 from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.errors import UserError, first_line
@@ -195,17 +196,43 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
-    """A CSV with at least the ``required`` columns; numbers as numbers, all else as text."""
-    numbers = dict.fromkeys(("seed", "round", "labeled", "test_accuracy"), float)  # a gap is NaN, and told by sources
-    header = pd.read_csv(path, nrows=0).columns
-    if absent := [column for column in required if column not in header]:
+    """A CSV with at least the ``required`` columns; numbers as numbers, all else as text.
+
+    A gap in a number is NaN, and told by sources.
+    """
+    text, separator, skipped = sheet.opened(path, path.name)
+    # Empty lines are kept, so that the index tells the line in the file.
+    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    table = table.fillna("").rename(columns=lambda name: str(name).strip())
+    table.index += 2 + skipped
+    table = table[(table != "").any(axis=1)]
+    if absent := [column for column in required if column not in table]:
         raise ValueError(f"it has no column {' and no '.join(absent)}")
-    text = [column for column in header if column not in (*KEYS[1:], *NUMBERS)]
-    types = dict.fromkeys(text, str) | {column: kind for column, kind in numbers.items() if column in header}
-    blank = {column: "" for column in (*KEYS[1:], *NUMBERS) if column in header}
-    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)
-    table[text] = table[text].map(uncell)
+    is_number = {column: column in (*KEYS[1:], *NUMBERS) for column in table}
+    read = {column: numbers(cells) if is_number[column] else cells.map(uncell) for column, cells in table.items()}
+    table = pd.DataFrame(read).reset_index(drop=True)
     whole = [column for column in KEYS[1:] if column in table and table[column].notna().all()]
     if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:
         raise ValueError(f"its column {fractions[0]} has fractions")
     return table.astype(dict.fromkeys(whole, int))
+
+
+def numbers(cells: pd.Series) -> pd.Series:
+    """The numbers that ``cells`` hold as text; NaN where one is empty. Whole ones are int, but for accuracies.
+
+    Raises:
+        ValueError: A cell holds something else; the name of ``cells`` is that of its column, its index the lines.
+    """
+    cells = cells.str.strip()
+    found = []
+    for line, cell in cells.items():
+        try:
+            number = float(cell or "nan")
+        except ValueError:
+            number = math.nan
+        if cell and math.isnan(number):  # the text NaN is no number either
+            point = "; decimals have a point" if "," in cell else ""
+            raise ValueError(f"line {line}, column {cells.name}: {cell!r} is no number{point}")
+        found.append(number)
+    is_whole = cells.name != "test_accuracy" and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
+    return pd.Series(found, cells.index, dtype=float).astype(int if is_whole else float)

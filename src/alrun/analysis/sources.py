@@ -81,7 +81,7 @@ def with_test_set(results: Results) -> Results:
     if table.empty:
         return results
     untested = table[table["test_accuracy"].isna()].drop_duplicates("run")
-    reason = "it has no test set, so there is no accuracy to report."
+    reason = "its accuracies are empty, as they are without a test set: there is none to report."
     places = untested["run"]
     if "folder" in untested:
         places = untested["folder"].where(untested["folder"] != "", places)
