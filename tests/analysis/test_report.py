@@ -9,7 +9,7 @@ import pytest
 from made_runs import make_run
 
 from alrun import report as command
-from alrun.analysis import checks, findings, paper, rounds, scores, significance, sources, tables
+from alrun.analysis import checks, figures, findings, paper, report, rounds, scores, significance, sources, tables
 from alrun.analysis.curves import name_curves
 from alrun.errors import UserError
 
@@ -38,6 +38,12 @@ def said(runs) -> str:
     per_run = scores.per_run(table)
     pairs, tests = significance.compare(per_run, "aubc"), significance.round_tests(table)
     return "\n".join(findings.findings(table, per_run, pairs, tests, 0.05))
+
+
+def compared(runs) -> report.Comparisons:
+    table = named(runs)
+    pairs = significance.compare(scores.per_run(table), "aubc")
+    return report.Comparisons(pairs, significance.round_tests(table), "all pairs")
 
 
 def test_findings_follow_from_the_numbers(runs):
@@ -199,6 +205,27 @@ def test_labels_that_cannot_be_cost_the_run_that_has_them(tmp_path, row, value, 
     assert [problem.reason for problem in problems] == [f"1 run has {reason}: random-0."]
 
 
+def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path):
+    table = bare(*THREE, *OTHER).astype({"test_accuracy": object})
+    for cell, more in (("NaN", ""), ("much", ""), ("0,5", "; decimals have a point")):
+        table.loc[3, "test_accuracy"] = cell
+        table.to_csv(tmp_path / "0.csv", index=False, sep=";")
+        with pytest.raises(UserError) as raised:
+            sources.load([str(tmp_path / "0.csv")])
+        assert f"(line 5, column test_accuracy: '{cell}' is no number{more})" in str(raised.value)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_table_from_a_spreadsheet_is_read(tmp_path, separator):
+    table = bare(*THREE, *OTHER)
+    text = table.to_csv(index=False, sep=separator).replace("\n", f"\n{separator * 5}\n", 1)
+    (tmp_path / "0.csv").write_text(f"sep={separator}\n{text}", encoding="utf-8-sig")
+    table.to_csv(tmp_path / "1.csv", index=False)
+    read = [sources.load([str(tmp_path / name)]).rounds for name in ("0.csv", "1.csv")]
+    pd.testing.assert_frame_equal(*read)
+    assert read[0]["test_accuracy"].tolist() == table["test_accuracy"].tolist()
+
+
 def test_percentages_are_named_and_cost_no_other_table(tmp_path, monkeypatch):
     badge = bare(*OTHER)
     badge["test_accuracy"] *= 100
@@ -308,6 +335,56 @@ def test_what_is_shown_to_be_alike_is_told_apart_from_what_is_unknown(tmp_path):
     text = said(made)
     assert "alike is like random along the budget, to within 1 points (two one-sided tests, corrected)." in text
     assert "Whether unknown differs from random along the budget, 5 repeats cannot tell" in text
+
+
+def test_equal_numbers_are_not_ranked(tmp_path):
+    made = [make_run(tmp_path, name, seed, [0.1, 0.2, 0.261]) for name in ("random", "a", "b") for seed in (0, 1)]
+    text = said(made)
+    assert "All curves are equally accurate in the end, 26.1 ± 0.0 %" in text
+    assert "there the labeling efficiency of all others than random is 1.00." in text
+    assert "a and b cannot be told from random: the areas under the curves are equal." in text
+    assert not any(word in text for word in ("Most accurate", "highest, ", "slowest", "largest", "least"))
+    table = report.significant(named(made), scores.per_run(named(made)), compared(made), report.Choices()).tables
+    assert set(table["comparisons"]["repeats for 1 points"]) == {""}
+
+
+def test_curves_are_ranked_over_the_seeds_that_all_have(tmp_path):
+    made = [make_run(tmp_path, "random", seed, [0.1, 0.2, last]) for seed, last in ((0, 0.30), (1, 0.34))]
+    made += [make_run(tmp_path, "margin", seed, [0.1, 0.2 + seed / 10, last]) for seed, last in ((0, 0.29), (1, 0.35))]
+    made += [make_run(tmp_path, "entropy", 1, [0.1, 0.2, 0.332])]  # above the means of the others, below their seed 1
+    text = said(made)
+    assert "Most accurate in the end is margin with 35.0 %, least entropy with 33.2 % (over seed 1 common" in text
+    assert "Whether entropy differs from random along the budget, 1 repeat cannot tell." in text
+    assert "Whether margin differs from random along the budget, 2 repeats cannot tell." in text
+    text = said([made[0], made[3]])
+    assert "No seed is common to all curves" in text
+
+
+def test_a_number_of_repeats_that_nobody_makes_is_not_given(tmp_path):
+    made = [make_run(tmp_path, "random", seed, [0.1, 0.3, 0.4]) for seed in (0, 1)]
+    made += [make_run(tmp_path, "a", seed, [0.1, 0.3 + gap, 0.4]) for seed, gap in ((0, 0.1001), (1, -0.1))]
+    assert "more than 1,000 repeats would find it" in said(made)
+
+
+def test_a_log_axis_has_bands_above_0_and_two_labels():
+    rows = [
+        {"curve": name, "round": r, "labeled": 10 + r, "train_seconds": seconds, "select_seconds": 0.001 + r / 1e4}
+        for name in ("random", "a")
+        for r, pair in enumerate([(1, 9), (0.1, 2), (3, 3.1)])
+        for seconds in pair
+    ]
+    figure = figures.seconds(pd.DataFrame(rows))
+    figure.canvas.draw()
+    for axes in figure.axes:
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        assert sum(low <= tick <= high and bool(label.get_text()) for tick, label in ticks) >= 2
+        for band in axes.collections:
+            assert band.get_paths()[0].vertices[:, 1].min() > 0
+    mean, std = 5, 32**0.5  # of 1 and 9: mean - std is below 0
+    edges = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert sorted(set(edges[edges[:, 0] == 10][:, 1])) == pytest.approx([mean**2 / (mean + std), mean + std])
 
 
 def test_what_is_too_much_to_draw_or_to_compare_is_tabled(tmp_path, monkeypatch):

@@ -16,7 +16,10 @@ def time(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Seconds by round, and by run; ``runs`` are those of scores.per_run."""
     if named["curve"].nunique() > figures.LEGIBLE:
         return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(runs)})
-    text = "Mean of the repeats, and a band of one standard deviation."
+    text = (
+        "Mean of the repeats, and a band of one standard deviation; on a logarithmic axis it reaches as far below the "
+        "mean as above it."
+    )
     return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(runs)})
 
 

@@ -103,14 +103,14 @@ def lines(
             frame = frame.sort_values(x)
             (handles[name],) = axes.plot(frame[x], frame["mean"], **styles[str(name)])
             if len(names) <= BANDED and frame["std"].notna().any():
-                low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
+                high = frame["mean"] + frame["std"]
+                # On a log axis as far below the mean as above it: mean - std may be negative, and has no place there.
+                low = frame["mean"] ** 2 / high if log else frame["mean"] - frame["std"]
                 axes.fill_between(frame[x], low, high, color=styles[str(name)]["color"], alpha=0.15, lw=0)
         if len(panels) > 1:
             axes.set_title(fill(str(value), 36), fontsize=8 if len(str(value)) <= 36 else 7)
         if log:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter("")
+            log_scale(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5 if columns == 1 else 4))
         axes.label_outer() if share else None
     for axes in grid.flat[len(panels) :]:
@@ -119,6 +119,20 @@ def lines(
     figure.supylabel(ylabel, fontsize=8)
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=in_legend)
     return figure
+
+
+def log_scale(axes: "Axes") -> None:
+    """A logarithmic axis of what is drawn, with two labelled ticks or more."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    axes.set_yscale("log", nonpositive="mask")
+    low, high = axes.get_ylim()
+    for locator in (LogLocator(), LogLocator(subs=(1, 2, 5)), MaxNLocator(4)):
+        axes.yaxis.set_major_locator(locator)
+        if sum(low <= tick <= high for tick in axes.get_yticks()) >= 2:
+            break
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
 
 
 def measure(rounds: pd.DataFrame, column: str, ylabel: str, scale: float = 1, by: str = "facet") -> "Figure":

@@ -11,6 +11,7 @@ from alrun.analysis.curves import REFERENCE
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
 
 MOST = 6  # sentences of a kind
+AFFORDABLE = 1000  # repeats
 
 
 def findings(
@@ -34,15 +35,30 @@ def findings(
 
 
 def final(runs: pd.DataFrame) -> list[str]:
-    """The best and the worst curve at the end."""
+    """The best and the worst curve at the end, over the seeds that all curves have."""
     if runs["curve"].nunique() < 2:
         return []
-    means = (100 * runs.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
-    means = means.sort_values("mean", ascending=False)
-    ends = [
-        f"{curve} with {with_spread(*map(float, means.loc[curve]))} %" for curve in (means.index[0], means.index[-1])
-    ]
-    return [f"Most accurate in the end is {ends[0]}, least {ends[1]} (mean ± standard deviation over repeats)."]
+    seeds = runs.groupby("curve", sort=False)["seed"].agg(set)
+    common = set.intersection(*seeds)
+    is_even = all(each == common for each in seeds)
+    if not common:
+        return ["No seed is common to all curves: which is most accurate in the end cannot be told from their means."]
+    compared = runs[runs["seed"].isin(common)]
+    means = (100 * compared.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
+    means = means.sort_values("mean", ascending=False, kind="stable")
+    which = f"the {len(common)} seeds" if len(common) > 1 else f"seed {next(iter(common))}"
+    over = "over repeats" if is_even else f"over {which} common to all"
+    if len(common) > 1 or is_even:
+        over = f"mean ± standard deviation {over}"
+    texts = [f"{curve} with {with_spread(*map(float, means.loc[curve]))} %" for curve in means.index]
+    if are_tied(means["mean"]):
+        return [f"All curves are equally accurate in the end, {texts[0].partition(' with ')[2]} ({over})."]
+    return [f"Most accurate in the end is {texts[0]}, least {texts[-1]} ({over})."]
+
+
+def are_tied(values: pd.Series) -> bool:
+    """Whether several values are one, so that none is the highest; tiny gaps come from the order of sums."""
+    return len(values) > 1 and bool(values.max() - values.min() < 1e-9)
 
 
 def with_spread(mean: float, std: float) -> str:
@@ -65,6 +81,7 @@ def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, difference: float) -> list[str]:
     """Strategies against random, by the mean accuracy along the budget."""
     compared = against_random(runs, pairs).sort_values("difference", ascending=False)
+    tested = int(pairs["p"].notna().sum())
     clear = compared["p_holm"] < alpha
     found = []
     for row in compared[clear].head(MOST).to_dict("records"):
@@ -72,24 +89,45 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
         found.append(
             f"Along the budget {row['first']} is {word} than {row['second']} by {abs(100 * row['difference']):.1f} "
             f"points on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row)}; "
-            f"p = {row['p_holm']:.3f} after correction for {len(pairs)} comparisons)."
+            f"p = {row['p_holm']:.3f}{corrected(tested)})."
         )
     if clear.sum() > MOST:
         found.append(f"{clear.sum() - MOST} more differ from random after correction: see the table of comparisons.")
     if clear.any():
         found += luck(compared[clear], alpha)
     alike = ~clear & (holm(compared["p_equivalence"].to_numpy(float)) < alpha)
-    return found + same(compared[alike], difference) + undecided(compared[~clear & ~alike], len(pairs), difference)
+    found += same(compared[alike], difference)
+    unclear = compared[~clear & ~alike]
+    is_equal = unclear["p"].isna() & (unclear["difference"].abs() < 1e-12)  # no scatter, and no difference
+    if is_equal.any():
+        found.append(f"{shown(unclear[is_equal])} cannot be told from random: the areas under the curves are equal.")
+    for _, group in unclear[~is_equal].groupby("repeats"):
+        found += undecided(group, tested, difference)
+    return found
+
+
+def corrected(tests: int) -> str:
+    """That p was corrected, if more than one difference was tested."""
+    return f" after correction for {tests} comparisons" if tests > 1 else ""
+
+
+def shown(compared: pd.DataFrame) -> str:
+    """The names of the strategies, the first few of many."""
+    names = compared["first"].tolist()
+    return listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+
+
+def repeats_in_words(count: float) -> str:
+    """A number of repeats; beyond ``AFFORDABLE`` the very number is no advice."""
+    return f"more than {AFFORDABLE:,}" if count > AFFORDABLE else f"{count:,.0f}"
 
 
 def same(alike: pd.DataFrame, difference: float) -> list[str]:
     """Which strategies are shown to be like random."""
     if alike.empty:
         return []
-    names = alike["first"].tolist()
-    shown = listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
     return [
-        f"{shown} {'is' if len(names) == 1 else 'are'} like random along the budget, to within "
+        f"{shown(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
         f"{100 * difference:g} points (two one-sided tests, corrected)."
     ]
 
@@ -107,26 +145,25 @@ def luck(clear: pd.DataFrame, alpha: float) -> list[str]:
     ]
 
 
-def undecided(unclear: pd.DataFrame, comparisons: int, difference: float) -> list[str]:
-    """Which strategies cannot be told from random, and how many repeats could."""
+def undecided(unclear: pd.DataFrame, tested: int, difference: float) -> list[str]:
+    """Which strategies cannot be told from random by as many repeats, and how many repeats could."""
     if unclear.empty:
         return []
     repeats = int(unclear["repeats"].min())
-    names = unclear["first"].tolist()
-    shown = listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+    correction = corrected(tested) if unclear["p"].notna().any() else ""
     text = (
-        f"Whether {shown} differ{'s' if len(names) == 1 else ''} from random along the budget, {repeats} "
-        f"repeat{'s' if repeats > 1 else ''} cannot tell after correction for {comparisons} comparisons."
+        f"Whether {shown(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, {repeats} "
+        f"repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
     )
     seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # none of one repeat
     if len(seen):
-        low, high = f"{seen.min():,.0f}", f"{seen.max():,.0f}"
+        low, high = repeats_in_words(seen.min()), repeats_in_words(seen.max())
         text += (
             f" If the true difference{'s are those' if len(seen) > 1 else ' is that'} seen here, "
             f"{low if low == high else f'{low} to {high}'} repeats would find {'them' if len(seen) > 1 else 'it'} with "
             f"a power of {POWER:g} at this scatter"
         )
-        text += f"; a true difference of {100 * difference:g} points needs {needed.max():,.0f}."
+        text += f"; a true difference of {100 * difference:g} points needs {repeats_in_words(needed.max())}."
     return [text]
 
 
@@ -164,9 +201,15 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
         )
         where = f" With {facet}," if facet else ""
         subject = "the" if facet else "The"
+        reached = f"{where} {subject} highest accuracy that every run reaches is {100 * accuracy:.1f} %; there".strip()
+        if are_tied(others["mean"]):
+            found.append(f"{reached} the labeling efficiency of all others than random is {row['mean']:.2f}.")
+            continue
+        if abs(row["mean"] - 1) < 1e-9:
+            found.append(f"{reached} no labeling efficiency is above 1, that of random itself.")
+            continue
         found.append(
-            f"{where} {subject} highest accuracy that every run reaches is {100 * accuracy:.1f} %; there the labeling "
-            f"efficiency of {name} is the highest, {row['mean']:.2f}{bounds}.".strip()
+            f"{reached} the labeling efficiency of {name} is the highest, {row['mean']:.2f}{bounds}."
         )
     return found
 
@@ -190,6 +233,8 @@ def time(runs: pd.DataFrame) -> list[str]:
     total = float(table.to_numpy().sum())
     if not total > 0:  # NaN where a table has no times
         return []
+    if are_tied(table["select_seconds"]):
+        return [f"Selection takes {100 * table['select_seconds'].sum() / total:.1f} % of the time of all runs."]
     slowest = str(table["select_seconds"].idxmax())
     share = 100 * table["select_seconds"].sum() / total
     selection, training = (costs.in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds"))
@@ -207,11 +252,13 @@ def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     means = runs.groupby("curve", sort=False)[["final", "class_balance"]].mean()
     gap = means["final"].loc[worst.index] - worst["accuracy"]
     curve = str(gap.idxmax())
+    if are_tied(gap):
+        return []
     text = (
         f"The largest gap between the accuracy over all classes and that of the worst class is that of {curve}: "
         f"{100 * gap.max():.1f} points (class {worst.loc[curve, 'class']}, means over repeats)."
     )
-    if means["class_balance"].notna().any():
+    if means["class_balance"].notna().any() and not are_tied(means["class_balance"]):
         least = str(means["class_balance"].idxmin())
         text += f" The least even classes are bought by {least} (balance {means['class_balance'][least]:.2f} of 1)."
     return [text]

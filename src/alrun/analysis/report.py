@@ -211,13 +211,18 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
                 name: [number(value, 3) for value in pairs[name]]
                 for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
             },
-            f"repeats for {100 * choices.difference:g} points": [number(value, 0) for value in pairs["repeats_needed"]],
-            "for this": [number(value, 0) for value in pairs["repeats_seen"]],
+            f"repeats for {100 * choices.difference:g} points": [repeats(value) for value in pairs["repeats_needed"]],
+            "for this": [repeats(value) for value in pairs["repeats_seen"]],
         }
     )
     if pairs["bootstrap_low"].isna().all():
         table = table.drop(columns="bootstrap")
     return Section("Significance", text, images, {"comparisons": table}, unshown)
+
+
+def repeats(value: float) -> str:
+    """How many repeats are needed; empty where it is unknown."""
+    return "" if math.isnan(value) else findings.repeats_in_words(value)
 
 
 def number(value: float, digits: int) -> str:

@@ -197,14 +197,12 @@ def least_wilcoxon(repeats: int) -> float:
 def repeats_needed(difference: float, std: float, alpha: float = ALPHA, power: float = POWER) -> float:
     """Pairs of repeats with which the two-sided paired t-test finds a true ``difference`` with probability ``power``.
 
-    ``std`` is the standard deviation of the paired differences. NaN where it is unknown, and for no difference.
+    ``std`` is the standard deviation of the paired differences. NaN where it is unknown or 0, and for no difference.
     """
     from scipy.special import nctdtr, stdtrit
 
-    if math.isnan(std) or difference < 1e-12:
-        return math.nan
-    if std <= 1e-12:
-        return 2.0  # a difference without scatter shows at once; two repeats are needed to see that there is none
+    if math.isnan(std) or std <= 1e-12 or difference < 1e-12:
+        return math.nan  # no scatter was seen: that tells nothing of how much there is
     effect = difference / std
 
     def is_enough(count: int) -> bool:
