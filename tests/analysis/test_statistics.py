@@ -11,9 +11,10 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from alrun.analysis import paper, ranks, rounds, scores
+from alrun.analysis import ranks, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, RESAMPLES, bootstrap_interval, t_interval
+from alrun.analysis.paper import printed
 from alrun.analysis.significance import (
     all_pairs,
     by_chance,
@@ -162,7 +163,7 @@ def test_the_papers_table_2_gives_its_claim_4_whatever_the_pairs(order):
             "labeled": row["labeled"],
             "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
         }
-        for row in paper.read("table2").to_dict("records")
+        for row in printed.read("table2").to_dict("records")
         for place in range(3)
     ]
     tests = round_tests(pd.DataFrame(rows))
