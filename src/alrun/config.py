@@ -95,6 +95,8 @@ class RunConfig:
     validation: int | None = None  # labels held out of the pool to evaluate on, in place of the test set (alrun.search)
     limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
+    first_model: str | None = None  # file with the weights of round 0's model (a state_dict); null: it is trained
+    first_optimizer: Any = None  # of round 0 alone, so that optimizers begin with one model; null: the run's own
     initial_seed: int | None = None  # of seed set and first model; null: the run's own seed; the paper: 42 for all
     name: str | None = None  # of the experiment
     variant: str | None = None  # legend text

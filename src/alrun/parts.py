@@ -17,7 +17,7 @@ from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
 from alrun.errors import UserError, first_line
-from alrun.identity import initial_seed
+from alrun.identity import first_round, initial_seed
 from alrun.model import Classifier, has_dropout
 from alrun.optimization import Optimization
 from alrun.pool import Pool
@@ -35,6 +35,7 @@ class Parts:
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
     trainer: Trainer
+    first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
     normalize: Normalize
 
 
@@ -45,12 +46,6 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         UserError: A setting is wrong, or two do not go together.
     """
     strategy: Strategy = config.build(cfg.strategy, "strategy")
-    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
-    subset: Subset = config.build(cfg.dss, "dss")
-    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
-    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
-    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
-    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     record = card.of(data)
     card.tell(record)
@@ -61,6 +56,26 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     check_model(model, data)
     if not has_dropout(model):
         check_dropout(strategy.needs.dropout_samples, type(model).__name__)
+    assert data.mean is not None
+    assert data.std is not None
+    normalize = Normalize(data.mean, data.std, where)
+    trainer = build_trainer(cfg, model, normalize, where)
+    first = trainer if cfg.first_optimizer is None else build_trainer(first_round(cfg), model, normalize, where)
+    return Parts(data, record, model, strategy, trainer, first, normalize)
+
+
+def build_trainer(cfg: DictConfig, model: Classifier, normalize: Normalize, where: torch.device) -> Trainer:
+    """What trains ``model`` in a round.
+
+    Raises:
+        UserError: A setting of the optimizer or of what goes with it is wrong.
+    """
+    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
+    subset: Subset = config.build(cfg.dss, "dss")
+    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
+    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
+    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
+    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     made = attempt(cfg, "build", optimizer, model.parameters())
     if schedule:
 
@@ -70,12 +85,9 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
             stepper.step()
 
         attempt(cfg, "schedule", first_epoch, made)
-    assert data.mean is not None
-    assert data.std is not None
-    normalize = Normalize(data.mean, data.std, where)
     training = cfg.training
     stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
-    trainer = Trainer(
+    return Trainer(
         Optimization(optimizer, schedule, average, smoothing),
         augmentation,
         normalize,
@@ -86,7 +98,6 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
-    return Parts(data, record, model, strategy, trainer, normalize)
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

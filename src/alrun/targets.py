@@ -67,6 +67,7 @@ KINDS = {
     "dss": Kind("alrun.dss.base.Subset", ("alrun.dss",)),
     "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
 }
+KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
 INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
 SPECIAL = ("_target_", "_partial_")

@@ -45,6 +45,8 @@ def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
     """
     cache = Path(outputs) / "cache" / "content"
     result = {key: replaced(value, cache) for key, value in settings.items() if key != "dataset"}
+    if (first := settings.get("first_model")) and os.path.isfile(str(first)):
+        result["first_model"] = name_of([Path(str(first))], cache)
     dataset = settings["dataset"]
     found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
     if not found:
