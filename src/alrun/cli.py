@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from alrun import closing, command, files, finished, guard, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence, unusable
-from alrun.run_folder import check_other_data, forget, is_done, shown
+from alrun.run_folder import check_other_data, forget, is_done, other_version, shown
 from alrun.typed import as_typed
 from alrun.validate import validate
 
@@ -74,6 +74,8 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     files.remove(run_dir / "failed.txt")
     validate(cfg)
     check_other_data(run_dir)
+    if other := other_version(run_dir):
+        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command begins anew.")
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
