@@ -2,12 +2,18 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from alrun import targets
+from hydra._internal.utils import get_args_parser
+
+from alrun import early, targets
+from alrun.data import content
 from alrun.errors import UserError, sentence
 
 
@@ -40,6 +46,49 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
 
+def add_verify(parser: argparse.ArgumentParser) -> None:
+    """The option that reads the files of data sets and weights again, whatever is known of them."""
+    what = "read the files of data and weights again, whatever their size and time of change say"
+    parser.add_argument("--verify", action=Verify, nargs=0, help=what)
+
+
+class Verify(argparse.Action):
+    """``--verify``."""
+
+    def __call__(self, *_: Any) -> None:
+        """Note it."""
+        content.verify = True
+
+
+def without_verify(words: Sequence[str]) -> list[str]:
+    """The words that Hydra knows: ``--verify`` is obeyed and taken out."""
+    if "--verify" in words:
+        content.verify = True
+    return [word for word in words if word != "--verify"]
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """Options first, then overrides: Hydra takes overrides in one row, people type ``-m`` and ``--cfg job`` anywhere."""
+    options, overrides, rest = [], [], iter(words)
+    known = get_args_parser()._option_string_actions
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options.append(word)
+        action = next((known[name] for name in (word, *known) if name in known and name.startswith(word)), None)
+        if action is not None and action.nargs is None:  # a value follows
+            options += [value for value in (next(rest, None),) if value is not None]
+        elif action is not None and action.nargs == "?":
+            options += ["all"]
+            following = next(rest, None)
+            if following in (action.choices or ()):
+                options[-1] = following
+            elif following is not None:
+                rest = chain([following], rest)
+    return [*options, *overrides]
+
+
 def prepare() -> None:
     """Settle what is read once, before anything is composed or imported: called by programs alone.
 
@@ -52,10 +101,14 @@ def prepare() -> None:
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """A user's mistake ends the program with one sentence and exit status 1; a bug keeps its traceback."""
+    """A user's mistake ends the program with one sentence and exit status 1, Ctrl-C with 130; a bug is traced back."""
     prepare()
+    early.over()
     try:
         yield
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         message = sentence(error)
         if message is None:
