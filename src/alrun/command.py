@@ -92,11 +92,13 @@ def in_order(words: Sequence[str]) -> list[str]:
 def prepare() -> None:
     """Settle what is read once, before anything is composed or imported: called by programs alone.
 
-    That is the user's list of modules, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
+    That is the user's list of modules, the folder of data, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
     OpenMP's default is to spin so long that any other busy process slows training by an order of magnitude.
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    if data := os.environ.get("ALRUN_DATA"):
+        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # no shell does in quotes, nor a file of settings
 
 
 @contextmanager

@@ -34,7 +34,8 @@ def quoted(word: str) -> str:
     key, value = found.groups()
     if FILES.fullmatch(key):
         value = ",".join(map(at_home, value.split(",")))
-    if (FILES.fullmatch(key) or TEXTS.fullmatch(key)) and VALUE.fullmatch(value):
+    is_list = FILES.fullmatch(key) and value.startswith("[")
+    if is_list or ((FILES.fullmatch(key) or TEXTS.fullmatch(key)) and VALUE.fullmatch(value)):
         return f"{key}={in_quotes(value)}"
     if is_readable(f"{key}={value}") or not is_readable(f"{key}=x"):
         return f"{key}={value}"
