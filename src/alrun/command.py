@@ -68,7 +68,7 @@ def without_verify(words: Sequence[str]) -> list[str]:
 
 
 def in_order(words: Sequence[str]) -> list[str]:
-    """Options first, then overrides: Hydra takes overrides in one row, people type ``-m`` and ``--cfg job`` anywhere."""
+    """Options first, then overrides: Hydra takes these in one row, people type ``-m`` and ``--cfg job`` anywhere."""
     options, overrides, rest = [], [], iter(words)
     known = get_args_parser()._option_string_actions
     for word in rest:
@@ -92,8 +92,9 @@ def in_order(words: Sequence[str]) -> list[str]:
 def prepare() -> None:
     """Settle what is read once, before anything is composed or imported: called by programs alone.
 
-    That is the user's list of modules, the folder of data, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
-    OpenMP's default is to spin so long that any other busy process slows training by an order of magnitude.
+    That is the user's list of modules, the folder of data, and how torch's CPU threads wait: they spin for a moment,
+    then sleep. GNU OpenMP's default is to spin so long that any other busy process slows training by an order of
+    magnitude.
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")

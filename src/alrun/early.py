@@ -19,7 +19,7 @@ SAYS = "Interrupted. Nothing that was saved is lost: the same command goes on fr
 
 
 def is_program() -> bool:
-    """Whether Python is about to run a module of alrun: ``-m`` stands in for the name of a program until it is found."""
+    """Whether Python is about to run a module of alrun: ``-m`` stands for a program's name until it is found."""
     return sys.argv[:1] == ["-m"] and any(word.partition(".")[0] == "alrun" for word in sys.orig_argv[1:])
 
 

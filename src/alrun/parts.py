@@ -23,7 +23,7 @@ from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.strategies.base import Strategy
 from alrun.train import StopRule, Trainer
-from alrun.validate import check_budget, check_dropout
+from alrun.validate import check_budget, check_dropout, strategies
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
+    for key, node in strategies(cfg.strategy):
+        check_classes(key, node, data.classes)
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -87,6 +89,13 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         training.restart_below,
     )
     return Parts(data, record, model, strategy, trainer, normalize)
+
+
+def check_classes(key: str, strategy: DictConfig, count: int) -> None:
+    """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
+    for setting in ("query_classes", "private_classes"):
+        if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
+            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

@@ -1,5 +1,7 @@
-"""A command line as it was typed: Hydra would read ``true``, ``nan``, ``007`` and ``0.50`` as values, where they are
-names, and refuses most letters of names of files (é, parentheses, %, =, ~) outside quotes.
+"""A command line as it was typed.
+
+Hydra would read ``true``, ``nan``, ``007`` and ``0.50`` as values where they are names, and refuses most letters of
+names of files (é, parentheses, %, =, ~) outside quotes.
 """
 
 import os
