@@ -33,7 +33,7 @@ def begin() -> None:
             signal.signal(number, stop)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and type(getattr(stream.buffer, "raw", None)) is io.FileIO:
+        if isinstance(stream, io.TextIOWrapper) and type(raw_of(stream)) is io.FileIO:
             setattr(sys, name, patient(stream))
 
 
@@ -68,11 +68,16 @@ def held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def raw_of(stream: io.TextIOWrapper) -> Any:
+    """What writes to the file; PYTHONUNBUFFERED leaves out what is between."""
+    return getattr(stream.buffer, "raw", stream.buffer)
+
+
 def patient(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     """The same stream, into which one may write when its reader (``| head``) has gone."""
-    raw = Patient(stream.fileno(), "w", closefd=False)
+    raw: Any = Patient(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(raw),
+        raw if raw_of(stream) is stream.buffer else io.BufferedWriter(raw),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
