@@ -4,9 +4,9 @@ import argparse
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,23 +69,21 @@ def without_verify(words: Sequence[str]) -> list[str]:
 
 def in_order(words: Sequence[str]) -> list[str]:
     """Options first, then overrides: Hydra takes these in one row, people type ``-m`` and ``--cfg job`` anywhere."""
-    options, overrides, rest = [], [], iter(words)
+    options, overrides, rest = [], [], deque(words)
     known = get_args_parser()._option_string_actions
-    for word in rest:
+    while rest:
+        word = rest.popleft()
         if not word.startswith("-"):
             overrides.append(word)
             continue
         options.append(word)
         action = next((known[name] for name in (word, *known) if name in known and name.startswith(word)), None)
-        if action is not None and action.nargs is None:  # a value follows
-            options += [value for value in (next(rest, None),) if value is not None]
-        elif action is not None and action.nargs == "?":
-            options += ["all"]
-            following = next(rest, None)
-            if following in (action.choices or ()):
-                options[-1] = following
-            elif following is not None:
-                rest = chain([following], rest)
+        if action is None or action.nargs == 0:
+            continue
+        if action.nargs is None and rest:  # a value follows
+            options.append(rest.popleft())
+        elif action.nargs == "?":  # one may
+            options.append(rest.popleft() if rest and rest[0] in (action.choices or ()) else "all")
     return [*options, *overrides]
 
 

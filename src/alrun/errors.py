@@ -35,6 +35,9 @@ EXTRAS = {
 # What OmegaConf says where a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
+# How OmegaConf passes on a user's mistake that a resolver met, without the error itself.
+TOLD = re.compile(r"UserError raised while resolving interpolation: (.*)")
+
 
 class UserError(ValueError):
     """A setting, file or data set that alrun cannot work with. The message is the sentence that the user reads."""
@@ -172,6 +175,8 @@ def _sentence(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, UserError):
             return str(link)
+        if isinstance(link, InterpolationResolutionError) and (told := TOLD.match(first_line(link))):
+            return f"{told[1]}."
     for link in chain:
         if isinstance(link, MissingOption) and (link.options or link.missing_cfg_file in EXTRAS):
             return unknown_option(link.missing_cfg_file or "", list(link.options or []))

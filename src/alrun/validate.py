@@ -97,6 +97,9 @@ def validate(cfg: DictConfig) -> None:
             f"budget.total={budget.total}{held_out}, so nothing would be bought: lower it or raise budget.total."
         )
     check_rate("optimizer.lr", cfg.optimizer.lr)
+    for part, name in (("build", "lr"), ("schedule", "max_lr")):
+        if name in (cfg.optimizer.get(part) or {}):
+            check_rate(f"optimizer.{part}.{name}", cfg.optimizer[part][name])
     path = cfg.dataset.get("path")
     if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
         raise UserError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")

@@ -166,7 +166,8 @@ class Hashes:
             with bar, ThreadPoolExecutor() as pool:
                 for position, found in zip(new, pool.map(sha256, [paths[p] for p in new]), strict=True):
                     self.known[keys[position]] = [*stamps[position], found]
-                    _verified.add(keys[position])
+                    if verify:
+                        _verified.add(keys[position])
                     bar.update(stamps[position][0])
             with suppress(UserError):  # a folder that cannot be written to costs time alone
                 files.write_text(self.path, json.dumps(self.known))
