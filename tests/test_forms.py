@@ -83,7 +83,9 @@ def test_home_is_meant_by_its_sign_at_the_beginning(monkeypatch):
 def test_home_is_meant_in_the_variable_too_by_every_source(tmp_path, dataset):
     (tmp_path / "home").mkdir()
     words = [*dataset.split(" "), "model=small_cnn", "debug=fast", "--cfg", "job", "--resolve"]
-    answer = alrun(f"dataset={words[0]}", *words[1:], cwd=tmp_path, HOME=str(tmp_path / "home"), ALRUN_DATA="~/pictures")
+    answer = alrun(
+        f"dataset={words[0]}", *words[1:], cwd=tmp_path, HOME=str(tmp_path / "home"), ALRUN_DATA="~/pictures"
+    )
     assert f"  data: {tmp_path}/home/pictures\n" in answer.stdout, answer.stderr
 
 

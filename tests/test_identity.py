@@ -207,17 +207,17 @@ def test_a_hash_is_kept_until_the_file_changes(tmp_path, monkeypatch):
 @pytest.mark.parametrize("module", ["alrun", "alrun.status", "alrun.plan"])
 def test_a_file_that_changed_behind_its_time_is_noticed_by_verify_alone(tmp_path, module):
     path = tmp_path / "pool.npz"
-    images, labels = np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8, 1), np.arange(40) % 2
+    images, labels = np.arange(100 * 64).astype(np.uint8).reshape(100, 8, 8, 1), np.arange(100) % 2
     splits = {"test_images": images[:10], "test_labels": labels[:10]}
     np.savez(path, train_images=images, train_labels=labels, **splits)
     words = ["dataset=npz", f"dataset.path={path}", "model=small_cnn"]
-    words += ["--cfg", "hydra", "--resolve"] if module == "alrun" else ["--runs"]
+    words += ["debug=fast"] if module == "alrun" else ["--runs"]
 
     def name(*more: str) -> str:
         answer = subprocess.run(
             [sys.executable, "-m", module, *words, *more], cwd=tmp_path, capture_output=True, text=True
         )
-        found = re.search(r"npz-pool-(\w{8})|pool-(\w{8})", answer.stdout)
+        found = re.search(r"runs/npz-pool-(\w{8})|pool-(\w{8})", answer.stdout + answer.stderr)
         assert found, answer.stdout + answer.stderr
         return found[0]
 

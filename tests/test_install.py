@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import install
 import pytest
+
+import install
 
 ROOT = Path(__file__).resolve().parent.parent
 
