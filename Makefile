@@ -45,7 +45,7 @@ test: $(READY) ## all tests, in as many processes as there are cores (up to 8); 
 # An environment of its own: what scripts/authors.txt names is no part of alrun's.
 AUTHORS := build/authors-venv
 compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
-	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/heavy $(ARGS)
+	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/authors $(ARGS)
 
 $(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
 	@$(PYTHON) scripts/install.py $(AUTHORS)

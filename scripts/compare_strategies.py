@@ -4,9 +4,12 @@
 """
 
 import argparse
+import inspect
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pandas as pd
+from omegaconf import OmegaConf
 
 from alrun.analysis import sources
 from alrun.analysis.curves import name_curves
@@ -30,6 +33,15 @@ accuracy over all classes does not reward. `python -m alrun strategy=<name> --cf
 settings of one.
 
 """
+
+SOURCES = """
+## What each follows
+
+As the docstrings say. `make compare-authors` compares choices with published packages where
+these have the same form.
+
+| strategy | source |
+|---|---|"""
 
 
 def main() -> None:
@@ -55,7 +67,7 @@ def main() -> None:
         torch=first["torch"],
         target=100 * target,
     )
-    arguments.page.write_text(head + markdown(rounds, table))
+    arguments.page.write_text(head + markdown(rounds, table) + followed())
     print(f"{len(table)} strategies in {arguments.page}")
 
 
@@ -75,6 +87,16 @@ def markdown(rounds: pd.DataFrame, table: pd.DataFrame) -> str:
         rest = table.loc[row["curve"]].tolist()
         lines.append(f"| `{row['curve']}` | {' | '.join([description(row['strategy']), *accuracies, *rest])} |")
     return "\n".join(lines) + "\n"
+
+
+def followed() -> str:
+    """What every strategy follows and where it differs, as the docstrings of their classes have it."""
+    rows = []
+    for path in sorted((ROOT / "conf" / "strategy").glob("*.yaml")):
+        text = inspect.getdoc(resolve_name(OmegaConf.load(path)._target_)) or ""
+        if source := " ".join(text.partition("Source:")[2].split()):
+            rows.append(f"| `{path.stem}` | {source.replace('``', '`').replace('|', '/')} |")
+    return "\n".join([SOURCES, *rows]) + "\n"
 
 
 def description(option: str) -> str:

@@ -59,7 +59,14 @@ def page(results: Path) -> str:
     if not windows:
         return head + EMPTY
     rounds = gathered(windows)
-    parts = [listed(windows), correctness(windows), times(rounds), accuracies(rounds), benchmarks(windows)]
+    parts = [
+        listed(windows),
+        correctness(windows),
+        strategies(windows),
+        times(rounds),
+        accuracies(rounds),
+        benchmarks(windows),
+    ]
     return head + "\n\n".join(parts) + "\n"
 
 
@@ -80,7 +87,9 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
                     key = (f"{path.parent.parent.name}/{path.parent.name}", int(row["round"]))
                     before = rows.get(key)
                     same = before is not None and before["train_seconds"] == row["train_seconds"]
-                    hardware = before["hardware"] if same else window.record["device"]  # type: ignore[index]
+                    at_once = window.record["at_once"]
+                    here = window.record["device"] + (f", {at_once} runs at a time" if at_once > 1 else "")
+                    hardware = before["hardware"] if same else here  # type: ignore[index]
                     numbers = {str(column): value for column, value in row.items()}
                     rows[key] = {**numbers, **about(meta), "run": key[0], "hardware": hardware}
     return pd.DataFrame(list(rows.values()))
@@ -124,6 +133,7 @@ def listed(windows: list[Windowed]) -> str:
             "CUDA": each.record["versions"]["cuda"],
             "commit": each.record["commit"],
             "minutes": each.record["minutes"],
+            "runs at a time": each.record["at_once"],
             "ended": each.record["ended"],
         }
         for each in windows
@@ -149,6 +159,20 @@ def correctness(windows: list[Windowed]) -> str:
     return "\n\n".join(
         ["## Checks against float64 on a CPU", table(rows), *(["\n".join(failures)] if failures else [])]
     )
+
+
+def strategies(windows: list[Windowed]) -> str:
+    """How many strategies and facets ran, and those that did not."""
+    lines = []
+    for each in windows:
+        if (each.folder / "strategies.csv").exists():
+            tried = pd.read_csv(each.folder / "strategies.csv")
+            failed = tried[tried["outcome"] != "ran"]
+            lines.append(
+                f"- {each.name}: {len(tried) - len(failed)} of {len(tried)} command lines of `make golden` ran."
+            )
+            lines += [f"  - `{row.command}`: {row.outcome}" for row in failed.itertuples()]
+    return "\n\n".join(["## Every strategy and every way of training, once", "\n".join(lines) or "Not tried yet."])
 
 
 def times(rounds: pd.DataFrame) -> str:
@@ -177,7 +201,8 @@ def times(rounds: pd.DataFrame) -> str:
                     "times as fast": f"{float(seconds) / mean:.1f}",
                 }
             )
-    words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}, not told which."
+    words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}, not told which. Where "
+    words += "several runs shared a GPU, each waited for the others: alone it would take that much less."
     return f"## Seconds per round beside Table 12\n\n{words}\n\n{table(rows)}"
 
 
@@ -216,7 +241,7 @@ def benchmarks(windows: list[Windowed]) -> str:
     for name in ("training", "selection"):
         paths = [each for each in windows if (each.folder / f"{name}.csv").exists()]
         if paths:
-            numbers = pd.read_csv(paths[-1].folder / f"{name}.csv").round(4).fillna("")
+            numbers = pd.read_csv(paths[-1].folder / f"{name}.csv").round(4).astype(object).fillna("")
             parts += [f"{name.capitalize()}, window {paths[-1].name}:", table(numbers.to_dict("records"))]  # type: ignore[arg-type]
     return "\n\n".join(parts if len(parts) > 1 else [*parts, "None yet."])
 

@@ -5,10 +5,10 @@
     python scripts/gpu_window.py --minutes 10 --out window --stages runs paths.data=data
 
 Ends inside its limit, whatever it is at, and leaves a few small files in --out: window.json (hardware, versions,
-commit, what was done), correctness.csv, training.csv, selection.csv, runs.zip (the tables of the runs that this window
-moved on) and log.txt. Move that folder to results/gpu/<date>: the next window goes on with its runs, and
-``python scripts/gpu_page.py`` writes docs/gpu.md from all of them. A run goes on after its last round that bought
-labels; where --outputs is still there from a window before, at its last checkpoint.
+commit, what was done), correctness.csv, strategies.csv, training.csv, selection.csv, runs.zip (the tables of the
+runs that this window moved on) and log.txt. Move that folder to results/gpu/<date>: the next window goes on with
+its runs, and ``python scripts/gpu_page.py`` writes docs/gpu.md from all of them. A run goes on after its last round
+that bought labels; where --outputs is still there from a window before, at its last checkpoint.
 
 On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
 
@@ -40,7 +40,8 @@ from alrun.run_folder import has_checkpoint, is_done
 from gpu_cases.window import Command, Window
 
 SCRIPTS = Path(__file__).resolve().parent
-STAGES = {"correctness": 0.3, "selection": 0.15, "training": 0.25, "runs": 1.0}  # most that each may take of the window
+# The most that each may take of the window.
+STAGES = {"correctness": 0.3, "strategies": 0.2, "selection": 0.15, "training": 0.25, "runs": 1.0}
 PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
 TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
 LAYOUT = "runtime.memory_format=channels_last"  # of all runs of a study, also in a trial on a CPU
@@ -52,7 +53,8 @@ def main() -> None:
     """One window."""
     arguments, settings = parse()
     record = {"started": datetime.now(UTC).isoformat(timespec="seconds"), **machine(arguments.commit)}
-    window = Window(arguments.out, arguments.minutes, record | {"dry_run": arguments.dry_run, "settings": settings})
+    about = {"dry_run": arguments.dry_run, "settings": settings, "at_once": arguments.at_once}
+    window = Window(arguments.out, arguments.minutes, record | about)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, window.close)
     statuses: list[int] = []
@@ -62,7 +64,7 @@ def main() -> None:
             runs = Runs(arguments, settings)
             statuses += window.run(stage, runs.commands(), share, arguments.at_once, runs.pack)
         else:
-            words = {"correctness": correctness, "selection": selection, "training": training}[stage]
+            words = SCRIPTED[stage]
             script = [sys.executable, *words(arguments, settings), "--csv", str(arguments.out / f"{stage}.csv")]
             statuses += window.run(stage, [Command(stage, script)], share)
     window.finish("at the limit" if window.left() <= 0 else "nothing was left to do")
@@ -126,6 +128,11 @@ def correctness(arguments: argparse.Namespace, _: list[str]) -> list[str]:
     return [str(SCRIPTS / "gpu_checks.py"), *(["--small", "--device", "cpu"] if arguments.dry_run else [])]
 
 
+def strategies(arguments: argparse.Namespace, _: list[str]) -> list[str]:
+    """Every strategy and every way of training once; of a trial some."""
+    return [str(SCRIPTS / "gpu_strategies.py"), *(["--device", "cpu", "--only", "bald"] if arguments.dry_run else [])]
+
+
 def selection(arguments: argparse.Namespace, _: list[str]) -> list[str]:
     """The kernels of the paper's strategies."""
     small = arguments.dry_run
@@ -140,6 +147,9 @@ def training(arguments: argparse.Namespace, settings: list[str]) -> list[str]:
     if arguments.dry_run:
         cases = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu", *settings]
     return [str(SCRIPTS / "benchmark_training.py"), *cases]
+
+
+SCRIPTED = {"correctness": correctness, "strategies": strategies, "selection": selection, "training": training}
 
 
 class Runs:

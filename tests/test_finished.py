@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from alrun import finished, run_folder
+from alrun import finished, run_folder, targets
 from alrun.errors import UserError
 
 MINE = """
@@ -47,6 +47,7 @@ def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatc
     monkeypatch.delitem(sys.modules, "mine_changed", raising=False)
     path = tmp_path / "mine_changed.py"
     path.write_text(MINE)
+    monkeypatch.setattr(targets, "_listed", ("mine_changed",))
     own = ("strategy._target_=mine_changed.Mine", "allow=[mine_changed]")
     run_dir = complete("strategy=random", *own)
     cfg = composed("strategy=random", *own)

@@ -39,13 +39,14 @@ def test_a_dry_run_goes_through_all_stages_and_the_next_window_has_nothing_left_
     record = json.loads((out / "window.json").read_text())
     assert [(each["stage"], each["name"].partition("/")[0][:8], each["ended"]) for each in record["commands"]] == [
         ("correctness", "correctn", "done"),
+        ("strategies", "strategi", "done"),
         ("selection", "selectio", "done"),
         ("training", "training", "done"),
         ("runs", "digits-s", "done"),
     ]
     assert record["versions"]["torch"]
     assert {path.name for path in out.iterdir()} == {
-        *("window.json", "log.txt", "correctness.csv", "training.csv", "selection.csv", "runs.zip")
+        *("window.json", "log.txt", "correctness.csv", "strategies.csv", "training.csv", "selection.csv", "runs.zip")
     }
     verdicts = (out / "correctness.csv").read_text()
     assert "skipped: needs a GPU" in verdicts
@@ -95,7 +96,8 @@ def test_without_a_window_the_page_says_so_and_a_dry_run_is_none(tmp_path):
     (tmp_path / "dry").mkdir()
     (tmp_path / "dry" / "window.json").write_text('{"dry_run": true}')
     assert "No GPU window has been used yet" in gpu_page.page(tmp_path)
-    assert "No GPU window has been used yet" in (SCRIPTS.parent / "docs" / "gpu.md").read_text()
+    committed = SCRIPTS.parent / "results" / "gpu"
+    assert gpu_page.page(committed) == (SCRIPTS.parent / "docs" / "gpu.md").read_text(), "run make gpu-page"
 
 
 OPTIONS = gpu_page.RECIPE | gpu_page.PLAIN | {"strategy": "badge"}
@@ -123,7 +125,15 @@ def window_of(tmp_path: Path, name: str, device: str, seconds: list[float]) -> N
     (run_dir / "run.json").write_text(json.dumps(META))
     gpu_page.portable.pack([run_dir], tmp_path / name / "runs.zip")
     versions = {"torch": "2.11", "cuda": "13.0"}
-    record = {"dry_run": False, "device": device, "versions": versions, "commit": "c", "minutes": 10, "ended": "x"}
+    record = {
+        "dry_run": False,
+        "device": device,
+        "versions": versions,
+        "commit": "c",
+        "minutes": 10,
+        "ended": "x",
+        "at_once": 1,
+    }
     (tmp_path / name / "window.json").write_text(json.dumps(record))
 
 

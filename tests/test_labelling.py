@@ -184,7 +184,7 @@ def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
 
 
 def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
-    table = pd.DataFrame({"folder": ["a", "a", "b"], "test_accuracy": [0.5, 0.6, float("nan")]})
+    table = pd.DataFrame({"run": ["a", "a", "b"], "folder": ["a", "a", "b"], "test_accuracy": [0.5, 0.6, float("nan")]})
     results = with_test_set(Results(table, []))
     assert results.rounds["folder"].tolist() == ["a", "a"]
     assert [str(problem) for problem in results.problems] == [

@@ -140,7 +140,7 @@ def test_a_measurement_leaves_model_and_random_numbers_as_they_were(composed, tm
 )
 def test_no_more_threads_than_the_environment_allows(monkeypatch, usable, allowed, expected):
     monkeypatch.setattr(device, "usable_processors", lambda: usable)
-    monkeypatch.setattr(device, "_ALLOWED", allowed)
+    monkeypatch.setattr(device, "granted_threads", lambda: allowed)
     assert device.thread_choices() == expected
 
 

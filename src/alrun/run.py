@@ -64,6 +64,8 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)
+        if is_done(run_dir):
+            Keeper.clear(run_dir / "training.pt")  # which this process may have written after the other one ended
     finally:
         lock.release()
 
@@ -145,6 +147,7 @@ class Run:
         if not is_over:
             return
         self.check()
+        self.clear_training()  # also what a process left that had slept and lost the run
         self.keep_thumbnails()
         finished.seal(self.run_dir)
         efficiency.update(self.run_dir)

@@ -1,5 +1,6 @@
 """The table of all results, and what keeps a run out of it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
+from alrun import finished
 from alrun.analysis import rounds, sources
 from alrun.errors import UserError
 from alrun.results import main
@@ -139,6 +141,21 @@ def test_a_truncated_table_is_noticed_at_whatever_place(runs, cut, reason):
     assert table["run"].nunique() == 3
     assert len(problems) == 1
     assert pd.Series([problems[0].reason]).str.contains(reason).all()
+
+
+def test_runs_of_another_version_and_altered_tables_are_named_and_left_out(runs):
+    record = runs[0] / "run.json"
+    about = json.loads(record.read_text())
+    del about["revisions"]
+    record.write_text(json.dumps(about))
+    finished.seal(runs[1])
+    table = runs[1] / "accuracy.csv"
+    table.write_text(table.read_text().replace("0.", "0.1", 1))
+    gathered = rounds.gather(runs)
+    assert {problem.status for problem in gathered.problems} == {"other version", "damaged"}
+    assert "computed by alrun" in str(gathered.problems[0])
+    assert "accuracy.csv changed since the run ended" in str(gathered.problems[1])
+    assert set(gathered.rounds["run"]) == {rounds.run_name(run) for run in runs[2:]}
 
 
 def test_sources_are_runs_folders_patterns_and_tables(runs, tmp_path):

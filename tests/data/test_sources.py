@@ -210,6 +210,20 @@ def test_real_mnist_from_its_archives(real_data, name):
     assert data.train_images.shape == (60_000, 1, 28, 28)
 
 
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_unpacked_files_that_are_not_the_published_ones_are_refused(tmp_path, name):
+    raw = tmp_path / name / "raw"
+    raw.mkdir(parents=True)
+    for split, count in (("train", 3), ("t10k", 2)):
+        images, labels = np.zeros((count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            head = b"".join(size.to_bytes(4, "big") for size in (0x0800 + array.ndim, *array.shape))
+            (raw / f"{split}-{kind}-ubyte").write_bytes(head + array.tobytes())
+    sources._torchvision_arrays.cache_clear()
+    with pytest.raises(UserError, match=f"the files of {name} there are not the published ones"):
+        sources.torchvision_data(str(tmp_path), name)
+
+
 def test_real_cifar10_packed(real_data):
     if not (real_data / "cifar10" / "cifar10_jpeg.npz").exists():
         pytest.skip(f"{real_data} has no packed CIFAR-10")

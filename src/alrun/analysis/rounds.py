@@ -17,8 +17,9 @@ from alrun import files
 from alrun.analysis import tables
 from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.errors import UserError, first_line
+from alrun.finished import altered
 from alrun.plain import one_line, uncell
-from alrun.run_folder import RESULTS, is_done, shown, state
+from alrun.run_folder import RESULTS, is_done, other_version, shown, state
 
 KEYS = ("run", "seed", "round", "labeled")
 BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separated by spaces
@@ -31,7 +32,7 @@ class Problem(NamedTuple):
     """A run that is not in the table."""
 
     run: Path
-    status: str  # missing, failed, unfinished, damaged, duplicate or untested
+    status: str  # missing, failed, unfinished, damaged, duplicate, other version or untested
     reason: str  # a sentence
 
     def __str__(self) -> str:
@@ -57,8 +58,13 @@ def gather(folders: Iterable[Path]) -> Results:
         name = run_name(folder)
         if not is_done(folder):
             problems.append(why_not(folder))
+        elif other := other_version(folder):
+            reason = f"it was computed by {other}, and would not come out the same today."
+            problems.append(Problem(folder, "other version", reason))
         else:
             try:
+                if names := altered(folder):
+                    raise UserError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
                 read = read_run(folder)
                 if name not in seen:
                     rows += read

@@ -1,7 +1,7 @@
 """What a data set is to alrun: bytes, labels and how to normalise them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -135,11 +135,16 @@ class ImageData:
 
     def fingerprint(self) -> str:
         """A hash of all pixels and labels: a resumed run must see the same data."""
-        total = sha256()
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            total.update(f"{array.shape}{array.dtype}".encode())
-            total.update(np.ascontiguousarray(array).data)
-        return total.hexdigest()[:16]
+        return fingerprint((self.train_images, self.train_labels, self.test_images, self.test_labels))
+
+
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """A hash of arrays: their shapes, types and content."""
+    total = sha256()
+    for array in arrays:
+        total.update(f"{array.shape}{array.dtype}".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()[:16]
 
 
 def numbers(values: object, count: int) -> bool:

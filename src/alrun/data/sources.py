@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from alrun.data import labels
-from alrun.data.dataset import ImageData
+from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import divided, held_out, parted
 from alrun.data.layout import kind_of, tell_left, test_name
 from alrun.data.splits import Files, Split
@@ -22,6 +22,9 @@ from alrun.errors import UserError, first_line
 
 Numbers = list[float] | None
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
+
+# Fingerprints of the published arrays: training images and labels, test images and labels.
+ORIGINALS = {"MNIST": "309408f7992a8bfd", "FashionMNIST": "656e82f9e774a113"}
 
 # Folder of each data set under paths.data, beside torchvision's own places right under it.
 FOLDERS = {
@@ -117,7 +120,20 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
         elif name.startswith("CIFAR"):
             images = images.transpose(0, 3, 1, 2)
         arrays += [np.ascontiguousarray(images), labels]
+    check_original(name, four(arrays), root)
     return four(arrays)
+
+
+def check_original(name: str, arrays: Arrays, root: str) -> None:
+    """Refuse a data set whose name promises other content: runs are known by that name alone.
+
+    torchvision compares checksums of the other data sets, and of the archives of these, but not of unpacked files.
+    """
+    if name in ORIGINALS and fingerprint(arrays) != ORIGINALS[name]:
+        raise UserError(
+            f"paths.data={root}: the files of {name} there are not the published ones: replace them, or give data of "
+            "your own by dataset=npz dataset.path=...."
+        )
 
 
 def packed_jpeg(root: str, path: str, mean: Numbers = None, std: Numbers = None) -> ImageData:

@@ -32,7 +32,7 @@ class Glister(Strategy):
     against a pick, and of squared distances.)
 
     Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
-    AAAI 2021; for the first step, the toolkit DISTIL.
+    AAAI 2021, Equation 2; with the first step of the toolkit DISTIL, which the equation has not.
     """
 
     def __init__(

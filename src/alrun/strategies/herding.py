@@ -64,9 +64,8 @@ class UncertaintyHerding(MaxHerding):
     finds (``held_out_temperature``): a round takes about twice as long. The bandwidth is the smallest distance between
     labeled examples that are not the same; ``bandwidth`` where there are no two.
 
-    This is the authors' code, but that it draws 35,000 examples where there are more, and this takes them all.
-
-    Source: Bae et al., Uncertainty Herding: One Active Learning Method for All Label Budgets, ICLR 2025.
+    Source: Bae et al., Uncertainty Herding: One Active Learning Method for All Label Budgets, ICLR 2025,
+    as in the authors' code, which draws 35,000 examples of a larger pool where this takes them all.
     """
 
     def __init__(self, embeddings: Embeddings, bandwidth: float = 1.0, memory: float = 2000) -> None:

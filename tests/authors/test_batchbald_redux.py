@@ -1,11 +1,20 @@
 """BALD and BatchBALD against the authors' second implementation, with exact joint entropies."""
 
+from types import ModuleType
+
 import pytest
 import torch
+from published import foreign
 
 from alrun.outputs import Outputs
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies.disagreement import Bald
+
+
+@pytest.fixture(scope="session")
+def batchbald() -> ModuleType:
+    return foreign("batchbald_redux.batchbald")
+
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from published import foreign
 from scipy.stats import chisquare
 
 from alrun.embeddings import Embeddings
@@ -20,6 +22,14 @@ from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import entropy
 from alrun.trial import make_query
+
+
+@pytest.fixture(scope="session")
+def skactiveml() -> ModuleType:
+    foreign("skactiveml.pool")
+    foreign("skactiveml.base")
+    return foreign("skactiveml")
+
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -15,20 +15,3 @@ def foreign(name: str) -> ModuleType:
             return importlib.import_module(name)
         except ImportError as error:
             pytest.skip(f"{error}: run make compare-authors, which installs what this is compared with")
-
-
-@pytest.fixture(scope="session")
-def submodlib() -> ModuleType:
-    return foreign("submodlib")
-
-
-@pytest.fixture(scope="session")
-def batchbald() -> ModuleType:
-    return foreign("batchbald_redux.batchbald")
-
-
-@pytest.fixture(scope="session")
-def skactiveml() -> ModuleType:
-    foreign("skactiveml.pool")
-    foreign("skactiveml.base")
-    return foreign("skactiveml")

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from published import foreign
 from torch import Tensor
 
 from alrun.selection.greedy import SetFunction
@@ -21,6 +22,12 @@ from alrun.strategies.targeted import (
     of_classes,
 )
 from alrun.trial import make_query
+
+
+@pytest.fixture(scope="session")
+def submodlib() -> ModuleType:
+    return foreign("submodlib")
+
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
