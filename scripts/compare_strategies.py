@@ -50,8 +50,7 @@ def main() -> None:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="paths.outputs of the experiment")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "strategies.md")
     arguments = parser.parse_args()
-    results = sources.load([str(arguments.outputs)]).rounds
-    rounds = results if results.empty else results.query("experiment == 'strategies'")
+    rounds = sources.load(["experiment=strategies", f"paths.outputs={arguments.outputs}"]).rounds
     if rounds.empty:
         raise UserError(f"{arguments.outputs} holds no finished run of experiment=strategies: run it first.")
     rounds = name_curves(rounds)

@@ -186,3 +186,14 @@ def test_a_folder_of_another_name_is_refused_before_training(composed, tmp_path)
         with pytest.raises(UserError, match=rf"hydra.run.dir=.*{name}: runs name their folders themselves.*outputs"):
             run(cfg, tmp_path / name, {})
         assert not (tmp_path / name).exists()
+
+
+def test_what_a_process_that_lost_the_run_leaves_of_a_training_goes_with_its_end(complete, monkeypatch):
+    written = RunState.write_views
+
+    def disturbed(self, run_dir):
+        written(self, run_dir)
+        (run_dir / "training.pt").write_bytes(b"of a process that slept")
+
+    monkeypatch.setattr(RunState, "write_views", disturbed)
+    assert not (complete("strategy=random") / "training.pt").exists()

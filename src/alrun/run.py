@@ -65,6 +65,8 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)
+        if is_done(run_dir):
+            Keeper.clear(run_dir / "training.pt")  # which this process may have written after the other one ended
     finally:
         lock.release()
 
@@ -130,10 +132,18 @@ class Run:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        for name in finished.changed_code(self.run_dir, self.cfg):
+        changed = finished.changed_code(self.run_dir, self.cfg) if self.state.rounds else []
+        for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(
-            self.run_dir, self.cfg, self.choices, self.data_id, self.parts.card, self.device, self.execution
+            self.run_dir,
+            self.cfg,
+            self.choices,
+            self.data_id,
+            self.parts.card,
+            self.device,
+            self.execution,
+            dict.fromkeys(changed, len(self.state.rounds) - 1),
         )
         self.state.write_views(self.run_dir)
         self.clear_training()
@@ -146,6 +156,7 @@ class Run:
         if not is_over:
             return
         self.check()
+        self.clear_training()  # also what a process left that had slept and lost the run
         self.keep_thumbnails()
         finished.seal(self.run_dir)
         efficiency.update(self.run_dir)
