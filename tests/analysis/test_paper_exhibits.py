@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from alrun.analysis.efficiency import Curve, labeling_efficiency
-from alrun.analysis.paper import collect, exhibits, make, points, tabulate
+from alrun.analysis.paper import claims, collect, exhibits, make, points, printed, tabulate, times
 from alrun.analysis.paper.collect import Asked
 
 REAL = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
@@ -235,3 +235,81 @@ def check_table(name: str, table: pd.DataFrame, asked: Asked) -> None:
         part = exhibits.UPDATES[1].of("badge")
         seconds = [pd.read_csv(run.folder / "timing.csv")["train_seconds"] for run in collect.planned(part, asked)]
         assert float(row["R3"]) == pytest.approx(np.mean(seconds, axis=0)[3], rel=0.01)
+
+
+def cells(values: dict[tuple[str, str], float], panel: str) -> pd.DataFrame:
+    """The points of a matrix, 0 where ``values`` has no cell."""
+    names = list(dict.fromkeys(name for pair in values for name in pair))
+    rows = [{"series": one, "x": other, "mean": values.get((one, other), 0.0)} for one in names for other in names]
+    return pd.DataFrame(rows).assign(panel=panel, kind="matrix", whose="ours")
+
+
+def matrices(**changed: float) -> dict[str, pd.DataFrame]:
+    """Cells as the paper has them, but for those that are ``changed``."""
+
+    def all_of(panel: exhibits.Panel) -> pd.DataFrame:
+        pairs = {(one, other): 0.0 for one in panel.shown for other in panel.shown}
+        pairs |= {("entropy", "badge"): 0.11, ("entropy_sgd", "entropy_adam"): 0.89} if "claim" in panel.title else {}
+        kept = {
+            pair: changed.get("_over_".join(pair), value) for pair, value in pairs.items() if pair[0] in panel.shown
+        }
+        return cells({pair: value for pair, value in kept.items() if set(pair) <= set(panel.shown)}, panel.title)
+
+    return {
+        name: pd.concat([all_of(panel) for row in exhibits.FIGURES[name].panels for panel in row], ignore_index=True)
+        for name in make.CLAIMS
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({}, []),
+        ({"badge_over_entropy": 0.11}, [1]),
+        ({"entropy_sgd_over_entropy_adam": 0.78}, [2]),
+        ({"random_b1000_over_random_b6000": 0.4}, [3]),
+        ({"entropy_random_over_entropy_facility_location": 0.11}, []),
+        ({"badge_random_over_badge_facility_location": 0.11}, [4]),
+        ({"badge_reset_over_badge_update": 0.2}, [5]),
+        ({"badge_reset_over_entropy_update": 0.2}, []),  # of another strategy: no matter
+    ],
+)
+def test_claims_hold_where_the_cells_are_the_papers_and_fail_where_one_departs(changed, failing):
+    table = claims.table(matrices(**changed)).set_index("claim")
+    assert table.index[table["as claimed"] == "no"].tolist() == failing
+    assert (table["as claimed"] != "not tested").all()
+
+
+def test_a_claim_of_which_a_curve_is_missing_is_not_tested():
+    points = matrices()
+    seed_set = points["figure-14"]
+    points["figure-14"] = seed_set[~(seed_set["series"].str.endswith("min") | seed_set["x"].str.endswith("min"))]
+    assert claims.table(points).set_index("claim")["as claimed"].to_dict() == {
+        **dict.fromkeys((1, 2, 3, 5), "yes"),
+        4: "not tested",
+    }
+
+
+def test_times_of_the_text_are_those_of_the_papers_own_table():
+    """Table 12 put in the place of our runs gives the hours and ratios that the text states."""
+    published = printed.read("table12").pivot_table(
+        index=["strategy", "model_update", "round"], columns="phase", values="seconds"
+    )
+    frames = []
+    for part in times.UPDATES:
+        for strategy in part.strategies:
+            rows = published.loc[(strategy, part.name)].reset_index()
+            before = {"round": 0, "train_seconds": 99.0}  # the first, shared model is in no sum
+            rows = pd.concat([pd.DataFrame([before]), rows], ignore_index=True)
+            selections = rows["select_seconds"] if "select_seconds" in rows else pd.Series(0.0, rows.index)
+            rows["select_seconds"] = selections.shift(-1).fillna(0)  # with the round that it follows
+            frames.append(rows.assign(part=str(part), strategy=strategy, run=f"{strategy} {part.name}"))
+    there = collect.Collected(pd.concat(frames, ignore_index=True), (), ())
+    ours = times.of_text(there).set_index("time")["ours"].to_dict()
+    assert ours["training, entropy, reset"] == "7.96 h"
+    assert ours["training, entropy, update"] == "7.62 h"
+    assert ours["selection, BADGE"] == "1.06 h"
+    assert ours["selection, entropy"] == "3.39 min"
+    assert ours["selection of BADGE by that of entropy"] == "18.8 times"
+    assert ours["training with reset by that with update"] == "1.04 times"
+    assert ours["training of VAAL by that of entropy"] == ""
