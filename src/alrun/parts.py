@@ -46,6 +46,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         UserError: A setting is wrong, or two do not go together.
     """
     strategy: Strategy = config.build(cfg.strategy, "strategy")
+    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     record = card.of(data)
     card.tell(record)
@@ -64,18 +65,20 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     assert data.mean is not None
     assert data.std is not None
     normalize = Normalize(data.mean, data.std, where)
-    trainer = build_trainer(cfg, model, normalize, where)
-    first = trainer if cfg.first_optimizer is None else build_trainer(first_round(cfg), model, normalize, where)
-    return Parts(data, record, model, strategy, trainer, first, normalize)
+    trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
+    if cfg.first_optimizer is not None:
+        first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
+    return Parts(data, record, model, strategy, trainer, first_trainer, normalize)
 
 
-def build_trainer(cfg: DictConfig, model: Classifier, normalize: Normalize, where: torch.device) -> Trainer:
+def build_trainer(
+    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize, where: torch.device
+) -> Trainer:
     """What trains ``model`` in a round.
 
     Raises:
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
-    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
     subset: Subset = config.build(cfg.dss, "dss")
     optimizer = config.build(cfg.optimizer.build, "optimizer.build")
     schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
