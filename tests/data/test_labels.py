@@ -347,6 +347,13 @@ def test_labels_in_parquet_follow_the_same_rule(tmp_path, kinds, names, words):
         own.parquet("", str(tmp_path / "all.parquet"), size=4)
 
 
+def test_rows_without_a_split_are_told_by_their_number(pictures, caplog):
+    lines = [f"{line},{'train' if at % 4 else ''}" for at, line in enumerate(rows(["ants", "bees", "bees"] * 8))]
+    assert len(csv(pictures, ["path,label,split", *lines]).train_labels) == 14  # 18 less a fifth
+    assert "rows without a split (6 of 24) are passed over" in caplog.text
+    assert "the split  is" not in caplog.text
+
+
 def test_parquet_files_of_a_validation_split_are_tested_on(tmp_path, caplog):
     parquet(tmp_path / "data" / "train-0.parquet", ["cat ", "dog"] * 5)
     parquet(tmp_path / "data" / "Valid-0.parquet", ["cat", "dog"] * 2)
