@@ -16,6 +16,7 @@ from alrun.data.per_class import NoCap
 from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
+from alrun.embeddings import Embeddings
 from alrun.errors import UserError, first_line
 from alrun.identity import initial_seed
 from alrun.model import Classifier, has_dropout
@@ -57,6 +58,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
+    check_embeddings(strategy, len(data.train_images))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -87,6 +89,19 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         training.restart_below,
     )
     return Parts(data, record, model, strategy, trainer, normalize)
+
+
+def check_embeddings(strategy: Strategy, size: int) -> None:
+    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
+
+    Raises:
+        UserError: They do not.
+    """
+    for part in vars(strategy).values():
+        if isinstance(part, Embeddings):
+            part.check(size)
+        elif isinstance(part, Strategy):
+            check_embeddings(part, size)
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

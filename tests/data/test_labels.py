@@ -347,6 +347,15 @@ def test_labels_in_parquet_follow_the_same_rule(tmp_path, kinds, names, words):
         own.parquet("", str(tmp_path / "all.parquet"), size=4)
 
 
+@pytest.mark.parametrize("header", ["path,label,label", "path,Label,LABEL", "path,label,split,split"])
+def test_two_columns_of_one_name_are_refused(pictures, header):
+    again = header.rpartition(",")[2]
+    lines = rows(["ants", "bees"] * 6, ",train" * (header.count(",") - 1))
+    with pytest.raises(UserError, match=rf"has 2 columns {again.lower()} \(.*{again}\): rename all but one"):
+        csv(pictures, [header, *lines])
+    assert len(csv(pictures, ["path,label,note,note", *rows(["ants", "bees"] * 6, ",a,b")]).train_labels) == 9
+
+
 def test_rows_without_a_split_are_told_by_their_number(pictures, caplog):
     lines = [f"{line},{'train' if at % 4 else ''}" for at, line in enumerate(rows(["ants", "bees", "bees"] * 8))]
     assert len(csv(pictures, ["path,label,split", *lines]).train_labels) == 14  # 18 less a fifth
