@@ -1,6 +1,8 @@
 """What a run is called: what decides its results, and nothing else."""
 
+import io
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +199,17 @@ def test_a_hash_is_kept_until_the_file_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(content, "verify", True)
     content.name_of([path], cache)
     assert len(reads) == 3
+
+
+@pytest.mark.parametrize(("many", "terminal", "shows"), [(2**28, True, False), (0, False, False), (0, True, True)])
+def test_a_bar_of_hashes_shows_on_a_terminal_and_for_many_bytes_alone(tmp_path, monkeypatch, many, terminal, shows):
+    written = io.StringIO()
+    written.isatty = lambda: terminal
+    monkeypatch.setattr(content, "MANY", many)
+    monkeypatch.setattr(sys, "stderr", written)
+    (tmp_path / "a.npz").write_bytes(b"1234")
+    content.name_of([tmp_path / "a.npz"], tmp_path / "cache")
+    assert ("hashing" in written.getvalue()) is shows
 
 
 def test_a_csv_has_the_content_of_its_pictures(tmp_path):

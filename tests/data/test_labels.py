@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun.data import labels, own, sources
+from alrun.data import card, labels, own, sources
 from alrun.data.divided import positions
 from alrun.errors import UserError
 
@@ -72,6 +72,25 @@ def test_one_name_in_two_unicode_forms_is_one_class():
 def test_a_label_that_is_none_is_refused_with_its_place(value, words):
     with pytest.raises(UserError, match=words):
         numbered(["cat", value, "dog"])
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (["0", "1", "-1", "-1"], 2),
+        (["-1", "0"], 0),
+        (["-1.0", "0"], None),  # the class that somebody calls so
+        (["1", "-1"], None),
+        (["-2", "-1", "0"], None),
+        (["cat", "-1"], None),
+    ],
+)
+def test_a_label_of_minus_one_in_a_text_says_that_there_is_none_where_the_others_count(values, place):
+    if place is None:
+        assert len(numbered(values)[1]) == len(set(values))
+        return
+    with pytest.raises(UserError, match=f"row {place}: its label -1 .* as {values.count('-1')} of {len(values)} do"):
+        numbered(values)
 
 
 @pytest.mark.parametrize("pair", [("1", "1.0"), ("0.5", "0.50"), ("7", "007"), ("1000", "1e3")])
@@ -354,6 +373,16 @@ def test_two_columns_of_one_name_are_refused(pictures, header):
     with pytest.raises(UserError, match=rf"has 2 columns {again.lower()} \(.*{again}\): rename all but one"):
         csv(pictures, [header, *lines])
     assert len(csv(pictures, ["path,label,note,note", *rows(["ants", "bees"] * 6, ",a,b")]).train_labels) == 9
+
+
+def test_a_line_break_in_a_label_does_not_break_the_log(pictures, caplog):
+    caplog.set_level(logging.INFO)
+    lines = rows(['"an\nt"', '"An\nt"', "bee"] * 6)
+    card.tell(card.of(csv(pictures, ["path,label", *lines])))
+    messages = [record.getMessage() for record in caplog.records if "an" in record.getMessage()]
+    assert len(messages) >= 2
+    assert all(message.isprintable() for message in messages)
+    assert any(r"An\nt, an\nt, bee" in message for message in messages)
 
 
 def test_rows_without_a_split_are_told_by_their_number(pictures, caplog):

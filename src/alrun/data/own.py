@@ -17,6 +17,7 @@ from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.sources import Numbers
 from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
 from alrun.errors import UserError, at_least
+from alrun.plain import one_line
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def unwrapped(path: Path) -> Path:
         (name,) = names
         if not is_generic(name) and name != path.name:
             return path
-        log.info("%s: its one folder, %s, is taken in its place", path, name)
+        log.info("%s: its one folder, %s, is taken in its place", path, one_line(name))
         path = path / name
 
 
