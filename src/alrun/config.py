@@ -203,14 +203,18 @@ def described(hint: Any) -> str:
         return " or ".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(described(option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        return f"a list of {described(*typing.get_args(hint))}"
     return "null" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value satisfies a type hint made of scalars, literals and unions of them (others: True)."""
+    """Whether a plain value satisfies a type hint made of scalars, literals, lists and unions (others: True)."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, option) for option in typing.get_args(hint))
+    if origin is list:
+        return isinstance(value, list) and all(fits(item, *typing.get_args(hint)) for item in value)
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if hint is float:

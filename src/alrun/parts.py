@@ -24,7 +24,7 @@ from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.strategies.base import Strategy
 from alrun.train import StopRule, Trainer
-from alrun.validate import check_budget, check_dropout
+from alrun.validate import check_budget, check_dropout, strategies
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
+    for key, node in strategies(cfg.strategy):
+        check_classes(key, node, data.classes)
+    for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
+        check_padding(key, node, data)
+    check_augmentation(augmentation, data)
     check_embeddings(strategy, len(data.train_images))
     model = build_model(cfg, data)
     check_model(model, data)
@@ -97,11 +102,40 @@ def check_embeddings(strategy: Strategy, size: int) -> None:
     Raises:
         UserError: They do not.
     """
-    for part in vars(strategy).values():
+    for part in getattr(strategy, "__dict__", {}).values():
         if isinstance(part, Embeddings):
             part.check(size)
         elif isinstance(part, Strategy):
             check_embeddings(part, size)
+
+
+def check_classes(key: str, strategy: DictConfig, count: int) -> None:
+    """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
+    for setting in ("query_classes", "private_classes"):
+        if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
+            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
+
+
+def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
+    """Refuse more padding than the images are large."""
+    padding, side = node.get("padding"), max(data.image_size)
+    if isinstance(padding, int) and padding > side:
+        raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
+
+
+def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
+    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
+
+    Raises:
+        UserError: It fails.
+    """
+    images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
+    with torch.random.fork_rng(devices=[]):
+        try:
+            augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
+        except MISFIT as error:
+            name = type(getattr(augmentation, "transform", augmentation)).__name__
+            raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
@@ -122,6 +156,7 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     return config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
 
 
+TRIED = 16  # images; a random transform may fail with some of its draws only
 # What a network raises when images have the wrong size; some assert, some return a tuple while they train.
 MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
 

@@ -131,10 +131,18 @@ class Run:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        for name in finished.changed_code(self.run_dir, self.cfg):
+        changed = finished.changed_code(self.run_dir, self.cfg) if self.state.rounds else []
+        for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(
-            self.run_dir, self.cfg, self.choices, self.data_id, self.parts.card, self.device, self.execution
+            self.run_dir,
+            self.cfg,
+            self.choices,
+            self.data_id,
+            self.parts.card,
+            self.device,
+            self.execution,
+            dict.fromkeys(changed, len(self.state.rounds) - 1),
         )
         self.state.write_views(self.run_dir)
         self.clear_training()

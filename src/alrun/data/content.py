@@ -27,7 +27,8 @@ MANY = 2**28  # bytes to read above which there is a progress bar
 # Settings of alrun's own components that name a file or a folder.
 PATHS = ("path", "test", "weights")
 
-verify = False  # whether files are read again, whatever is known of them (--verify)
+verify = False  # whether files are read again, once in this process, whatever is known of them (--verify)
+_verified: set[str] = set()  # files that were
 
 
 def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Hashes:
         new = [
             position
             for position, (key, now) in enumerate(zip(keys, stamps, strict=True))
-            if verify or self.known.get(key, [None])[:-1] != now
+            if (verify and key not in _verified) or self.known.get(key, [None])[:-1] != now
         ]
         if new:
             size = sum(stamps[position][0] for position in new)
@@ -167,6 +168,8 @@ class Hashes:
             with bar, ThreadPoolExecutor() as pool:
                 for position, found in zip(new, pool.map(sha256, [paths[p] for p in new]), strict=True):
                     self.known[keys[position]] = [*stamps[position], found]
+                    if verify:
+                        _verified.add(keys[position])
                     bar.update(stamps[position][0])
             with suppress(UserError):  # a folder that cannot be written to costs time alone
                 files.write_text(self.path, json.dumps(self.known))

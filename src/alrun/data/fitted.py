@@ -7,6 +7,7 @@ without torch, since a run's folder is named by its settings before anything is 
 import json
 import logging
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -99,8 +100,11 @@ def listing(written: str) -> Counted | None:
     """The same of a data set's settings, as JSON."""
     dataset: dict[str, Any] = json.loads(written)
     count = COUNTS.get(str(dataset.get("_target_")))
+    paths = [dataset[key] for key in ("path", "test", "images") if isinstance(dataset.get(key), str)]
     if count is None or dataset.get("path") in (None, "???"):
         return None
+    if any(os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)) for path in paths):
+        return None  # reading a pipe or a device might never end
     with silently():
         try:
             known = count(dataset)
