@@ -1,5 +1,6 @@
 """What a run is called: what decides its results, and nothing else."""
 
+import io
 import os
 import re
 import shutil
@@ -231,6 +232,17 @@ def test_a_file_that_changed_behind_its_time_is_noticed_by_verify_alone(tmp_path
     assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
     assert name() == first
     assert name("--verify") != first
+
+
+@pytest.mark.parametrize(("many", "terminal", "shows"), [(2**28, True, False), (0, False, False), (0, True, True)])
+def test_a_bar_of_hashes_shows_on_a_terminal_and_for_many_bytes_alone(tmp_path, monkeypatch, many, terminal, shows):
+    written = io.StringIO()
+    written.isatty = lambda: terminal
+    monkeypatch.setattr(content, "MANY", many)
+    monkeypatch.setattr(sys, "stderr", written)
+    (tmp_path / "a.npz").write_bytes(b"1234")
+    content.name_of([tmp_path / "a.npz"], tmp_path / "cache")
+    assert ("hashing" in written.getvalue()) is shows
 
 
 def test_a_csv_has_the_content_of_its_pictures(tmp_path):

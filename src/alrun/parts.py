@@ -16,6 +16,7 @@ from alrun.data.per_class import NoCap
 from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
+from alrun.embeddings import Embeddings
 from alrun.errors import UserError, first_line
 from alrun.identity import first_round, initial_seed
 from alrun.model import Classifier, has_dropout
@@ -58,6 +59,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
+    check_embeddings(strategy, len(data.train_images))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
@@ -106,6 +108,19 @@ def build_trainer(
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
+
+
+def check_embeddings(strategy: Strategy, size: int) -> None:
+    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
+
+    Raises:
+        UserError: They do not.
+    """
+    for part in getattr(strategy, "__dict__", {}).values():
+        if isinstance(part, Embeddings):
+            part.check(size)
+        elif isinstance(part, Strategy):
+            check_embeddings(part, size)
 
 
 def check_classes(key: str, strategy: DictConfig, count: int) -> None:

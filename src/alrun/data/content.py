@@ -101,9 +101,9 @@ def listed(dataset: dict[str, Any]) -> list[Path]:
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
         read = sheet.read(path, str(path))
+        column = read.column(str(dataset.get("path_column", "path"))) or ""
     except UserError:
         return []
-    column = read.column(str(dataset.get("path_column", "path"))) or ""
     names = dict.fromkeys(row[column] for row in read.rows)
     found = [Path(existing(os.path.join(base, name))) for name in names if name]
     return [file for file in found if file.is_file()]
@@ -163,8 +163,10 @@ class Hashes:
         ]
         if new:
             size = sum(stamps[position][0] for position in new)
-            bar = tqdm(total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False)
-            bar.disable = size < MANY or not sys.stderr.isatty()
+            hidden = size < MANY or not sys.stderr.isatty()  # told to tqdm at once, which else shows 0% before
+            bar = tqdm(
+                total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False, disable=hidden
+            )
             with bar, ThreadPoolExecutor() as pool:
                 for position, found in zip(new, pool.map(sha256, [paths[p] for p in new]), strict=True):
                     self.known[keys[position]] = [*stamps[position], found]
