@@ -10,8 +10,10 @@ ARGS ?=
 
 # The paper's experiments: make redundancy ARGS="strategy=badge seed=0" SCALE=small. An interrupted one goes on.
 SCALE ?= paper
-# STAND_INS=1: other real data in the place of what has to be downloaded (scripts/reproduce.py says which).
+# STAND_INS=1: other real data in the place of what has to be downloaded (docs/reproduction.md says which).
 STAND_INS ?=
+# DRAW=1: compute nothing, draw figures and tables of what is there.
+DRAW ?=
 # A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=results/gpu/2027-01-31
 MINUTES ?= 10
 OUT ?= window
@@ -23,11 +25,11 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
 	bench-launchers compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
-	test-cluster crash-test concurrency-test golden fuzz heavy soak clean $(SECTIONS) $(FIGURES) $(TABLES)
+	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make figure-1 ... figure-15, table-1 ... table-13: the section that has it"
+	@echo "  make figure-1 ... figure-15, table-1 ... table-13: the paper's, ours beside it, in outputs/paper (DRAW=1: as it is)"
 
 install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
 
@@ -145,34 +147,30 @@ reset-update-adam: EXPERIMENTS = reset_update/cifar10_adam reset_update/svhn res
 paper: ## all of these
 paper: EXPERIMENTS = all
 
+# What is asked of every experiment; two seeds at the smallest scale, so that penalty matrices have something in them.
+ASKED = $(if $(STAND_INS),--stand-ins) scale=$(SCALE) $(if $(filter smoke,$(SCALE)),seed=0$(comma)1) $(ARGS)
+comma := ,
+
 $(SECTIONS): $(READY)
-	@$(PY) scripts/reproduce.py $(EXPERIMENTS) $(if $(STAND_INS),--stand-ins) scale=$(SCALE) \
-		$(if $(filter smoke,$(SCALE)),seed=0 at_once=two) $(ARGS)
+	@$(PY) -m alrun.paper $(EXPERIMENTS) $(ASKED)
+
+$(FIGURES) $(TABLES): $(READY)
+	@$(PY) -m alrun.paper $@ $(if $(DRAW),--draw) $(ASKED)
+
+claims: $(READY) ## claims 1 to 5 of the paper's Appendix G, with the matrices that they rest on (figures 13 to 15)
+	@$(PY) -m alrun.paper figure-13 figure-14 figure-15 claims $(if $(DRAW),--draw) $(ASKED)
+
+paper-times: $(READY) ## the times that the paper's text states, beside those of our runs
+	@$(PY) -m alrun.paper times $(if $(DRAW),--draw) $(ASKED)
+
+paper-index: $(READY) ## all figures and tables: how many of their runs are done, and their files
+	@$(PY) -m alrun.paper index $(ASKED)
 
 plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
 	@$(PY) -m alrun.plan experiment=all scale=$(SCALE) $(ARGS)
 
 status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
 	@$(PY) -m alrun.status $(ARGS)
-
-figure-1 table-12: baseline
-table-3: baseline appendix-baseline
-figure-2 figure-13 table-4: augmentation
-figure-3 figure-13: optimizer
-table-5: optimizer generalization
-figure-4: redundancy
-table-6: redundancy redundancy-augment
-figure-5 table-7: per-class
-figure-14 table-1: batch-size
-figure-14 table-2: seed-set
-table-8: batch-size seed-set
-figure-6 figure-15: reset-update
-table-9: reset-update reset-update-adam
-table-10 table-13: dss
-figure-7 figure-8 figure-9 table-11: appendix-baseline
-figure-10: generalization
-figure-11: redundancy-augment
-figure-12: reset-update-adam
 
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
 	@$(PY) scripts/test_cluster.py $(ARGS)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from alrun import portable
+from alrun.analysis.paper.printed import with_selection_before
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "src" / "alrun" / "analysis" / "paper"
@@ -179,7 +180,7 @@ def times(rounds: pd.DataFrame) -> str:
     """Table 12: seconds of every round."""
     paper = pd.read_csv(PAPER / "table12.csv", keep_default_na=False)
     rows = []
-    ours = rounds[rounds["batch_size"] == "b3000"] if len(rounds) else rounds
+    ours = with_selection_before(rounds[rounds["batch_size"] == "b3000"]) if len(rounds) else rounds
     for strategy, update, phase, round, seconds in paper.itertuples(index=False):
         if ours.empty:
             break

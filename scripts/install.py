@@ -39,6 +39,30 @@ def main(folder: str) -> None:
     locked = pip(python, "--require-hashes", "--no-deps", "-r", str(LOCK))
     if not locked or not pip(python, "--no-deps", "-e", str(ROOT)):
         sys.exit("pip could not install alrun; its message is above")
+    add_sources(python)
+    tell_of_torchvision(python)
+
+
+def add_sources(python: Path) -> None:
+    """Put the sources on the path: in the folder above this one, ``alrun`` would else be taken for this folder.
+
+    Python takes a folder of that name for a package where the path itself has none; setuptools' finder comes too late.
+    """
+    probe = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = subprocess.run([str(python), "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
+    (Path(site) / "alrun-sources.pth").write_text(f"{ROOT / 'src'}\n", encoding="utf-8")
+
+
+def tell_of_torchvision(python: Path) -> None:
+    """Say what does not work where there was no torchvision for the CPU build of PyTorch."""
+    if subprocess.run([str(python), "-c", "import torchvision"], capture_output=True).returncode:
+        print(
+            "Note: no CPU build of torchvision was found, and the one from PyPI cannot be imported beside a CPU build\n"
+            "of PyTorch (`import torchvision` fails: operator torchvision::nms does not exist). alrun and the modules\n"
+            "that it loads for you work; in code of your own that you start yourself, write first\n"
+            "    from alrun.data.torchvision_import import torchvision",
+            flush=True,
+        )
 
 
 def install_torch(python: Path) -> None:
@@ -52,14 +76,22 @@ def install_torch(python: Path) -> None:
     if choice == "cuda" or not separate_builds:
         if not pip(python, f"torch=={torch}", f"torchvision=={torchvision}"):
             sys.exit("pip could not install PyTorch; its message is above")
-    elif not pip(python, f"torch=={torch}+cpu", quiet=True) and not pip(
-        python, f"torch=={torch}+cpu", f"torchvision=={torchvision}+cpu", "--index-url", PYTORCH_CPU_INDEX
-    ):
+    elif not install_cpu(python, torch, torchvision):
         sys.exit(
             f"No CPU build of PyTorch {torch} for Python {platform.python_version()} was found, neither where pip "
             f"looks nor at {PYTORCH_CPU_INDEX}: set PIP_FIND_LINKS to a folder that has one, use another "
             "Python (make PYTHON=...), or take the CUDA build of several GB (make ALRUN_TORCH=cuda)."
         )
+
+
+def install_cpu(python: Path, torch: str, torchvision: str) -> bool:
+    """Install the CPU builds, from where pip looks or else from PyTorch's index; PyTorch alone where that is all."""
+    both = (f"torch=={torch}+cpu", f"torchvision=={torchvision}+cpu")
+    return (
+        pip(python, *both, quiet=True)
+        or pip(python, *both, "--index-url", PYTORCH_CPU_INDEX, "--retries", "1", quiet=True)
+        or pip(python, both[0])
+    )
 
 
 def pip(python: Path, *arguments: str, quiet: bool = False) -> bool:

@@ -37,6 +37,7 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "strategy": "Which unlabeled examples are bought. [Which strategy when](which_strategy.md) compares them.",
     "embeddings": "Where embeddings come from, for strategies and seed sets that take them.",
     "optimizer": "How weights are updated.",
+    "first_optimizer": "What trains the first model, where it is not what trains the others.",
     "augmentation": "How training images are altered.",
     "dss": "Data subset selection: on which labeled examples an epoch trains.",
     "model_update": "What a round's training starts from.",

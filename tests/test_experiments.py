@@ -105,7 +105,7 @@ SIZES = {
     "redundancy/augment": 4 * 3 * 3,
     "per_class/cifar10": 3 * 3 * 3,
     "batch_size/cifar10": 3 * 3 * 3,
-    "seed_set/cifar10": 2 * 3 * 3,
+    "seed_set/cifar10": 3 * 3 * 3,
     "reset_update/svhn_adam": 2 * 3 * 3,
     "dss/cifar10": 2 * 3 * 3,
 }

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from alrun import finished, run_folder, targets
+from alrun import finished, interruption, run_folder, targets
 from alrun.errors import UserError
 
 MINE = """
@@ -38,8 +38,8 @@ def test_a_copied_run_without_its_checkpoint_cannot_be_restored(complete, compos
     for path in run_dir.glob("state*"):
         path.unlink()
     (run_dir / "queries.csv").write_text("round,position,index\n")
-    (sentence,) = finished.doubts(run_dir, composed("strategy=random"))
-    assert "cannot be restored (queries.csv): delete the folder" in sentence
+    with pytest.raises(UserError, match=r"queries.csv in .* cannot be restored: move the folder away"):
+        finished.doubts(run_dir, composed("strategy=random"))
 
 
 def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatch):
@@ -56,6 +56,28 @@ def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatc
     path.write_text(MINE.replace("arange(query.size)", "arange(query.size).flip(0)"))
     (sentence,) = finished.doubts(run_dir, cfg)
     assert sentence.startswith("mine_changed.py has changed since ")
+
+
+def test_a_run_that_went_on_with_other_code_keeps_saying_so(complete, composed, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(targets, "_listed", ("mine_resumed",))
+    monkeypatch.delitem(sys.modules, "mine_resumed", raising=False)
+    path = tmp_path / "mine_resumed.py"
+    path.write_text(MINE)
+    own = ("strategy._target_=mine_resumed.Mine", "allow=[mine_resumed]")
+
+    def stop():
+        raise interruption.Interrupted("SIGTERM")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alrun.run.interruption.check", stop)
+        with pytest.raises(interruption.Interrupted):
+            complete("strategy=random", *own)
+    path.write_text(MINE + "# edited\n")
+    run_dir = complete("strategy=random", *own)
+    assert run_folder.record(run_dir)["code_changed"] == {"mine_resumed.py": 0}
+    (sentence,) = finished.doubts(run_dir, composed("strategy=random", *own))
+    assert sentence.startswith("mine_resumed.py was changed after round 0 of ")
 
 
 def test_runs_of_other_versions_are_named_and_not_done(complete):

@@ -1,6 +1,11 @@
 """What a run is called: what decides its results, and nothing else."""
 
+import io
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -196,7 +201,48 @@ def test_a_hash_is_kept_until_the_file_changes(tmp_path, monkeypatch):
     assert len(reads) == 2
     monkeypatch.setattr(content, "verify", True)
     content.name_of([path], cache)
+    content.name_of([path], cache)  # once in a process: a sweep names each of its runs
     assert len(reads) == 3
+
+
+@pytest.mark.parametrize("module", ["alrun", "alrun.status", "alrun.plan"])
+def test_a_file_that_changed_behind_its_time_is_noticed_by_verify_alone(tmp_path, module):
+    path = tmp_path / "pool.npz"
+    images, labels = np.arange(100 * 64).astype(np.uint8).reshape(100, 8, 8, 1), np.arange(100) % 2
+    splits = {"test_images": images[:10], "test_labels": labels[:10]}
+    np.savez(path, train_images=images, train_labels=labels, **splits)
+    words = ["dataset=npz", f"dataset.path={path}", "model=small_cnn"]
+    words += ["debug=fast"] if module == "alrun" else ["--runs"]
+
+    def name(*more: str) -> str:
+        answer = subprocess.run(
+            [sys.executable, "-m", module, *words, *more], cwd=tmp_path, capture_output=True, text=True
+        )
+        found = re.search(r"runs/npz-pool-(\w{8})|pool-(\w{8})", answer.stdout + answer.stderr)
+        assert found, answer.stdout + answer.stderr
+        return found[0]
+
+    first, before = name(), path.stat()
+    content = path.read_bytes()
+    with path.open("r+b") as file:  # the same inode and size
+        np.savez(file, train_images=images[::-1], train_labels=labels, **splits)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert content != path.read_bytes()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+    assert name() == first
+    assert name("--verify") != first
+
+
+@pytest.mark.parametrize(("many", "terminal", "shows"), [(2**28, True, False), (0, False, False), (0, True, True)])
+def test_a_bar_of_hashes_shows_on_a_terminal_and_for_many_bytes_alone(tmp_path, monkeypatch, many, terminal, shows):
+    written = io.StringIO()
+    written.isatty = lambda: terminal
+    monkeypatch.setattr(content, "MANY", many)
+    monkeypatch.setattr(sys, "stderr", written)
+    (tmp_path / "a.npz").write_bytes(b"1234")
+    content.name_of([tmp_path / "a.npz"], tmp_path / "cache")
+    assert ("hashing" in written.getvalue()) is shows
 
 
 def test_a_csv_has_the_content_of_its_pictures(tmp_path):

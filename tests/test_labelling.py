@@ -178,6 +178,9 @@ def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
     path.write_bytes("index,label\n1,Käse\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"labels.csv cannot be read as CSV .*UTF-8"):
         read_answers(path, ["cat", "dog"], {1}, {}, {})
+    path.write_text("index,label,label\n1,cat,dog\n")
+    with pytest.raises(UserError, match=r"labels.csv has 2 columns label \(label, label\): rename all but one"):
+        read_answers(path, ["cat", "dog"], {1}, {}, {})
     path.write_bytes(b"")
     with pytest.raises(UserError, match=r"labels.csv has no column index"):
         read_answers(path, ["cat", "dog"], {1}, {}, {})

@@ -1,3 +1,8 @@
 """Deep active-learning experiments on image classification."""
 
+from alrun import early
+
 __version__ = "0.2.0"
+
+if early.is_program():
+    early.begin()

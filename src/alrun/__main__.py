@@ -1,6 +1,15 @@
-"""``python -m alrun``."""
+"""``python -m alrun``, and ``alrun``."""
 
-from alrun.cli import main
+from alrun import early
+
+
+def main() -> None:
+    """The entry point; what takes time to import comes when signals are listened to."""
+    early.begin()
+    from alrun import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

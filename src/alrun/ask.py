@@ -23,6 +23,7 @@ def main() -> None:
     parser = command.parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
     command.add_config_dir(parser)
+    command.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     with command.telling():
         run = planned(arguments.overrides, arguments.config_dir)

@@ -11,9 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, files, finished, guard, interruption, search, sweep, targets
+from alrun import closing, command, early, files, finished, guard, interruption, search, sweep, targets
 from alrun.errors import UserError, first_line, sentence, unusable
-from alrun.run_folder import check_other_data, forget, is_done, shown
+from alrun.run_folder import check_other_data, forget, is_done, other_version, shown
 from alrun.typed import as_typed
 from alrun.validate import validate
 
@@ -36,8 +36,11 @@ def job(cfg: DictConfig) -> float | None:
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
         return search.objective(run_dir) if search.compares(hydra_cfg) else None
-    except interruption.Interrupted as signal_name:
+    except KeyboardInterrupt:
         forget(run_dir)  # if it had not begun
+        raise
+    except interruption.Interrupted as signal_name:
+        forget(run_dir)
         if is_alone:
             raise
         # To a launcher a run that returns is finished, and one that exits takes the sweep with it.
@@ -74,6 +77,8 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     files.remove(run_dir / "failed.txt")
     validate(cfg)
     check_other_data(run_dir)
+    if other := other_version(run_dir):
+        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command begins anew.")
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
@@ -81,7 +86,8 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
             log.warning("%s", doubt)
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."
-    from alrun.run import run
+    with early.held():
+        from alrun.run import run
 
     run(cfg, run_dir, choices)
     return f"Done: accuracy.csv and other results in {shown(run_dir)}." if is_done(run_dir) else None
@@ -114,22 +120,24 @@ def main() -> None:
     if any(argument.startswith("--ex") for argument in sys.argv[1:]):
         sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
     command.prepare()
-    sys.argv[1:] = as_typed(sys.argv[1:])
     interruption.install()
+    early.over()
     complete, stopped = True, False
     try:
         try:
+            sys.argv[1:] = as_typed(command.in_order(command.without_verify(sys.argv[1:])))
             with guard.guarded(targets.check_early, search.check, sweep.check):
                 hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         finally:
             if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():
                 complete = sweep.report()
     except KeyboardInterrupt:
-        print("Interrupted. Nothing that was saved is lost: the same command goes on from there.", file=sys.stderr)
+        print(early.SAYS, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except (interruption.Interrupted, interruption.Preempted):
         stopped = True
-    except Exception as error:
+    except (Exception, sweep.Unplanned) as raised:
+        error = raised.__cause__ if isinstance(raised, sweep.Unplanned) and raised.__cause__ else raised
         message = sentence(error)
         if message is None and isinstance(error, OSError) and not in_a_run(error):
             message = unusable(error)  # Hydra makes the folders of runs

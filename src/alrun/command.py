@@ -2,12 +2,18 @@
 
 import argparse
 import os
+import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from alrun import targets
+from hydra._internal.utils import get_args_parser
+
+from alrun import early, targets
+from alrun.data import content
 from alrun.errors import UserError, sentence
 
 
@@ -40,22 +46,70 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
 
+def add_verify(parser: argparse.ArgumentParser) -> None:
+    """The option that reads the files of data sets and weights again, whatever is known of them."""
+    what = "read the files of data and weights again, whatever their size and time of change say"
+    parser.add_argument("--verify", action=Verify, nargs=0, help=what)
+
+
+class Verify(argparse.Action):
+    """``--verify``."""
+
+    def __call__(self, *_: Any) -> None:
+        """Note it."""
+        content.verify = True
+
+
+def without_verify(words: Sequence[str]) -> list[str]:
+    """The words that Hydra knows: ``--verify`` is obeyed and taken out."""
+    if "--verify" in words:
+        content.verify = True
+    return [word for word in words if word != "--verify"]
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """Options first, then overrides: Hydra takes these in one row, people type ``-m`` and ``--cfg job`` anywhere."""
+    options, overrides, rest = [], [], deque(words)
+    known = get_args_parser()._option_string_actions
+    while rest:
+        word = rest.popleft()
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options.append(word)
+        action = next((known[name] for name in (word, *known) if name in known and name.startswith(word)), None)
+        if action is None or action.nargs == 0:
+            continue
+        if action.nargs is None and rest:  # a value follows
+            options.append(rest.popleft())
+        elif action.nargs == "?":  # one may
+            options.append(rest.popleft() if rest and rest[0] in (action.choices or ()) else "all")
+    return [*options, *overrides]
+
+
 def prepare() -> None:
     """Settle what is read once, before anything is composed or imported: called by programs alone.
 
-    That is the user's list of modules, and how torch's CPU threads wait: they spin for a moment, then sleep. GNU
-    OpenMP's default is to spin so long that any other busy process slows training by an order of magnitude.
+    That is the user's list of modules, the folder of data, and how torch's CPU threads wait: they spin for a moment,
+    then sleep. GNU OpenMP's default is to spin so long that any other busy process slows training by an order of
+    magnitude.
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    if data := os.environ.get("ALRUN_DATA"):
+        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # no shell does in quotes, nor a file of settings
 
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """A user's mistake ends the program with one sentence and exit status 1; a bug keeps its traceback."""
+    """A user's mistake ends the program with one sentence and exit status 1, Ctrl-C with 130; a bug is traced back."""
     prepare()
+    early.over()
     try:
         yield
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         message = sentence(error)
         if message is None:

@@ -95,6 +95,8 @@ class RunConfig:
     validation: int | None = None  # labels held out of the pool to evaluate on, in place of the test set (alrun.search)
     limit: int | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: int = 0  # differs between repeats
+    first_model: str | None = None  # file with the weights of round 0's model (a state_dict); null: it is trained
+    first_optimizer: Any = None  # of round 0 alone, so that optimizers begin with one model; null: the run's own
     initial_seed: int | None = None  # of seed set and first model; null: the run's own seed; the paper: 42 for all
     name: str | None = None  # of the experiment
     variant: str | None = None  # legend text
@@ -203,14 +205,18 @@ def described(hint: Any) -> str:
         return " or ".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(described(option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        return f"a list of {described(*typing.get_args(hint))}"
     return "null" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value satisfies a type hint made of scalars, literals and unions of them (others: True)."""
+    """Whether a plain value satisfies a type hint made of scalars, literals, lists and unions (others: True)."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, option) for option in typing.get_args(hint))
+    if origin is list:
+        return isinstance(value, list) and all(fits(item, *typing.get_args(hint)) for item in value)
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if hint is float:

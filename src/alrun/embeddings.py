@@ -1,6 +1,8 @@
 """``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: what stands for images in a choice."""
 
 import logging
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,13 @@ class Embeddings(ABC):
     @abstractmethod
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
         """The same at their own lengths."""
+
+    def check(self, size: int) -> None:  # noqa: B027 - most make what they give
+        """Look, before anything is trained, whether these can be given for a pool of ``size`` examples.
+
+        Raises:
+            UserError: They cannot.
+        """
 
 
 class FromClassifier(Embeddings):
@@ -101,21 +110,38 @@ class FromFile(OfThePool):
         if not Path(path).is_file():
             raise UserError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
 
+    def check(self, size: int) -> None:
+        """Read the file."""
+        self.rows(size)
+
     def make(self, pool: Pool, chunk: int) -> Tensor:
         """The file's rows."""
+        rows = self.rows(len(pool.images))
+        return (rows if pool.source is None else rows[pool.source]).to(pool.device)
+
+    def rows(self, size: int) -> Tensor:
+        """The file's rows (size, d).
+
+        Raises:
+            UserError: It cannot be read, or does not fit a pool of ``size`` examples.
+        """
+        name = f"embeddings.path={self.path}"
         try:
-            rows = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            if isinstance(rows, np.lib.npyio.NpzFile):
-                rows = rows[rows.files[0]]
-            whole = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
-        except (ValueError, OSError, LookupError, EOFError) as error:
-            raise UserError(f"embeddings.path={self.path} cannot be read: {first_line(error)}.") from error
-        if whole.ndim != 2 or len(whole) != len(pool.images) or not whole.isfinite().all():
+            with open(self.path, "rb") as file:
+                stored = np.load(file, allow_pickle=False)
+                if isinstance(stored, np.lib.npyio.NpzFile):
+                    stored = stored[stored.files[0]]
+            rows = torch.from_numpy(np.ascontiguousarray(stored, dtype=np.float32))
+        except (ValueError, TypeError, OSError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{name} cannot be read: {first_line(error)}.") from error
+        if rows.ndim != 2 or len(rows) != size:
             raise UserError(
-                f"embeddings.path={self.path} has shape {tuple(whole.shape)}; there must be a row "
-                f"of finite ones for each of the {len(pool.images)} examples of the pool."
+                f"{name} has shape {tuple(rows.shape)}; there must be a row of finite numbers for each of the "
+                f"{size} examples of the pool."
             )
-        return (whole if pool.source is None else whole[pool.source]).to(pool.device)
+        if lost := int((~rows.isfinite()).any(1).sum()):
+            raise UserError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): mend or replace them.")
+        return rows
 
 
 class FromPixels(OfThePool):

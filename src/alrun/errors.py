@@ -1,14 +1,15 @@
 """Mistakes that a user can mend, and how they are told: one sentence with the setting, the value and the fix."""
 
-import difflib
 import errno
+import math
 import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import Any
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.errors import MissingConfigException as MissingOption
 from omegaconf.errors import (
     ConfigKeyError,
@@ -34,9 +35,30 @@ EXTRAS = {
 # What OmegaConf says where a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
+# How OmegaConf passes on a user's mistake that a resolver met, without the error itself.
+TOLD = re.compile(r"UserError raised while resolving interpolation: (.*)")
+
 
 class UserError(ValueError):
     """A setting, file or data set that alrun cannot work with. The message is the sentence that the user reads."""
+
+
+SLIPS = (0, 0, 0, 1, 1, 1, 2)  # letters that may be wrong in a word of so many, or of more
+MEANINGS = {  # what others call it
+    "learning_rate": ("lr",),
+    "rate": ("lr",),
+    "directory": ("path",),
+    "folder": ("path",),
+    "gpu": ("device",),
+    "kcenter": ("coreset",),
+    "k_center": ("coreset",),
+    "lenet": ("mnist_net",),
+    "passive": ("random",),
+    "ratio": ("fraction",),
+    "share": ("fraction",),
+    "uniform": ("random",),
+    "workers": ("threads",),
+}
 
 
 @contextmanager
@@ -54,10 +76,49 @@ def at_least(key: str, value: float, low: float) -> None:
         raise UserError(f"{key}={value} is too small: give {low} or more.")
 
 
+def check_rate(key: str, value: Any) -> None:
+    """Refuse a learning rate that is none."""
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise UserError(f"{key}={value} is no learning rate: give a number above 0.")
+
+
 def closest(name: str, known: list[str]) -> str:
-    """``; did you mean x?`` where a known name is close to ``name``, the known names otherwise."""
-    matches = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {matches[0]}?" if matches else f"choose from: {', '.join(sorted(known))}."
+    """``did you mean x?`` where a known name is alike in letters or in meaning, the known names otherwise."""
+    prefix, _, last = name.rpartition(".")
+    ends = {each.removeprefix(f"{prefix}."): each for each in known}
+    near = {end: distance(bare(last), bare(end)) for end in ends}
+    matches = sorted((end for end in ends if near[end] <= SLIPS[min(len(last), len(SLIPS) - 1)]), key=near.__getitem__)
+    if not matches:
+        means = {bare(word) for word in MEANINGS.get(last.lower(), ())}
+        matches = [end for end in ends if bare(end) in means]
+    if not matches:  # one that alone has the same words and others: epochs is max_epochs, quick is quickstart
+        matches = [end for end in ends if is_part(last.lower(), end.lower()) or is_part(end.lower(), last.lower())]
+        matches = matches if len(matches) == 1 else []
+    return f"did you mean {ends[matches[0]]}?" if matches else f"choose from: {', '.join(sorted(known))}."
+
+
+def bare(word: str) -> str:
+    """Letters and digits alone."""
+    return re.sub(r"[\W_]", "", word.lower())
+
+
+def is_part(short: str, whole: str) -> bool:
+    """Whether ``whole`` begins with ``short``, or has all of its words."""
+    return len(short) > 2 and (whole.startswith(short) or set(short.split("_")) <= set(whole.split("_")))
+
+
+def distance(one: str, other: str) -> int:
+    """Letters to insert, leave out, replace or exchange with their neighbor (optimal string alignment)."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, its in enumerate(other, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != its))
+            if i > 1 and j > 1 and (letter, one[i - 2]) == (other[j - 2], its):
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 @contextmanager
@@ -114,6 +175,8 @@ def _sentence(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, UserError):
             return str(link)
+        if isinstance(link, InterpolationResolutionError) and (told := TOLD.match(first_line(link))):
+            return f"{told[1]}."
     for link in chain:
         if isinstance(link, MissingOption) and (link.options or link.missing_cfg_file in EXTRAS):
             return unknown_option(link.missing_cfg_file or "", list(link.options or []))
@@ -133,6 +196,11 @@ def _sentence(error: BaseException) -> str | None:
         if type(link).__name__ == "OutOfMemoryError":  # torch's; torch is not imported here
             return "the GPU's memory is full: lower runtime.chunk or training.batch_size, or use runtime.device=cpu."
     for link in chain:
+        if isinstance(link, OverrideParseException) and "missing EQUAL" not in str(link):
+            return (
+                f"{link.override} cannot be read: type setting=value, and letters that are no part of names in quotes, "
+                "as 'setting=\"value\"'."
+            )
         if isinstance(link, HydraException | OmegaConfBaseException):
             return misspelled(" ".join(str(link).split()))
     return None
@@ -176,7 +244,9 @@ def misspelled(message: str) -> str:
     if lost := re.match(r"Error parsing override '(.*?)' missing EQUAL", message):
         return f"{lost[1]}: it has no value; everything on the command line is setting=value or group=option."
     if several := re.match(r"Ambiguous value for argument '(.*?)'", message):
-        return f"{several[1]} is several values: add -m to compute a run for each."
+        key, _, value = several[1].partition("=")
+        or_one = f", or type quotes if it is one: '{key}=\"{value}\"'" if "." in key else ""
+        return f"{several[1]} is several values: add -m to compute a run for each{or_one}."
     return message
 
 

@@ -1,6 +1,7 @@
-"""The model of round 0, trained once for all strategies and repeats of a setting (the paper's ± 0.0)."""
+"""The model of round 0, trained once for all strategies and repeats of a setting (the paper's ± 0.0), or given."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 from alrun import checkpoint, files
 from alrun.errors import UserError, writing
 from alrun.lock import Lock
+from alrun.model import Classifier
 from alrun.state import RoundRecord, RunState
+from alrun.train import TrainResult
 
 log = logging.getLogger(__name__)
 
@@ -56,3 +59,32 @@ def reuse(path: Path, state: RunState) -> bool:
         return False
     state.add_round(RoundRecord(**content["record"]), content["weights"], content["frozen"])
     return True
+
+
+def given(path: Path, model: Classifier) -> TrainResult:
+    """Fill ``model`` from the file that the setting ``first_model`` names, and tell that nothing was trained.
+
+    The file is what ``torch.save(model.state_dict(), path)`` writes, or one of ``cache/first_model`` of a run. Source:
+    Appendix A.1 of the paper.
+
+    Raises:
+        UserError: It is no such file, or its weights are those of another network.
+    """
+    if not path.is_file():
+        raise UserError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
+    try:
+        content = checkpoint.load(path)
+    except ValueError as error:
+        raise UserError(
+            f"first_model={path} cannot be read ({error}): save a state_dict there by torch.save."
+        ) from error
+    weights = content.get("weights", content.get("state_dict", content))
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"first_model={path} is of another network than model: {reason}") from error
+    if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
+        raise UserError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it anew.")
+    log.info("round 0 has the model of %s", path)
+    return TrainResult(math.nan, 0, 0, "given", 0.0)

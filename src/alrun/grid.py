@@ -12,6 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from alrun.errors import UserError, closest
 from alrun.guard import guarded
 from alrun.typed import as_typed
 
@@ -114,11 +115,19 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
     # Hydra's plugins are found by the main module; these two are part of every installation.
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Glob
 
     params = cfg.hydra.sweeper.get("params") or {}
     arguments = [f"{key}={value}" for key, value in params.items()] + list(cfg.hydra.overrides.task)
     overrides = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(arguments)
     last = {override.get_key_element(): override for override in overrides}
+    for override in last.values():
+        if isinstance(pattern := override.value(), Glob) and not any(override.sweep_iterator()):
+            known = override.config_loader.get_group_options(override.key_or_group)  # pyright: ignore
+            raise UserError(
+                f"{override.input_line} matches no option; "
+                f"{closest(pattern.include[0], known) if known else 'there is no such group.'}"
+            )
     batches = BasicSweeper.split_arguments(list(last.values()), max_batch_size=None)
     own = [override for override in cfg.hydra.overrides.hydra if override.startswith("hydra.searchpath=")]
     compositions: dict[tuple[str, ...], DictConfig] = {}

@@ -46,6 +46,11 @@ CALLED = {  # what Hydra may call, by place
         f"optuna.samplers.{name}Sampler" for name in ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")
     ),
 }
+FOLDERS = {  # what conf/config.yaml says
+    "run.dir": "${paths.outputs}/runs/${setting_id:}/${run_id:}",
+    "sweep.dir": "${paths.outputs}/runs",
+    "sweep.subdir": "${setting_id:}/${run_id:}",
+}
 LOGGING = ("job_logging", "hydra_logging")
 # Words that clusters want and that no shell takes for anything else.
 PLACES = ("account", "constraint", "exclude", "gres", "name", "partition", "qos")
@@ -180,6 +185,13 @@ def check_hydra(cfg: DictConfig) -> None:
     for group, option in cfg.hydra.runtime.choices.items():
         if CONTROL.search(str(option)) or ".." in str(option).split("/"):
             raise UserError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
+    for key, value in FOLDERS.items():
+        place, name = key.split(".")
+        if hydra[place][name] != value:
+            raise UserError(
+                f"hydra.{key}={hydra[place][name]}: runs name their folders themselves, for results to be found and "
+                "compared; leave it out, and set paths.outputs."
+            )
     outputs = OmegaConf.select(cfg, "paths.outputs", throw_on_missing=False)
     if CONTROL.search(str(outputs)):  # it becomes part of a job's script
         raise UserError(f"paths.outputs={outputs!r} has control characters: name a folder without.")

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
 from alrun.revisions import revisions
@@ -33,10 +33,15 @@ NEUTRAL: dict[str, Any] = {
     "optimizer.swa": None,
     "optimizer.label_smoothing": 0.0,
     "training.restart_below": 0.0,
+    "first_optimizer": None,
+    "first_model": None,
     "validation": None,
     "limit": None,
     "initial_seed": None,
 }
+
+# Subset selections that train round 0 on all labels, so that its model is the one without them (alrun.dss.base).
+FULL_FIRST = ("Craig", "Glister", "GradMatch", "Random")
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
@@ -56,6 +61,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     settings = content.named(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_short_names(settings)
+    if settings.get("first_optimizer") == settings["optimizer"]:
+        settings["first_optimizer"] = None  # it is what trains round 0 anyway
     for key, value in NEUTRAL.items():
         node, last = owner(settings, key)
         if last in node and node[last] == value:
@@ -126,11 +133,25 @@ def run_id(*, _root_: DictConfig) -> str:
 
 def first_model_id(cfg: DictConfig) -> str:
     """Name of all that the model of round 0 depends on, data and device aside."""
-    settings = without_strategy(identity(cfg))
+    settings = without_strategy(identity(first_round(cfg)))
     del settings["training"]["reset"]
+    if isinstance(settings.get("dss"), dict) and settings["dss"].get("_target_") in FULL_FIRST:
+        del settings["dss"]
+        settings.get("revisions", {}).pop("dss", None)
     settings["budget"] = settings["budget"]["seed_size"]
     settings["initial_seed"] = initial_seed(cfg)
     return digest(settings, 16)
+
+
+def first_round(cfg: DictConfig) -> DictConfig:
+    """The settings that train round 0: those of the run, with ``first_optimizer`` where one is given."""
+    if cfg.get("first_optimizer") is None:
+        return cfg
+    trains = OmegaConf.to_container(cfg.first_optimizer, resolve=True)
+    first = cfg.copy()
+    with open_dict(first):
+        first.optimizer, first.first_optimizer = trains, None
+    return first
 
 
 def initial_seed(cfg: DictConfig) -> int:

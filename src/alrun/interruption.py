@@ -21,8 +21,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later, the same command goes on
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+from alrun import early
+
+EXIT_CODE = early.RETRY
 
 
 class Interrupted(BaseException):
@@ -45,11 +46,11 @@ def install() -> None:
         return
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
         end_with(parent.pid)
-    for number in SIGNALS:
+    for number in early.SIGNALS:
         handler = signal.getsignal(number)
         if handler is _handle or handler is signal.SIG_IGN:
             continue
-        if callable(handler):
+        if callable(handler) and handler is not early.stop:
             _previous[number] = handler
         signal.signal(number, _handle)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
 
-from alrun.errors import UserError, at_least
+from alrun.errors import UserError, at_least, check_rate
 
 ANNEALED = 0.01  # of the highest learning rate
 
@@ -24,6 +24,7 @@ class WeightAverage:
     """
 
     def __init__(self, lr: float, start_accuracy: float = 0.95, anneal_epochs: int = 10) -> None:
+        check_rate("optimizer.swa.lr", lr)
         at_least("optimizer.swa.anneal_epochs", anneal_epochs, 0)
         if not 0 <= start_accuracy < 1:
             raise UserError(

@@ -16,14 +16,15 @@ from alrun.data.per_class import NoCap
 from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
+from alrun.embeddings import Embeddings
 from alrun.errors import UserError, first_line
-from alrun.identity import initial_seed
+from alrun.identity import first_round, initial_seed
 from alrun.model import Classifier, has_dropout
 from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.strategies.base import Strategy
 from alrun.train import StopRule, Trainer
-from alrun.validate import check_budget, check_dropout
+from alrun.validate import check_budget, check_dropout, strategies
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Parts:
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
     trainer: Trainer
+    first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
     normalize: Normalize
 
 
@@ -46,21 +48,44 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     """
     strategy: Strategy = config.build(cfg.strategy, "strategy")
     augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
-    subset: Subset = config.build(cfg.dss, "dss")
-    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
-    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
-    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
-    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
     record = card.of(data)
     card.tell(record)
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
+    for key, node in strategies(cfg.strategy):
+        check_classes(key, node, data.classes)
+    for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
+        check_padding(key, node, data)
+    check_augmentation(augmentation, data)
+    check_embeddings(strategy, len(data.train_images))
     model = build_model(cfg, data)
     check_model(model, data)
     if not has_dropout(model):
         check_dropout(strategy.needs.dropout_samples, type(model).__name__)
+    assert data.mean is not None
+    assert data.std is not None
+    normalize = Normalize(data.mean, data.std, where)
+    trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
+    if cfg.first_optimizer is not None:
+        first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
+    return Parts(data, record, model, strategy, trainer, first_trainer, normalize)
+
+
+def build_trainer(
+    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize, where: torch.device
+) -> Trainer:
+    """What trains ``model`` in a round.
+
+    Raises:
+        UserError: A setting of the optimizer or of what goes with it is wrong.
+    """
+    subset: Subset = config.build(cfg.dss, "dss")
+    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
+    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
+    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
+    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     made = attempt(cfg, "build", optimizer, model.parameters())
     if schedule:
 
@@ -70,12 +95,9 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
             stepper.step()
 
         attempt(cfg, "schedule", first_epoch, made)
-    assert data.mean is not None
-    assert data.std is not None
-    normalize = Normalize(data.mean, data.std, where)
     training = cfg.training
     stop = StopRule(training.max_epochs, training.stop_accuracy, training.patience, training.min_gain)
-    trainer = Trainer(
+    return Trainer(
         Optimization(optimizer, schedule, average, smoothing),
         augmentation,
         normalize,
@@ -86,7 +108,48 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
-    return Parts(data, record, model, strategy, trainer, normalize)
+
+
+def check_embeddings(strategy: Strategy, size: int) -> None:
+    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
+
+    Raises:
+        UserError: They do not.
+    """
+    for part in getattr(strategy, "__dict__", {}).values():
+        if isinstance(part, Embeddings):
+            part.check(size)
+        elif isinstance(part, Strategy):
+            check_embeddings(part, size)
+
+
+def check_classes(key: str, strategy: DictConfig, count: int) -> None:
+    """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
+    for setting in ("query_classes", "private_classes"):
+        if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
+            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
+
+
+def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
+    """Refuse more padding than the images are large."""
+    padding, side = node.get("padding"), max(data.image_size)
+    if isinstance(padding, int) and padding > side:
+        raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
+
+
+def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
+    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
+
+    Raises:
+        UserError: It fails.
+    """
+    images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
+    with torch.random.fork_rng(devices=[]):
+        try:
+            augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
+        except MISFIT as error:
+            name = type(getattr(augmentation, "transform", augmentation)).__name__
+            raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
@@ -107,6 +170,7 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     return config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
 
 
+TRIED = 16  # images; a random transform may fail with some of its draws only
 # What a network raises when images have the wrong size; some assert, some return a tuple while they train.
 MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
 

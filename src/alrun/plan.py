@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--runs", action="store_true", help="list every run")
     parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
     command.add_config_dir(parser)
+    command.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     with command.telling():
         overrides = command.with_config_dir(arguments.overrides, arguments.config_dir)

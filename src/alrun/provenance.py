@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import device, energy, files, finished, identity, revisions, schedule
+from alrun import device, energy, files, identity, own_code, revisions, run_folder, schedule
 from alrun.execution import Choice
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,12 @@ def write(
     card: dict[str, Any],
     where: torch.device,
     execution: Choice,
+    code_changed: dict[str, int],
 ) -> None:
     """Leave run.json beside the results.
 
-    ``choices`` are the chosen options, ``data`` is the fingerprint and ``card`` what the data set is.
+    ``choices`` are the chosen options, ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed``
+    tells after which round a file of the user's code was found to be another one.
     """
     record = {
         "options": choices,
@@ -44,7 +46,8 @@ def write(
         "data": data,
         "dataset": card,
         "revisions": revisions.used(identity.deciding(cfg)),
-        "code": finished.code(cfg),
+        "code": own_code.hashes(cfg),
+        "code_changed": run_folder.record(run_dir).get("code_changed", {}) | code_changed,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         "carbon_intensity": cfg.runtime.carbon_intensity,

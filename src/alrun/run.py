@@ -39,6 +39,7 @@ from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import ScoreStrategy
 from alrun.sweep import shown
 from alrun.tracking import Tracking
+from alrun.train import TrainResult
 
 log = logging.getLogger(__name__)
 
@@ -131,10 +132,18 @@ class Run:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        for name in finished.changed_code(self.run_dir, self.cfg):
+        changed = finished.changed_code(self.run_dir, self.cfg) if self.state.rounds else []
+        for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(
-            self.run_dir, self.cfg, self.choices, self.data_id, self.parts.card, self.device, self.execution
+            self.run_dir,
+            self.cfg,
+            self.choices,
+            self.data_id,
+            self.parts.card,
+            self.device,
+            self.execution,
+            dict.fromkeys(changed, len(self.state.rounds) - 1),
         )
         self.state.write_views(self.run_dir)
         self.clear_training()
@@ -219,18 +228,10 @@ class Run:
             assert weights is not None
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
-        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
-        with record_function("training"):
-            trained = self.parts.trainer.fit(
-                model,
-                self.pool,
-                seed,
-                round,
-                self.progress.epoch,
-                lambda: build_model(self.cfg, self.parts.data),
-                is_last_round=round + 1 == len(self.sizes),
-                keeper=keeper,
-            )
+        if self.cfg.first_model and not round:
+            trained = first_model.given(Path(self.cfg.first_model), model)
+        else:
+            trained = self.train(seed, round, unfinished)
         classes = self.parts.data.classes
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
@@ -256,6 +257,22 @@ class Run:
             energy_source=evaluation.meter.source,
         )
         self.state.add_round(record, model.state_dict(), frozen(model))
+
+    def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
+        """Train the model, which has the weights to begin with."""
+        keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
+        trainer = self.parts.trainer if round else self.parts.first_trainer
+        with record_function("training"):
+            return trainer.fit(
+                self.parts.model,
+                self.pool,
+                seed,
+                round,
+                self.progress.epoch,
+                lambda: build_model(self.cfg, self.parts.data),
+                is_last_round=round + 1 == len(self.sizes),
+                keeper=keeper,
+            )
 
     def select(self, round: int) -> None:
         """Let the strategy choose what to label after ``round``."""

@@ -180,7 +180,7 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the content of ``path`` into a UserError."""
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, UserError):  # the latter has said what is wrong
         raise
     except OSError as error:
         raise UserError(

@@ -39,11 +39,19 @@ class Sheet:
 
     header: list[str]
     rows: list[Row]
+    what: str  # it is called in a sentence
 
     def column(self, name: str) -> str | None:
-        """The column that is called ``name``, in any case where none is called just so; None: there is none."""
-        alike = [column for column in self.header if column.casefold() == name.strip().casefold()]
-        return name if name in self.header else alike[0] if len(alike) == 1 else None
+        """The column that is called ``name``, in any case where none is called just so; None: there is none.
+
+        Raises:
+            UserError: There are several.
+        """
+        exact = [column for column in self.header if column == name]
+        found = exact or [column for column in self.header if column.casefold() == name.strip().casefold()]
+        if len(found) > 1:
+            raise UserError(f"{self.what} has {len(found)} columns {name} ({', '.join(found)}): rename all but one.")
+        return found[0] if found else None
 
 
 def read(path: Path, what: str) -> Sheet:
@@ -58,7 +66,7 @@ def read(path: Path, what: str) -> Sheet:
         text, separator, skipped = opened(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
-        return Sheet(header, list(rows(reader, header, skipped, what)))
+        return Sheet(header, list(rows(reader, header, skipped, what)), what)
     except OSError as error:
         raise UserError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
     except csv.Error as error:

@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
     command.add_config_dir(parser)
+    command.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
     with command.telling():

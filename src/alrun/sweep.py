@@ -21,13 +21,21 @@ NAME, PATH = 255, 3500  # bytes of a name and of a path; what lies below needs s
 _folders: list[Path] = []  # of the sweep that this process started
 
 
+class Unplanned(BaseException):
+    """Carries an error (its cause) out of a callback: Hydra would warn of an Exception, and compute the sweep."""
+
+
 class RememberSweep(Callback):
     """Notes, when a sweep starts, which run folders it will fill: launchers may run them in other processes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
-        if not search.compares(config.hydra):
+        if search.compares(config.hydra):
+            return
+        try:
             _folders[:] = [run.folder for run in grid.of_sweep(config)]
+        except Exception as error:
+            raise Unplanned from error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra there too, when all jobs have ended."""

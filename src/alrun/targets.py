@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pkgutil import resolve_name
+from types import ModuleType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -67,6 +68,7 @@ KINDS = {
     "dss": Kind("alrun.dss.base.Subset", ("alrun.dss",)),
     "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
 }
+KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
 INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
 SPECIAL = ("_target_", "_partial_")
@@ -184,7 +186,7 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
     check_name(name, key, kinds)
     module, _, attribute = name.rpartition(".")
     try:
-        target = getattr(import_module(module), attribute)
+        target = getattr(imported(module), attribute)
     except Exception as error:  # whatever a user's module raises while it is imported
         raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     origin = str(getattr(target, "__module__", None))
@@ -200,6 +202,18 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
             f"{key}._target_={name} is no subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
         )
     return target
+
+
+def imported(module: str) -> ModuleType:
+    """A module, of which a user's may import torchvision beside a CPU build of torch, which fails by itself."""
+    try:
+        return import_module(module)
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    from alrun.data import torchvision_import  # noqa: F401 - from now on torchvision can be imported
+
+    return import_module(module)
 
 
 def check_made(made: Any, name: str, key: str, kinds: tuple[Kind, ...]) -> None:

@@ -1,10 +1,20 @@
-"""Names on a command line as they were typed: Hydra would read ``true``, ``nan``, ``007`` and ``0.50`` as values."""
+"""A command line as it was typed.
 
+Hydra would read ``true``, ``nan``, ``007`` and ``0.50`` as values where they are names, and refuses most letters of
+names of files (é, parentheses, %, =, ~) outside quotes.
+"""
+
+import os
 import re
 from collections.abc import Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+WORD = re.compile(r"(\+{0,2}[\w@./:-]+)=(.+)", re.DOTALL)
 NAMES = re.compile(r"(\+*dataset\.classes)=\[([^\[\]]*)\]")
-TEXTS = re.compile(r"(\+*dataset\.(?:path|test|images|test_split|group|[a-z]+_column|[a-z]+_array))=(.*)")
+FILES = re.compile(r"\+*(paths\.\w+|dataset\.(path|test|images)|[\w.]+\.(path|weights))")
+TEXTS = re.compile(r"\+*(name|variant|dataset\.(test_split|group|[a-z]+_column|[a-z]+_array))")
 VALUE = re.compile(r"true|false|[+-]?(nan|inf|[0-9][0-9_]*\.?[0-9]*(e[+-]?[0-9]+)?)", re.IGNORECASE)
 PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_][A-Za-z0-9_ ]*|0|[1-9][0-9]*", re.IGNORECASE)
 ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(?:,|$)""")
@@ -16,14 +26,43 @@ def as_typed(words: Sequence[str]) -> list[str]:
 
 
 def quoted(word: str) -> str:
-    """One word; ``null`` stays none where a name may be left out."""
-    if (text := TEXTS.fullmatch(word)) and VALUE.fullmatch(text[2]):
-        return f'{text[1]}="{text[2]}"'
-    found = NAMES.fullmatch(word)
+    """One word; ``null`` stays none where a name may be left out, and commas go on to separate runs of a sweep."""
+    if found := NAMES.fullmatch(word):
+        names = [item[1] for item in ITEM.finditer(found[2]) if item[1] or item[0]]
+        return f"{found[1]}=[{','.join(map(safe, names))}]"
+    found = WORD.fullmatch(word)
     if not found:
         return word
-    names = [item[1] for item in ITEM.finditer(found[2]) if item[1] or item[0]]
-    return f"{found[1]}=[{','.join(map(safe, names))}]"
+    key, value = found.groups()
+    if FILES.fullmatch(key):
+        value = ",".join(map(at_home, value.split(",")))
+    is_list = FILES.fullmatch(key) and value.startswith("[")
+    if is_list or ((FILES.fullmatch(key) or TEXTS.fullmatch(key)) and VALUE.fullmatch(value)):
+        return f"{key}={in_quotes(value)}"
+    if is_readable(f"{key}={value}") or not is_readable(f"{key}=x"):
+        return f"{key}={value}"
+    parts = [part if is_readable(f"{key}={part}") else in_quotes(part) for part in value.split(",")]
+    return next(filter(is_readable, (f"{key}={','.join(parts)}", f"{key}={in_quotes(value)}")), word)
+
+
+def at_home(path: str) -> str:
+    """``~/x`` in the user's own folder: no shell replaces it after ``=``."""
+    return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path
+
+
+def is_readable(word: str) -> bool:
+    """Whether Hydra takes the word."""
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True
+
+
+def in_quotes(value: str) -> str:
+    """``value`` as a text: in quotes, those inside it and backslashes before them escaped."""
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+    return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
 
 
 def safe(name: str) -> str:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun import targets
 from alrun.config import RunConfig, scaled
-from alrun.errors import UserError, at_least, closest
+from alrun.errors import UserError, at_least, check_rate, closest
 
 # Training images; the data sets of torchvision by their names there.
 POOL_SIZES = {
@@ -36,8 +36,9 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(f"{key} has no value: add {key}=... to the command line.")
     targets.check(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
-        if isinstance(value, float) and math.isnan(value):
-            raise UserError(f"{key}=nan is no number: give one.")
+        # What memory may be taken may be any; a count, rate or share that is infinite is not meant.
+        if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and key.endswith("memory")):
+            raise UserError(f"{key}={value} is no number to compute with: give one.")
     budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
     for key, value, low in (
         ("budget.seed_size", budget.seed_size, 2),
@@ -95,9 +96,10 @@ def validate(cfg: DictConfig) -> None:
             f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
             f"budget.total={budget.total}{held_out}, so nothing would be bought: lower it or raise budget.total."
         )
-    rate = cfg.optimizer.lr
-    if not isinstance(rate, int | float) or not 0 < rate < math.inf:
-        raise UserError(f"optimizer.lr={rate} is no learning rate: give a number above 0.")
+    check_rate("optimizer.lr", cfg.optimizer.lr)
+    for part, name in (("build", "lr"), ("schedule", "max_lr")):
+        if name in (cfg.optimizer.get(part) or {}):
+            check_rate(f"optimizer.{part}.{name}", cfg.optimizer[part][name])
     path = cfg.dataset.get("path")
     if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
         raise UserError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")

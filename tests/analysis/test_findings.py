@@ -16,7 +16,7 @@ import findings
 import findings_claims as claims
 import findings_measures as measures
 import findings_rules as rules
-from alrun.analysis import paper
+from alrun.analysis.paper import printed
 from alrun.errors import UserError
 from findings_table import Table, final
 
@@ -182,7 +182,7 @@ def test_the_papers_table_2_gives_the_papers_claim_4(order):
             "labeled": row["labeled"],
             "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
         }
-        for _, frame in paper.read("table2").groupby(["strategy", "seed_set"])
+        for _, frame in printed.read("table2").groupby(["strategy", "seed_set"])
         for number, row in enumerate(frame.to_dict("records"))
         for place in range(3)
     ]

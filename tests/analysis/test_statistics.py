@@ -11,9 +11,10 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from alrun.analysis import paper, ranks, rounds, scores
+from alrun.analysis import ranks, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, RESAMPLES, bootstrap_interval, t_interval
+from alrun.analysis.paper import printed
 from alrun.analysis.significance import (
     all_pairs,
     by_chance,
@@ -162,7 +163,7 @@ def test_the_papers_table_2_gives_its_claim_4_whatever_the_pairs(order):
             "labeled": row["labeled"],
             "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
         }
-        for row in paper.read("table2").to_dict("records")
+        for row in printed.read("table2").to_dict("records")
         for place in range(3)
     ]
     tests = round_tests(pd.DataFrame(rows))
@@ -278,3 +279,21 @@ def test_ranks_over_data_sets():
     expected = stats.studentized_range.sf(distance / math.sqrt(3 * 4 / (6 * 3)) * math.sqrt(2), 3, np.inf)
     assert p.loc["a", "c"] == pytest.approx(expected, abs=1e-6)
     assert math.isnan(ranks.friedman(table[["a", "b"]]))
+
+
+def test_a_penalty_matrix_of_some_rounds():
+    """One curve is clearly better in the first two rounds, the other in the last one."""
+    rows = [
+        {"curve": curve, "seed": seed, "labeled": 100 * (round + 1), "test_accuracy": 0.5 + gap + 0.001 * seed * sign}
+        for curve, sign in (("a", 1), ("b", -1))
+        for round, gap in enumerate([0.2 * sign, 0.2 * sign, 0.0, -0.2 * sign])
+        for seed in (0, 1, 2)
+    ]
+    tests = round_tests(pd.DataFrame(rows))
+    cells = {
+        rounds: penalty_matrix(tests, ["a", "b"], rounds=slice(*rounds)).loc[["a", "b"], ["b", "a"]]
+        for rounds in ((0, 2), (2, None), (None, None))
+    }
+    assert (cells[0, 2].at["a", "b"], cells[0, 2].at["b", "a"]) == (1.0, 0.0)
+    assert (cells[2, None].at["a", "b"], cells[2, None].at["b", "a"]) == (0.0, 0.5)
+    assert (cells[None, None].at["a", "b"], cells[None, None].at["b", "a"]) == (0.5, 0.25)

@@ -101,6 +101,57 @@ def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
     assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
 
 
+def test_a_picture_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as_they_are_read(tmp_path, composed):
+    pictures(tmp_path, 80)
+    names = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.png"))]
+    twice = [f"{start}{name},{name.parent.name}" for start in ("", "./") for name in names]
+    splits = [f"{name},{name.parent.name},{'train' if number < 60 else ''}" for number, name in enumerate(names)]
+    patients = [f"{name},{name.parent.name},{number // 7}" for number, name in enumerate(names)]
+    for header, lines, pool, more in (
+        ("path,label", twice, 64, []),  # 80 less a fifth
+        ("path,label,split", splits, 48, []),  # 60 less a fifth; sorted by class, they have all three
+        ("path,label,group", patients, None, ["dataset.group=group"]),
+    ):
+        path = tmp_path / f"{len(lines)}{header.replace(',', '')}.csv"
+        path.write_text("\n".join([header, *lines]) + "\n")
+        data = own.csv("", str(path), size=4, group="group" if more else None)
+        cfg = composed("dataset=csv", f"dataset.path={path}", *more)
+        assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+        assert pool in (None, len(data.train_labels))
+        validate(cfg)
+
+
+def test_the_classes_that_only_the_test_split_or_a_declaration_has_are_counted(tmp_path, composed):
+    images, kinds = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 3
+    np.savez(tmp_path / "a.npz", images_train=images, labels_train=kinds, labels_other=kinds, images_val=images[:6])
+    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/a.npz")) is None  # labels_val is not there
+    np.savez(tmp_path / "b.npz", train_images=images, train_labels=kinds, extra_labels=kinds)
+    data = sources.npz("", str(tmp_path / "b.npz"))
+    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/b.npz")) == Counted(9, 3)
+    assert len(data.train_labels) == 9
+
+
+def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
+    pictures(tmp_path)
+    path = listed(tmp_path, "folds.csv", split=True)
+    path.write_text(path.read_text().replace(",train", ",0").replace(",test", ",1"))
+    cfg = composed("dataset=csv", f"dataset.path={path}")
+    assert fitted.counted(cfg) is None
+    assert cfg.training.patience == 10
+    with pytest.raises(UserError, match=r"the column split holds 0 and 1, which name no split; known are train, test"):
+        own.csv("", str(path))
+    words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}")
+    for key in ("budget.seed_size", "budget.batch_size", "budget.total", "training.batch_size"):
+        cfg = composed(*words, f"{key}=0")
+        assert min(cfg.training.patience, cfg.training.max_epochs) > 0
+        with pytest.raises(UserError, match=f"{key}=0"):
+            validate(cfg)
+    np.savez(tmp_path / "none.npz", images=np.zeros((0, 4, 4), np.uint8), labels=np.zeros(0, int))
+    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/none.npz")) is None
+    cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[]")
+    assert fitted.counted(cfg) is None
+
+
 def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, composed):
     pictures(tmp_path)
     words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun.data import labels, own, sources
+from alrun.data import card, labels, own, sources
 from alrun.data.divided import positions
 from alrun.errors import UserError
 
@@ -72,6 +72,25 @@ def test_one_name_in_two_unicode_forms_is_one_class():
 def test_a_label_that_is_none_is_refused_with_its_place(value, words):
     with pytest.raises(UserError, match=words):
         numbered(["cat", value, "dog"])
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (["0", "1", "-1", "-1"], 2),
+        (["-1", "0"], 0),
+        (["-1.0", "0"], None),  # the class that somebody calls so
+        (["1", "-1"], None),
+        (["-2", "-1", "0"], None),
+        (["cat", "-1"], None),
+    ],
+)
+def test_a_label_of_minus_one_in_a_text_says_that_there_is_none_where_the_others_count(values, place):
+    if place is None:
+        assert len(numbered(values)[1]) == len(set(values))
+        return
+    with pytest.raises(UserError, match=f"row {place}: its label -1 .* as {values.count('-1')} of {len(values)} do"):
+        numbered(values)
 
 
 @pytest.mark.parametrize("pair", [("1", "1.0"), ("0.5", "0.50"), ("7", "007"), ("1000", "1e3")])
@@ -345,6 +364,32 @@ def test_labels_in_parquet_follow_the_same_rule(tmp_path, kinds, names, words):
     parquet(tmp_path / "all.parquet", kinds, names)
     with pytest.raises(UserError, match=words):
         own.parquet("", str(tmp_path / "all.parquet"), size=4)
+
+
+@pytest.mark.parametrize("header", ["path,label,label", "path,Label,LABEL", "path,label,split,split"])
+def test_two_columns_of_one_name_are_refused(pictures, header):
+    again = header.rpartition(",")[2]
+    lines = rows(["ants", "bees"] * 6, ",train" * (header.count(",") - 1))
+    with pytest.raises(UserError, match=rf"has 2 columns {again.lower()} \(.*{again}\): rename all but one"):
+        csv(pictures, [header, *lines])
+    assert len(csv(pictures, ["path,label,note,note", *rows(["ants", "bees"] * 6, ",a,b")]).train_labels) == 9
+
+
+def test_a_line_break_in_a_label_does_not_break_the_log(pictures, caplog):
+    caplog.set_level(logging.INFO)
+    lines = rows(['"an\nt"', '"An\nt"', "bee"] * 6)
+    card.tell(card.of(csv(pictures, ["path,label", *lines])))
+    messages = [record.getMessage() for record in caplog.records if "an" in record.getMessage()]
+    assert len(messages) >= 2
+    assert all(message.isprintable() for message in messages)
+    assert any(r"An\nt, an\nt, bee" in message for message in messages)
+
+
+def test_rows_without_a_split_are_told_by_their_number(pictures, caplog):
+    lines = [f"{line},{'train' if at % 4 else ''}" for at, line in enumerate(rows(["ants", "bees", "bees"] * 8))]
+    assert len(csv(pictures, ["path,label,split", *lines]).train_labels) == 14  # 18 less a fifth
+    assert "rows without a split (6 of 24) are passed over" in caplog.text
+    assert "the split  is" not in caplog.text
 
 
 def test_parquet_files_of_a_validation_split_are_tested_on(tmp_path, caplog):

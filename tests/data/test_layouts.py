@@ -211,3 +211,19 @@ def test_a_pool_and_its_test_pictures_without_labels_may_not_overlap(tmp_path):
     os.link(base / "pool" / "1.png", base / "test" / "ants" / "x.png")
     with pytest.raises(UserError, match="in the training and in the test split"):
         own.unlabeled("", str(base / "pool"), ["ants", "bees"], str(base / "test"))
+
+
+def test_equal_pictures_of_two_classes_are_counted():
+    images = np.random.default_rng(0).integers(256, size=(12, 3, 4, 4), dtype=np.uint8)
+    images[[4, 7]] = images[0]  # of three, two are of one class
+    images[9] = images[8]  # of one class: no harm
+    images[11] = images[10]  # nobody has labeled one of them
+    made = card.of(
+        own.ImageData(
+            images, np.array([0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, -1]), images[:0], np.arange(0), class_names=["a", "b"]
+        )
+    )
+    assert made["of_two_classes_in_train"] == 3
+    assert any(
+        "3 of 12 pictures of the pool are the same as one of another class" in each for each in card.problems(made)
+    )

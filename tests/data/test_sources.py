@@ -284,3 +284,11 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, mad
     with pytest.raises(UserError, match=words) as caught:
         own.image_folder("", str(tmp_path), size=4, test_fraction=0.5)
     assert "\n" not in str(caught.value)
+
+
+def test_splits_of_images_of_two_shapes_are_named_with_their_shapes(tmp_path):
+    kinds = np.arange(3)
+    train, test = np.zeros((3, 3, 16, 16), np.uint8), np.zeros((3, 16, 16, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", train_images=train, train_labels=kinds, test_images=test, test_labels=kinds)
+    with pytest.raises(UserError, match=r"train_images is \(3, 16, 16\) and in test_images \(16, 16, 3\)"):
+        sources.npz("", str(tmp_path / "a.npz"))

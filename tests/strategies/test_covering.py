@@ -16,6 +16,8 @@ from alrun import config
 from alrun.data.torchvision_import import torchvision
 from alrun.embeddings import FromClassifier, FromFile, FromNetwork
 from alrun.errors import UserError
+from alrun.parts import check_embeddings
+from alrun.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
 from alrun.strategies import Outputs
@@ -23,6 +25,7 @@ from alrun.strategies.cluster_margin import ClusterMargin, in_turns
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.probcover import ProbCover
+from alrun.strategies.subsample import Subsample
 from alrun.strategies.temperature import calibrating, held_out_temperature
 from alrun.strategies.typiclust import Tcm, TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
@@ -304,8 +307,8 @@ def test_embeddings_of_a_file_are_the_pools_rows(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((119, 6)), r"has shape \(119, 6\); there must be a row of finite ones for each of the 120"),
-        (np.full((120, 6), np.nan), "finite"),
+        (np.zeros((119, 6)), r"has shape \(119, 6\); there must be a row of finite numbers for each of the 120"),
+        (np.full((120, 6), np.nan), "120 of 120 rows are not finite"),
         (np.zeros(120), r"shape \(120,\)"),
         (np.array([{}]), "cannot be read"),
     ],
@@ -314,6 +317,39 @@ def test_a_file_that_does_not_fit_is_one_sentence(tmp_path, rows, words):
     np.save(tmp_path / "rows.npy", rows)
     with pytest.raises(UserError, match=words):
         FromFile(str(tmp_path / "rows.npy")).of(make_query(TypiClust(CLASSIFIER)))
+    embeddings = FromFile(str(tmp_path / "rows.npy"))
+    for strategy in (TypiClust(embeddings), Subsample(TypiClust(embeddings)), Tcm(embeddings), MaxHerding(embeddings)):
+        with pytest.raises(UserError, match=words):
+            check_embeddings(strategy, 120)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_is_read_without_a_warning(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    assert np.array_equal(FromFile(str(tmp_path / "rows.npy")).rows(120), rows)
+
+
+def test_a_damaged_archive_is_one_sentence(tmp_path):
+    np.savez(tmp_path / "rows.npz", np.zeros((120, 6)))
+    content = (tmp_path / "rows.npz").read_bytes()
+    (tmp_path / "rows.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="cannot be read"):
+        FromFile(str(tmp_path / "rows.npz")).check(120)
+
+
+def test_a_file_of_too_few_rows_is_refused_before_a_round_is_trained(tmp_path, complete):
+    np.save(tmp_path / "rows.npy", np.zeros((3, 6)))
+    words = (
+        "strategy=typiclust",
+        "embeddings@strategy.embeddings=file",
+        f"strategy.embeddings.path={tmp_path}/rows.npy",
+    )
+    with pytest.raises(UserError, match=r"has shape \(3, 6\)"):
+        complete(*words)
+    assert not list(tmp_path.glob("cache/first_model/*"))
+    (folder,) = tmp_path.glob("runs/*/typiclust-*")
+    assert {each.name for each in folder.iterdir()} <= UNCOMPUTED  # which the command line removes
 
 
 def test_a_missing_file_is_told_before_training():

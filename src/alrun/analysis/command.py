@@ -1,7 +1,6 @@
 """What the commands that read results share: their arguments, and how a mistake is told."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from alrun.command import add_config_dir, telling, with_config_dir
@@ -23,13 +22,10 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def answer(command: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Run ``command`` with the arguments of the command line; a user's mistake is one sentence and exit status 1."""
-    chosen = arguments.parse_args()
-    try:
-        with telling():
-            chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
-            command(chosen)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    chosen = arguments.parse_intermixed_args()
+    with telling():
+        chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
+        command(chosen)
 
 
 def print_problems(problems: Sequence[object]) -> None:

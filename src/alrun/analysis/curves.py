@@ -7,7 +7,7 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 # Groups in the order in which they are tried as a name, before single settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
 GROUPS += ("model_update", "dss")
-UNDOTTED = ("limit", "initial_seed", "validation")  # settings that are in no group
+UNDOTTED = ("limit", "initial_seed", "validation", "first_model")  # settings that are in no group
 SPELT = 2  # columns that the name of a setting spells out
 USUAL = "usual setting"  # departs in nothing
 REFERENCE = "random"  # option of the strategy with which labeling efficiency compares

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import bought, checks, costs, figures, findings, page, paper, rounds, scores, significance
+from alrun.analysis import bought, checks, costs, figures, findings, page, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, spread
 from alrun.analysis.overview import across_datasets, datasets, overview
 from alrun.analysis.page import Section
+from alrun.analysis.paper import printed
 
 MANY = 12  # curves of which every pair is still listed
 
@@ -77,10 +78,10 @@ def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparis
         sections.append(classes(named, runs))
     if choices.images:
         sections.append(bought_section(named))
-    for name in paper.fitting(named, choices.experiments):
-        if len(table := paper.beside(name, named)):
-            title = f"Beside the paper: {paper.TABLES[name].title}"
-            sections.append(Section(title, paper.explained(name, named), {}, {name: paper.shown(table)}))
+    for name in printed.fitting(named, choices.experiments):
+        if len(table := printed.beside(name, named)):
+            title = f"Beside the paper: {printed.TABLES[name].title}"
+            sections.append(Section(title, printed.explained(name, named), {}, {name: printed.shown(table)}))
     return sections
 
 

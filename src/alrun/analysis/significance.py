@@ -128,16 +128,20 @@ def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None) -> pd.DataFram
     return tests.assign(p_holm=holm(tests["p"].to_numpy()))
 
 
-def penalty_matrix(tests: pd.DataFrame, curves: list[str], alpha: float = ALPHA, p: str = "p") -> pd.DataFrame:
+def penalty_matrix(
+    tests: pd.DataFrame, curves: list[str], alpha: float = ALPHA, p: str = "p", rounds: slice = slice(None)
+) -> pd.DataFrame:
     """Cell (i, j): the share of the rounds of both in which curve i is significantly better than curve j.
 
-    ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. Rounds that were
-    not tested count as rounds; the cell is NaN where none was. Source: Ash et al. 2020; Appendix G of the paper.
+    ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. ``rounds`` of each
+    pair are counted, by their numbers of labels: ``slice(0, 4)`` the first four. Rounds that were not tested count as
+    rounds; the cell is NaN where none was. Source: Ash et al. 2020; Appendix G of the paper.
     """
     matrix = pd.DataFrame(math.nan, curves, curves)
     for curve in curves:
         matrix.loc[curve, curve] = 0.0
-    for (one, other), frame in tests.groupby(["first", "second"], sort=False):
+    for (one, other), frame in tests.sort_values("labeled", kind="stable").groupby(["first", "second"], sort=False):
+        frame = frame.iloc[rounds]
         if frame["p"].isna().all():
             continue
         significant = frame[p] < alpha

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alrun.data.dataset import BLOCK, ImageData
+from alrun.plain import one_line
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,20 @@ def of(data: ImageData) -> dict[str, Any]:
         "test": len(data.test_labels),
         "passed_over": data.passed,
         "repeated_in_train": len(pool.prints) - len(known),
+        "of_two_classes_in_train": of_two_classes(pool.prints, data.train_labels.tolist()),
         "test_in_train": sum(each in known for each in test.prints),
         "plain_in_train": pool.plain,
         "levels_in_train": levels(pool),
     }
+
+
+def of_two_classes(prints: list[int], labels: list[int]) -> int:
+    """Images of which another one is the same, and of another class; those that nobody has labeled are of none."""
+    classes: dict[int, set[int]] = {}
+    for each, label in zip(prints, labels, strict=True):
+        if label >= 0:
+            classes.setdefault(each, set()).add(label)
+    return sum(label >= 0 and len(classes[each]) > 1 for each, label in zip(prints, labels, strict=True))
 
 
 def levels(pool: Looks) -> dict[str, int]:
@@ -77,7 +88,7 @@ def levels(pool: Looks) -> dict[str, int]:
 
 def tell(card: dict[str, Any]) -> None:
     """One line of what the data set is, and one for each thing that looks wrong."""
-    log.info("%s", sentence(card))
+    log.info("%s", one_line(sentence(card)))
     for problem in problems(card):
         log.warning("%s", problem)
 
@@ -100,6 +111,11 @@ def problems(card: dict[str, Any]) -> list[str]:
         found.append(
             f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: "
             "accuracy on them says little; take them out of one split"
+        )
+    if card["of_two_classes_in_train"]:
+        found.append(
+            f"{card['of_two_classes_in_train']} of {count} pictures of the pool are the same as one of another class, "
+            "pixel for pixel: no model can get all of them right; look at their labels"
         )
     if count > 1 and card["repeated_in_train"] == count - 1:
         found.append(

@@ -27,7 +27,8 @@ MANY = 2**28  # bytes to read above which there is a progress bar
 # Settings of alrun's own components that name a file or a folder.
 PATHS = ("path", "test", "weights")
 
-verify = False  # whether files are read again, whatever is known of them (--verify)
+verify = False  # whether files are read again, once in this process, whatever is known of them (--verify)
+_verified: set[str] = set()  # files that were
 
 
 def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
@@ -45,6 +46,8 @@ def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
     """
     cache = Path(outputs) / "cache" / "content"
     result = {key: replaced(value, cache) for key, value in settings.items() if key != "dataset"}
+    if (first := settings.get("first_model")) and os.path.isfile(str(first)):
+        result["first_model"] = name_of([Path(str(first))], cache)
     dataset = settings["dataset"]
     found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
     if not found:
@@ -98,9 +101,9 @@ def listed(dataset: dict[str, Any]) -> list[Path]:
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
         read = sheet.read(path, str(path))
+        column = read.column(str(dataset.get("path_column", "path"))) or ""
     except UserError:
         return []
-    column = read.column(str(dataset.get("path_column", "path"))) or ""
     names = dict.fromkeys(row[column] for row in read.rows)
     found = [Path(existing(os.path.join(base, name))) for name in names if name]
     return [file for file in found if file.is_file()]
@@ -156,15 +159,19 @@ class Hashes:
         new = [
             position
             for position, (key, now) in enumerate(zip(keys, stamps, strict=True))
-            if verify or self.known.get(key, [None])[:-1] != now
+            if (verify and key not in _verified) or self.known.get(key, [None])[:-1] != now
         ]
         if new:
             size = sum(stamps[position][0] for position in new)
-            bar = tqdm(total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False)
-            bar.disable = size < MANY or not sys.stderr.isatty()
+            hidden = size < MANY or not sys.stderr.isatty()  # told to tqdm at once, which else shows 0% before
+            bar = tqdm(
+                total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False, disable=hidden
+            )
             with bar, ThreadPoolExecutor() as pool:
                 for position, found in zip(new, pool.map(sha256, [paths[p] for p in new]), strict=True):
                     self.known[keys[position]] = [*stamps[position], found]
+                    if verify:
+                        _verified.add(keys[position])
                     bar.update(stamps[position][0])
             with suppress(UserError):  # a folder that cannot be written to costs time alone
                 files.write_text(self.path, json.dumps(self.known))

@@ -7,7 +7,8 @@ without torch, since a run's folder is named by its settings before anything is 
 import json
 import logging
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -65,7 +66,9 @@ def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: in
         validation: Labels that are held out of the pool.
         batch: Examples in a step of training.
     """
+    given = {key: max(1, value) for key, value in given.items()}  # less is refused where settings are checked
     few, many = A_CLASS
+    batch = max(1, batch)
     pool = max(2, known.pool - validation)
     each = min(many, max(few, pool // (PART * known.classes)))
     seed = min(each * known.classes, max(2, pool // 2))
@@ -97,13 +100,17 @@ def listing(written: str) -> Counted | None:
     """The same of a data set's settings, as JSON."""
     dataset: dict[str, Any] = json.loads(written)
     count = COUNTS.get(str(dataset.get("_target_")))
+    paths = [dataset[key] for key in ("path", "test", "images") if isinstance(dataset.get(key), str)]
     if count is None or dataset.get("path") in (None, "???"):
         return None
+    if any(os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)) for path in paths):
+        return None  # reading a pipe or a device might never end
     with silently():
         try:
-            return count(dataset)
+            known = count(dataset)
         except Exception:  # whatever damaged files raise: reading the data says what is wrong, in a sentence
             return None
+    return known if known.pool > 0 and known.classes > 0 else None
 
 
 @contextmanager
@@ -117,9 +124,23 @@ def silently() -> Iterator[None]:
         logging.disable(before)
 
 
-def left(count: int, dataset: dict[str, Any]) -> int:
-    """Pictures to label of ``count`` of which a share is held out."""
-    return count - math.ceil(float(dataset["test_fraction"]) * count)
+def of_labels(
+    values: Sequence[Any],
+    dataset: dict[str, Any],
+    first: int,
+    groups: np.ndarray | None = None,
+    names: list[str] | None = None,
+) -> Counted:
+    """Of labels as a source holds them, of which the ``first`` are to train on: all where a share is held out."""
+    from alrun.data import labels
+    from alrun.data.divided import by_group
+
+    numbers, classes = labels.numbered(values, str, names)
+    share = float(dataset["test_fraction"])
+    if first == len(values):
+        train = by_group(numbers, share, classes, groups)[0] if groups is not None else None
+        first = first - math.ceil(share * first) if train is None else len(train)
+    return Counted(first, len(classes))
 
 
 def of_folders(dataset: dict[str, Any]) -> Counted:
@@ -127,44 +148,43 @@ def of_folders(dataset: dict[str, Any]) -> Counted:
     from alrun.data import own
 
     train, test = own.foldered(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
-    count = len(train.paths)
-    return Counted(left(count, dataset) if test is None else count, len(set(train.labels)))
+    return of_labels([*train.labels, *(test.labels if test else [])], dataset, len(train.labels))
 
 
 def of_csv(dataset: dict[str, Any]) -> Counted:
-    """Of a CSV; whether its files are there is seen later."""
-    from alrun import sheet
-    from alrun.data.layout import kind_of
+    """Of a CSV."""
+    from alrun.data import own
 
-    read = sheet.read(Path(dataset["path"]), "")
-    label, split = read.column(dataset["label_column"]), read.column(dataset["split_column"])
-    rows = [row for row in read.rows if split is None or kind_of(row[split]) == "train"]
-    is_split = split is not None and len(rows) < len(read.rows)
-    return Counted(len(rows) if is_split else left(len(rows), dataset), len({row[label or ""] for row in rows}))
+    names = ("path", "images", "path_column", "label_column", "split_column", "group", "test_split")
+    settings: dict[str, Any] = {name: dataset.get(name) for name in names}
+    made = own.listed(**settings)
+    return of_labels([made.found.labels[at] for at in made.order], dataset, made.first, made.groups)
 
 
 def of_parquet(dataset: dict[str, Any]) -> Counted:
     """Of the labels in Parquet files."""
-    import pyarrow.parquet
-
     from alrun.data import own
+    from alrun.data.splits import ParquetRows
 
     train, test = own.parquet_files(dataset["path"], dataset.get("test_split"))
-    columns = [pyarrow.parquet.read_table(file, columns=[dataset["label_column"]]).column(0) for file in train]
-    classes = {value for column in columns for value in column.unique().to_pylist()}
-    count = sum(len(column) for column in columns)
-    return Counted(count if test else left(count, dataset), len(classes))
+    group = dataset.get("group")
+    rows = ParquetRows([*train, *test], dataset["image_column"], dataset["label_column"], group)
+    first = sum(file.metadata.num_rows for file in rows.files[: len(train)])
+    groups = None if group is None else np.array([str(each) for each in rows.belongs])
+    return of_labels(rows.labels, dataset, first, groups, rows.class_names)
 
 
 def of_npz(dataset: dict[str, Any]) -> Counted:
     """Of the labels in an npz."""
-    with np.load(dataset["path"], allow_pickle=False) as file:
-        name = dataset["labels_array"]
-        splits = [f"train_{name}", f"{name}_train"]
-        train = next((each for each in splits if each in file.files), None)
-        labels = file[train or name]
-        ends = [each for each in file.files if each != train and (each.startswith(name) or each.endswith(name))]
-    return Counted(len(labels) if train and ends else left(len(labels), dataset), len(np.unique(labels)))
+    from alrun.data.sources import flat, npz_names
+
+    path, group = dataset["path"], dataset.get("group")
+    images, labels = dataset["images_array"], dataset["labels_array"]
+    arrays = npz_names(path, images, labels, group, dataset.get("test_split"))
+    with np.load(path, allow_pickle=False) as file:
+        kept = [[flat(file[name], path, name) for name in names[1:]] for names in arrays]
+    values = np.concatenate([each[0] for each in kept]).tolist()
+    return of_labels(values, dataset, len(kept[0][0]), None if group is None else kept[0][1])
 
 
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alrun.errors import UserError, closest
+from alrun.plain import one_line
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +91,11 @@ def numbered(
         if value not in known:
             known[value] = named(value, lambda: place(position))  # noqa: B023
         found.append(known[value])
-    is_sign = set(found) == {"-1", "1"}
-    hidden = next((p for p, name in enumerate(found) if name == "-1" and not isinstance(values[p], str)), None)
-    if hidden is not None and not is_sign:
-        raise UserError(f"{place(hidden)}: its label -1 says that it has none: take another split, or remove it.")
+    if (hidden := hidden_label(values, found)) is not None:
+        raise UserError(
+            f"{place(hidden)}: its label -1 says that it has none, as {found.count('-1')} of {len(found)} do: take "
+            "another split, or remove them; if it is a class, give it another name."
+        )
     first: dict[str, int] = {}
     for position, name in enumerate(found):
         first.setdefault(name, position)
@@ -101,6 +103,20 @@ def numbered(
     tell_alike(classes, Counter(found), lambda name: place(first[name]))
     number = {name: position for position, name in enumerate(classes)}
     return np.array([number[name] for name in found], np.int64).reshape(len(found)), classes
+
+
+def hidden_label(values: Sequence[Any], names: Sequence[str]) -> int | None:
+    """The first position of a label -1 that stands for none, None where there is no such.
+
+    It is a class beside 1 alone, and as text also beside words, and beside another number below 0.
+    """
+    distinct = set(names)
+    if "-1" not in distinct or distinct == {"-1", "1"}:
+        return None
+    counts = all((number := number_of(name)) is not None and number >= 0 for name in distinct - {"-1"})
+    return next(
+        (at for at, name in enumerate(names) if name == "-1" and (counts or not isinstance(values[at], str))), None
+    )
 
 
 def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
@@ -168,7 +184,8 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
         if not isinstance(key, str):
             raise UserError(f"dataset: the classes {shown} are one number: write it in one way.")
         log.warning(
-            "the classes %s are alike, and are learned as different ones: give them one name if they are one", shown
+            "the classes %s are alike, and are learned as different ones: give them one name if they are one",
+            one_line(shown),
         )
 
 
@@ -203,7 +220,7 @@ def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str
         log.warning(
             "the test split has no picture of %d of the classes (%s%s): accuracy leaves them out",
             len(lost),
-            shown,
+            one_line(shown),
             more,
         )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from alrun.errors import UserError
+from alrun.plain import one_line
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
             "name one by dataset.test_split=..."
         )
     if found and given is None and kinds[found[0]] != "test":
-        log.info("%s: %s is the test split", where, found[0])
+        log.info("%s: %s is the test split", where, one_line(found[0]))
     return found[0] if found else None
 
 
@@ -73,6 +74,6 @@ def tell_left(names: Iterable[str], used: Iterable[str | None], where: str, unit
             "%s: the %s %s is passed over%s",
             where,
             unit if len(left) == 1 else f"{unit}s",
-            ", ".join(left),
+            one_line(", ".join(left)),
             "; dataset.test_split=... names the one to test on" if any(map(kind_of, left)) else "",
         )

@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.sources import Numbers
 from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
 from alrun.errors import UserError, at_least
+from alrun.plain import one_line
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def unwrapped(path: Path) -> Path:
         (name,) = names
         if not is_generic(name) and name != path.name:
             return path
-        log.info("%s: its one folder, %s, is taken in its place", path, name)
+        log.info("%s: its one folder, %s, is taken in its place", path, one_line(name))
         path = path / name
 
 
@@ -123,23 +124,53 @@ def csv(
 
     A column ``split`` with ``train`` and ``test`` says which is which; without one ``test_fraction`` is held out.
     """
+    found, order, first, places, groups = listed(
+        path, images, path_column, label_column, split_column, group, test_split
+    )
+    where = f"dataset.path={path}"
+    numbers, classes = labels.numbered([found.labels[at] for at in order], places)
+    whole = Split(Files(found.paths, found.keys), order, numbers)
+    if first == len(order):
+        splits = divided(whole, test_fraction, classes, groups)
+    else:
+        splits = parted(whole, first, classes, where, groups)
+    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
+
+
+class Listed(NamedTuple):
+    """What a CSV lists."""
+
+    found: Found  # each picture once
+    order: np.ndarray  # (n,) positions in ``found`` of training and then of test examples
+    first: int  # how many are the former; all where nothing says which are the latter
+    place: Callable[[int], str]  # what to call a position in ``order``
+    groups: np.ndarray | None  # (n,)
+
+
+def listed(
+    path: str,
+    images: str | None,
+    path_column: str,
+    label_column: str,
+    split_column: str,
+    group: str | None,
+    test_split: str | None,
+) -> Listed:
+    """The pictures in a CSV by split, none of them read.
+
+    Raises:
+        UserError: The file or a line of it cannot be used.
+    """
     made = table(Path(path), images, path_column, label_column, split_column, group)
-    found, lines, where = made.found, made.lines, f"dataset.path={path}"
+    lines = made.lines
     if made.splits is None:
         if test_split is not None:
             raise UserError(f"dataset.test_split={test_split}: {path} has no column {split_column}.")
         order, first = np.arange(len(lines)), len(lines)
     else:
         order, first = by_split(made.splits, lines, test_split, path, split_column)
-    chosen = [found.labels[at] for at in order]
-    numbers, classes = labels.numbered(chosen, lambda at: f"{where}, line {lines[order[at]]}")
-    whole = Split(Files(found.paths, found.keys), order, numbers)
     groups = None if made.groups is None else np.array(made.groups)[order]
-    if first == len(order):
-        splits = divided(whole, test_fraction, classes, groups)
-    else:
-        splits = parted(whole, first, classes, where, groups)
-    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
+    return Listed(made.found, order, first, lambda at: f"dataset.path={path}, line {lines[order[at]]}", groups)
 
 
 def by_split(
@@ -150,16 +181,30 @@ def by_split(
     Raises:
         UserError: A line names no split, or there is no training split.
     """
+    distinct = sorted({name for name in names if name})
+    known = [name for name in distinct if kind_of(name) or name.casefold() == (test_split or "").casefold()]
+    if distinct and not known:
+        shown = distinct[: labels.SHOWN]
+        raise UserError(
+            f"dataset.path={path}: the column {column} holds {' and '.join(shown)}"
+            f"{' and others' if len(distinct) > labels.SHOWN else ''}, which name no split; known are train, test, val "
+            "and names like these: write them, or name another column by dataset.split_column=..."
+        )
     for name, line in zip(names, lines, strict=True):
-        if kind_of(name) is None and name.casefold() != (test_split or "").casefold():
+        if name and name not in known:
             raise UserError(
                 f"dataset.path={path}, line {line}: its {column} is {name!r}, not train or test; "
                 "dataset.test_split=... names another one."
             )
-    distinct = sorted(set(names))
     trains = [name for name in distinct if kind_of(name) == "train"]
     if not trains:
-        raise UserError(f"dataset.path={path}: no line has the {column} train; those there are: {', '.join(distinct)}.")
+        there = ", ".join(distinct) or "none"
+        raise UserError(f"dataset.path={path}: no line has the {column} train; those there are: {there}.")
+    if blank := sum(not name for name in names):
+        log.warning(
+            "dataset.path=%s: rows without a split (%d of %d) are passed over: write train or test into their %s",
+            *(path, blank, len(names), column),
+        )
     others = [name for name in distinct if name not in trains]
     # Spelled in two ways, a split is one.
     test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")

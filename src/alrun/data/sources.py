@@ -211,6 +211,32 @@ def npz_splits(
     Raises:
         UserError: An array is not there, or cannot be used.
     """
+    arrays = npz_names(path, images_array, labels_array, group, test_split)
+    stored = _read_npz(path, [name for names in arrays for name in names])
+    (train, shape), *others = [(names[0], stored[names[0]].shape[1:]) for names in arrays]
+    for test, other in others:
+        if other != shape:
+            raise UserError(
+                f"dataset.path={path}: an image in {train} is {shape} and in {test} {other}: store both splits alike."
+            )
+    joined = [
+        np.concatenate([stored[names[position]] for names in arrays])
+        if len(arrays) > 1
+        else stored[arrays[0][position]]
+        for position in range(len(arrays[0]))
+    ]
+    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
+    return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
+
+
+def npz_names(
+    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
+) -> list[list[str]]:
+    """Names of the arrays of images, labels and maybe groups, for the training and for the test split if there is one.
+
+    Raises:
+        UserError: An array is not there.
+    """
     held = _held(path)
     wanted = [images_array, labels_array, *([] if group is None else [group])]
 
@@ -239,18 +265,7 @@ def npz_splits(
             f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
             "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
         )
-    stored = _read_npz(path, [name for names in arrays for name in names])
-    shapes = {stored[names[0]].shape[1:] for names in arrays}
-    if len(shapes) > 1:
-        raise UserError(f"dataset.path={path}: training and test images have shapes {' and '.join(map(str, shapes))}.")
-    joined = [
-        np.concatenate([stored[names[position]] for names in arrays])
-        if len(arrays) > 1
-        else stored[arrays[0][position]]
-        for position in range(len(wanted))
-    ]
-    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
-    return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
+    return arrays
 
 
 def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.dss.base import Epoch, Periodic, by_class
+from alrun.errors import at_least
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import AnyPoints, matching_pursuit
 from alrun.selection.points import Dense, Outer
@@ -41,6 +42,8 @@ class GradMatch(Periodic):
         full_every: int = 3,
     ) -> None:
         super().__init__(fraction, every, full_every)
+        at_least("dss.lam", lam, 0)
+        at_least("dss.tolerance", tolerance, 0)
         self.per = per
         self.lam = lam
         self.tolerance = tolerance

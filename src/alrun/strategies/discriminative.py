@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least
+from alrun.errors import UserError, at_least, check_rate
 from alrun.strategies.base import Needs, Query, Strategy, highest
 
 
@@ -35,6 +35,7 @@ class Discriminative(Strategy):
             ("batch_size", batch_size),
         ):
             at_least(f"strategy.{key}", value, 1)
+        check_rate("strategy.lr", lr)
         if not 0 < stop_accuracy <= 1:
             raise UserError(f"strategy.stop_accuracy={stop_accuracy} is no share: give a value above 0 and up to 1.")
         self.sub_batches = sub_batches
@@ -56,7 +57,12 @@ class Discriminative(Strategy):
             with query.training:
                 network = self.train(x, unlabeled)
             with torch.no_grad():
-                positions = free[highest(network(x[free])[:, 0], len(share))]
+                scores = network(x[free])[:, 0]
+            if not scores.isfinite().all():
+                raise UserError(
+                    "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
+                )
+            positions = free[highest(scores, len(share))]
             unlabeled[positions] = False
             chosen.append(positions)
         return torch.cat(chosen)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least
+from alrun.errors import UserError, at_least, check_rate
 from alrun.model import Classifier
 from alrun.strategies.base import Query, Strategy, highest
 
@@ -26,8 +26,8 @@ class LearningLoss(Strategy):
         at_least("strategy.epochs", epochs, 1)
         at_least("strategy.width", width, 1)
         at_least("strategy.batch_size", batch_size, 2)
-        if lr <= 0:
-            raise UserError(f"strategy.lr={lr} is no learning rate: give a number above 0.")
+        at_least("strategy.margin", margin, 0)
+        check_rate("strategy.lr", lr)
         self.epochs = epochs
         self.width = width
         self.margin = margin
@@ -44,7 +44,12 @@ class LearningLoss(Strategy):
                 losses = F.cross_entropy(logits, query.labels, reduction="none")
                 network = self.train(features, losses)
             features, _ = pooled_maps(query.model, query.batches())
-            return highest(network(features), query.size)
+            predicted = network(features)
+            if not predicted.isfinite().all():
+                raise UserError(
+                    "strategy=learning_loss: its network diverged: lower strategy.lr. Earlier rounds are kept."
+                )
+            return highest(predicted, query.size)
 
     def train(self, features: list[Tensor], losses: Tensor) -> "LossNet":
         """A network trained on all pairs of neighbours in shuffled batches."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from alrun.errors import at_least
+from alrun.errors import UserError, at_least
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
@@ -26,7 +26,8 @@ class NoiseStability(Strategy):
 
     def __init__(self, samples: int = 10, magnitude: float = 1e-3) -> None:
         at_least("strategy.samples", samples, 1)
-        at_least("strategy.magnitude", magnitude, 0)
+        if not 0 < magnitude <= 1:
+            raise UserError(f"strategy.magnitude={magnitude} is no share: give a value above 0 and up to 1.")
         self.samples = samples
         self.magnitude = magnitude
 

@@ -54,6 +54,12 @@ class Targeted(Strategy):
         return Similarity(candidates, rows, cosine, self.memory)
 
 
+def check_classes(key: str, classes: list[int] | None) -> None:
+    """Refuse what are no classes; which there are is known when the data are read (``alrun.parts``)."""
+    if classes is not None and (not classes or min(classes) < 0):
+        raise UserError(f"{key}={classes} are no classes: give their numbers from 0, such as {key}=[3,5].")
+
+
 def of_classes(labels: Tensor, classes: list[int], key: str) -> Tensor:
     """Which labels are among ``classes``: (m,) bool.
 
@@ -96,6 +102,7 @@ class MutualInformation(Targeted):
         super().__init__(representation, memory)
         at_least("strategy.trade_off", trade_off, 0)
         self.name = function
+        check_classes("strategy.query_classes", query_classes)
         self.query_classes = query_classes
         self.trade_off = trade_off
 
@@ -141,6 +148,7 @@ class ConditionalGain(Targeted):
         super().__init__(representation, memory)
         at_least("strategy.trade_off", trade_off, 0)
         self.name = function
+        check_classes("strategy.private_classes", private_classes)
         self.private_classes = private_classes
         self.trade_off = trade_off
 
@@ -187,7 +195,9 @@ class ConditionalMutualInformation(Targeted):
         at_least("strategy.trade_off", trade_off, 0)
         at_least("strategy.private_trade_off", private_trade_off, 0)
         self.name = function
+        check_classes("strategy.query_classes", query_classes)
         self.query_classes = query_classes
+        check_classes("strategy.private_classes", private_classes)
         self.private_classes = private_classes
         self.trade_off = trade_off
         self.private_trade_off = private_trade_off

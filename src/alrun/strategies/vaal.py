@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least
+from alrun.errors import UserError, at_least, check_rate
 from alrun.models.vae import Discriminator, Vae
 from alrun.strategies.base import Needs, Query, Strategy, highest
 
@@ -47,8 +47,9 @@ class Vaal(Strategy):
             ("width", width),
         ):
             at_least(f"strategy.{key}", value, 1)
-        if lr <= 0:
-            raise UserError(f"strategy.lr={lr} is no learning rate: give a number above 0.")
+        check_rate("strategy.lr", lr)
+        at_least("strategy.beta", beta, 0)
+        at_least("strategy.adversary", adversary, 0)
         self.iterations = iterations
         self.batch_size = batch_size
         self.lr = lr

@@ -1,0 +1,91 @@
+"""What was run for a figure or table, as the text that stands beside it."""
+
+import pandas as pd
+
+from alrun.analysis.checks import listed
+from alrun.analysis.costs import in_words
+from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
+from alrun.analysis.paper.exhibits import Exhibit, Part
+from alrun.run_folder import shown
+
+MOST = 12  # runs that are named
+SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]
+INSTEAD = {
+    "cifar10": "JPEG copies of CIFAR-10 for CIFAR-10",
+    "cifar100": "100 classes of Tiny ImageNet for CIFAR-100",
+    "svhn": "the digits of MNIST for SVHN",
+}
+
+
+def caption(name: str, exhibit: Exhibit, there: Collected, asked: Asked, published: str) -> str:
+    """Markdown: title, what was run, what is missing; ``published`` says how the paper's numbers are shown."""
+    title = f"# {name.replace('-', ' ').capitalize()} (Section {exhibit.section}): {exhibit.title}"
+    parts = [title, " ".join(filter(None, [exhibit.says, published]))]
+    if there.asked:
+        parts += [ran(there), *stood_in(exhibit.needed, asked), *missing(there)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def ran(there: Collected) -> str:
+    """Scale, data, networks, repeats, hours."""
+    scales = {f"{run.cfg.scale.examples:g}" for run in there.asked}
+    epochs = {f"{run.cfg.scale.epochs:g}" for run in there.asked}
+    full = scales == epochs == {"1"}
+    size = (
+        "the paper's size"
+        if full
+        else f"{shares(scales)} of the paper's pool and numbers of labels, {shares(epochs)} of its epochs"
+    )
+    of_config = {
+        "Data": {str(run.cfg.hydra.runtime.choices.dataset) for run in there.asked},
+        "networks": {str(run.cfg.hydra.runtime.choices.model) for run in there.asked},
+    }
+    words = [f"Ours: {there.state}, at {size}."]
+    words.append("; ".join(f"{key}: {listed(sorted(values))}" for key, values in of_config.items()) + ".")
+    if there.table.empty:
+        return " ".join(words)
+    runs = there.table.drop_duplicates("run")
+    repeats = there.table.groupby("series")["seed"].nunique()
+    words.append(f"Repeats: {span(repeats.min(), repeats.max())} of each curve.")
+    seconds = there.table.drop_duplicates(["run", "round"])[SECONDS].to_numpy().sum()
+    words.append(f"Training, selection and evaluation took {in_words(float(seconds))} in all, on {on(runs)}.")
+    cut = (there.table["stopped_by"] == "max_epochs").mean() if "stopped_by" in there.table else 0
+    words.append(f"{100 * cut:.0f} % of the rounds were cut short by the limit on epochs." if cut else "")
+    if not full:
+        words.append("At such a size the numbers mean nothing beside the paper's: they show that all runs.")
+    return " ".join(filter(None, words))
+
+
+def shares(values: set[str]) -> str:
+    """As percentages."""
+    return listed([f"{100 * float(value):g} %" for value in sorted(values, key=float)])
+
+
+def span(least: int, most: int) -> str:
+    """One number, or from one to another."""
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def on(runs: pd.DataFrame) -> str:
+    """The hardware of the runs."""
+    return listed(sorted(set(runs["hardware"]))) if "hardware" in runs else "hardware that is not told"
+
+
+def stood_in(parts: tuple[Part, ...], asked: Asked) -> list[str]:
+    """What takes the place of what the paper has."""
+    if not asked.stand_ins:
+        return []
+    sets = {dataset(part.experiment) for part in parts}
+    words = [INSTEAD[each] for each in STAND_INS if each in sets]
+    if any(f"seed_set={option}" in part.choices for part in parts for option in WITHOUT_WEIGHTS):
+        words.append("principal components of the pixels, which chose the seed sets, for a pretrained network")
+    return [f"Stand-ins: {listed(words)}."] if words else []
+
+
+def missing(there: Collected) -> list[str]:
+    """The runs that are not there."""
+    if not there.problems:
+        return []
+    lines = [f"- {shown(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]
+    rest = len(there.problems) - MOST
+    return ["Missing:", "\n".join([*lines, *([f"- and {rest} more"] if rest > 0 else [])])]

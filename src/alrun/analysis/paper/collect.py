@@ -1,0 +1,165 @@
+"""The runs of a figure or table: which command lines ask for them, computing them, reading what there is of them."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from alrun import cli, grid, interruption
+from alrun.analysis import rounds
+from alrun.analysis.paper.exhibits import SHOWN, Part
+from alrun.analysis.rounds import Problem
+from alrun.run_folder import is_done
+
+# What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
+# images: CIFAR-10 as JPEG files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.
+STAND_INS = {
+    "cifar10": ["dataset.source=packed"],
+    "cifar100": ["dataset=tinyimagenet100"],
+    "svhn": ["dataset=mnist_for_svhn"],
+}
+# Where nothing can be downloaded, neither can the weights of the network that a seed set is chosen with.
+WITHOUT_WEIGHTS = {"facility_location": "facility_location_pixels", "dispersion_min": "dispersion_min_pixels"}
+
+
+class Asked(NamedTuple):
+    """How the runs of the paper's experiments are to be computed."""
+
+    overrides: tuple[str, ...] = ()  # of the command line
+    stand_ins: bool = False  # other data and features where a download is needed
+
+    @property
+    def outputs(self) -> Path:
+        """Where results are."""
+        given = [word.partition("=")[2] for word in self.overrides if word.startswith("paths.outputs=")]
+        return Path(given[-1] if given else "outputs")
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What there is of some runs."""
+
+    table: pd.DataFrame  # as that of analysis.rounds, with ``part``, ``series`` and the paper's name as ``strategy``
+    asked: tuple[grid.Planned, ...]
+    problems: tuple[Problem, ...]  # runs that are not there
+
+    @property
+    def done(self) -> int:
+        """How many of the runs that are asked for are there."""
+        return len(self.asked) - len(self.problems)
+
+    @property
+    def state(self) -> str:
+        """In a word and numbers."""
+        word = "complete" if not self.problems else "partial" if self.done else "nothing yet"
+        return f"{word} ({self.done} of {len(self.asked)} runs)" if self.asked else "no runs needed"
+
+    def of(self, part: Part) -> pd.DataFrame:
+        """The rows of one part."""
+        return self.table[self.table["part"] == str(part)]
+
+
+def words(part: Part, asked: Asked) -> list[str]:
+    """The command line that asks for the runs of ``part``, without the program's name."""
+    return line_of(part.experiment, asked, *part.choices, f"strategy={','.join(part.strategies)}")
+
+
+def line_of(experiment: str, asked: Asked, *own: str) -> list[str]:
+    """The command line of an experiment, with overrides of its ``own`` where the user gives no others."""
+    if asked.stand_ins:
+        seed_sets = sweep_of(experiment).get("seed_set")
+        swept = [f"seed_set={seed_sets}"] if seed_sets else []
+        own = (*STAND_INS.get(dataset(experiment), []), *map(without_weights, [*swept, *own]))
+    return [f"experiment={experiment}", *merged([*own, *asked.overrides])]
+
+
+@cache
+def dataset(experiment: str) -> str:
+    """The data set that an experiment asks for."""
+    return grid.options([f"experiment={experiment}"])["dataset"]
+
+
+@cache
+def sweep_of(experiment: str) -> dict[str, str]:
+    """What an experiment varies."""
+    with grid.configuration():
+        cfg = grid.composition([f"experiment={experiment}"])
+    return {str(key): str(value) for key, value in (cfg.hydra.sweeper.params or {}).items()}
+
+
+def without_weights(word: str) -> str:
+    """``word``, or the seed set that needs no pretrained network in place of those that do."""
+    key, _, value = word.partition("=")
+    if key != "seed_set":
+        return word
+    return f"{key}={','.join(WITHOUT_WEIGHTS.get(each, each) for each in value.split(','))}"
+
+
+def merged(overrides: Iterable[str]) -> list[str]:
+    """Each key once, with what was said last of it."""
+    return list({word.partition("=")[0].lstrip("+"): word for word in overrides}.values())
+
+
+@cache
+def planned(part: Part, asked: Asked) -> tuple[grid.Planned, ...]:
+    """The runs of ``part``."""
+    return tuple(grid.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
+
+
+def compute(parts: Iterable[Part], asked: Asked) -> list[str]:
+    """Compute the runs of ``parts`` that are not done, in this process, so that data are read once.
+
+    Returns:
+        The command lines of which some run failed: the others went on.
+    """
+    incomplete = []
+    for part in parts:
+        if not all(is_done(run.folder) for run in planned(part, asked)) and not run(words(part, asked)):
+            incomplete.append(" ".join(words(part, asked)))
+    return incomplete
+
+
+def run(line: list[str]) -> bool:
+    """``python -m alrun`` with the words of ``line``; whether all its runs are done.
+
+    Raises:
+        SystemExit: It was told to stop.
+    """
+    print(f"\n{' '.join(line)}", flush=True)
+    sys.argv = ["alrun", *line]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        if stop.code in (130, interruption.EXIT_CODE):
+            raise
+        return not stop.code
+    return True
+
+
+def collect(parts: Iterable[Part], asked: Asked) -> Collected:
+    """What there is of the runs of ``parts``."""
+    frames, runs, problems = [], {}, {}
+    for part in parts:
+        of_part = planned(part, asked)
+        gathered = rounds.gather([each.folder for each in of_part])
+        names = {rounds.run_name(each.folder): strategy_of(each) for each in of_part}
+        if len(gathered.rounds):
+            strategies = gathered.rounds["run"].map(names)
+            series = [part.series(each) for each in strategies]
+            renamed = strategies.replace(SHOWN)
+            frames.append(gathered.rounds.assign(part=str(part), series=series, strategy=renamed))
+        runs |= {each.folder: each for each in of_part}
+        problems |= {problem.run: problem for problem in gathered.problems}
+    table = (
+        pd.concat(frames, ignore_index=True) if frames else rounds.arrange(pd.DataFrame()).assign(part="", series="")
+    )
+    return Collected(table, tuple(runs.values()), tuple(problems.values()))
+
+
+def strategy_of(run: grid.Planned) -> str:
+    """The option of its strategy."""
+    return next(word.partition("=")[2] for word in run.overrides if word.startswith("strategy="))

@@ -1,0 +1,102 @@
+"""The figures of the paper, laid out as there: a panel for each of its, its own points hollow beside our lines."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from alrun.analysis import figures
+from alrun.analysis.paper.exhibits import EIGHT, FIGURES, LOW, SHOWN, Panel
+from alrun.analysis.paper.points import cells_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABELS = {
+    "accuracy": ("labeled examples", "test accuracy (%)"),
+    "relative": ("labeled examples", "accuracy less random's (points)"),
+    "efficiency": ("test accuracy (%)", "labeling efficiency"),
+}
+PAPERS = "the paper's"
+DASHES = ("-", "--", ":", "-.")
+COLOURS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
+
+
+@figures.styled
+def figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
+    """Draw the table of ``points.of_figure``; ``note`` stands above."""
+    from matplotlib.figure import Figure
+
+    rows = FIGURES[name].panels
+    is_matrix = rows[0][0].kind == "matrix"
+    columns = max(map(len, rows))
+    width = figures.PAGE if columns > 1 else figures.COLUMN + 1
+    height = (2.6 if is_matrix else 2.1 if columns > 2 else 2.6) * len(rows) + 0.9
+    drawn = Figure(figsize=(width, height))
+    grid = drawn.subplots(len(rows), columns, squeeze=False)
+    handles: dict[str, Any] = {}
+    for row, panels in enumerate(rows):
+        for column, panel in enumerate(panels):
+            axes = grid[row][column]
+            axes.set_title(panel.title)
+            chosen = points[(points["panel"] == panel.title) & (points["kind"] == panel.kind)]
+            if panel.kind == "matrix":
+                square(axes, cells_of(points, panel.title))
+            else:
+                curves(axes, panel, chosen, handles)
+                xlabel, ylabel = LABELS[panel.kind]
+                axes.set_xlabel(xlabel)
+                axes.set_ylabel(ylabel if column == 0 or panel.kind != panels[column - 1].kind else "")
+            if not (chosen["whose"] == "ours").any():
+                axes.text(0.5, 0.05, "no run of ours yet", transform=axes.transAxes, ha="center", color="#7F7F7F")
+    if handles:
+        handles = {name: handle for name, handle in sorted(handles.items(), key=lambda each: each[0] == PAPERS)}
+        drawn.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=max(2, int(width // 1.25)), fontsize=7
+        )
+    drawn.suptitle(note, fontsize=7)
+    return drawn
+
+
+def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, handles: dict[str, Any]) -> None:
+    """The lines of one panel; ``handles`` gets those that a legend has to explain."""
+    for position, part in enumerate(panel.parts):
+        for strategy in part.strategies:
+            name = part.series(strategy)
+            if name not in panel.shown:
+                continue
+            style = {**COLOURS[SHOWN.get(strategy, strategy)]}
+            if len(panel.parts) > 1:
+                style["linestyle"] = DASHES[position % len(DASHES)]
+            handles[name] = axes.plot([], [], **style)[0]
+            for whose, frame in points[points["series"] == name].groupby("whose"):
+                frame = frame.astype({"x": float, "mean": float}).sort_values("x")
+                if whose == "paper":
+                    hollow = {"marker": style["marker"], "markerfacecolor": "none", "markeredgewidth": 0.6}
+                    light = {"color": style["color"], "alpha": 0.55, "linestyle": style["linestyle"], "linewidth": 0.5}
+                    axes.plot(frame["x"], frame["mean"], **hollow, **light)
+                    handles[PAPERS] = axes.plot([], [], **hollow, color="#7F7F7F", linestyle="none")[0]
+                    continue
+                axes.plot(frame["x"], frame["mean"], **style)
+                if len(panel.shown) <= figures.BANDED and frame["std"].notna().any():
+                    low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
+                    axes.fill_between(frame["x"], low, high, color=style["color"], alpha=0.12, lw=0)
+
+
+def square(axes: "Axes", cells: pd.DataFrame) -> None:
+    """A penalty matrix."""
+    figures.bare(axes)
+    if cells.empty:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    image = axes.imshow(cells, cmap="Blues", vmin=0, vmax=1)
+    figures.annotate(image, cells.to_numpy(), "{:.2f}", 6.5)
+    axes.set_xticks(range(len(cells)), cells.columns, rotation=30, ha="right", fontsize=6.5)
+    axes.set_yticks(range(len(cells)), cells.index, fontsize=6.5)
+
+
+def save(drawn: "Figure", path: Path) -> None:
+    """As .png and .pdf."""
+    figures.save(drawn, path)

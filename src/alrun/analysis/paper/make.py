@@ -1,0 +1,108 @@
+"""The files of the paper's figures and tables: outputs/paper/<name>.{pdf,png,csv} or .{csv,md,tex}, and a caption."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from alrun import files
+from alrun.analysis import tables
+from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
+from alrun.analysis.paper.collect import Asked, Collected
+from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
+from alrun.run_folder import shown
+
+CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
+HOLLOW = (
+    "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
+    "its plot."
+)
+
+
+def exhibit(name: str) -> Exhibit:
+    """What is declared of ``name``."""
+    if name == "claims":
+        return Exhibit("Claims 1 to 5", "G", parts=tuple(part for each in CLAIMS for part in FIGURES[each].needed))
+    return times.TEXT if name == "times" else ALL[name]
+
+
+def needed(name: str) -> tuple[Part, ...]:
+    """The runs that ``name`` shows, and no others."""
+    return exhibit(name).needed
+
+
+def folder(asked: Asked) -> Path:
+    """Where the files are written."""
+    return asked.outputs / "paper"
+
+
+def experiment(name: str, asked: Asked) -> list[str]:
+    """Compute a whole experiment; returns its command line if runs are missing."""
+    line = collect.line_of(name, asked)
+    return [] if collect.run(line) else [" ".join(line)]
+
+
+def write(name: str, asked: Asked) -> str:
+    """Write the files of ``name`` from the runs that are there; returns what was written, in a sentence."""
+    there = collect.collect(needed(name), asked)
+    path = folder(asked) / name
+    if name in FIGURES:
+        write_figure(name, there, path, asked)
+        written = path.with_suffix(".pdf")
+    else:
+        table, published = tabulated(name, there, asked)
+        tables.write(table, path)
+        text = captions.caption(name, exhibit(name), there, asked, published)
+        files.write_text(path.with_suffix(".md"), f"{text}\n{tables.markdown(table)}")
+        written = path.with_suffix(".md")
+    return f"{name}: {there.state}: {shown(written)}"
+
+
+def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
+    """Figure, its points and its caption."""
+    share = there.asked[0].cfg.scale.examples
+    found = points.of_figure(name, there, share)
+    note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
+    drawn = draw.figure(name, found, note)
+    draw.save(drawn, path)
+    files.write_text(path.with_suffix(".csv"), tables.csv(found))
+    has_paper = (found["whose"] == "paper").any()
+    scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
+    is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
+    without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
+    lacking = without if is_matrix else "Lines are ours; the paper's plot was not digitised."
+    text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
+    files.write_text(path.with_suffix(".md"), text)
+
+
+def tabulated(name: str, there: Collected, asked: Asked) -> tuple[pd.DataFrame, str]:
+    """The table ``name``, and a sentence on how to read it."""
+    if name == "claims":
+        matrices = {each: points.of_figure(each, there) for each in CLAIMS}
+        words = "Cells are the share of rounds in which one is significantly better (paired t-test, 5 %, uncorrected)."
+        return claims.table(matrices), f"{words} Chance alone gives some: docs/findings.md judges them by it."
+    if name == "times":
+        return times.of_text(there), "Ours are means over repeats; the paper's machines had a P100 or a V100."
+    table = tabulate.of_table(name, there, asked)
+    words = {
+        "table-2": "Accuracies in %, mean and standard deviation; at another scale after the same share of the labels.",
+        "table-11": "Seconds, means over rounds and repeats; `make paper-times` has VAAL's training beside entropy's.",
+        "table-12": "Seconds of each round; a selection is that of the labels which the round trains on (ours with "
+        "reset). The sums are the hours of the paper's text.",
+    }
+    if not there.asked:
+        return table, "Settings: ours are what the experiments are composed to. Nothing is run for this table."
+    return table, words.get(name, words["table-2"])
+
+
+def index(asked: Asked) -> str:
+    """Write index.csv and .md, a row for each figure and table: state and file; returns the rows as text."""
+    rows = []
+    for name in [*ALL, "times", "claims"]:
+        there = collect.collect(needed(name), asked)
+        suffix = ".pdf" if name in FIGURES else ".md"
+        path = (folder(asked) / name).with_suffix(suffix)
+        place = shown(path) if path.exists() else "not written"
+        rows.append([name, f"Section {exhibit(name).section}: {exhibit(name).title}", there.state, place])
+    table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
+    tables.write(table, folder(asked) / "index")
+    return table.to_string(index=False)

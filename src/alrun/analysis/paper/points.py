@@ -1,0 +1,133 @@
+"""The points of a figure: ours from the runs' results, and the paper's digitised ones, as one table.
+
+Columns: ``panel``, ``kind``, ``whose`` (``ours`` or ``paper``), ``series``, ``x``, ``mean``, ``std``, ``repeats``. Of a
+matrix ``series`` is the row, ``x`` the column and ``mean`` the share of the rounds in which the row is better.
+"""
+
+import math
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from alrun.analysis import significance
+from alrun.analysis.efficiency import Curve, grid, labeling_efficiency
+from alrun.analysis.paper.collect import Collected
+from alrun.analysis.paper.exhibits import FIGURES, Panel, Part
+
+COLUMNS = ["panel", "kind", "whose", "series", "x", "mean", "std", "repeats"]
+
+
+@cache
+def digitised() -> pd.DataFrame:
+    """The paper's curves: figure, panel, kind, series, x, y."""
+    with resources.files("alrun.analysis.paper").joinpath("curves.csv").open() as file:
+        return pd.read_csv(file)
+
+
+def of_figure(name: str, there: Collected, share: float = 1) -> pd.DataFrame:
+    """All points of a figure; numbers of labels of the paper times ``share``, the scale of ours."""
+    frames = [
+        each.assign(panel=panel.title, kind=panel.kind)
+        for row in FIGURES[name].panels
+        for panel in row
+        for each in (ours(panel, there), papers(name, panel, share))
+        if len(each)
+    ]
+    return pd.concat(frames, ignore_index=True).reindex(columns=COLUMNS) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
+    """The digitised points of a panel; accuracies in %."""
+    every = digitised()
+    chosen = every[(every["figure"] == name) & (every["panel"] == panel.title) & (every["kind"] == panel.kind)]
+    is_ratio = panel.kind == "efficiency"
+    x = 100 * chosen["x"] if is_ratio else share * chosen["x"]
+    y = chosen["y"] if is_ratio else 100 * chosen["y"]
+    return pd.DataFrame({"whose": "paper", "series": chosen["series"], "x": x, "mean": y, "std": math.nan})
+
+
+def ours(panel: Panel, there: Collected) -> pd.DataFrame:
+    """The points of the runs that are there."""
+    if panel.kind == "matrix":
+        return matrix(panel, there)
+    compute = {"accuracy": accuracies, "relative": relative, "efficiency": efficiencies}[panel.kind]
+    frames = [compute(part, frame) for part in panel.parts if len(frame := there.of(part))]
+    return pd.concat(frames, ignore_index=True).assign(whose="ours") if frames else pd.DataFrame()
+
+
+def accuracies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy (%) after each round."""
+    return statistics(table.assign(value=100 * table["test_accuracy"]))
+
+
+def statistics(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean, standard deviation and number of repeats of ``value`` by series and number of labels."""
+    found = table.groupby(["series", "labeled"], sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
+    return found.rename(columns={"labeled": "x", "count": "repeats"})
+
+
+def relative(part: Part, table: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy less that of random sampling with the same seed, in points."""
+    keys = ["seed", "labeled"]
+    reference = table[table["series"] == part.series("random")].set_index(keys)["test_accuracy"]
+    others = table[table["series"] != part.series("random")]
+    paired = others.join(reference.rename("random"), on=keys, how="inner")
+    return statistics(paired.assign(value=100 * (paired["test_accuracy"] - paired["random"])))
+
+
+def efficiencies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
+    """Labeling efficiency of the mean curves, at accuracies (%) from random sampling's first to its best."""
+    repeats = table.groupby("series")["seed"].nunique()
+    mean = table.groupby(["series", "labeled"])["test_accuracy"].mean()
+    curves = {str(name): curve_of(mean.loc[name]) for name in table["series"].unique()}
+    if (random := curves.pop(part.series("random"), None)) is None:
+        return pd.DataFrame()
+    rows = [
+        {
+            "series": name,
+            "x": 100 * accuracy,
+            "mean": labeling_efficiency(curve, random, accuracy),
+            "std": math.nan,
+            "repeats": min(repeats[name], repeats[part.series("random")]),
+        }
+        for name, curve in curves.items()
+        for accuracy in grid(random)
+    ]
+    return pd.DataFrame(rows)
+
+
+def curve_of(mean: pd.Series) -> Curve:
+    """Accuracies by number of labels."""
+    return Curve(mean.index.to_numpy(), mean.to_numpy(float))
+
+
+def matrix(panel: Panel, there: Collected) -> pd.DataFrame:
+    """The cells of a penalty matrix, NaN where nothing could be tested."""
+    frames = [frame for part in panel.parts if len(frame := there.of(part))]
+    if not frames:
+        return pd.DataFrame()
+    table = pd.concat(frames, ignore_index=True)
+    table = table.assign(curve=table["series"])
+    curves = [name for name in panel.shown if name in set(table["curve"])]
+    if panel.common:
+        has = table.groupby("labeled")["curve"].nunique()
+        table = table[table["labeled"].isin(has[has == len(curves)].index)]
+    tests = significance.round_tests(table)
+    cells = significance.penalty_matrix(tests, curves, rounds=panel.rounds)
+    repeats = int(table.groupby("curve")["seed"].nunique().min()) if len(table) else 0
+    rows = [
+        {"series": one, "x": other, "mean": cells.loc[one, other], "std": math.nan, "repeats": repeats}
+        for one in curves
+        for other in curves
+    ]
+    return pd.DataFrame(rows).assign(whose="ours")
+
+
+def cells_of(points: pd.DataFrame, title: str) -> pd.DataFrame:
+    """The matrix of a panel as a square table."""
+    chosen = points[(points["panel"] == title) & (points["kind"] == "matrix")]
+    names = list(dict.fromkeys(chosen["series"]))
+    values = np.array(chosen["mean"], float).reshape(len(names), len(names))
+    return pd.DataFrame(values, names, names)

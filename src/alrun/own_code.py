@@ -1,0 +1,94 @@
+"""A user's own code that a run depends on: files that its settings name, and what these import of the user's."""
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from alrun.identity import deciding
+
+LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in run.json
+INSTALLED = ("site-packages", "dist-packages")
+
+
+def hashes(cfg: DictConfig) -> dict[str, str]:
+    """SHA-256 of every such file, by its path from the folder where Python finds it.
+
+    Imports are read from the source, not followed at run time: a module whose name is computed is not seen.
+    """
+    found: dict[Path, str] = {}
+    for target in targets(deciding(cfg)):
+        place = None if target.partition(".")[0] in LIBRARIES else source(target)
+        if place is not None:
+            waiting, root = [place[0]], place[1]
+            while waiting:
+                each = waiting.pop()
+                if each not in found:
+                    found[each] = each.relative_to(root).as_posix()
+                    waiting += imported(each, root)
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for path, name in sorted(found.items())}
+
+
+def targets(node: Any) -> Iterator[str]:
+    """Everything that is named by a ``_target_`` in a plain value."""
+    if isinstance(node, dict):
+        if isinstance(node.get("_target_"), str):
+            yield node["_target_"]
+        for value in node.values():
+            yield from targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from targets(value)
+
+
+def source(target: str) -> tuple[Path, Path] | None:
+    """The file that defines the module of ``target``, and the folder where Python's search for it began.
+
+    None where there is no such file.
+    """
+    name = target
+    while name:
+        with suppress(ImportError, ValueError, AttributeError):
+            spec = importlib.util.find_spec(name)
+            if spec is not None:
+                if not spec.has_location or not (spec.origin or "").endswith(".py"):
+                    return None
+                path = Path(str(spec.origin)).resolve()
+                return path, path.parents[name.count(".") + (path.name == "__init__.py")]
+        name = name.rpartition(".")[0]
+    return None
+
+
+def imported(path: Path, root: Path) -> Iterator[Path]:
+    """What the file at ``path`` imports under ``root``; where it is installed, of its own package alone."""
+    yield from files(root, list(path.parent.relative_to(root).parts))  # its packages
+    with suppress(SyntaxError, ValueError, OSError):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                names = [alias.name.split(".") for alias in node.names]
+                starts = [(root, name) for name in names]
+            elif isinstance(node, ast.ImportFrom):
+                base = path.parents[node.level - 1] if node.level else root
+                module = node.module.split(".") if node.module else []
+                starts = [(base, module), *((base, [*module, alias.name]) for alias in node.names)]
+            else:
+                continue
+            for base, parts in starts:
+                for file in files(base, parts):
+                    own = path.relative_to(root).parts[0] == file.relative_to(root).parts[0]
+                    if own or not any(part in INSTALLED for part in root.parts):
+                        yield file
+
+
+def files(base: Path, parts: list[str]) -> Iterator[Path]:
+    """The file of a module, and those of the packages around it, as far as they are there."""
+    for count in range(1, len(parts) + 1):
+        place = base.joinpath(*parts[:count])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                yield file.resolve()
