@@ -208,9 +208,7 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
         if abs(row["mean"] - 1) < 1e-9:
             found.append(f"{reached} no labeling efficiency is above 1, that of random itself.")
             continue
-        found.append(
-            f"{reached} the labeling efficiency of {name} is the highest, {row['mean']:.2f}{bounds}."
-        )
+        found.append(f"{reached} the labeling efficiency of {name} is the highest, {row['mean']:.2f}{bounds}.")
     return found
 
 
