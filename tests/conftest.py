@@ -1,6 +1,8 @@
 """Fixtures of all tests."""
 
+import logging
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from alrun.run import run
 config.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
 torch.set_num_threads(1)
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts what goes on in the background so, and the programs that tests start would ignore Ctrl-C, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SMALL = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=2")
 QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
@@ -33,6 +39,16 @@ def listed(monkeypatch, request):
     """A test may name parts of its own module, and none that another test has listed."""
     monkeypatch.setattr(targets, "_listed", (request.module.__name__,))
     monkeypatch.setenv(targets.VARIABLE, "")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """A program that a test runs in this process may silence logging, or let more through, for itself alone."""
+    root = logging.root
+    before = root.level, root.manager.disable
+    yield
+    root.setLevel(before[0])
+    logging.disable(before[1])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
 
 from alrun import cli, config
 from alrun.files import TEMPORARY
@@ -104,8 +106,9 @@ def fork() -> int:
 
 
 def prepare() -> None:
-    """Make forks cheap and safe: one thread, nothing to collect."""
+    """Make forks cheap and safe: one thread, nothing to collect, no lock that a killed child keeps from the next."""
     torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())
     gc.freeze()
 
 
