@@ -30,7 +30,9 @@ def told(words: list[str], cwd: Path, number: int, module: str) -> tuple[int, st
             if re.match(rf"# code object from \S*/{module}/__init__.py|# \S*/{module}/\S* matches", line):
                 process.send_signal(number)
                 break
-        said = [line.strip() for line in process.stderr if not is_of_python(line)]
+        # Python's line may be cut short by the sentence, which is then its end.
+        rest = re.sub(r"(# |import )[^\n]*?(?=Stopped by a signal|Interrupted\.)", "", process.stderr.read())
+        said = [line.strip() for line in rest.splitlines() if not is_of_python(line)]
         process.wait(60)
     return process.returncode, "\n".join(said)
 
