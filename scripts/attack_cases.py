@@ -29,8 +29,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import cli, config, report, results, status, targets
-from alrun.errors import sentence
 from alrun.parts import build_parts, build_pool
+from alrun.system.errors import sentence
 from alrun.validate import validate
 
 MARK = "MARK"  # no case may make this file, in whatever folder it runs
@@ -71,9 +71,11 @@ GADGETS: dict[str, dict[str, Any]] = {
     "sklearn.datasets.clear_data_home": {"data_home": "victim"},
     "sklearn.datasets.fetch_california_housing": {"data_home": "victim"},
     "sklearn.datasets._base._fetch_remote": {"remote": {"filename": MARK, "url": "file:marker.py"}, "dirname": "."},
-    "alrun.data.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict": {"self": {"url": "file:evil"}},
+    "alrun.system.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict": {
+        "self": {"url": "file:evil"}
+    },
     "torchvision.datasets.utils.download_url": {"url": "file:marker.py", "root": ".", "filename": MARK},
-    "alrun.files.write_text": {"path": {"_target_": "pathlib.Path", "x": MARK}, "text": "x"},
+    "alrun.system.files.write_text": {"path": {"_target_": "pathlib.Path", "x": MARK}, "text": "x"},
     "alrun.sweep.Path.write_text": {"self": {"_target_": "alrun.sweep.Path", "x": MARK}, "data": "x"},
     "alrun.provenance.subprocess.run": {"args": ["touch", MARK]},
     "alrun.strategies.base.torch.save": {"obj": 1, "f": MARK},

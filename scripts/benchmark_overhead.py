@@ -13,8 +13,8 @@ import pandas as pd
 from hydra import compose, initialize_config_module
 
 from alrun import config
-from alrun.errors import UserError
 from alrun.run import run
+from alrun.system.errors import UserError
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from time import perf_counter
 
 import torch
 
-from alrun import device, execution, speed
+from alrun import execution, speed
+from alrun.system import device
 from machine import add_row, arithmetic_speed
 from training_cases import plain
 from training_cases.case import CASES, Case, Made, make, operations

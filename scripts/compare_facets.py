@@ -13,7 +13,7 @@ import pandas as pd
 
 from alrun.analysis import rounds as results
 from alrun.analysis.intervals import spread
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = [

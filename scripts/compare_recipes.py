@@ -15,8 +15,8 @@ from alrun.analysis import rounds as results
 from alrun.analysis.intervals import spread
 from alrun.analysis.tables import markdown
 from alrun.command import telling
-from alrun.errors import UserError
 from alrun.run_folder import is_done, named
+from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENT = "experiment=recipe"

@@ -15,7 +15,7 @@ from alrun.analysis import sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.summary import by_strategy
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 

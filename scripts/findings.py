@@ -17,7 +17,7 @@ import findings_baselines
 import findings_claims as claims
 import findings_measures as measures
 from alrun.analysis import rounds as results
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 from findings_rules import ENOUGH, trained
 from findings_table import Table
 

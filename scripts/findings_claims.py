@@ -12,7 +12,7 @@ import pandas as pd
 
 from alrun.analysis import significance
 from alrun.analysis.curves import name_curves
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 from findings_rules import AGREES, DISAGREES, UNDECIDED
 from findings_table import ACTIVE, Table, batches
 

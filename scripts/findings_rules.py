@@ -9,7 +9,7 @@ import pandas as pd
 
 from alrun.analysis import significance
 from alrun.analysis.intervals import t_interval
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 LITTLE = 1.0  # percentage points that count as little

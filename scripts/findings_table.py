@@ -6,7 +6,7 @@ import pandas as pd
 
 from alrun.analysis.curves import name_curves
 from alrun.analysis.scores import common_accuracy, efficiency_at
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 ACTIVE = ("entropy", "badge")
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from alrun import config
-from alrun.errors import sentence
 from alrun.grid import configuration
 from alrun.parts import build_parts, build_pool
+from alrun.system.errors import sentence
 from alrun.validate import validate
 
 CONF = Path(__file__).resolve().parent.parent / "conf"

@@ -24,8 +24,9 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun import config, device
+from alrun import config
 from alrun.run import run
+from alrun.system import device
 
 RECORD = Path("outputs") / "golden.json"
 TABLES = ("queries.csv", "accuracy.csv")

@@ -15,8 +15,8 @@ from time import perf_counter
 
 import torch
 
-from alrun import device
-from alrun.errors import first_line
+from alrun.system import device
+from alrun.system.errors import first_line
 from gpu_cases import selection_checks, training_checks
 from gpu_cases.check import Bench, Check
 from machine import add_row

@@ -15,8 +15,9 @@ from time import perf_counter
 import torch
 
 import golden
-from alrun import config, device
-from alrun.errors import first_line
+from alrun import config
+from alrun.system import device
+from alrun.system.errors import first_line
 from machine import add_row
 
 

@@ -35,8 +35,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from alrun import device, grid, portable, provenance
+from alrun import grid, portable, provenance
 from alrun.run_folder import has_checkpoint, is_done
+from alrun.system import device
 from gpu_cases.window import Command, Window
 
 SCRIPTS = Path(__file__).resolve().parent

@@ -60,7 +60,7 @@ def tell_of_torchvision(python: Path) -> None:
             "Note: no CPU build of torchvision was found, and the one from PyPI cannot be imported beside a CPU build\n"
             "of PyTorch (`import torchvision` fails: operator torchvision::nms does not exist). alrun and the modules\n"
             "that it loads for you work; in code of your own that you start yourself, write first\n"
-            "    from alrun.data.torchvision_import import torchvision",
+            "    from alrun.system.torchvision_import import torchvision",
             flush=True,
         )
 

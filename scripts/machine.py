@@ -8,8 +8,8 @@ from time import perf_counter
 import torch
 from torch.nn import functional as F
 
-from alrun.device import synchronize
 from alrun.selection.products import products
+from alrun.system.device import synchronize
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from attack_cases import FORMS, GADGETS, PLACES, Case, attacked, build_cases, co
 KNOWN = [  # ways that were found once
     *("sympy.sympify", "joblib.load", "pathlib.Path.write_text", "os.system", "builtins.eval", "torch.load"),
     *("sklearn.utils._testing.assert_run_python_script_without_output", "sklearn.datasets.clear_data_home"),
-    *("alrun.data.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",),
+    *("alrun.system.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",),
     *("alrun.sweep.Path.write_text", "logging.FileHandler"),
 ]
 HYDRAS = [

@@ -3,8 +3,8 @@ import torch
 
 from alrun import config
 from alrun.augment import CropFlip, NoAugmentation, Normalize
-from alrun.data.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
-from alrun.errors import UserError
+from alrun.system.errors import UserError
+from alrun.system.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
 
 # isort: split
 from torchvision.transforms import v2

@@ -9,9 +9,9 @@ import torch
 
 from alrun import check
 from alrun.contract import problems, verdicts
-from alrun.errors import UserError
 from alrun.strategies import Needs, ScoreStrategy, Strategy
 from alrun.strategies.badge import Badge
+from alrun.system.errors import UserError
 
 
 class Right(ScoreStrategy):

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from alrun import config, targets
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 class Thing:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alrun import device, graph
+from alrun import graph
 from alrun.augment import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
@@ -14,6 +14,7 @@ from alrun.model import Classifier
 from alrun.models import ResNet18, SmallCnn
 from alrun.optimization import Optimization
 from alrun.pool import Pool
+from alrun.system import device
 from alrun.train import StopRule, Trainer
 
 CPU = torch.device("cpu")

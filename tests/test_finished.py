@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from alrun import finished, interruption, run_folder, targets
-from alrun.errors import UserError
+from alrun import finished, run_folder, targets
+from alrun.system import interruption
+from alrun.system.errors import UserError
 
 MINE = """
 import torch

@@ -8,7 +8,7 @@ import torch
 
 from alrun import identity
 from alrun.checkpoint import load
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 def first_model(composed, *overrides: str) -> str:

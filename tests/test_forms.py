@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from alrun import command, grid
-from alrun.errors import UserError, sentence
+from alrun.system.errors import UserError, sentence
 from alrun.typed import quoted
 
 

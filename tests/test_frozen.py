@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from alrun import checkpoint, interruption
+from alrun import checkpoint
 from alrun.model import frozen
 from alrun.models import SmallCnn
 from alrun.run import run
+from alrun.system import interruption
 from conftest import QUIET, SMALL, checkpoint_of
 
 WIDE = 2048

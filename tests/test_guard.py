@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from alrun import grid, guard
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 OTHER_APPLICATION = """
 import os, sys

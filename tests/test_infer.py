@@ -2,11 +2,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from alrun import device, infer
+from alrun import infer
 from alrun.augment import Normalize
 from alrun.model import dropout_layers
 from alrun.models import MnistNet, SmallCnn
 from alrun.strategies import Needs
+from alrun.system import device
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 DRAWS = torch.Generator().manual_seed(0)

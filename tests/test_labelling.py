@@ -18,10 +18,10 @@ from alrun.analysis.sources import with_test_set
 from alrun.ask import planned
 from alrun.data import own
 from alrun.data.dataset import ImageData
-from alrun.errors import UserError
 from alrun.labelling import Labelling, read_answers, read_told
 from alrun.run import run
 from alrun.status import status
+from alrun.system.errors import UserError
 from alrun.typed import as_typed
 from conftest import QUIET
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.errors import UserError
 from alrun.models import Dla, MnistNet, ResNet18, ShakeShake, SmallCnn, Vgg, torchvision_model
 from alrun.models.shake_shake import Shake
+from alrun.system.errors import UserError
 
 
 def parameters(model: nn.Module) -> int:
@@ -84,8 +84,8 @@ def test_logits_are_the_head_of_the_embedding(model, shape, width):
 
 def test_a_network_of_torchvision_keeps_its_function():
     """Only the last layer is replaced: with its old weights the logits are those of the library."""
-    from alrun.data.torchvision_import import torchvision
     from alrun.model import Headed
+    from alrun.system.torchvision_import import torchvision
 
     original = torchvision.models.get_model("resnet18", weights=None).eval()
     images = torch.randn(2, 3, 32, 32)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alrun.errors import UserError
 from alrun.new import TRIED_BY, write
+from alrun.system.errors import UserError
 
 NAMES = {
     "strategy": "ratio",

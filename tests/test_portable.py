@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from alrun import portable
-from alrun.errors import UserError
 from alrun.run import Run, run
 from alrun.state import RunState
+from alrun.system.errors import UserError
 from conftest import without_checkpoints
 
 SETTINGS = ("debug=fast", "runtime.progress=false", "model.dropout=0.3")

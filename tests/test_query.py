@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from alrun import embeddings, infer, rng
+from alrun import embeddings, infer
 from alrun.embeddings import FromNetwork, OfThePool
 from alrun.pool import Pool
 from alrun.strategies import Needs, Query, Strategy
+from alrun.system import rng
 from alrun.trial import make_query
 
 GROUPS = 12

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from alrun import config, plan, report, results, status, targets, thumbnails
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 from attack_cases import modules_of
 
 

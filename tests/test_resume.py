@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from alrun import checkpoint, cli, interruption
+from alrun import checkpoint, cli
 from alrun.data.dataset import ImageData
-from alrun.interruption import EXIT_CODE, Interrupted
+from alrun.system import interruption
+from alrun.system.interruption import EXIT_CODE, Interrupted
 from crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
 
 LOST = ("nothing", "data", "renames")
@@ -48,7 +49,7 @@ def test_the_simulated_power_cut_would_show_a_missing_fsync(tmp_path):
 
 
 def test_every_write_of_a_run_is_a_place_of_death(tmp_path):
-    """Nothing that a run leaves was written past alrun.files, so that the harness has missed nothing."""
+    """Nothing that a run leaves was written past alrun.system.files, so that the harness has missed nothing."""
     run = TinyRun.composed(*CASES["badge"])
     points = write_points(run, tmp_path)
     opened = {what.split()[1] for what in points if what.startswith("open ")}

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.energy import Cost
-from alrun.errors import UserError
-from alrun.lock import Lock
 from alrun.run import run
 from alrun.state import RunState
 from alrun.strategies import Query, Strategy
+from alrun.system.energy import Cost
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock
 from conftest import checkpoint_of, without_checkpoints
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from alrun import status
 from alrun.analysis.rounds import why_not
-from alrun.lock import Lock
 from alrun.run_folder import forget, state
+from alrun.system.lock import Lock
 
 
 @pytest.fixture

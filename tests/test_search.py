@@ -12,7 +12,7 @@ import pytest
 from alrun import identity, search, sweep
 from alrun.analysis.rounds import gather
 from alrun.data import sources
-from alrun.errors import EXTRAS, UserError, unknown_option
+from alrun.system.errors import EXTRAS, UserError, unknown_option
 from alrun.validate import validate
 from conftest import without_checkpoints
 from crash_cases.runs import TINY

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from alrun import config, trial
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 from alrun.validate import leaves, validate
 
 CONF = Path(__file__).resolve().parent.parent / "conf"

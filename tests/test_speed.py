@@ -6,10 +6,11 @@ import logging
 import pytest
 import torch
 
-from alrun import device, execution, provenance, speed
-from alrun.errors import UserError
+from alrun import execution, provenance, speed
 from alrun.execution import Choice
 from alrun.parts import build_parts
+from alrun.system import device
+from alrun.system.errors import UserError
 
 CPU = torch.device("cpu")
 SETTINGS = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=40", "runtime.device=cpu")

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from alrun import files, first_model
-from alrun.energy import Cost
-from alrun.errors import UserError
-from alrun.lock import Lock, TakenOver
+from alrun import first_model
 from alrun.state import RoundRecord, RunState
+from alrun.system import files
+from alrun.system.energy import Cost
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock, TakenOver
 
 RECORD = RoundRecord(
     0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1, 0.0, 70.0, 5.0, 0.0, "rapl"
@@ -77,7 +78,7 @@ def test_a_full_disk_costs_nothing_that_was_saved(tmp_path, monkeypatch):
 
 
 class OneName:
-    """Stands for ``os`` in alrun.files on a file system that gives a file one name alone."""
+    """Stands for ``os`` in alrun.system.files on a file system that gives a file one name alone."""
 
     def __init__(self, before_fsync: Callable[[], object] = lambda: None) -> None:
         self.before_fsync = before_fsync

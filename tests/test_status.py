@@ -10,8 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from alrun import grid, status
-from alrun.lock import Lock
 from alrun.run_folder import RESULTS, SILENCE
+from alrun.system.lock import Lock
 
 
 def made(folder, rounds, seconds=(), names=(), total=60):
@@ -89,7 +89,7 @@ def test_folders_alone_suffice(sweep, tmp_path):
 def test_a_run_whose_process_was_killed_here_is_not_called_running(tmp_path):
     folder = tmp_path / "random-0-seed0"
     made(folder, 1, (60,), ("state-1.pt",))
-    killed = "import os, sys; from pathlib import Path; from alrun.lock import Lock; "
+    killed = "import os, sys; from pathlib import Path; from alrun.system.lock import Lock; "
     killed += "held = Lock(Path(sys.argv[1])); held.acquire(wait=False); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", killed, str(folder / ".lock")], check=False)
     assert (folder / ".lock.lease").exists()

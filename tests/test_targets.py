@@ -6,8 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from alrun import config, targets
-from alrun.data import torchvision_import  # noqa: F401 - transforms can be imported after it
-from alrun.errors import UserError
+from alrun.system import torchvision_import  # noqa: F401 - transforms can be imported after it
+from alrun.system.errors import UserError
 from alrun.validate import validate
 
 
@@ -49,7 +49,7 @@ OTHER = [
     "torch.load",
     "torch.hub.load",
     "torch.utils.cpp_extension.load",
-    "alrun.files.write_text",
+    "alrun.system.files.write_text",
     "torchvision.datasets.utils.download_and_extract_archive",
     "sklearn.utils._testing.assert_run_python_script_without_output",
     "sklearn.datasets.clear_data_home",
@@ -63,7 +63,7 @@ BORROWED = [  # of an allowed module by name alone
     "alrun.strategies.badge.gradient_kernel",
     "torch.optim.sgd.torch.load",
     "torch.optim.lr_scheduler.partial",
-    "alrun.data.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",
+    "alrun.system.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",
 ]
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun import interruption
-from alrun.errors import UserError
 from alrun.state import RunState
+from alrun.system import interruption
+from alrun.system.errors import UserError
 from alrun.tracking import Tracker
 from conftest import checkpoint_of
 

@@ -7,10 +7,10 @@ from torch import nn
 from alrun.augment import CropFlip, NoAugmentation, Normalize
 from alrun.dss.base import NoSubset
 from alrun.engine import batches
-from alrun.errors import UserError
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization, WeightAverage
 from alrun.pool import Pool
+from alrun.system.errors import UserError
 from alrun.train import StopRule, Trainer
 
 RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)

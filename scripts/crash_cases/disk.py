@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from alrun import files
+from alrun.system import files
 
 DEATH = 137  # exit status, as of SIGKILL in a shell
 # What Python announces before it changes a folder; writes and fsyncs are counted by Disk.
@@ -19,7 +19,7 @@ Lost = Literal["nothing", "data", "renames"]
 
 
 class Disk:
-    """Stands for ``os`` in alrun.files: does what it does, and remembers what a power cut would undo.
+    """Stands for ``os`` in alrun.system.files: does what it does, and remembers what a power cut would undo.
 
     Args:
         folder: Whose changes count; elsewhere nothing is noted.

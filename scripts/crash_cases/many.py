@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from pathlib import Path
 
-from alrun import lock
+from alrun.system import lock
 from alrun.train import Trainer
 from crash_cases.disk import Sleeper
 from crash_cases.runs import TinyRun, fork, in_child

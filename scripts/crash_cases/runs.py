@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from alrun import cli, config
-from alrun.files import TEMPORARY
+from alrun.system.files import TEMPORARY
 from crash_cases.disk import DEATH, Disk, Lost
 
 COMPARED = ("accuracy.csv", "queries.csv", "per_class.csv", "labeling_efficiency.csv")

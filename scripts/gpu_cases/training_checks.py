@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun import config, device, portable
+from alrun import config, portable
 from alrun.augment import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
@@ -24,6 +24,7 @@ from alrun.optimization import Optimization
 from alrun.outputs import Needs
 from alrun.pool import Pool
 from alrun.run import run
+from alrun.system import device
 from alrun.train import StopRule, Trainer
 from gpu_cases.check import Bench, Check, worst
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from alrun.device import Stopwatch
 from alrun.model import Classifier
 from alrun.pool import Pool
 from alrun.selection.points import Outer
 from alrun.strategies import Outputs, Query
+from alrun.system.device import Stopwatch
 from alrun.train import TrainResult
 
 WIDTH = 512  # of the embedding

@@ -11,9 +11,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from torch.utils.flop_counter import FlopCounterMode
 
-from alrun import config, device, rng
+from alrun import config
 from alrun.parts import Parts, build_parts
 from alrun.pool import Pool
+from alrun.system import device, rng
 
 config.register()
 

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import torch
 
-from alrun.data.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
+from alrun.system.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
 
 # isort: split
 from PIL import Image

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
-from alrun import device, execution
+from alrun import execution
 from alrun.parts import build_model
+from alrun.system import device
 from training_cases.case import Case, make
 
 PATIENCE = 300  # seconds until the others of a group must be ready

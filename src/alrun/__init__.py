@@ -1,6 +1,6 @@
 """Deep active-learning experiments on image classification."""
 
-from alrun import early
+from alrun.system import early
 
 __version__ = "0.2.0"
 

@@ -1,6 +1,6 @@
 """``python -m alrun``, and ``alrun``."""
 
-from alrun import early
+from alrun.system import early
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from hydra.types import RunMode
 
 from alrun import cli, command, grid
-from alrun.errors import UserError
 from alrun.run_folder import is_done, shown
+from alrun.system.errors import UserError
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import at_least
+from alrun.system.errors import at_least
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@
     python -m alrun.check --all                           all of alrun's
 
 Exit status 1 where a promise is not kept. A strategy may refuse a pool that leaves nothing to choose by, in a sentence
-of its own (alrun.errors.UserError).
+of its own (alrun.system.errors.UserError).
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import command, config, grid, targets
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 if TYPE_CHECKING:
     from alrun.strategies import Strategy
@@ -85,7 +85,7 @@ def build(name: str, settings: Sequence[str]) -> "Strategy":
     Raises:
         UserError: It does not exist, is no strategy, or does not take a setting.
     """
-    from alrun import device
+    from alrun.system import device
 
     device.set_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
     if bad := [each for each in settings if "=" not in each]:

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun import files, interruption
-from alrun.errors import UserError
-from alrun.lock import TakenOver
+from alrun.system import files, interruption
+from alrun.system.errors import UserError
+from alrun.system.lock import TakenOver
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, early, files, finished, guard, interruption, search, sweep, targets
-from alrun.errors import UserError, first_line, sentence, unusable
+from alrun import closing, command, finished, guard, search, sweep, targets
 from alrun.run_folder import check_other_data, forget, is_done, other_version, shown
+from alrun.system import early, files, interruption
+from alrun.system.errors import UserError, first_line, sentence, unusable
 from alrun.typed import as_typed
 from alrun.validate import validate
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 
-from alrun import early, targets
+from alrun import targets
 from alrun.data import content
-from alrun.errors import UserError, sentence
+from alrun.system import early
+from alrun.system.errors import UserError, sentence
 
 
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import identity, targets
-from alrun.errors import UserError, closest, first_line
+from alrun.system.errors import UserError, closest, first_line
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Runtime:
     threads: int = 1  # CPU threads; each number has bits of its own; python -m alrun.speed tells the fastest here
     memory_format: str | None = None  # contiguous, channels_last; null: contiguous on a CPU, channels_last on a GPU
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
-    chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.device
+    chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.system.device
     checkpoint_minutes: float | None = 3.0  # between checkpoints within a round; null: when told to stop alone
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     carbon_intensity: float = 473.0  # g of CO2-equivalent for a kWh; the world's in 2024 (Ember's review of 2025)

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, first_line
 from alrun.outputs import Outputs
 from alrun.query import Query, problem_of
 from alrun.strategies.base import NoScores, Strategy
+from alrun.system.errors import UserError, first_line
 from alrun.trial import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from alrun import files
 from alrun.run_folder import shown
 from alrun.state import RoundRecord
+from alrun.system import files
 
 log = logging.getLogger(__name__)
 

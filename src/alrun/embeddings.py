@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun import rng
-from alrun.errors import UserError, at_least, first_line
 from alrun.model import Headed, evaluation
 from alrun.pool import Pool
 from alrun.strategies.base import Needs, Query
+from alrun.system import rng
+from alrun.system.errors import UserError, at_least, first_line
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +234,7 @@ IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 def torchvision_network(name: str, pretrained: bool) -> Any:
     """A network of torchvision."""
-    from alrun.data.torchvision_import import torchvision
+    from alrun.system.torchvision_import import torchvision
 
     return torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None)
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.chunks import in_chunks
-from alrun.device import autocast, widened
 from alrun.infer import refuse_diverged
 from alrun.model import Classifier, evaluation
+from alrun.system.chunks import in_chunks
+from alrun.system.device import autocast, widened
 
 BINS = 15  # of the calibration error, as in its source
 

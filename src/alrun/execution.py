@@ -13,9 +13,9 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from alrun.errors import UserError
 from alrun.model import Classifier
 from alrun.parts import Parts
+from alrun.system.errors import UserError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 DEFAULT = {"cpu": "contiguous", "cuda": "channels_last"}

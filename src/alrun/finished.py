@@ -6,9 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from alrun import files, own_code
-from alrun.errors import UserError
+from alrun import own_code
 from alrun.run_folder import RESULTS, has_checkpoint, reading, record, shown
+from alrun.system import files
+from alrun.system.errors import UserError
 
 
 def seal(run_dir: Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from alrun import checkpoint, files
-from alrun.errors import UserError, writing
-from alrun.lock import Lock
+from alrun import checkpoint
 from alrun.model import Classifier
 from alrun.state import RoundRecord, RunState
+from alrun.system import files
+from alrun.system.errors import UserError, writing
+from alrun.system.lock import Lock
 from alrun.train import TrainResult
 
 log = logging.getLogger(__name__)

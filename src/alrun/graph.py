@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from alrun import rng
-from alrun.device import autocast, widened
 from alrun.model import Classifier
+from alrun.system import rng
+from alrun.system.device import autocast, widened
 
 
 class Pass(nn.Module):

@@ -12,8 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from alrun.errors import UserError, closest
 from alrun.guard import guarded
+from alrun.system.errors import UserError, closest
 from alrun.typed import as_typed
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's

@@ -24,7 +24,7 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun import config, targets
-from alrun.errors import UserError, raised_in_hydra, sentence
+from alrun.system.errors import UserError, raised_in_hydra, sentence
 
 MAIN = "pkg://alrun.conf"
 TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")

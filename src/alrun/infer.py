@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alrun.chunks import in_chunks
-from alrun.device import autocast, widened
-from alrun.errors import UserError
 from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
 from alrun.outputs import Needs, Outputs
+from alrun.system.chunks import in_chunks
+from alrun.system.device import autocast, widened
+from alrun.system.errors import UserError
 
 
 def refuse_diverged(finite: Tensor) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun import files, sheet
 from alrun.data.dataset import ImageData
 from alrun.data.labels import clean, number_of
-from alrun.errors import UserError, closest
 from alrun.pool import Pool
 from alrun.run_folder import shown
 from alrun.state import RoundRecord
+from alrun.system import files, spreadsheet
+from alrun.system.errors import UserError, closest
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
     Raises:
         UserError: The file cannot be read, or lacks columns.
     """
-    read = sheet.read(path, str(path))
+    read = spreadsheet.read(path, str(path))
     index, label, file = (read.column(name) for name in ("index", "label", "file"))
     if (index is None and file is None) or label is None:
         absent = "label" if label is None and (index or file) else "index"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 class Classifier(nn.Module):

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from alrun import command
-from alrun.errors import UserError, writing
+from alrun.system.errors import UserError, writing
 
 TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
     "strategy": "",

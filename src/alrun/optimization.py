@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
 
-from alrun.errors import UserError, at_least, check_rate
+from alrun.system.errors import UserError, at_least, check_rate
 
 ANNEALED = 0.01  # of the highest learning rate
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from alrun import command, grid
-from alrun.errors import UserError, closest
+from alrun.system.errors import UserError, closest
 
 GROUPS = ("times", "claims", "figures", "index", "all")
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun import config, device, rng
+from alrun import config
 from alrun.augment import Augmentation, Normalize
 from alrun.data import card
 from alrun.data.dataset import ImageData, is_mapped
@@ -17,12 +17,13 @@ from alrun.data.redundancy import NoRedundancy
 from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
 from alrun.embeddings import Embeddings
-from alrun.errors import UserError, first_line
 from alrun.identity import first_round, initial_seed
 from alrun.model import Classifier, has_dropout
 from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.strategies.base import Strategy
+from alrun.system import device, rng
+from alrun.system.errors import UserError, first_line
 from alrun.train import StopRule, Trainer
 from alrun.validate import check_budget, check_dropout, strategies
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.augment import CropFlip
-from alrun.data.torchvision_import import torchvision  # noqa: F401 - lets the transforms that conf/ names be imported
+from alrun.system.torchvision_import import torchvision  # noqa: F401 - lets the transforms that conf/ names be imported
 
 
 class Policy:

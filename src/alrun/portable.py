@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from alrun import files
-from alrun.errors import UserError
 from alrun.run_folder import RESULTS, has_checkpoint, reading
 from alrun.state import BY_CLASS, RoundRecord, RunState
+from alrun.system import files
+from alrun.system.errors import UserError
 
 FILES = (*RESULTS, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive

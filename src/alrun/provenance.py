@@ -14,8 +14,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import device, energy, files, identity, own_code, revisions, run_folder, schedule
+from alrun import identity, own_code, revisions, run_folder, schedule
 from alrun.execution import Choice
+from alrun.system import device, energy, files
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun import infer, rng
-from alrun.device import Stopwatch
-from alrun.errors import UserError, located
+from alrun import infer
 from alrun.model import Classifier, evaluation
 from alrun.outputs import Needs, Outputs
 from alrun.pool import Pool
+from alrun.system import rng
+from alrun.system.device import Stopwatch
+from alrun.system.errors import UserError, located
 from alrun.train import Trainer, TrainResult
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from alrun.analysis import command
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 DESCRIPTION = (
     "Write a report: report.html, which needs no other file, figures (PNG, PDF), tables (CSV, Markdown, LaTeX) and all "

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from alrun import rng
 from alrun.checkpoint import Keeper
 from alrun.dss.base import Choice, Epoch
-from alrun.energy import Cost, meter
-from alrun.errors import UserError
 from alrun.model import Classifier, frozen
 from alrun.pool import Pool
+from alrun.system import rng
+from alrun.system.energy import Cost, meter
+from alrun.system.errors import UserError
 
 if TYPE_CHECKING:
     from alrun.train import Trainer

@@ -8,28 +8,12 @@ import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
 
-from alrun import (
-    debugging,
-    device,
-    execution,
-    files,
-    finished,
-    first_model,
-    gpus,
-    identity,
-    interruption,
-    provenance,
-    rng,
-    schedule,
-    thumbnails,
-)
+from alrun import debugging, execution, finished, first_model, identity, provenance, schedule, thumbnails
 from alrun.analysis import efficiency
 from alrun.checkpoint import Keeper
 from alrun.data import fitted
-from alrun.errors import UserError, located, writing
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
-from alrun.lock import Lock, TakenOver
 from alrun.model import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
@@ -38,6 +22,9 @@ from alrun.run_folder import check_name, is_done
 from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import ScoreStrategy
 from alrun.sweep import shown
+from alrun.system import device, files, gpus, interruption, rng
+from alrun.system.errors import UserError, located, writing
+from alrun.system.lock import Lock, TakenOver
 from alrun.tracking import Tracking
 from alrun.train import TrainResult
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from alrun import lock
-from alrun.errors import UserError, first_line
-from alrun.plain import one_line
 from alrun.revisions import current
+from alrun.system import lock
+from alrun.system.errors import UserError, first_line
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ def other_version(run_dir: Path) -> str | None:
 
 
 State = Literal["done", "old", "running", "failed", "begun", "missing"]
-SILENCE = 60  # seconds without a sign of life after which a run is no longer running: alrun.lock gives one every 15 s
+SILENCE = (
+    60  # seconds without a sign of life after which a run is no longer running: alrun.system.lock gives one every 15 s
+)
 
 
 def state(run_dir: Path) -> State:

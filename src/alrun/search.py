@@ -14,9 +14,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.errors import UserError
-from alrun.lock import Lock
 from alrun.run_folder import is_done, shown
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
 

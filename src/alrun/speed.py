@@ -17,10 +17,11 @@ from time import perf_counter
 import torch
 from omegaconf import DictConfig
 
-from alrun import command, device, execution, grid, rng
+from alrun import command, execution, grid
 from alrun.execution import FORMATS, Choice
 from alrun.parts import Parts, build_parts
 from alrun.pool import Pool
+from alrun.system import device, rng
 
 SECONDS = 0.3  # of training steps per candidate, after one that does not count
 WORTH = 1.1  # how much faster than the run's own another choice must be: below, it may be chance

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun import files
 from alrun.checkpoint import Frozen, Generations
-from alrun.energy import Cost
-from alrun.errors import UserError
-from alrun.lock import TakenOver
+from alrun.system import files
+from alrun.system.energy import Cost
+from alrun.system.errors import UserError
+from alrun.system.lock import TakenOver
 from alrun.train import TrainResult
 
 FORMAT = 4  # of state-<n>.pt; raise it when its content changes
@@ -45,7 +45,7 @@ class RoundRecord:
     train_joules: float = math.nan
     evaluate_joules: float = math.nan
     select_joules: float = math.nan
-    energy_source: str = "none"  # see alrun.energy
+    energy_source: str = "none"  # see alrun.system.energy
 
     @property
     def trained(self) -> TrainResult:

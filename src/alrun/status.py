@@ -17,11 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun import command, lock
+from alrun import command
 from alrun.durations import Durations, labels_of_rounds, rows
-from alrun.errors import UserError
-from alrun.plain import one_line
 from alrun.run_folder import failure, named, other_version, reading, shown, state
+from alrun.system import lock
+from alrun.system.errors import UserError
+from alrun.system.safe_text import one_line
 
 WORDS = {
     "begun": "interrupted",

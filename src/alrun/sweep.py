@@ -10,9 +10,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun import closing, grid, search
-from alrun.errors import UserError
-from alrun.plain import one_line
 from alrun.run_folder import failure, forget, is_done, shown
+from alrun.system.errors import UserError
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from alrun.errors import UserError, first_line
+from alrun.system.errors import UserError, first_line
 
 VARIABLE = "ALRUN_ALLOW"
 Values = dict[Any, Any]
@@ -211,7 +211,7 @@ def imported(module: str) -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    from alrun.data import torchvision_import  # noqa: F401 - from now on torchvision can be imported
+    from alrun.system import torchvision_import  # noqa: F401 - from now on torchvision can be imported
 
     return import_module(module)
 

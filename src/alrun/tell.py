@@ -14,9 +14,9 @@ from pathlib import Path
 from alrun import command
 from alrun.ask import planned
 from alrun.data import own
-from alrun.errors import UserError
-from alrun.plain import one_line
 from alrun.run_folder import shown
+from alrun.system.errors import UserError
+from alrun.system.safe_text import one_line
 
 SHOWN = 20  # mistakes that are printed
 
@@ -47,8 +47,8 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
         UserError: Nothing was asked yet, the run is being computed, or the file cannot be read.
     """
     from alrun.labelling import read_told, take
-    from alrun.lock import Lock
     from alrun.portable import read_queries
+    from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():
         raise UserError(f"{shown(run_dir)} has asked for no labels yet: type python -m alrun.ask with these settings.")

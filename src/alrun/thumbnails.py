@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from alrun import files
-from alrun.errors import UserError, first_line
+from alrun.system import files
+from alrun.system.errors import UserError, first_line
 
 NAME = "bought.png"
 SIDE = 32  # pixels

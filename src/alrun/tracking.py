@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import config, files, identity
-from alrun.errors import UserError, first_line
+from alrun import config, identity
 from alrun.run_folder import shown
 from alrun.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
+from alrun.system import files
+from alrun.system.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 

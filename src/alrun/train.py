@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alrun import interruption
 from alrun.augment import Augmentation
 from alrun.checkpoint import Keeper
-from alrun.device import synchronize
 from alrun.dss.base import Subset
 from alrun.engine import Engine
-from alrun.errors import UserError
 from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.optimization import Descent, Optimization
 from alrun.pool import Pool
 from alrun.round_training import RoundTraining
+from alrun.system import interruption
+from alrun.system.device import synchronize
+from alrun.system.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from alrun.augment import NoAugmentation, Normalize
-from alrun.device import Stopwatch
 from alrun.dss.base import NoSubset
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization
 from alrun.pool import Pool
 from alrun.query import Query, build_query
 from alrun.strategies.base import Strategy
+from alrun.system.device import Stopwatch
 from alrun.train import StopRule, Trainer, TrainResult
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))

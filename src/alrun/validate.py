@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun import targets
 from alrun.config import RunConfig, scaled
-from alrun.errors import UserError, at_least, check_rate, closest
+from alrun.system.errors import UserError, at_least, check_rate, closest
 
 # Training images; the data sets of torchvision by their names there.
 POOL_SIZES = {

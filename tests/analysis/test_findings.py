@@ -17,7 +17,7 @@ import findings_claims as claims
 import findings_measures as measures
 import findings_rules as rules
 from alrun.analysis.paper import printed
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 from findings_table import Table, final
 
 BASE = {

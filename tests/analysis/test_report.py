@@ -12,7 +12,7 @@ from alrun import report as command
 from alrun.analysis import checks, figures, findings, report, rounds, scores, significance, sources, tables
 from alrun.analysis.curves import name_curves
 from alrun.analysis.paper import printed
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}
 

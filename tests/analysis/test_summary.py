@@ -10,8 +10,8 @@ from made_runs import make_run
 
 from alrun.analysis import efficiency
 from alrun.analysis.summary import summarize
-from alrun.errors import UserError
 from alrun.run_folder import is_done
+from alrun.system.errors import UserError
 
 
 @pytest.fixture

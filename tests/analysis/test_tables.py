@@ -7,8 +7,8 @@ import re
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from alrun import plain
 from alrun.analysis import tables
+from alrun.system import safe_text
 
 
 def test_a_text_that_is_missing_does_not_end_a_report(tmp_path):
@@ -25,11 +25,11 @@ HARMLESS = ["badge", "-0.3 ± 0.1", "+0.52", "-inf", "[-1.2, 3.4]", "a=b", "", "
 
 def test_no_cell_of_a_csv_is_a_formula_and_what_is_read_back_is_what_was_written():
     for text in HOSTILE:
-        assert plain.cell(text)[0] == "'", text
+        assert safe_text.cell(text)[0] == "'", text
     for text in HARMLESS:
-        assert plain.cell(text) == text
+        assert safe_text.cell(text) == text
     for text in (*HOSTILE, *HARMLESS):
-        assert plain.uncell(plain.cell(text)) == text
+        assert safe_text.uncell(safe_text.cell(text)) == text
     table = pd.DataFrame({"=name": HOSTILE, "value": range(len(HOSTILE))})
     lines = list(csv.reader(io.StringIO(tables.csv(table), newline="")))
     assert not any(cell and cell[0] in "=+-@\t\r" for line in lines for cell in line)
@@ -51,5 +51,5 @@ def test_words_become_no_markup_of_markdown_or_latex(tmp_path):
 
 
 def test_what_a_terminal_obeys_is_spelt_out():
-    assert plain.one_line("a\x1b[2Jb\nc\r\u202ed\x9b") == r"a\x1b[2Jb\nc\r\u202ed\x9b"
-    assert plain.one_line("été 猫 10\u00a0%") == "été 猫 10\u00a0%"
+    assert safe_text.one_line("a\x1b[2Jb\nc\r\u202ed\x9b") == r"a\x1b[2Jb\nc\r\u202ed\x9b"
+    assert safe_text.one_line("été 猫 10\u00a0%") == "été 猫 10\u00a0%"

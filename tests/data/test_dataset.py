@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alrun.data.dataset import ImageData, channel_statistics
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 def arrays(train: int = 12, test: int = 6, channels: int = 3, size: int = 5) -> list[np.ndarray]:

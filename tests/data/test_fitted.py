@@ -13,8 +13,8 @@ from PIL import Image
 from alrun import grid
 from alrun.data import fitted, own, sources
 from alrun.data.fitted import Counted, Fitted, suited
-from alrun.errors import UserError
 from alrun.identity import identity
+from alrun.system.errors import UserError
 from alrun.validate import validate
 from conftest import QUIET
 

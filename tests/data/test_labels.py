@@ -14,7 +14,7 @@ from PIL import Image
 
 from alrun.data import card, labels, own, sources
 from alrun.data.divided import positions
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 def place(position: int) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from alrun.data import card, own
 from alrun.data.layout import kind_of
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 def save(path: Path, seed: int) -> None:

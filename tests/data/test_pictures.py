@@ -10,8 +10,8 @@ from PIL import Image
 
 from alrun.data import pictures
 from alrun.data.pictures import any_size, pixels
-from alrun.errors import UserError
 from alrun.memory import peak_bytes, reset_peak
+from alrun.system.errors import UserError
 
 COLOUR = (200, 100, 50)
 GREY = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)

@@ -10,9 +10,9 @@ from alrun.data.per_class import PerClassCap
 from alrun.data.redundancy import AugmentedDuplicate, Duplicate
 from alrun.data.seed_set import BalancedSeedSet, RandomSeedSet, RepresentativeSeedSet
 from alrun.embeddings import FromFile, FromPixels
-from alrun.errors import UserError
 from alrun.parts import build_parts, build_pool
 from alrun.pool import Pool
+from alrun.system.errors import UserError
 
 COUNT = 300
 

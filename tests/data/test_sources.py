@@ -15,8 +15,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from alrun.data import own, pictures, sources
-from alrun.data.torchvision_import import torchvision
-from alrun.errors import UserError
+from alrun.system.errors import UserError
+from alrun.system.torchvision_import import torchvision
 from alrun.validate import POOL_SIZES
 
 

@@ -2,13 +2,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from alrun.errors import UserError
 from alrun.selection import points as points_module
 from alrun.selection.glister import Validation, glister
 from alrun.selection.glister_terms import Coverage, Distance
 from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
+from alrun.system.errors import UserError
 
 CLASSES, WIDTH = 4, 6
 

@@ -4,9 +4,9 @@ import torch
 from scipy.optimize import nnls
 from sklearn.linear_model import orthogonal_mp
 
-from alrun.errors import UserError
 from alrun.selection.matching_pursuit import Support, matching_pursuit
 from alrun.selection.points import Dense, Outer
+from alrun.system.errors import UserError
 
 
 def rows(n: int, d: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:

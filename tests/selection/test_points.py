@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alrun.errors import UserError
 from alrun.selection import points
 from alrun.selection.k_center import k_center
 from alrun.selection.kmeans import nearest
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.selection.points import Dense, Outer, nearest_sqdist, sqdist
+from alrun.system.errors import UserError
 
 
 def factors(n: int, seed: int = 0, dtype=torch.float32) -> Outer:

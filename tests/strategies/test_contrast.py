@@ -10,7 +10,6 @@ from queries import make_query
 from scipy.special import rel_entr
 from scipy.stats import chisquare
 
-from alrun.errors import UserError
 from alrun.strategies import Outputs, Query
 from alrun.strategies.alfa_mix import AlfaMix, flips
 from alrun.strategies.bait import Bait
@@ -18,6 +17,7 @@ from alrun.strategies.cal import Cal
 from alrun.strategies.density import Density
 from alrun.strategies.falcun import Falcun
 from alrun.strategies.uncertainty import Entropy
+from alrun.system.errors import UserError
 
 
 def test_cal_equals_divergences_from_each_labeled_neighbour():

@@ -13,9 +13,7 @@ from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun import config
-from alrun.data.torchvision_import import torchvision
 from alrun.embeddings import FromClassifier, FromFile, FromNetwork
-from alrun.errors import UserError
 from alrun.parts import check_embeddings
 from alrun.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
@@ -29,6 +27,8 @@ from alrun.strategies.subsample import Subsample
 from alrun.strategies.temperature import calibrating, held_out_temperature
 from alrun.strategies.typiclust import Tcm, TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
+from alrun.system.errors import UserError
+from alrun.system.torchvision_import import torchvision
 
 CLASSIFIER = FromClassifier()
 

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from queries import make_query
 from scipy.stats import chisquare
 
-from alrun.errors import UserError
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies import Outputs
 from alrun.strategies.bemps import Bemps, expected_change
@@ -22,6 +21,7 @@ from alrun.strategies.partitioned import Partitioned
 from alrun.strategies.power import Power
 from alrun.strategies.subsample import Subsample
 from alrun.strategies.uncertainty import Entropy, Margin
+from alrun.system.errors import UserError
 
 
 def brute_force_change(probs: np.ndarray, evaluated: np.ndarray, score: str) -> np.ndarray:

@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from queries import make_query
 
 from alrun import config
-from alrun.errors import UserError
 from alrun.strategies import Query
 from alrun.strategies.glister import Glister
+from alrun.system.errors import UserError
 
 
 def brute_force(query: Query, validation: str, lr: float) -> list[int]:

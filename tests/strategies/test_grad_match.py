@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from queries import make_query
 from scipy.optimize import nnls
 
-from alrun.errors import UserError
 from alrun.strategies.grad_match import GradMatch
+from alrun.system.errors import UserError
 
 
 def formed_gradients(model, embedding: torch.Tensor, labels: torch.Tensor) -> np.ndarray:

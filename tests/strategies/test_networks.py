@@ -9,7 +9,6 @@ from queries import make_query
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.errors import UserError
 from alrun.model import Classifier
 from alrun.models.vae import Vae
 from alrun.strategies import Outputs
@@ -17,6 +16,7 @@ from alrun.strategies.adversarial import Bim, DeepFool
 from alrun.strategies.discriminative import Discriminative
 from alrun.strategies.learning_loss import LearningLoss, pooled_maps, ranking_loss
 from alrun.strategies.vaal import Vaal
+from alrun.system.errors import UserError
 
 
 class Linear(Classifier):

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from queries import NORMALIZE, make_query, names
 
 from alrun import infer
-from alrun.errors import UserError
 from alrun.strategies import Needs, Outputs, Query
 from alrun.strategies.badge import Badge
 from alrun.strategies.coreset import Coreset
@@ -18,6 +17,7 @@ from alrun.strategies.disagreement import Bald, VariationRatio, VoteEntropy
 from alrun.strategies.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
+from alrun.system.errors import UserError
 
 
 def numpy_scores(kind: str, probs: np.ndarray) -> np.ndarray:

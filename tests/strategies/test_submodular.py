@@ -3,7 +3,6 @@ import torch
 import torch.nn.functional as F
 from queries import make_query
 
-from alrun.errors import UserError
 from alrun.selection.greedy import maximize
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
@@ -12,6 +11,7 @@ from alrun.strategies.fass import Fass
 from alrun.strategies.submodular import Submodular
 from alrun.strategies.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, rarest
 from alrun.strategies.uncertainty import Margin
+from alrun.system.errors import UserError
 
 
 def test_fass_represents_the_most_uncertain():

@@ -8,7 +8,7 @@ import pandas as pd
 
 from alrun import thumbnails
 from alrun.analysis.figures import COLUMN, PAGE, bare, styled
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

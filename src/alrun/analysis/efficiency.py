@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alrun import files
 from alrun.run_folder import is_done, reading
+from alrun.system import files
 
 GRID = 20  # accuracies per curve, as in the paper's figures
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import scores
-from alrun.errors import writing
+from alrun.system.errors import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

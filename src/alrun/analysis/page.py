@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pandas as pd
 
 import alrun
-from alrun import files
 from alrun.analysis import figures, tables
+from alrun.system import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import pandas as pd
 
 from alrun.analysis.curves import UNDOTTED
 from alrun.analysis.rounds import setting_columns
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 DIGITS = 9  # of an accuracy; text and back may change later ones
 

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from alrun import files, sheet
 from alrun.analysis import tables
 from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
-from alrun.errors import UserError, first_line
 from alrun.finished import altered
-from alrun.plain import one_line, uncell
 from alrun.run_folder import RESULTS, is_done, other_version, shown, state
+from alrun.system import files, spreadsheet
+from alrun.system.errors import UserError, first_line
+from alrun.system.safe_text import one_line, uncell
 
 KEYS = ("run", "seed", "round", "labeled")
 BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separated by spaces
@@ -200,7 +200,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
 
     A gap in a number is NaN, and told by sources.
     """
-    text, separator, skipped = sheet.opened(path, path.name)
+    text, separator, skipped = spreadsheet.opened(path, path.name)
     # Empty lines are kept, so that the index tells the line in the file.
     table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
     table = table.fillna("").rename(columns=lambda name: str(name).strip())

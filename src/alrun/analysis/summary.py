@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import files
 from alrun.analysis import figures, rounds, scores, tables
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
+from alrun.system import files
 
 WIDE = 7  # more strategies than that do not fit beside one another
 

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import files, plain
+from alrun.system import files, safe_text
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in Markdown; numbers as they are."""
     rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *words(table).to_numpy().tolist()]
-    return "".join("| " + " | ".join(map(plain.markdown, row)) + " |\n" for row in rows)
+    return "".join("| " + " | ".join(map(safe_text.markdown, row)) + " |\n" for row in rows)
 
 
 def latex(table: pd.DataFrame) -> str:
     """The table in LaTeX, with the rules of booktabs."""
-    escaped = words(table).map(plain.latex).rename(columns=lambda name: plain.latex(str(name)))
+    escaped = words(table).map(safe_text.latex).rename(columns=lambda name: safe_text.latex(str(name)))
     return escaped.to_latex(index=False, escape=False)
 
 
@@ -26,8 +26,8 @@ def words(table: pd.DataFrame) -> pd.DataFrame:
 
 def csv(table: pd.DataFrame) -> str:
     """The table as CSV, in which no cell is a formula."""
-    harmless = table.map(lambda value: plain.cell(plain.one_line(value)) if isinstance(value, str) else value)
-    harmless.columns = [plain.cell(plain.one_line(str(name))) for name in table.columns]
+    harmless = table.map(lambda value: safe_text.cell(safe_text.one_line(value)) if isinstance(value, str) else value)
+    harmless.columns = [safe_text.cell(safe_text.one_line(str(name))) for name in table.columns]
     return harmless.to_csv(index=False, lineterminator="\n")
 
 

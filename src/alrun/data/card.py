@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alrun.data.dataset import BLOCK, ImageData
-from alrun.plain import one_line
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 

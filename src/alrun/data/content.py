@@ -17,9 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun import files, sheet
 from alrun.data.listings import existing
-from alrun.errors import UserError
+from alrun.system import files, spreadsheet
+from alrun.system.errors import UserError
 
 LENGTH = 8  # hexadecimal digits of a hash in a name
 MANY = 2**28  # bytes to read above which there is a progress bar
@@ -100,7 +100,7 @@ def listed(dataset: dict[str, Any]) -> list[Path]:
     path = Path(str(dataset["path"]))
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
-        read = sheet.read(path, str(path))
+        read = spreadsheet.read(path, str(path))
         column = read.column(str(dataset.get("path_column", "path"))) or ""
     except UserError:
         return []

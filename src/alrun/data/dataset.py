@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
 

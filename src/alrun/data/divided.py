@@ -6,7 +6,7 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.splits import Split
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from alrun.errors import UserError, closest
-from alrun.plain import one_line
+from alrun.system.errors import UserError, closest
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 

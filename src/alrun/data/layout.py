@@ -7,8 +7,8 @@ import logging
 import re
 from collections.abc import Iterable
 
-from alrun.errors import UserError
-from alrun.plain import one_line
+from alrun.system.errors import UserError
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alrun import sheet
 from alrun.data.layout import is_generic
-from alrun.errors import UserError
+from alrun.system import spreadsheet
+from alrun.system.errors import UserError
 
 # What is taken for a picture, by its name; what is no picture inside is told when it is read.
 ENDINGS = (
@@ -261,7 +261,7 @@ def table(
     """
     what = f"dataset.path={path}"
     base = path.parent if images is None else Path(images)
-    read = sheet.read(path, what)
+    read = spreadsheet.read(path, what)
     columns = {}
     for setting, name in (("path_column", path_column), ("label_column", label_column), ("group", group_column)):
         if name is None:

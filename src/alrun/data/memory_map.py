@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alrun import files
 from alrun.data.pictures import any_size, pixels
 from alrun.data.splits import Split
-from alrun.errors import UserError
-from alrun.lock import Lock
+from alrun.system import files
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
 

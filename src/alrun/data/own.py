@@ -16,8 +16,8 @@ from alrun.data.listings import Found, class_folders, folders_in, has_pictures, 
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.sources import Numbers
 from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
-from alrun.errors import UserError, at_least
-from alrun.plain import one_line
+from alrun.system.errors import UserError, at_least
+from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 

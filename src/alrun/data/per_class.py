@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alrun.errors import at_least
+from alrun.system.errors import at_least
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 MOST_PIXELS = 180_000_000  # that are decoded of one picture: half a gigabyte; of a JPEG file a part may do
 # What is read, whatever a file is called: raster formats that hold no program and start none. EPS, WMF and PDF do.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alrun.augment import CropFlip
 from alrun.data.dataset import taken
-from alrun.errors import UserError, at_least
+from alrun.system.errors import UserError, at_least
 from alrun.validate import check_unique
 
 

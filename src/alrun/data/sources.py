@@ -18,7 +18,7 @@ from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import divided, held_out, parted
 from alrun.data.layout import kind_of, tell_left, test_name
 from alrun.data.splits import Files, Split
-from alrun.errors import UserError, first_line
+from alrun.system.errors import UserError, first_line
 
 Numbers = list[float] | None
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
@@ -79,7 +79,7 @@ def torchvision_data(
 
 @cache
 def _torchvision_arrays(name: str, root: str) -> Arrays:
-    from alrun.data.torchvision_import import torchvision
+    from alrun.system.torchvision_import import torchvision
 
     dataset = getattr(torchvision.datasets, name)
 

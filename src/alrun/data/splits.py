@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from alrun.errors import UserError, first_line
+from alrun.system.errors import UserError, first_line
 
 UNKNOWN = -1  # the label of an example that nobody has labeled
 

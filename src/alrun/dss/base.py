@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.infer import record
 from alrun.model import Classifier
 from alrun.outputs import Needs, Outputs
 from alrun.pool import Pool
+from alrun.system.errors import UserError, at_least
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from alrun.dss.base import Epoch, Periodic
-from alrun.errors import at_least
 from alrun.selection.glister import glister
 from alrun.selection.points import Outer
 from alrun.strategies.glister import examples, with_one
+from alrun.system.errors import at_least
 
 
 class Glister(Periodic):

@@ -1,12 +1,12 @@
 """Networks of other libraries as Classifiers."""
 
-from alrun.errors import UserError, closest
 from alrun.model import Classifier, Headed
+from alrun.system.errors import UserError, closest
 
 
 def torchvision_model(channels: int, image_size: tuple[int, int], classes: int, name: str) -> Classifier:
     """A classification network of torchvision with random weights; grey images fill its three channels."""
-    from alrun.data.torchvision_import import torchvision
+    from alrun.system.torchvision_import import torchvision
 
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alrun.errors import UserError
 from alrun.model import Classifier
 from alrun.models.resnet import BasicBlock
+from alrun.system.errors import UserError
 
 
 class Root(nn.Module):

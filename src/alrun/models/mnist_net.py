@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from alrun.errors import UserError, at_least
 from alrun.model import Classifier
+from alrun.system.errors import UserError, at_least
 
 
 class MnistNet(Classifier):

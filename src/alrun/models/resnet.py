@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alrun.errors import at_least
 from alrun.model import Classifier
+from alrun.system.errors import at_least
 
 
 class BasicBlock(nn.Module):

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alrun.errors import UserError
 from alrun.model import Classifier
+from alrun.system.errors import UserError
 
 
 class Shake(torch.autograd.Function):

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from alrun.errors import at_least
 from alrun.model import Classifier
+from alrun.system.errors import at_least
 
 
 class SmallCnn(Classifier):

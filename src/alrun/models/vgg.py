@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from alrun.errors import UserError, at_least
 from alrun.model import Classifier
+from alrun.system.errors import UserError, at_least
 
 # Convolutions of each stage; max pooling halves the image after it. Each stage is twice as wide as the one before, the
 # last excepted.

@@ -7,10 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError
 from alrun.selection.glister_terms import NoTerm
 from alrun.selection.linear import projections
 from alrun.selection.points import BLOCK, Outer
+from alrun.system.errors import UserError
 
 
 @dataclass(frozen=True)

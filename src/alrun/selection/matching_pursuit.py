@@ -5,9 +5,9 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError
 from alrun.selection.linear import combined, projections
 from alrun.selection.points import Dense, Outer
+from alrun.system.errors import UserError
 
 AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 

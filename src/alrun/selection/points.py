@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import UserError
 from alrun.selection.products import products
+from alrun.system.errors import UserError
 
 # Floats in a block of distances: what fits a CPU's caches, and what keeps a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}

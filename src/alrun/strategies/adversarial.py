@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least
 from alrun.model import Classifier
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.system.errors import UserError, at_least
 
 
 class Adversarial(Strategy):

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.system.errors import at_least
 
 
 class AlfaMix(Strategy):

@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.fisher import Information, bait
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.system.errors import UserError, at_least
 
 GIGABYTE = 2.0**30
 

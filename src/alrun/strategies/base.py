@@ -9,9 +9,9 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from alrun.errors import UserError
 from alrun.outputs import Needs, Outputs
 from alrun.query import Query
+from alrun.system.errors import UserError
 
 __all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.system.errors import at_least
 
 
 class BatchBald(Strategy):

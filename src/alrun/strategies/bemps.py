@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.system.errors import UserError, at_least
 
 Score = Literal["mse", "log"]
 BLOCK = {"cpu": 2**22, "cuda": 2**27}  # floats in a block of updated predictions

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.uncertainty import entropy
+from alrun.system.errors import at_least
 
 
 class Cal(Strategy):

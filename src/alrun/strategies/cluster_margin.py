@@ -7,10 +7,10 @@ import torch
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.selection.kmeans import kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.uncertainty import Margin
+from alrun.system.errors import at_least
 
 
 class ClusterMargin(Strategy):

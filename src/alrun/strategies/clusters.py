@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.uncertainty import entropy
+from alrun.system.errors import UserError, at_least
 
 
 class KMeansSampling(Strategy):

@@ -3,9 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
+from alrun.system.errors import at_least
 
 
 class Density(ScoreStrategy):

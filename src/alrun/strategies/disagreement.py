@@ -8,9 +8,9 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
+from alrun.system.errors import at_least
 
 
 class Disagreement(ScoreStrategy):

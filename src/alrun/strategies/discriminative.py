@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least, check_rate
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.system.errors import UserError, at_least, check_rate
 
 
 class Discriminative(Strategy):

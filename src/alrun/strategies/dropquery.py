@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.system.errors import UserError, at_least
 
 CANDIDATES = 25  # times the budget: what the threshold is lowered for
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.uncertainty import Margin
+from alrun.system.errors import at_least
 
 
 class Falcun(Strategy):

@@ -4,10 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, Query, highest
 from alrun.strategies.submodular import Function, Representation, Submodular, represent
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
+from alrun.system.errors import at_least
 
 Uncertainty = Literal["entropy", "margin", "least_confidence"]
 SCORES = {"entropy": Entropy, "margin": Margin, "least_confidence": LeastConfidence}

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least
 from alrun.selection.glister import Term, Validation, glister
 from alrun.selection.glister_terms import Coverage, Distance
 from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.system.errors import UserError, at_least
 
 MEMORY = 2e9  # bytes of similarities that are kept
 

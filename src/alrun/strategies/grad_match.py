@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import at_least
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Outer
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.system.errors import at_least
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from alrun.embeddings import Embeddings
-from alrun.errors import UserError, at_least
 from alrun.selection.greedy import maximize
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.selection.points import BLOCK, Dense, sqdist
@@ -17,6 +16,7 @@ from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.strategies.submodular import MEGABYTE
 from alrun.strategies.temperature import held_out_temperature, tempered
 from alrun.strategies.uncertainty import Margin
+from alrun.system.errors import UserError, at_least
 
 log = logging.getLogger(__name__)
 

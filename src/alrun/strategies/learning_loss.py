@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least, check_rate
 from alrun.model import Classifier
 from alrun.strategies.base import Query, Strategy, highest
+from alrun.system.errors import UserError, at_least, check_rate
 
 
 class LearningLoss(Strategy):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from alrun.errors import UserError, at_least
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.system.errors import UserError, at_least
 
 
 class NoiseStability(Strategy):

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest
+from alrun.system.errors import UserError, at_least
 
 TINY = 1e-300  # a score of 0 comes after all others, and at random among its like
 

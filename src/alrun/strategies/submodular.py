@@ -5,7 +5,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import SetFunction, maximize, stochastic_greedy
 from alrun.selection.k_center import k_center
@@ -14,6 +13,7 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.system.errors import UserError, at_least
 
 Function = Literal[
     "facility_location", "graph_cut", "log_determinant", "feature_based", "disparity_min", "disparity_sum"

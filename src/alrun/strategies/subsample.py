@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.strategies.base import Query, Strategy
+from alrun.system.errors import at_least
 
 
 class Subsample(Strategy):

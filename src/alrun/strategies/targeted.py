@@ -14,13 +14,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alrun.errors import UserError, at_least
 from alrun.selection.greedy import SetFunction, maximize
 from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.submodular import MEGABYTE, Representation, represent
+from alrun.system.errors import UserError, at_least
 
 
 class Targeted(Strategy):

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from alrun.embeddings import Embeddings
-from alrun.errors import at_least
 from alrun.selection.kmeans import kmeans
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.uncertainty import Margin
+from alrun.system.errors import at_least
 
 
 class TypiClust(Strategy):

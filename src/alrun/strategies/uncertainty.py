@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from alrun.errors import at_least
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.system.errors import at_least
 
 
 def entropy(log_probs: Tensor) -> Tensor:

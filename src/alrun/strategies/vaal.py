@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.errors import UserError, at_least, check_rate
 from alrun.models.vae import Discriminator, Vae
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.system.errors import UserError, at_least, check_rate
 
 
 class Vaal(Strategy):

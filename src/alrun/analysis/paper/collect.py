@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun import cli, grid, interruption
+from alrun import cli, grid
 from alrun.analysis import rounds
 from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
 from alrun.run_folder import is_done
+from alrun.system import interruption
 
 # What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
 # images: CIFAR-10 as JPEG files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.

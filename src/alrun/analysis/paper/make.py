@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import files
 from alrun.analysis import tables
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
 from alrun.run_folder import shown
+from alrun.system import files
 
 CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
 HOLLOW = (

@@ -12,7 +12,7 @@ from alrun.analysis.intervals import spread
 from alrun.analysis.paper import printed
 from alrun.analysis.paper.collect import Asked, Collected, planned
 from alrun.analysis.paper.exhibits import Part
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 # How the paper's rows are called there: by strategy, and by the option that the table varies.
 ROWS = {

@@ -13,10 +13,10 @@ import pytest
 import torch
 from filelock import _unix
 
-from alrun import files, lock
-from alrun.errors import UserError
-from alrun.lock import Lock, TakenOver
 from alrun.state import RunState
+from alrun.system import files, lock
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock, TakenOver
 from crash_cases.many import sleeps_at, together
 from crash_cases.runs import CASES, TinyRun, fork, prepare, write_points
 from test_state import RECORD, OneName, saved

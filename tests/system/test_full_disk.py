@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from alrun import checkpoint, files, lock
-from alrun.errors import UserError, sentence
+from alrun import checkpoint
 from alrun.state import RunState
+from alrun.system import files, lock
+from alrun.system.errors import UserError, sentence
 from crash_cases.runs import CASES, TinyRun, prepare
 from test_state import saved
 
@@ -25,7 +26,7 @@ FAULTS = [
 
 
 class Faulty:
-    """Stands for ``os`` in alrun.files and fails from the ``first`` call of ``names`` on."""
+    """Stands for ``os`` in alrun.system.files and fails from the ``first`` call of ``names`` on."""
 
     ALL = ("open", "write", "fsync", "link", "replace")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun.errors import UserError, first_line
+from alrun.system.errors import UserError, first_line
 
 SEPARATORS = ",;\t|"
 MARKS = (

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from alrun.augment import Normalize
-from alrun.chunks import in_chunks
-from alrun.errors import UserError
 from alrun.evaluation import evaluate
 from alrun.infer import record
 from alrun.models import SmallCnn
 from alrun.strategies import Needs
+from alrun.system.chunks import in_chunks
+from alrun.system.errors import UserError
 from test_train import network, problem, trainer
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))

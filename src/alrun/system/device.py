@@ -6,8 +6,8 @@ from functools import cache
 
 import torch
 
-from alrun.energy import Cost, meter
-from alrun.errors import UserError
+from alrun.system.energy import Cost, meter
+from alrun.system.errors import UserError
 
 
 def choose(name: str) -> torch.device:

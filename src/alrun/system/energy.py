@@ -11,7 +11,7 @@ from time import perf_counter
 
 import torch
 
-from alrun.energy_sources import NotMeasured, Rapl, Source, of_gpu
+from alrun.system.energy_sources import NotMeasured, Rapl, Source, of_gpu
 
 log = logging.getLogger(__name__)
 

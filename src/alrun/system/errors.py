@@ -18,7 +18,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from alrun.plain import one_line
+from alrun.system.safe_text import one_line
 
 # What the system says of a folder that is full, protected or no folder: the user's to mend, where files are written.
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}

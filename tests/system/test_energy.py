@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun import energy, energy_sources, portable, run
-from alrun.energy import Cost, Meter
-from alrun.energy_sources import NotMeasured, Nvml, Rapl
+from alrun import portable, run
 from alrun.round_training import RoundTraining
 from alrun.state import RunState
 from alrun.strategies.random import Random
+from alrun.system import energy, energy_sources
+from alrun.system.energy import Cost, Meter
+from alrun.system.energy_sources import NotMeasured, Nvml, Rapl
 from conftest import without_checkpoints
 
 CPU = torch.device("cpu")
@@ -154,7 +155,7 @@ def test_power_is_watched_between_readings(monkeypatch):
 @pytest.mark.parametrize("lacking", ["bindings", "gpu"])
 def test_a_gpu_that_does_not_tell_has_a_reason(monkeypatch, lacking):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(0) if lacking == "gpu" else None)
-    words = "the GPU does not tell its energy .Not Found" if lacking == "gpu" else "pip install 'alrun.energy.'"
+    words = "the GPU does not tell its energy .Not Found" if lacking == "gpu" else "pip install 'alrun.system.energy.'"
     with pytest.raises(NotMeasured, match=words):
         Nvml("GPU-2")
 

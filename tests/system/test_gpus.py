@@ -6,8 +6,8 @@ import time
 import pytest
 import torch
 
-from alrun import gpus
-from alrun.errors import UserError
+from alrun.system import gpus
+from alrun.system.errors import UserError
 from crash_cases.runs import fork
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun import early
+from alrun.system import early
 
 RUN = ["alrun", "debug=fast", "strategy=random"]
 

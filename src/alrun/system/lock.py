@@ -8,7 +8,7 @@ from time import sleep
 
 from filelock import FileLock, LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 
 class TakenOver(UserError):

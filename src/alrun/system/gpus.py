@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from alrun import device, interruption
-from alrun.errors import UserError
+from alrun.system import device, interruption
+from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from alrun import early
+from alrun.system import early
 
 EXIT_CODE = early.RETRY
 

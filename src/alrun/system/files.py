@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alrun.errors import UserError
+from alrun.system.errors import UserError
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 # What some network file systems answer to the fsync of a folder: they have renamed for good already.

@@ -6,7 +6,7 @@ import os
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from alrun.errors import UserError, closest, distance, sentence, unusable, writing
+from alrun.system.errors import UserError, closest, distance, sentence, unusable, writing
 
 
 def raised(work) -> BaseException:

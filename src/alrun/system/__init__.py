@@ -1,0 +1,1 @@
+"""What all rooms stand on: error sentences, files, locks, signals, random numbers, processors, GPUs and energy."""
