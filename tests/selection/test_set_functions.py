@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from alrun.selection import greedy as greedy_module
-from alrun.selection import remaining as remaining_module
 from alrun.selection import set_functions
+from alrun.selection import uncovered as remaining_module
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
 from alrun.selection.neighbour_facility_location import neighbour_facility_location
 from alrun.selection.points import Dense, Outer
-from alrun.selection.remaining import ENTRY, Remaining
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine, gaussian
+from alrun.selection.uncovered import ENTRY, Remaining
 
 RIDGE = 1e-2
 

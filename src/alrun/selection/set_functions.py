@@ -9,8 +9,8 @@ and given sets.
 import torch
 from torch import Tensor
 
-from alrun.selection.remaining import ENTRY, Remaining
 from alrun.selection.similarity import Similarity, parts
+from alrun.selection.uncovered import ENTRY, Remaining
 
 SPARSE = 32  # choices, a power of two, after which a few hundredths of the similarities are left to count
 
