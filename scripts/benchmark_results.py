@@ -80,7 +80,7 @@ def settings(strategy: str, rate: float) -> dict[str, object]:
         "model": {"_target_": "alrun.models.ResNet18", "width": 64},
         "strategy": {"_target_": f"alrun.strategies.{strategy}"},
         "optimizer": {"lr": rate, "build": build, "swa": None},
-        "augmentation": {"_target_": "alrun.augment.CropFlip", "padding": 4},
+        "augmentation": {"_target_": "alrun.data.augmentation.CropFlip", "padding": 4},
         "budget": {"seed_size": 1000, "batch_size": 3000, "total": 25000},
         "training": {"max_epochs": 300, "batch_size": 20, "stop_accuracy": 0.99, "patience": 10, "reset": True},
         "initial_seed": 42,

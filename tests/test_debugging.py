@@ -29,7 +29,7 @@ def test_overfit_says_that_a_network_does_not(complete, caplog):
 @pytest.mark.parametrize("dataset", ["digits", "cifar10", "mnist"])
 def test_overfit_takes_the_augmentation_off_whatever_a_data_set_brings(composed, dataset):
     cfg = composed("debug=overfit", f"dataset={dataset}")
-    assert cfg.augmentation._target_ == "alrun.augment.NoAugmentation"
+    assert cfg.augmentation._target_ == "alrun.data.augmentation.NoAugmentation"
     assert cfg.training.max_epochs == 300
     assert cfg.budget.total == cfg.budget.seed_size == 100
 

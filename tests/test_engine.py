@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from alrun import graph
-from alrun.augment import CropFlip, Normalize
+from alrun.data.augmentation import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
 from alrun.model import Classifier

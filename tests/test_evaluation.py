@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from alrun.augment import Normalize
+from alrun.data.augmentation import Normalize
 from alrun.evaluation import BINS, calibration_error, evaluate
 from alrun.models import SmallCnn
 

@@ -79,7 +79,9 @@ def test_a_row_of_the_paper(composed, row):
     assert (cfg.optimizer.build._target_, cfg.optimizer.build.lr) == (optimizer, lr)
     assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
     assert (cfg.optimizer.swa is not None) == ("SWA" in row)
-    assert (cfg.augmentation._target_ == "alrun.augment.NoAugmentation") == ("N.A." in row or "Table 4" in row)
+    assert (cfg.augmentation._target_ == "alrun.data.augmentation.NoAugmentation") == (
+        "N.A." in row or "Table 4" in row
+    )
     assert cfg.training.reset == ("Update" not in row)
 
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from alrun import infer
-from alrun.augment import Normalize
+from alrun.data.augmentation import Normalize
 from alrun.model import dropout_layers
 from alrun.models import MnistNet, SmallCnn
 from alrun.strategies import Needs

@@ -43,7 +43,7 @@ def test_other_networks_bring_their_row(composed, row):
 def test_the_command_line_wins_over_the_row(composed):
     cfg = composed("dataset=cifar10", "batch_size=b1000", "training.max_epochs=5", "augmentation=none")
     assert (cfg.budget.batch_size, cfg.budget.total, cfg.training.max_epochs) == (1000, 25000, 5)
-    assert cfg.augmentation._target_ == "alrun.augment.NoAugmentation"
+    assert cfg.augmentation._target_ == "alrun.data.augmentation.NoAugmentation"
     assert composed("dataset=cifar10", "optimizer=adam").optimizer.lr == 0.01  # Table 5: Adam at 0.01
 
 

@@ -92,7 +92,7 @@ def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
         ("dataset", "alrun.data.own.assembled"),
         ("optimizer.build", "torch.optim.lr_scheduler.StepLR"),
         ("tracking", "alrun.tracking.require"),
-        ("augmentation", "alrun.policy.torchvision"),
+        ("augmentation", "alrun.data.transform.torchvision"),
     ],
 )
 def test_a_part_of_another_kind_is_refused(key, name):
@@ -101,7 +101,10 @@ def test_a_part_of_another_kind_is_refused(key, name):
 
 
 def test_a_part_stands_only_where_one_is_wanted(composed):
-    for override in ("+dataset.mean={_target_: alrun.augment.NoAugmentation}", "+budget={_target_: os.system}"):
+    for override in (
+        "+dataset.mean={_target_: alrun.data.augmentation.NoAugmentation}",
+        "+budget={_target_: os.system}",
+    ):
         with pytest.raises(Exception, match=r"would run code|no part that can stand there|budget"):
             validate(composed(override))
 
@@ -161,7 +164,10 @@ class Own:
 
 def test_a_part_of_ones_own_may_be_made_of_any_parts_but_no_other_code(monkeypatch):
     monkeypatch.setattr(targets, "_listed", ("test_targets",))
-    node = {"_target_": "test_targets.Own", "a": {"_target_": "alrun.augment.CropFlip", "padding": 1, "flip": True}}
+    node = {
+        "_target_": "test_targets.Own",
+        "a": {"_target_": "alrun.data.augmentation.CropFlip", "padding": 1, "flip": True},
+    }
     made = config.build(OmegaConf.create(node), "augmentation")
     assert made.parts["a"].padding == 1
     with pytest.raises(UserError, match=r"augmentation.a\[0\]._target_=os.getpid would run code"):

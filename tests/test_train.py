@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.augment import CropFlip, NoAugmentation, Normalize
+from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
 from alrun.dss.base import NoSubset
 from alrun.engine import batches
 from alrun.models import SmallCnn

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun import config, portable
-from alrun.augment import CropFlip, Normalize
+from alrun.data.augmentation import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
 from alrun.infer import record

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.augment import Augmentation
+from alrun.data.augmentation import Augmentation
 from alrun.graph import Passes
 from alrun.optimization import Descent
 from alrun.pool import Pool

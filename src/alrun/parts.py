@@ -9,8 +9,8 @@ import torch
 from omegaconf import DictConfig
 
 from alrun import config
-from alrun.augment import Augmentation, Normalize
 from alrun.data import card
+from alrun.data.augmentation import Augmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.per_class import NoCap
 from alrun.data.redundancy import NoRedundancy

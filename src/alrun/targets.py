@@ -3,7 +3,7 @@
 ``_target_`` names a class or function that is called with the settings beside it; ``os.system`` would be one too. So
 every place where a part may stand has a kind: what is built there is a subclass of the kind's base, or a function that
 is listed, and its module is one of the kind's *before* it is imported. A name that a module has only imported, such as
-``alrun.augment.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded file
+``alrun.data.augmentation.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded file
 cannot write, and is read once, before anything is composed: on the command line (``allow=[mine]``) or in the
 environment variable ALRUN_ALLOW (``mine,other``).
 """
@@ -60,7 +60,7 @@ KINDS = {
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
     "optimizer.swa": Kind("alrun.optimization.WeightAverage", ("alrun.optimization",)),
-    "augmentation": Kind("alrun.augment.Augmentation", ("alrun.augment", "alrun.policy")),
+    "augmentation": Kind("alrun.data.augmentation.Augmentation", ("alrun.data.augmentation", "alrun.data.transform")),
     "transform": Kind("torch.nn.Module", ("torchvision.transforms",)),
     "redundancy": Kind("alrun.data.redundancy.Redundancy", ("alrun.data.redundancy",)),
     "per_class_cap": Kind("alrun.data.per_class.Cap", ("alrun.data.per_class",)),

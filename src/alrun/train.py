@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alrun.augment import Augmentation
 from alrun.checkpoint import Keeper
+from alrun.data.augmentation import Augmentation
 from alrun.dss.base import Subset
 from alrun.engine import Engine
 from alrun.graph import Passes

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from alrun.augment import NoAugmentation, Normalize
+from alrun.data.augmentation import NoAugmentation, Normalize
 from alrun.dss.base import NoSubset
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization

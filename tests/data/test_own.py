@@ -12,7 +12,7 @@ from PIL import Image
 
 from alrun.data import memory_map, own
 from alrun.data.dataset import channel_statistics, is_mapped
-from alrun.data.splits import Files, Split
+from alrun.data.picture_source import Files, Split
 from alrun.system.errors import UserError
 
 SIZE = 8

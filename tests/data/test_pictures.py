@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun.data import pictures
-from alrun.data.pictures import any_size, pixels
+from alrun.data import picture_decoding
+from alrun.data.picture_decoding import any_size, pixels
 from alrun.memory import peak_bytes, reset_peak
 from alrun.system.errors import UserError
 
@@ -110,7 +110,7 @@ def test_a_very_large_photo_is_decoded_in_a_small_part_of_its_size(very_large):
 
 
 def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(picture_decoding, "MOST_PIXELS", 10_000)
     with pytest.raises(UserError, match=r"dataset: big.png cannot be read \(400 x 300 pixels would fill the memory"):
         pixels("big.png", stored(Image.new("L", (400, 300)), "PNG"), 8, 3)
 

@@ -14,7 +14,7 @@ import scipy.io
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alrun.data import own, pictures, sources
+from alrun.data import own, picture_decoding, sources
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
 from alrun.validate import POOL_SIZES
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, mad
             Image.new("L", size).save(tmp_path / label / name)
             if name == "empty.png":
                 (tmp_path / label / name).write_bytes(b"")
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)  # a picture that would fill the memory
+    monkeypatch.setattr(picture_decoding, "MOST_PIXELS", 10_000)  # a picture that would fill the memory
     with pytest.raises(UserError, match=words) as caught:
         own.image_folder("", str(tmp_path), size=4, test_fraction=0.5)
     assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alrun.augment import Normalize
+from alrun.data.augmentation import Normalize
 from alrun.evaluation import evaluate
 from alrun.infer import record
 from alrun.models import SmallCnn

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from alrun.data import labels
-from alrun.data.splits import Split
+from alrun.data.picture_source import Split
 from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)

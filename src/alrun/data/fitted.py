@@ -164,7 +164,7 @@ def of_csv(dataset: dict[str, Any]) -> Counted:
 def of_parquet(dataset: dict[str, Any]) -> Counted:
     """Of the labels in Parquet files."""
     from alrun.data import own
-    from alrun.data.splits import ParquetRows
+    from alrun.data.picture_source import ParquetRows
 
     train, test = own.parquet_files(dataset["path"], dataset.get("test_split"))
     group = dataset.get("group")
@@ -189,7 +189,7 @@ def of_npz(dataset: dict[str, Any]) -> Counted:
 
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
     """Of pictures that people label."""
-    from alrun.data.listings import pictures_under
+    from alrun.data.picture_listing import pictures_under
 
     return Counted(len(pictures_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alrun.data.pictures import any_size, pixels
-from alrun.data.splits import Split
+from alrun.data.picture_decoding import any_size, pixels
+from alrun.data.picture_source import Split
 from alrun.system import files
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock

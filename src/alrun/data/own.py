@@ -12,10 +12,10 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
-from alrun.data.listings import Found, class_folders, folders_in, has_pictures, pictures_under, table
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
+from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under, table
+from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
 from alrun.data.sources import Numbers
-from alrun.data.splits import UNKNOWN, Files, ParquetRows, Split
 from alrun.system.errors import UserError, at_least
 from alrun.system.safe_text import one_line
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.augment import CropFlip
+from alrun.data.augmentation import CropFlip
 from alrun.data.dataset import taken
 from alrun.system.errors import UserError, at_least
 from alrun.validate import check_unique

@@ -17,7 +17,7 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import divided, held_out, parted
 from alrun.data.layout import kind_of, tell_left, test_name
-from alrun.data.splits import Files, Split
+from alrun.data.picture_source import Files, Split
 from alrun.system.errors import UserError, first_line
 
 Numbers = list[float] | None

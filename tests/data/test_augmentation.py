@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alrun import config
-from alrun.augment import CropFlip, NoAugmentation, Normalize
+from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
 

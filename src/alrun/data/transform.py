@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alrun.augment import CropFlip
+from alrun.data.augmentation import CropFlip
 from alrun.system.torchvision_import import torchvision  # noqa: F401 - lets the transforms that conf/ names be imported
 
 
