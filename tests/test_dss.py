@@ -15,7 +15,7 @@ from alrun.dss.glister import Glister
 from alrun.dss.grad_match import GradMatch
 from alrun.dss.random import Random
 from alrun.models import SmallCnn
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.errors import UserError
 

@@ -13,7 +13,7 @@ from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.models import ResNet18, SmallCnn
 from alrun.optimization import Optimization
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system import device
 from alrun.train import StopRule, Trainer
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from alrun import embeddings, infer
 from alrun.embeddings import FromNetwork, OfThePool
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.strategies import Needs, Query, Strategy
 from alrun.system import rng
 from alrun.trial import make_query

@@ -9,7 +9,7 @@ from alrun.dss.base import NoSubset
 from alrun.engine import batches
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization, WeightAverage
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system.errors import UserError
 from alrun.train import StopRule, Trainer
 

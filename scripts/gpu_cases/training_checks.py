@@ -22,7 +22,7 @@ from alrun.model import Classifier
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.optimization import Optimization
 from alrun.outputs import Needs
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.run import run
 from alrun.system import device
 from alrun.train import StopRule, Trainer

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from alrun.model import Classifier
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.selection.points import Outer
 from alrun.strategies import Outputs, Query
 from alrun.system.device import Stopwatch

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from alrun import config
 from alrun.parts import Parts, build_parts
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system import device, rng
 
 config.register()

@@ -138,7 +138,7 @@ def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int 
     import torch
 
     from alrun.memory import peak_bytes, reset_peak
-    from alrun.pool import Pool
+    from alrun.pool.pool import Pool
     from alrun.trial import make_model, noise, of_all_classes, query_of
 
     pool, made = Pool(noise(size), of_all_classes(size)), []

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.model import Headed, evaluation
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
 from alrun.system import rng
 from alrun.system.errors import UserError, at_least, first_line

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alrun.data.dataset import ImageData
 from alrun.data.labels import clean, number_of
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.run_folder import shown
 from alrun.state import RoundRecord
 from alrun.system import files, spreadsheet

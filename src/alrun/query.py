@@ -12,7 +12,7 @@ from torch import Tensor
 from alrun import infer
 from alrun.model import Classifier, evaluation
 from alrun.outputs import Needs, Outputs
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import UserError, located

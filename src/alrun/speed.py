@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from alrun import command, execution, grid
 from alrun.execution import FORMATS, Choice
 from alrun.parts import Parts, build_parts
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system import device, rng
 
 SECONDS = 0.3  # of training steps per candidate, after one that does not count

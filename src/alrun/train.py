@@ -15,7 +15,7 @@ from alrun.engine import Engine
 from alrun.graph import Passes
 from alrun.model import Classifier
 from alrun.optimization import Descent, Optimization
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.round_training import RoundTraining
 from alrun.system import interruption
 from alrun.system.device import synchronize

@@ -12,7 +12,7 @@ from alrun.data.augmentation import NoAugmentation, Normalize
 from alrun.dss.base import NoSubset
 from alrun.models import SmallCnn
 from alrun.optimization import Optimization
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.query import Query, build_query
 from alrun.strategies.base import Strategy
 from alrun.system.device import Stopwatch

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from alrun.data.dataset import ImageData
-from alrun.data.redundancy import Duplicate
 from alrun.data.sources import digits
+from alrun.pool.redundancy import Duplicate
 
 SIZE, COUNT = 96, 4_000  # 111 MB
 

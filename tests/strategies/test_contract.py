@@ -12,7 +12,7 @@ from queries import alike, in_fives, make_query
 from alrun import config, embeddings
 from alrun.contract import problems
 from alrun.embeddings import FromFile
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.strategies import Strategy
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alrun.embeddings import OfThePool
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.selection.greedy import maximize
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense

@@ -11,7 +11,7 @@ from torch import Tensor
 from alrun.infer import record
 from alrun.model import Classifier
 from alrun.outputs import Needs, Outputs
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 from alrun.system.errors import UserError, at_least
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alrun.pool import Pool
+from alrun.pool.pool import Pool
 
 
 def test_purchases_leave_the_images_where_they_are_and_the_index_flat():
