@@ -144,7 +144,7 @@ import numpy as np
 from torch import nn
 
 from alrun.data.dataset import ImageData
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.strategies import Needs, ScoreStrategy
 
 

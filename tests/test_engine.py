@@ -10,8 +10,8 @@ from alrun import graph
 from alrun.data.augmentation import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
-from alrun.model import Classifier
 from alrun.models import ResNet18, SmallCnn
+from alrun.models.classifier import Classifier
 from alrun.optimization import Optimization
 from alrun.pool.pool import Pool
 from alrun.system import device

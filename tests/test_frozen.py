@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from alrun import checkpoint
-from alrun.model import frozen
 from alrun.models import SmallCnn
+from alrun.models.classifier import frozen
 from alrun.run import run
 from alrun.system import interruption
 from conftest import QUIET, SMALL, checkpoint_of

@@ -22,7 +22,7 @@ def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatc
         install.add_sources(Path(sys.executable))
     probe = f"import site, sys; site.addsitedir({str(site)!r}); sys.path = ['', *sys.path]\n"
     # setuptools' finder of an editable install is asked after the path, as any finder that is appended.
-    probe += "import alrun.outputs; print(alrun.outputs.__file__)"
+    probe += "import alrun.models.outputs; print(alrun.models.outputs.__file__)"
     told = subprocess.run(
         [sys.executable, "-c", probe], cwd=tmp_path / "parent", capture_output=True, text=True, check=True
     )

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from alrun import embeddings, infer
+from alrun import embeddings
 from alrun.embeddings import FromNetwork, OfThePool
+from alrun.models import infer
 from alrun.pool.pool import Pool
 from alrun.strategies import Needs, Query, Strategy
 from alrun.system import rng

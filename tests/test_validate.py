@@ -5,7 +5,7 @@ import pytest
 from alrun import models
 from alrun.config import build
 from alrun.data import sources
-from alrun.model import has_dropout as really_has_dropout
+from alrun.models.classifier import has_dropout as really_has_dropout
 from alrun.system.errors import UserError
 from alrun.validate import POOL_SIZES, has_dropout, pool_size, validate
 

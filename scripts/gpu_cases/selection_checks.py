@@ -7,7 +7,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.outputs import Outputs
+from alrun.models.outputs import Outputs
 from alrun.selection.glister import Validation, glister
 from alrun.selection.greedy import maximize
 from alrun.selection.joint_entropy import batch_bald

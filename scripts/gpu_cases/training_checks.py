@@ -17,11 +17,11 @@ from alrun import config, portable
 from alrun.data.augmentation import CropFlip, Normalize
 from alrun.dss.base import NoSubset
 from alrun.graph import Passes
-from alrun.infer import record
-from alrun.model import Classifier
 from alrun.models import MnistNet, ResNet18, SmallCnn
+from alrun.models.classifier import Classifier
+from alrun.models.infer import record
+from alrun.models.outputs import Needs
 from alrun.optimization import Optimization
-from alrun.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.run import run
 from alrun.system import device

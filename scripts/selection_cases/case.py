@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.pool.pool import Pool
 from alrun.selection.points import Outer
 from alrun.strategies import Outputs, Query

@@ -7,8 +7,8 @@ over the full table of configurations in float64; every label of every example b
 import torch
 from torch import Tensor
 
-from alrun.infer import record
 from alrun.models import MnistNet
+from alrun.models.infer import record
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies import Needs, ScoreStrategy
 from alrun.strategies.bemps import Bemps

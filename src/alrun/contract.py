@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.outputs import Outputs
+from alrun.models.outputs import Outputs
 from alrun.query import Query, problem_of
 from alrun.strategies.base import NoScores, Strategy
 from alrun.system.errors import UserError, first_line

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.infer import refuse_diverged
-from alrun.model import Classifier, evaluation
+from alrun.models.classifier import Classifier, evaluation
+from alrun.models.infer import refuse_diverged
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
 

@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.parts import Parts
 from alrun.system.errors import UserError
 

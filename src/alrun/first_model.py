@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alrun import checkpoint
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.state import RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError, writing

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.system import rng
 from alrun.system.device import autocast, widened
 

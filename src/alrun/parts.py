@@ -16,7 +16,7 @@ from alrun.data.seed_set import Shared
 from alrun.dss.base import Subset
 from alrun.embeddings import Embeddings
 from alrun.identity import first_round, initial_seed
-from alrun.model import Classifier, has_dropout
+from alrun.models.classifier import Classifier, has_dropout
 from alrun.optimization import Optimization
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun import infer
-from alrun.model import Classifier, evaluation
-from alrun.outputs import Needs, Outputs
+from alrun.models import infer
+from alrun.models.classifier import Classifier, evaluation
+from alrun.models.outputs import Needs, Outputs
 from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.device import Stopwatch

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alrun.checkpoint import Keeper
 from alrun.dss.base import Choice, Epoch
-from alrun.model import Classifier, frozen
+from alrun.models.classifier import Classifier, frozen
 from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.energy import Cost, meter

@@ -14,7 +14,7 @@ from alrun.checkpoint import Keeper
 from alrun.data import fitted
 from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
-from alrun.model import frozen
+from alrun.models.classifier import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
 from alrun.query import build_query, check_selection, check_supply, choosing

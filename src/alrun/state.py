@@ -96,7 +96,7 @@ class RunState:
         return len(self.rounds) == len(self.queries)
 
     def add_round(self, record: RoundRecord, weights: dict[str, Tensor], frozen: Iterable[str] = ()) -> None:
-        """Note that the current round was trained and evaluated; ``frozen`` are names (alrun.model.frozen)."""
+        """Note that the current round was trained and evaluated; ``frozen`` are names (alrun.models.classifier.frozen)."""
         self.rounds.append(record)
         self.frozen = sorted(frozen)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}

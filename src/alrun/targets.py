@@ -51,7 +51,7 @@ KINDS = {
         ),
     ),
     "model": Kind(
-        "alrun.model.Classifier",
+        "alrun.models.classifier.Classifier",
         ("alrun.models",),
         ("alrun.models.timm_model", "alrun.models.torchvision_model"),
     ),

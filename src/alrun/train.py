@@ -13,7 +13,7 @@ from alrun.data.augmentation import Augmentation
 from alrun.dss.base import Subset
 from alrun.engine import Engine
 from alrun.graph import Passes
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.optimization import Descent, Optimization
 from alrun.pool.pool import Pool
 from alrun.round_training import RoundTraining

@@ -6,7 +6,7 @@ import pytest
 import torch
 from published import foreign
 
-from alrun.outputs import Outputs
+from alrun.models.outputs import Outputs
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies.disagreement import Bald
 

@@ -11,7 +11,7 @@ from published import foreign
 from scipy.stats import chisquare
 
 from alrun.embeddings import Embeddings
-from alrun.outputs import Outputs
+from alrun.models.outputs import Outputs
 from alrun.strategies import Query, Strategy
 from alrun.strategies.badge import Badge
 from alrun.strategies.clusters import Clue

@@ -9,7 +9,7 @@ from queries import make_query
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.models.vae import Vae
 from alrun.strategies import Outputs
 from alrun.strategies.adversarial import Bim, DeepFool

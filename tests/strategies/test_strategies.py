@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from queries import NORMALIZE, make_query, names
 
-from alrun import infer
+from alrun.models import infer
 from alrun.strategies import Needs, Outputs, Query
 from alrun.strategies.badge import Badge
 from alrun.strategies.coreset import Coreset

@@ -5,8 +5,8 @@ import torch
 
 from alrun.data.augmentation import Normalize
 from alrun.evaluation import evaluate
-from alrun.infer import record
 from alrun.models import SmallCnn
+from alrun.models.infer import record
 from alrun.strategies import Needs
 from alrun.system.chunks import in_chunks
 from alrun.system.errors import UserError

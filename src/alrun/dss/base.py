@@ -8,9 +8,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alrun.infer import record
-from alrun.model import Classifier
-from alrun.outputs import Needs, Outputs
+from alrun.models.classifier import Classifier
+from alrun.models.infer import record
+from alrun.models.outputs import Needs, Outputs
 from alrun.pool.pool import Pool
 from alrun.system.errors import UserError, at_least
 

@@ -1,6 +1,6 @@
 """Networks of other libraries as Classifiers."""
 
-from alrun.model import Classifier, Headed
+from alrun.models.classifier import Classifier, Headed
 from alrun.system.errors import UserError, closest
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.system.errors import at_least
 
 

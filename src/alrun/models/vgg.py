@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError, at_least
 
 # Convolutions of each stage; max pooling halves the image after it. Each stage is twice as wide as the one before, the

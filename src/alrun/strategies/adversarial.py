@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.system.errors import UserError, at_least
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from alrun.outputs import Needs, Outputs
+from alrun.models.outputs import Needs, Outputs
 from alrun.query import Query
 from alrun.system.errors import UserError
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.model import Classifier
+from alrun.models.classifier import Classifier
 from alrun.strategies.base import Query, Strategy, highest
 from alrun.system.errors import UserError, at_least, check_rate
 

@@ -3,9 +3,9 @@
 import numpy as np
 from torch import Tensor
 
-from alrun import infer
 from alrun.evaluation import calibration_error
-from alrun.outputs import Needs
+from alrun.models import infer
+from alrun.models.outputs import Needs
 from alrun.query import Query
 
 TEMPERATURES = np.arange(10, 200) / 10  # none below 1: probabilities are never sharpened

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alrun.model import Classifier, dropout_layers, evaluation, split_at_dropout
-from alrun.outputs import Needs, Outputs
+from alrun.models.classifier import Classifier, dropout_layers, evaluation, split_at_dropout
+from alrun.models.outputs import Needs, Outputs
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
 from alrun.system.errors import UserError

@@ -84,7 +84,7 @@ def test_logits_are_the_head_of_the_embedding(model, shape, width):
 
 def test_a_network_of_torchvision_keeps_its_function():
     """Only the last layer is replaced: with its old weights the logits are those of the library."""
-    from alrun.model import Headed
+    from alrun.models.classifier import Headed
     from alrun.system.torchvision_import import torchvision
 
     original = torchvision.models.get_model("resnet18", weights=None).eval()

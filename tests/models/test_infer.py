@@ -2,10 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from alrun import infer
 from alrun.data.augmentation import Normalize
-from alrun.model import dropout_layers
-from alrun.models import MnistNet, SmallCnn
+from alrun.models import MnistNet, SmallCnn, infer
+from alrun.models.classifier import dropout_layers
 from alrun.strategies import Needs
 from alrun.system import device
 
