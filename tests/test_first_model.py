@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from alrun import identity
-from alrun.checkpoint import load
 from alrun.system.errors import UserError
+from alrun.training.checkpoint import load
 
 
 def first_model(composed, *overrides: str) -> str:

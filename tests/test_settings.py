@@ -62,7 +62,7 @@ def test_a_strategy_refuses_a_number_at_once_or_works_with_it(composed, name):
     ],
 )
 def test_nothing_is_trained_with_what_cannot_be(complete, monkeypatch, word):
-    from alrun.train import Trainer
+    from alrun.training.trainer import Trainer
 
     def trained(*_arguments, **_settings):
         raise AssertionError("it was trained")

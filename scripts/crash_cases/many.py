@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from alrun.system import lock
-from alrun.train import Trainer
+from alrun.training.trainer import Trainer
 from crash_cases.disk import Sleeper
 from crash_cases.runs import TinyRun, fork, in_child
 

@@ -15,17 +15,17 @@ from torch.nn import functional as F
 
 from alrun import config, portable
 from alrun.data.augmentation import CropFlip, Normalize
-from alrun.dss.base import NoSubset
-from alrun.graph import Passes
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
 from alrun.models.infer import record
 from alrun.models.outputs import Needs
-from alrun.optimization import Optimization
 from alrun.pool.pool import Pool
 from alrun.run import run
 from alrun.system import device
-from alrun.train import StopRule, Trainer
+from alrun.training.cuda_graph import Passes
+from alrun.training.optimizer import Optimization
+from alrun.training.subsets.base import NoSubset
+from alrun.training.trainer import StopRule, Trainer
 from gpu_cases.check import Bench, Check, worst
 
 BATCH, CLASSES = 20, 10

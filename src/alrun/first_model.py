@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from alrun import checkpoint
 from alrun.models.classifier import Classifier
 from alrun.state import RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError, writing
 from alrun.system.lock import Lock
-from alrun.train import TrainResult
+from alrun.training import checkpoint
+from alrun.training.trainer import TrainResult
 
 log = logging.getLogger(__name__)
 

@@ -13,18 +13,18 @@ from alrun.data import card
 from alrun.data.augmentation import Augmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.seed_set import Shared
-from alrun.dss.base import Subset
 from alrun.embeddings import Embeddings
 from alrun.identity import first_round, initial_seed
 from alrun.models.classifier import Classifier, has_dropout
-from alrun.optimization import Optimization
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
 from alrun.strategies.base import Strategy
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
-from alrun.train import StopRule, Trainer
+from alrun.training.optimizer import Optimization
+from alrun.training.subsets.base import Subset
+from alrun.training.trainer import StopRule, Trainer
 from alrun.validate import check_budget, check_dropout, strategies
 
 

@@ -16,7 +16,7 @@ from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import UserError, located
-from alrun.train import Trainer, TrainResult
+from alrun.training.trainer import Trainer, TrainResult
 
 
 @dataclass(frozen=True)

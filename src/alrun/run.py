@@ -10,9 +10,7 @@ from torch.profiler import record_function
 
 from alrun import debugging, execution, finished, first_model, identity, provenance, schedule, thumbnails
 from alrun.analysis import efficiency
-from alrun.checkpoint import Keeper
 from alrun.data import fitted
-from alrun.evaluation import evaluate
 from alrun.labelling import Labelling
 from alrun.models.classifier import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
@@ -26,7 +24,9 @@ from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.tracking import Tracking
-from alrun.train import TrainResult
+from alrun.training.checkpoint import Keeper
+from alrun.training.evaluation import evaluate
+from alrun.training.trainer import TrainResult
 
 log = logging.getLogger(__name__)
 

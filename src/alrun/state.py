@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun.checkpoint import Frozen, Generations
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.system.lock import TakenOver
-from alrun.train import TrainResult
+from alrun.training.checkpoint import Frozen, Generations
+from alrun.training.trainer import TrainResult
 
 FORMAT = 4  # of state-<n>.pt; raise it when its content changes
 NAME = "state.pt"  # which alrun 0.1.0 wrote without a number

@@ -59,13 +59,13 @@ KINDS = {
     "embeddings": Kind("alrun.embeddings.Embeddings", ("alrun.embeddings",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
-    "optimizer.swa": Kind("alrun.optimization.WeightAverage", ("alrun.optimization",)),
+    "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
     "augmentation": Kind("alrun.data.augmentation.Augmentation", ("alrun.data.augmentation", "alrun.data.transform")),
     "transform": Kind("torch.nn.Module", ("torchvision.transforms",)),
     "redundancy": Kind("alrun.pool.redundancy.Redundancy", ("alrun.pool.redundancy",)),
     "per_class_cap": Kind("alrun.pool.per_class_cap.Cap", ("alrun.pool.per_class_cap",)),
     "seed_set": Kind("alrun.data.seed_set.SeedSet", ("alrun.data.seed_set",)),
-    "dss": Kind("alrun.dss.base.Subset", ("alrun.dss",)),
+    "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
 }
 KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from alrun.data.augmentation import NoAugmentation, Normalize
-from alrun.dss.base import NoSubset
 from alrun.models import SmallCnn
-from alrun.optimization import Optimization
 from alrun.pool.pool import Pool
 from alrun.query import Query, build_query
 from alrun.strategies.base import Strategy
 from alrun.system.device import Stopwatch
-from alrun.train import StopRule, Trainer, TrainResult
+from alrun.training.optimizer import Optimization
+from alrun.training.subsets.base import NoSubset
+from alrun.training.trainer import StopRule, Trainer, TrainResult
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 CLASSES = 5

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
+from test_train import network, problem, trainer
 
 from alrun.data.augmentation import Normalize
-from alrun.evaluation import evaluate
 from alrun.models import SmallCnn
 from alrun.models.infer import record
 from alrun.strategies import Needs
 from alrun.system.chunks import in_chunks
 from alrun.system.errors import UserError
-from test_train import network, problem, trainer
+from alrun.training.evaluation import evaluate
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 IMAGES = torch.randint(256, (53, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -127,7 +127,7 @@ class Lock:
         self.release()
 
     def check(self) -> None:
-        """Make sure that it is still ours; who saves makes sure again (alrun.checkpoint.Generations).
+        """Make sure that it is still ours; who saves makes sure again (alrun.training.checkpoint.Generations).
 
         Raises:
             TakenOver: This process was silent for so long that another machine took over.

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from alrun.dss.base import Epoch, Periodic
 from alrun.selection.glister import glister
 from alrun.selection.points import Outer
 from alrun.strategies.glister import examples, with_one
 from alrun.system.errors import at_least
+from alrun.training.subsets.base import Epoch, Periodic
 
 
 class Glister(Periodic):

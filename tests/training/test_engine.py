@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alrun import graph
 from alrun.data.augmentation import CropFlip, Normalize
-from alrun.dss.base import NoSubset
-from alrun.graph import Passes
 from alrun.models import ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
-from alrun.optimization import Optimization
 from alrun.pool.pool import Pool
 from alrun.system import device
-from alrun.train import StopRule, Trainer
+from alrun.training import cuda_graph
+from alrun.training.cuda_graph import Passes
+from alrun.training.optimizer import Optimization
+from alrun.training.subsets.base import NoSubset
+from alrun.training.trainer import StopRule, Trainer
 
 CPU = torch.device("cpu")
 SIZE = 20
@@ -154,7 +154,7 @@ def pretended(calls: list[Classifier]):
 
 def test_a_pass_is_captured_once_for_all_rounds_and_its_warm_up_leaves_no_trace(monkeypatch):
     calls: list[Classifier] = []
-    monkeypatch.setattr(graph.torch.cuda, "make_graphed_callables", pretended(calls))
+    monkeypatch.setattr(cuda_graph.torch.cuda, "make_graphed_callables", pretended(calls))
     model, plain = network(), network()
     passes, images = Passes(model.train(), SIZE, capture=True), torch.rand(SIZE, 3, 8, 8)
     torch.manual_seed(1)

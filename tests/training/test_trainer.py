@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
-from alrun.dss.base import NoSubset
-from alrun.engine import batches
 from alrun.models import SmallCnn
-from alrun.optimization import Optimization, WeightAverage
 from alrun.pool.pool import Pool
 from alrun.system.errors import UserError
-from alrun.train import StopRule, Trainer
+from alrun.training.engine import batches
+from alrun.training.optimizer import Optimization, WeightAverage
+from alrun.training.subsets.base import NoSubset
+from alrun.training.trainer import StopRule, Trainer
 
 RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)
 FLAT = [0.5] * 10

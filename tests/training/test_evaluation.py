@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from alrun.data.augmentation import Normalize
-from alrun.evaluation import BINS, calibration_error, evaluate
 from alrun.models import SmallCnn
+from alrun.training.evaluation import BINS, calibration_error, evaluate
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 DRAWS = torch.Generator().manual_seed(0)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from alrun.checkpoint import Keeper
-from alrun.dss.base import Choice, Epoch
 from alrun.models.classifier import Classifier, frozen
 from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.energy import Cost, meter
 from alrun.system.errors import UserError
+from alrun.training.checkpoint import Keeper
+from alrun.training.subsets.base import Choice, Epoch
 
 if TYPE_CHECKING:
-    from alrun.train import Trainer
+    from alrun.training.trainer import Trainer
 
 RESTART_EVERY = 50  # epochs, as in the public notebooks
 

@@ -5,12 +5,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alrun.dss.base import Epoch, Periodic, by_class
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import AnyPoints, matching_pursuit
 from alrun.selection.points import Dense, Outer
 from alrun.strategies.grad_match import with_bias
 from alrun.system.errors import at_least
+from alrun.training.subsets.base import Epoch, Periodic, by_class
 
 
 class GradMatch(Periodic):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from alrun.dss.base import Epoch, Periodic
+from alrun.training.subsets.base import Epoch, Periodic
 
 
 class Random(Periodic):

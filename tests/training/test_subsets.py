@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import nnls
 
-from alrun.dss.base import Choice, Epoch
-from alrun.dss.craig import Craig
-from alrun.dss.glister import Glister
-from alrun.dss.grad_match import GradMatch
-from alrun.dss.random import Random
 from alrun.models import SmallCnn
 from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.errors import UserError
+from alrun.training.subsets.base import Choice, Epoch
+from alrun.training.subsets.craig import Craig
+from alrun.training.subsets.glister import Glister
+from alrun.training.subsets.grad_match import GradMatch
+from alrun.training.subsets.random import Random
 
 
 def make_epoch(number: int = 0, round: int = 1, last: bool = False, seed: int = 0, count: int = 43) -> Epoch:

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.data.augmentation import Augmentation
-from alrun.graph import Passes
-from alrun.optimization import Descent
 from alrun.pool.pool import Pool
+from alrun.training.cuda_graph import Passes
+from alrun.training.optimizer import Descent
 
 BLOCK = 1000  # images that are altered together: enough to hide what a call costs, few enough for the caches
 

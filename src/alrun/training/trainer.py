@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alrun.checkpoint import Keeper
 from alrun.data.augmentation import Augmentation
-from alrun.dss.base import Subset
-from alrun.engine import Engine
-from alrun.graph import Passes
 from alrun.models.classifier import Classifier
-from alrun.optimization import Descent, Optimization
 from alrun.pool.pool import Pool
-from alrun.round_training import RoundTraining
 from alrun.system import interruption
 from alrun.system.device import synchronize
 from alrun.system.errors import UserError
+from alrun.training.checkpoint import Keeper
+from alrun.training.cuda_graph import Passes
+from alrun.training.engine import Engine
+from alrun.training.optimizer import Descent, Optimization
+from alrun.training.round_training import RoundTraining
+from alrun.training.subsets.base import Subset
 
 
 @dataclass(frozen=True)
