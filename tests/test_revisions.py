@@ -64,7 +64,10 @@ def test_every_revised_component_exists():
 
 def test_what_is_used_is_recorded_with_its_revision(monkeypatch):
     settings = {
-        "strategy": {"_target_": "alrun.strategies.Clue", "embeddings": {"_target_": "alrun.embeddings.FromFile"}}
+        "strategy": {
+            "_target_": "alrun.strategies.Clue",
+            "embeddings": {"_target_": "alrun.strategies.embeddings.FromFile"},
+        }
     }
     monkeypatch.setitem(revisions.COMPONENTS, "embeddings.FromFile", 4)
     monkeypatch.setitem(revisions.KERNELS, "made_up", 3)

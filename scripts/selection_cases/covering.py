@@ -8,7 +8,6 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from alrun.embeddings import FromClassifier
 from alrun.strategies import Strategy
 from alrun.strategies.alfa_mix import AlfaMix
 from alrun.strategies.bait import Bait
@@ -16,6 +15,7 @@ from alrun.strategies.cal import Cal
 from alrun.strategies.cluster_margin import ClusterMargin
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.discriminative import Discriminative
+from alrun.strategies.embeddings import FromClassifier
 from alrun.strategies.falcun import Falcun
 from alrun.strategies.herding import MaxHerding, UncertaintyHerding
 from alrun.strategies.probcover import ProbCover

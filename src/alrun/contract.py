@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from alrun.models.outputs import Outputs
-from alrun.query import Query, problem_of
 from alrun.strategies.base import NoScores, Strategy
+from alrun.strategies.query import Query, problem_of
 from alrun.system.errors import UserError, first_line
 from alrun.trial import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
 

@@ -12,14 +12,14 @@ from alrun import config
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
-from alrun.data.seed_set import Shared
-from alrun.embeddings import Embeddings
 from alrun.identity import first_round, initial_seed
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
 from alrun.strategies.base import Strategy
+from alrun.strategies.embeddings import Embeddings
+from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
 from alrun.training.optimizer import Optimization

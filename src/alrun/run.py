@@ -15,10 +15,10 @@ from alrun.labelling import Labelling
 from alrun.models.classifier import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
-from alrun.query import build_query, check_selection, check_supply, choosing
 from alrun.run_folder import check_name, is_done
 from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import ScoreStrategy
+from alrun.strategies.query import build_query, check_selection, check_supply, choosing
 from alrun.sweep import shown
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing

@@ -56,7 +56,7 @@ KINDS = {
         ("alrun.models.timm_model", "alrun.models.torchvision_model"),
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
-    "embeddings": Kind("alrun.embeddings.Embeddings", ("alrun.embeddings",)),
+    "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
     "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
@@ -64,7 +64,7 @@ KINDS = {
     "transform": Kind("torch.nn.Module", ("torchvision.transforms",)),
     "redundancy": Kind("alrun.pool.redundancy.Redundancy", ("alrun.pool.redundancy",)),
     "per_class_cap": Kind("alrun.pool.per_class_cap.Cap", ("alrun.pool.per_class_cap",)),
-    "seed_set": Kind("alrun.data.seed_set.SeedSet", ("alrun.data.seed_set",)),
+    "seed_set": Kind("alrun.strategies.seed_set.SeedSet", ("alrun.strategies.seed_set",)),
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
 }

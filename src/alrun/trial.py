@@ -11,8 +11,8 @@ from torch import Tensor
 from alrun.data.augmentation import NoAugmentation, Normalize
 from alrun.models import SmallCnn
 from alrun.pool.pool import Pool
-from alrun.query import Query, build_query
 from alrun.strategies.base import Strategy
+from alrun.strategies.query import Query, build_query
 from alrun.system.device import Stopwatch
 from alrun.training.optimizer import Optimization
 from alrun.training.subsets.base import NoSubset

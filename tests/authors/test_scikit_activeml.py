@@ -10,12 +10,12 @@ import torch
 from published import foreign
 from scipy.stats import chisquare
 
-from alrun.embeddings import Embeddings
 from alrun.models.outputs import Outputs
 from alrun.strategies import Query, Strategy
 from alrun.strategies.badge import Badge
 from alrun.strategies.clusters import Clue
 from alrun.strategies.coreset import Coreset
+from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.falcun import Falcun
 from alrun.strategies.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover

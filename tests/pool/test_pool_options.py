@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from alrun.data.seed_set import BalancedSeedSet, RandomSeedSet, RepresentativeSeedSet
-from alrun.embeddings import FromFile, FromPixels
 from alrun.parts import build_parts, build_pool
 from alrun.pool.per_class_cap import PerClassCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import AugmentedDuplicate, Duplicate
+from alrun.strategies.embeddings import FromFile, FromPixels
+from alrun.strategies.seed_set import BalancedSeedSet, RandomSeedSet, RepresentativeSeedSet
 from alrun.system.errors import UserError
 
 COUNT = 300

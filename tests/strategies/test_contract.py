@@ -9,11 +9,11 @@ import torch
 from omegaconf import DictConfig
 from queries import alike, in_fives, make_query
 
-from alrun import config, embeddings
+from alrun import config
 from alrun.contract import problems
-from alrun.embeddings import FromFile
 from alrun.pool.pool import Pool
-from alrun.strategies import Strategy
+from alrun.strategies import Strategy, embeddings
+from alrun.strategies.embeddings import FromFile
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
 FUNCTIONS = {

@@ -13,7 +13,6 @@ from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun import config
-from alrun.embeddings import FromClassifier, FromFile, FromNetwork
 from alrun.parts import check_embeddings
 from alrun.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
@@ -21,6 +20,7 @@ from alrun.selection.points import Dense
 from alrun.strategies import Outputs
 from alrun.strategies.cluster_margin import ClusterMargin, in_turns
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
+from alrun.strategies.embeddings import FromClassifier, FromFile, FromNetwork
 from alrun.strategies.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.subsample import Subsample

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from alrun.models.outputs import Needs, Outputs
-from alrun.query import Query
+from alrun.strategies.query import Query
 from alrun.system.errors import UserError
 
 __all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]

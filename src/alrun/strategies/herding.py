@@ -6,13 +6,13 @@ import math
 import torch
 from torch import Tensor
 
-from alrun.embeddings import Embeddings
 from alrun.selection.greedy import maximize
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, parts
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.submodular import MEGABYTE
 from alrun.strategies.temperature import held_out_temperature, tempered
 from alrun.strategies.uncertainty import Margin

@@ -4,11 +4,11 @@ import logging
 
 from torch import Tensor
 
-from alrun.embeddings import Embeddings
 from alrun.selection.coverage import ball_cover, pure_radius
 from alrun.selection.kmeans import kmeans
 from alrun.selection.points import Dense
 from alrun.strategies.base import Query, Strategy
+from alrun.strategies.embeddings import Embeddings
 from alrun.system.errors import UserError, at_least
 
 log = logging.getLogger(__name__)

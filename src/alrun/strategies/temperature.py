@@ -5,7 +5,7 @@ from torch import Tensor
 
 from alrun.models import infer
 from alrun.models.outputs import Needs
-from alrun.query import Query
+from alrun.strategies.query import Query
 from alrun.training.evaluation import calibration_error
 
 TEMPERATURES = np.arange(10, 200) / 10  # none below 1: probabilities are never sharpened

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.embeddings import Embeddings
 from alrun.selection.kmeans import kmeans
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import at_least
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.models.vae import Discriminator, Vae
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.vaal_networks import Discriminator, Vae
 from alrun.system.errors import UserError, at_least, check_rate
 
 

@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from alrun import embeddings
-from alrun.embeddings import FromNetwork, OfThePool
 from alrun.models import infer
 from alrun.pool.pool import Pool
-from alrun.strategies import Needs, Query, Strategy
+from alrun.strategies import Needs, Query, Strategy, embeddings
+from alrun.strategies.embeddings import FromNetwork, OfThePool
 from alrun.system import rng
 from alrun.trial import make_query
 

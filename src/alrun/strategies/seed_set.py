@@ -6,13 +6,13 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alrun.embeddings import OfThePool
 from alrun.pool.pool import Pool
 from alrun.selection.greedy import maximize
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
+from alrun.strategies.embeddings import OfThePool
 from alrun.system.errors import UserError, at_least
 
 MEGABYTE = 2**20
