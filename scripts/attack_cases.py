@@ -28,10 +28,11 @@ import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import cli, config, report, results, status, targets
+from alrun import cli, report, results, status
 from alrun.parts import build_parts, build_pool
+from alrun.settings import factory, targets
+from alrun.settings.checks import validate
 from alrun.system.errors import sentence
-from alrun.validate import validate
 
 MARK = "MARK"  # no case may make this file, in whatever folder it runs
 SHELL = f"touch {MARK}"
@@ -320,7 +321,7 @@ def build_cases(found: Sequence[tuple[str, str]]) -> Iterator[Case]:
 
 def build(node: dict[str, Any], key: str) -> None:
     """Build a part; what is built must be of its kind."""
-    made = config.build(OmegaConf.create(node), key)
+    made = factory.build(OmegaConf.create(node), key)
     (kind,) = targets.kinds_at(key)
     assert isinstance(made, pkgutil.resolve_name(kind.base)), f"{node} made a {type(made).__name__}"
 
@@ -372,7 +373,7 @@ def compute(cfg: DictConfig, place: str, value: Any, form: str) -> None:
         checked = error
     if group in targets.KINDS:
         OmegaConf.resolve(cfg)  # what hid behind a backslash is an interpolation now
-        config.build(OmegaConf.select(cfg, group), group)
+        factory.build(OmegaConf.select(cfg, group), group)
     if checked is not None:
         raise checked
 

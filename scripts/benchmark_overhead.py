@@ -12,8 +12,8 @@ from time import perf_counter
 import pandas as pd
 from hydra import compose, initialize_config_module
 
-from alrun import config
 from alrun.run import run
+from alrun.settings import factory
 from alrun.system.errors import UserError
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--labels", type=int, default=1300, help="budget.total of the MNIST run (default 1300)")
     total = parser.parse_args().labels
-    config.register()
+    factory.register()
     try:
         measure(["dataset=mnist", f"budget.total={total}"])
     except UserError as error:

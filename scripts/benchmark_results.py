@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from alrun.identity import digest
 from alrun.run_folder import RESULTS
+from alrun.settings.identity import digest
 
 ACCURACY = "round,labeled,test_accuracy,calibration_error,train_accuracy,epochs,steps,stopped_by,restarts,device"
 STRATEGIES = ("random", "entropy", "margin", "badge")

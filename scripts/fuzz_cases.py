@@ -10,11 +10,11 @@ from hydra import compose
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from alrun import config
-from alrun.grid import configuration
 from alrun.parts import build_parts, build_pool
+from alrun.settings import factory
+from alrun.settings.checks import validate
+from alrun.settings.planned_runs import configuration
 from alrun.system.errors import sentence
-from alrun.validate import validate
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 BASE = ("limit=60", "budget={seed_size: 10, batch_size: 10, total: 30}", "runtime={device: cpu, threads: 1}")
@@ -48,7 +48,7 @@ def settings() -> list[str]:
 
 def composed(overrides: tuple[str, ...]):
     """The configuration of a command line."""
-    config.register()
+    factory.register()
     with configuration():
         return compose("config", list(overrides))
 

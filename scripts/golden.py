@@ -5,7 +5,7 @@
 
 The record, ``outputs/golden.json``, holds for one machine: another torch, instruction set or processor gives other
 bits. Make it before a change of structure and compare after it. A run is known by its name, which holds the revisions
-of its components (alrun.revisions): a component whose results changed and whose revision was not raised fails here; a
+of its components (alrun.settings.revisions): a component whose results changed and whose revision was not raised fails here; a
 raised revision makes a new name, which is added.
 """
 
@@ -24,8 +24,8 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun import config
 from alrun.run import run
+from alrun.settings import factory
 from alrun.system import device
 
 RECORD = Path("outputs") / "golden.json"
@@ -83,7 +83,7 @@ def main() -> None:
         if tables := [table for table in TABLES if before[table] != found[table]]:
             changed.append(f"  {' '.join(command)}: {' and '.join(tables)} ({name})")
     if changed:
-        sys.exit("\n".join(["Results changed and no revision was raised (src/alrun/revisions.py):", *changed]))
+        sys.exit("\n".join(["Results changed and no revision was raised (src/alrun/settings/revisions.py):", *changed]))
     arguments.record.parent.mkdir(exist_ok=True)
     arguments.record.write_text(json.dumps(known, indent=1) + "\n")
     print(f"{len(known['runs'])} runs in {arguments.record}, {added} of them new; all others are as they were.")
@@ -124,5 +124,5 @@ def digests(command: list[str]) -> tuple[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    config.register()
+    factory.register()
     main()

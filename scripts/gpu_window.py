@@ -35,8 +35,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from alrun import grid, portable, provenance
+from alrun import portable, provenance
 from alrun.run_folder import has_checkpoint, is_done
+from alrun.settings import planned_runs
 from alrun.system import device
 from gpu_cases.window import Command, Window
 
@@ -169,7 +170,7 @@ class Runs:
         """One run after the other; a row is read when those before it are under way or done."""
         for row in self.rows:  # type: ignore[union-attr]
             overrides = [word for word in row["overrides"] if not (self.dry_run and word.startswith("dataset"))]  # type: ignore[index]
-            for run in grid.of_command([*overrides, *self.settings]):
+            for run in planned_runs.of_command([*overrides, *self.settings]):
                 if is_done(run.folder) or run.folder in self.moved:
                     continue
                 extra = self.resumed(run.folder)

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from alrun import config, targets
+from alrun.settings import factory, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
@@ -54,7 +54,7 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "baseline": "The rows of the paper's Table 3. Chosen by themselves, by data set and network.",
     "recipe": "What an optimizer changes of the row. Chosen by themselves, by optimizer.",
 }
-CLASSES = (config.Budget, config.Training, config.Runtime, config.Paths, config.Scale)
+CLASSES = (factory.Budget, factory.Training, factory.Runtime, factory.Paths, factory.Scale)
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def page() -> str:
     """The whole page."""
     parts = [HEAD, "## Settings of every run\n\n"]
     parts += [section_of_class(each) for each in CLASSES]
-    parts.append(section_of_class(config.RunConfig))
+    parts.append(section_of_class(factory.RunConfig))
     for group, text in GROUPS.items():
         parts.append(f"## {group}\n\n{text}\n\n")
         parts += [section_of_option(path) for path in option_files(group)]
@@ -85,8 +85,8 @@ def option_files(group: str = "") -> Iterator[Path]:
 
 
 def section_of_class(settings: type) -> str:
-    """A heading and a table for one of the dataclasses of alrun.config; comments come from its source."""
-    whole = settings is config.RunConfig
+    """A heading and a table for one of the dataclasses of alrun.settings.factory; comments come from its source."""
+    whole = settings is factory.RunConfig
     prefix = "" if whole else f"{settings.__name__.lower()}."
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
     rows = []
@@ -95,7 +95,7 @@ def section_of_class(settings: type) -> str:
         if found and found[1] in fields:
             default = "[]" if found[3].startswith("field(") else found[3].strip('"').replace("None", "null")
             default = {"True": "true", "False": "false"}.get(default, default)
-            kind = config.described(get_type_hints(settings)[found[1]])
+            kind = factory.described(get_type_hints(settings)[found[1]])
             rows.append((prefix + found[1], default, kind, found[4] or ""))
     title = "Other settings" if whole else f"`{prefix}`"
     text = "They stand by themselves." if whole else (settings.__doc__ or "").splitlines()[0]
@@ -129,7 +129,7 @@ def section_of_option(path: Path) -> str:
             words += f"\n\n{title} " + ", ".join(f"`{entry}`" for entry in entries) + "."
     prefix = "" if package == "_global_" else f"{package}."
     rows = [
-        (prefix + key, default, config.described(hints[key]) if key in hints else "", comment)
+        (prefix + key, default, factory.described(hints[key]) if key in hints else "", comment)
         for key, default, comment in settings(yaml.compose(text), text)
     ]
     return f"### {group}={option}\n\n{words.strip()}\n\n{table(rows)}"

@@ -10,10 +10,10 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun import config, targets
 from alrun.run import run
+from alrun.settings import factory, targets
 
-config.register()
+factory.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
 torch.set_num_threads(1)
 

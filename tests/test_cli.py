@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun import grid
 from alrun.run_folder import failure
+from alrun.settings import planned_runs
 from crash_cases.runs import TinyRun
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -41,7 +41,7 @@ def test_help_has_an_example_of_every_group_that_composes():
     chosen = set()
     for example in examples:
         overrides = [argument for argument in example if argument not in ("-m", "--cfg", "job")]
-        assert grid.options([override for override in overrides if "," not in override])
+        assert planned_runs.options([override for override in overrides if "," not in override])
         chosen |= {override.partition("=")[0].partition("@")[0] for override in overrides}
     groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"hydra", "__pycache__"}
     assert groups - chosen == {"baseline", "recipe", "search"}  # chosen by themselves; and an extra

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alrun import closing, grid
+from alrun import closing
+from alrun.settings import planned_runs
 
 
 @pytest.mark.parametrize(
@@ -28,9 +29,9 @@ def test_a_run_without_a_reference_is_followed_by_the_random_run_of_its_setting(
 
 def test_that_command_computes_the_reference():
     typed = ["strategy=power", "strategy@strategy.inner=margin", "seed=1", "debug=fast"]
-    (run,) = grid.of_command(typed)
+    (run,) = planned_runs.of_command(typed)
     command = shlex.split(closing.after_run(run.folder, False, typed))
-    (reference,) = grid.of_command(command[3:])
+    (reference,) = planned_runs.of_command(command[3:])
     assert reference.folder.parent == run.folder.parent
     assert reference.folder.name.startswith("random-")
     assert reference.folder.name.endswith("-seed1")

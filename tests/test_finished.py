@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from alrun import finished, run_folder, targets
+from alrun import finished, run_folder
+from alrun.settings import targets
 from alrun.system import interruption
 from alrun.system.errors import UserError
 

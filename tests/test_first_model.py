@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun import identity
+from alrun.settings import identity
 from alrun.system.errors import UserError
 from alrun.training.checkpoint import load
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from alrun import command, grid
+from alrun import command
+from alrun.settings import planned_runs
+from alrun.settings.command_line import quoted
 from alrun.system.errors import UserError, sentence
-from alrun.typed import quoted
 
 
 def alrun(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -113,7 +114,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(tmp_path, words, expe
     assert len(answer.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError) as refused:
-        grid.of_command(["debug=fast", "seed=0,1", *words, "hydra.mode=MULTIRUN"])
+        planned_runs.of_command(["debug=fast", "seed=0,1", *words, "hydra.mode=MULTIRUN"])
     assert expected in str(refused.value)
 
 
@@ -127,7 +128,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(tmp_path, words, expe
 )
 def test_the_quotes_to_type_are_shown(word, expected):
     with pytest.raises(Exception, match=r".") as raised:
-        grid.of_command(["dataset=image_folder", "model=small_cnn", word])
+        planned_runs.of_command(["dataset=image_folder", "model=small_cnn", word])
     told = sentence(raised.value)
     assert told is not None
     assert expected in told
@@ -141,5 +142,5 @@ def test_a_pipe_or_device_in_the_place_of_data_is_no_file(tmp_path, dataset):
     os.mkfifo(tmp_path / "pipe")
     for path in (str(tmp_path / "pipe"), "/dev/zero"):
         with pytest.raises(Exception, match=r".") as raised:
-            grid.of_command([f"dataset={dataset}", "model=small_cnn", f"dataset.path={path}"])
+            planned_runs.of_command([f"dataset={dataset}", "model=small_cnn", f"dataset.path={path}"])
         assert sentence(raised.value) == f"{path} is no file: name a file or a folder of files."

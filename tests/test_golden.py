@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import golden
-from alrun import revisions
+from alrun.settings import revisions
 from alrun.strategies.uncertainty import Entropy
 
 

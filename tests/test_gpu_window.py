@@ -14,7 +14,7 @@ sys.path.append(str(SCRIPTS))
 
 import gpu_page  # noqa: E402
 import gpu_window  # noqa: E402
-from alrun import grid  # noqa: E402
+from alrun.settings import planned_runs  # noqa: E402
 from gpu_cases.window import Command, Window  # noqa: E402
 
 ONE_RUN = "- {what: one run, overrides: [experiment=baseline/cifar10, strategy=random, seed=0]}"
@@ -58,7 +58,7 @@ def test_a_dry_run_goes_through_all_stages_and_the_next_window_has_nothing_left_
 
 def test_every_row_of_the_order_of_priority_is_a_command_that_alrun_takes():
     rows = OmegaConf.load(SCRIPTS / "gpu_cases" / "priority.yaml")
-    folders = [grid.of_command([*row.overrides, "strategy=random", "seed=0"])[0].folder for row in rows]
+    folders = [planned_runs.of_command([*row.overrides, "strategy=random", "seed=0"])[0].folder for row in rows]
     assert len(folders) == 11
     assert folders[0] == folders[1] == folders[3]  # the baseline is computed once for all sections that show it
     assert len(set(folders)) == 6

@@ -20,9 +20,9 @@ from alrun.data import own
 from alrun.data.dataset import ImageData
 from alrun.labelling import Labelling, read_answers, read_told
 from alrun.run import run
+from alrun.settings.command_line import as_typed
 from alrun.status import status
 from alrun.system.errors import UserError
-from alrun.typed import as_typed
 from conftest import QUIET
 
 CLASSES = ["lying", "standing"]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from alrun import config, plan, report, results, status, targets, thumbnails
+from alrun import plan, report, results, status, thumbnails
+from alrun.settings import factory, targets
 from alrun.system.errors import UserError
 from attack_cases import modules_of
 
@@ -35,7 +36,7 @@ def nothing_can_be_built(monkeypatch):
         for maker in kind.makers:
             monkeypatch.setattr(maker, raising)
             count += 1
-    monkeypatch.setattr(config, "made", raising)
+    monkeypatch.setattr(factory, "made", raising)
     assert count > 100
 
 
@@ -58,7 +59,7 @@ def test_every_reader_works_where_nothing_can_be_built(complete, tmp_path, monke
 
 def test_thumbnails_show_what_was_bought(complete, tmp_path):
     run_dir = complete("strategy=random", "budget.batch_size=4", "budget.total=30")
-    images = config.build(config.OmegaConf.create({"_target_": "alrun.data.sources.digits"}), "dataset", root="")
+    images = factory.build(factory.OmegaConf.create({"_target_": "alrun.data.sources.digits"}), "dataset", root="")
     bought = pd.read_csv(run_dir / "queries.csv")
     found = thumbnails.read(run_dir)
     assert list(found) == [1, 2]

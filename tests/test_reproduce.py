@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from alrun.grid import of_the_paper
 from alrun.run_folder import state
+from alrun.settings.planned_runs import of_the_paper
 
 
 @pytest.mark.timeout(900)

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun import identity, search, sweep
+from alrun import search, sweep
 from alrun.analysis.rounds import gather
 from alrun.data import sources
+from alrun.settings import identity
+from alrun.settings.checks import validate
 from alrun.system.errors import EXTRAS, UserError, unknown_option
-from alrun.validate import validate
 from conftest import without_checkpoints
 from crash_cases.runs import TINY
 

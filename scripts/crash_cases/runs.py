@@ -19,7 +19,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from alrun import cli, config
+from alrun import cli
+from alrun.settings import factory
 from alrun.system.files import TEMPORARY
 from crash_cases.disk import DEATH, Disk, Lost
 
@@ -54,7 +55,7 @@ class TinyRun:
     @classmethod
     def composed(cls, *overrides: str) -> "TinyRun":
         """The run that the command line would start."""
-        config.register()
+        factory.register()
         GlobalHydra.instance().clear()
         with initialize_config_module("alrun.conf", version_base="1.3"):
             cfg = compose("config", [*TINY, *overrides], return_hydra_config=True)

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun import config, portable
+from alrun import portable
 from alrun.data.augmentation import CropFlip, Normalize
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
@@ -21,6 +21,7 @@ from alrun.models.infer import record
 from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.run import run
+from alrun.settings import factory
 from alrun.system import device
 from alrun.training.cuda_graph import Passes
 from alrun.training.optimizer import Optimization
@@ -166,7 +167,7 @@ def resumed(bench: Bench) -> float:
 
 def complete(place: Path, bench: Bench) -> Path:
     """The folder of a tiny run on handwritten digits."""
-    config.register()
+    factory.register()
     GlobalHydra.instance().clear()
     settings = [f"paths.outputs={place}", "runtime.progress=false", f"runtime.device={bench.device}", "strategy=badge"]
     with initialize_config_module("alrun.conf", version_base="1.3"):

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from hydra.types import RunMode
 
-from alrun import cli, command, grid
+from alrun import cli, command
 from alrun.run_folder import is_done, shown
+from alrun.settings import planned_runs
 from alrun.system.errors import UserError
 
 
@@ -35,13 +36,13 @@ def main() -> None:
         print(f"Next, with the labels filled in: python -m alrun.tell {shlex.join(sys.argv[1:])} {shown(waiting)}")
 
 
-def planned(overrides: Sequence[str], config_dir: str | None) -> grid.Planned:
+def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
     """The run of a command line, whose examples people label.
 
     Raises:
         UserError: It is a sweep, or its data set has all its labels.
     """
-    runs = grid.of_command(command.with_config_dir(overrides, config_dir))
+    runs = planned_runs.of_command(command.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise UserError("labels are asked for one run at a time: give one value for each setting.")
     dataset = runs[0].cfg.dataset

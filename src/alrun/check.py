@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import command, config, grid, targets
+from alrun import command
+from alrun.settings import factory, planned_runs, targets
 from alrun.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def build(name: str, settings: Sequence[str]) -> "Strategy":
     if bad := [each for each in settings if "=" not in each]:
         raise UserError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
     node = of_class(name, settings) if "." in name else of_option(name, settings)
-    return config.build(node, "strategy")
+    return factory.build(node, "strategy")
 
 
 def of_class(name: str, settings: Sequence[str]) -> DictConfig:
@@ -103,7 +104,7 @@ def of_class(name: str, settings: Sequence[str]) -> DictConfig:
 def of_option(name: str, settings: Sequence[str]) -> DictConfig:
     """The node of an option; ``strategy@strategy.inner=margin`` and the like are taken as on alrun's command line."""
     overrides = [each if "@" in each.partition("=")[0] else f"strategy.{each}" for each in settings]
-    planned = grid.of_command([f"strategy={name}", *overrides])
+    planned = planned_runs.of_command([f"strategy={name}", *overrides])
     return planned[0].cfg.strategy
 
 

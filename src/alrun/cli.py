@@ -11,12 +11,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, finished, guard, search, sweep, targets
+from alrun import closing, command, finished, search, sweep
 from alrun.run_folder import check_other_data, forget, is_done, other_version, shown
+from alrun.settings import guard, targets
+from alrun.settings.checks import validate
+from alrun.settings.command_line import as_typed
 from alrun.system import early, files, interruption
 from alrun.system.errors import UserError, first_line, sentence, unusable
-from alrun.typed import as_typed
-from alrun.validate import validate
 
 log = logging.getLogger(__name__)
 

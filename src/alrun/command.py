@@ -12,8 +12,8 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 
-from alrun import targets
 from alrun.data import content
+from alrun.settings import targets
 from alrun.system import early
 from alrun.system.errors import UserError, sentence
 

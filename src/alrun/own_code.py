@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from alrun.identity import deciding
+from alrun.settings.identity import deciding
 
 LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in run.json
 INSTALLED = ("site-packages", "dist-packages")

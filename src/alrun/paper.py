@@ -11,7 +11,8 @@ Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), fi
 import sys
 from collections.abc import Sequence
 
-from alrun import command, grid
+from alrun import command
+from alrun.settings import planned_runs
 from alrun.system.errors import UserError, closest
 
 GROUPS = ("times", "claims", "figures", "index", "all")
@@ -46,16 +47,16 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
     from alrun.analysis.paper import collect, exhibits, make
 
     asked = collect.Asked(tuple(overrides), stand_ins)
-    known = [*exhibits.ALL, *GROUPS, *grid.of_the_paper()]
+    known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
     for name in names:
         if name not in known:
             raise UserError(f"{name} is nothing of the paper; {closest(name, known)}")
-    expanded = {"all": grid.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
+    expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:
         if name == "index":
             print(make.index(asked), flush=True)
-        elif name in grid.of_the_paper():
+        elif name in planned_runs.of_the_paper():
             incomplete += make.experiment(name, asked)
         else:
             incomplete += [] if draw else collect.compute(make.needed(name), asked)

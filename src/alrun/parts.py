@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun import config
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
-from alrun.identity import first_round, initial_seed
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
+from alrun.settings import factory
+from alrun.settings.checks import check_budget, check_dropout, strategies
+from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import Shared
@@ -25,7 +26,6 @@ from alrun.system.errors import UserError, first_line
 from alrun.training.optimizer import Optimization
 from alrun.training.subsets.base import Subset
 from alrun.training.trainer import StopRule, Trainer
-from alrun.validate import check_budget, check_dropout, strategies
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     Raises:
         UserError: A setting is wrong, or two do not go together.
     """
-    strategy: Strategy = config.build(cfg.strategy, "strategy")
-    augmentation: Augmentation = config.build(cfg.augmentation, "augmentation")
-    data: ImageData = config.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    strategy: Strategy = factory.build(cfg.strategy, "strategy")
+    augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
+    data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     record = card.of(data)
     card.tell(record)
     data = data.thinned(*sizes(cfg, data))
@@ -82,10 +82,10 @@ def build_trainer(
     Raises:
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
-    subset: Subset = config.build(cfg.dss, "dss")
-    optimizer = config.build(cfg.optimizer.build, "optimizer.build")
-    schedule = config.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
-    average = config.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
+    subset: Subset = factory.build(cfg.dss, "dss")
+    optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
+    schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
+    average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
     made = attempt(cfg, "build", optimizer, model.parameters())
     if schedule:
@@ -156,7 +156,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
     """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
     whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (min(len(labels), config.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
+    scaled = (min(len(labels), factory.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
     return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
 
 
@@ -168,7 +168,7 @@ def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """A model for this data, with weights drawn from torch's global generator."""
-    return config.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
+    return factory.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
 
 
 TRIED = 16  # images; a random transform may fail with some of its draws only
@@ -223,8 +223,8 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     """
     numbers = np.random.default_rng(rng.derive(initial_seed(cfg), "redundancy"))
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
-    redundancy = config.build(cfg.redundancy, "redundancy")
-    chooser, cap = config.build(cfg.seed_set, "seed_set"), config.build(cfg.per_class_cap, "per_class_cap")
+    redundancy = factory.build(cfg.redundancy, "redundancy")
+    chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
     sources = redundancy.apply(data.train_images, data.train_labels, numbers)

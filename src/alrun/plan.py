@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import command, grid, schedule
+from alrun import command
 from alrun.durations import Durations
 from alrun.run_folder import State, shown, state
+from alrun.settings import planned_runs, schedule
 
 
 def main() -> None:
@@ -38,12 +39,12 @@ def main() -> None:
 def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:
     """The plan as text: a row per experiment, a total of distinct runs, and with ``each`` a row per run."""
     parts = [*overrides, *(["hydra.mode=MULTIRUN"] if multirun else [])]
-    experiments = grid.experiments(parts)
+    experiments = planned_runs.experiments(parts)
     rest = [part for part in parts if not part.startswith("experiment=")]
-    seen: dict[Path, grid.Planned] = {}
+    seen: dict[Path, planned_runs.Planned] = {}
     rows, lines = [], []
     for name in experiments or [None]:
-        runs = grid.of_command([*([f"experiment={name}"] if name else []), *rest])
+        runs = planned_runs.of_command([*([f"experiment={name}"] if name else []), *rest])
         rows.append(row(name or "these runs", runs, seen, measured))
         seen |= {run.folder: run for run in runs}
         lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
@@ -52,7 +53,9 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     return "\n".join([pd.DataFrame(rows).to_string(index=False), *lines])
 
 
-def row(name: str, runs: Sequence[grid.Planned], seen: dict[Path, grid.Planned], measured: bool) -> dict[str, object]:
+def row(
+    name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
+) -> dict[str, object]:
     """What there is to say of an experiment."""
     states = [state(run.folder) for run in runs]
     own = [run for run in runs if run.folder not in seen]
@@ -80,7 +83,7 @@ class Hours:
         return " + ".join(parts)
 
 
-def left(runs: Sequence[grid.Planned], measured: bool) -> Hours:
+def left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
     """Hours until all of ``runs`` are done."""
     durations = Durations()
     speeds: dict[Path, float] = {}  # by setting
@@ -91,7 +94,7 @@ def left(runs: Sequence[grid.Planned], measured: bool) -> Hours:
     return total
 
 
-def hours(run: grid.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
+def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
     """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
     seconds = durations.left(run.folder)
     if seconds is not None:

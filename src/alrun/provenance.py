@@ -14,8 +14,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun import identity, own_code, revisions, run_folder, schedule
+from alrun import own_code, run_folder
 from alrun.execution import Choice
+from alrun.settings import identity, revisions, schedule
 from alrun.system import device, energy, files
 
 log = logging.getLogger(__name__)

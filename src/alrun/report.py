@@ -60,15 +60,15 @@ def report(arguments: Namespace) -> None:
         except ValueError:
             raise UserError(f"--full-data {share} is no number: give a share such as 0.95 and its source.") from None
 
-    from alrun import grid
     from alrun.analysis import sources
     from alrun.analysis.report import Choices, write
+    from alrun.settings import planned_runs
 
     results = sources.with_test_set(sources.load(arguments.sources))
     if results.rounds.empty:
         command.print_problems(results.problems)
         raise UserError("no run is finished: there is nothing to report.")
-    experiments = grid.experiments(arguments.sources)
+    experiments = planned_runs.experiments(arguments.sources)
     name = experiments[0] if len(experiments) == 1 else "results"
     folder = arguments.output or Path("outputs") / "reports" / name
     choices = Choices(

@@ -8,14 +8,14 @@ import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
 
-from alrun import debugging, execution, finished, first_model, identity, provenance, schedule, thumbnails
+from alrun import debugging, execution, finished, first_model, provenance, thumbnails
 from alrun.analysis import efficiency
-from alrun.data import fitted
 from alrun.labelling import Labelling
 from alrun.models.classifier import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
 from alrun.run_folder import check_name, is_done
+from alrun.settings import fitted, identity, schedule
 from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import ScoreStrategy
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing

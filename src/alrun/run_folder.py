@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from alrun.revisions import current
+from alrun.settings.revisions import current
 from alrun.system import lock
 from alrun.system.errors import UserError, first_line
 from alrun.system.safe_text import one_line
@@ -148,9 +148,9 @@ def named(sources: Sequence[str]) -> list[Path]:
     overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
     found = [folder for source in sources if source not in overrides for folder in run_folders(source)]
     if overrides:
-        from alrun import grid  # and with it Hydra
+        from alrun.settings import planned_runs  # and with it Hydra
 
-        found += [run.folder for run in grid.of_commands(overrides)]
+        found += [run.folder for run in planned_runs.of_commands(overrides)]
     return list(dict.fromkeys(found))
 
 

@@ -17,10 +17,11 @@ from time import perf_counter
 import torch
 from omegaconf import DictConfig
 
-from alrun import command, execution, grid
+from alrun import command, execution
 from alrun.execution import FORMATS, Choice
 from alrun.parts import Parts, build_parts
 from alrun.pool.pool import Pool
+from alrun.settings import planned_runs
 from alrun.system import device, rng
 
 SECONDS = 0.3  # of training steps per candidate, after one that does not count
@@ -36,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     with command.telling():
         words = command.with_config_dir(arguments.overrides, arguments.config_dir)
-        runs = grid.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
+        runs = planned_runs.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
         for setting in dict.fromkeys(run.folder.parent for run in runs):
             print(told(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
 

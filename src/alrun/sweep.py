@@ -9,8 +9,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun import closing, grid, search
+from alrun import closing, search
 from alrun.run_folder import failure, forget, is_done, shown
+from alrun.settings import planned_runs
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
@@ -33,7 +34,7 @@ class RememberSweep(Callback):
         if search.compares(config.hydra):
             return
         try:
-            _folders[:] = [run.folder for run in grid.of_sweep(config)]
+            _folders[:] = [run.folder for run in planned_runs.of_sweep(config)]
         except Exception as error:
             raise Unplanned from error
 

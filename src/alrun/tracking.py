@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import config, identity
 from alrun.run_folder import shown
+from alrun.settings import factory, identity
 from alrun.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError, first_line
@@ -130,7 +130,7 @@ class Tracking:
     """What of a run its tracker was told; no failure of the tracker leaves this class."""
 
     def __init__(self, cfg: DictConfig, run_dir: Path) -> None:
-        self.tracker: Tracker = config.build(cfg.tracking, "tracking")
+        self.tracker: Tracker = factory.build(cfg.tracking, "tracking")
         self.cfg = cfg
         self.run_dir = run_dir
         self.trained = self.timed = 0  # rounds whose accuracy and whose seconds were told

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.identity import digest
+from alrun.settings.identity import digest
 
 
 def make_run(

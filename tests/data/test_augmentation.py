@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from alrun import config
 from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
+from alrun.settings import factory
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
 
@@ -57,7 +57,7 @@ def test_normalisation_equals_torchvisions():
 def test_a_policy_is_torchvisions_transform_of_the_cropped_image_with_the_seed_that_was_drawn(
     composed, option, channels
 ):
-    augmentation = config.build(composed(f"augmentation={option}").augmentation, "augmentation")
+    augmentation = factory.build(composed(f"augmentation={option}").augmentation, "augmentation")
     images = bytes_like(40, channels, 16, 16)
     parameters = augmentation.draw(40, torch.Generator().manual_seed(1))
     torch.manual_seed(7)
@@ -77,4 +77,4 @@ def test_a_policy_is_torchvisions_transform_of_the_cropped_image_with_the_seed_t
 def test_a_policy_that_has_no_such_setting_is_refused(composed):
     cfg = composed("augmentation=rand_augment", "+augmentation.transform.loudness=3")
     with pytest.raises(UserError, match="loudness"):
-        config.build(cfg.augmentation, "augmentation")
+        factory.build(cfg.augmentation, "augmentation")

@@ -15,9 +15,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from alrun.data import own, picture_decoding, sources
+from alrun.settings.checks import POOL_SIZES
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
-from alrun.validate import POOL_SIZES
 
 
 def drawn(count: int, channels: int = 3, size: int = 32, seed: int = 0) -> np.ndarray:

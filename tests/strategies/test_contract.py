@@ -9,9 +9,9 @@ import torch
 from omegaconf import DictConfig
 from queries import alike, in_fives, make_query
 
-from alrun import config
 from alrun.contract import problems
 from alrun.pool.pool import Pool
+from alrun.settings import factory
 from alrun.strategies import Strategy, embeddings
 from alrun.strategies.embeddings import FromFile
 
@@ -49,7 +49,7 @@ COMPOSED: dict[str, DictConfig] = {}
 def strategy(request, composed) -> Strategy:
     if request.param not in COMPOSED:
         COMPOSED[request.param] = composed(*request.param.split()).strategy
-    return config.build(COMPOSED[request.param], "strategy")
+    return factory.build(COMPOSED[request.param], "strategy")
 
 
 def check(strategy: Strategy, **given) -> None:
@@ -120,4 +120,4 @@ def test_every_promise_is_kept_with_embeddings_of_every_kind(composed, tmp_path,
         f"embeddings@strategy.embeddings={option}",
         *(f"strategy.embeddings.{each}" for each in settings),
     ).strategy
-    assert problems(config.build(node, "strategy")) == []
+    assert problems(factory.build(node, "strategy")) == []

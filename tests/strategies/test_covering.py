@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from alrun import config
 from alrun.parts import check_embeddings
 from alrun.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
+from alrun.settings import factory
 from alrun.strategies import Outputs
 from alrun.strategies.cluster_margin import ClusterMargin, in_turns
 from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
@@ -392,7 +392,7 @@ def test_embeddings_are_an_option_of_the_strategy(composed, tmp_path, option):
     np.save(tmp_path / "rows.npy", np.zeros((3, 2)))
     path = (f"strategy.embeddings.path={tmp_path}/rows.npy",) if option == "file" else ()
     node = composed("strategy=probcover", f"embeddings@strategy.embeddings={option}", *path).strategy
-    strategy = config.build(node, "strategy")
+    strategy = factory.build(node, "strategy")
     assert isinstance(strategy.embeddings, FromFile if option == "file" else FromNetwork)
     assert not strategy.needs.embedding
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from queries import make_query
 
-from alrun import config
+from alrun.settings import factory
 from alrun.strategies import Query
 from alrun.strategies.glister import Glister
 from alrun.system.errors import UserError
@@ -59,7 +59,7 @@ def test_picks_are_those_of_autograd_through_weights_and_bias(validation):
 def test_the_steps_are_as_long_as_the_optimizers(composed):
     for lr in (0.01, 0.3):
         cfg = composed("strategy=glister", f"optimizer.lr={lr}")
-        assert config.build(cfg.strategy, "strategy").lr == lr
+        assert factory.build(cfg.strategy, "strategy").lr == lr
 
 
 @pytest.mark.parametrize(("lam", "greedy"), [(0.0, 20), (0.25, 15), (1.0, 0)])
@@ -84,7 +84,7 @@ def test_variety_changes_the_picks_and_none_comes_twice(regularizer):
 def test_an_unknown_regularizer_is_refused_with_those_there_are(composed):
     node = composed("strategy=glister", "strategy.regularizer=rand").strategy
     with pytest.raises(UserError, match=r"regularizer=.?rand.*random"):
-        config.build(node, "strategy")
+        factory.build(node, "strategy")
 
 
 @pytest.mark.parametrize("given", [{"lr": -1}, {"refresh": 0}, {"lam": -1}, {"regularizer": "random", "lam": 2}])

@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun import schedule
 from alrun.run_folder import reading, shown
+from alrun.settings import schedule
 
 NUMBERS: dict[str, Callable[[str], float]] = {
     "test_accuracy": float,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from alrun.data.augmentation import CropFlip
 from alrun.data.dataset import taken
+from alrun.settings.checks import check_unique
 from alrun.system.errors import UserError, at_least
-from alrun.validate import check_unique
 
 
 class Sources(NamedTuple):

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun import cli, grid
+from alrun import cli
 from alrun.analysis import rounds
 from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
 from alrun.run_folder import is_done
+from alrun.settings import planned_runs
 from alrun.system import interruption
 
 # What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
@@ -45,7 +46,7 @@ class Collected:
     """What there is of some runs."""
 
     table: pd.DataFrame  # as that of analysis.rounds, with ``part``, ``series`` and the paper's name as ``strategy``
-    asked: tuple[grid.Planned, ...]
+    asked: tuple[planned_runs.Planned, ...]
     problems: tuple[Problem, ...]  # runs that are not there
 
     @property
@@ -81,14 +82,14 @@ def line_of(experiment: str, asked: Asked, *own: str) -> list[str]:
 @cache
 def dataset(experiment: str) -> str:
     """The data set that an experiment asks for."""
-    return grid.options([f"experiment={experiment}"])["dataset"]
+    return planned_runs.options([f"experiment={experiment}"])["dataset"]
 
 
 @cache
 def sweep_of(experiment: str) -> dict[str, str]:
     """What an experiment varies."""
-    with grid.configuration():
-        cfg = grid.composition([f"experiment={experiment}"])
+    with planned_runs.configuration():
+        cfg = planned_runs.composition([f"experiment={experiment}"])
     return {str(key): str(value) for key, value in (cfg.hydra.sweeper.params or {}).items()}
 
 
@@ -106,9 +107,9 @@ def merged(overrides: Iterable[str]) -> list[str]:
 
 
 @cache
-def planned(part: Part, asked: Asked) -> tuple[grid.Planned, ...]:
+def planned(part: Part, asked: Asked) -> tuple[planned_runs.Planned, ...]:
     """The runs of ``part``."""
-    return tuple(grid.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
+    return tuple(planned_runs.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
 
 
 def compute(parts: Iterable[Part], asked: Asked) -> list[str]:
@@ -161,6 +162,6 @@ def collect(parts: Iterable[Part], asked: Asked) -> Collected:
     return Collected(table, tuple(runs.values()), tuple(problems.values()))
 
 
-def strategy_of(run: grid.Planned) -> str:
+def strategy_of(run: planned_runs.Planned) -> str:
     """The option of its strategy."""
     return next(word.partition("=")[2] for word in run.overrides if word.startswith("strategy="))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alrun import identity, revisions
 from alrun.data import content
+from alrun.settings import identity, revisions
 
 
 def names(composed, *overrides: str) -> tuple[str, str]:
@@ -82,7 +82,7 @@ def test_repeats_of_the_paper_share_their_first_model(composed):
 
 
 # Names that must never change: a change here renames runs that people have. A new setting gets its neutral value in
-# identity.NEUTRAL instead; changed results get a revision in alrun.revisions.
+# identity.NEUTRAL instead; changed results get a revision in alrun.settings.revisions.
 FROZEN = {
     "": "digits-small_cnn-2b847755/badge-d0b8cc-seed0",
     "strategy=entropy seed=3": "digits-small_cnn-2b847755/entropy-ad3d94-seed3",

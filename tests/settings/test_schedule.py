@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from alrun import durations, grid, plan, schedule, speed
+from alrun import durations, plan, speed
+from alrun.settings import planned_runs, schedule
 
 
 def bought(seed_size: int, batch_size: int, total: int, validation: int) -> list[int]:
@@ -35,7 +36,7 @@ def test_what_a_run_recorded_counts(tmp_path):
 
 def test_a_plan_of_runs_with_held_out_labels_counts_those_that_are_trained_on(tmp_path, monkeypatch):
     settings = ["validation=50", "budget.seed_size=50", "budget.batch_size=50", "budget.total=500"]
-    (run,) = grid.of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
+    (run,) = planned_runs.of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
     monkeypatch.setattr(speed, "images_per_second", lambda cfg: 1.0)
     found = plan.hours(run, durations.Durations(), {})
     assert found.most == pytest.approx(10 * sum(range(50, 451, 50)) / 3600)  # nine rounds, not ten

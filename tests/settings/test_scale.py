@@ -2,9 +2,9 @@
 
 import pytest
 
-from alrun.grid import of_the_paper
-from alrun.identity import setting_id
-from alrun.validate import pool_size, validate
+from alrun.settings.checks import pool_size, validate
+from alrun.settings.identity import setting_id
+from alrun.settings.planned_runs import of_the_paper
 
 NETWORKS = {"augmentation/vgg11", "baseline/cifar10_dla", "baseline/cifar10_vgg19", "baseline/svhn_vgg19"}
 

@@ -3,11 +3,11 @@
 import pytest
 
 from alrun import models
-from alrun.config import build
 from alrun.data import sources
 from alrun.models.classifier import has_dropout as really_has_dropout
+from alrun.settings.checks import POOL_SIZES, has_dropout, pool_size, validate
+from alrun.settings.factory import build
 from alrun.system.errors import UserError
-from alrun.validate import POOL_SIZES, has_dropout, pool_size, validate
 
 
 @pytest.mark.parametrize(

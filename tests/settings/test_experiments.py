@@ -4,7 +4,7 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from alrun.identity import setting_id
+from alrun.settings.identity import setting_id
 
 RESNET, SGD, ADAM = "ResNet18", "torch.optim.SGD", "torch.optim.Adam"
 

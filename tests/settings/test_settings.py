@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import config, trial
+from alrun import trial
+from alrun.settings import factory
+from alrun.settings.checks import leaves, validate
 from alrun.system.errors import UserError
-from alrun.validate import leaves, validate
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 STRATEGIES = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
 INHERENT = {("bait", "memory")}  # whether matrices fit is known with the pool and the network
 
@@ -28,7 +29,7 @@ def test_a_strategy_refuses_a_number_at_once_or_works_with_it(composed, name):
             OmegaConf.update(changed, key, value)
             strategy, refusal = None, ""
             try:
-                strategy = config.build(changed, "strategy")
+                strategy = factory.build(changed, "strategy")
             except UserError as error:
                 refusal = str(error)
             if strategy is None:
@@ -90,9 +91,9 @@ def test_what_is_no_number_to_compute_with_is_refused(composed, word, value):
     ("value", "hint", "fit"), [([1], list[int], True), (["x"], list[int], False), (1, list[int], False)]
 )
 def test_types_of_lists_are_checked(value, hint, fit):
-    assert config.fits(value, hint) == fit
-    assert config.fits(None, hint | None)
-    assert config.described(hint | None) == "a list of int or null"
+    assert factory.fits(value, hint) == fit
+    assert factory.fits(None, hint | None)
+    assert factory.described(hint | None) == "a list of int or null"
 
 
 @pytest.mark.parametrize("key", ["optimizer.lr", "optimizer.build.lr", "optimizer.schedule.max_lr"])

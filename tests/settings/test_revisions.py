@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import alrun
-from alrun import revisions
+from alrun.settings import revisions
 
 SOURCE = Path(alrun.__file__).parent
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import targets
-from alrun.config import RunConfig, scaled
+from alrun.settings import targets
+from alrun.settings.factory import RunConfig, scaled
 from alrun.system.errors import UserError, at_least, check_rate, closest
 
 # Training images; the data sets of torchvision by their names there.
@@ -135,7 +135,7 @@ def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, D
 
 def check_budget(cfg: DictConfig, size: int) -> None:
     """Refuse a budget that a pool of ``size`` examples cannot serve, and name one that it can."""
-    from alrun.data import fitted  # with numpy, which `--help` does without
+    from alrun.settings import fitted  # with numpy, which `--help` does without
 
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
         if value > size:
@@ -174,7 +174,7 @@ def pool_size(cfg: DictConfig) -> int | None:
         case "alrun.data.sources.torchvision_data" if cfg.dataset.name in POOL_SIZES:
             size = POOL_SIZES[cfg.dataset.name]
         case _:
-            from alrun.data import fitted
+            from alrun.settings import fitted
 
             known = fitted.counted(cfg)
             if known is None:

@@ -12,9 +12,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from alrun.guard import guarded
+from alrun.settings.command_line import as_typed
+from alrun.settings.guard import guarded
 from alrun.system.errors import UserError, closest
-from alrun.typed import as_typed
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from alrun import grid, plan
+from alrun import plan
 from alrun.run_folder import RESULTS, SILENCE, state
+from alrun.settings import planned_runs
 
 SWEEP = ["experiment=redundancy/duplicate", "redundancy.factor=2,5", "scale=small"]
 
 
 def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
-    runs = grid.of_command(SWEEP)
+    runs = planned_runs.of_command(SWEEP)
     expected = []
     for factor, strategy, seed in itertools.product((2, 5), ("random", "entropy", "badge"), (0, 1, 2)):
         single = [f"redundancy.factor={factor}", f"strategy={strategy}", f"seed={seed}", SWEEP[0], SWEEP[2]]
@@ -23,14 +24,14 @@ def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
 
 
 def test_without_a_sweep_there_is_one_run(composed):
-    (run,) = grid.of_command(["strategy=random", "seed=3"])
+    (run,) = planned_runs.of_command(["strategy=random", "seed=3"])
     assert run.folder == Path(composed("strategy=random", "seed=3", hydra=True).hydra.run.dir)
-    assert len(grid.of_command(["strategy=random", "hydra.mode=MULTIRUN", "seed=range(4)"])) == 4
+    assert len(planned_runs.of_command(["strategy=random", "hydra.mode=MULTIRUN", "seed=range(4)"])) == 4
 
 
 def test_the_chosen_options_are_told_for_experiments_that_sweep_too():
-    assert grid.options(["experiment=redundancy/duplicate"])["dataset"] == "cifar10"
-    assert grid.options(["experiment=baseline/svhn_vgg19", "scale=small"])["model"] == "vgg19"
+    assert planned_runs.options(["experiment=redundancy/duplicate"])["dataset"] == "cifar10"
+    assert planned_runs.options(["experiment=baseline/svhn_vgg19", "scale=small"])["model"] == "vgg19"
 
 
 def make(folder: Path, *names: str, seconds: float = 0.0) -> None:
@@ -59,7 +60,7 @@ def test_the_state_of_a_run_is_that_of_its_folder(tmp_path):
 
 def test_a_plan_counts_states_and_takes_hours_from_siblings(tmp_path):
     where = f"paths.outputs={tmp_path}"
-    runs = {run.overrides[:2]: run.folder for run in grid.of_command(["experiment=quickstart", where])}
+    runs = {run.overrides[:2]: run.folder for run in planned_runs.of_command(["experiment=quickstart", where])}
     make(runs["strategy=random", "seed=0"], "done", *RESULTS, seconds=3600)
     make(runs["strategy=badge", "seed=0"], "done", *RESULTS, seconds=7200)
     make(runs["strategy=badge", "seed=1"], "state-1.pt", seconds=1800)

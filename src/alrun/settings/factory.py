@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import identity, targets
+from alrun.settings import identity, targets
 from alrun.system.errors import UserError, closest, first_line
 
 
@@ -101,7 +101,9 @@ class RunConfig:
     name: str | None = None  # of the experiment
     variant: str | None = None  # legend text
     baseline: str | None = None  # the paper's row that applies
-    allow: list[str] = field(default_factory=list)  # modules of your own that `_target_` may name (see alrun.targets)
+    allow: list[str] = field(
+        default_factory=list
+    )  # modules of your own that `_target_` may name (see alrun.settings.targets)
 
 
 def register() -> None:
@@ -115,8 +117,8 @@ def register() -> None:
 
 
 def fitted(name: str, *, _root_: DictConfig) -> int:
-    """``${fitted:seed_size}``: what suits the data set, see alrun.data.fitted."""
-    from alrun.data import fitted  # numpy comes with it; most commands need none
+    """``${fitted:seed_size}``: what suits the data set, see alrun.settings.fitted."""
+    from alrun.settings import fitted  # numpy comes with it; most commands need none
 
     return fitted.number(name, _root_)
 
@@ -134,7 +136,7 @@ def scaled(number: int, share: float) -> int:
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
     """Call ``node``'s ``_target_`` with its settings and ``arguments``, after those of the parts in it.
 
-    Settings are plain values by then: what was checked (alrun.targets) is what is called.
+    Settings are plain values by then: what was checked (alrun.settings.targets) is what is called.
 
     Raises:
         UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.

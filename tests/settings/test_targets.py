@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import config, targets
+from alrun.settings import factory, targets
+from alrun.settings.checks import validate
 from alrun.system import torchvision_import  # noqa: F401 - transforms can be imported after it
 from alrun.system.errors import UserError
-from alrun.validate import validate
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def parts_of(value, key, kinds):
 
 def test_every_option_of_alrun_is_allowed_where_it_stands():
     names = set()
-    for path in (Path(__file__).parent.parent / "conf").rglob("*.yaml"):
+    for path in (Path(__file__).parents[2] / "conf").rglob("*.yaml"):
         group = path.relative_to(path.parents[1]).parts[0]
         if group in (*targets.KINDS, "optimizer"):
             for key, name, kinds in parts_of(OmegaConf.to_container(OmegaConf.load(path)), group, ()):
@@ -80,7 +80,7 @@ def test_other_code_is_refused_before_it_is_imported(composed, name):
 @pytest.mark.parametrize("key", ["strategy", "optimizer.build", "optimizer.schedule", "model"])
 def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
     with pytest.raises(UserError, match=r"is defined in|cannot be imported|is no subclass|would run code|no part that"):
-        config.build(OmegaConf.create({"_target_": name}), key)
+        factory.build(OmegaConf.create({"_target_": name}), key)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
 )
 def test_a_part_of_another_kind_is_refused(key, name):
     with pytest.raises(UserError, match=rf"{key}\._target_={name}"):
-        config.build(OmegaConf.create({"_target_": name}), key)
+        factory.build(OmegaConf.create({"_target_": name}), key)
 
 
 def test_a_part_stands_only_where_one_is_wanted(composed):
@@ -117,7 +117,7 @@ def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code"):
             targets.check(cfg)
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is no part of a run"):
-            config.build(cfg[group], group)
+            factory.build(cfg[group], group)
 
 
 def test_an_interpolation_that_hides_in_another_stays_a_word():
@@ -126,7 +126,7 @@ def test_an_interpolation_that_hides_in_another_stays_a_word():
     )
     OmegaConf.resolve(node)  # once: now it reads as an interpolation
     with pytest.raises(UserError, match=r"strategy.inner._target_=os.getpid would run code"):
-        config.build(node, "strategy")
+        factory.build(node, "strategy")
 
 
 def test_the_user_lists_modules_on_the_command_line(composed):
@@ -168,10 +168,10 @@ def test_a_part_of_ones_own_may_be_made_of_any_parts_but_no_other_code(monkeypat
         "_target_": "test_targets.Own",
         "a": {"_target_": "alrun.data.augmentation.CropFlip", "padding": 1, "flip": True},
     }
-    made = config.build(OmegaConf.create(node), "augmentation")
+    made = factory.build(OmegaConf.create(node), "augmentation")
     assert made.parts["a"].padding == 1
     with pytest.raises(UserError, match=r"augmentation.a\[0\]._target_=os.getpid would run code"):
-        config.build(OmegaConf.create({**node, "a": [{"_target_": "os.getpid"}]}), "augmentation")
+        factory.build(OmegaConf.create({**node, "a": [{"_target_": "os.getpid"}]}), "augmentation")
 
 
 def test_nothing_in_alrun_builds_a_shell_command_or_loads_a_pickle():

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import config, targets
+from alrun.settings import factory, targets
 from alrun.system.errors import UserError
 
 
@@ -34,16 +34,16 @@ def listed(monkeypatch):
 )
 def test_what_cannot_be_built_is_named(settings, words):
     with pytest.raises(UserError, match=words):
-        config.build(OmegaConf.create(settings), "thing")
+        factory.build(OmegaConf.create(settings), "thing")
 
 
 def test_a_number_is_no_part():
     with pytest.raises(UserError, match=r"optimizer\.swa=1 is no part of a run"):
-        config.build(OmegaConf.create({"swa": 1}).swa, "optimizer.swa")
+        factory.build(OmegaConf.create({"swa": 1}).swa, "optimizer.swa")
 
 
 @pytest.mark.usefixtures("listed")
 def test_numbers_are_passed_as_they_are():
     node = OmegaConf.create({"_target_": "test_config.Thing", "count": 2, "rate": 1})
-    assert config.build(node, "thing").settings == (2, 1, None)
-    assert config.build(node, "thing", mode="x").settings == (2, 1, "x")
+    assert factory.build(node, "thing").settings == (2, 1, None)
+    assert factory.build(node, "thing", mode="x").settings == (2, 1, "x")

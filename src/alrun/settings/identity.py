@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
-from alrun.revisions import revisions
+from alrun.settings.revisions import revisions
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
 NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")

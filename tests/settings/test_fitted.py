@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun import grid
-from alrun.data import fitted, own, sources
-from alrun.data.fitted import Counted, Fitted, suited
-from alrun.identity import identity
+from alrun.data import own, sources
+from alrun.settings import fitted, planned_runs
+from alrun.settings.checks import validate
+from alrun.settings.fitted import Counted, Fitted, suited
+from alrun.settings.identity import identity
 from alrun.system.errors import UserError
-from alrun.validate import validate
 from conftest import QUIET
 
 
@@ -163,7 +163,7 @@ def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, c
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.training.max_epochs) == (6, 4, 7)
     assert "budget.total" not in fitted.sentence(cfg)
     typed = ["budget.seed_size=6", "budget.batch_size=4", "budget.total=26", "training.max_epochs=300"]
-    alike = [grid.of_command([*words, *more])[0].folder for more in ([], [*typed, "training.patience=200"])]
+    alike = [planned_runs.of_command([*words, *more])[0].folder for more in ([], [*typed, "training.patience=200"])]
     assert alike[0] == alike[1]
 
 
@@ -194,5 +194,5 @@ def test_the_advice_in_a_refusal_leads_to_a_run(tmp_path, composed, complete):
 
 
 def test_counting_imports_no_torch():
-    code = "import sys, alrun.data.fitted, alrun.data.own, alrun.data.sources; sys.exit('torch' in sys.modules)"
+    code = "import sys, alrun.settings.fitted, alrun.data.own, alrun.data.sources; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

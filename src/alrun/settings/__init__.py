@@ -1,0 +1,1 @@
+"""Settings: their schema, checks, composition by Hydra, the objects that they name, and the name of a run."""
