@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
-from alrun.durations import rows, spent
+from alrun.runs.durations import rows, spent
 from cluster_cases.sweep import compute, equal_runs
 
 RUNS = 8

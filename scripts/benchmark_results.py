@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from alrun.run_folder import RESULTS
+from alrun.runs.run_folder import RESULTS
 from alrun.settings.identity import digest
 
 ACCURACY = "round,labeled,test_accuracy,calibration_error,train_accuracy,epochs,steps,stopped_by,restarts,device"

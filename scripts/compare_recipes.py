@@ -15,7 +15,7 @@ from alrun.analysis import rounds as results
 from alrun.analysis.intervals import spread
 from alrun.analysis.tables import markdown
 from alrun.command import telling
-from alrun.run_folder import is_done, named
+from alrun.runs.run_folder import is_done, named
 from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from alrun import portable
 from alrun.analysis.paper.printed import with_selection_before
+from alrun.runs import portable
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "src" / "alrun" / "analysis" / "paper"

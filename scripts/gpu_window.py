@@ -35,8 +35,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from alrun import portable, provenance
-from alrun.run_folder import has_checkpoint, is_done
+from alrun import provenance
+from alrun.runs import portable
+from alrun.runs.run_folder import has_checkpoint, is_done
 from alrun.settings import planned_runs
 from alrun.system import device
 from gpu_cases.window import Command, Window

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun.run_folder import failure
+from alrun.runs.run_folder import failure
 from alrun.settings import planned_runs
 from crash_cases.runs import TinyRun
 

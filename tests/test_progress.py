@@ -1,7 +1,7 @@
 import pytest
 
 from alrun.progress import Progress, duration
-from alrun.state import RoundRecord
+from alrun.runs.state import RoundRecord
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from alrun.run_folder import state
+from alrun.runs.run_folder import state
 from alrun.settings.planned_runs import of_the_paper
 
 

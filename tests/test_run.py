@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alrun.run import run
-from alrun.state import RunState
+from alrun.runs.state import RunState
 from alrun.strategies import Query, Strategy
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError

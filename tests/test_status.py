@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from alrun import status
-from alrun.run_folder import RESULTS, SILENCE
+from alrun.runs.run_folder import RESULTS, SILENCE
 from alrun.settings import planned_runs
 from alrun.system.lock import Lock
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.state import RunState
+from alrun.runs.state import RunState
 from alrun.system import interruption
 from alrun.system.errors import UserError
 from alrun.tracking import Tracker

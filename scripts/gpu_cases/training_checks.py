@@ -13,7 +13,6 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun import portable
 from alrun.data.augmentation import CropFlip, Normalize
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
@@ -21,6 +20,7 @@ from alrun.models.infer import record
 from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.run import run
+from alrun.runs import portable
 from alrun.settings import factory
 from alrun.system import device
 from alrun.training.cuda_graph import Passes

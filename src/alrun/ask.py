@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from hydra.types import RunMode
 
 from alrun import cli, command
-from alrun.run_folder import is_done, shown
+from alrun.runs.run_folder import is_done, shown
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError
 

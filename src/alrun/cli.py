@@ -11,8 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, finished, search, sweep
-from alrun.run_folder import check_other_data, forget, is_done, other_version, shown
+from alrun import closing, command, search, sweep
+from alrun.runs import finished
+from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
 from alrun.settings import guard, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from alrun.run_folder import shown
+from alrun.runs.run_folder import shown
 
 SWEEP = ("-m", "--multirun")
 WITHOUT = "strategy"  # the group, its settings and what is packaged into it

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from alrun.run_folder import shown
-from alrun.state import RoundRecord
+from alrun.runs.run_folder import shown
+from alrun.runs.state import RoundRecord
 from alrun.system import files
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from alrun import command
-from alrun.durations import Durations
-from alrun.run_folder import State, shown, state
+from alrun.runs.durations import Durations
+from alrun.runs.run_folder import State, shown, state
 from alrun.settings import planned_runs, schedule
 
 

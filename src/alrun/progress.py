@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from alrun.state import RoundRecord
+from alrun.runs.state import RoundRecord
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,16 @@ import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
 
-from alrun import debugging, execution, finished, first_model, provenance, thumbnails
+from alrun import debugging, execution, provenance
 from alrun.analysis import efficiency
-from alrun.labelling import Labelling
 from alrun.models.classifier import frozen
 from alrun.parts import build_model, build_parts, build_pool, placed
 from alrun.progress import Progress, announce
-from alrun.run_folder import check_name, is_done
+from alrun.runs import finished, first_model, thumbnails
+from alrun.runs.labeling import Labelling
+from alrun.runs.run_folder import check_name, is_done
+from alrun.runs.state import RoundRecord, RunState
 from alrun.settings import fitted, identity, schedule
-from alrun.state import RoundRecord, RunState
 from alrun.strategies.base import ScoreStrategy
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
 from alrun.sweep import shown

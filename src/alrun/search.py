@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.run_folder import is_done, shown
+from alrun.runs.run_folder import is_done, shown
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock
 

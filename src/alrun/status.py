@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alrun import command
-from alrun.durations import Durations, labels_of_rounds, rows
-from alrun.run_folder import failure, named, other_version, reading, shown, state
+from alrun.runs.durations import Durations, labels_of_rounds, rows
+from alrun.runs.run_folder import failure, named, other_version, reading, shown, state
 from alrun.system import lock
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line

@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun import closing, search
-from alrun.run_folder import failure, forget, is_done, shown
+from alrun.runs.run_folder import failure, forget, is_done, shown
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line

@@ -14,7 +14,7 @@ from pathlib import Path
 from alrun import command
 from alrun.ask import planned
 from alrun.data import own
-from alrun.run_folder import shown
+from alrun.runs.run_folder import shown
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
@@ -46,8 +46,8 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     Raises:
         UserError: Nothing was asked yet, the run is being computed, or the file cannot be read.
     """
-    from alrun.labelling import read_told, take
-    from alrun.portable import read_queries
+    from alrun.runs.labeling import read_told, take
+    from alrun.runs.portable import read_queries
     from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.run_folder import shown
+from alrun.runs.run_folder import shown
+from alrun.runs.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 from alrun.settings import factory, identity
-from alrun.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError, first_line
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from alrun import finished
 from alrun.analysis import rounds, sources
 from alrun.results import main
+from alrun.runs import finished
 from alrun.system.errors import UserError
 
 CONFIG = {"optimizer": {"lr": 0.01, "build": {"lr": 0.01, "betas": [0.9, 0.999]}, "schedule": None}}

@@ -10,7 +10,7 @@ from made_runs import make_run
 
 from alrun.analysis import efficiency
 from alrun.analysis.summary import summarize
-from alrun.run_folder import is_done
+from alrun.runs.run_folder import is_done
 from alrun.system.errors import UserError
 
 

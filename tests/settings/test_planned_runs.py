@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alrun import plan
-from alrun.run_folder import RESULTS, SILENCE, state
+from alrun.runs.run_folder import RESULTS, SILENCE, state
 from alrun.settings import planned_runs
 
 SWEEP = ["experiment=redundancy/duplicate", "redundancy.factor=2,5", "scale=small"]

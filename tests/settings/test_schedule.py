@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from alrun import durations, plan, speed
+from alrun import plan, speed
+from alrun.runs import durations
 from alrun.settings import planned_runs, schedule
 
 

@@ -13,7 +13,7 @@ from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun.parts import check_embeddings
-from alrun.run_folder import UNCOMPUTED
+from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
 from alrun.settings import factory

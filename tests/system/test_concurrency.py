@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import _unix
+from test_state import RECORD, OneName, saved
 
-from alrun.state import RunState
+from alrun.runs.state import RunState
 from alrun.system import files, lock
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock, TakenOver
 from crash_cases.many import sleeps_at, together
 from crash_cases.runs import CASES, TinyRun, fork, prepare, write_points
-from test_state import RECORD, OneName, saved
 
 
 def test_processes_on_the_same_runs_do_everything_once(tmp_path):

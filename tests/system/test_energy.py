@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun import portable, run
-from alrun.state import RunState
+from alrun import run
+from alrun.runs import portable
+from alrun.runs.state import RunState
 from alrun.strategies.random import Random
 from alrun.system import energy, energy_sources
 from alrun.system.energy import Cost, Meter

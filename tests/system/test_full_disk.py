@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_state import saved
 
-from alrun.state import RunState
+from alrun.runs.state import RunState
 from alrun.system import files, lock
 from alrun.system.errors import UserError, sentence
 from alrun.training import checkpoint
 from crash_cases.runs import CASES, TinyRun, prepare
-from test_state import saved
 
 FAULTS = [
     (errno.ENOSPC, "No space left on device"),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alrun import thumbnails
 from alrun.analysis.figures import COLUMN, PAGE, bare, styled
+from alrun.runs import thumbnails
 from alrun.system.errors import UserError
 
 if TYPE_CHECKING:

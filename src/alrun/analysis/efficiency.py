@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alrun.run_folder import is_done, reading
+from alrun.runs.run_folder import is_done, reading
 from alrun.system import files
 
 GRID = 20  # accuracies per curve, as in the paper's figures

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun.run_folder import reading, shown
+from alrun.runs.run_folder import reading, shown
 from alrun.settings import schedule
 
 NUMBERS: dict[str, Callable[[str], float]] = {

@@ -16,8 +16,8 @@ import pandas as pd
 
 from alrun.analysis import tables
 from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
-from alrun.finished import altered
-from alrun.run_folder import RESULTS, is_done, other_version, shown, state
+from alrun.runs.finished import altered
+from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
 from alrun.system import files, spreadsheet
 from alrun.system.errors import UserError, first_line
 from alrun.system.safe_text import one_line, uncell

@@ -10,7 +10,7 @@ from alrun.analysis import repeated, rounds
 from alrun.analysis.checks import listed
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
-from alrun.run_folder import named
+from alrun.runs.run_folder import named
 
 
 def load(sources: Sequence[str]) -> Results:

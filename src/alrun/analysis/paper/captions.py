@@ -6,7 +6,7 @@ from alrun.analysis.checks import listed
 from alrun.analysis.costs import in_words
 from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
 from alrun.analysis.paper.exhibits import Exhibit, Part
-from alrun.run_folder import shown
+from alrun.runs.run_folder import shown
 
 MOST = 12  # runs that are named
 SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]

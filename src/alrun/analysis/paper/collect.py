@@ -13,7 +13,7 @@ from alrun import cli
 from alrun.analysis import rounds
 from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
-from alrun.run_folder import is_done
+from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
 from alrun.system import interruption
 

@@ -8,7 +8,7 @@ from alrun.analysis import tables
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
-from alrun.run_folder import shown
+from alrun.runs.run_folder import shown
 from alrun.system import files
 
 CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from alrun.run_folder import RESULTS, has_checkpoint, reading
-from alrun.state import BY_CLASS, RoundRecord, RunState
+from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
+from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from alrun import finished, run_folder
+from alrun.runs import finished, run_folder
 from alrun.settings import targets
 from alrun.system import interruption
 from alrun.system.errors import UserError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alrun import portable
 from alrun.run import Run, run
-from alrun.state import RunState
+from alrun.runs import portable
+from alrun.runs.state import RunState
 from alrun.system.errors import UserError
 from conftest import without_checkpoints
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import own_code
+from alrun.runs import own_code
 
 FILES = {
     "mine.py": "import os\nimport numpy as np\nimport helper\nfrom pack.sub import part\nclass Mine: ...\n",

@@ -4,7 +4,7 @@ import pytest
 
 from alrun import status
 from alrun.analysis.rounds import why_not
-from alrun.run_folder import forget, state
+from alrun.runs.run_folder import forget, state
 from alrun.system.lock import Lock
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from alrun import own_code
-from alrun.run_folder import RESULTS, has_checkpoint, reading, record, shown
+from alrun.runs import own_code
+from alrun.runs.run_folder import RESULTS, has_checkpoint, reading, record, shown
 from alrun.system import files
 from alrun.system.errors import UserError
 
@@ -47,7 +47,7 @@ def changed_code(run_dir: Path, cfg: DictConfig) -> list[str]:
 
 def restore(run_dir: Path) -> None:
     """Write the tables of a finished run anew from its checkpoint."""
-    from alrun.state import RunState  # and with it torch
+    from alrun.runs.state import RunState  # and with it torch
 
     if has_checkpoint(run_dir):  # runs that were copied have their tables alone
         RunState.load(run_dir).write_views(run_dir)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
-from alrun.run_folder import reading
+from alrun.runs.run_folder import reading
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")

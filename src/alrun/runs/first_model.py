@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alrun.models.classifier import Classifier
-from alrun.state import RoundRecord, RunState
+from alrun.runs.state import RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import UserError, writing
 from alrun.system.lock import Lock

@@ -14,8 +14,8 @@ from torch import Tensor
 from alrun.data.dataset import ImageData
 from alrun.data.labels import clean, number_of
 from alrun.pool.pool import Pool
-from alrun.run_folder import shown
-from alrun.state import RoundRecord
+from alrun.runs.run_folder import shown
+from alrun.runs.state import RoundRecord
 from alrun.system import files, spreadsheet
 from alrun.system.errors import UserError, closest
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from alrun import first_model
-from alrun.state import RoundRecord, RunState
+from alrun.runs import first_model
+from alrun.runs.state import RoundRecord, RunState
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
@@ -58,7 +58,7 @@ def test_a_checkpoint_of_other_data_or_another_version_is_refused(tmp_path, monk
     saved(tmp_path)
     with pytest.raises(UserError, match="computed on other data"):
         RunState.load(tmp_path, "other data")
-    monkeypatch.setattr("alrun.state.FORMAT", 5)
+    monkeypatch.setattr("alrun.runs.state.FORMAT", 5)
     with pytest.raises(UserError, match="a checkpoint of format 4, this version of alrun reads 5"):
         RunState.load(tmp_path, "data")
 
