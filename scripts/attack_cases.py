@@ -29,7 +29,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from alrun import cli, report, results, status
-from alrun.parts import build_parts, build_pool
+from alrun.loop.components import build_parts, build_pool
 from alrun.settings import factory, targets
 from alrun.settings.checks import validate
 from alrun.system.errors import sentence
@@ -78,7 +78,7 @@ GADGETS: dict[str, dict[str, Any]] = {
     "torchvision.datasets.utils.download_url": {"url": "file:marker.py", "root": ".", "filename": MARK},
     "alrun.system.files.write_text": {"path": {"_target_": "pathlib.Path", "x": MARK}, "text": "x"},
     "alrun.sweep.Path.write_text": {"self": {"_target_": "alrun.sweep.Path", "x": MARK}, "data": "x"},
-    "alrun.provenance.subprocess.run": {"args": ["touch", MARK]},
+    "alrun.loop.provenance.subprocess.run": {"args": ["touch", MARK]},
     "alrun.strategies.base.torch.save": {"obj": 1, "f": MARK},
     "hydra.utils.instantiate": {"config": {"_target_": "os.system", "command": SHELL}},
     "hydra._internal.instantiate._instantiate2.instantiate": {"config": {"_target_": "os.system", "command": SHELL}},
@@ -483,9 +483,9 @@ def experiment(settings: dict[str, Any], defaults: Sequence[str] = ()) -> str:
 
 def command(folder: Path, sweep: list[str]) -> None:
     """Run alrun with that experiment, up to the parts of a run."""
-    import alrun.run
+    import alrun.loop.run
 
-    alrun.run.run = parts_alone
+    alrun.loop.run.run = parts_alone
     sys.argv = ["alrun", *sweep, "--config-dir", str(folder), "experiment=evil", "debug=fast"]
     cli.main()
 

@@ -10,7 +10,7 @@ from hydra import compose
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from alrun.parts import build_parts, build_pool
+from alrun.loop.components import build_parts, build_pool
 from alrun.settings import factory
 from alrun.settings.checks import validate
 from alrun.settings.planned_runs import configuration

@@ -35,7 +35,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from alrun import provenance
+from alrun.loop import provenance
 from alrun.runs import portable
 from alrun.runs.run_folder import has_checkpoint, is_done
 from alrun.settings import planned_runs

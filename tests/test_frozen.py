@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from alrun.loop.run import run
 from alrun.models import SmallCnn
 from alrun.models.classifier import frozen
-from alrun.run import run
 from alrun.system import interruption
 from alrun.training import checkpoint
 from conftest import QUIET, SMALL, checkpoint_of

@@ -6,9 +6,10 @@ import logging
 import pytest
 import torch
 
-from alrun import execution, provenance, speed
-from alrun.execution import Choice
-from alrun.parts import build_parts
+from alrun import speed
+from alrun.loop import execution, provenance
+from alrun.loop.components import build_parts
+from alrun.loop.execution import Choice
 from alrun.system import device
 from alrun.system.errors import UserError
 

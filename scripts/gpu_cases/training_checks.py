@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.data.augmentation import CropFlip, Normalize
+from alrun.loop.run import run
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
 from alrun.models.infer import record
 from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
-from alrun.run import run
 from alrun.runs import portable
 from alrun.settings import factory
 from alrun.system import device

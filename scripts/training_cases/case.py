@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from torch.utils.flop_counter import FlopCounterMode
 
-from alrun.parts import Parts, build_parts
+from alrun.loop.components import Parts, build_parts
 from alrun.pool.pool import Pool
 from alrun.settings import factory
 from alrun.system import device, rng

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
-from alrun import execution
-from alrun.parts import build_model
+from alrun.loop import execution
+from alrun.loop.components import build_model
 from alrun.system import device
 from training_cases.case import Case, make
 

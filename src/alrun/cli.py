@@ -90,7 +90,7 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."
     with early.held():
-        from alrun.run import run
+        from alrun.loop.run import run
 
     run(cfg, run_dir, choices)
     return f"Done: accuracy.csv and other results in {shown(run_dir)}." if is_done(run_dir) else None

@@ -17,9 +17,10 @@ from time import perf_counter
 import torch
 from omegaconf import DictConfig
 
-from alrun import command, execution
-from alrun.execution import FORMATS, Choice
-from alrun.parts import Parts, build_parts
+from alrun import command
+from alrun.loop import execution
+from alrun.loop.components import Parts, build_parts
+from alrun.loop.execution import FORMATS, Choice
 from alrun.pool.pool import Pool
 from alrun.settings import planned_runs
 from alrun.system import device, rng

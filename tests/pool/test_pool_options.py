@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from alrun.parts import build_parts, build_pool
+from alrun.loop.components import build_parts, build_pool
 from alrun.pool.per_class_cap import PerClassCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import AugmentedDuplicate, Duplicate

@@ -72,7 +72,7 @@ def test_a_run_that_went_on_with_other_code_keeps_saying_so(complete, composed, 
         raise interruption.Interrupted("SIGTERM")
 
     with monkeypatch.context() as patch:
-        patch.setattr("alrun.run.interruption.check", stop)
+        patch.setattr("alrun.loop.run.interruption.check", stop)
         with pytest.raises(interruption.Interrupted):
             complete("strategy=random", *own)
     path.write_text(MINE + "# edited\n")

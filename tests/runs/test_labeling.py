@@ -18,7 +18,7 @@ from alrun.analysis.sources import with_test_set
 from alrun.ask import planned
 from alrun.data import own
 from alrun.data.dataset import ImageData
-from alrun.run import run
+from alrun.loop.run import run
 from alrun.runs.labeling import Labelling, read_answers, read_told
 from alrun.settings.command_line import as_typed
 from alrun.status import status

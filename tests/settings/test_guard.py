@@ -37,7 +37,7 @@ def state():
 Path("theirs.yaml").write_text("hydra: {job: {env_set: {THEIRS: x}}}\\nvalue: ${width:}\\n")
 with hydra.initialize_config_dir(os.getcwd(), version_base="1.1"):
     before = state()
-    import alrun.cli, alrun.settings.planned_runs, alrun.check, alrun.status, alrun.run
+    import alrun.cli, alrun.settings.planned_runs, alrun.check, alrun.status, alrun.loop.run
     assert state() == before, "importing"
     alrun.settings.planned_runs.of_command(["strategy=random"])
     assert state() == before, "planning"

@@ -91,7 +91,7 @@ def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
         ("model", "alrun.strategies.badge.Badge"),
         ("dataset", "alrun.data.own.assembled"),
         ("optimizer.build", "torch.optim.lr_scheduler.StepLR"),
-        ("tracking", "alrun.tracking.require"),
+        ("tracking", "alrun.loop.tracking.require"),
         ("augmentation", "alrun.data.transform.torchvision"),
     ],
 )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun import run
+from alrun.loop import run
 from alrun.runs import portable
 from alrun.runs.state import RunState
 from alrun.strategies.random import Random

@@ -66,7 +66,7 @@ KINDS = {
     "per_class_cap": Kind("alrun.pool.per_class_cap.Cap", ("alrun.pool.per_class_cap",)),
     "seed_set": Kind("alrun.strategies.seed_set.SeedSet", ("alrun.strategies.seed_set",)),
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
-    "tracking": Kind("alrun.tracking.Tracker", ("alrun.tracking",)),
+    "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
 KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.

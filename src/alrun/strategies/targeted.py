@@ -55,7 +55,7 @@ class Targeted(Strategy):
 
 
 def check_classes(key: str, classes: list[int] | None) -> None:
-    """Refuse what are no classes; which there are is known when the data are read (``alrun.parts``)."""
+    """Refuse what are no classes; which there are is known when the data are read (``alrun.loop.components``)."""
     if classes is not None and (not classes or min(classes) < 0):
         raise UserError(f"{key}={classes} are no classes: give their numbers from 0, such as {key}=[3,5].")
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
+from alrun.loop.tracking import Tracker
 from alrun.runs.state import RunState
 from alrun.system import interruption
 from alrun.system.errors import UserError
-from alrun.tracking import Tracker
 from conftest import checkpoint_of
 
 FAKE = ("tracking=wandb", "tracking.mode=offline")
@@ -110,7 +110,7 @@ def test_a_run_that_goes_on_shows_each_round_once(complete, monkeypatch, wandb):
             raise interruption.Interrupted("SIGTERM")
 
     with monkeypatch.context() as patch:
-        patch.setattr("alrun.run.interruption.check", stop_after_three)
+        patch.setattr("alrun.loop.run.interruption.check", stop_after_three)
         with pytest.raises(interruption.Interrupted):
             complete(*FAKE, "strategy=random")
     (first,) = wandb.runs.values()
@@ -180,7 +180,7 @@ def test_a_tracker_that_fails_ends_no_run_and_is_told_of_once(complete, caplog):
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])
 def test_a_package_that_is_missing_is_one_sentence_before_training(complete, tmp_path, monkeypatch, name):
-    monkeypatch.setattr("alrun.tracking.importlib.util.find_spec", lambda package: None)
+    monkeypatch.setattr("alrun.loop.tracking.importlib.util.find_spec", lambda package: None)
     with pytest.raises(UserError, match=rf"tracking={name}: {name} is not installed; pip install 'alrun\[{name}\]'"):
         complete(f"tracking={name}")
     assert not list(tmp_path.glob("runs/*/*/state-*.pt"))

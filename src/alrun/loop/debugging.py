@@ -15,7 +15,7 @@ from alrun.system import files
 log = logging.getLogger(__name__)
 
 BY_HEART = 0.99  # training accuracy; the running one of an epoch lags a little behind the weights
-PHASES = ("training", "evaluation", "selection")  # regions that alrun.run marks
+PHASES = ("training", "evaluation", "selection")  # regions that alrun.loop.run marks
 OPERATIONS = 10  # shown; profile.txt has more
 
 

@@ -13,8 +13,8 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from alrun.loop.components import Parts
 from alrun.models.classifier import Classifier
-from alrun.parts import Parts
 from alrun.system.errors import UserError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

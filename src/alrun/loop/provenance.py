@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import alrun
-from alrun.execution import Choice
+from alrun.loop.execution import Choice
 from alrun.runs import own_code, run_folder
 from alrun.settings import identity, revisions, schedule
 from alrun.system import device, energy, files

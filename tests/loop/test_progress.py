@@ -1,6 +1,6 @@
 import pytest
 
-from alrun.progress import Progress, duration
+from alrun.loop.progress import Progress, duration
 from alrun.runs.state import RoundRecord
 
 

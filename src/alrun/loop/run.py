@@ -8,11 +8,12 @@ import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
 
-from alrun import debugging, execution, provenance
 from alrun.analysis import efficiency
+from alrun.loop import debugging, execution, provenance
+from alrun.loop.components import build_model, build_parts, build_pool, placed
+from alrun.loop.progress import Progress, announce
+from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
-from alrun.parts import build_model, build_parts, build_pool, placed
-from alrun.progress import Progress, announce
 from alrun.runs import finished, first_model, thumbnails
 from alrun.runs.labeling import Labelling
 from alrun.runs.run_folder import check_name, is_done
@@ -24,7 +25,6 @@ from alrun.sweep import shown
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
-from alrun.tracking import Tracking
 from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import evaluate
 from alrun.training.trainer import TrainResult

@@ -1,0 +1,1 @@
+"""The active-learning loop, its components, and those who watch it."""
