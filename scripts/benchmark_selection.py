@@ -16,9 +16,9 @@ from time import perf_counter
 
 import torch
 
-from alrun.memory import peak_bytes, reset_peak
 from alrun.system.device import describe, synchronize
 from alrun.system.errors import first_line
+from alrun.testing.peak_memory import peak_bytes, reset_peak
 from machine import add_row, matrix_product_speed, memory_bandwidth
 from selection_cases import adversarial, case, covering, gradient, scores, seeding, submodular
 from selection_cases.case import WIDTH, Case

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from alrun import check
-from alrun.contract import problems, verdicts
 from alrun.strategies import Needs, ScoreStrategy, Strategy
 from alrun.strategies.badge import Badge
 from alrun.system.errors import UserError
+from alrun.testing.contract import problems, verdicts
 
 
 class Right(ScoreStrategy):

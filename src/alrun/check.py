@@ -62,7 +62,7 @@ def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
 
 def every() -> bool:
     """A line for each of alrun's strategies; True if all keep all promises."""
-    from alrun.contract import problems
+    from alrun.testing.contract import problems
 
     kept = True
     for name in options():
@@ -110,7 +110,7 @@ def of_option(name: str, settings: Sequence[str]) -> DictConfig:
 
 def print_verdicts(title: str, strategy: "Strategy") -> bool:
     """A table of the promises; True if all are kept."""
-    from alrun.contract import verdicts
+    from alrun.testing.contract import verdicts
 
     found = verdicts(strategy)
     print(title)
@@ -138,9 +138,9 @@ def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int 
     """Seconds and peak bytes above what was there before, for each; no bytes where the system does not tell."""
     import torch
 
-    from alrun.memory import peak_bytes, reset_peak
     from alrun.pool.pool import Pool
-    from alrun.trial import make_model, noise, of_all_classes, query_of
+    from alrun.testing.made_queries import make_model, noise, of_all_classes, query_of
+    from alrun.testing.peak_memory import peak_bytes, reset_peak
 
     pool, made = Pool(noise(size), of_all_classes(size)), []
     pool.label(torch.arange(min(LABELED, size // 4)))

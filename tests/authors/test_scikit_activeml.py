@@ -21,7 +21,7 @@ from alrun.strategies.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import entropy
-from alrun.trial import make_query
+from alrun.testing.made_queries import make_query
 
 
 @pytest.fixture(scope="session")

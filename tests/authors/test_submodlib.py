@@ -21,7 +21,7 @@ from alrun.strategies.targeted import (
     Targeted,
     of_classes,
 )
-from alrun.trial import make_query
+from alrun.testing.made_queries import make_query
 
 
 @pytest.fixture(scope="session")

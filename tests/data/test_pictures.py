@@ -10,8 +10,8 @@ from PIL import Image
 
 from alrun.data import picture_decoding
 from alrun.data.picture_decoding import any_size, pixels
-from alrun.memory import peak_bytes, reset_peak
 from alrun.system.errors import UserError
+from alrun.testing.peak_memory import peak_bytes, reset_peak
 
 COLOUR = (200, 100, 50)
 GREY = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)

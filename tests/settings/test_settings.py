@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import trial
 from alrun.settings import factory
 from alrun.settings.checks import leaves, validate
 from alrun.system.errors import UserError
+from alrun.testing import made_queries
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 STRATEGIES = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
@@ -35,7 +35,7 @@ def test_a_strategy_refuses_a_number_at_once_or_works_with_it(composed, name):
             if strategy is None:
                 assert key.rpartition(".")[2] in refusal
             elif (name, key) not in INHERENT:
-                chosen = strategy.select(trial.make_query(strategy, size=4, n=30))
+                chosen = strategy.select(made_queries.make_query(strategy, size=4, n=30))
                 assert len(chosen.unique()) == 4, (key, value)
 
 

@@ -1,7 +1,7 @@
 """What the tests of strategies share."""
 
 from alrun.strategies import Strategy
-from alrun.trial import CLASSES, NORMALIZE, alike, in_fives, make_query, noise
+from alrun.testing.made_queries import CLASSES, NORMALIZE, alike, in_fives, make_query, noise
 
 __all__ = ["CLASSES", "NORMALIZE", "alike", "in_fives", "make_query", "names", "noise"]
 

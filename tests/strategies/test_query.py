@@ -14,7 +14,7 @@ from alrun.pool.pool import Pool
 from alrun.strategies import Needs, Query, Strategy, embeddings
 from alrun.strategies.embeddings import FromNetwork, OfThePool
 from alrun.system import rng
-from alrun.trial import make_query
+from alrun.testing.made_queries import make_query
 
 GROUPS = 12
 

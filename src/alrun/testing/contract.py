@@ -16,7 +16,7 @@ from alrun.models.outputs import Outputs
 from alrun.strategies.base import NoScores, Strategy
 from alrun.strategies.query import Query, problem_of
 from alrun.system.errors import UserError, first_line
-from alrun.trial import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
+from alrun.testing.made_queries import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
 
 
 class Broken(Exception):
