@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from alrun.analysis.tables import markdown
+from alrun.analysis.formats import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 

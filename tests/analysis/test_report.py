@@ -9,7 +9,7 @@ import pytest
 from made_runs import make_run
 
 from alrun import report as command
-from alrun.analysis import checks, figures, findings, report, rounds, scores, significance, sources, tables
+from alrun.analysis import comparability, figures, findings, formats, report, rounds, scores, significance, sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.paper import printed
 from alrun.system.errors import UserError
@@ -74,16 +74,16 @@ def test_the_opposite_numbers_give_the_opposite_words(tmp_path):
 
 
 def test_what_to_know_before_comparing(tmp_path, runs):
-    assert checks.notes(named(runs)) == []
+    assert comparability.notes(named(runs)) == []
     single = make_run(tmp_path / "runs" / "toy", "single", 1, [0.5, 0.6, 0.7])
-    assert checks.notes(named([*runs, single])) == [
+    assert comparability.notes(named([*runs, single])) == [
         "single has one repeat: no spread and no test can be given; add repeats with seed=0,1,2."
     ]
-    assert checks.notes(named([run for run in runs if run.name.rsplit("-", 2)[0::2] != ["noise", "seed2"]])) == [
+    assert comparability.notes(named([run for run in runs if run.name.rsplit("-", 2)[0::2] != ["noise", "seed2"]])) == [
         "noise lacks seed 2: comparisons with it rest on the seeds that both have; add seed=2."
     ]
     without = [run for run in runs if not run.name.startswith("random")]
-    assert checks.notes(named(without)) == [
+    assert comparability.notes(named(without)) == [
         "No run of strategy=random has seed 0, 1, 2: labeling efficiency is unknown there; "
         "add strategy=random seed=0,1,2."
     ]
@@ -93,7 +93,7 @@ def test_mixed_settings_are_told_and_named(tmp_path, runs):
     other = [
         make_run(tmp_path / "other", "badge", seed, [0.5, 0.6], config={"optimizer": {"lr": 1}}) for seed in (0, 1, 2)
     ]
-    notes = "\n".join(checks.notes(named([*runs, *other])))
+    notes = "\n".join(comparability.notes(named([*runs, *other])))
     assert "The runs have 2 settings (" in notes
     assert "The curves have different numbers of labels" in notes
     assert "No run of strategy=random with" in notes
@@ -303,8 +303,10 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         return {} if start is None else {"initial_seed": start}  # the neutral value is no part of a run's settings
 
     shared, own, neutral = (runs_of(start) for start in (lambda seed: 42, lambda seed: seed, lambda seed: None))
-    assert checks.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and with it")
-    assert checks.one_start(own.drop_duplicates("run")) == []
+    assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith(
+        "Repeats share initial_seed=42, and with it"
+    )
+    assert comparability.one_start(own.drop_duplicates("run")) == []
     assert own["curve"].unique().tolist() == ["random", "badge"]
     both = name_curves(pd.concat([shared, own], ignore_index=True).drop(columns=["facet", "label", "curve"]))
     assert both["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
@@ -312,7 +314,9 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         rounds.arrange(pd.concat([shared, neutral], ignore_index=True)).drop(columns=["facet", "label", "curve"])
     )
     assert mixed["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
-    assert checks.one_start(mixed.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and with it")
+    assert comparability.one_start(mixed.drop_duplicates("run"))[0].startswith(
+        "Repeats share initial_seed=42, and with it"
+    )
 
 
 def test_the_worst_class_is_that_of_the_lowest_mean_everywhere(tmp_path):
@@ -516,6 +520,6 @@ def test_selection_of_a_round_is_the_one_before_it(tmp_path):
 
 def test_a_table_in_markdown_and_latex():
     table = pd.DataFrame({"a_b": ["1 ± 2", "x|y"], "c": [1, 2]})
-    assert tables.markdown(table) == "| a_b | c |\n| --- | --- |\n| 1 ± 2 | 1 |\n| x\\|y | 2 |\n"
-    assert "1 $\\pm$ 2 & 1 \\\\" in tables.latex(table)
-    assert "a\\_b" in tables.latex(table)
+    assert formats.markdown(table) == "| a_b | c |\n| --- | --- |\n| 1 ± 2 | 1 |\n| x\\|y | 2 |\n"
+    assert "1 $\\pm$ 2 & 1 \\\\" in formats.latex(table)
+    assert "a\\_b" in formats.latex(table)

@@ -7,13 +7,13 @@ import re
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from alrun.analysis import tables
+from alrun.analysis import formats
 from alrun.system import safe_text
 
 
 def test_a_text_that_is_missing_does_not_end_a_report(tmp_path):
     table = pd.DataFrame({"curve": ["a_b", "c"], "pair": ["x|y", None], "p": [0.5, float("nan")]})
-    tables.write(table, tmp_path / "table")
+    formats.write(table, tmp_path / "table")
     assert (tmp_path / "table.md").read_text().splitlines()[2:] == [r"| a_b | x\|y | 0.5 |", "| c |  |  |"]
     assert r"a\_b & x|y & 0.5 \\" in (tmp_path / "table.tex").read_text()
     assert "nan" not in (tmp_path / "table.tex").read_text()
@@ -31,14 +31,14 @@ def test_no_cell_of_a_csv_is_a_formula_and_what_is_read_back_is_what_was_written
     for text in (*HOSTILE, *HARMLESS):
         assert safe_text.uncell(safe_text.cell(text)) == text
     table = pd.DataFrame({"=name": HOSTILE, "value": range(len(HOSTILE))})
-    lines = list(csv.reader(io.StringIO(tables.csv(table), newline="")))
+    lines = list(csv.reader(io.StringIO(formats.csv(table), newline="")))
     assert not any(cell and cell[0] in "=+-@\t\r" for line in lines for cell in line)
 
 
 def test_words_become_no_markup_of_markdown_or_latex(tmp_path):
     words = ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "![x](http://a/b)", "a\n| b | c |", r"\|"]
     words += [r"\input{/etc/passwd}", "x^2~y", "\x1b[31mred", "\u202ereversed", "`code`"]
-    tables.write(pd.DataFrame({"name <b>": words}), tmp_path / "table")
+    formats.write(pd.DataFrame({"name <b>": words}), tmp_path / "table")
     text, typeset = (tmp_path / "table.md").read_text(), (tmp_path / "table.tex").read_text()
     assert len(text.splitlines()) == 2 + len(words)
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from alrun.analysis import figures
-from alrun.analysis.checks import listed
+from alrun.analysis.comparability import listed
 from alrun.analysis.page import Section
 
 PHASES = {"train_joules": "training", "select_joules": "selection", "evaluate_joules": "evaluation"}

@@ -6,7 +6,7 @@ import math
 import pandas as pd
 
 from alrun.analysis import costs, scores
-from alrun.analysis.checks import listed
+from alrun.analysis.comparability import listed
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
 

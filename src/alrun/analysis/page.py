@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 import alrun
-from alrun.analysis import figures, tables
+from alrun.analysis import figures, formats
 from alrun.system import files
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def write(
         for name, figure in part.figures.items():
             figures.save(figure, folder / "figures" / slug(name))
         for name, table in (part.tables | part.unshown).items():
-            tables.write(table, folder / "tables" / slug(name))
+            formats.write(table, folder / "tables" / slug(name))
         images = [
             {"name": name, "uri": data_uri(figure), "wide": figure.get_figwidth() > WIDE}
             for name, figure in part.figures.items()

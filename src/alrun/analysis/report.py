@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import bought, checks, costs, figures, findings, page, rounds, scores, significance
+from alrun.analysis import comparability, costs, figures, findings, page, queried_images, rounds, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, spread
-from alrun.analysis.overview import across_datasets, datasets, overview
 from alrun.analysis.page import Section
 from alrun.analysis.paper import printed
+from alrun.analysis.summary_text import across_datasets, datasets, overview
 
 MANY = 12  # curves of which every pair is still listed
 
@@ -51,7 +51,7 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
         parts += [marked(section, mark) for section in sections]
         found = findings.findings(named, runs, pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
-        notes += [mark + note for note in checks.notes(named)]
+        notes += [mark + note for note in comparability.notes(named)]
     parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
     rounds.write(results.rounds, folder / "results.csv")
     return page.write(folder, title, overview(results.rounds), sentences, notes, parts)
@@ -199,7 +199,7 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
         f"{100 * choices.difference:g} points, and one as large as was seen. p values and bootstrap intervals of a few "
         "repeats are to be taken with care: see the findings."
     )
-    text = " ".join([text, *checks.one_start(named.drop_duplicates("run"))])
+    text = " ".join([text, *comparability.one_start(named.drop_duplicates("run"))])
     table = pd.DataFrame(
         {
             "first": pairs["first"],
@@ -258,7 +258,7 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 
 def bought_section(named: pd.DataFrame) -> Section:
     """Images of the first and last purchase, and a map of purchases."""
-    shown = bought.figures(named)
+    shown = queried_images.figures(named)
     if isinstance(shown, str):
         return Section("What was bought", shown)
     text = (

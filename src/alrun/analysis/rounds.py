@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import tables
-from alrun.analysis.one_run import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
+from alrun.analysis import formats
+from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.runs.finished import altered
 from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
 from alrun.system import files, spreadsheet
@@ -154,7 +154,7 @@ def write(rounds: pd.DataFrame, path: Path) -> None:
         UserError: The suffix is another one, or Parquet is not installed.
     """
     if path.suffix == ".csv":
-        files.write_text(path, tables.csv(rounds))
+        files.write_text(path, formats.csv(rounds))
     elif path.suffix == ".parquet":
         buffer = io.BytesIO()
         try:
@@ -165,8 +165,8 @@ def write(rounds: pd.DataFrame, path: Path) -> None:
         files.write(path, buffer.getvalue())
     elif not path.suffix:
         varying = [column for column in rounds if column in BY_ROUND]
-        files.write_text(path / "runs.csv", tables.csv(rounds.drop(columns=varying).drop_duplicates("run")))
-        files.write_text(path / "rounds.csv", tables.csv(rounds[["run", *varying]]))
+        files.write_text(path / "runs.csv", formats.csv(rounds.drop(columns=varying).drop_duplicates("run")))
+        files.write_text(path / "rounds.csv", formats.csv(rounds[["run", *varying]]))
     else:
         raise UserError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import repeated, rounds
-from alrun.analysis.checks import listed
+from alrun.analysis.comparability import listed
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
 from alrun.runs.run_folder import named

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import figures, rounds, scores, tables
+from alrun.analysis import figures, formats, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.system import files
@@ -22,7 +22,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     named = name_curves(table)
     per_round = accuracy_by_round(named)
     by_curve, target = by_strategy(named)
-    files.write_text(setting / "summary.csv", tables.csv(per_round.reset_index()))
+    files.write_text(setting / "summary.csv", formats.csv(per_round.reset_index()))
     figures.save(figures.accuracy(named), setting / "accuracy")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string(index=False))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alrun.analysis.checks import listed
+from alrun.analysis.comparability import listed
 from alrun.analysis.costs import in_words
 from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
 from alrun.analysis.paper.exhibits import Exhibit, Part

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import tables
+from alrun.analysis import formats
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
@@ -50,9 +50,9 @@ def write(name: str, asked: Asked) -> str:
         written = path.with_suffix(".pdf")
     else:
         table, published = tabulated(name, there, asked)
-        tables.write(table, path)
+        formats.write(table, path)
         text = captions.caption(name, exhibit(name), there, asked, published)
-        files.write_text(path.with_suffix(".md"), f"{text}\n{tables.markdown(table)}")
+        files.write_text(path.with_suffix(".md"), f"{text}\n{formats.markdown(table)}")
         written = path.with_suffix(".md")
     return f"{name}: {there.state}: {shown(written)}"
 
@@ -64,7 +64,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
     drawn = draw.figure(name, found, note)
     draw.save(drawn, path)
-    files.write_text(path.with_suffix(".csv"), tables.csv(found))
+    files.write_text(path.with_suffix(".csv"), formats.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
@@ -104,5 +104,5 @@ def index(asked: Asked) -> str:
         place = shown(path) if path.exists() else "not written"
         rows.append([name, f"Section {exhibit(name).section}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
-    tables.write(table, folder(asked) / "index")
+    formats.write(table, folder(asked) / "index")
     return table.to_string(index=False)

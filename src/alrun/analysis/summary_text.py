@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from alrun.analysis import figures, ranks, scores
-from alrun.analysis.checks import listed
+from alrun.analysis.comparability import listed
 from alrun.analysis.curves import name_curves, strategy_labels
 from alrun.analysis.page import Section
 
