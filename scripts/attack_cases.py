@@ -28,7 +28,7 @@ import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import cli, report, results, status
+from alrun.commands import cli, report, results, status
 from alrun.loop.components import build_parts, build_pool
 from alrun.settings import factory, targets
 from alrun.settings.checks import validate
@@ -77,7 +77,7 @@ GADGETS: dict[str, dict[str, Any]] = {
     },
     "torchvision.datasets.utils.download_url": {"url": "file:marker.py", "root": ".", "filename": MARK},
     "alrun.system.files.write_text": {"path": {"_target_": "pathlib.Path", "x": MARK}, "text": "x"},
-    "alrun.sweep.Path.write_text": {"self": {"_target_": "alrun.sweep.Path", "x": MARK}, "data": "x"},
+    "alrun.commands.sweep.Path.write_text": {"self": {"_target_": "alrun.commands.sweep.Path", "x": MARK}, "data": "x"},
     "alrun.loop.provenance.subprocess.run": {"args": ["touch", MARK]},
     "alrun.strategies.base.torch.save": {"obj": 1, "f": MARK},
     "hydra.utils.instantiate": {"config": {"_target_": "os.system", "command": SHELL}},
@@ -97,7 +97,7 @@ GADGETS: dict[str, dict[str, Any]] = {
 HYDRAS = (
     "os.system",
     "pathlib.Path.touch",
-    "alrun.sweep.Path.write_text",
+    "alrun.commands.sweep.Path.write_text",
     "joblib.load",
     "marker.Marker",
     "sympy.sympify",

@@ -1,4 +1,4 @@
-"""What ``python -m alrun.results`` and ``alrun.report`` take for 3,000 runs of 9 rounds, made up: seconds, memory."""
+"""What ``python -m alrun results`` and ``alrun report`` take for 3,000 runs of 9 rounds, made up: seconds, memory."""
 
 import argparse
 import json

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 
-from alrun import speed
+from alrun.commands import speed
 from alrun.loop import execution
 from alrun.system import device
 from machine import add_row, arithmetic_speed

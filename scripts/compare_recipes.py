@@ -14,7 +14,7 @@ import pandas as pd
 from alrun.analysis import rounds as results
 from alrun.analysis.formats import markdown
 from alrun.analysis.intervals import spread
-from alrun.command import telling
+from alrun.commands.console import telling
 from alrun.runs.run_folder import is_done, named
 from alrun.system.errors import UserError
 

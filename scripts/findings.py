@@ -2,7 +2,7 @@
 
     python scripts/findings.py TABLE
 
-The table comes from ``python -m alrun.results``. A verdict follows from the numbers by the rule beside it; where
+The table comes from ``python -m alrun results``. A verdict follows from the numbers by the rule beside it; where
 training was cut short there is none.
 """
 

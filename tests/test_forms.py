@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from alrun import command
+from alrun.commands import console
 from alrun.settings import planned_runs
 from alrun.settings.command_line import quoted
 from alrun.system.errors import UserError, sentence
@@ -41,7 +41,7 @@ def alrun(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProce
     ],
 )
 def test_options_may_stand_between_overrides(typed, expected):
-    assert command.in_order(typed.split()) == expected.split()
+    assert console.in_order(typed.split()) == expected.split()
 
 
 def test_options_between_overrides_are_obeyed(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from alrun import plan, report, results, status
+from alrun.commands import plan, report, results, status
 from alrun.runs import thumbnails
 from alrun.settings import factory, targets
 from alrun.system.errors import UserError

@@ -16,7 +16,7 @@ def test_all_experiments_run_to_the_end(real_data, tmp_path):
     """As make paper SCALE=smoke STAND_INS=1, with one strategy: the others have tests of their own."""
     settings = ["scale=smoke", "seed=0", "strategy=badge", "at_once=two"]
     quick = ["runtime.threads=1", "runtime.memory_format=contiguous", "runtime.device=cpu"]
-    command = [sys.executable, "-m", "alrun.paper", "all", "--stand-ins", *settings, *quick]
+    command = [sys.executable, "-m", "alrun", "paper", "all", "--stand-ins", *settings, *quick]
     answer = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "ALRUN_DATA": str(real_data)}, capture_output=True, text=True
     )

@@ -19,7 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from alrun import cli
+from alrun.commands import cli
 from alrun.settings import factory
 from alrun.system.files import TEMPORARY
 from crash_cases.disk import DEATH, Disk, Lost

@@ -6,7 +6,7 @@ from alrun.system import early
 def main() -> None:
     """The entry point; what takes time to import comes when signals are listened to."""
     early.begin()
-    from alrun import cli
+    from alrun.commands import cli
 
     cli.main()
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from alrun import report as command
 from alrun.analysis import comparability, figures, findings, formats, report, rounds, scores, significance, sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.paper import printed
+from alrun.commands import report as command
 from alrun.system.errors import UserError
 
 BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}

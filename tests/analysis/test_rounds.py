@@ -10,7 +10,7 @@ import pytest
 from made_runs import make_run
 
 from alrun.analysis import rounds, sources
-from alrun.results import main
+from alrun.commands.results import main
 from alrun.runs import finished
 from alrun.system.errors import UserError
 
@@ -191,5 +191,7 @@ def test_the_command_writes_the_table_and_lists_what_is_left_out(runs, tmp_path,
 
 
 def test_the_commands_start_without_torch_and_pandas():
-    probe = "import sys, alrun.results; sys.exit(bool({'torch', 'numpy', 'pandas', 'scipy'} & sys.modules.keys()))"
+    probe = (
+        "import sys, alrun.commands.results; sys.exit(bool({'torch', 'numpy', 'pandas', 'scipy'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun import cli
+from alrun.commands import cli
 from alrun.data.dataset import ImageData
 from alrun.system import interruption
 from alrun.system.interruption import EXIT_CODE, Interrupted

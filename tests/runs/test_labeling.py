@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from alrun import tell as command
 from alrun.analysis.rounds import Results
 from alrun.analysis.sources import with_test_set
-from alrun.ask import planned
+from alrun.commands import tell as command
+from alrun.commands.ask import planned
+from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import ImageData
 from alrun.loop.run import run
 from alrun.runs.labeling import Labelling, read_answers, read_told
 from alrun.settings.command_line import as_typed
-from alrun.status import status
 from alrun.system.errors import UserError
 from conftest import QUIET
 
@@ -243,7 +243,7 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
 
     def ask() -> subprocess.CompletedProcess[str]:
-        given = [sys.executable, "-m", "alrun.ask", *overrides]
+        given = [sys.executable, "-m", "alrun", "ask", *overrides]
         return subprocess.run(given, capture_output=True, text=True)
 
     def tell(path: str) -> tuple[object, str]:
@@ -262,7 +262,7 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     assert first.returncode == 0, first.stderr
     assert "8 of 8 labels are missing: fill in the column label of outputs/runs/" in first.stderr
     asked = Path(first.stdout.split()[-1])
-    assert "Next, with the labels filled in: python -m alrun.tell dataset=unlabeled" in first.stdout
+    assert "Next, with the labels filled in: python -m alrun tell dataset=unlabeled" in first.stdout
     lines = people(photos, tmp_path / asked).read_text().splitlines()
     (tmp_path / "wrong.csv").write_text("\n".join([lines[0], lines[1].rpartition(",")[0] + ",lieing", *lines[2:]]))
     code, printed = tell("wrong.csv")
@@ -272,11 +272,11 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     code, printed = tell(str(asked))
     assert code == 0
     assert "1 new labels are kept" in printed
-    assert "Next: python -m alrun.ask dataset=unlabeled" in printed
+    assert "Next: python -m alrun ask dataset=unlabeled" in printed
     second = ask()
     assert "round 0/1  8 labels  no test set" in second.stderr
     assert second.stdout.split()[-1].endswith("ask_1.csv")
-    assert f"  python -m alrun.ask dataset=unlabeled dataset.path={photos / 'pool'} " in status(
+    assert f"  python -m alrun ask dataset=unlabeled dataset.path={photos / 'pool'} " in status(
         [str(tmp_path / "outputs")]
     )
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alrun import status
 from alrun.analysis.rounds import why_not
+from alrun.commands import status
 from alrun.runs.run_folder import forget, state
 from alrun.system.lock import Lock
 

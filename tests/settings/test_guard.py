@@ -37,14 +37,14 @@ def state():
 Path("theirs.yaml").write_text("hydra: {job: {env_set: {THEIRS: x}}}\\nvalue: ${width:}\\n")
 with hydra.initialize_config_dir(os.getcwd(), version_base="1.1"):
     before = state()
-    import alrun.cli, alrun.settings.planned_runs, alrun.check, alrun.status, alrun.loop.run
+    import alrun.commands.cli, alrun.settings.planned_runs, alrun.commands.check, alrun.commands.status, alrun.loop.run
     assert state() == before, "importing"
     alrun.settings.planned_runs.of_command(["strategy=random"])
     assert state() == before, "planning"
     assert hydra.compose("theirs").value == "theirs"
     GlobalHydra.instance().clear()
     sys.argv = ["alrun", "--cfg", "job"]
-    alrun.cli.main()
+    alrun.commands.cli.main()
     environment, *others = state()
     assert others[:-1] == list(before[1:-1]), "running"
 with hydra.initialize_config_dir(os.getcwd(), version_base="1.3"):

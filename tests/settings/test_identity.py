@@ -205,7 +205,7 @@ def test_a_hash_is_kept_until_the_file_changes(tmp_path, monkeypatch):
     assert len(reads) == 3
 
 
-@pytest.mark.parametrize("module", ["alrun", "alrun.status", "alrun.plan"])
+@pytest.mark.parametrize("module", ["alrun", "alrun.commands.status", "alrun.commands.plan"])
 def test_a_file_that_changed_behind_its_time_is_noticed_by_verify_alone(tmp_path, module):
     path = tmp_path / "pool.npz"
     images, labels = np.arange(100 * 64).astype(np.uint8).reshape(100, 8, 8, 1), np.arange(100) % 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun import plan
+from alrun.commands import plan
 from alrun.runs.run_folder import RESULTS, SILENCE, state
 from alrun.settings import planned_runs
 

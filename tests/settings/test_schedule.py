@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from alrun import plan, speed
+from alrun.commands import plan, speed
 from alrun.runs import durations
 from alrun.settings import planned_runs, schedule
 

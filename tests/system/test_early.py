@@ -48,10 +48,10 @@ def is_of_python(line: str) -> bool:
         (RUN, "hydra"),
         (RUN, "antlr4"),
         (RUN, "torch"),
-        (["alrun.status"], "hydra"),
-        (["alrun.report"], "hydra"),
-        (["alrun.ask", "dataset=digits"], "hydra"),
-        (["alrun.plan"], "pandas"),
+        (["alrun.commands.status"], "hydra"),
+        (["alrun.commands.report"], "hydra"),
+        (["alrun.commands.ask", "dataset=digits"], "hydra"),
+        (["alrun.commands.plan"], "pandas"),
     ],
 )
 def test_ctrl_c_during_imports_is_one_sentence(tmp_path, words, module):
@@ -98,8 +98,8 @@ def test_ctrl_c_waits_for_an_import_and_is_not_lost():
 @pytest.mark.parametrize(
     "words",
     [
-        ["alrun.status", "-m", "seed=range(0,40)", "--runs"],
-        ["alrun.plan", "-m", "seed=range(0,40)", "--runs"],
+        ["alrun.commands.status", "-m", "seed=range(0,40)", "--runs"],
+        ["alrun.commands.plan", "-m", "seed=range(0,40)", "--runs"],
         ["alrun", "--help"],
     ],
     ids=" ".join,
@@ -129,7 +129,7 @@ def test_a_sweep_whose_reader_leaves_is_computed_and_summarized(tmp_path):
 
 def test_what_is_printed_reaches_a_reader_that_stays(tmp_path):
     answer = subprocess.run(
-        [sys.executable, "-m", "alrun.status", "-m", "seed=range(0,40)"],
+        [sys.executable, "-m", "alrun", "status", "-m", "seed=range(0,40)"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

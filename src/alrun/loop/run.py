@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
+from alrun.commands.sweep import shown
 from alrun.loop import debugging, execution, provenance
 from alrun.loop.components import build_model, build_parts, build_pool, placed
 from alrun.loop.progress import Progress, announce
@@ -21,7 +22,6 @@ from alrun.runs.state import RoundRecord, RunState
 from alrun.settings import fitted, identity, schedule
 from alrun.strategies.base import ScoreStrategy
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
-from alrun.sweep import shown
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver

@@ -30,7 +30,7 @@ MAIN = "pkg://alrun.conf"
 TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")
 CORE, PLUGINS = "hydra._internal.core_plugins", "hydra_plugins"
 CALLED = {  # what Hydra may call, by place
-    "callbacks.sweep": ("alrun.sweep.RememberSweep",),
+    "callbacks.sweep": ("alrun.commands.sweep.RememberSweep",),
     "launcher": (
         f"{CORE}.basic_launcher.BasicLauncher",
         f"{PLUGINS}.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun import cli
 from alrun.analysis import rounds
 from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
+from alrun.commands import cli
 from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
 from alrun.system import interruption

@@ -23,13 +23,13 @@ def after_run(run_dir: Path, has_reference: bool, typed: Sequence[str]) -> str:
 def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
     """What follows a sweep: a report of the experiment that was typed, or else of its settings."""
     if any(argument.startswith("experiment=") for argument in typed):
-        return command([argument for argument in typed if argument not in SWEEP], "alrun.report")
+        return command([argument for argument in typed if argument not in SWEEP], "alrun.commands.report")
     return report(*dict.fromkeys(folder.parent for folder in folders))
 
 
 def report(*folders: Path) -> str:
     """The command that writes a report of all runs in ``folders``."""
-    return command([shown(folder) for folder in folders], "alrun.report")
+    return command([shown(folder) for folder in folders], "alrun.commands.report")
 
 
 def command(arguments: Sequence[str], module: str = "alrun") -> str:

@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 
-from alrun import speed
+from alrun.commands import speed
 from alrun.loop import execution, provenance
 from alrun.loop.components import build_parts
 from alrun.loop.execution import Choice
@@ -110,7 +110,7 @@ def test_the_command_measures_and_leaves_nothing_behind(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(speed, "SECONDS", 0.0)
     monkeypatch.setattr(device, "thread_choices", lambda: [1])
-    monkeypatch.setattr("sys.argv", ["alrun.speed", "debug=fast", "model.width=2"])
+    monkeypatch.setattr("sys.argv", ["alrun.commands.speed", "debug=fast", "model.width=2"])
     speed.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("digits-small_cnn-")

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun import closing, command, search, sweep
+from alrun.commands import console, next_step, search, sweep
 from alrun.runs import finished
 from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
 from alrun.settings import guard, targets
@@ -101,7 +101,7 @@ def next_command(run_dir: Path) -> str:
     from alrun.analysis import efficiency
 
     is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would cost as many labels
-    return closing.after_run(
+    return next_step.after_run(
         run_dir, is_labeled_by_people or efficiency.reference_of(run_dir) is not None, sys.argv[1:]
     )
 
@@ -122,13 +122,13 @@ def main() -> None:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
     if any(argument.startswith("--ex") for argument in sys.argv[1:]):
         sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
-    command.prepare()
+    console.prepare()
     interruption.install()
     early.over()
     complete, stopped = True, False
     try:
         try:
-            sys.argv[1:] = as_typed(command.in_order(command.without_verify(sys.argv[1:])))
+            sys.argv[1:] = as_typed(console.in_order(console.without_verify(sys.argv[1:])))
             with guard.guarded(targets.check_early, search.check, sweep.check):
                 hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         finally:

@@ -9,7 +9,7 @@ import time
 import pytest
 from omegaconf import OmegaConf
 
-from alrun import status
+from alrun.commands import status
 from alrun.runs.run_folder import RESULTS, SILENCE
 from alrun.settings import planned_runs
 from alrun.system.lock import Lock
@@ -109,7 +109,7 @@ def test_when_all_is_done_nothing_is_left_to_say(tmp_path):
 
 
 def test_looking_imports_neither_torch_nor_pandas():
-    probe = "import sys, alrun.status; sys.exit(bool({'torch', 'numpy', 'pandas'} & sys.modules.keys()))"
+    probe = "import sys, alrun.commands.status; sys.exit(bool({'torch', 'numpy', 'pandas'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
 
 

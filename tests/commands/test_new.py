@@ -1,4 +1,4 @@
-"""What ``python -m alrun.new`` writes works at once."""
+"""What ``python -m alrun new`` writes works at once."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun.new import TRIED_BY, write
+from alrun.commands.new import TRIED_BY, write
 from alrun.system.errors import UserError
 
 NAMES = {
@@ -25,7 +25,7 @@ def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_all_templates_pass_their_own_tests_and_run_together(tmp_path):
     assert set(NAMES) == set(TRIED_BY)
     told = [write(kind, name, "my_al", tmp_path) for kind, name in NAMES.items()]
-    assert "python -m alrun.check my_al.ratio.Ratio" in told[0]
+    assert "python -m alrun check my_al.ratio.Ratio" in told[0]
     assert "python -m alrun --config-dir conf strategy=ratio 'allow=[my_al]'" in told[0]
     tested = python("pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests", cwd=tmp_path)
     assert tested.returncode == 0, tested.stdout

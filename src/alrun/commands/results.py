@@ -1,9 +1,9 @@
-"""``python -m alrun.results``: all results as one table, a row per run and round."""
+"""``python -m alrun results``: all results as one table, a row per run and round."""
 
 from argparse import Namespace
 from pathlib import Path
 
-from alrun.analysis import command
+from alrun.commands import result_sources
 
 DESCRIPTION = (
     "Gather the finished runs into one table: a row per run and round, with every setting as a column. The runs that "
@@ -13,7 +13,7 @@ DESCRIPTION = (
 
 def main() -> None:
     """The command."""
-    arguments = command.parser("results", DESCRIPTION)
+    arguments = result_sources.parser("results", DESCRIPTION)
     arguments.add_argument(
         "-o",
         "--output",
@@ -24,7 +24,7 @@ def main() -> None:
         help="write the table there, as .csv or .parquet, or as runs.csv and rounds.csv to a folder; more than one may "
         "be given",
     )
-    command.answer(table, arguments)
+    result_sources.answer(table, arguments)
 
 
 def table(arguments: Namespace) -> None:
@@ -41,7 +41,7 @@ def table(arguments: Namespace) -> None:
         counts = frame.groupby([settings, "strategy"], sort=False)["seed"].unique()
         for (setting, strategy), seeds in counts.items():  # type: ignore[misc]
             print(f"  {setting}  {strategy}  seeds {', '.join(map(str, sorted(seeds)))}")
-    command.print_problems(results.problems)
+    result_sources.print_problems(results.problems)
     for path in arguments.output:
         print(f"Table: {path}")
 

@@ -1,8 +1,8 @@
-"""``python -m alrun.status``: how far a sweep is, whichever launcher computes it and on whatever machine.
+"""``python -m alrun status``: how far a sweep is, whichever launcher computes it and on whatever machine.
 
-    python -m alrun.status experiment=baseline/cifar10 strategy=random,badge
-    python -m alrun.status -m strategy=random,badge seed=0,1,2
-    python -m alrun.status outputs --runs
+    python -m alrun status experiment=baseline/cifar10 strategy=random,badge
+    python -m alrun status -m strategy=random,badge seed=0,1,2
+    python -m alrun status outputs --runs
 
 Reads run folders alone, those that a command line of python -m alrun asks for or those below a folder. A run is done,
 running (its process gave a sign of life within the last minute), failed, interrupted (it began, its process is gone) or
@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun import command
+from alrun.commands import console
 from alrun.runs.durations import Durations, labels_of_rounds, rows
 from alrun.runs.run_folder import failure, named, other_version, reading, shown, state
 from alrun.system import lock
@@ -48,7 +48,7 @@ class Row:
 
 def main() -> None:
     """The command."""
-    parser = command.parser("status", __doc__)
+    parser = console.parser("status", __doc__)
     parser.add_argument(
         "sources",
         nargs="*",
@@ -57,18 +57,18 @@ def main() -> None:
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
-    command.add_config_dir(parser)
-    command.add_verify(parser)
+    console.add_config_dir(parser)
+    console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
-    with command.telling():
+    with console.telling():
         print(status(sources, arguments.multirun, arguments.runs, arguments.config_dir))
 
 
 def status(sources: Sequence[str], multirun: bool = False, each: bool = False, config_dir: str | None = None) -> str:
     """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
     durations = Durations()
-    folders = named([*command.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
+    folders = named([*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
     table = sorted((row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
     listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
     typed = [*(["--config-dir", config_dir] if config_dir else []), *(["-m"] if multirun else []), *sources]
@@ -173,7 +173,7 @@ def command_of(folder: Path) -> str | None:
         words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    module = "alrun.ask" if any(folder.glob("ask_*.csv")) else "alrun"
+    module = "alrun.commands.ask" if any(folder.glob("ask_*.csv")) else "alrun"
     return one_line(f"python -m {module} {shlex.join(words)}  # {shown(folder)}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun import closing
+from alrun.commands import next_step
 from alrun.settings import planned_runs
 
 
@@ -23,14 +23,14 @@ from alrun.settings import planned_runs
     ],
 )
 def test_a_run_without_a_reference_is_followed_by_the_random_run_of_its_setting(typed, expected):
-    command = shlex.split(closing.after_run(Path("outputs/runs/a/badge-1-seed0"), False, shlex.split(typed)))
+    command = shlex.split(next_step.after_run(Path("outputs/runs/a/badge-1-seed0"), False, shlex.split(typed)))
     assert command == ["python", "-m", "alrun", *shlex.split(expected)]
 
 
 def test_that_command_computes_the_reference():
     typed = ["strategy=power", "strategy@strategy.inner=margin", "seed=1", "debug=fast"]
     (run,) = planned_runs.of_command(typed)
-    command = shlex.split(closing.after_run(run.folder, False, typed))
+    command = shlex.split(next_step.after_run(run.folder, False, typed))
     (reference,) = planned_runs.of_command(command[3:])
     assert reference.folder.parent == run.folder.parent
     assert reference.folder.name.startswith("random-")
@@ -40,7 +40,7 @@ def test_that_command_computes_the_reference():
 def test_a_run_with_a_reference_and_a_sweep_are_followed_by_a_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = [tmp_path / "runs" / setting / f"badge-1-seed{seed}" for setting in ("a", "b c") for seed in (0, 1)]
-    assert closing.after_run(folders[0], True, ["seed=0"]) == "python -m alrun.report runs/a"
-    assert closing.after_sweep(folders, ["-m", "seed=0,1"]) == "python -m alrun.report runs/a 'runs/b c'"
+    assert next_step.after_run(folders[0], True, ["seed=0"]) == "python -m alrun report runs/a"
+    assert next_step.after_sweep(folders, ["-m", "seed=0,1"]) == "python -m alrun report runs/a 'runs/b c'"
     typed = ["-m", "experiment=quickstart", "scale=small"]
-    assert closing.after_sweep(folders, typed) == "python -m alrun.report experiment=quickstart scale=small"
+    assert next_step.after_sweep(folders, typed) == "python -m alrun report experiment=quickstart scale=small"

@@ -1,7 +1,7 @@
-"""``python -m alrun.new``: a strategy, model, data set, optimizer or augmentation of your own to start from.
+"""``python -m alrun new``: a strategy, model, data set, optimizer or augmentation of your own to start from.
 
-    python -m alrun.new strategy ratio
-    python -m alrun.new dataset photos --package my_al
+    python -m alrun new strategy ratio
+    python -m alrun new dataset photos --package my_al
 
 Writes a class that works, its YAML file and its test into this folder, and never over a file that is there.
 """
@@ -12,7 +12,7 @@ from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
-from alrun import command
+from alrun.commands import console
 from alrun.system.errors import UserError, writing
 
 TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
@@ -28,13 +28,13 @@ LONGEST = 100  # letters of a name, which is part of others
 
 def main() -> None:
     """The command."""
-    parser = command.parser("new", __doc__)
+    parser = console.parser("new", __doc__)
     parser.add_argument("kind", choices=list(TRIED_BY))
     parser.add_argument("name", help="of the option: small letters, digits and underscores")
     parser.add_argument("--package", default="my_al", help="folder of your modules (default: my_al)")
     parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
     arguments = parser.parse_args()
-    with command.telling():
+    with console.telling():
         print(write(arguments.kind, arguments.name, arguments.package, arguments.folder))
 
 
@@ -85,7 +85,7 @@ def told(kind: str, name: str, package: str, paths: list[str]) -> str:
     )
     lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
     if kind == "strategy":
-        lines.append(f"  python -m alrun.check {package}.{name}.{class_name(name)}")
+        lines.append(f"  python -m alrun check {package}.{name}.{class_name(name)}")
     return "\n".join([*lines, f"  {command}", f"The idea goes into {code}, its settings into the YAML file too."])
 
 

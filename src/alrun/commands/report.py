@@ -1,9 +1,9 @@
-"""``python -m alrun.report``: figures, tables, tests and one HTML page of an experiment or any runs."""
+"""``python -m alrun report``: figures, tables, tests and one HTML page of an experiment or any runs."""
 
 from argparse import Namespace
 from pathlib import Path
 
-from alrun.analysis import command
+from alrun.commands import result_sources
 from alrun.system.errors import UserError
 
 DESCRIPTION = (
@@ -14,7 +14,7 @@ DESCRIPTION = (
 
 def main() -> None:
     """The command."""
-    arguments = command.parser("report", DESCRIPTION)
+    arguments = result_sources.parser("report", DESCRIPTION)
     arguments.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: outputs/reports/<experiment>")
     arguments.add_argument("--title", help="of the page; default: the name of the experiment")
     arguments.add_argument(
@@ -41,7 +41,7 @@ def main() -> None:
         help="accuracy with all labels and where it is published, if no run labels everything",
     )
     arguments.add_argument("--no-images", action="store_true", help="do not show what was bought")
-    command.answer(report, arguments)
+    result_sources.answer(report, arguments)
 
 
 def report(arguments: Namespace) -> None:
@@ -66,7 +66,7 @@ def report(arguments: Namespace) -> None:
 
     results = sources.with_test_set(sources.load(arguments.sources))
     if results.rounds.empty:
-        command.print_problems(results.problems)
+        result_sources.print_problems(results.problems)
         raise UserError("no run is finished: there is nothing to report.")
     experiments = planned_runs.experiments(arguments.sources)
     name = experiments[0] if len(experiments) == 1 else "results"
@@ -75,7 +75,7 @@ def report(arguments: Namespace) -> None:
         arguments.accuracy, arguments.alpha, arguments.difference, full_data, experiments, not arguments.no_images
     )
     page = write(results, folder, arguments.title or name, choices)
-    command.print_problems(results.problems)
+    result_sources.print_problems(results.problems)
     print(f"Report: {page}   Figures: {folder / 'figures'}   Tables: {folder / 'tables'}")
 
 

@@ -1,8 +1,8 @@
-"""``python -m alrun.tell``: takes the labels back that ``python -m alrun.ask`` asked for.
+"""``python -m alrun tell``: takes the labels back that ``python -m alrun ask`` asked for.
 
-    python -m alrun.tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
+    python -m alrun tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
 
-Takes what ``alrun.ask`` took, and last a CSV with columns index and label, or file and label. Lines with mistakes are
+Takes what ``alrun ask`` took, and last a CSV with columns index and label, or file and label. Lines with mistakes are
 named and refused, the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line
 was refused.
 """
@@ -11,8 +11,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from alrun import command
-from alrun.ask import planned
+from alrun.commands import console
+from alrun.commands.ask import planned
 from alrun.data import own
 from alrun.runs.run_folder import shown
 from alrun.system.errors import UserError
@@ -23,20 +23,20 @@ SHOWN = 20  # mistakes that are printed
 
 def main() -> None:
     """The command."""
-    parser = command.parser("tell", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun.ask")
+    parser = console.parser("tell", __doc__)
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label, or file and label")
-    command.add_config_dir(parser)
+    console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     if "=" in arguments.labels.name and not arguments.labels.exists():
         sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")
-    with command.telling():
+    with console.telling():
         run = planned(arguments.overrides, arguments.config_dir)
         refused = tell(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
     words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
     if refused:
         print("Mend the refused lines and type the same command again: every label that is asked for is needed.")
-    print(f"Next: python -m alrun.ask {shlex.join(words)}")
+    print(f"Next: python -m alrun ask {shlex.join(words)}")
     sys.exit(bool(refused))
 
 
@@ -51,7 +51,7 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():
-        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type python -m alrun.ask with these settings.")
+        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type python -m alrun ask with these settings.")
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):
         raise UserError(f"{shown(run_dir)} is being computed by another process: tell it when that is through.")

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from alrun import closing, search
+from alrun.commands import next_step, search
 from alrun.runs.run_folder import failure, forget, is_done, shown
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError
@@ -89,6 +89,6 @@ def report() -> bool:
         for folder in failures:
             forget(folder)  # if it was refused before anything was computed
     if not missing:
-        print(f"Next: {closing.after_sweep(_folders, sys.argv[1:])}")
+        print(f"Next: {next_step.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()
     return not missing

@@ -1,8 +1,8 @@
-"""``python -m alrun.plan``: the runs of experiments before any time is spent: done, begun, missing, shared; hours left.
+"""``python -m alrun plan``: the runs of experiments before any time is spent: done, begun, missing, shared; hours left.
 
-    python -m alrun.plan experiment=redundancy/duplicate
-    python -m alrun.plan experiment=baseline/cifar10,augmentation/resnet18 scale=small --runs
-    python -m alrun.plan -m strategy=random,badge seed=0,1,2 --measure
+    python -m alrun plan experiment=redundancy/duplicate
+    python -m alrun plan experiment=baseline/cifar10,augmentation/resnet18 scale=small --runs
+    python -m alrun plan -m strategy=random,badge seed=0,1,2 --measure
 
 Takes what ``python -m alrun`` takes; several experiments by commas, or all of the paper by experiment=all. Hours come
 from finished runs of the same setting, or a run's own finished rounds; where there are none, --measure trains the model
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun import command
+from alrun.commands import console
 from alrun.runs.durations import Durations
 from alrun.runs.run_folder import State, shown, state
 from alrun.settings import planned_runs, schedule
@@ -23,16 +23,16 @@ from alrun.settings import planned_runs, schedule
 
 def main() -> None:
     """Print the plan."""
-    parser = command.parser("plan", __doc__)
+    parser = console.parser("plan", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
     parser.add_argument("--runs", action="store_true", help="list every run")
     parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
-    command.add_config_dir(parser)
-    command.add_verify(parser)
+    console.add_config_dir(parser)
+    console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
-    with command.telling():
-        overrides = command.with_config_dir(arguments.overrides, arguments.config_dir)
+    with console.telling():
+        overrides = console.with_config_dir(arguments.overrides, arguments.config_dir)
         print(plan(overrides, arguments.multirun, arguments.runs, arguments.measure))
 
 
@@ -103,7 +103,7 @@ def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, fl
         return Hours(unknown=1)
     setting = run.folder.parent
     if setting not in speeds:
-        from alrun.speed import images_per_second  # and with it torch
+        from alrun.commands.speed import images_per_second  # and with it torch
 
         speeds[setting] = images_per_second(run.cfg)
     held_out = run.cfg.validation or 0

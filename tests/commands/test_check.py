@@ -1,4 +1,4 @@
-"""``python -m alrun.check`` finds what a strategy does wrong, and nothing in those that are right."""
+"""``python -m alrun check`` finds what a strategy does wrong, and nothing in those that are right."""
 
 import random
 import re
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from alrun import check
+from alrun.commands import check
 from alrun.strategies import Needs, ScoreStrategy, Strategy
 from alrun.strategies.badge import Badge
 from alrun.system.errors import UserError

@@ -14,7 +14,7 @@ from alrun.runs.run_folder import failure
 from alrun.settings import planned_runs
 from crash_cases.runs import TinyRun
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -22,14 +22,16 @@ def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_alone_imports_no_torch():
-    probe = "import sys, alrun.cli; sys.exit(bool({'torch', 'numpy', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    probe = (
+        "import sys, alrun.commands.cli; sys.exit(bool({'torch', 'numpy', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
 
 
 def test_help_lists_groups_and_examples(tmp_path):
     answer = alrun("--help", cwd=tmp_path)
     assert answer.returncode == 0
-    options = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "strategy").iterdir())
+    options = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").iterdir())
     assert f"strategy: {', '.join(options)}" in answer.stdout
     assert "python -m alrun strategy=badge dataset=cifar10" in answer.stdout
     assert "${" not in answer.stdout.partition("What each group is for")[2]
@@ -241,7 +243,7 @@ def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
     assert first.returncode == 0, first.stderr
     assert "4 of 4 runs are done." in first.stdout
     assert re.fullmatch(
-        r"Next: python -m alrun.report outputs/runs/digits-small_cnn-\w+", first.stdout.splitlines()[-1]
+        r"Next: python -m alrun report outputs/runs/digits-small_cnn-\w+", first.stdout.splitlines()[-1]
     )
     assert "labeling efficiency" in first.stdout
     (setting,) = (tmp_path / "outputs" / "runs").glob("digits-small_cnn-*")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from alrun import plan, report, results, status
+from alrun.commands import plan, report, results, status
 
 MODULES = {"plan": plan, "status": status, "results": results, "report": report}
 

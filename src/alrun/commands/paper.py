@@ -1,9 +1,9 @@
-"""``python -m alrun.paper``: a figure or table of the paper by its number: its runs, and one file with ours beside it.
+"""``python -m alrun paper``: a figure or table of the paper by its number: its runs, and one file with ours beside it.
 
-    python -m alrun.paper figure-4 scale=small
-    python -m alrun.paper table-12 --draw                    # of the runs that are there
-    python -m alrun.paper redundancy/duplicate strategy=badge seed=0
-    python -m alrun.paper index
+    python -m alrun paper figure-4 scale=small
+    python -m alrun paper table-12 --draw                    # of the runs that are there
+    python -m alrun paper redundancy/duplicate strategy=badge seed=0
+    python -m alrun paper index
 
 Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of XX
 """
@@ -11,7 +11,7 @@ Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), fi
 import sys
 from collections.abc import Sequence
 
-from alrun import command
+from alrun.commands import console
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError, closest
 
@@ -20,16 +20,16 @@ GROUPS = ("times", "claims", "figures", "index", "all")
 
 def main() -> None:
     """The command."""
-    parser = command.parser("paper", __doc__)
+    parser = console.parser("paper", __doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help="and overrides: scale=small seed=0,1")
     parser.add_argument("--draw", action="store_true", help="compute nothing: draw what is there")
     parser.add_argument("--stand-ins", action="store_true", help="other data and features where a download is needed")
-    command.add_config_dir(parser)
+    console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     try:
-        with command.telling():
+        with console.telling():
             names = [word for word in arguments.names if "=" not in word]
-            overrides = command.with_config_dir([w for w in arguments.names if "=" in w], arguments.config_dir)
+            overrides = console.with_config_dir([w for w in arguments.names if "=" in w], arguments.config_dir)
             incomplete = made(names, overrides, arguments.draw, arguments.stand_ins)
     except KeyboardInterrupt:
         sys.exit(130)

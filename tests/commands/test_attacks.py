@@ -13,7 +13,7 @@ KNOWN = [  # ways that were found once
     *("sympy.sympify", "joblib.load", "pathlib.Path.write_text", "os.system", "builtins.eval", "torch.load"),
     *("sklearn.utils._testing.assert_run_python_script_without_output", "sklearn.datasets.clear_data_home"),
     *("alrun.system.torchvision_import.torchvision.models._api.WeightsEnum.get_state_dict",),
-    *("alrun.sweep.Path.write_text", "logging.FileHandler"),
+    *("alrun.commands.sweep.Path.write_text", "logging.FileHandler"),
 ]
 HYDRAS = [
     *("job.env_set", "callbacks.evil pathlib.Path.touch", "callbacks by interpolation joblib.load", "run.dir"),

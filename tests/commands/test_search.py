@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun import search, sweep
 from alrun.analysis.rounds import gather
+from alrun.commands import search, sweep
 from alrun.data import sources
 from alrun.settings import identity
 from alrun.settings.checks import validate

@@ -1,8 +1,8 @@
-"""``python -m alrun.check``: does a strategy keep its promises, and what does it cost beside BADGE?
+"""``python -m alrun check``: does a strategy keep its promises, and what does it cost beside BADGE?
 
-    python -m alrun.check my_al.ratio.Ratio power=2       a class of your own, with its settings
-    python -m alrun.check entropy dropout_samples=5       an option of strategy=
-    python -m alrun.check --all                           all of alrun's
+    python -m alrun check my_al.ratio.Ratio power=2       a class of your own, with its settings
+    python -m alrun check entropy dropout_samples=5       an option of strategy=
+    python -m alrun check --all                           all of alrun's
 
 Exit status 1 where a promise is not kept. A strategy may refuse a pool that leaves nothing to choose by, in a sentence
 of its own (alrun.system.errors.UserError).
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun import command
+from alrun.commands import console
 from alrun.settings import factory, planned_runs, targets
 from alrun.system.errors import UserError
 
@@ -36,7 +36,7 @@ SHORT = {
 
 def main() -> None:
     """The command."""
-    parser = command.parser("check", __doc__)
+    parser = console.parser("check", __doc__)
     parser.add_argument("strategy", nargs="?", help="module path of a class, or an option of strategy=")
     parser.add_argument("settings", nargs="*", metavar="setting=value", help="of the strategy")
     parser.add_argument("--all", action="store_true", help="all of alrun's strategies, without timing")
@@ -44,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
-    with command.telling():
+    with console.telling():
         kept = every() if arguments.all else one(arguments.strategy, arguments.settings, not arguments.no_timing)
     sys.exit(not kept)
 
@@ -52,7 +52,7 @@ def main() -> None:
 def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
     """Print the verdicts on a strategy, and what it costs; True if all promises are kept."""
     if name is None:
-        raise UserError("name a strategy: python -m alrun.check my_al.ratio.Ratio, or an option such as entropy.")
+        raise UserError("name a strategy: python -m alrun check my_al.ratio.Ratio, or an option such as entropy.")
     strategy = build(name, settings)
     kept = print_verdicts(" ".join((name, *settings)), strategy)
     if timed and kept:

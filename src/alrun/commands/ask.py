@@ -1,9 +1,9 @@
-"""``python -m alrun.ask``: what to label next, for people who label.
+"""``python -m alrun ask``: what to label next, for people who label.
 
-    python -m alrun.ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
+    python -m alrun ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
 
 Takes what ``python -m alrun`` takes. Trains on the labels told so far, lets the strategy choose, and writes
-``ask_<round>.csv`` into the run's folder: first the seed set, then a batch for every round. ``python -m alrun.tell``
+``ask_<round>.csv`` into the run's folder: first the seed set, then a batch for every round. ``python -m alrun tell``
 takes the labels back.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from hydra.types import RunMode
 
-from alrun import cli, command
+from alrun.commands import cli, console
 from alrun.runs.run_folder import is_done, shown
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError
@@ -21,19 +21,19 @@ from alrun.system.errors import UserError
 
 def main() -> None:
     """Check that there is something to ask, and run as far as labels go."""
-    parser = command.parser("ask", __doc__)
+    parser = console.parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
-    command.add_config_dir(parser)
-    command.add_verify(parser)
+    console.add_config_dir(parser)
+    console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
-    with command.telling():
+    with console.telling():
         run = planned(arguments.overrides, arguments.config_dir)
     cli.main()
     if is_done(run.folder):
         return
     waiting = max(run.folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
     if waiting is not None:
-        print(f"Next, with the labels filled in: python -m alrun.tell {shlex.join(sys.argv[1:])} {shown(waiting)}")
+        print(f"Next, with the labels filled in: python -m alrun tell {shlex.join(sys.argv[1:])} {shown(waiting)}")
 
 
 def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
@@ -42,7 +42,7 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Pl
     Raises:
         UserError: It is a sweep, or its data set has all its labels.
     """
-    runs = planned_runs.of_command(command.with_config_dir(overrides, config_dir))
+    runs = planned_runs.of_command(console.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise UserError("labels are asked for one run at a time: give one value for each setting.")
     dataset = runs[0].cfg.dataset

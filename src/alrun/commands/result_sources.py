@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Callable, Sequence
 
-from alrun.command import add_config_dir, telling, with_config_dir
+from alrun.commands.console import add_config_dir, telling, with_config_dir
 
 SOURCES = (
     "an experiment, as for python -m alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them "
-    "(outputs, outputs/runs/<setting>), patterns in quotes, or tables written by python -m alrun.results (.csv or a "
+    "(outputs, outputs/runs/<setting>), patterns in quotes, or tables written by python -m alrun results (.csv or a "
     "folder); default: outputs"
 )
 

@@ -1,7 +1,7 @@
-"""``python -m alrun.speed``: how fast a model trains here, by number of threads and memory format; runs go by settings.
+"""``python -m alrun speed``: how fast a model trains here, by number of threads and memory format; runs go by settings.
 
-    python -m alrun.speed dataset=cifar10
-    python -m alrun.speed dataset=mnist model=mnist_net training.precision=bf16
+    python -m alrun speed dataset=cifar10
+    python -m alrun speed dataset=mnist model=mnist_net training.precision=bf16
 
 Takes what ``python -m alrun`` takes, trains a copy of the model on random images for a moment with each choice and
 prints images a second and, where another choice than the run's own is clearly faster, what to type. A run takes its
@@ -17,7 +17,7 @@ from time import perf_counter
 import torch
 from omegaconf import DictConfig
 
-from alrun import command
+from alrun.commands import console
 from alrun.loop import execution
 from alrun.loop.components import Parts, build_parts
 from alrun.loop.execution import FORMATS, Choice
@@ -31,13 +31,13 @@ WORTH = 1.1  # how much faster than the run's own another choice must be: below,
 
 def main() -> None:
     """The command."""
-    parser = command.parser("speed", __doc__)
+    parser = console.parser("speed", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
-    command.add_config_dir(parser)
+    console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
-    with command.telling():
-        words = command.with_config_dir(arguments.overrides, arguments.config_dir)
+    with console.telling():
+        words = console.with_config_dir(arguments.overrides, arguments.config_dir)
         runs = planned_runs.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
         for setting in dict.fromkeys(run.folder.parent for run in runs):
             print(told(setting, next(run.cfg for run in runs if run.folder.parent == setting)))

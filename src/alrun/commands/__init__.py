@@ -1,0 +1,1 @@
+"""What a person types: alrun, and its subcommands."""
