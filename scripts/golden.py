@@ -5,8 +5,8 @@
 
 The record, ``outputs/golden.json``, holds for one machine: another torch, instruction set or processor gives other
 bits. Make it before a change of structure and compare after it. A run is known by its name, which holds the revisions
-of its components (alrun.settings.revisions): a component whose results changed and whose revision was not raised fails here; a
-raised revision makes a new name, which is added.
+of its components (alrun.settings.revisions): a component whose results changed and whose revision was not raised
+fails here; a raised revision makes a new name, which is added.
 """
 
 import argparse

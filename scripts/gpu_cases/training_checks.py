@@ -25,8 +25,9 @@ from alrun.settings import factory
 from alrun.system import device
 from alrun.training.cuda_graph import Passes
 from alrun.training.optimizer import Optimization
+from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset
-from alrun.training.trainer import StopRule, Trainer
+from alrun.training.trainer import Trainer
 from gpu_cases.check import Bench, Check, worst
 
 BATCH, CLASSES = 20, 10

@@ -13,7 +13,7 @@ from alrun.pool.pool import Pool
 from alrun.selection.points import Outer
 from alrun.strategies import Outputs, Query
 from alrun.system.device import Stopwatch
-from alrun.training.trainer import TrainResult
+from alrun.training.stop_rule import TrainResult
 
 WIDTH = 512  # of the embedding
 LABELED = 1000

@@ -20,7 +20,7 @@ from alrun.strategies.random import Random
 from alrun.system import energy, energy_sources
 from alrun.system.energy import Cost, Meter
 from alrun.system.energy_sources import NotMeasured, Nvml, Rapl
-from alrun.training.round_training import RoundTraining
+from alrun.training.trainer import RoundTraining
 from conftest import without_checkpoints
 
 CPU = torch.device("cpu")

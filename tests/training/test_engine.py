@@ -14,8 +14,9 @@ from alrun.system import device
 from alrun.training import cuda_graph
 from alrun.training.cuda_graph import Passes
 from alrun.training.optimizer import Optimization
+from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset
-from alrun.training.trainer import StopRule, Trainer
+from alrun.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SIZE = 20

@@ -10,8 +10,9 @@ from alrun.pool.pool import Pool
 from alrun.system.errors import UserError
 from alrun.training.engine import batches
 from alrun.training.optimizer import Optimization, WeightAverage
+from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset
-from alrun.training.trainer import StopRule, Trainer
+from alrun.training.trainer import Trainer
 
 RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)
 FLAT = [0.5] * 10

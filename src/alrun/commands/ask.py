@@ -56,7 +56,3 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Pl
             "dataset.path=..., and their classes by dataset.classes=[...]; python -m alrun simulates labelling."
         )
     return runs[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -161,7 +161,3 @@ def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int 
 def shown(memory: int | None) -> str:
     """``12 MB``."""
     return "memory unknown" if memory is None else f"{memory / 1e6:.0f} MB" if memory > 1e6 else "less than 1 MB"
-
-
-if __name__ == "__main__":
-    main()

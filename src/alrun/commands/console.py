@@ -19,9 +19,9 @@ from alrun.system.errors import UserError, sentence
 
 
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
-    """The parser of ``python -m alrun.<name>``, described by its module's ``documentation`` after the name."""
+    """The parser of ``alrun <name>``, described by its module's ``documentation`` after the name."""
     return argparse.ArgumentParser(
-        prog=f"python -m alrun.{name}",
+        prog=f"alrun {name}",
         description=(documentation or "").partition(": ")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

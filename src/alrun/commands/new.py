@@ -64,7 +64,7 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
         raise UserError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
     with writing():
         for template, path in places.items():
-            text = (resources.files("alrun") / "templates" / template).read_text(encoding="utf-8")
+            text = (resources.files("alrun.commands") / "templates" / template).read_text(encoding="utf-8")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(Template(text).substitute(words), encoding="utf-8")
         if not (folder / package / "__init__.py").exists():
@@ -87,7 +87,3 @@ def told(kind: str, name: str, package: str, paths: list[str]) -> str:
     if kind == "strategy":
         lines.append(f"  python -m alrun check {package}.{name}.{class_name(name)}")
     return "\n".join([*lines, f"  {command}", f"The idea goes into {code}, its settings into the YAML file too."])
-
-
-if __name__ == "__main__":
-    main()

@@ -9,11 +9,18 @@ Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), fi
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from alrun.commands import console
+from alrun.commands import cli, console
+from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
+from alrun.system import interruption
 from alrun.system.errors import UserError, closest
+
+if TYPE_CHECKING:
+    from alrun.analysis.paper.collect import Asked
+    from alrun.analysis.paper.exhibits import Part
 
 GROUPS = ("times", "claims", "figures", "index", "all")
 
@@ -57,12 +64,43 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
         if name == "index":
             print(make.index(asked), flush=True)
         elif name in planned_runs.of_the_paper():
-            incomplete += make.experiment(name, asked)
+            line = collect.line_of(name, asked)
+            incomplete += [] if run(line) else [" ".join(line)]
         else:
-            incomplete += [] if draw else collect.compute(make.needed(name), asked)
+            incomplete += [] if draw else compute(make.needed(name), asked)
             print(make.write(name, asked), flush=True)
     return incomplete
 
 
-if __name__ == "__main__":
-    main()
+def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
+    """Compute the runs of ``parts`` that are not done, in this process, so that data are read once.
+
+    Returns:
+        The command lines of which some run failed: the others went on.
+    """
+    from alrun.analysis.paper import collect
+
+    incomplete = []
+    for part in parts:
+        if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run(
+            collect.words(part, asked)
+        ):
+            incomplete.append(" ".join(collect.words(part, asked)))
+    return incomplete
+
+
+def run(line: list[str]) -> bool:
+    """``python -m alrun`` with the words of ``line``; whether all its runs are done.
+
+    Raises:
+        SystemExit: It was told to stop.
+    """
+    print(f"\n{' '.join(line)}", flush=True)
+    sys.argv = ["alrun", *line]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        if stop.code in (130, interruption.EXIT_CODE):
+            raise
+        return not stop.code
+    return True

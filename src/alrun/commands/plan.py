@@ -109,7 +109,3 @@ def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, fl
     held_out = run.cfg.validation or 0
     labels = sum(size - held_out for size in schedule.rounds(run.cfg.budget, held_out))  # to train on, of all rounds
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)
-
-
-if __name__ == "__main__":
-    main()

@@ -77,7 +77,3 @@ def report(arguments: Namespace) -> None:
     page = write(results, folder, arguments.title or name, choices)
     result_sources.print_problems(results.problems)
     print(f"Report: {page}   Figures: {folder / 'figures'}   Tables: {folder / 'tables'}")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,7 +14,7 @@ SOURCES = (
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows the sources."""
-    result = argparse.ArgumentParser(prog=f"python -m alrun.{name}", description=description)
+    result = argparse.ArgumentParser(prog=f"alrun {name}", description=description)
     result.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
     add_config_dir(result)
     return result

@@ -44,7 +44,3 @@ def table(arguments: Namespace) -> None:
     result_sources.print_problems(results.problems)
     for path in arguments.output:
         print(f"Table: {path}")
-
-
-if __name__ == "__main__":
-    main()

@@ -116,7 +116,3 @@ def images_per_second(cfg: DictConfig) -> float:
     """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
     where, parts = prepared(cfg)
     return training_speed(parts, where, execution.applied(cfg, parts, where))
-
-
-if __name__ == "__main__":
-    main()

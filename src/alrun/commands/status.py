@@ -175,7 +175,3 @@ def command_of(folder: Path) -> str | None:
         return None
     module = "alrun.commands.ask" if any(folder.glob("ask_*.csv")) else "alrun"
     return one_line(f"python -m {module} {shlex.join(words)}  # {shown(folder)}")
-
-
-if __name__ == "__main__":
-    main()

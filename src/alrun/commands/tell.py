@@ -66,7 +66,3 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     if len(mistakes) > SHOWN:
         print(f"  and {len(mistakes) - SHOWN} more")
     return mistakes
-
-
-if __name__ == "__main__":
-    main()

@@ -24,8 +24,9 @@ from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
 from alrun.training.optimizer import Optimization
+from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import Subset
-from alrun.training.trainer import StopRule, Trainer
+from alrun.training.trainer import Trainer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
-from alrun.commands.sweep import shown
 from alrun.loop import debugging, execution, provenance
 from alrun.loop.components import build_model, build_parts, build_pool, placed
 from alrun.loop.progress import Progress, announce
@@ -17,7 +16,7 @@ from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
 from alrun.runs import finished, first_model, thumbnails
 from alrun.runs.labeling import Labelling
-from alrun.runs.run_folder import check_name, is_done
+from alrun.runs.run_folder import check_name, is_done, shown
 from alrun.runs.state import RoundRecord, RunState
 from alrun.settings import fitted, identity, schedule
 from alrun.strategies.base import ScoreStrategy
@@ -27,7 +26,7 @@ from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import evaluate
-from alrun.training.trainer import TrainResult
+from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from alrun.selection.points import Outer
 
@@ -78,3 +79,13 @@ class Outputs:
 
     def __len__(self) -> int:
         return len(self.index)
+
+
+def with_one(embedding: Tensor) -> Tensor:
+    """(n, H) with a constant 1, which stands for the bias of the last layer: (n, H + 1)."""
+    return F.pad(embedding, (0, 1), value=1.0)
+
+
+def with_bias(gradient: Outer) -> Outer:
+    """A last-layer gradient by the weights and the bias: embeddings with a constant 1."""
+    return Outer(gradient.a, with_one(gradient.b))

@@ -12,7 +12,7 @@ from alrun.system import files
 from alrun.system.errors import UserError, writing
 from alrun.system.lock import Lock
 from alrun.training import checkpoint
-from alrun.training.trainer import TrainResult
+from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.system.lock import TakenOver
 from alrun.training.checkpoint import Frozen, Generations
-from alrun.training.trainer import TrainResult
+from alrun.training.stop_rule import TrainResult
 
 FORMAT = 4  # of state-<n>.pt; raise it when its content changes
 NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
@@ -96,7 +96,7 @@ class RunState:
         return len(self.rounds) == len(self.queries)
 
     def add_round(self, record: RoundRecord, weights: dict[str, Tensor], frozen: Iterable[str] = ()) -> None:
-        """Note that the current round was trained and evaluated; ``frozen`` are names (alrun.models.classifier.frozen)."""
+        """Note that the current round was trained and evaluated; ``frozen`` are names of weights that stay."""
         self.rounds.append(record)
         self.frozen = sorted(frozen)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}

@@ -40,7 +40,7 @@ NEUTRAL: dict[str, Any] = {
     "initial_seed": None,
 }
 
-# Subset selections that train round 0 on all labels, so that its model is the one without them (alrun.training.subsets.base).
+# Subset selections that train round 0 on all labels, so that its model is the one without them.
 FULL_FIRST = ("Craig", "Glister", "GradMatch", "Random")
 
 

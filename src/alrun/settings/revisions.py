@@ -1,7 +1,7 @@
 """Revisions of what computes results. Whoever changes the results of a component raises its number by hand.
 
-A revision above 1 is part of a run's name (alrun.settings.identity), so results of before are neither taken for results of
-now nor overwritten by them. ``make golden`` tells when results changed and no revision did.
+A revision above 1 is part of a run's name (alrun.settings.identity), so results of before are neither taken for
+results of now nor overwritten by them. ``make golden`` tells when results changed and no revision did.
 """
 
 from collections.abc import Iterator

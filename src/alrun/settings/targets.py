@@ -3,8 +3,8 @@
 ``_target_`` names a class or function that is called with the settings beside it; ``os.system`` would be one too. So
 every place where a part may stand has a kind: what is built there is a subclass of the kind's base, or a function that
 is listed, and its module is one of the kind's *before* it is imported. A name that a module has only imported, such as
-``alrun.data.augmentation.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded file
-cannot write, and is read once, before anything is composed: on the command line (``allow=[mine]``) or in the
+``alrun.pool.pool.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded
+file cannot write, and is read once, before anything is composed: on the command line (``allow=[mine]``) or in the
 environment variable ALRUN_ALLOW (``mine,other``).
 """
 

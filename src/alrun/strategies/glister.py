@@ -4,14 +4,14 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from alrun.models.outputs import with_one
 from alrun.selection.glister import Term, Validation, glister
 from alrun.selection.glister_terms import Coverage, Distance
 from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
-from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.strategies.base import Needs, Query, Strategy
 from alrun.system.errors import UserError, at_least
 
 MEMORY = 2e9  # bytes of similarities that are kept
@@ -62,7 +62,7 @@ class Glister(Strategy):
         chosen = torch.empty(0, dtype=torch.int64)
         if drawn < query.size:
             points = Outer(unlabeled.gradient.a, with_one(unlabeled.embedding))
-            validation = [examples(query.labeled, query.labels)]
+            validation = [Validation(query.labeled.log_probs, with_one(query.labeled.embedding), query.labels)]
             if self.validation == "all":
                 validation.append(Validation(unlabeled.log_probs, points.b, unlabeled.log_probs.argmax(1)))
             residual = query.labeled.gradient_at(query.labels).a
@@ -80,13 +80,3 @@ class Glister(Strategy):
             rows = Dense(embedding).normalized()
             return Coverage(FacilityLocation(Similarity(rows, rows, cosine, MEMORY)), self.lam)
         return None
-
-
-def examples(outputs: Outputs, labels: Tensor) -> Validation:
-    """Examples with known labels."""
-    return Validation(outputs.log_probs, with_one(outputs.embedding), labels)
-
-
-def with_one(embedding: Tensor) -> Tensor:
-    """(n, H) with a constant 1, which stands for the bias: (n, H + 1)."""
-    return F.pad(embedding, (0, 1), value=1.0)

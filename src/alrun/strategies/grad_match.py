@@ -5,12 +5,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from alrun.models.outputs import with_bias
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import matching_pursuit
-from alrun.selection.points import Outer
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.system.errors import at_least
 
@@ -46,8 +45,3 @@ class GradMatch(Strategy):
         if len(chosen) < query.size:
             log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
         return fill_uniformly(chosen, len(points), query.size, query.rng)
-
-
-def with_bias(gradient: Outer) -> Outer:
-    """The gradient by the last layer's weights and bias: embeddings with a constant 1."""
-    return Outer(gradient.a, F.pad(gradient.b, (0, 1), value=1.0))

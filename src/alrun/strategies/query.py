@@ -16,7 +16,8 @@ from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import UserError, located
-from alrun.training.trainer import Trainer, TrainResult
+from alrun.training.stop_rule import TrainResult
+from alrun.training.trainer import Trainer
 
 
 @dataclass(frozen=True)

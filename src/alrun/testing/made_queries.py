@@ -15,8 +15,9 @@ from alrun.strategies.base import Strategy
 from alrun.strategies.query import Query, build_query
 from alrun.system.device import Stopwatch
 from alrun.training.optimizer import Optimization
+from alrun.training.stop_rule import StopRule, TrainResult
 from alrun.training.subsets.base import NoSubset
-from alrun.training.trainer import StopRule, Trainer, TrainResult
+from alrun.training.trainer import Trainer
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 CLASSES = 5

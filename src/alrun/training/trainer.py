@@ -1,70 +1,29 @@
-"""One round's training: epochs until a stop rule holds."""
+"""One round's training: epochs until a stop rule holds. It can stop after any step and go on in another process."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from alrun.data.augmentation import Augmentation
-from alrun.models.classifier import Classifier
+from alrun.models.classifier import Classifier, frozen
 from alrun.pool.pool import Pool
-from alrun.system import interruption
+from alrun.system import interruption, rng
 from alrun.system.device import synchronize
+from alrun.system.energy import Cost, meter
 from alrun.system.errors import UserError
 from alrun.training.checkpoint import Keeper
 from alrun.training.cuda_graph import Passes
 from alrun.training.engine import Engine
 from alrun.training.optimizer import Descent, Optimization
-from alrun.training.round_training import RoundTraining
-from alrun.training.subsets.base import Subset
+from alrun.training.stop_rule import StopRule, TrainResult
+from alrun.training.subsets.base import Choice, Epoch, Subset
 
-
-@dataclass(frozen=True)
-class StopRule:
-    """The paper's three reasons to stop (Section 4, and the public notebooks for the third)."""
-
-    max_epochs: int
-    accuracy: float | None  # running training accuracy that suffices, 0 to 1; None: none does
-    patience: int | None  # epochs looked back on; None: a lack of gain is no reason
-    min_gain: float  # accuracy
-
-    def reason(self, history: Sequence[float], is_annealed: bool = False) -> str | None:
-        """Why training stops after ``history`` (training accuracy of every epoch), or None to go on.
-
-        After ``max_epochs`` it is ``schedule_end`` if the learning rate ``is_annealed`` by then, so that training ends
-        as it was meant to, and ``max_epochs`` if it is cut short.
-        ``no_gain`` holds when, of the last ``patience`` accuracies, no later one exceeds an earlier one by
-        ``min_gain`` or more. A steady fall counts as no gain too.
-        """
-        if self.accuracy is not None and history[-1] >= self.accuracy:
-            return "accuracy"
-        if len(history) >= self.max_epochs:
-            return "schedule_end" if is_annealed else "max_epochs"
-        if self.patience is not None and len(history) >= self.patience:
-            lowest = math.inf
-            for value in history[-self.patience :]:
-                # Accuracies are shares of a count: the sum of two may miss min_gain by round-off alone.
-                if value - lowest >= self.min_gain - 1e-12:
-                    return None
-                lowest = min(lowest, value)
-            return "no_gain"
-        return None
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a model was trained."""
-
-    accuracy: float  # running training accuracy of the last epoch: augmented batches, train mode; NaN without epochs
-    epochs: int
-    steps: int
-    stopped_by: str  # accuracy, no_gain, schedule_end or max_epochs; given: it was not trained here (first_model)
-    seconds: float
-    restarts: int = 0
-    joules: float = math.nan  # NaN where the hardware does not tell
+RESTART_EVERY = 50  # epochs, as in the public notebooks
 
 
 class Trainer:
@@ -154,3 +113,176 @@ class Trainer:
             self.passes = Passes(model, self.batch_size, self.capture and pool.device.type == "cuda")
         descent = Descent(self.optimization, model)
         return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)
+
+
+@dataclass
+class Position:
+    """Where a round's training is; with weights, optimizer and torch's random numbers all that the rest depends on."""
+
+    history: list[float] = field(default_factory=list)  # training accuracy of every finished epoch
+    steps: int = 0  # in them
+    taken: int = 0  # steps in the epoch that is under way
+    restarts: int = 0
+    before: Cost = field(default_factory=Cost)  # in processes before this one
+    choice: Choice | None = None  # of the epoch that is under way, or of the last one
+
+
+class RoundTraining:
+    """Training of ``model`` in one round, from its beginning or from what ``keeper`` has of it.
+
+    Args:
+        trainer: Its settings.
+        model: Trained in place.
+        pool: Its labeled examples are trained on.
+        seed: All randomness depends on it, the round and the epoch alone.
+        round: Of the run.
+        is_last_round: Of the run.
+        keeper: Of checkpoints; None: training is not resumed, and signals stop it at once.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        model: Classifier,
+        pool: Pool,
+        seed: int,
+        round: int,
+        is_last_round: bool,
+        keeper: Keeper | None,
+    ) -> None:
+        self.trainer = trainer
+        self.model = model
+        self.pool = pool
+        self.seed = seed
+        self.round = round
+        self.is_last_round = is_last_round
+        self.keeper = keeper
+        self.meter = meter(pool.device)
+        self.started = self.meter.now()
+        self.position = Position()
+        self.noise: tuple[Tensor, Tensor | None] | None = None  # torch's random numbers in the middle of an epoch
+        self.descent, self.engine = trainer.begin(model, pool)
+        self.drawn: tuple[Tensor, Tensor] | None = None  # index and augmentation of the epoch
+        content = keeper.load() if keeper else None
+        if content is not None:
+            self.resume(content)
+
+    def restart_if_hopeless(self, fresh: Callable[[], Classifier] | None) -> None:
+        """At every 50th epoch, begin anew from ``fresh`` weights where accuracy is below the trainer's threshold."""
+        at, epoch = self.position, len(self.position.history)
+        hopeless = epoch and epoch % RESTART_EVERY == 0 and at.history[-1] < self.trainer.restart_below
+        if hopeless and fresh is not None:
+            rng.seed_globals(self.seed, "restart", self.round, epoch)
+            self.model.load_state_dict(fresh().state_dict())
+            self.descent, self.engine = self.trainer.begin(self.model, self.pool)
+            at.restarts += 1
+
+    def epoch(self) -> None:
+        """Train for an epoch, or for what is left of it."""
+        at = self.position
+        index, parameters, weights = self.draw()
+        self.drawn = index, parameters
+        steps = self.engine.epoch(index, parameters, weights, at.taken, self.after_step)
+        correct, loss = self.engine.read()
+        self.refuse_diverged(loss)
+        at.steps, at.taken = at.steps + steps, 0
+        at.history.append(correct / len(index))
+        self.descent.end_epoch(at.history[-1])
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
+
+        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
+        """
+        at, number, device = self.position, len(self.position.history), self.pool.device
+        if at.taken == 0 or at.choice is None:
+            at.choice = self.trainer.subset.choose(self.about_epoch(number))
+        choice = at.choice
+        draws = rng.generator(self.seed, "train", self.round, number)
+        rng.seed_globals(self.seed, "dropout", self.round, number)
+        order = torch.randperm(len(choice.index), generator=draws)
+        parameters = self.trainer.augmentation.draw(len(order), draws)
+        weights = None if choice.weights is None else choice.weights[order].to(device)
+        if self.noise is not None:  # in the middle of the epoch
+            torch.set_rng_state(self.noise[0])
+            if self.noise[1] is not None and device.type == "cuda":
+                torch.cuda.set_rng_state(self.noise[1], device)
+            self.noise = None
+        return choice.index[order].to(device), parameters, weights
+
+    def about_epoch(self, number: int) -> Epoch:
+        """What subset selection is told."""
+        trainer = self.trainer
+        return Epoch(
+            number,
+            self.round,
+            self.is_last_round,
+            self.model,
+            self.pool,
+            trainer.normalize,
+            trainer.batch_size,
+            trainer.chunk,
+            rng.generator(self.seed, "dss", self.round, number),
+            self.position.choice,
+        )
+
+    def images(self) -> Iterator[Tensor]:
+        """Batches of the last epoch, as it saw them."""
+        assert self.drawn is not None
+        return self.engine.images(*self.drawn)
+
+    def refuse_diverged(self, loss: float) -> None:
+        """Stop where ``loss`` is not finite."""
+        if not math.isfinite(loss):
+            rate = self.descent.optimizer.param_groups[0]["lr"]
+            raise UserError(
+                f"the training loss is {loss} in round {self.round}, epoch {len(self.position.history) + 1}, at "
+                f"learning rate {rate:g}: lower optimizer.lr. Earlier rounds are kept."
+            )
+
+    def after_step(self, taken: int) -> None:
+        """Save where it is time to."""
+        self.position.taken = taken
+        if self.keeper is not None and self.keeper.is_due:
+            self.refuse_diverged(float(self.engine.totals[1]))
+            self.keeper.save(self.content())
+
+    @property
+    def spent(self) -> Cost:
+        """What this training has cost until now, in all processes."""
+        return self.position.before + (self.meter.now() - self.started)
+
+    def content(self) -> dict[str, Any]:
+        """All that ``resume`` needs, as plain values and tensors."""
+        at, choice, device = self.position, self.position.choice, self.pool.device
+        assert choice is not None
+        spent = self.spent
+        return {
+            "history": list(at.history),
+            "steps": at.steps,
+            "taken": at.taken,
+            "restarts": at.restarts,
+            "seconds": spent.seconds,
+            "joules": spent.joules,
+            "choice": [choice.index, choice.weights],
+            "totals": self.engine.totals,
+            "noise": [torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None],
+            "model": dict(self.model.state_dict()),
+            "frozen": sorted(frozen(self.model)),
+            "descent": self.descent.state_dict(),
+        }
+
+    def resume(self, content: dict[str, Any]) -> None:
+        """Go on from ``content``."""
+        self.position = Position(
+            content["history"],
+            content["steps"],
+            content["taken"],
+            content["restarts"],
+            Cost(content["seconds"], content.get("joules", math.nan)),  # earlier versions measured time alone
+            Choice(*content["choice"]),
+        )
+        self.model.load_state_dict(content["model"])
+        self.descent.load_state_dict(content["descent"])
+        self.engine.totals.copy_(content["totals"])
+        self.noise = tuple(content["noise"])

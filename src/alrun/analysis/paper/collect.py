@@ -1,6 +1,5 @@
 """The runs of a figure or table: which command lines ask for them, computing them, reading what there is of them."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -12,10 +11,7 @@ import pandas as pd
 from alrun.analysis import rounds
 from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
-from alrun.commands import cli
-from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
-from alrun.system import interruption
 
 # What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
 # images: CIFAR-10 as JPEG files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.
@@ -110,36 +106,6 @@ def merged(overrides: Iterable[str]) -> list[str]:
 def planned(part: Part, asked: Asked) -> tuple[planned_runs.Planned, ...]:
     """The runs of ``part``."""
     return tuple(planned_runs.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
-
-
-def compute(parts: Iterable[Part], asked: Asked) -> list[str]:
-    """Compute the runs of ``parts`` that are not done, in this process, so that data are read once.
-
-    Returns:
-        The command lines of which some run failed: the others went on.
-    """
-    incomplete = []
-    for part in parts:
-        if not all(is_done(run.folder) for run in planned(part, asked)) and not run(words(part, asked)):
-            incomplete.append(" ".join(words(part, asked)))
-    return incomplete
-
-
-def run(line: list[str]) -> bool:
-    """``python -m alrun`` with the words of ``line``; whether all its runs are done.
-
-    Raises:
-        SystemExit: It was told to stop.
-    """
-    print(f"\n{' '.join(line)}", flush=True)
-    sys.argv = ["alrun", *line]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        if stop.code in (130, interruption.EXIT_CODE):
-            raise
-        return not stop.code
-    return True
 
 
 def collect(parts: Iterable[Part], asked: Asked) -> Collected:

@@ -35,12 +35,6 @@ def folder(asked: Asked) -> Path:
     return asked.outputs / "paper"
 
 
-def experiment(name: str, asked: Asked) -> list[str]:
-    """Compute a whole experiment; returns its command line if runs are missing."""
-    line = collect.line_of(name, asked)
-    return [] if collect.run(line) else [" ".join(line)]
-
-
 def write(name: str, asked: Asked) -> str:
     """Write the files of ``name`` from the runs that are there; returns what was written, in a sentence."""
     there = collect.collect(needed(name), asked)

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from alrun.models.outputs import with_bias
 from alrun.selection.greedy import maximize
 from alrun.selection.points import Points, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity
-from alrun.strategies.grad_match import with_bias
 from alrun.training.subsets.base import Epoch, Periodic, by_class
 
 MEMORY = 2e9  # bytes of distances that are kept

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from alrun.models.outputs import with_one
 from alrun.selection.glister import glister
+from alrun.selection.glister_terms import Validation
 from alrun.selection.points import Outer
-from alrun.strategies.glister import examples, with_one
 from alrun.system.errors import at_least
 from alrun.training.subsets.base import Epoch, Periodic
 
@@ -31,5 +32,5 @@ class Glister(Periodic):
         """All equally heavy."""
         outputs = epoch.outputs()
         points = Outer(outputs.gradient_at(epoch.labels).a, with_one(outputs.embedding))
-        validation = [examples(outputs, epoch.labels)]
+        validation = [Validation(outputs.log_probs, with_one(outputs.embedding), epoch.labels)]
         return glister(points, validation, size, self.lr, max(1, size // self.refreshes)), None

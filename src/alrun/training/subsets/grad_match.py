@@ -5,10 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from alrun.models.outputs import with_bias
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import AnyPoints, matching_pursuit
 from alrun.selection.points import Dense, Outer
-from alrun.strategies.grad_match import with_bias
 from alrun.system.errors import at_least
 from alrun.training.subsets.base import Epoch, Periodic, by_class
 
