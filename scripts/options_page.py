@@ -23,20 +23,20 @@ HEAD = """# Options and settings
 
 Made while this site was built, from `conf/`, the dataclasses and the docstrings.
 
-On the command line, `group=option` chooses an option and `setting=value` changes one of its settings. Add `--cfg job` to
-see the resulting configuration without running anything. Name a strategy or an embedding inside another one with its
+On the command line, `group=option` chooses an option and `setting=value` changes one of its settings. Add `--cfg job`
+to see the resulting configuration without running anything. Name a strategy or an embedding inside another one with its
 place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
 
-You must give a value for `???`; `null` means none. `${examples:1000}` is that number times `scale.examples`; `${epochs:...}`
-and `${width:...}` work the same way. Any other `${...}` is the value of another setting. An option without a table has no
-settings.
+You must give a value for `???`; `null` means none. `${examples:1000}` is that number times `scale.examples`;
+`${epochs:...}` and `${width:...}` work the same way. Any other `${...}` is the value of another setting. An option
+without a table has no settings.
 
 """
 
 GROUPS = {  # in the order of the page: what is looked for most comes first
     "dataset": "Images and labels, with the network and the augmentation that go with them.",
     "model": "The network that is trained.",
-    "strategy": "Which unlabeled examples are bought. [Which strategy when](../guides/which_strategy.md) compares them.",
+    "strategy": "Which examples are queried: [which strategy when](../guides/which_strategy.md).",
     "embeddings": "Where embeddings come from, for strategies and seed sets that take them.",
     "optimizer": "How weights are updated.",
     "first_optimizer": "What trains the first model, where it is not what trains the others.",
