@@ -1,4 +1,4 @@
-"""docs/assets/curves.svg, the figure of the README: accuracy and labeling efficiency, from a committed table of results.
+"""docs/assets/curves.svg, the figure of the README: accuracy and labeling efficiency, from a table in results/.
 
     python docs/generate/curves.py                 # from results/quickstart
     python docs/generate/curves.py TABLE --page FIGURE.svg
