@@ -49,7 +49,7 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "per_class_cap": "How many examples of a class may be bought.",
     "scale": "How much of the paper's size is kept.",
     "at_once": "Runs of a sweep at a time.",
-    "search": "Looking for settings by [validation accuracy](../guides/clusters.md#looking-for-settings).",
+    "search": "Searching for settings by [validation accuracy](../guides/clusters.md#searching-for-settings).",
     "tracking": "Where else the results of a run go, for tools that show them.",
     "debug": "Short runs that answer one question about a set-up.",
     "experiment": "Sweeps: those of the paper, by section, and some of our own.",
