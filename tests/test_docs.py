@@ -128,6 +128,32 @@ def test_the_page_of_options_holds_every_option_and_setting(composed):
             assert f"| `{group}.{setting}` |" in text
 
 
+NAMED = re.compile(r"`((?:src|tests|scripts|conf|docs|results|benchmarks|notebooks)/[\w./-]*)`")
+LINK = re.compile(r"(?:\]\(|(?:src|href)=\")(?!https?:|#)([^)#\"]+)")
+BUILT = {ROOT / "docs" / "reference" / "options.md"}  # while the site is built
+LINKED = [
+    *PAGES,
+    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *ROOT.glob("results/*/*.md"),
+]
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_links_to_and_the_files_that_it_names_exist(page):
+    text = page.read_text()
+    linked = {(page.parent / link).resolve() for link in LINK.findall(text)} - BUILT
+    named = {ROOT / name for name in NAMED.findall(text)} if page.name != "CHANGELOG.md" else set()
+    assert not [str(path) for path in linked | named if not path.exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_image_of_a_page_says_what_it_shows(page):
+    text = page.read_text()
+    described = re.findall(r"!\[([^\]]*)\]\(", text) + re.findall(r'<img [^>]*?alt="([^"]*)"', text)
+    assert len(described) == len(re.findall(r"!\[|<img ", text))
+    assert all(len(words) > 30 for words in described)
+
+
 class Requests(HTMLParser):
     """What a browser fetches of its own accord when it shows a page."""
 
