@@ -185,8 +185,8 @@ FIGURES = {
         "C",
         upper_and_lower(
             generalized("SWA", "resnet18", "sgd_swa"),
-            generalized("SS", "shake_shake", "sgd"),
-            generalized("SWA and SS", "shake_shake", "sgd_swa"),
+            generalized("SS", "shake_shake_resnet18", "sgd"),
+            generalized("SWA and SS", "shake_shake_resnet18", "sgd_swa"),
         ),
     ),
     "figure-11": Exhibit("Redundancy by altered copies", "D", redundant("redundancy/augment", "altered copies")),
