@@ -16,14 +16,19 @@ class Vaal(Strategy):
     apart; labeled next are the images that it is surest are unlabeled. Both are trained anew in every round, and
     the time is counted as training.
 
+    Its authors' own loop trains both beside the classifier, a step of the discriminator and two of the autoencoder for
+    each of the classifier's, and ends with it (``iterations=null vae_steps=2``); as they share no weights with it,
+    the same steps are taken here after it.
+
     Args:
-        iterations: Steps of both networks.
+        iterations: Steps of both networks; null: as many as the classifier took in this round.
         batch_size: Images of either kind in a step.
         lr: Of both, with Adam.
         latent: Numbers in a code.
         width: Channels of the autoencoder's first layer (128 in the paper).
         beta: Weight of the codes' divergence from a standard Gaussian.
         adversary: Weight of deceiving the discriminator.
+        vae_steps: Of the autoencoder, each on batches of its own, before the discriminator's one on the last of them.
 
     Source: Sinha, Ebrahimi and Darrell, Variational Adversarial Active Learning, ICCV 2019, Algorithms 1 and 2.
     """
@@ -32,19 +37,21 @@ class Vaal(Strategy):
 
     def __init__(
         self,
-        iterations: int = 1000,
+        iterations: int | None = 1000,
         batch_size: int = 64,
         lr: float = 5e-4,
         latent: int = 32,
         width: int = 32,
         beta: float = 1.0,
         adversary: float = 1.0,
+        vae_steps: int = 1,
     ) -> None:
         for key, value in (
-            ("iterations", iterations),
+            ("iterations", 1 if iterations is None else iterations),
             ("batch_size", batch_size),
             ("latent", latent),
             ("width", width),
+            ("vae_steps", vae_steps),
         ):
             at_least(f"strategy.{key}", value, 1)
         check_rate("strategy.lr", lr)
@@ -57,9 +64,19 @@ class Vaal(Strategy):
         self.width = width
         self.beta = beta
         self.adversary = adversary
+        self.vae_steps = vae_steps
 
     def select(self, query: Query) -> Tensor:
-        """The lowest outputs of the discriminator."""
+        """The lowest outputs of the discriminator.
+
+        Raises:
+            UserError: The networks diverged, or are to train as long as a classifier that was not trained here.
+        """
+        if self.iterations is None and not query.trained.steps:
+            raise UserError(
+                "strategy.iterations=null takes as many steps as the classifier, and round 0's was given, not trained: "
+                "give a number, such as strategy.iterations=1000."
+            )
         with query.training:
             vae, discriminator = self.train(query)
         outputs = []
@@ -81,12 +98,14 @@ class Vaal(Strategy):
         discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), self.lr)
         labeled, unlabeled = query.pool.labeled, query.unlabeled.index
         with torch.enable_grad():
-            for _ in range(self.iterations):
-                images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
-                loss, codes = self.vae_loss(vae, discriminator, images)
-                vae_optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                vae_optimizer.step()
+            for _ in range(query.trained.steps if self.iterations is None else self.iterations):
+                codes: list[Tensor] = []
+                for _ in range(self.vae_steps):
+                    images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
+                    loss, codes = self.vae_loss(vae, discriminator, images)
+                    vae_optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                    vae_optimizer.step()
                 told = [discriminator(code.detach())[:, 0] for code in codes]
                 loss = binary(told[0], 1.0) + binary(told[1], 0.0)
                 discriminator_optimizer.zero_grad(set_to_none=True)
