@@ -16,6 +16,10 @@ HOLLOW = (
     "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
     "its plot."
 )
+EITHER = (
+    " The paper tells two settings of a strategy apart by dashes alone, so a hollow point is of one of both, and which "
+    "is not known."
+)
 
 
 def exhibit(name: str) -> Exhibit:
@@ -67,6 +71,8 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     files.write_text(path.with_suffix(".csv"), tables.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
+    if any(points.is_of_either(panel) for row in FIGURES[name].panels for panel in row):
+        scaled += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
     lacking = without if is_matrix else "Lines are ours; the paper's plot was not digitised."
