@@ -5,7 +5,8 @@
     python -m alrun.paper redundancy/duplicate strategy=badge seed=0
     python -m alrun.paper index
 
-Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of XX
+Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of these), times (that the
+text states), index (what there is of each), the experiments of conf/experiment, and all (of them).
 """
 
 import sys
