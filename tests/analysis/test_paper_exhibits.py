@@ -116,6 +116,30 @@ def test_our_settings_are_the_papers(number):
     assert theirs.to_numpy().tolist() == ours.to_numpy().tolist()
 
 
+def test_a_table_of_settings_says_at_which_scale_ours_are(tmp_path):
+    for overrides, words in (((), "composed to. "), (("scale=small",), "composed to, with scale=small. ")):
+        make.write("table-10", Asked((*overrides, f"paths.outputs={tmp_path}")))
+        assert words in (tmp_path / "paper" / "table-10.md").read_text()
+
+
+def test_a_digitised_point_that_may_be_of_two_settings_is_drawn_as_of_either():
+    """In Figures 2, 3, 6 and 12 both curves of a strategy have one marker, and the digitised ones have equal points."""
+    found = {
+        (name, panel.title): points.papers(name, panel, 1)
+        for name, exhibit in exhibits.FIGURES.items()
+        for row in exhibit.panels
+        for panel in row
+        if panel.kind == "accuracy" and len(panel.parts) == 2
+    }
+    assert {name for name, _ in found} == {"figure-2", "figure-3", "figure-6", "figure-12"}
+    every = points.digitised()
+    for (name, title), drawn in found.items():
+        theirs = every[(every["figure"] == name) & (every["panel"] == title) & (every["kind"] == "accuracy")]
+        assert set(drawn["series"]) == set(THREE)
+        assert set(zip(drawn["x"], drawn["mean"], strict=True)) == set(zip(theirs["x"], 100 * theirs["y"], strict=True))
+        assert not drawn.duplicated().any()
+
+
 def test_later_overrides_win_and_stand_ins_replace_what_is_downloaded():
     part = exhibits.SEED_SETS[1]
     words = collect.words(part, Asked(("strategy=badge", "seed=1"), stand_ins=True))

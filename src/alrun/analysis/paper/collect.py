@@ -1,5 +1,6 @@
 """The runs of a figure or table: which command lines ask for them, computing them, reading what there is of them."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def compute(parts: Iterable[Part], asked: Asked) -> list[str]:
     incomplete = []
     for part in parts:
         if not all(is_done(run.folder) for run in planned(part, asked)) and not run(words(part, asked)):
-            incomplete.append(" ".join(words(part, asked)))
+            incomplete.append(shlex.join(words(part, asked)))
     return incomplete
 
 
@@ -129,7 +130,7 @@ def run(line: list[str]) -> bool:
     Raises:
         SystemExit: It was told to stop.
     """
-    print(f"\n{' '.join(line)}", flush=True)
+    print(f"\n{shlex.join(line)}", flush=True)
     sys.argv = ["alrun", *line]
     try:
         cli.main()

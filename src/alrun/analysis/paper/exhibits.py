@@ -189,7 +189,7 @@ FIGURES = {
             generalized("SWA and SS", "shake_shake_resnet18", "sgd_swa"),
         ),
     ),
-    "figure-11": Exhibit("Redundancy by altered copies", "D", redundant("redundancy/augment", "altered copies")),
+    "figure-11": Exhibit("Redundancy by altered copies", "D", redundant("redundancy/augment", "altered")),
     "figure-12": Exhibit(
         "Reset against update, with SGD and with Adam",
         "E",

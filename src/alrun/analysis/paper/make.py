@@ -1,5 +1,6 @@
 """The files of the paper's figures and tables: outputs/paper/<name>.{pdf,png,csv} or .{csv,md,tex}, and a caption."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from alrun.analysis import tables
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
+from alrun.identity import NOT_IDENTITY
 from alrun.run_folder import shown
 
 CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
@@ -42,7 +44,7 @@ def folder(asked: Asked) -> Path:
 def experiment(name: str, asked: Asked) -> list[str]:
     """Compute a whole experiment; returns its command line if runs are missing."""
     line = collect.line_of(name, asked)
-    return [] if collect.run(line) else [" ".join(line)]
+    return [] if collect.run(line) else [shlex.join(line)]
 
 
 def write(name: str, asked: Asked) -> str:
@@ -96,7 +98,9 @@ def tabulated(name: str, there: Collected, asked: Asked) -> tuple[pd.DataFrame, 
         "reset). The sums are the hours of the paper's text.",
     }
     if not there.asked:
-        return table, "Settings: ours are what the experiments are composed to. Nothing is run for this table."
+        changed = [word for word in asked.overrides if word.partition("=")[0].partition(".")[0] not in NOT_IDENTITY]
+        given = f", with {shlex.join(changed)}" if changed else ""
+        return table, f"Settings: ours are what the experiments are composed to{given}. Nothing is run for this table."
     return table, words.get(name, words["table-2"])
 
 
