@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from alrun.analysis.efficiency import Curve, labeling_efficiency
-from alrun.analysis.paper import claims, collect, exhibits, make, points, printed, tabulate, times
+from alrun.analysis.paper import claims, collect, draw, exhibits, make, points, printed, tabulate, times
 from alrun.analysis.paper.collect import Asked
 
 REAL = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
@@ -114,6 +114,12 @@ def test_our_settings_are_the_papers(number):
     theirs, ours = numbers[table["of"] == "paper"], numbers[table["of"] == "ours"]
     assert len(theirs) == len(ours) > 0
     assert theirs.to_numpy().tolist() == ours.to_numpy().tolist()
+
+
+def test_no_two_strategies_have_one_color_and_dash():
+    looks = [(style["color"], style["linestyle"]) for style in draw.COLOURS.values()]
+    assert set(draw.COLOURS) == set(exhibits.LOW)  # all that the paper's figures have
+    assert len(set(looks)) == len(looks)
 
 
 def test_a_table_of_settings_says_at_which_scale_ours_are(tmp_path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours; marker and line style differ as well, so that a grey print is legible. Random is black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+DASHES = ("-", ":", "-.")  # of lines of one colour
 MARKERS = "osD^vPX"
 COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
 BANDED = 7  # more lines than that are drawn without their spread
@@ -71,12 +72,13 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and dash of every line: random sampling is black and dashed."""
+    """Colour, marker and dash of every line: random sampling is black and dashed, a colour's second line dotted."""
     styles = {}
     others = [name for name in names if name != "random"]
     for position, name in enumerate(others):
         marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
-        styles[name] = {"color": COLOURS[position % len(COLOURS)], "marker": marker, "linestyle": "-"}
+        dash = DASHES[position // len(COLOURS) % len(DASHES)]
+        styles[name] = {"color": COLOURS[position % len(COLOURS)], "marker": marker, "linestyle": dash}
     return {"random": {"color": "#000000", "marker": ".", "linestyle": "--"}, **styles}
 
 

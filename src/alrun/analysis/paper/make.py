@@ -77,7 +77,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
         scaled += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
-    lacking = without if is_matrix else "Lines are ours; the paper's plot was not digitised."
+    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitised."
     text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
     files.write_text(path.with_suffix(".md"), text)
 
