@@ -112,7 +112,7 @@ def index(asked: Asked) -> str:
         suffix = ".pdf" if name in FIGURES else ".md"
         path = (folder(asked) / name).with_suffix(suffix)
         place = shown(path) if path.exists() else "not written"
-        rows.append([name, f"Section {exhibit(name).section}: {exhibit(name).title}", there.state, place])
+        rows.append([name, f"{exhibit(name).place}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
     tables.write(table, folder(asked) / "index")
     return table.to_string(index=False)
