@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun.commands import console, next_step, search, sweep
+from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished
 from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
 from alrun.settings import groups, guard, targets
@@ -77,7 +77,9 @@ def words_for_hydra(words: Sequence[str]) -> list[str]:
     """
     if any(word.startswith("--ex") for word in words):
         raise UserError("--experimental-rerun would unpickle a file, which can run any code: type the settings again.")
-    if words and re.fullmatch(r"[a-z_-]+", words[0]) and words[0][0] != "-" and words[0] not in groups.GROUPS:
+    if completion.is_asked(words):
+        print(*completion.commands(), flush=True)
+    elif words and re.fullmatch(r"[a-z][a-z_-]*", words[0]) and words[0] not in groups.GROUPS:
         raise UserError(f"{words[0]}: there is no such command; {closest(words[0], [*SUBCOMMANDS])}")
     return as_typed(console.in_order(console.without_verify(words)))
 

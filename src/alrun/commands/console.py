@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from alrun.settings import targets
 from alrun.system import early
 from alrun.system.errors import UserError, sentence
 from alrun.system.program import as_typed, typed
+from alrun.system.safe_text import one_line
 
 SOURCES = (
     "an experiment, as for alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them (outputs, "
@@ -80,6 +81,16 @@ def answer_about(sources: argparse.ArgumentParser, command: Callable[[argparse.N
     with telling():
         chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
         command(chosen)
+
+
+def columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """``rows`` as lines of text under their names; a column that is empty throughout is left out."""
+    # Files of strangers are shown, too: no text may end a line or command the terminal.
+    cells = [{name: one_line(str(value)) for name, value in row.items()} for row in rows]
+    widths = {name: max(len(row[name]) for row in [{name: name}, *cells]) for name in (cells[0] if cells else {})}
+    kept = [name for name in widths if any(row[name] for row in cells)]
+    lines = [{name: name for name in kept}, *cells] if cells else []
+    return ["  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in lines]
 
 
 def print_problems(problems: Sequence[object]) -> None:
@@ -162,5 +173,4 @@ def telling(interrupted: str = "Interrupted.") -> Iterator[None]:
         if message is None:
             error.add_note(REPORT)
             raise
-        print(f"alrun: {message}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"alrun: {message}")

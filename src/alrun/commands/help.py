@@ -14,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 
 from alrun.settings import groups
@@ -46,6 +47,11 @@ EXAMPLES = (
     ("report outputs", "a page with figures and tables of all runs"),
     ("strategy=badge dataset=cifar10", "the paper's setting; it wants a GPU"),
 )
+OVERVIEW = """\
+alrun [group=option] [setting=value] computes a run, with -m a sweep; alrun --help says more of both.
+
+Commands:
+{commands}"""
 MORE = (
     ("help settings", "every setting, with its default; setting=value changes it"),
     ("strategy=entropy --cfg job", "all settings of a run, without computing anything"),
@@ -63,12 +69,18 @@ def main() -> None:
         sys.argv = [f"{sys.argv[0].removesuffix(' help')} {words[0]}", "--help"]
         import_module(f"alrun.commands.{words[0]}").main()
         return
+    if not words:
+        print(OVERVIEW.format(commands=command_lines()))
+        return
     from alrun.commands import console  # and with it Hydra
 
     parser = console.parser("help", __doc__)
     parser.add_argument("topic", nargs="?", help="a command, a group, group=option, or settings")
     console.add_config_dir(parser)
     arguments = parser.parse_args()
+    if arguments.topic in (None, "help"):
+        parser.print_help()
+        return
     with console.telling():
         own = [console.own_folder(arguments.config_dir)] if arguments.config_dir else []
         print(as_typed("\n".join(answer(arguments.topic, [groups.folder(), *own]))))
@@ -98,7 +110,7 @@ def capitalized(line: str) -> str:
     return line[:1].upper() + line[1:].removesuffix('"""').replace("``", "")
 
 
-def answer(topic: str | None, folders: Sequence[Path]) -> Iterator[str]:
+def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
     """The lines about a topic.
 
     Raises:
@@ -106,10 +118,7 @@ def answer(topic: str | None, folders: Sequence[Path]) -> Iterator[str]:
     """
     from alrun.system.errors import UserError, closest
 
-    if topic is None:
-        yield "alrun [group=option] [setting=value] computes a run, or with -m a sweep (see alrun --help)."
-        yield f"\nCommands:\n{command_lines()}"
-    elif topic == "settings":
+    if topic == "settings":
         yield from settings()
     elif "=" in topic:
         yield from option(topic, folders)
@@ -130,14 +139,13 @@ def settings() -> Iterator[str]:
     for schema in parts:
         name = schema.__name__.lower()
         yield f"\n{name}: {(schema.__doc__ or '').partition(chr(10))[0]}"
-        yield columns((f"  {name}.{each.name}={each.default}", each.comment) for each in groups.fields(schema))
+        yield columns(
+            ((f"  {name}.{each.name}={each.default}", each.comment) for each in groups.fields(schema)), whole=True
+        )
     apart = {*groups.GROUPS, *(schema.__name__.lower() for schema in parts)}
     yield "\nothers:"
-    yield columns(
-        (f"  {each.name}={each.default}", each.comment)
-        for each in groups.fields(factory.RunConfig)
-        if each.name not in apart
-    )
+    rest = [each for each in groups.fields(factory.RunConfig) if each.name not in apart]
+    yield columns(((f"  {each.name}={each.default}", each.comment) for each in rest), whole=True)
     yield "\nAn option brings settings of its own:\n  alrun help strategy=glister"
     yield "With the value that each has in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
 
@@ -175,17 +183,18 @@ def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
     text = known[chosen].read_text(encoding="utf-8")
     yield textwrap.fill(f"{word}: {groups.about(text)}", width())
     rows = [(f"  {each.name}={each.default}", each.comment) for each in groups.settings(text, name)]
-    yield f"\nSettings:\n{columns(rows)}" if rows else "\nIt has no settings."
+    yield f"\nSettings:\n{columns(rows, whole=True)}" if rows else "\nIt has no settings."
 
 
-def columns(rows: Iterable[tuple[str, str]]) -> str:
-    """Two columns, the second cut where the terminal ends."""
+def columns(rows: Iterable[tuple[str, str]], whole: bool = False) -> str:
+    """Two columns; the second is cut where the terminal ends, or goes on below if ``whole``."""
     table = list(rows)
     wide = max(len(left) for left, _ in table) + 2
     lines = []
     for left, right in table:
         room = max(width() - wide, 30)
-        lines.append(f"{left.ljust(wide - 2)}  {textwrap.shorten(right, room, placeholder=' ...')}".rstrip())
+        parts = textwrap.wrap(right, room, max_lines=None if whole else 1, placeholder=" ...") or [""]
+        lines += [f"{start:<{wide}}{part}".rstrip() for start, part in zip_longest([left], parts, fillvalue="")]
     return "\n".join(lines)
 
 

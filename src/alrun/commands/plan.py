@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from alrun.commands import console
 from alrun.runs.durations import Durations
 from alrun.runs.run_folder import State, shown, state
@@ -51,7 +49,7 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
         lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
     if len(rows) > 1:
         rows.append(row("distinct runs", list(seen.values()), {}, measured))
-    return "\n".join([pd.DataFrame(rows).to_string(index=False), *lines])
+    return "\n".join([*console.columns(rows), *lines])
 
 
 def row(

@@ -126,8 +126,8 @@ def summary(table: Sequence[Row]) -> str:
 
 
 def lines(table: Sequence[Row]) -> list[str]:
-    """A table of runs; a column that is empty throughout is left out."""
-    cells = [
+    """A table of runs, after an empty line."""
+    rows = [
         {
             "state": row.state,
             "rounds": row.round,
@@ -136,16 +136,11 @@ def lines(table: Sequence[Row]) -> list[str]:
             "since": row.since,
             "on": row.where,
             "run": "/".join(row.folder.parts[-2:]),
-            "reason": one_line(row.reason),  # a failed.txt may hold anything
+            "reason": row.reason,
         }
         for row in table
     ]
-    if not cells:
-        return []
-    kept = [name for name in cells[0] if any(line[name] for line in cells)]
-    widths = {name: max(len(name), *(len(line[name]) for line in cells)) for name in kept}
-    written = [{name: name for name in kept}, *cells]
-    return ["", *("  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in written)]
+    return ["", *console.columns(rows)] if rows else []
 
 
 def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:

@@ -43,7 +43,7 @@ class Runtime:
 
     device: str = "auto"  # auto, cpu, cuda or cuda:<index>; auto: the GPU with the fewest runs, or the CPU
     runs_per_gpu: int | None = None  # at most, with device=auto: others wait; null: any number share a GPU
-    threads: int = 1  # CPU threads; each number has bits of its own; python -m alrun speed tells the fastest here
+    threads: int = 1  # CPU threads; each number has bits of its own; alrun speed measures which is fastest here
     memory_format: str | None = None  # contiguous, channels_last; null: contiguous on a CPU, channels_last on a GPU
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     chunk: int | None = None  # images per forward pass in evaluation and selection; null: see alrun.system.device
