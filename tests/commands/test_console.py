@@ -48,9 +48,9 @@ def test_what_is_typed_next_names_the_folder(answer):
     told = answer("status", "--config-dir", "it's", "strategy=mine")
     assert (
         told.splitlines()[-1]
-        == """What is missing is computed by: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
+        == """To compute what is missing: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
     )
 
 
 def test_a_folder_that_is_none_is_told(answer):
-    assert "--config-dir elsewhere is no folder" in answer("plan", "--config-dir", "elsewhere", "strategy=mine")
+    assert "--config-dir elsewhere must be a folder" in answer("plan", "--config-dir", "elsewhere", "strategy=mine")

@@ -68,7 +68,7 @@ def test_a_sweep_is_told_run_by_run(sweep):
     assert "1 of 3  50.00 %   0.17" in rows[2]
     assert f"{os.uname().nodename}:{os.getpid()}" in rows[2]
     assert f"node17:{os.getpid()}" in rows[3]
-    assert last == f"What is missing is computed by: python -m alrun -m {' '.join(sweep)}"
+    assert last == f"To compute what is missing: python -m alrun -m {' '.join(sweep)}"
     assert len(status.status(sweep, multirun=True, each=True).splitlines()) == len(text.splitlines()) + 2
 
 

@@ -51,7 +51,7 @@ def is_of_python(line: str) -> bool:
         (["alrun", "status"], "hydra"),
         (["alrun", "report"], "hydra"),
         (["alrun", "ask", "dataset=digits"], "hydra"),
-        (["alrun", "results"], "pandas"),
+        (["alrun", "plan"], "antlr4"),
     ],
 )
 def test_ctrl_c_during_imports_is_one_sentence(tmp_path, words, module):

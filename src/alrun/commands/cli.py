@@ -8,7 +8,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -42,7 +43,7 @@ def main() -> None:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
     interruption.install()
     is_complete, is_stopped = False, False
-    with console.telling(early.SAYS):
+    with console.telling(early.SAYS), usable_outputs():
         try:
             is_complete = answer()
         except (interruption.Interrupted, interruption.Preempted):
@@ -85,22 +86,25 @@ def words_for_hydra(words: Sequence[str]) -> list[str]:
 
 
 def compute() -> None:
-    """Let Hydra compose the settings and launch every run.
-
-    Raises:
-        UserError: The system refuses the folder in which Hydra makes those of runs.
-    """
+    """Let Hydra compose the settings and launch every run."""
     try:
         with guard.guarded(targets.check_early, search.check, sweep.check):
             hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         return
     except sweep.Unplanned as carrier:
         error = carrier.__cause__ or carrier
-    except OSError as refused:
-        if in_a_run(refused) or (message := unusable(refused)) is None:
-            raise
-        raise UserError(message) from refused
     raise error
+
+
+@contextmanager
+def usable_outputs() -> Iterator[None]:
+    """Turn what the system says of the folder in which Hydra makes those of runs into a user's mistake."""
+    try:
+        yield
+    except OSError as error:
+        if in_a_run(error) or (message := unusable(error)) is None:
+            raise
+        raise UserError(message) from error
 
 
 def job(cfg: DictConfig) -> float | None:
