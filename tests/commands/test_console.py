@@ -47,8 +47,7 @@ def test_ones_own_options_are_known_to_all_commands(answer, words, expected):
 def test_what_is_typed_next_names_the_folder(answer):
     told = answer("status", "--config-dir", "it's", "strategy=mine")
     assert (
-        told.splitlines()[-1]
-        == """To compute what is missing: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
+        told.splitlines()[-1] == """To compute what is missing: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
     )
 
 

@@ -63,7 +63,7 @@ def report(arguments: Namespace) -> None:
             full_data = (float(share), source)
         except ValueError:
             raise UserError(
-                f"--full-data {share} must be a number between 0 and 1, such as 0.95, and its source must follow."
+                f"--full-data {share} must be a number: give a share such as 0.95, and its source."
             ) from None
 
     from alrun.analysis import sources

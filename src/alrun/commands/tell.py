@@ -33,7 +33,7 @@ def main() -> None:
     with console.telling():
         run = planned(arguments.overrides, arguments.config_dir)
         refused = tell(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
-    words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
+    words = [word for word in sys.argv[1:] if Path(word) != arguments.labels]
     if refused:
         print("Correct the refused lines and type the same command again: every label that is asked for is needed.")
     print(f"Next: {program.command(['ask', *words])}")
