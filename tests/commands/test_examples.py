@@ -16,14 +16,14 @@ from alrun.commands import speed
 from alrun.settings import planned_runs
 from alrun.system.moved import SUBCOMMANDS
 
-# Examples that are run elsewhere, or for hours.
+# Commands whose examples need more than a folder of runs, and where they are tested.
 ELSEWHERE = {
     "ask": "tests/runs/test_labeling.py, with photos",
     "check": "tests/commands/test_check.py",
     "new": "tests/commands/test_new.py",
+    "paper": "tests/analysis/test_paper_exhibits.py; it composes hundreds of runs",
     "tell": "tests/runs/test_labeling.py, with photos",
 }
-HOURS = ("paper figure-4 scale=small", "paper redundancy/duplicate strategy=badge seed=0")
 
 
 def examples(name: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_every_example_of_help_can_be_typed(outputs, monkeypatch, capsys):
     monkeypatch.setattr(speed, "SECONDS", 0.0)
     for name in SUBCOMMANDS:
         for words in examples(name):
-            if name in ELSEWHERE or words in HOURS:
+            if name in ELSEWHERE:
                 continue
             monkeypatch.setattr(sys, "argv", ["alrun", *shlex.split(words)])
             assert not status_of(__main__.main), words
@@ -88,13 +88,15 @@ for line in sys.argv[1:]:
     heavy = {"numpy", "pandas", "matplotlib", "sklearn"} & sys.modules.keys()
     assert not heavy or line.split()[0] not in ("--help", "help", "status", "plan"), f"{line} imports {heavy}"
     assert "hydra" not in sys.modules or line not in ("--help", "help"), f"{line} imports hydra"
+import alrun.analysis.paper.make
+assert "torch" not in sys.modules, "paper index imports torch"
 """
 
 
 def test_what_looks_at_runs_imports_no_torch(outputs):
     """One process for all, in order of what they may import: the first line that imports too much is named."""
     answer = subprocess.run(
-        [sys.executable, "-c", PROBE, *LOOK, "paper index scale=smoke"],
+        [sys.executable, "-c", PROBE, *LOOK, "paper --help"],
         cwd=outputs.parent,
         capture_output=True,
         text=True,

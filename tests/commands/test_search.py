@@ -65,7 +65,7 @@ def test_the_split_is_part_of_the_budget_and_of_every_rounds_labels(complete):
     assert (problems, table["labeled"].tolist()) == ([], [50, 70, 90])
     said = search.report(run_dir.parent.parent, 30)
     assert said.startswith("The 1 runs with validation=30")
-    assert "have cost 90 different labels" in said
+    assert "used 90 different labels" in said
     assert search.objective(run_dir) == rounds["test_accuracy"].iloc[-1]
 
 

@@ -1,8 +1,7 @@
 """``alrun report``: an HTML page with figures, tables and tests of an experiment or of any runs.
 
     alrun report
-    alrun report experiment=quickstart
-    alrun report outputs --accuracy 0.8 0.9 --title "My runs"
+    alrun report experiment=quickstart --accuracy 0.8 0.9 --title "My runs"
 
 It writes report.html, which needs no other file, figures (PNG, PDF), tables (CSV, Markdown, LaTeX) and all results as
 one table. Runs that are missing are named, the others are reported.

@@ -2,7 +2,6 @@
 
     alrun results
     alrun results experiment=quickstart -o results.csv
-    alrun results outputs -o results
 
 Every setting is a column. Runs that are missing, failed, unfinished or damaged are listed.
 """

@@ -52,7 +52,9 @@ GROUPS = {  # in the order of --help: what is looked for most comes first
     "debug": Group("Short runs that answer one question about a set-up.", "debug=fast"),
     "experiment": Group("Sweeps: those of the paper, by section, and some of our own.", "experiment=quickstart"),
     "baseline": Group(
-        "The rows of the paper's Table 3; chosen by data set and network, unless you name one.", "dataset=cifar10 model=small_cnn baseline=cifar10_resnet18"
+        "The rows of the paper's Table 3; chosen by data set and network, unless you name one.",
+        
+        "dataset=cifar10 model=small_cnn baseline=cifar10_resnet18",,
     ),
     "recipe": Group("What an optimizer changes of the row; chosen by the optimizer.", "optimizer=fast"),
 }
