@@ -1,6 +1,5 @@
 """What a newcomer reads first: a page, the groups and commands in a line each, and every setting one step further."""
 
-import dataclasses
 import re
 import shlex
 import sys
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 
 from alrun import __main__
 from alrun.commands import help
-from alrun.settings import factory, groups, planned_runs
+from alrun.settings import groups, planned_runs, schema
 from alrun.system.moved import SUBCOMMANDS
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -82,10 +81,10 @@ def test_ones_own_options_are_listed_too(alrun, tmp_path):
 def test_every_setting_is_told_with_its_default(alrun):
     text, _ = alrun("help settings")
     told = dict(re.findall(r"^  ([\w.]+)=(\S*)", text, re.MULTILINE))
-    schema = OmegaConf.to_container(OmegaConf.structured(factory.RunConfig))
-    parts = {field.name for field in dataclasses.fields(factory.RunConfig) if isinstance(schema[field.name], dict)}
-    expected = {f"{part}.{key}": value for part in parts for key, value in schema[part].items()}
-    expected |= {key: schema[key] for key in schema if key not in parts and key not in FOLDERS}
+    whole = OmegaConf.to_container(OmegaConf.structured(schema.RunConfig))
+    closed = {key for key in whole if isinstance(whole[key], dict)}
+    expected = {f"{part}.{key}": value for part in closed for key, value in whole[part].items()}
+    expected |= {key: whole[key] for key in whole if key not in closed and (key not in FOLDERS or key == "baseline")}
     assert told.keys() == expected.keys()
     for name, value in expected.items():
         assert OmegaConf.create({"x": value}) == OmegaConf.from_dotlist([f"x={told[name]}"])

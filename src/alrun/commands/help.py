@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from alrun.settings import groups
 from alrun.system.moved import SUBCOMMANDS
@@ -132,22 +133,29 @@ def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
 
 def settings() -> Iterator[str]:
     """Every setting that a run has whatever its options are."""
-    from alrun.settings import factory
+    from alrun.settings import schema
 
-    parts = (factory.Budget, factory.Training, factory.Runtime, factory.Paths, factory.Scale)
     yield "Settings of every run, with their defaults; type setting=value to change one."
-    for schema in parts:
-        name = schema.__name__.lower()
-        yield f"\n{name}: {(schema.__doc__ or '').partition(chr(10))[0]}"
-        yield columns(
-            ((f"  {name}.{each.name}={each.default}", each.comment) for each in groups.fields(schema)), whole=True
-        )
-    apart = {*groups.GROUPS, *(schema.__name__.lower() for schema in parts)}
+    for part in schema.CLOSED:
+        yield f"\n{part.__name__.lower()}: {(part.__doc__ or '').partition(chr(10))[0]}"
+        yield setting_lines(part, f"{part.__name__.lower()}.")
     yield "\nothers:"
-    rest = [each for each in groups.fields(factory.RunConfig) if each.name not in apart]
-    yield columns(((f"  {each.name}={each.default}", each.comment) for each in rest), whole=True)
+    yield setting_lines(schema.RunConfig, "")
     yield "\nAn option brings settings of its own:\n  alrun help strategy=glister"
     yield "With the value that each has in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
+
+
+def setting_lines(part: type, prefix: str) -> str:
+    """The settings of a dataclass, each with its comment, its type and its range; what is a group is left out."""
+    from alrun.settings import ranges, schema
+
+    hints = get_type_hints(part, include_extras=True)
+    rows = [
+        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.in_words(hints[each.name])})".lstrip())
+        for each in groups.fields(part)
+        if hints[each.name] is not Any and hints[each.name] not in schema.CLOSED
+    ]
+    return columns(rows, whole=True)
 
 
 def group(name: str, folders: Sequence[Path]) -> Iterator[str]:
@@ -182,7 +190,9 @@ def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
         raise UserError(f"{word}: there is no such option; {hint}")
     text = known[chosen].read_text(encoding="utf-8")
     yield textwrap.fill(f"{word}: {groups.about(text)}", width())
-    rows = [(f"  {each.name}={each.default}", each.comment) for each in groups.settings(text, name)]
+    rows = [
+        (f"  {each.name}={each.default}", each.comment) for each in groups.settings(text, groups.package(text, name))
+    ]
     yield f"\nSettings:\n{columns(rows, whole=True)}" if rows else "\nIt has no settings."
 
 

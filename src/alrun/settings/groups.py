@@ -3,14 +3,13 @@
 Only text is read: nothing is composed, and neither Hydra nor torch is imported.
 """
 
-import ast
-import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ GROUPS = {  # in the order of --help: what is looked for most comes first
     "experiment": Group("Sweeps: those of the paper, by section, and some of our own.", "experiment=quickstart"),
     "baseline": Group(
         "The rows of the paper's Table 3; chosen by data set and network, unless you name one.",
-        
-        "dataset=cifar10 model=small_cnn baseline=cifar10_resnet18",,
+        "dataset=cifar10 model=small_cnn baseline=cifar10_resnet18",
     ),
     "recipe": Group("What an optimizer changes of the row; chosen by the optimizer.", "optimizer=fast"),
 }
@@ -120,19 +118,25 @@ def _leaves(node: object, text: str, path: str, is_top: bool = False) -> Iterato
 
 
 def fields(schema: type) -> Iterator[Setting]:
-    """The fields of a dataclass in the order of its source, with the comments beside them."""
+    """The fields of a dataclass in the order of its source, with the comments beside or above them."""
+    import ast
+    import inspect
+
     source = textwrap.dedent(inspect.getsource(schema))
     lines = source.splitlines()
     for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
-        if not isinstance(node, ast.AnnAssign) or node.value is None or not isinstance(node.target, ast.Name):
-            continue
-        rows: Sequence[str] = lines[node.lineno - 1 : node.end_lineno]
-        comments = [found[1] for row in rows if (found := re.search(r"#\s*(.*)", row))]
-        yield Setting(node.target.id, _default(node.value), " ".join(comments))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            first = node.lineno - 1
+            while lines[first - 1].startswith("    #"):
+                first -= 1
+            comments = [row.partition("# ")[2] for row in lines[first : node.end_lineno]]
+            yield Setting(node.target.id, _default(node.value), " ".join(filter(None, comments)))
 
 
-def _default(value: ast.expr) -> str:
-    """As a user types it: ``null``, ``true``; a list that is made anew is empty."""
+def _default(value: Any) -> str:
+    """The syntax of a default as a user types it: ``null``, ``true``; a list that is made anew is empty."""
+    import ast
+
     literal = [] if isinstance(value, ast.Call) else ast.literal_eval(value)
     if literal is None:
         return "null"
