@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -54,7 +55,7 @@ def seconds(command: list[str], folder: Path) -> float:
     return perf_counter() - started
 
 
-def imports_torch(words: list[str], folder: Path) -> bool:
+def imports_torch(words: Sequence[str], folder: Path) -> bool:
     """Whether ``alrun`` with these words has torch among its modules when it ends."""
     command = [sys.executable, "-c", PROBE, *words]
     answer = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)

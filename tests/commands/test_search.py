@@ -112,7 +112,7 @@ def test_a_search_by_the_test_set_or_for_low_accuracy_is_refused(composed):
     cfg = composed(hydra=True)
     search.check(cfg)
     cfg.hydra.sweeper._target_ = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
-    with pytest.raises(UserError, match="must not be done on the test set: add validation="):
+    with pytest.raises(UserError, match="must not use the test set: add validation="):
         search.check(cfg)
     cfg.validation = 30
     search.check(cfg)

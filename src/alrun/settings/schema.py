@@ -15,7 +15,7 @@ from alrun.settings import identity
 
 @dataclass
 class Budget:
-    """Labels: how many to start with, how many to buy in a round, when to stop."""
+    """Labels: how many to start with, how many to query in a round, when to stop."""
 
     seed_size: Annotated[int, Ge(2)] = 1000
     batch_size: Annotated[int, Ge(1)] = 1000  # the AL batch size
