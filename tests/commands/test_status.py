@@ -83,6 +83,7 @@ def test_folders_alone_suffice(sweep, tmp_path):
     composed = OmegaConf.create({"hydra": {"runtime": {"config_sources": sources}}})
     OmegaConf.save(composed, folder / ".hydra" / "hydra.yaml")
     text = status.status([str(tmp_path)])
+    assert text.endswith("Delete the folder of a failed run that you do not want: it is then no longer listed.")
     assert text.startswith("5 runs: 1 done, 2 running, 1 interrupted, 1 failed.")  # one that waits has no folder yet
     assert "  python -m alrun --config-dir '/my own/conf' strategy=entropy seed=0 'variant=a b'  # " in text
 
