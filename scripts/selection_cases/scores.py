@@ -32,7 +32,7 @@ def score(strategy: ScoreStrategy, passes: int = 0):
         asked = query(case, passes)
         return Job(
             run=lambda: strategy.select(asked),
-            reference=lambda: seconds(lambda: sorted(strategy.score(asked.unlabeled)[:SORTED]), case.n / SORTED),
+            reference=lambda: seconds(lambda: sorted(strategy.score(asked)[:SORTED]), case.n / SORTED),
             bytes=4.0 * case.n * case.classes * max(1, passes),
         )
 

@@ -35,8 +35,8 @@ def test_density_multiplies_entropy_by_mean_similarity():
     query = make_query(Density())
     x = query.unlabeled.embedding.double()
     cos = F.cosine_similarity(x[:, None], x[None], dim=2)
-    expected = Entropy().score(query.unlabeled).double() * ((1 + cos) / 2).mean(1) ** 2
-    assert torch.allclose(Density(2.0).score(query.unlabeled).double(), expected, rtol=1e-4)
+    expected = Entropy().score(query).double() * ((1 + cos) / 2).mean(1) ** 2
+    assert torch.allclose(Density(2.0).score(query).double(), expected, rtol=1e-4)
 
 
 def test_falcun_draws_pairs_by_their_relevance():

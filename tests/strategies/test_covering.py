@@ -229,7 +229,7 @@ def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
     sharp = 8 * torch.rand(400, 1, generator=rng)  # of the predictions: some examples are certain, some not at all
     log_probs = (sharp * torch.randn(400, 10, generator=rng)).log_softmax(1)
     query = replace(make_query(Clue()), size=30, unlabeled=Outputs(torch.arange(400), log_probs=log_probs, embedding=x))
-    weights = Entropy().score(query.unlabeled)
+    weights = Entropy().score(query)
     theirs, ours = [], []
     for seed in range(10):
         found = KMeans(30, n_init=1, random_state=seed).fit(x.double().numpy(), sample_weight=weights.double().numpy())  # pyright: ignore[reportArgumentType]
@@ -249,7 +249,7 @@ def test_in_turns_small_clusters_first():
 def test_cluster_margin_takes_small_margins_evenly_from_clusters():
     strategy = ClusterMargin(candidates=2, labels_per_cluster=2)
     query = make_query(strategy, size=20)
-    candidates = Margin().score(query.unlabeled).argsort(descending=True)[:40]
+    candidates = Margin().score(query).argsort(descending=True)[:40]
     chosen = strategy.select(query)
     assert set(chosen.tolist()) <= set(candidates.tolist())
     clusters = AgglomerativeClustering(10, linkage="average").fit_predict(query.unlabeled.embedding.double().numpy())

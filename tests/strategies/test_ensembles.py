@@ -111,7 +111,7 @@ def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():
 
 def test_expected_gradient_equals_gradients_for_every_label():
     query = make_query(ExpectedGradient())
-    scores = ExpectedGradient().score(query.unlabeled)
+    scores = ExpectedGradient().score(query)
     probs, head = query.unlabeled.probs, query.model.head
     for i in range(0, 110, 10):
         expected = 0.0
@@ -161,8 +161,8 @@ def test_power_asks_for_scores_that_can_be_odds():
         Power(Coreset())
 
     class Negative(Entropy):
-        def score(self, unlabeled):
-            return -super().score(unlabeled)
+        def score(self, query):
+            return -super().score(query)
 
     with pytest.raises(UserError, match=r"Negative gives -.*: use strategy.kind=softrank"):
         Power(Negative()).select(make_query(Negative()))

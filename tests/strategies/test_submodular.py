@@ -16,7 +16,7 @@ from alrun.system.errors import UserError
 
 def test_fass_represents_the_most_uncertain():
     query = make_query(Fass(), size=10)
-    candidates = Margin().score(query.unlabeled).argsort(descending=True)[:30]
+    candidates = Margin().score(query).argsort(descending=True)[:30]
     chosen = Fass(candidates=3, uncertainty="margin").select(query)
     assert set(chosen.tolist()) <= set(candidates.tolist())
     points = Dense(query.unlabeled.embedding[candidates]).normalized()

@@ -13,10 +13,10 @@ from alrun.models.outputs import Needs, Outputs
 from alrun.strategies.query import Query
 from alrun.system.errors import UserError
 
-__all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
+__all__ = ["BadScores", "Needs", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 
 
-class NoScores(UserError):
+class BadScores(UserError):
     """What a strategy's ``score`` returned cannot be sorted by."""
 
 
@@ -29,37 +29,50 @@ class Strategy(ABC):
     def select(self, query: Query) -> Tensor:
         """``query.size`` distinct positions in ``query.unlabeled``."""
 
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the score of each pick (query.size,) where the strategy ranks by one."""
+        return self.select(query), None
+
 
 class ScoreStrategy(Strategy):
     """Labels the examples with the highest scores; ties go to the lower index.
 
-    Scores of 0 and more can also be sampled in proportion (``strategy=power``).
+    The scores can also be sampled by (``strategy=power``), and ``ask`` writes them beside the examples.
     """
 
     @abstractmethod
-    def score(self, unlabeled: Outputs) -> Tensor:
-        """How much each example is wanted: (n,)."""
+    def score(self, query: Query) -> Tensor:
+        """How much each example of ``query.unlabeled`` is wanted: (n,)."""
 
     def select(self, query: Query) -> Tensor:
         """The ``query.size`` highest scores, best first.
 
         Raises:
-            NoScores: ``score`` returned something else than a number for each example.
+            BadScores: ``score`` returned something else than a number for each example.
         """
-        return highest(self.checked(query.unlabeled), query.size)
+        return highest(self.checked_scores(query), query.size)
 
-    def checked(self, unlabeled: Outputs) -> Tensor:
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select`` and the scores that it went by: they are computed once."""
+        if type(self).select is not ScoreStrategy.select:  # a subclass that chooses otherwise
+            return super().choose(query)
+        scores = self.checked_scores(query)
+        positions = highest(scores, query.size)
+        return positions, scores[positions]
+
+    def checked_scores(self, query: Query) -> Tensor:
         """``score``, if it is a number for each example: (n,)."""
-        scores: object = self.score(unlabeled)
+        scores: object = self.score(query)
+        count = len(query.unlabeled)
         problem = None
         if not isinstance(scores, Tensor):
             problem = f"a {type(scores).__name__}, not a torch tensor"
-        elif scores.shape != (len(unlabeled),):
-            problem = f"a tensor of shape {tuple(scores.shape)}, not ({len(unlabeled)},)"
+        elif scores.shape != (count,):
+            problem = f"a tensor of shape {tuple(scores.shape)}, not ({count},)"
         elif scores.isnan().any():
             problem = f"{int(scores.isnan().sum())} scores that are NaN"
         if problem:
-            raise NoScores(f"{type(self).__name__}.score() returned {problem}: it must be mended.")
+            raise BadScores(f"{type(self).__name__}.score() returned {problem}: fix score().")
         return scores  # type: ignore[return-value]
 
 

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.selection.neighbours import nearest_neighbours
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 from alrun.system.errors import at_least
 
 
-class Cal(Strategy):
+class Cal(ScoreStrategy):
     """Mean Kullback-Leibler divergence from the predictions of the ``neighbours`` nearest labeled examples.
 
     Nearest by embeddings at length 1.
@@ -24,10 +24,6 @@ class Cal(Strategy):
     def __init__(self, neighbours: int = 10) -> None:
         at_least("strategy.neighbours", neighbours, 1)
         self.neighbours = neighbours
-
-    def select(self, query: Query) -> Tensor:
-        """The highest scores."""
-        return highest(self.score(query), query.size)
 
     def score(self, query: Query) -> Tensor:
         """Mean of KL(p_neighbour || p), in nats: (n,)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import margin
 from alrun.system.errors import at_least
 
 
@@ -38,7 +38,7 @@ class ClusterMargin(Strategy):
         """One at random from every cluster, then a second one, and so on."""
         unlabeled = query.unlabeled
         count = min(len(unlabeled), max(query.size, round(self.candidates * query.size)))
-        candidates = highest(Margin().score(unlabeled), count).cpu()
+        candidates = highest(margin(unlabeled.log_probs), count).cpu()
         clusters = self.clusters(unlabeled.embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)
         candidates, clusters = candidates[mixed], clusters[mixed]

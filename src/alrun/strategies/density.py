@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 from alrun.system.errors import at_least
 
@@ -21,8 +21,8 @@ class Density(ScoreStrategy):
         at_least("strategy.beta", beta, 0)
         self.beta = beta
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """0 and more; similarities count from 0 to 1, (1 + cos) / 2, so that they stay so."""
-        direction = F.normalize(unlabeled.embedding)
+        direction = F.normalize(query.unlabeled.embedding)
         similarity = (1 + direction @ direction.mean(0)) / 2
-        return entropy(unlabeled.log_probs).clamp_min(0) * similarity.clamp_min(0) ** self.beta
+        return entropy(query.unlabeled.log_probs).clamp_min(0) * similarity.clamp_min(0) ** self.beta

@@ -8,7 +8,7 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 from alrun.system.errors import at_least
 
@@ -27,9 +27,9 @@ class Bald(Disagreement):
     Source: Houlsby et al. 2011; Gal et al. 2017.
     """
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """In nats, from 0 to log C."""
-        passes = unlabeled.dropout_log_probs
+        passes = query.unlabeled.dropout_log_probs
         mean = passes.logsumexp(0) - math.log(len(passes))
         return (entropy(mean) - entropy(passes).mean(0)).clamp_min(0)  # it is not negative but for round-off
 
@@ -40,9 +40,9 @@ class VariationRatio(Disagreement):
     Source: Freeman 1965, as in Gal et al. 2017.
     """
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """From 0 to 1 - 1 / C."""
-        passes = unlabeled.dropout_log_probs
+        passes = query.unlabeled.dropout_log_probs
         votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
         return 1 - votes.amax(1)
 
@@ -53,8 +53,8 @@ class VoteEntropy(Disagreement):
     Source: Dagan and Engelson 1995; Settles 2009, Section 3.2.
     """
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """In nats."""
-        passes = unlabeled.dropout_log_probs
+        passes = query.unlabeled.dropout_log_probs
         votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
         return entropy(votes.log())

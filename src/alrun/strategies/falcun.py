@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import margin
 from alrun.system.errors import at_least
 
 
@@ -29,7 +29,7 @@ class Falcun(Strategy):
     def select(self, query: Query) -> Tensor:
         """One after the other; a pass over the probabilities for each."""
         probs = query.unlabeled.probs
-        uncertainty = Margin().score(query.unlabeled)
+        uncertainty = margin(query.unlabeled.log_probs)
         distance = uncertainty.clone()
         open_ = torch.ones_like(distance, dtype=torch.bool)
         free = torch.ones(len(probs), dtype=torch.float64)  # on the CPU: a GPU adds up in another order every time

@@ -4,13 +4,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Outputs, Query, highest
+from alrun.strategies.base import Needs, Query, highest
 from alrun.strategies.submodular import Function, Representation, Submodular, represent
-from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
+from alrun.strategies.uncertainty import entropy, least_confidence, margin
 from alrun.system.errors import at_least
 
 Uncertainty = Literal["entropy", "margin", "least_confidence"]
-SCORES = {"entropy": Entropy, "margin": Margin, "least_confidence": LeastConfidence}
+UNCERTAINTY = {"entropy": entropy, "margin": margin, "least_confidence": least_confidence}
 
 
 class Fass(Submodular):
@@ -39,10 +39,6 @@ class Fass(Submodular):
     def select(self, query: Query) -> Tensor:
         """In the order of choice."""
         count = max(query.size, round(min(len(query.unlabeled), self.candidates * query.size)))
-        among = self.uncertain(query.unlabeled, count)
+        among = highest(UNCERTAINTY[self.uncertainty](query.unlabeled.log_probs), count)
         points = represent(query.unlabeled.take(among.cpu()), self.representation)
         return among[self.maximize(points, query.size, query.rng).to(among.device)]
-
-    def uncertain(self, outputs: Outputs, count: int) -> Tensor:
-        """The ``count`` most uncertain examples."""
-        return highest(SCORES[self.uncertainty]().score(outputs), count)

@@ -11,11 +11,11 @@ from alrun.selection.neighbours import nearest_neighbours
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, parts
-from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.submodular import MEGABYTE
 from alrun.strategies.temperature import held_out_temperature, tempered
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import margin
 from alrun.system.errors import UserError, at_least
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ class UncertaintyHerding(MaxHerding):
         unlabeled, labeled = self.embeddings.of(query)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
         temperature = held_out_temperature(query)
-        log_probs = tempered(query.unlabeled.log_probs, temperature)
-        weights = Margin().score(Outputs(query.unlabeled.index, log_probs=log_probs))
+        weights = margin(tempered(query.unlabeled.log_probs, temperature))
         bandwidth = apart if math.isfinite(apart) else self.bandwidth
         log.info("UHerding: temperature %.1f, bandwidth %.4g", temperature, bandwidth)
         return self.cover(unlabeled, labeled, bandwidth, weights, query.size)

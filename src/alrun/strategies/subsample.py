@@ -20,6 +20,11 @@ class Subsample(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """The choices of ``inner``."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the scores of ``inner``."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
         part = order[: max(query.size, int(min(len(order), self.factor * query.size)))].sort().values
-        return part[self.inner.select(replace(query, unlabeled=query.unlabeled.take(part))).cpu()]
+        positions, scores = self.inner.choose(replace(query, unlabeled=query.unlabeled.take(part)))
+        return part[positions.cpu()], scores

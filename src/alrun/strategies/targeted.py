@@ -34,9 +34,16 @@ class Targeted(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Greedily, in the order of choice."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the numbers of the picks where these just add up."""
         pool = represent(query.unlabeled, self.representation).normalized()
-        chosen = self.function(pool, query)
-        return highest(chosen, query.size) if isinstance(chosen, Tensor) else maximize(chosen, query.size)
+        wanted = self.function(pool, query)
+        if not isinstance(wanted, Tensor):
+            return maximize(wanted, query.size), None
+        positions = highest(wanted, query.size)
+        return positions, wanted[positions]
 
     @abstractmethod
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:

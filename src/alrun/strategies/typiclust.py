@@ -78,7 +78,10 @@ class Tcm(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """By one or the other."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the margins where it goes by them."""
         classes = query.unlabeled.log_probs.shape[1]
-        if len(query.pool.labeled) < self.labels_per_class * classes:
-            return self.typical.select(query)
-        return Margin().select(query)
+        few = len(query.pool.labeled) < self.labels_per_class * classes
+        return (self.typical if few else Margin()).choose(query)
