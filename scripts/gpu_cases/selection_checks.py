@@ -18,7 +18,7 @@ from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Dense, Outer, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
-from alrun.strategies.disagreement import Bald
+from alrun.strategies.bald import Bald
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.testing.made_queries import query_about
 from gpu_cases.check import Bench, Check, shortfall, worst

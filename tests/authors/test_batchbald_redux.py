@@ -8,7 +8,7 @@ from published import foreign
 
 from alrun.models.outputs import Outputs
 from alrun.selection.joint_entropy import batch_bald
-from alrun.strategies.disagreement import Bald
+from alrun.strategies.bald import Bald
 from alrun.testing.made_queries import query_about
 
 

@@ -10,10 +10,10 @@ from queries import make_query
 from alrun.settings import factory
 from alrun.strategies import ScoreStrategy, Strategy
 from alrun.strategies.badge import Badge
-from alrun.strategies.discriminative import Discriminative
-from alrun.strategies.partitioned import Partitioned
-from alrun.strategies.power import Power
-from alrun.strategies.subsample import Subsample
+from alrun.strategies.more.discriminative import Discriminative
+from alrun.strategies.more.partitioned import Partitioned
+from alrun.strategies.more.power import Power
+from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.uncertainty import Entropy
 
 CONF = Path(__file__).parents[2] / "conf" / "strategy"

@@ -12,9 +12,10 @@ from queries import NORMALIZE, make_query, names, query_about
 from alrun.models import infer
 from alrun.strategies import Needs, Outputs, Query
 from alrun.strategies.badge import Badge
+from alrun.strategies.bald import Bald
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.disagreement import Bald, VariationRatio, VoteEntropy
-from alrun.strategies.partitioned import Partitioned
+from alrun.strategies.more.disagreement import VariationRatio, VoteEntropy
+from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.errors import UserError

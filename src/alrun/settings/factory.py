@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import identity, targets
+from alrun.system import moved
 from alrun.system.errors import UserError, closest, first_line
 
 
@@ -196,6 +197,8 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
         return
     for setting, value in settings.items():
         if setting not in parameters:
+            if renamed := moved.setting_sentence(f"{key}.{setting}", node["_target_"]):
+                raise UserError(renamed)
             hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
             raise UserError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
         hint = hints.get(setting)

@@ -6,6 +6,7 @@ that an interrupted run can go on.
 """
 
 from abc import ABC, abstractmethod
+from inspect import signature
 
 from torch import Tensor
 
@@ -13,10 +14,10 @@ from alrun.models.outputs import Needs, Outputs
 from alrun.strategies.query import Query
 from alrun.system.errors import UserError
 
-__all__ = ["BadScores", "Needs", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
+__all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 
 
-class BadScores(UserError):
+class NoScores(UserError):
     """What a strategy's ``score`` returned cannot be sorted by."""
 
 
@@ -40,6 +41,15 @@ class ScoreStrategy(Strategy):
     The scores can also be sampled by (``strategy=power``), and ``ask`` writes them beside the examples.
     """
 
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        score = vars(cls).get("score")
+        if score and list(signature(score).parameters)[1:] == ["unlabeled"]:
+            raise UserError(
+                f"{cls.__name__}.score(self, unlabeled) is of alrun 0.1: write score(self, query), and query.unlabeled "
+                "in it; `alrun check` with the name of the file lists all changes."
+            )
+
     @abstractmethod
     def score(self, query: Query) -> Tensor:
         """How much each example of ``query.unlabeled`` is wanted: (n,)."""
@@ -48,7 +58,7 @@ class ScoreStrategy(Strategy):
         """The ``query.size`` highest scores, best first.
 
         Raises:
-            BadScores: ``score`` returned something else than a number for each example.
+            NoScores: ``score`` returned something else than a number for each example.
         """
         return highest(self.checked_scores(query), query.size)
 
@@ -72,7 +82,7 @@ class ScoreStrategy(Strategy):
         elif scores.isnan().any():
             problem = f"{int(scores.isnan().sum())} scores that are NaN"
         if problem:
-            raise BadScores(f"{type(self).__name__}.score() returned {problem}: fix score().")
+            raise NoScores(f"{type(self).__name__}.score() returned {problem}: fix score().")
         return scores  # type: ignore[return-value]
 
 

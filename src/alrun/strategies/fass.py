@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, highest
-from alrun.strategies.submodular import Function, Representation, Submodular, represent
+from alrun.strategies.more.submodular import Function, Representation, Submodular, represent
 from alrun.strategies.uncertainty import entropy, least_confidence, margin
 from alrun.system.errors import at_least
 
@@ -14,7 +14,7 @@ UNCERTAINTY = {"entropy": entropy, "margin": margin, "least_confidence": least_c
 
 
 class Fass(Submodular):
-    """Filtered active submodular selection: ``function`` among the ``candidates`` x budget most uncertain examples.
+    """Filtered active submodular selection: ``function`` among the most uncertain, ``candidate_factor`` x budget.
 
     Source: Wei, Iyer and Bilmes, Submodularity in Data Subset Selection and Active Learning, ICML 2015, Algorithm 1;
     five times the budget as in the paper's experiments.
@@ -22,23 +22,23 @@ class Fass(Submodular):
 
     def __init__(
         self,
-        candidates: float = 5.0,
+        candidate_factor: float = 5.0,
         uncertainty: Uncertainty = "entropy",
         function: Function = "facility_location",
         representation: Representation = "embedding",
         memory: float = 2000,
-        neighbours: int | None = None,
+        neighbors: int | None = None,
         epsilon: float | None = None,
     ) -> None:
-        super().__init__(function, representation, memory, neighbours, epsilon)
-        at_least("strategy.candidates", candidates, 1)
-        self.candidates = candidates
+        super().__init__(function, representation, memory, neighbors, epsilon)
+        at_least("strategy.candidate_factor", candidate_factor, 1)
+        self.candidate_factor = candidate_factor
         self.uncertainty = uncertainty
         self.needs = Needs(log_probs=True, embedding=True)
 
     def select(self, query: Query) -> Tensor:
         """In the order of choice."""
-        count = max(query.size, round(min(len(query.unlabeled), self.candidates * query.size)))
+        count = max(query.size, round(min(len(query.unlabeled), self.candidate_factor * query.size)))
         among = highest(UNCERTAINTY[self.uncertainty](query.unlabeled.log_probs), count)
         points = represent(query.unlabeled.take(among.cpu()), self.representation)
         return among[self.maximize(points, query.size, query.rng).to(among.device)]

@@ -38,18 +38,18 @@ class Glister(Strategy):
     def __init__(
         self,
         lr: float = 0.01,
-        refresh: int = 1,
+        refresh_every: int = 1,
         validation: Literal["labeled", "all"] = "all",
         regularizer: Literal["none", "random", "diversity", "facility_location"] = "none",
         lam: float = 0.1,
     ) -> None:
         at_least("strategy.lr", lr, 0)
-        at_least("strategy.refresh", refresh, 1)
+        at_least("strategy.refresh_every", refresh_every, 1)
         at_least("strategy.lam", lam, 0)
         if regularizer == "random" and lam > 1:
             raise UserError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
         self.lr = lr
-        self.refresh = refresh
+        self.refresh_every = refresh_every
         self.validation = validation
         self.regularizer = regularizer
         self.lam = lam
@@ -68,7 +68,7 @@ class Glister(Strategy):
             residual = query.labeled.gradient_at(query.labels).a
             before = residual.T @ validation[0].embedding
             term = self.term(points, unlabeled.embedding)
-            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh, term, before)
+            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh_every, term, before)
         order = torch.randperm(len(unlabeled), generator=query.rng)
         return torch.cat([chosen, order[~torch.isin(order, chosen)][:drawn]])
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alrun.models.outputs import Outputs
-from alrun.strategies.base import BadScores, Strategy
+from alrun.strategies.base import NoScores, Strategy
 from alrun.strategies.query import Query, problem_of
 from alrun.system.errors import UserError, first_line
 from alrun.testing.made_queries import CLASSES, alike, in_fives, make_query, of_all_classes, of_one_class
@@ -47,7 +47,7 @@ def verdict(promise: str, check: Callable[[Strategy], None], strategy: Strategy)
     try:
         with torch.enable_grad():  # and as before afterwards, whatever a strategy leaves
             check(copy.deepcopy(strategy))
-    except (Broken, BadScores) as problem:
+    except (Broken, NoScores) as problem:
         return Verdict(promise, str(problem))
     except UserError as refusal:
         return Verdict(promise, str(refusal), refused=check in ON_POOLS)

@@ -35,17 +35,17 @@ class GradMatch(Periodic):
     def __init__(
         self,
         per: Literal["batch", "class", "example"] = "batch",
-        lam: float = 0.0,
+        ridge: float = 0.0,
         tolerance: float = 1e-4,
         fraction: float = 0.3,
         every: int = 35,
         full_every: int = 3,
     ) -> None:
         super().__init__(fraction, every, full_every)
-        at_least("dss.lam", lam, 0)
+        at_least("dss.ridge", ridge, 0)
         at_least("dss.tolerance", tolerance, 0)
         self.per = per
-        self.lam = lam
+        self.ridge = ridge
         self.tolerance = tolerance
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ class GradMatch(Periodic):
 
     def pursue(self, points: AnyPoints, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """``size`` points, and positive weights with which they add up to the sum of all."""
-        chosen, weights = matching_pursuit(points, summed(points), size, self.lam, self.tolerance)
+        chosen, weights = matching_pursuit(points, summed(points), size, self.ridge, self.tolerance)
         missing = size - len(chosen)
         if missing:
             order = torch.randperm(len(points), generator=rng)

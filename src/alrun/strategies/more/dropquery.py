@@ -13,7 +13,7 @@ CANDIDATES = 25  # times the budget: what the threshold is lowered for
 
 
 class DropQuery(Strategy):
-    """Drops features of the embedding ``samples`` times; clusters what is inconsistent in more than half of them.
+    """Drops features of the embedding ``mask_samples`` times; clusters what is inconsistent in more than half of them.
 
     While that is true of fewer than 25 times as many examples as asked for, one inconsistency less will do, down to
     one; what then lacks is drawn uniformly. The clusters are those of embeddings at length 1. The network itself needs
@@ -27,11 +27,11 @@ class DropQuery(Strategy):
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, samples: int = 3, rate: float = 0.75) -> None:
-        at_least("strategy.samples", samples, 1)
+    def __init__(self, mask_samples: int = 3, rate: float = 0.75) -> None:
+        at_least("strategy.mask_samples", mask_samples, 1)
         if not 0 < rate < 1:
             raise UserError(f"strategy.rate={rate} is no dropout rate: give a value between 0 and 1.")
-        self.samples = samples
+        self.mask_samples = mask_samples
         self.rate = rate
 
     def select(self, query: Query) -> Tensor:
@@ -40,10 +40,10 @@ class DropQuery(Strategy):
         changes = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
         predicted = query.unlabeled.log_probs.argmax(1)
         with torch.no_grad():
-            for _ in range(self.samples):
+            for _ in range(self.mask_samples):
                 dropped = F.dropout(embedding, self.rate, training=True)
                 changes += query.model.head(dropped).argmax(1) != predicted
-        candidates = (changes > threshold(changes, self.samples, query.size)).nonzero().flatten()
+        candidates = (changes > threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
         embedding = F.normalize(embedding[candidates])

@@ -1,17 +1,17 @@
-"""CAL: examples predicted otherwise than their labeled neighbours."""
+"""CAL: examples predicted otherwise than their labeled neighbors."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.selection.neighbours import nearest_neighbours
+from alrun.selection.neighbors import nearest_neighbors
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 from alrun.system.errors import at_least
 
 
 class Cal(ScoreStrategy):
-    """Mean Kullback-Leibler divergence from the predictions of the ``neighbours`` nearest labeled examples.
+    """Mean Kullback-Leibler divergence from the predictions of the ``neighbors`` nearest labeled examples.
 
     Nearest by embeddings at length 1.
 
@@ -21,15 +21,15 @@ class Cal(ScoreStrategy):
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
-    def __init__(self, neighbours: int = 10) -> None:
-        at_least("strategy.neighbours", neighbours, 1)
-        self.neighbours = neighbours
+    def __init__(self, neighbors: int = 10) -> None:
+        at_least("strategy.neighbors", neighbors, 1)
+        self.neighbors = neighbors
 
     def score(self, query: Query) -> Tensor:
-        """Mean of KL(p_neighbour || p), in nats: (n,)."""
+        """Mean of KL(p_neighbor || p), in nats: (n,)."""
         unlabeled, labeled = query.unlabeled, query.labeled
-        count = min(self.neighbours, len(labeled))
-        _, near = nearest_neighbours(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)
+        count = min(self.neighbors, len(labeled))
+        _, near = nearest_neighbors(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)
         probs, spread = labeled.probs, entropy(labeled.log_probs)
         expected = sum((probs[near[:, k]] for k in range(count)), torch.zeros_like(unlabeled.log_probs)) / count
         finite = unlabeled.log_probs.clamp_min(torch.finfo(probs.dtype).min)

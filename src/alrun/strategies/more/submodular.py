@@ -8,7 +8,7 @@ from torch import Tensor
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import SetFunction, maximize, stochastic_greedy
 from alrun.selection.k_center import k_center
-from alrun.selection.neighbour_facility_location import neighbour_facility_location
+from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
@@ -31,7 +31,7 @@ class Submodular(Strategy):
             is strong in some), ``disparity_min`` and ``disparity_sum`` (smallest and summed distance between them).
         representation: What stands for an example: its ``embedding`` or the ``gradient`` at its predicted label.
         memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
-        neighbours: Of facility location: similarities of each example to that many others only; null: to all.
+        neighbors: Of facility location: similarities of each example to that many others only; null: to all.
         epsilon: Of stochastic greedy choice, for speed; null: lazy greedy, exact.
 
     Source: Wei, Iyer and Bilmes, ICML 2015; Kaushal et al., submodlib, 2022, for the list of functions.
@@ -42,18 +42,18 @@ class Submodular(Strategy):
         function: Function = "facility_location",
         representation: Representation = "embedding",
         memory: float = 2000,
-        neighbours: int | None = None,
+        neighbors: int | None = None,
         epsilon: float | None = None,
     ) -> None:
         at_least("strategy.memory", memory, 0)
-        at_least("strategy.neighbours", 1 if neighbours is None else neighbours, 1)
+        at_least("strategy.neighbors", 1 if neighbors is None else neighbors, 1)
         at_least("strategy.epsilon", 1 if epsilon is None else epsilon, 1e-6)
         if function == "feature_based" and representation == "gradient":
             raise UserError("strategy.function=feature_based needs features: use strategy.representation=embedding.")
         self.function: Function = function
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.epsilon = epsilon
         self.needs = Needs(gradient=True) if representation == "gradient" else Needs(embedding=True)
 
@@ -77,8 +77,8 @@ class Submodular(Strategy):
             return self.greedy(GraphCut(similarity), size, rng)
         if self.function == "log_determinant":
             return self.greedy(LogDeterminant(similarity), size, rng)
-        if self.neighbours is not None:
-            return neighbour_facility_location(similarity, self.neighbours, size)
+        if self.neighbors is not None:
+            return neighbor_facility_location(similarity, self.neighbors, size)
         return self.greedy(FacilityLocation(similarity), size, rng)
 
     def greedy(self, function: SetFunction, size: int, rng: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Strategies that score each example by how much the passes of MC dropout disagree.
+"""BALD: examples on whose class passes of MC dropout disagree.
 
 A pass with other dropout masks is another member of a committee drawn from the posterior (Gal and Ghahramani 2016).
 """
@@ -6,7 +6,6 @@ A pass with other dropout masks is another member of a committee drawn from the 
 import math
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
@@ -32,29 +31,3 @@ class Bald(Disagreement):
         passes = query.unlabeled.dropout_log_probs
         mean = passes.logsumexp(0) - math.log(len(passes))
         return (entropy(mean) - entropy(passes).mean(0)).clamp_min(0)  # it is not negative but for round-off
-
-
-class VariationRatio(Disagreement):
-    """Share of passes that do not predict the most frequent class.
-
-    Source: Freeman 1965, as in Gal et al. 2017.
-    """
-
-    def score(self, query: Query) -> Tensor:
-        """From 0 to 1 - 1 / C."""
-        passes = query.unlabeled.dropout_log_probs
-        votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
-        return 1 - votes.amax(1)
-
-
-class VoteEntropy(Disagreement):
-    """Entropy of the classes that the passes vote for: query by committee.
-
-    Source: Dagan and Engelson 1995; Settles 2009, Section 3.2.
-    """
-
-    def score(self, query: Query) -> Tensor:
-        """In nats."""
-        passes = query.unlabeled.dropout_log_probs
-        votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
-        return entropy(votes.log())

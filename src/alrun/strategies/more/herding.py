@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from alrun.selection.greedy import maximize
-from alrun.selection.neighbours import nearest_neighbours
+from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, parts
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.submodular import MEGABYTE
-from alrun.strategies.temperature import held_out_temperature, tempered
+from alrun.strategies.more.submodular import MEGABYTE
+from alrun.strategies.more.temperature import held_out_temperature, tempered
 from alrun.strategies.uncertainty import margin
 from alrun.system.errors import UserError, at_least
 
@@ -51,7 +51,7 @@ class MaxHerding(Strategy):
         points, kernel = Dense(unlabeled), gaussian(bandwidth)
         covered = torch.zeros(len(points), device=unlabeled.device)
         if len(labeled):
-            nearest, _ = nearest_neighbours(unlabeled, labeled, 1)
+            nearest, _ = nearest_neighbors(unlabeled, labeled, 1)
             covered = (-nearest[:, 0] / bandwidth**2).exp()
         similarity = Similarity(points, points, kernel, self.memory)
         return maximize(FacilityLocation(similarity, weights, floor=covered), size)

@@ -10,12 +10,12 @@ from alrun.system.errors import at_least
 
 
 class Subsample(Strategy):
-    """Lets ``inner`` choose among ``factor`` times as many examples as asked for, drawn uniformly."""
+    """Lets ``inner`` choose among ``candidate_factor`` times as many examples as asked for, drawn uniformly."""
 
-    def __init__(self, inner: Strategy, factor: float = 10.0) -> None:
-        at_least("strategy.factor", factor, 1)
+    def __init__(self, inner: Strategy, candidate_factor: float = 10.0) -> None:
+        at_least("strategy.candidate_factor", candidate_factor, 1)
         self.inner = inner
-        self.factor = factor
+        self.candidate_factor = candidate_factor
         self.needs = inner.needs
 
     def select(self, query: Query) -> Tensor:
@@ -25,6 +25,6 @@ class Subsample(Strategy):
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
         """``select``, and the scores of ``inner``."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
-        part = order[: max(query.size, int(min(len(order), self.factor * query.size)))].sort().values
+        part = order[: max(query.size, int(min(len(order), self.candidate_factor * query.size)))].sort().values
         positions, scores = self.inner.choose(replace(query, unlabeled=query.unlabeled.take(part)))
         return part[positions.cpu()], scores

@@ -13,7 +13,7 @@ from alrun.system.errors import UserError, at_least
 
 
 class NoiseStability(Strategy):
-    """Greedy k-center on the changes of the logits under ``samples`` random changes of all weights.
+    """Greedy k-center on the changes of the logits under ``noise_samples`` random changes of all weights.
 
     Each change is as long as ``magnitude`` times the weights. Long and mutually different changes are chosen, from the
     longest on. The model itself is never altered.
@@ -24,17 +24,17 @@ class NoiseStability(Strategy):
 
     needs = Needs()
 
-    def __init__(self, samples: int = 10, magnitude: float = 1e-3) -> None:
-        at_least("strategy.samples", samples, 1)
+    def __init__(self, noise_samples: int = 10, magnitude: float = 1e-3) -> None:
+        at_least("strategy.noise_samples", noise_samples, 1)
         if not 0 < magnitude <= 1:
             raise UserError(f"strategy.magnitude={magnitude} is no share: give a value above 0 and up to 1.")
-        self.samples = samples
+        self.noise_samples = noise_samples
         self.magnitude = magnitude
 
     def select(self, query: Query) -> Tensor:
         """Farthest first, starting from the example that stayed where it was."""
         weights = dict(query.model.named_parameters())
-        changed = [self.changed(weights) for _ in range(self.samples)]
+        changed = [self.changed(weights) for _ in range(self.noise_samples)]
         rows = []
         with query.evaluating():
             for images in query.batches():

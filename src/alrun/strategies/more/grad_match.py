@@ -28,11 +28,13 @@ class GradMatch(Strategy):
     Training, ICML 2021.
     """
 
-    def __init__(self, target: Literal["pool", "labeled"] = "pool", lam: float = 0.5, tolerance: float = 1e-4) -> None:
-        at_least("strategy.lam", lam, 0)
+    def __init__(
+        self, target: Literal["pool", "labeled"] = "pool", ridge: float = 0.5, tolerance: float = 1e-4
+    ) -> None:
+        at_least("strategy.ridge", ridge, 0)
         at_least("strategy.tolerance", tolerance, 0)
         self.target = target
-        self.lam = lam
+        self.ridge = ridge
         self.tolerance = tolerance
         self.needs = Needs(gradient=True, labeled=target == "labeled")
 
@@ -41,7 +43,7 @@ class GradMatch(Strategy):
         points = with_bias(query.unlabeled.gradient)
         matched = points if self.target == "pool" else with_bias(query.labeled.gradient_at(query.labels))
         target = combined(matched, torch.ones_like(matched.b[:, 0]))
-        chosen, _ = matching_pursuit(points, target, query.size, self.lam, self.tolerance)
+        chosen, _ = matching_pursuit(points, target, query.size, self.ridge, self.tolerance)
         if len(chosen) < query.size:
             log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
         return fill_uniformly(chosen, len(points), query.size, query.rng)

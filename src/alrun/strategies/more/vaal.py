@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy
-from alrun.strategies.vaal_networks import Discriminator, Vae
+from alrun.strategies.more.vaal_networks import Discriminator, Vae
 from alrun.system.errors import UserError, at_least, check_rate
 
 

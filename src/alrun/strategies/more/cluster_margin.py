@@ -14,7 +14,7 @@ from alrun.system.errors import at_least
 
 
 class ClusterMargin(Strategy):
-    """Takes the ``candidates`` x budget smallest margins in turns from the clusters that they lie in, smallest first.
+    """Takes the smallest margins, ``candidate_factor`` x budget, in turns from their clusters, the smallest first.
 
     Clusters come from average linkage over the pool's embeddings, budget / ``labels_per_cluster`` of them. Pools of
     more than ``max_points`` are brought down to that many k-means centres first, since linkage takes the square of
@@ -26,18 +26,20 @@ class ClusterMargin(Strategy):
 
     needs = Needs(log_probs=True, embedding=True)
 
-    def __init__(self, candidates: float = 1.25, labels_per_cluster: float = 1.25, max_points: int = 5000) -> None:
-        at_least("strategy.candidates", candidates, 1)
+    def __init__(
+        self, candidate_factor: float = 1.25, labels_per_cluster: float = 1.25, max_points: int = 5000
+    ) -> None:
+        at_least("strategy.candidate_factor", candidate_factor, 1)
         at_least("strategy.labels_per_cluster", labels_per_cluster, 0.01)
         at_least("strategy.max_points", max_points, 2)
-        self.candidates = candidates
+        self.candidate_factor = candidate_factor
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points
 
     def select(self, query: Query) -> Tensor:
         """One at random from every cluster, then a second one, and so on."""
         unlabeled = query.unlabeled
-        count = min(len(unlabeled), max(query.size, round(self.candidates * query.size)))
+        count = min(len(unlabeled), max(query.size, round(self.candidate_factor * query.size)))
         candidates = highest(margin(unlabeled.log_probs), count).cpu()
         clusters = self.clusters(unlabeled.embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)

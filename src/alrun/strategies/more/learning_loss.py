@@ -52,7 +52,7 @@ class LearningLoss(ScoreStrategy):
             return predicted
 
     def train(self, features: list[Tensor], losses: Tensor) -> "LossNet":
-        """A network trained on all pairs of neighbours in shuffled batches."""
+        """A network trained on all pairs of neighbors in shuffled batches."""
         network = LossNet([maps.shape[1] for maps in features], self.width).to(losses.device)
         optimizer = torch.optim.Adam(network.parameters(), self.lr)
         with torch.enable_grad():

@@ -14,15 +14,17 @@ class BatchBald(Strategy):
     NeurIPS 2019.
     """
 
-    def __init__(self, dropout_samples: int = 10, exact_configurations: int = 1000, samples: int = 1000) -> None:
+    def __init__(
+        self, dropout_samples: int = 10, exact_configurations: int = 1000, sampled_configurations: int = 1000
+    ) -> None:
         at_least("strategy.dropout_samples", dropout_samples, 2)
         at_least("strategy.exact_configurations", exact_configurations, 1)
-        at_least("strategy.samples", samples, 1)
+        at_least("strategy.sampled_configurations", sampled_configurations, 1)
         self.needs = Needs(dropout_samples=dropout_samples)
         self.exact_configurations = exact_configurations
-        self.samples = samples
+        self.sampled_configurations = sampled_configurations
 
     def select(self, query: Query) -> Tensor:
-        """One after the other; the time grows with size x pool x samples."""
+        """One after the other; the time grows with size x pool x configurations."""
         passes = query.unlabeled.dropout_log_probs
-        return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.samples)
+        return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.sampled_configurations)

@@ -9,6 +9,7 @@ NeurIPS 2021, Tables 1 and 2.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,7 +20,7 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.submodular import MEGABYTE, Representation, represent
+from alrun.strategies.more.submodular import MEGABYTE, Representation, represent
 from alrun.system.errors import UserError, at_least
 
 
@@ -61,18 +62,23 @@ class Targeted(Strategy):
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def check_classes(key: str, classes: list[int] | None) -> None:
-    """Refuse what are no classes; which there are is known when the data are read (``alrun.loop.components``)."""
-    if classes is not None and (not classes or min(classes) < 0):
-        raise UserError(f"{key}={classes} are no classes: give their numbers from 0, such as {key}=[3,5].")
+def check_classes(key: str, classes: list[int | str] | None) -> None:
+    """Refuse what cannot be classes; which there are is known when the data are read (``alrun.loop.components``)."""
+    if classes is not None and (not classes or any(isinstance(each, int) and each < 0 for each in classes)):
+        raise UserError(
+            f"{key}={classes} must be classes: give their names or their numbers from 0, such as {key}=[cat,dog] or "
+            f"{key}=[3,5]."
+        )
 
 
-def of_classes(labels: Tensor, classes: list[int], key: str) -> Tensor:
+def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
     """Which labels are among ``classes``: (m,) bool.
 
     Raises:
-        UserError: None is.
+        UserError: None is, or classes are named where no data set says what numbers they have.
     """
+    if named := [each for each in classes if isinstance(each, str)]:
+        raise UserError(f"{key}: without a data set, {named[0]} has no number: give the number.")
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
     if not found.any():
         present = ", ".join(str(value) for value in labels.unique().tolist())
@@ -92,7 +98,7 @@ class MutualInformation(Targeted):
     Args:
         function: ``flqmi``, ``flvmi`` (facility location over the query set, over the pool), ``gcmi`` (graph cut),
             ``logdetmi`` (log determinant) or ``com`` (concave over modular).
-        query_classes: Classes wanted; null: those with the fewest labeled examples.
+        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
         trade_off: Weight of likeness to the query set (η in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -101,7 +107,7 @@ class MutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com"] = "flqmi",
-        query_classes: list[int] | None = None,
+        query_classes: list[int | str] | None = None,
         trade_off: float = 1.0,
         representation: Representation = "gradient",
         memory: float = 2000,
@@ -138,7 +144,8 @@ class ConditionalGain(Targeted):
 
     Args:
         function: ``flcg`` (facility location), ``gccg`` (graph cut) or ``logdetcg`` (log determinant).
-        private_classes: Classes to keep away from; null: all labeled examples, so that nothing known is bought again.
+        private_classes: Classes to keep away from, by number or name; null: all labeled examples, so that nothing
+            known is queried again.
         trade_off: Weight of unlikeness to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -147,7 +154,7 @@ class ConditionalGain(Targeted):
     def __init__(
         self,
         function: Literal["flcg", "gccg", "logdetcg"] = "flcg",
-        private_classes: list[int] | None = None,
+        private_classes: list[int | str] | None = None,
         trade_off: float = 1.0,
         representation: Representation = "gradient",
         memory: float = 2000,
@@ -180,8 +187,8 @@ class ConditionalMutualInformation(Targeted):
 
     Args:
         function: ``flcmi`` (facility location) or ``logdetcmi`` (log determinant).
-        query_classes: Classes wanted; null: those with the fewest labeled examples.
-        private_classes: Classes to keep away from; null: all others.
+        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
+        private_classes: Classes to keep away from, by number or name; null: all others.
         trade_off: Weight of likeness to the query set (η in the paper).
         private_trade_off: Weight of unlikeness to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
@@ -191,8 +198,8 @@ class ConditionalMutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flcmi", "logdetcmi"] = "flcmi",
-        query_classes: list[int] | None = None,
-        private_classes: list[int] | None = None,
+        query_classes: list[int | str] | None = None,
+        private_classes: list[int | str] | None = None,
         trade_off: float = 1.0,
         private_trade_off: float = 1.0,
         representation: Representation = "gradient",
