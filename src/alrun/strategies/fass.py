@@ -1,13 +1,14 @@
 """FASS: first what is uncertain, then what represents it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, highest
 from alrun.strategies.more.submodular import Function, Representation, Submodular, represent
 from alrun.strategies.uncertainty import entropy, least_confidence, margin
-from alrun.system.errors import at_least
+from alrun.system.units import Megabytes
 
 Uncertainty = Literal["entropy", "margin", "least_confidence"]
 UNCERTAINTY = {"entropy": entropy, "margin": margin, "least_confidence": least_confidence}
@@ -22,16 +23,15 @@ class Fass(Submodular):
 
     def __init__(
         self,
-        candidate_factor: float = 5.0,
+        candidate_factor: Annotated[float, Ge(1)] = 5.0,
         uncertainty: Uncertainty = "entropy",
         function: Function = "facility_location",
         representation: Representation = "embedding",
-        memory: float = 2000,
-        neighbors: int | None = None,
-        epsilon: float | None = None,
+        memory: Megabytes = 2000,
+        neighbors: Annotated[int, Ge(1)] | None = None,
+        epsilon: Annotated[float, Ge(1e-6)] | None = None,
     ) -> None:
         super().__init__(function, representation, memory, neighbors, epsilon)
-        at_least("strategy.candidate_factor", candidate_factor, 1)
         self.candidate_factor = candidate_factor
         self.uncertainty = uncertainty
         self.needs = Needs(log_probs=True, embedding=True)

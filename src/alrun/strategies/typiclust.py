@@ -1,14 +1,16 @@
 """TypiClust: the most typical example of each cluster."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.strategies.base import Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.system.errors import at_least
 
 
 class TypiClust(Strategy):
@@ -23,9 +25,13 @@ class TypiClust(Strategy):
     of a cluster, and leaves out clusters of ``min_size`` as well; it picks 57 to 87 % of the same examples.
     """
 
-    def __init__(self, embeddings: Embeddings, max_clusters: int = 500, neighbors: int = 20, min_size: int = 5) -> None:
-        at_least("strategy.max_clusters", max_clusters, 1)
-        at_least("strategy.neighbors", neighbors, 1)
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        max_clusters: Annotated[int, Ge(1)] = 500,
+        neighbors: Annotated[int, Ge(1)] = 20,
+        min_size: int = 5,
+    ) -> None:
         self.embeddings = embeddings
         self.max_clusters = max_clusters
         self.neighbors = neighbors

@@ -1,13 +1,15 @@
 """CAL: examples predicted otherwise than their labeled neighbors."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
-from alrun.system.errors import at_least
 
 
 class Cal(ScoreStrategy):
@@ -21,8 +23,7 @@ class Cal(ScoreStrategy):
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
-    def __init__(self, neighbors: int = 10) -> None:
-        at_least("strategy.neighbors", neighbors, 1)
+    def __init__(self, neighbors: Annotated[int, Ge(1)] = 10) -> None:
         self.neighbors = neighbors
 
     def score(self, query: Query) -> Tensor:

@@ -1,16 +1,17 @@
 """Cluster-Margin: small margins, spread over clusters."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.uncertainty import margin
-from alrun.system.errors import at_least
 
 
 class ClusterMargin(Strategy):
@@ -27,11 +28,11 @@ class ClusterMargin(Strategy):
     needs = Needs(log_probs=True, embedding=True)
 
     def __init__(
-        self, candidate_factor: float = 1.25, labels_per_cluster: float = 1.25, max_points: int = 5000
+        self,
+        candidate_factor: Annotated[float, Ge(1)] = 1.25,
+        labels_per_cluster: Annotated[float, Ge(0.01)] = 1.25,
+        max_points: Annotated[int, Ge(2)] = 5000,
     ) -> None:
-        at_least("strategy.candidate_factor", candidate_factor, 1)
-        at_least("strategy.labels_per_cluster", labels_per_cluster, 0.01)
-        at_least("strategy.max_points", max_points, 2)
         self.candidate_factor = candidate_factor
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points

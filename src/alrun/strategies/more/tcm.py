@@ -1,12 +1,14 @@
 """TCM: TypiClust first, then margins."""
 
+from typing import Annotated
+
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Margin
-from alrun.system.errors import at_least
 
 
 class Tcm(Strategy):
@@ -16,8 +18,7 @@ class Tcm(Strategy):
     2024. When to change is a setting here.
     """
 
-    def __init__(self, embeddings: Embeddings, labels_per_class: float = 10) -> None:
-        at_least("strategy.labels_per_class", labels_per_class, 0)
+    def __init__(self, embeddings: Embeddings, labels_per_class: Annotated[float, Ge(0)] = 10) -> None:
         self.typical = TypiClust(embeddings)
         self.labels_per_class = labels_per_class
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
