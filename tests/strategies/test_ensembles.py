@@ -46,7 +46,7 @@ def test_expected_change_equals_bayes_rule_pair_by_pair(score):
 
 
 def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_changes_most():
-    strategy = Bemps(dropout_samples=5, evaluated=110, share=0.5)
+    strategy = Bemps(dropout_samples=5, evaluated=110, candidate_share=0.5)
     query = make_query(strategy)
     probs = query.unlabeled.dropout_log_probs.exp()
     rng = torch.Generator().manual_seed(0)
