@@ -24,7 +24,7 @@ class Bemps(Strategy):
         dropout_samples: Passes.
         score: ``mse`` (CoreMSE) or ``log`` (CoreLog).
         evaluated: Examples of the pool on which the change is measured.
-        share: Of the pool, by expected change, that the clusters are made of.
+        candidate_share: Of the pool, by expected change, that the clusters are made of.
 
     Source: Tan, Du and Buntine, Diversity Enhanced Active Learning with Strictly Proper Scoring Rules, NeurIPS 2021,
     Equations 5 and 6, Algorithm 3. The score is the paper's to the letter, its vectors are brought to length 1 as in
@@ -39,12 +39,12 @@ class Bemps(Strategy):
         dropout_samples: Annotated[int, Ge(2)] = 10,
         score: Score = "mse",
         evaluated: Annotated[int, Ge(1)] = 100,
-        share: Annotated[float, Gt(0), Le(1)] = 0.5,
+        candidate_share: Annotated[float, Gt(0), Le(1)] = 0.5,
     ) -> None:
         self.needs = Needs(dropout_samples=dropout_samples)
         self.score: Score = score
         self.evaluated = evaluated
-        self.share = share
+        self.candidate_share = candidate_share
 
     def select(self, query: Query) -> Tensor:
         """The examples nearest to the centres of the clusters."""
@@ -52,7 +52,7 @@ class Bemps(Strategy):
         n = probs.shape[1]
         where = torch.randperm(n, generator=query.rng)[: self.evaluated].to(probs.device)
         change = expected_change(probs, probs[:, where], self.score)
-        candidates = highest(change.sum(1), max(query.size, round(self.share * n)))
+        candidates = highest(change.sum(1), max(query.size, round(self.candidate_share * n)))
         changes = F.normalize(change[candidates])
         centres = kmeans(changes, query.size, query.rng).centres
         return candidates[representatives(changes, centres)]

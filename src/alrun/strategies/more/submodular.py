@@ -9,7 +9,7 @@ from torch import Tensor
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import SetFunction, maximize, stochastic_greedy
 from alrun.selection.k_center import k_center
-from alrun.selection.neighbour_facility_location import neighbour_facility_location
+from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
@@ -32,7 +32,7 @@ class Submodular(Strategy):
             is strong in some), ``disparity_min`` and ``disparity_sum`` (smallest and summed distance between them).
         representation: What stands for an example: its ``embedding`` or the ``gradient`` at its predicted label.
         memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
-        neighbours: Of facility location: similarities of each example to that many others only; null: to all.
+        neighbors: Of facility location: similarities of each example to that many others only; null: to all.
         epsilon: Of stochastic greedy choice, for speed; null: lazy greedy, exact.
 
     Source: Wei, Iyer and Bilmes, ICML 2015; Kaushal et al., submodlib, 2022, for the list of functions.
@@ -43,7 +43,7 @@ class Submodular(Strategy):
         function: Function = "facility_location",
         representation: Representation = "embedding",
         memory: Megabytes = 2000,
-        neighbours: Annotated[int, Ge(1)] | None = None,
+        neighbors: Annotated[int, Ge(1)] | None = None,
         epsilon: Annotated[float, Ge(1e-6)] | None = None,
     ) -> None:
         if function == "feature_based" and representation == "gradient":
@@ -51,7 +51,7 @@ class Submodular(Strategy):
         self.function: Function = function
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.epsilon = epsilon
         self.needs = Needs(gradient=True) if representation == "gradient" else Needs(embedding=True)
 
@@ -75,8 +75,8 @@ class Submodular(Strategy):
             return self.greedy(GraphCut(similarity), size, rng)
         if self.function == "log_determinant":
             return self.greedy(LogDeterminant(similarity), size, rng)
-        if self.neighbours is not None:
-            return neighbour_facility_location(similarity, self.neighbours, size)
+        if self.neighbors is not None:
+            return neighbor_facility_location(similarity, self.neighbors, size)
         return self.greedy(FacilityLocation(similarity), size, rng)
 
     def greedy(self, function: SetFunction, size: int, rng: torch.Generator) -> Tensor:

@@ -3,18 +3,18 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from alrun.selection import neighbours
-from alrun.selection.neighbours import nearest_neighbours
+from alrun.selection import neighbors
+from alrun.selection.neighbors import nearest_neighbors
 
 X = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("block", [7, 2**20])
 @pytest.mark.parametrize("itself", [True, False])
-def test_neighbours_equal_scikit_learns_in_blocks_of_any_size(monkeypatch, block, itself):
-    monkeypatch.setitem(neighbours.BLOCK, "cpu", 50 * block)
+def test_neighbors_equal_scikit_learns_in_blocks_of_any_size(monkeypatch, block, itself):
+    monkeypatch.setitem(neighbors.BLOCK, "cpu", 50 * block)
     others = X if not itself else X[:20] + 0.1
-    distances, positions = nearest_neighbours(X, others, 5, itself)
+    distances, positions = nearest_neighbors(X, others, 5, itself)
     reference = NearestNeighbors(n_neighbors=5).fit(others.double().numpy())
     expected, where = reference.kneighbors(X.double().numpy() if itself else None)
     assert positions.tolist() == where.tolist()
@@ -22,5 +22,5 @@ def test_neighbours_equal_scikit_learns_in_blocks_of_any_size(monkeypatch, block
 
 
 def test_too_few_points_are_refused():
-    with pytest.raises(ValueError, match="5 points do not have 5 neighbours"):
-        nearest_neighbours(X[:5], X[:5], 5, itself=False)
+    with pytest.raises(ValueError, match="5 points do not have 5 neighbors"):
+        nearest_neighbors(X[:5], X[:5], 5, itself=False)

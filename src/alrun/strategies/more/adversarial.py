@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 
 
-class Adversarial(Strategy):
+class Adversarial(ScoreStrategy):
     """Labels the examples with the smallest perturbation; those that never cross come last."""
 
     needs = Needs()
@@ -23,11 +23,10 @@ class Adversarial(Strategy):
     def __init__(self, max_iterations: Annotated[int, Ge(1)]) -> None:
         self.max_iterations = max_iterations
 
-    def select(self, query: Query) -> Tensor:
-        """The smallest first."""
+    def score(self, query: Query) -> Tensor:
+        """The negative length of each example's perturbation, -inf where none was found: (n,)."""
         with query.evaluating():
-            sizes = torch.cat([self.distance(query.model, images) for images in query.batches()])
-        return highest(-sizes, query.size)
+            return -torch.cat([self.distance(query.model, images) for images in query.batches()])
 
     def distance(self, model: Classifier, images: Tensor) -> Tensor:
         """Length of the perturbation that changes the prediction of each image (B, C, H, W): (B,), inf if none does."""

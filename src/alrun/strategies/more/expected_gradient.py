@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 
 
 class ExpectedGradient(ScoreStrategy):
@@ -13,8 +13,8 @@ class ExpectedGradient(ScoreStrategy):
 
     needs = Needs(log_probs=True, embedding=True)
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """Σ_c p_c |p - e_c| |h|, without the bias: the gradient for label c is (p - e_c) ⊗ h."""
-        probs = unlabeled.probs
+        probs = query.unlabeled.probs
         residual = (probs.square().sum(1, keepdim=True) + 1 - 2 * probs).clamp_min(0).sqrt()
-        return (probs * residual).sum(1) * unlabeled.embedding.norm(dim=1)
+        return (probs * residual).sum(1) * query.unlabeled.embedding.norm(dim=1)

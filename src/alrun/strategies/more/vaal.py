@@ -7,12 +7,12 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.vaal_networks import Discriminator, Vae
+from alrun.strategies.base import Needs, Query, ScoreStrategy
+from alrun.strategies.more.vaal_networks import Discriminator, Vae
 from alrun.system.errors import UserError
 
 
-class Vaal(Strategy):
+class Vaal(ScoreStrategy):
     """Variational adversarial active learning.
 
     An autoencoder of labeled and unlabeled images learns to make their codes alike, and a discriminator to tell them
@@ -58,8 +58,8 @@ class Vaal(Strategy):
         self.adversary = adversary
         self.vae_steps = vae_steps
 
-    def select(self, query: Query) -> Tensor:
-        """The lowest outputs of the discriminator.
+    def score(self, query: Query) -> Tensor:
+        """The discriminator's log odds that an image is unlabeled: (n,).
 
         Raises:
             UserError: The networks diverged, or are to train as long as a classifier that was not trained here.
@@ -78,7 +78,7 @@ class Vaal(Strategy):
         scores = torch.cat(outputs)
         if not scores.isfinite().all():
             raise UserError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
-        return highest(-scores, query.size)
+        return -scores
 
     def train(self, query: Query) -> tuple[Vae, Discriminator]:
         """Both networks, in evaluation mode."""

@@ -7,11 +7,11 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.base import Needs, Query, ScoreStrategy, highest
 from alrun.system.errors import UserError
 
 
-class Discriminative(Strategy):
+class Discriminative(ScoreStrategy):
     """Trains a network to tell labeled from unlabeled embeddings; labels those that look most unlabeled.
 
     The budget is spent in ``sub_batches``: what is chosen counts as labeled when the network is trained anew. Training
@@ -38,27 +38,47 @@ class Discriminative(Strategy):
         self.lr = lr
         self.batch_size = batch_size
 
+    def score(self, query: Query) -> Tensor:
+        """Log odds that an example is unlabeled, by a network trained before anything is chosen: (n,)."""
+        x, unlabeled = self.points(query)
+        return self.log_odds(query, x, unlabeled)
+
     def select(self, query: Query) -> Tensor:
         """One sub-batch after the other."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor]:
+        """``select``, and the scores by the network of each pick's own sub-batch."""
+        x, unlabeled = self.points(query)
+        chosen, scores = [], []
+        for share in torch.arange(query.size).tensor_split(min(self.sub_batches, query.size)):
+            free = unlabeled[: len(query.unlabeled)].nonzero().flatten()
+            score = self.log_odds(query, x, unlabeled)
+            best = highest(score, len(share))
+            unlabeled[free[best]] = False
+            chosen.append(free[best])
+            scores.append(score[best])
+        return torch.cat(chosen), torch.cat(scores)
+
+    def points(self, query: Query) -> tuple[Tensor, Tensor]:
+        """Standardized embeddings of the unlabeled, then the labeled examples (n + m, H); which are unlabeled."""
         x = torch.cat([query.unlabeled.embedding, query.labeled.embedding])
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
         unlabeled = torch.ones(len(x), dtype=torch.bool, device=x.device)
         unlabeled[len(query.unlabeled) :] = False
-        chosen = []
-        for share in torch.arange(query.size).tensor_split(min(self.sub_batches, query.size)):
-            free = unlabeled[: len(query.unlabeled)].nonzero().flatten()
-            with query.training:
-                network = self.train(x, unlabeled)
-            with torch.no_grad():
-                scores = network(x[free])[:, 0]
-            if not scores.isfinite().all():
-                raise UserError(
-                    "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
-                )
-            positions = free[highest(scores, len(share))]
-            unlabeled[positions] = False
-            chosen.append(positions)
-        return torch.cat(chosen)
+        return x, unlabeled
+
+    def log_odds(self, query: Query, x: Tensor, unlabeled: Tensor) -> Tensor:
+        """Of being unlabeled, of the ``unlabeled`` rows of ``x``, by a network that is trained to tell them."""
+        with query.training:
+            network = self.train(x, unlabeled)
+        with torch.no_grad():
+            scores = network(x[unlabeled])[:, 0]
+        if not scores.isfinite().all():
+            raise UserError(
+                "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
+            )
+        return scores
 
     def train(self, x: Tensor, unlabeled: Tensor) -> nn.Module:
         """A network whose output is high for the ``unlabeled`` rows of ``x``; both kinds weigh the same."""

@@ -13,12 +13,12 @@ ROOM = 3  # times k: what a row holds before all but its k largest are dropped
 WORD = 8  # truth values that are looked at together, as one integer of 64 bits
 
 
-def mutual_neighbours(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Tensor]:
+def mutual_neighbors(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Tensor]:
     """Similarities (n, k) in float32 and positions (n, k) of the ``k`` most similar points of each, in no order.
 
-    A point is among its own neighbours. The kernel must be symmetric. Memory is a few times n x k numbers, and tiles.
+    A point is among its own neighbors. The kernel must be symmetric. Memory is a few times n x k numbers, and tiles.
 
-    Half of the arithmetic of n² products remains. A random sample tells what a row's neighbours are likely to exceed,
+    Half of the arithmetic of n² products remains. A random sample tells what a row's neighbors are likely to exceed,
     so that of most tiles next to nothing is kept; the few rows of which too little was kept are computed as a whole.
     The result is the same whatever the sample.
     """

@@ -1,4 +1,4 @@
-"""CAL: examples predicted otherwise than their labeled neighbours."""
+"""CAL: examples predicted otherwise than their labeled neighbors."""
 
 from typing import Annotated
 
@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor
 
-from alrun.selection.neighbours import nearest_neighbours
-from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.selection.neighbors import nearest_neighbors
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 
 
-class Cal(Strategy):
-    """Mean Kullback-Leibler divergence from the predictions of the ``neighbours`` nearest labeled examples.
+class Cal(ScoreStrategy):
+    """Mean Kullback-Leibler divergence from the predictions of the ``neighbors`` nearest labeled examples.
 
     Nearest by embeddings at length 1.
 
@@ -23,18 +23,14 @@ class Cal(Strategy):
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
-    def __init__(self, neighbours: Annotated[int, Ge(1)] = 10) -> None:
-        self.neighbours = neighbours
-
-    def select(self, query: Query) -> Tensor:
-        """The highest scores."""
-        return highest(self.score(query), query.size)
+    def __init__(self, neighbors: Annotated[int, Ge(1)] = 10) -> None:
+        self.neighbors = neighbors
 
     def score(self, query: Query) -> Tensor:
-        """Mean of KL(p_neighbour || p), in nats: (n,)."""
+        """Mean of KL(p_neighbor || p), in nats: (n,)."""
         unlabeled, labeled = query.unlabeled, query.labeled
-        count = min(self.neighbours, len(labeled))
-        _, near = nearest_neighbours(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)
+        count = min(self.neighbors, len(labeled))
+        _, near = nearest_neighbors(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)
         probs, spread = labeled.probs, entropy(labeled.log_probs)
         expected = sum((probs[near[:, k]] for k in range(count)), torch.zeros_like(unlabeled.log_probs)) / count
         finite = unlabeled.log_probs.clamp_min(torch.finfo(probs.dtype).min)

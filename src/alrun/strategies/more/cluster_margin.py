@@ -11,11 +11,11 @@ from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import margin
 
 
 class ClusterMargin(Strategy):
-    """Takes the ``candidates`` x budget smallest margins in turns from the clusters that they lie in, smallest first.
+    """Takes the smallest margins, ``candidate_factor`` x budget, in turns from their clusters, the smallest first.
 
     Clusters come from average linkage over the pool's embeddings, budget / ``labels_per_cluster`` of them. Pools of
     more than ``max_points`` are brought down to that many k-means centres first, since linkage takes the square of
@@ -29,19 +29,19 @@ class ClusterMargin(Strategy):
 
     def __init__(
         self,
-        candidates: Annotated[float, Ge(1)] = 1.25,
+        candidate_factor: Annotated[float, Ge(1)] = 1.25,
         labels_per_cluster: Annotated[float, Ge(0.01)] = 1.25,
         max_points: Annotated[int, Ge(2)] = 5000,
     ) -> None:
-        self.candidates = candidates
+        self.candidate_factor = candidate_factor
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points
 
     def select(self, query: Query) -> Tensor:
         """One at random from every cluster, then a second one, and so on."""
         unlabeled = query.unlabeled
-        count = min(len(unlabeled), max(query.size, round(self.candidates * query.size)))
-        candidates = highest(Margin().score(unlabeled), count).cpu()
+        count = min(len(unlabeled), max(query.size, round(self.candidate_factor * query.size)))
+        candidates = highest(margin(unlabeled.log_probs), count).cpu()
         clusters = self.clusters(unlabeled.embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)
         candidates, clusters = candidates[mixed], clusters[mixed]

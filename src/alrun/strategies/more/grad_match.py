@@ -31,11 +31,11 @@ class GradMatch(Strategy):
     def __init__(
         self,
         target: Literal["pool", "labeled"] = "pool",
-        lam: Annotated[float, Ge(0)] = 0.5,
+        ridge: Annotated[float, Ge(0)] = 0.5,
         tolerance: Annotated[float, Ge(0)] = 1e-4,
     ) -> None:
         self.target = target
-        self.lam = lam
+        self.ridge = ridge
         self.tolerance = tolerance
         self.needs = Needs(gradient=True, labeled=target == "labeled")
 
@@ -44,7 +44,7 @@ class GradMatch(Strategy):
         points = with_bias(query.unlabeled.gradient)
         matched = points if self.target == "pool" else with_bias(query.labeled.gradient_at(query.labels))
         target = combined(matched, torch.ones_like(matched.b[:, 0]))
-        chosen, _ = matching_pursuit(points, target, query.size, self.lam, self.tolerance)
+        chosen, _ = matching_pursuit(points, target, query.size, self.ridge, self.tolerance)
         if len(chosen) < query.size:
             log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))
         return fill_uniformly(chosen, len(points), query.size, query.rng)

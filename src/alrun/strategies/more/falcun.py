@@ -7,7 +7,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.uncertainty import margin
 
 
 class Falcun(Strategy):
@@ -30,7 +30,7 @@ class Falcun(Strategy):
     def select(self, query: Query) -> Tensor:
         """One after the other; a pass over the probabilities for each."""
         probs = query.unlabeled.probs
-        uncertainty = Margin().score(query.unlabeled)
+        uncertainty = margin(query.unlabeled.log_probs)
         distance = uncertainty.clone()
         open_ = torch.ones_like(distance, dtype=torch.bool)
         free = torch.ones(len(probs), dtype=torch.float64)  # on the CPU: a GPU adds up in another order every time

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
-from alrun.strategies.base import Query, Strategy, highest
+from alrun.strategies.base import Query, ScoreStrategy
 from alrun.system.errors import UserError
 
 
-class LearningLoss(Strategy):
+class LearningLoss(ScoreStrategy):
     """A small network learns from the classifier's feature maps which of two labeled images has the higher loss.
 
     It is trained after the classifier, on the labeled set without augmentation; the original trains both together.
@@ -36,8 +36,8 @@ class LearningLoss(Strategy):
         self.lr = lr
         self.batch_size = batch_size
 
-    def select(self, query: Query) -> Tensor:
-        """The highest predicted losses."""
+    def score(self, query: Query) -> Tensor:
+        """The predicted loss of each example, on a scale of its own: (n,)."""
         with query.evaluating():
             with query.training:
                 index = query.labeled.index
@@ -51,10 +51,10 @@ class LearningLoss(Strategy):
                 raise UserError(
                     "strategy=learning_loss: its network diverged: lower strategy.lr. Earlier rounds are kept."
                 )
-            return highest(predicted, query.size)
+            return predicted
 
     def train(self, features: list[Tensor], losses: Tensor) -> "LossNet":
-        """A network trained on all pairs of neighbours in shuffled batches."""
+        """A network trained on all pairs of neighbors in shuffled batches."""
         network = LossNet([maps.shape[1] for maps in features], self.width).to(losses.device)
         optimizer = torch.optim.Adam(network.parameters(), self.lr)
         with torch.enable_grad():

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
 
 
@@ -22,8 +22,8 @@ class Density(ScoreStrategy):
     def __init__(self, beta: Annotated[float, Ge(0)] = 1.0) -> None:
         self.beta = beta
 
-    def score(self, unlabeled: Outputs) -> Tensor:
+    def score(self, query: Query) -> Tensor:
         """0 and more; similarities count from 0 to 1, (1 + cos) / 2, so that they stay so."""
-        direction = F.normalize(unlabeled.embedding)
+        direction = F.normalize(query.unlabeled.embedding)
         similarity = (1 + direction @ direction.mean(0)) / 2
-        return entropy(unlabeled.log_probs).clamp_min(0) * similarity.clamp_min(0) ** self.beta
+        return entropy(query.unlabeled.log_probs).clamp_min(0) * similarity.clamp_min(0) ** self.beta

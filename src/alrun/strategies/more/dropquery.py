@@ -15,7 +15,7 @@ CANDIDATES = 25  # times the budget: what the threshold is lowered for
 
 
 class DropQuery(Strategy):
-    """Drops features of the embedding ``samples`` times; clusters what is inconsistent in more than half of them.
+    """Drops features of the embedding ``mask_samples`` times; clusters what is inconsistent in more than half of them.
 
     While that is true of fewer than 25 times as many examples as asked for, one inconsistency less will do, down to
     one; what then lacks is drawn uniformly. The clusters are those of embeddings at length 1. The network itself needs
@@ -29,8 +29,8 @@ class DropQuery(Strategy):
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, samples: Annotated[int, Ge(1)] = 3, rate: Annotated[float, Gt(0), Lt(1)] = 0.75) -> None:
-        self.samples = samples
+    def __init__(self, mask_samples: Annotated[int, Ge(1)] = 3, rate: Annotated[float, Gt(0), Lt(1)] = 0.75) -> None:
+        self.mask_samples = mask_samples
         self.rate = rate
 
     def select(self, query: Query) -> Tensor:
@@ -39,10 +39,10 @@ class DropQuery(Strategy):
         changes = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
         predicted = query.unlabeled.log_probs.argmax(1)
         with torch.no_grad():
-            for _ in range(self.samples):
+            for _ in range(self.mask_samples):
                 dropped = F.dropout(embedding, self.rate, training=True)
                 changes += query.model.head(dropped).argmax(1) != predicted
-        candidates = (changes > threshold(changes, self.samples, query.size)).nonzero().flatten()
+        candidates = (changes > threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
         embedding = F.normalize(embedding[candidates])

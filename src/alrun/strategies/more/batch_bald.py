@@ -20,13 +20,13 @@ class BatchBald(Strategy):
         self,
         dropout_samples: Annotated[int, Ge(2)] = 10,
         exact_configurations: Annotated[int, Ge(1)] = 1000,
-        samples: Annotated[int, Ge(1)] = 1000,
+        sampled_configurations: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         self.needs = Needs(dropout_samples=dropout_samples)
         self.exact_configurations = exact_configurations
-        self.samples = samples
+        self.sampled_configurations = sampled_configurations
 
     def select(self, query: Query) -> Tensor:
-        """One after the other; the time grows with size x pool x samples."""
+        """One after the other; the time grows with size x pool x configurations."""
         passes = query.unlabeled.dropout_log_probs
-        return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.samples)
+        return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.sampled_configurations)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
-from alrun.selection import mutual_neighbours as module
-from alrun.selection.mutual_neighbours import Best, mutual_neighbours, where
+from alrun.selection import mutual_neighbors as module
+from alrun.selection.mutual_neighbors import Best, mutual_neighbors, where
 from alrun.selection.points import Dense
 from alrun.selection.similarity import cosine
 
@@ -21,7 +21,7 @@ def small(monkeypatch):
 
 
 def check(x: torch.Tensor, k: int) -> None:
-    values, positions = mutual_neighbours(Dense(x).normalized(), cosine, k)
+    values, positions = mutual_neighbors(Dense(x).normalized(), cosine, k)
     expected = (1 + cosine_similarity(x.double().numpy())) / 2
     assert np.allclose(values.sort(descending=True).values, -np.sort(-expected, axis=1)[:, :k], atol=1e-6)
     for row in range(len(x)):
@@ -29,7 +29,7 @@ def check(x: torch.Tensor, k: int) -> None:
 
 
 @pytest.mark.parametrize(("tile", "k"), [(16, 5), (16, 40), (61, 8), (300, 8), (64, 203), (8, 1)])
-def test_neighbours_are_those_of_brute_force(monkeypatch, small, tile, k):
+def test_neighbors_are_those_of_brute_force(monkeypatch, small, tile, k):
     monkeypatch.setattr(module, "TILE", tile)
     check(X, k)
 
@@ -39,7 +39,7 @@ def test_few_points_are_compared_as_a_whole():
 
 
 def test_points_in_the_order_of_their_clusters(small):
-    """All neighbours of a row are in few tiles, more of them than it has room for."""
+    """All neighbors of a row are in few tiles, more of them than it has room for."""
     centres = 4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
     check(X + centres.repeat_interleave(51, dim=0)[:203], 5)
 
@@ -78,9 +78,9 @@ def test_what_is_true_is_found_in_tiles_of_any_size(shape):
     assert where(mask).tolist() == np.flatnonzero(mask.numpy()).tolist()
 
 
-def test_duplicates_are_each_others_neighbours(small):
+def test_duplicates_are_each_others_neighbors(small):
     """All similarities are the same: any columns may be kept, but none twice."""
     points = Dense(torch.ones(80, 3)).normalized()
-    values, positions = mutual_neighbours(points, cosine, 7)
+    values, positions = mutual_neighbors(points, cosine, 7)
     assert torch.allclose(values, torch.ones(80, 7))
     assert all(len(set(row)) == 7 for row in positions.tolist())

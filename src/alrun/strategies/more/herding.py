@@ -9,14 +9,14 @@ from annotated_types import Gt
 from torch import Tensor
 
 from alrun.selection.greedy import maximize
-from alrun.selection.neighbours import nearest_neighbours
+from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, parts
-from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.temperature import held_out_temperature, tempered
-from alrun.strategies.uncertainty import Margin
+from alrun.strategies.more.temperature import held_out_temperature, tempered
+from alrun.strategies.uncertainty import margin
 from alrun.system.units import MEGABYTE, Megabytes
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class MaxHerding(Strategy):
         points, kernel = Dense(unlabeled), gaussian(bandwidth)
         covered = torch.zeros(len(points), device=unlabeled.device)
         if len(labeled):
-            nearest, _ = nearest_neighbours(unlabeled, labeled, 1)
+            nearest, _ = nearest_neighbors(unlabeled, labeled, 1)
             covered = (-nearest[:, 0] / bandwidth**2).exp()
         similarity = Similarity(points, points, kernel, self.memory)
         return maximize(FacilityLocation(similarity, weights, floor=covered), size)
@@ -79,8 +79,7 @@ class UncertaintyHerding(MaxHerding):
         unlabeled, labeled = self.embeddings.of(query)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
         temperature = held_out_temperature(query)
-        log_probs = tempered(query.unlabeled.log_probs, temperature)
-        weights = Margin().score(Outputs(query.unlabeled.index, log_probs=log_probs))
+        weights = margin(tempered(query.unlabeled.log_probs, temperature))
         bandwidth = apart if math.isfinite(apart) else self.bandwidth
         log.info("UHerding: temperature %.1f, bandwidth %.4g", temperature, bandwidth)
         return self.cover(unlabeled, labeled, bandwidth, weights, query.size)

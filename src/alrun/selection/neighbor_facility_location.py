@@ -1,4 +1,4 @@
-"""Facility location over a graph of nearest neighbours: every row knows a few candidates only."""
+"""Facility location over a graph of nearest neighbors: every row knows a few candidates only."""
 
 import heapq
 
@@ -7,14 +7,14 @@ import torch
 from scipy.sparse import csc_array, csr_array
 from torch import Tensor
 
-from alrun.selection.mutual_neighbours import mutual_neighbours
+from alrun.selection.mutual_neighbors import mutual_neighbors
 from alrun.selection.similarity import Similarity
 
 
-def neighbour_facility_location(similarity: Similarity, neighbours: int, size: int) -> Tensor:
-    """Greedily maximises Σ_i max_{j in A} s_ij, where s_ij counts for the ``neighbours`` most similar j of each i.
+def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int) -> Tensor:
+    """Greedily maximises Σ_i max_{j in A} s_ij, where s_ij counts for the ``neighbors`` most similar j of each i.
 
-    Memory is n x neighbours instead of n x c. Ties go to the lower position; once nothing is left to gain, the rest
+    Memory is n x neighbors instead of n x c. Ties go to the lower position; once nothing is left to gain, the rest
     is taken in order.
 
     Source: Lindgren, Wu and Dimakis, Leveraging Sparsity for Efficient Submodular Data Summarization, NeurIPS 2016.
@@ -22,7 +22,7 @@ def neighbour_facility_location(similarity: Similarity, neighbours: int, size: i
     count, n = len(similarity.candidates), len(similarity.rows)
     if not 0 < size <= count:
         raise ValueError(f"cannot choose {size} of {count} candidates")
-    graph = neighbour_graph(similarity, min(neighbours, count))
+    graph = neighbor_graph(similarity, min(neighbors, count))
     covered = np.zeros(n, dtype=np.float32)
     heap = [(-float(total), position) for position, total in enumerate(graph.sum(axis=0))]
     heapq.heapify(heap)
@@ -40,14 +40,14 @@ def neighbour_facility_location(similarity: Similarity, neighbours: int, size: i
     return torch.tensor(chosen)
 
 
-def neighbour_graph(similarity: Similarity, neighbours: int) -> csc_array:
+def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
     """Similarities (n, c) of every row to its most similar candidates, in float32."""
     rows, candidates = similarity.rows, similarity.candidates
     if rows is candidates:
-        values, positions = (part.cpu() for part in mutual_neighbours(rows, similarity.kernel, neighbours))
+        values, positions = (part.cpu() for part in mutual_neighbors(rows, similarity.kernel, neighbors))
     else:
-        values, positions = Similarity(rows, candidates, similarity.kernel, memory=0).most_similar(neighbours)
-    pointers = np.arange(0, values.numel() + 1, neighbours)
+        values, positions = Similarity(rows, candidates, similarity.kernel, memory=0).most_similar(neighbors)
+    pointers = np.arange(0, values.numel() + 1, neighbors)
     shape = (len(rows), len(candidates))
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
 

@@ -14,7 +14,7 @@ from alrun.strategies.base import Needs, Query, Strategy
 
 
 class NoiseStability(Strategy):
-    """Greedy k-center on the changes of the logits under ``samples`` random changes of all weights.
+    """Greedy k-center on the changes of the logits under ``noise_samples`` random changes of all weights.
 
     Each change is as long as ``magnitude`` times the weights. Long and mutually different changes are chosen, from the
     longest on. The model itself is never altered.
@@ -25,14 +25,16 @@ class NoiseStability(Strategy):
 
     needs = Needs()
 
-    def __init__(self, samples: Annotated[int, Ge(1)] = 10, magnitude: Annotated[float, Gt(0), Le(1)] = 1e-3) -> None:
-        self.samples = samples
+    def __init__(
+        self, noise_samples: Annotated[int, Ge(1)] = 10, magnitude: Annotated[float, Gt(0), Le(1)] = 1e-3
+    ) -> None:
+        self.noise_samples = noise_samples
         self.magnitude = magnitude
 
     def select(self, query: Query) -> Tensor:
         """Farthest first, starting from the example that stayed where it was."""
         weights = dict(query.model.named_parameters())
-        changed = [self.changed(weights) for _ in range(self.samples)]
+        changed = [self.changed(weights) for _ in range(self.noise_samples)]
         rows = []
         with query.evaluating():
             for images in query.batches():

@@ -1,4 +1,4 @@
-"""Nearest neighbours by blocks of matrix products."""
+"""Nearest neighbors by blocks of matrix products."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,13 @@ from torch import Tensor
 from alrun.selection.points import BLOCK, Dense, sqdist
 
 
-def nearest_neighbours(x: Tensor, others: Tensor, k: int, itself: bool = True) -> tuple[Tensor, Tensor]:
+def nearest_neighbors(x: Tensor, others: Tensor, k: int, itself: bool = True) -> tuple[Tensor, Tensor]:
     """Squared distances (n, k) and positions (n, k) of the ``k`` nearest rows of ``others`` (m, d), nearest first.
 
-    With ``itself`` False, ``others`` are ``x`` again and no point is its own neighbour.
+    With ``itself`` False, ``others`` are ``x`` again and no point is its own neighbor.
     """
     if not 0 < k <= len(others) - (not itself):
-        raise ValueError(f"{len(others)} points do not have {k} neighbours each")
+        raise ValueError(f"{len(others)} points do not have {k} neighbors each")
     targets, rows = Dense(others), max(1, BLOCK[x.device.type] // len(others))
     distances = x.new_empty(len(x), k)
     positions = torch.empty(len(x), k, dtype=torch.int64, device=x.device)

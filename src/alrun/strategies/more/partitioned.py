@@ -23,13 +23,18 @@ class Partitioned(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """The choices of all parts; the first parts take the remainder of sizes that do not divide."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the scores of ``inner``, each within its part."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
         parts = order.tensor_split(self.parts)
         sizes = [len(share) for share in torch.arange(query.size).tensor_split(self.parts)]
-        chosen = []
+        chosen, scores = [], []
         for part, size in zip(parts, sizes, strict=True):
             if size:
                 part = part.sort().values
-                positions = self.inner.select(replace(query, size=size, unlabeled=query.unlabeled.take(part)))
+                positions, score = self.inner.choose(replace(query, size=size, unlabeled=query.unlabeled.take(part)))
                 chosen.append(part[positions.cpu()])
-        return torch.cat(chosen)
+                scores.append(score)
+        return torch.cat(chosen), None if None in scores else torch.cat(scores)

@@ -9,6 +9,7 @@ NeurIPS 2021, Tables 1 and 2.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -20,12 +21,12 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.submodular import Representation, represent
+from alrun.strategies.more.submodular import Representation, represent
 from alrun.system.errors import UserError
 from alrun.system.units import MEGABYTE, Megabytes
 
-# Numbers of classes, from 0; the data say which there are.
-Classes = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
+# Classes by number, from 0, or by name; the data say which there are (alrun.loop.components).
+Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)]
 
 
 class Targeted(Strategy):
@@ -38,9 +39,16 @@ class Targeted(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Greedily, in the order of choice."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the numbers of the picks where these just add up."""
         pool = represent(query.unlabeled, self.representation).normalized()
-        chosen = self.function(pool, query)
-        return highest(chosen, query.size) if isinstance(chosen, Tensor) else maximize(chosen, query.size)
+        wanted = self.function(pool, query)
+        if not isinstance(wanted, Tensor):
+            return maximize(wanted, query.size), None
+        positions = highest(wanted, query.size)
+        return positions, wanted[positions]
 
     @abstractmethod
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:
@@ -58,12 +66,14 @@ class Targeted(Strategy):
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def of_classes(labels: Tensor, classes: list[int], key: str) -> Tensor:
+def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
     """Which labels are among ``classes``: (m,) bool.
 
     Raises:
-        UserError: None is.
+        UserError: None is, or classes are named where no data set says what numbers they have.
     """
+    if named := [each for each in classes if isinstance(each, str)]:
+        raise UserError(f"{key}: without a data set, {named[0]} has no number: give the number.")
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
     if not found.any():
         present = ", ".join(str(value) for value in labels.unique().tolist())
@@ -83,7 +93,7 @@ class MutualInformation(Targeted):
     Args:
         function: ``flqmi``, ``flvmi`` (facility location over the query set, over the pool), ``gcmi`` (graph cut),
             ``logdetmi`` (log determinant) or ``com`` (concave over modular).
-        query_classes: Classes wanted; null: those with the fewest labeled examples.
+        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
         trade_off: Weight of likeness to the query set (η in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -127,7 +137,8 @@ class ConditionalGain(Targeted):
 
     Args:
         function: ``flcg`` (facility location), ``gccg`` (graph cut) or ``logdetcg`` (log determinant).
-        private_classes: Classes to keep away from; null: all labeled examples, so that nothing known is bought again.
+        private_classes: Classes to keep away from, by number or name; null: all labeled examples, so that nothing
+            known is queried again.
         trade_off: Weight of unlikeness to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -167,8 +178,8 @@ class ConditionalMutualInformation(Targeted):
 
     Args:
         function: ``flcmi`` (facility location) or ``logdetcmi`` (log determinant).
-        query_classes: Classes wanted; null: those with the fewest labeled examples.
-        private_classes: Classes to keep away from; null: all others.
+        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
+        private_classes: Classes to keep away from, by number or name; null: all others.
         trade_off: Weight of likeness to the query set (η in the paper).
         private_trade_off: Weight of unlikeness to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
