@@ -74,11 +74,11 @@ Written by `python scripts/findings.py {table}` from {runs} runs at `scale={scal
 (torch {torch}), {hours:.1f} hours of training, selection and evaluation in all.
 
 The findings come from the paper's introduction, the claims from its Appendix G. Accuracies are in percentage points of
-the test set. Brackets hold the 95 % interval of Student's t over repeats; each repeat is the mean over strategies where a
-finding names none. *Agrees* and *disagrees* follow from the rule in the last column; *undecided* means that the numbers
-support neither. There is no verdict if more than {most:.0f} % of the rounds were cut short: a training should end by its
-accuracy, without further gain, or with its learning-rate schedule. Here {trained:.0f} % of all rounds did, at a mean
-training accuracy of {accuracy:.0f} %.
+the test set. Brackets hold the 95 % interval of Student's t over repeats; each repeat is the mean over strategies
+where a finding names none. *Agrees* and *disagrees* follow from the rule in the last column; *undecided* means that
+the numbers support neither. There is no verdict if more than {most:.0f} % of the rounds were cut short: a training
+should end by its accuracy, without further gain, or with its learning-rate schedule. Here {trained:.0f} % of all
+rounds did, at a mean training accuracy of {accuracy:.0f} %.
 
 | finding | the paper | measured here | verdict |
 |---|---|---|---|
