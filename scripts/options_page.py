@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from alrun.settings import factory, targets
+from alrun.settings import ranges, schema, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
@@ -56,7 +56,6 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "baseline": "The rows of the paper's Table 3. Chosen by themselves, by data set and network.",
     "recipe": "What an optimizer changes of the row. Chosen by themselves, by optimizer.",
 }
-CLASSES = (factory.Budget, factory.Training, factory.Runtime, factory.Paths, factory.Scale)
 
 
 def on_files(files: Any, config: Any) -> None:
@@ -69,8 +68,8 @@ def on_files(files: Any, config: Any) -> None:
 def page() -> str:
     """The whole page."""
     parts = [HEAD, "## Settings of every run\n\n"]
-    parts += [section_of_class(each) for each in CLASSES]
-    parts.append(section_of_class(factory.RunConfig))
+    parts += [section_of_class(each) for each in schema.CLOSED]
+    parts.append(section_of_class(schema.RunConfig))
     for group, text in GROUPS.items():
         parts.append(f"## {group}\n\n{text}\n\n")
         parts += [section_of_option(path) for path in option_files(group)]
@@ -85,18 +84,22 @@ def option_files(group: str = "") -> Iterator[Path]:
 
 
 def section_of_class(settings: type) -> str:
-    """A heading and a table for one of the dataclasses of alrun.settings.factory; comments come from its source."""
-    whole = settings is factory.RunConfig
+    """A heading and a table for one of the dataclasses of alrun.settings.schema; comments come from its source."""
+    whole = settings is schema.RunConfig
     prefix = "" if whole else f"{settings.__name__.lower()}."
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
-    rows = []
+    rows, above = [], []  # lines of a comment above the setting
     for line in inspect.getsource(settings).splitlines():
+        if line.startswith("    # "):
+            above.append(line.lstrip("# "))
+            continue
         found = re.fullmatch(r"    (\w+): (.+?) = (.+?)(?:  # (.*))?", line)
+        comment, above = " ".join(above), []
         if found and found[1] in fields:
             default = "[]" if found[3].startswith("field(") else found[3].strip('"').replace("None", "null")
             default = {"True": "true", "False": "false"}.get(default, default)
-            kind = factory.described(get_type_hints(settings)[found[1]])
-            rows.append((prefix + found[1], default, kind, found[4] or ""))
+            kind = ranges.in_words(get_type_hints(settings, include_extras=True)[found[1]])
+            rows.append((prefix + found[1], default, kind, found[4] or comment))
     title = "Other settings" if whole else f"`{prefix}`"
     text = "They stand by themselves." if whole else (settings.__doc__ or "").splitlines()[0]
     return f"### {title}\n\n{text}\n\n{table(rows)}"
@@ -120,7 +123,7 @@ def section_of_option(path: Path) -> str:
     if isinstance(target, str):
         built = targets.found(target, group, targets.kinds_at(group))
         words += f"\n\nBuilt by `{target}`: {(inspect.getdoc(built) or '').partition(chr(10) * 2)[0]}"
-        hints = get_type_hints(built.__init__ if inspect.isclass(built) else built)
+        hints = ranges.of_signature(built)
     for title, entries in (
         ("Comes with", list(companions(plain.get("defaults", [])))),
         ("Sweeps over", [f"{k}={v}" for k, v in sweep(plain).items()]),
@@ -129,10 +132,18 @@ def section_of_option(path: Path) -> str:
             words += f"\n\n{title} " + ", ".join(f"`{entry}`" for entry in entries) + "."
     prefix = "" if package == "_global_" else f"{package}."
     rows = [
-        (prefix + key, default, factory.described(hints[key]) if key in hints else "", comment)
+        (prefix + key, default, kind_of(key, hints, package), comment)
         for key, default, comment in settings(yaml.compose(text), text)
     ]
     return f"### {group}={option}\n\n{words.strip()}\n\n{table(rows)}"
+
+
+def kind_of(key: str, hints: dict[str, Any], package: str) -> str:
+    """Type and range of an option's setting, where they are known: by its signature, or of an optimizer's own."""
+    known = hints | (schema.OPTIMIZER if package in ("optimizer", "first_optimizer") else {})
+    if key in known:
+        return ranges.in_words(known[key])
+    return ""
 
 
 def companions(defaults: list[Any]) -> Iterator[str]:
@@ -171,7 +182,7 @@ def table(rows: list[tuple[str, str, str, str]]) -> str:
     """Settings as Markdown; nothing where there are none."""
     if not rows:
         return ""
-    lines = ["| setting | default | type | what |", "|---|---|---|---|"]
+    lines = ["| setting | default | give | what |", "|---|---|---|---|"]
     for name, default, kind, comment in rows:
         lines.append(f"| `{name}` | `{default}` | {kind} | {comment.replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n\n"
