@@ -67,7 +67,7 @@ def test_a_signal_before_the_run_says_to_try_again(tmp_path, name):
 
 
 def test_an_application_that_imports_alrun_keeps_its_handlers(tmp_path):
-    probe = "import signal, sys, alrun; from alrun import early; "
+    probe = "import signal, sys, alrun; from alrun.system import early; "
     probe += "sys.exit(signal.getsignal(signal.SIGINT) is early.stop or isinstance(sys.stdout, early.Patient))"
     assert subprocess.run([sys.executable, "-c", probe], cwd=tmp_path).returncode == 0
 

@@ -5,9 +5,11 @@
     python -m alrun paper redundancy/duplicate strategy=badge seed=0
     python -m alrun paper index
 
-Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of XX
+Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of these), times (that the
+text states), index (what there is of each), the experiments of conf/experiment, and all (of them).
 """
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -65,7 +67,7 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
             print(make.index(asked), flush=True)
         elif name in planned_runs.of_the_paper():
             line = collect.line_of(name, asked)
-            incomplete += [] if run(line) else [" ".join(line)]
+            incomplete += [] if run(line) else [shlex.join(line)]
         else:
             incomplete += [] if draw else compute(make.needed(name), asked)
             print(make.write(name, asked), flush=True)
@@ -85,7 +87,7 @@ def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
         if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run(
             collect.words(part, asked)
         ):
-            incomplete.append(" ".join(collect.words(part, asked)))
+            incomplete.append(shlex.join(collect.words(part, asked)))
     return incomplete
 
 
@@ -95,7 +97,7 @@ def run(line: list[str]) -> bool:
     Raises:
         SystemExit: It was told to stop.
     """
-    print(f"\n{' '.join(line)}", flush=True)
+    print(f"\n{shlex.join(line)}", flush=True)
     sys.argv = ["alrun", *line]
     try:
         cli.main()
