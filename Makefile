@@ -113,7 +113,7 @@ strategies: $(READY) ## every strategy on digits, then the table in docs/evidenc
 	@$(PY) -m alrun experiment=strategies $(ARGS)
 	@$(PY) scripts/compare_strategies.py
 
-facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/evidence/training_settings.md
+facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
 	@$(PY) scripts/compare_facets.py $(ARGS)
 
 recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/evidence/recipe.md
