@@ -17,8 +17,9 @@ from alrun.runs.run_folder import check_other_data, forget, is_done, other_versi
 from alrun.settings import guard, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
+from alrun.settings.hydra_errors import sentence
 from alrun.system import early, files, interruption
-from alrun.system.errors import UserError, first_line, sentence, unusable
+from alrun.system.errors import SettingError, UserError, ask_for_report, first_line, traceback_of_users_code, unusable
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def job(cfg: DictConfig) -> float | None:
         if message is None:
             error.add_note(f"{OURS} {shown(run_dir)}.")
             raise
+        if users_traceback := traceback_of_users_code(error):
+            log.error("%s", users_traceback)
         log.error("alrun: %s", message)
         if is_alone:
             forget(run_dir)  # if it was refused before anything was computed; a sweep first reports it
@@ -81,7 +84,7 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     validate(cfg)
     check_other_data(run_dir)
     if other := other_version(run_dir):
-        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command begins anew.")
+        raise SettingError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command begins anew.")
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
@@ -145,6 +148,7 @@ def main() -> None:
         if message is None and isinstance(error, OSError) and not in_a_run(error):
             message = unusable(error)  # Hydra makes the folders of runs
         if message is None:
+            ask_for_report(error)
             raise
         print(f"alrun: {message}", file=sys.stderr)
         sys.exit(1)

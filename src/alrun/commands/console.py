@@ -14,8 +14,9 @@ from hydra._internal.utils import get_args_parser
 
 from alrun.data import content
 from alrun.settings import targets
+from alrun.settings.hydra_errors import sentence
 from alrun.system import early
-from alrun.system.errors import UserError, sentence
+from alrun.system.errors import SettingError, ask_for_report
 
 
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
@@ -42,7 +43,7 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
         return [*words]
     folder = Path(config_dir).resolve()
     if not folder.is_dir():
-        raise UserError(f"--config-dir {config_dir} is no folder: name the one with your own options.")
+        raise SettingError(f"--config-dir {config_dir} is no folder: name the one with your own options.")
     quoted = str(folder).replace("'", "\\'")
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
@@ -114,5 +115,6 @@ def telling() -> Iterator[None]:
     except Exception as error:
         message = sentence(error)
         if message is None:
+            ask_for_report(error)
             raise
         sys.exit(f"alrun: {message}")

@@ -22,7 +22,7 @@ from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import SettingError, first_line
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import Subset
@@ -129,14 +129,14 @@ def check_classes(key: str, strategy: DictConfig, count: int) -> None:
     """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
     for setting in ("query_classes", "private_classes"):
         if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
-            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
+            raise SettingError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
 
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
     """Refuse more padding than the images are large."""
     padding, side = node.get("padding"), max(data.image_size)
     if isinstance(padding, int) and padding > side:
-        raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
+        raise SettingError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
 
 
 def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
@@ -151,7 +151,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
             augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
         except MISFIT as error:
             name = type(getattr(augmentation, "transform", augmentation)).__name__
-            raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
+            raise SettingError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
@@ -192,12 +192,12 @@ def check_model(model: Classifier, data: ImageData) -> None:
             model.eval()
             embedding, logits = model.embed(images).shape, model(images).shape
     except MISFIT as error:
-        raise UserError(
+        raise SettingError(
             f"{name} does not work on images of shape {tuple(images.shape[1:])} (channels, height, width): "
             f"{first_line(error)}."
         ) from error
     if len(embedding) != 2 or logits != (2, data.classes):
-        raise UserError(
+        raise SettingError(
             f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two images; they must be "
             f"(2, any) and (2, {data.classes})."
         )
@@ -213,7 +213,7 @@ def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any
         return make(argument)
     except (TypeError, ValueError, ArithmeticError) as error:
         given = ", ".join(f"{name}={value}" for name, value in cfg.optimizer[key].items() if not name.startswith("_"))
-        raise UserError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
+        raise SettingError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
 
 
 def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:
@@ -236,7 +236,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     )
     candidates = torch.from_numpy(sources.unique).nonzero().flatten()
     if len(candidates) < cfg.budget.seed_size:
-        raise UserError(
+        raise SettingError(
             f"budget.seed_size={cfg.budget.seed_size}, but only {len(candidates)} examples stay unique: lower it or "
             "raise redundancy.unique."
         )
@@ -260,7 +260,7 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) ->
     }
     for key, does in reads.items():
         if does:
-            raise UserError(
+            raise SettingError(
                 f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
                 f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
             )

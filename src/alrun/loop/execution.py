@@ -15,7 +15,7 @@ from torch import nn
 
 from alrun.loop.components import Parts
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 DEFAULT = {"cpu": "contiguous", "cuda": "channels_last"}
@@ -46,7 +46,7 @@ def applied(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
     """
     choice = chosen(cfg, where)
     if where.type == "cpu" and choice.memory_format == "channels_last" and overruns_in_channels_last(parts.model):
-        raise UserError(
+        raise SettingError(
             "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model so; "
             "use runtime.memory_format=contiguous, or a wider model."
         )

@@ -48,7 +48,7 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     try:
         if not is_done(run_dir):  # else another process ended it since this one looked
             files.remove_leftovers(run_dir)
-            with gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
+            with device.fitting(), gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)

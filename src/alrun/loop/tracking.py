@@ -21,7 +21,7 @@ from alrun.runs.run_folder import shown
 from alrun.runs.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 from alrun.settings import factory, identity
 from alrun.system import files
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import SettingError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def require(package: str, extra: str) -> None:
         UserError: It is not.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(
+        raise SettingError(
             f"tracking={extra}: {package} is not installed; pip install 'alrun[{extra}]', or tracking=none."
         )
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from alrun.runs import own_code
 from alrun.runs.run_folder import RESULTS, has_checkpoint, reading, record, shown
 from alrun.system import files
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 
 def seal(run_dir: Path) -> None:
@@ -63,7 +63,7 @@ def doubts(run_dir: Path, cfg: DictConfig) -> list[str]:
     if names := altered(run_dir):
         restore(run_dir)
         if lost := altered(run_dir):
-            raise UserError(
+            raise StorageError(
                 f"{', '.join(lost)} in {shown(run_dir)} changed since the run ended and cannot be restored: move the "
                 "folder away to compute the run anew."
             )

@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.settings.command_line import as_typed
 from alrun.settings.guard import guarded
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
@@ -124,7 +125,7 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
     for override in last.values():
         if isinstance(pattern := override.value(), Glob) and not any(override.sweep_iterator()):
             known = override.config_loader.get_group_options(override.key_or_group)  # pyright: ignore
-            raise UserError(
+            raise SettingError(
                 f"{override.input_line} matches no option; "
                 f"{closest(pattern.include[0], known) if known else 'there is no such group.'}"
             )

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from alrun.models.outputs import Needs, Outputs
 from alrun.strategies.query import Query
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 __all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 
 
-class NoScores(UserError):
+class NoScores(StrategyError):
     """What a strategy's ``score`` returned cannot be sorted by."""
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 
 class Discriminative(Strategy):
@@ -52,7 +52,7 @@ class Discriminative(Strategy):
             with torch.no_grad():
                 scores = network(x[free])[:, 0]
             if not scores.isfinite().all():
-                raise UserError(
+                raise StrategyError(
                     "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
                 )
             positions = free[highest(scores, len(share))]

@@ -21,7 +21,7 @@ from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphC
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.submodular import Representation, represent
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
 # Numbers of classes, from 0; the data say which there are.
@@ -67,7 +67,7 @@ def of_classes(labels: Tensor, classes: list[int], key: str) -> Tensor:
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
     if not found.any():
         present = ", ".join(str(value) for value in labels.unique().tolist())
-        raise UserError(f"{key}={classes}: no labeled example has one of these classes; there are {present}.")
+        raise SettingError(f"{key}={classes}: no labeled example has one of these classes; there are {present}.")
     return found
 
 

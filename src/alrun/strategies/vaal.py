@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.vaal_networks import Discriminator, Vae
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 
 class Vaal(Strategy):
@@ -61,7 +61,7 @@ class Vaal(Strategy):
                 outputs.append(discriminator(vae.encode(scaled(query, index))[0])[:, 0])
         scores = torch.cat(outputs)
         if not scores.isfinite().all():
-            raise UserError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
+            raise StrategyError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
         return highest(-scores, query.size)
 
     def train(self, query: Query) -> tuple[Vae, Discriminator]:

@@ -12,7 +12,7 @@ from alrun.analysis.intervals import spread
 from alrun.analysis.paper import printed
 from alrun.analysis.paper.collect import Asked, Collected, planned
 from alrun.analysis.paper.exhibits import Part
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 # How the paper's rows are called there: by strategy, and by the option that the table varies.
 ROWS = {
@@ -138,7 +138,7 @@ def settings(name: str, asked: Asked) -> pd.DataFrame:
         part = Part(row["experiment"], tuple(row["choices"].split()), ("random",))
         runs = planned(part, asked)
         if not runs:
-            raise UserError(f"{part.experiment} asks for no run with {' '.join(asked.overrides)}: leave some out.")
+            raise DataError(f"{part.experiment} asks for no run with {' '.join(asked.overrides)}: leave some out.")
         lines.append({"Exp.": row["row"], "of": "paper", **theirs})
         lines.append({"Exp.": row["row"], "of": "ours", **composed(runs[0].cfg)})
     return pd.DataFrame(lines)
