@@ -12,9 +12,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alrun.commands import console, next_step, search, sweep
-from alrun.runs import finished
+from alrun.runs import finished, own_code
 from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
-from alrun.settings import guard, targets
+from alrun.settings import guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
 from alrun.settings.hydra_errors import sentence
@@ -88,7 +88,7 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
-        for doubt in finished.doubts(run_dir, cfg):
+        for doubt in finished.doubts(run_dir, own_code.hashes(identity.deciding(cfg))):
             log.warning("%s", doubt)
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."

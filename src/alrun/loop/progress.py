@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
-from omegaconf import DictConfig
 from tqdm import tqdm
 
 from alrun.runs.state import RoundRecord
@@ -12,25 +11,34 @@ from alrun.runs.state import RoundRecord
 log = logging.getLogger(__name__)
 
 
-def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], hardware: str) -> None:
-    """Say what is about to happen; ``sizes`` are the labels that every round has, held-out ones too."""
-    held_out = cfg.validation or 0
+def announce(
+    choices: Mapping[str, str],
+    hardware: str,
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    baseline: str | None,
+    held_out: int,
+    batch_size: int,
+    total: int,
+) -> None:
+    """Say what is about to happen; ``sizes`` are the labels of every round, the ``held_out`` ones too."""
     log.info(
         "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
         choices["strategy"],
         choices["dataset"],
         choices["model"],
-        cfg.seed,
+        seed,
         len(sizes),
-        cfg.budget.seed_size,
+        sizes[0] - held_out,
         sizes[-1] - held_out,
-        cfg.baseline or "no row of the paper for this pair: default settings",
+        baseline or "no row of the paper for this pair: default settings",
         hardware,
     )
     if held_out:
         log.info("evaluated on %d held-out labels of the budget; the test set is not touched", held_out)
-    if sizes[-1] < cfg.budget.total:
-        log.info("budget.total=%d is not reached: a round buys %d labels", cfg.budget.total, cfg.budget.batch_size)
+    if sizes[-1] < total:
+        log.info("budget.total=%d is not reached: a round queries %d labels", total, batch_size)
 
 
 class Progress:

@@ -26,7 +26,8 @@ class Planned:
 
     folder: Path
     overrides: tuple[str, ...]
-    cfg: DictConfig  # shared by the repeats of a setting: ``cfg.seed`` may be another one's
+    cfg: DictConfig  # of a setting: its repeats share it, and ``cfg.seed`` is that of one of them
+    seed: int  # this run's
 
 
 def of_command(overrides: Sequence[str]) -> list[Planned]:
@@ -42,7 +43,7 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
             runs = of_sweep(cfg)
         else:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
-            runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+            runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
         for cfg in {id(run.cfg): run.cfg for run in runs}.values():
             resolve(cfg)
         return runs
@@ -143,5 +144,5 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
         if seeds:
             composed.seed = seeds[-1].partition("=")[2]
         folder = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
-        runs.setdefault(folder, Planned(folder, each, composed))
+        runs.setdefault(folder, Planned(folder, each, composed, int(composed.seed)))
     return list(runs.values())
