@@ -1,9 +1,9 @@
-"""docs/options.md: every option of every group and every setting, from conf/, the dataclasses and the docstrings.
+"""The page reference/options.md of the site: every option of every group and every setting.
 
-``make docs`` writes it before it builds the site; a test says when the page that is kept is not what this would write.
+It comes from conf/, the dataclasses and the docstrings. mkdocs makes it while it builds the site (``hooks`` in
+mkdocs.yml), so no copy is kept that could grow stale. Run as a program, this prints the page.
 """
 
-import argparse
 import dataclasses
 import inspect
 import re
@@ -17,24 +17,26 @@ from alrun.settings import ranges, schema, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
-PAGE = ROOT / "docs" / "options.md"
+PAGE = "reference/options.md"  # below docs/
 
 HEAD = """# Options and settings
 
-Written by `make docs` from `conf/`, the dataclasses and the docstrings.
+Made while this site was built, from `conf/`, the dataclasses and the docstrings.
 
-`group=option` on the command line chooses an option, `setting=value` changes a setting of what is chosen;
-`python -m alrun <both> --cfg job` shows what comes of it without computing anything. Strategies and embeddings that lie
-within others are named with their place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
-`???` has to be given, `null` is none. `${examples:1000}` is that number times `scale.examples`, and so with `epochs`
-and `width`; `${...}` otherwise is the value of another setting. An option has no settings where no table follows.
+On the command line, `group=option` chooses an option and `setting=value` changes one of its settings. Add `--cfg job`
+to see the resulting configuration without running anything. Name a strategy or an embedding inside another one with its
+place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
+
+You must give a value for `???`; `null` means none. `${examples:1000}` is that number times `scale.examples`;
+`${epochs:...}` and `${width:...}` work the same way. Any other `${...}` is the value of another setting. An option
+without a table has no settings.
 
 """
 
 GROUPS = {  # in the order of the page: what is looked for most comes first
     "dataset": "Images and labels, with the network and the augmentation that go with them.",
     "model": "The network that is trained.",
-    "strategy": "Which unlabeled examples are bought. [Which strategy when](which_strategy.md) compares them.",
+    "strategy": "Which examples are queried: [which strategy when](../guides/which_strategy.md).",
     "embeddings": "Where embeddings come from, for strategies and seed sets that take them.",
     "optimizer": "How weights are updated.",
     "first_optimizer": "What trains the first model, where it is not what trains the others.",
@@ -47,7 +49,7 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "per_class_cap": "How many examples of a class may be bought.",
     "scale": "How much of the paper's size is kept.",
     "at_once": "Runs of a sweep at a time.",
-    "search": "Looking for settings by [validation accuracy](clusters.md#looking-for-settings).",
+    "search": "Searching for settings by [validation accuracy](../guides/clusters.md#searching-for-settings).",
     "tracking": "Where else the results of a run go, for tools that show them.",
     "debug": "Short runs that answer one question about a set-up.",
     "experiment": "Sweeps: those of the paper, by section, and some of our own.",
@@ -56,13 +58,11 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
 }
 
 
-def main() -> None:
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, default=PAGE)
-    arguments = parser.parse_args()
-    arguments.page.write_text(page())
-    print(f"{len(list(option_files()))} options in {arguments.page}")
+def on_files(files: Any, config: Any) -> None:
+    """Add the page to those of the site; mkdocs calls this."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, PAGE, content=page()))
 
 
 def page() -> str:
@@ -189,4 +189,4 @@ def table(rows: list[tuple[str, str, str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    print(page(), end="")
