@@ -157,6 +157,6 @@ def test_an_output_that_was_not_declared_names_the_need():
 
 
 def test_a_negative_number_of_samples_is_refused():
-    node = OmegaConf.create({"_target_": "alrun.strategies.Entropy", "dropout_samples": -1})
+    node = OmegaConf.create({"_target_": "alrun.strategies.uncertainty.Entropy", "dropout_samples": -1})
     with pytest.raises(UserError, match="dropout_samples=-1 is not possible: give a whole number of 0 or more"):
         factory.build(node, "strategy")
