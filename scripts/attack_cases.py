@@ -32,7 +32,7 @@ from alrun.commands import cli, report, results, status
 from alrun.loop.components import build_parts, build_pool
 from alrun.settings import factory, targets
 from alrun.settings.checks import validate
-from alrun.system.errors import sentence
+from alrun.settings.hydra_errors import sentence
 
 MARK = "MARK"  # no case may make this file, in whatever folder it runs
 SHELL = f"touch {MARK}"

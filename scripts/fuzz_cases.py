@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from alrun.loop.components import build_parts, build_pool
 from alrun.settings import schema
 from alrun.settings.checks import validate
+from alrun.settings.hydra_errors import sentence
 from alrun.settings.planned_runs import configuration
-from alrun.system.errors import sentence
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 BASE = ("limit=60", "budget={seed_size: 10, batch_size: 10, total: 30}", "runtime={device: cpu, threads: 1}")

@@ -11,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from alrun.commands import console
 from alrun.settings import planned_runs
 from alrun.settings.command_line import quoted
-from alrun.system.errors import UserError, sentence
+from alrun.settings.hydra_errors import sentence
+from alrun.system.errors import UserError
 
 
 def alrun(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:

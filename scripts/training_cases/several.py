@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
+from alrun.commands import speed
 from alrun.loop import execution
 from alrun.loop.components import build_model
 from alrun.system import device
@@ -22,7 +23,7 @@ PATIENCE = 300  # seconds until the others of a group must be ready
 def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
     """An epoch over ``count`` images of a run of its own."""
     made = make(case, batch_size, overrides)
-    layout = execution.chosen(made.cfg, made.where).memory_format
+    layout = speed.chosen(made.cfg, made.where).memory_format
     execution.apply(execution.Choice(1, layout), made.parts, made.parts.model, made.where)
     _, engine = made.parts.trainer.begin(made.parts.model.train(), made.pool)
     index = torch.arange(count, device=made.where) % len(made.pool.images)

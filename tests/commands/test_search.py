@@ -14,7 +14,8 @@ from alrun.commands import search, sweep
 from alrun.data import sources
 from alrun.settings import identity
 from alrun.settings.checks import validate
-from alrun.system.errors import EXTRAS, UserError, unknown_option
+from alrun.settings.hydra_errors import EXTRAS, unknown_option
+from alrun.system.errors import UserError
 from conftest import without_checkpoints
 from crash_cases.runs import TINY
 

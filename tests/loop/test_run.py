@@ -90,7 +90,7 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
         (("budget.total=1298",), "budget.total=1298 is more than the 1297 examples of the pool"),
         (("budget.seed_size=2000", "budget.total=2000"), "budget.seed_size=2000 is more than the 1297 examples"),
         (("model.width=0",), "model.width=0 is not possible: give a whole number of 1"),
-        (("model.dropout=1.5",), "model: .*SmallCnn refused its settings: dropout probability"),
+        (("model.dropout=1.5",), "model.dropout=1.5 is not possible: give a number of 0 or more and below 1"),
         (
             ("augmentation=crop", "augmentation.padding=-1"),
             "augmentation.padding=-1 is not possible: give a whole number of 0 or more",

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from alrun.loop.components import check_embeddings
+from alrun.loop.part_checks import check_embeddings
 from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense

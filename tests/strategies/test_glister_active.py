@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from omegaconf import OmegaConf
 from queries import make_query
 
 from alrun.settings import factory
@@ -90,4 +91,4 @@ def test_an_unknown_regularizer_is_refused_with_those_there_are(composed):
 @pytest.mark.parametrize("given", [{"lr": -1}, {"refresh_every": 0}, {"lam": -1}, {"regularizer": "random", "lam": 2}])
 def test_settings_out_of_range_are_refused(given):
     with pytest.raises(UserError, match=next(key for key in given if key != "regularizer")):
-        Glister(**given)
+        factory.build(OmegaConf.create({"_target_": "alrun.strategies.glister.Glister", **given}), "strategy")

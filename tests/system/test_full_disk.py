@@ -12,8 +12,9 @@ import torch
 from test_state import saved
 
 from alrun.runs.state import RunState
+from alrun.settings.hydra_errors import sentence
 from alrun.system import files, lock
-from alrun.system.errors import UserError, sentence
+from alrun.system.errors import UserError
 from alrun.training import checkpoint
 from crash_cases.runs import CASES, TinyRun, prepare
 

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from omegaconf import OmegaConf
 from scipy.optimize import nnls
 
 from alrun.models import SmallCnn
 from alrun.pool.pool import Pool
+from alrun.settings import factory
 from alrun.system import rng
 from alrun.system.errors import UserError
 from alrun.training.subsets.base import Choice, Epoch
@@ -173,7 +175,7 @@ def test_a_choice_leaves_the_model_as_it_was():
 @pytest.mark.parametrize("given", [{"fraction": 0.0}, {"fraction": 1.5}, {"every": 0}, {"full_every": 0}])
 def test_settings_out_of_range_are_refused(given):
     with pytest.raises(UserError, match=f"dss.{next(iter(given))}="):
-        Random(**given)
+        factory.build(OmegaConf.create({"_target_": "alrun.training.subsets.random.Random", **given}), "dss")
 
 
 @pytest.mark.parametrize("option", ["random", "craig", "glister", "grad_match", "grad_match dss.per=class"])

@@ -19,7 +19,8 @@ from alrun.commands import cli, console
 from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
 from alrun.system import interruption
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 if TYPE_CHECKING:
     from alrun.analysis.paper.collect import Asked
@@ -60,7 +61,7 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
     known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
     for name in names:
         if name not in known:
-            raise UserError(f"{name} is not a part of the paper; {closest(name, known)}")
+            raise SettingError(f"{name} is not a part of the paper; {closest(name, known)}")
     expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:

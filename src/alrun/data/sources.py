@@ -18,7 +18,7 @@ from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import Fraction, divided, held_out, parted
 from alrun.data.layout import kind_of, tell_left, test_name
 from alrun.data.picture_source import Files, Split
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, first_line
 
 Numbers = list[float] | None
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
@@ -106,7 +106,7 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
             parts = splits(root, download=True)
         except (OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0].rstrip(":")
-            raise UserError(
+            raise DataError(
                 f"paths.data={root}: {name} is not there and could not be downloaded ({reason}); put the files of "
                 f"torchvision.datasets.{name} into that folder, or name the folder that has them with paths.data=... "
                 "or the environment variable ALRUN_DATA."
@@ -130,7 +130,7 @@ def check_original(name: str, arrays: Arrays, root: str) -> None:
     torchvision compares checksums of the other data sets, and of the archives of these, but not of unpacked files.
     """
     if name in ORIGINALS and fingerprint(arrays) != ORIGINALS[name]:
-        raise UserError(
+        raise DataError(
             f"paths.data={root}: the files of {name} there are not the published ones: replace them, or give data of "
             "your own by dataset=npz dataset.path=...."
         )
@@ -192,7 +192,7 @@ def npz(
         images = images.transpose(0, 3, 1, 2)
     where = f"dataset.path={path}"
     if len(images) != len(values):
-        raise UserError(f"{where}: {len(images)} images but {len(values)} labels.")
+        raise DataError(f"{where}: {len(images)} images but {len(values)} labels.")
     numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
     whole = Split(Files([]), np.arange(len(numbers)), numbers)
     if first == len(numbers):
@@ -216,7 +216,7 @@ def npz_splits(
     (train, shape), *others = [(names[0], stored[names[0]].shape[1:]) for names in arrays]
     for test, other in others:
         if other != shape:
-            raise UserError(
+            raise DataError(
                 f"dataset.path={path}: an image in {train} is {shape} and in {test} {other}: store both splits alike."
             )
     joined = [
@@ -256,12 +256,12 @@ def npz_names(
         arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
     else:
         if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
+            raise DataError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
         arrays = [wanted]
     absent = [name for names in arrays for name in names if name not in held]
     if absent:
         there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
-        raise UserError(
+        raise DataError(
             f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
             "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
         )
@@ -280,14 +280,14 @@ def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
         several = values.ndim == 2 and np.issubdtype(values.dtype, np.number)
         one_hot = several and bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
         said = "one-hot: store their argmax(1)" if one_hot else "several labels an example (multi-label), not one class"
-        raise UserError(f"{where}: the array {name} has shape {values.shape}; it must be (N,), and this is {said}.")
+        raise DataError(f"{where}: the array {name} has shape {values.shape}; it must be (N,), and this is {said}.")
     return values
 
 
 def _held(path: str) -> dict[str, str]:
     """Names of the arrays in an npz with their types and shapes, read of their headers."""
     if not Path(path).is_file():
-        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
+        raise DataError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
     try:
         with zipfile.ZipFile(path) as archive:
             return {
@@ -298,10 +298,10 @@ def _held(path: str) -> dict[str, str]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         with open(path, "rb") as file:
             if file.read(6) == np.lib.format.MAGIC_PREFIX:
-                raise UserError(
+                raise DataError(
                     f"dataset.path={path} is one array (npy): store images and labels in one npz, by np.savez."
                 ) from error
-        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+        raise DataError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
@@ -321,17 +321,17 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 def _read_npz(path: str, names: list[str]) -> dict[str, np.ndarray]:
     known = _held(path)
     if missing := [name for name in names if name not in known]:
-        raise UserError(
+        raise DataError(
             f"dataset.path={path} lacks the arrays {', '.join(missing)}; it holds {', '.join(known) or 'none'}."
         )
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in names}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+        raise DataError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
     except MemoryError as error:
         sizes = ", ".join(f"{name} {known[name]}" for name in names)
-        raise UserError(f"dataset.path={path} does not fit into memory ({sizes}): store less in it.") from error
+        raise DataError(f"dataset.path={path} does not fit into memory ({sizes}): store less in it.") from error
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:

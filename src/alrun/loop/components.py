@@ -10,19 +10,24 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Normalize
-from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.dataset import ImageData
+from alrun.loop.part_checks import (
+    check_augmentation,
+    check_embeddings,
+    check_model,
+    check_padding,
+    check_unlabeled,
+)
 from alrun.models.classifier import Classifier, has_dropout
-from alrun.pool.per_class_cap import NoCap
+from alrun.pool import build
 from alrun.pool.pool import Pool
-from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import factory, schema
 from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
-from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
-from alrun.system.errors import UserError, closest, first_line
+from alrun.system.errors import SettingError, first_line
+from alrun.system.words import closest
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import Subset
@@ -40,6 +45,7 @@ class Parts:
     trainer: Trainer
     first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
     normalize: Normalize
+    fresh: Callable[[], Classifier]  # another model of the kind, with weights drawn from torch's global generator
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -71,7 +77,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    return Parts(data, record, model, strategy, trainer, first_trainer, normalize)
+    return Parts(data, record, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data))
 
 
 def build_trainer(
@@ -111,19 +117,6 @@ def build_trainer(
     )
 
 
-def check_embeddings(strategy: Strategy, size: int) -> None:
-    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
-
-    Raises:
-        UserError: They do not.
-    """
-    for part in getattr(strategy, "__dict__", {}).values():
-        if isinstance(part, Embeddings):
-            part.check(size)
-        elif isinstance(part, Strategy):
-            check_embeddings(part, size)
-
-
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
     """``strategy``, or one built anew where classes of ``data`` were given by name."""
     settings = OmegaConf.to_container(cfg.strategy, resolve=True)
@@ -151,38 +144,16 @@ def class_number(given: int | str, data: ImageData, key: str) -> int:
     """The number of a class that is given by its number or its name."""
     if isinstance(given, int):
         if given >= data.classes:
-            raise UserError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
+            raise SettingError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
         return given
     if data.class_names is None:
-        raise UserError(
+        raise SettingError(
             f"{key}: the classes of this data set have no names, such as {given}: give numbers from 0 to "
             f"{data.classes - 1}."
         )
     if given not in data.class_names:
-        raise UserError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
+        raise SettingError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
     return data.class_names.index(given)
-
-
-def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
-    """Refuse more padding than the images are large."""
-    padding, side = node.get("padding"), max(data.image_size)
-    if isinstance(padding, int) and padding > side:
-        raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
-
-
-def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
-    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
-
-    Raises:
-        UserError: It fails.
-    """
-    images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
-    with torch.random.fork_rng(devices=[]):
-        try:
-            augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
-        except MISFIT as error:
-            name = type(getattr(augmentation, "transform", augmentation)).__name__
-            raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
@@ -192,46 +163,9 @@ def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
     return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
 
 
-def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
-    """Images (N, C, H, W) on the device, those of a memory map where they are."""
-    tensor = torch.from_numpy(images)
-    return tensor if is_mapped(images) else tensor.to(where)
-
-
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """A model for this data, with weights drawn from torch's global generator."""
     return factory.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
-
-
-TRIED = 16  # images; a random transform may fail with some of its draws only
-# What a network raises when images have the wrong size; some assert, some return a tuple while they train.
-MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
-
-
-def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
-
-    Raises:
-        UserError: It fails, or its embeddings or logits have a wrong shape.
-    """
-    images = torch.zeros(2, *data.train_images.shape[1:])
-    name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
-    try:
-        with torch.no_grad():
-            model.train()
-            model(images)
-            model.eval()
-            embedding, logits = model.embed(images).shape, model(images).shape
-    except MISFIT as error:
-        raise UserError(
-            f"{name} does not work on images of shape {tuple(images.shape[1:])} (channels, height, width): "
-            f"{first_line(error)}."
-        ) from error
-    if len(embedding) != 2 or logits != (2, data.classes):
-        raise UserError(
-            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two images; they must be "
-            f"(2, any) and (2, {data.classes})."
-        )
 
 
 def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any) -> Any:
@@ -244,54 +178,27 @@ def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any
         return make(argument)
     except (TypeError, ValueError, ArithmeticError) as error:
         given = ", ".join(f"{name}={value}" for name, value in cfg.optimizer[key].items() if not name.startswith("_"))
-        raise UserError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
+        raise SettingError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
 
 
 def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:
     """The pool on ``where`` with nothing labeled yet, and the seed set.
 
     Raises:
-        UserError: The budget is larger than the pool.
+        UserError: The budget is larger than the pool, or a setting needs labels that nobody has given.
     """
-    numbers = np.random.default_rng(rng.derive(initial_seed(cfg), "redundancy"))
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
-    sources = redundancy.apply(data.train_images, data.train_labels, numbers)
-    pool = Pool(
-        placed(sources.images, where),
-        torch.from_numpy(data.train_labels).to(where),
-        source=torch.from_numpy(sources.source),
+    return build.build_pool(
+        data,
+        where,
+        redundancy,
+        chooser,
+        cap,
+        seed_size=cfg.budget.seed_size,
+        seed=initial_seed(cfg),
+        chunk=device.chunk_size(where, cfg.runtime.chunk),
     )
-    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
-    if len(candidates) < cfg.budget.seed_size:
-        raise UserError(
-            f"budget.seed_size={cfg.budget.seed_size}, but only {len(candidates)} examples stay unique: lower it or "
-            "raise redundancy.unique."
-        )
-    draws = rng.generator(initial_seed(cfg), "seed_set")
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
-    seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
-    pool.buyable = cap.buyable(pool.labels, seed_set)
-    return pool, seed_set
-
-
-def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
-    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
-
-    Raises:
-        UserError: A setting does.
-    """
-    reads = {
-        "redundancy": not isinstance(redundancy, NoRedundancy),
-        "per_class_cap": not isinstance(cap, NoCap),
-        "seed_set": isinstance(chooser, Shared) and getattr(chooser, "per_class", True),
-    }
-    for key, does in reads.items():
-        if does:
-            raise UserError(
-                f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
-                f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
-            )

@@ -15,7 +15,7 @@ import torch
 from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
 from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 FILES = (*RESULTS, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
@@ -47,7 +47,7 @@ def unpack(path: Path, runs: Path) -> None:
                 if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))
     except (zipfile.BadZipFile, ValueError) as error:
-        raise UserError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
+        raise StorageError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
 
 
 def revive(run_dir: Path) -> int:

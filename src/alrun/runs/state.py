@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alrun.system import files
 from alrun.system.energy import Cost
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 from alrun.system.lock import TakenOver
 from alrun.training.checkpoint import Frozen, Generations
 from alrun.training.stop_rule import TrainResult
@@ -201,12 +201,12 @@ class RunState:
             return cls(data or "", class_names=class_names, saved=saved)
         found = 3 if content is None else content.get("format")
         if content is None or found != FORMAT:
-            raise UserError(
+            raise StorageError(
                 f"{run_dir} has a checkpoint of format {found}, this version of alrun reads {FORMAT}: "
                 "use the version that wrote it, or delete the folder to begin anew."
             )
         if data is not None and content["data"] != data:
-            raise UserError(
+            raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
                 "or delete the folder to begin anew."
             )

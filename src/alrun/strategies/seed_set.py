@@ -13,7 +13,7 @@ from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.embeddings import OfThePool
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
 
@@ -50,7 +50,7 @@ class Shared(ABC):
             members = candidates[labels == label]
             share = size // len(classes) + (place < size % len(classes))
             if share > len(members):
-                raise UserError(
+                raise SettingError(
                     f"budget.seed_size={size} asks for {share} examples of class {label}, of which there are "
                     f"{len(members)}: lower it, or take seed_set=random."
                 )
