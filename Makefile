@@ -14,7 +14,7 @@ SCALE ?= paper
 STAND_INS ?=
 # DRAW=1: compute nothing, draw figures and tables of what is there.
 DRAW ?=
-# A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=results/gpu/2027-01-31
+# A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=benchmarks/results/gpu/2027-01-31
 MINUTES ?= 10
 OUT ?= window
 FIGURES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,figure-$(n))
@@ -47,7 +47,7 @@ test: $(READY) ## all tests, in as many processes as there are cores (up to 8); 
 # An environment of its own: what scripts/authors.txt names is no part of alrun's.
 AUTHORS := build/authors-venv
 compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
-	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/authors $(ARGS)
+	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/heavy/authors $(ARGS)
 
 $(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
 	@$(PYTHON) scripts/install.py $(AUTHORS)
@@ -70,52 +70,52 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m pyright
 
 docs: $(READY) ## the documentation as a site in build/site; a warning is an error
-	@$(PY) scripts/options_page.py
+	@$(PY) -m docs.generate.options_page
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
-	@$(PY) scripts/benchmark_overhead.py $(ARGS)
+	@$(PY) -m benchmarks.overhead $(ARGS)
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
-	@$(PY) scripts/benchmark_selection.py $(ARGS)
+	@$(PY) -m benchmarks.selection $(ARGS)
 
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
-	@$(PY) scripts/benchmark_training.py $(ARGS)
+	@$(PY) -m benchmarks.training $(ARGS)
 
-speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md, on an idle machine
-	@rm -f results/benchmarks/*.csv
-	@$(PY) scripts/benchmark_selection.py --csv results/benchmarks/selection.csv
-	@for precision in float32 bf16; do $(PY) scripts/benchmark_training.py --ways processes --runs 2,4 \
-		--csv results/benchmarks/training.csv training.precision=$$precision || exit 1; done
-	@$(PY) scripts/speed_page.py
+speed: $(READY) ## both benchmarks into benchmarks/results, then docs/speed.md, on an idle machine
+	@rm -f benchmarks/results/*.csv
+	@$(PY) -m benchmarks.selection --csv benchmarks/results/selection.csv
+	@for precision in float32 bf16; do $(PY) -m benchmarks.training --ways processes --runs 2,4 \
+		--csv benchmarks/results/training.csv training.precision=$$precision || exit 1; done
+	@$(PY) -m docs.generate.speed_page
 
 gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's missing runs (ARGS=--dry-run: on a CPU)
-	@$(PY) scripts/gpu_window.py --minutes $(MINUTES) --out $(OUT) $(ARGS)
+	@$(PY) -m benchmarks.gpu.window --minutes $(MINUTES) --out $(OUT) $(ARGS)
 
-gpu-page: $(READY) ## docs/gpu.md from the files of all windows in results/gpu
-	@$(PY) scripts/gpu_page.py $(ARGS)
+gpu-page: $(READY) ## docs/gpu.md from the files of all windows in benchmarks/results/gpu
+	@$(PY) -m docs.generate.gpu_page $(ARGS)
 
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
-	@$(PY) scripts/peak_memory.py $(ARGS)
+	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
-	@$(PY) scripts/benchmark_launchers.py $(ARGS)
+	@$(PY) -m benchmarks.launchers $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
-	@$(PY) scripts/benchmark_results.py $(ARGS)
+	@$(PY) -m benchmarks.gathering $(ARGS)
 
 false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
 	@$(PY) scripts/false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
-	@$(PY) scripts/compare_strategies.py
+	@$(PY) -m docs.generate.compare_strategies
 
 facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/facets.md
-	@$(PY) scripts/compare_facets.py $(ARGS)
+	@$(PY) -m docs.generate.compare_facets $(ARGS)
 
 recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/recipe.md
-	@$(PY) scripts/compare_recipes.py $(ARGS)
+	@$(PY) -m docs.generate.compare_recipes $(ARGS)
 
 baseline: ## Section 4.1: eight strategies on CIFAR-10, CIFAR-100, Fashion-MNIST and SVHN
 baseline: EXPERIMENTS = baseline/cifar10 baseline/cifar100 baseline/fashion_mnist baseline/svhn
@@ -182,7 +182,7 @@ concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
 	@$(PY) scripts/concurrency_test.py $(ARGS)
 
 golden: $(READY) ## do results change? digests of tiny runs, made at the first call and compared at every other one
-	@$(PY) scripts/golden.py $(ARGS)
+	@$(PY) -m scripts.golden $(ARGS)
 
 fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
 	@$(PY) scripts/fuzz_test.py $(ARGS)

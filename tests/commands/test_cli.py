@@ -12,7 +12,7 @@ import pytest
 
 from alrun.runs.run_folder import failure
 from alrun.settings import planned_runs
-from crash_cases.runs import TinyRun
+from tests.heavy.crash_cases.runs import TinyRun
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

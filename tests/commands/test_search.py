@@ -15,8 +15,8 @@ from alrun.data import sources
 from alrun.settings import identity
 from alrun.settings.checks import validate
 from alrun.system.errors import EXTRAS, UserError, unknown_option
-from conftest import without_checkpoints
-from crash_cases.runs import TINY
+from tests.conftest import without_checkpoints
+from tests.heavy.crash_cases.runs import TINY
 
 HELD_OUT = ("validation=30", "budget.total=90")  # two queries of 20 after a seed set of 20
 

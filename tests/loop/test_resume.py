@@ -17,7 +17,7 @@ from alrun.data.dataset import ImageData
 from alrun.system import interruption
 from alrun.system.interruption import EXIT_CODE, Interrupted
 from alrun.training import checkpoint
-from crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
+from tests.heavy.crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
 
 LOST = ("nothing", "data", "renames")
 

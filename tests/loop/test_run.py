@@ -12,7 +12,7 @@ from alrun.strategies import Query, Strategy
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock
-from conftest import checkpoint_of, without_checkpoints
+from tests.conftest import checkpoint_of, without_checkpoints
 
 
 def weights(run_dir: Path) -> torch.Tensor:

@@ -14,7 +14,7 @@ from alrun.loop.tracking import Tracker
 from alrun.runs.state import RunState
 from alrun.system import interruption
 from alrun.system.errors import UserError
-from conftest import checkpoint_of
+from tests.conftest import checkpoint_of
 
 FAKE = ("tracking=wandb", "tracking.mode=offline")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
 from scipy.optimize import nnls
 
 from alrun.strategies.grad_match import GradMatch
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def formed_gradients(model, embedding: torch.Tensor, labels: torch.Tensor) -> np.ndarray:

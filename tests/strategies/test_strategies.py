@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import NORMALIZE, make_query, names
 
 from alrun.models import infer
 from alrun.strategies import Needs, Outputs, Query
@@ -18,6 +17,7 @@ from alrun.strategies.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.errors import UserError
+from tests.strategies.queries import NORMALIZE, make_query, names
 
 
 def numpy_scores(kind: str, probs: np.ndarray) -> np.ndarray:

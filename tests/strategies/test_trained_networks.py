@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from queries import make_query
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -17,6 +16,7 @@ from alrun.strategies.discriminative import Discriminative
 from alrun.strategies.learning_loss import LearningLoss, LossNet
 from alrun.strategies.vaal import Vaal
 from alrun.strategies.vaal_networks import Discriminator, Vae
+from tests.strategies.queries import make_query
 
 Array = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from alrun.system import energy, energy_sources
 from alrun.system.energy import Cost, Meter
 from alrun.system.energy_sources import NotMeasured, Nvml, Rapl
 from alrun.training.trainer import RoundTraining
-from conftest import without_checkpoints
+from tests.conftest import without_checkpoints
 
 CPU = torch.device("cpu")
 
