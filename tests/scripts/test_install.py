@@ -26,7 +26,7 @@ def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatc
     told = subprocess.run(
         [sys.executable, "-c", probe], cwd=tmp_path / "parent", capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == str(ROOT / "src" / "alrun" / "outputs.py")
+    assert told.stdout.strip() == str(ROOT / "src" / "alrun" / "models" / "outputs.py")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,6 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import torchvision\nfrom alrun.strategies.random import Random\n\n\nclass Mine(Random):\n    pass\n"
     )
-    probe = "import sys; sys.path.append('.'); from alrun import targets; print(targets.imported('mine').Mine.__name__)"
+    probe = "import sys; sys.path.append('.'); from alrun.settings import targets; print(targets.imported('mine').Mine.__name__)"
     told = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
     assert told.stdout == "Mine\n", told.stderr
