@@ -23,7 +23,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
+.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-selection bench-training bench-results \
 	bench-launchers compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -69,8 +69,10 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 
-docs: $(READY) ## the documentation as a site in build/site; a warning is an error
-	@$(PY) -m docs.generate.options_page
+pages: $(READY) ## the pages that are written from settings and from results that are here: options, speed, GPU
+	@$(PY) -m docs.generate
+
+docs: pages ## the documentation as a site in build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
@@ -105,7 +107,7 @@ bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) -m benchmarks.gathering $(ARGS)
 
 false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
-	@$(PY) scripts/false_positives.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
@@ -172,26 +174,28 @@ plan: $(READY) ## what all of these ask for: runs that are done, missing or shar
 status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
 	@$(PY) -m alrun.commands.status $(ARGS)
 
+# Heavy tests print what they find. Their sizes are words of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
+HEAVY := -m pytest -n0 -s -m heavy
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
-	@$(PY) scripts/test_cluster.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)
 
 crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kills, half a second to some seconds each)
-	@$(PY) scripts/crash_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_crash.py $(ARGS)
 
 concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
-	@$(PY) scripts/concurrency_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_concurrency.py $(ARGS)
 
 golden: $(READY) ## do results change? digests of tiny runs, made at the first call and compared at every other one
 	@$(PY) -m scripts.golden $(ARGS)
 
 fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
-	@$(PY) scripts/fuzz_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_fuzz.py $(ARGS)
 
-heavy: $(READY) ## the tests that take minutes: attacks by generated configurations and run folders
-	@$(PY) -m pytest -n0 -m heavy $(ARGS)
+soak: $(READY) ## repeated small runs in one process, and its memory over time (SOAK_MINUTES=10)
+	@$(PY) $(HEAVY) tests/heavy/test_soak.py $(ARGS)
 
-soak: $(READY) ## repeated small runs in one process, and its memory over time (two hours; ARGS="--minutes 10")
-	@$(PY) scripts/soak_test.py $(ARGS)
+heavy: $(READY) ## all tests that take minutes: these, attacks by generated configurations, authors' code if installed
+	@$(PY) $(HEAVY) $(ARGS)
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

@@ -26,8 +26,8 @@ RECIPE = {"dataset": "cifar10", "model": "resnet18", "optimizer": "sgd", "augmen
 PLAIN = {"redundancy": "none", "per_class_cap": "none", "seed_set": "random", "dss": "none"}
 SIZES = {1000: "b1000", 3000: "b3000", 6000: "b6000"}
 
-EMPTY = """No GPU window has been used yet: `benchmarks/results/gpu/` holds none, so there is no number here. The program
-that would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
+EMPTY = """No GPU window has been used yet: `benchmarks/results/gpu/` holds none, so there is no number here. The
+program that would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
 """
 
 

@@ -1,4 +1,4 @@
-"""Nobody's configuration and nobody's results run anything but parts of alrun (scripts/attack_cases.py)."""
+"""Nobody's configuration and nobody's results run anything but parts of alrun (tests/heavy/attack_cases.py)."""
 
 import os
 from itertools import islice

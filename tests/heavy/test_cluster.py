@@ -1,22 +1,26 @@
-"""The same sweep on real engines: ``make test-cluster``, or ``python scripts/test_cluster.py joblib slurm``.
+"""The same sweep on real engines: ``make test-cluster`` (ARGS="-k slurm" for one of them).
 
 Twelve small runs on digits are computed one after the other, then by joblib, by a Ray cluster of two nodes and by a
 SLURM with two nodes; all of these are started on this machine for it and ended again. Results must be equal byte for
-byte. On SLURM (``requeue``) a longer run is told to stop by scancel and another meets its time limit: both are
+byte. On SLURM a longer run is told to stop by scancel and another meets its time limit: both are
 requeued, go on from their checkpoints, and must end as one that nobody disturbed. What is not installed is skipped.
 """
 
-import argparse
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.heavy.cluster_cases import ray, slurm
 from tests.heavy.cluster_cases.sweep import LONG, TWELVE, Ended, compute, equal_runs, start, wait
 
+needs_ray = pytest.mark.skipif(bool(ray.why_not()), reason=ray.why_not() or "")
+needs_slurm = pytest.mark.skipif(bool(slurm.why_not()), reason=slurm.why_not() or "")
 ONE_CPU = ("hydra.launcher.gpus_per_node=null", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=null")
 SLURM = ("hydra/launcher=slurm", *ONE_CPU)
 # Two long runs on SLURM: what of them, and how their jobs differ.
@@ -25,57 +29,46 @@ STOPPED = ("seed=1", "hydra.launcher.name=stopped", "hydra.launcher.timeout_min=
 LIMITED = ("seed=2", "hydra.launcher.name=limited", "hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=45")
 
 
-def main() -> None:
-    """Print a verdict for every engine; exit status 1 if one is wrong."""
-    engines = {"joblib": by_joblib, "ray": by_ray, "slurm": by_slurm, "requeue": by_requeue}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engines", nargs="*", metavar="ENGINE", help=f"{', '.join(engines)}; default: all")
-    chosen = parser.parse_args().engines or list(engines)
-    if unknown := set(chosen) - engines.keys():
-        parser.error(f"{', '.join(unknown)}: choose from {', '.join(engines)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through all that takes down what was started
-    folder = Path(tempfile.mkdtemp(prefix="alrun-cluster-"))
-    try:
-        if set(chosen) - {"requeue"}:
-            serial = compute(folder / "serial", *TWELVE)
-            print(f"one by one: 12 runs in {serial.seconds:.0f} s", flush=True)
-            if serial.status:
-                sys.exit(f"they failed:\n{serial.text}")
-        good = [engines[engine](folder) for engine in chosen]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if not all(good):
-        sys.exit("Not all results are right.")
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where all engines compute; its path is short, since the paths of Ray's sockets have a limit."""
+    made = Path(tempfile.mkdtemp(prefix="alrun-"))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through all that takes down what was started
+    yield made
+    signal.signal(signal.SIGTERM, before)
+    shutil.rmtree(made, ignore_errors=True)
 
 
-def by_joblib(folder: Path) -> bool:
-    """Two processes."""
-    return verdict("joblib, 2 processes", compute(folder / "joblib", *TWELVE, "at_once=two"), folder, "joblib")
+@pytest.fixture(scope="module")
+def serial(folder: Path) -> str:
+    """The name of the folder with the runs computed one by one."""
+    ended = compute(folder / "serial", *TWELVE)
+    print(f"one by one: 12 runs in {ended.seconds:.0f} s", flush=True)
+    assert not ended.status, ended.text
+    return "serial"
 
 
-def by_ray(folder: Path) -> bool:
-    """Two nodes of one processor."""
-    if reason := ray.why_not():
-        return skipped("ray", reason)
-    (folder / "r").mkdir()  # short: the paths of Ray's sockets have a limit
+def test_two_processes_of_joblib(folder, serial):
+    check("joblib, 2 processes", compute(folder / "joblib", *TWELVE, "at_once=two"), folder, "joblib", serial)
+
+
+@needs_ray
+def test_a_ray_cluster_of_two_nodes(folder, serial):
+    (folder / "r").mkdir()
     with ray.cluster(folder / "r") as environment:
         ended = compute(folder / "ray", *TWELVE, "hydra/launcher=ray_cluster", environment=environment)
-    return verdict("ray, 2 nodes", ended, folder, "ray")
+    check("ray, 2 nodes", ended, folder, "ray", serial)
 
 
-def by_slurm(folder: Path) -> bool:
-    """An array of jobs on two nodes of one processor."""
-    if reason := slurm.why_not():
-        return skipped("slurm", reason)
+@needs_slurm
+def test_an_array_of_jobs_on_two_nodes_of_slurm(folder, serial):
     with slurm.cluster(folder / "daemons") as environment:
         ended = compute(folder / "slurm", *TWELVE, *SLURM, environment=environment)
-    return verdict("slurm, 2 nodes", ended, folder, "slurm")
+    check("slurm, 2 nodes", ended, folder, "slurm", serial)
 
 
-def by_requeue(folder: Path) -> bool:
-    """Two long runs, one on each node, that are stopped and go on."""
-    if reason := slurm.why_not():
-        return skipped("requeue", reason)
+@needs_slurm
+def test_runs_on_slurm_that_are_stopped_or_meet_their_time_limit_are_requeued_and_go_on(folder):
     with slurm.cluster(folder / "requeuing") as environment:
         began = time.perf_counter()
         stopped = start(folder / "stopped", *LONG, *SLURM, *STOPPED, environment=environment)
@@ -89,14 +82,12 @@ def by_requeue(folder: Path) -> bool:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
-    good = []
     for name, what, seed, ended, times in zip(
         ("stopped", "limited"), ("scancel --signal", "a time limit"), (1, 2), ends, requeued, strict=True
     ):
         compute(folder / f"{name}-undisturbed", *LONG, f"seed={seed}")
-        label = f"slurm, requeued {times} times after {what}"
-        good.append(verdict(label, ended, folder, name, f"{name}-undisturbed") and times > 0)
-    return all(good)
+        check(f"slurm, requeued {times} times after {what}", ended, folder, name, f"{name}-undisturbed")
+        assert times
 
 
 def stop_in_a_round(outputs: Path, environment: dict[str, str]) -> str:
@@ -120,21 +111,9 @@ def let_time_out_once(environment: dict[str, str]) -> str:
     return job
 
 
-def skipped(engine: str, reason: str) -> bool:
-    """Say why an engine is not tried; that is no mistake."""
-    print(f"{engine}: skipped: {reason}", flush=True)
-    return True
-
-
-def verdict(label: str, ended: Ended, folder: Path, name: str, reference: str = "serial") -> bool:
-    """Print how a sweep ended and how much of it equals the reference; whether all is right."""
+def check(label: str, ended: Ended, folder: Path, name: str, reference: str) -> None:
+    """Print how much of a sweep equals the reference, and assert that it ended well and all of it does."""
     equal, count = equal_runs(folder / name, folder / reference)
     print(f"{label}: {equal} of {count} runs equal, byte for byte, in {ended.seconds:.0f} s", flush=True)
-    if right := not ended.status and 0 < count == equal:
-        return right
-    print(f"  exit status {ended.status}; the end of what it printed:\n{ended.text[-2000:]}", flush=True)
-    return False
-
-
-if __name__ == "__main__":
-    main()
+    assert not ended.status, ended.text[-2000:]
+    assert 0 < count == equal

@@ -1,112 +1,96 @@
-"""Kill runs at every write they make, and at random: ``make crash-test`` (ARGS="--every 10" for a tenth of it).
+"""Kill runs at every write they make, and at random: ``make crash-test`` (EVERY=10 for a tenth of it).
 
 For every run of crash_cases.runs, each in forked processes: it is killed before its first write, before its second,
 and so on; in two of three cases the power fails too, so that what was not fsynced is lost (the data of files, or also
 the renames in folders); then it is completed and its files are compared, byte for byte, with those of a run that
-nobody disturbed. A write is each opening for writing, half
-of a write, fsync, link, rename, removal and making of a folder. Then SIGKILL at random times, up to five times a run.
-Last, a run is not killed but stopped (SIGSTOP) before a write until another process, which sees none of its locks, has
-taken it over and ended it, or was itself stopped half way; then both go on.
+nobody disturbed. A write is each opening for writing, half of a write, fsync, link, rename, removal and making of a
+folder. Then SIGKILL at random times, up to five times a run. Last, a run is not killed but stopped (SIGSTOP) before a
+write until another process, which sees none of its locks, has taken it over and ended it, or was itself stopped half
+way; then both go on.
 """
 
-import argparse
-import logging
 import random
 import shutil
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.heavy.crash_cases.disk import Lost
 from tests.heavy.crash_cases.many import sleeps_at
-from tests.heavy.crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, prepare, write_points
+from tests.heavy.crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, write_points
+from tests.heavy.sizes import size
+
+LOST: tuple[Lost, ...] = ("nothing", "data", "renames")
+every_kind = pytest.mark.parametrize("name", CASES)
 
 
-def main() -> None:
-    """Print a row for every run and kind of death, and the sum."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="kill at every n-th write alone")
-    parser.add_argument("--random", type=int, default=20, help="runs of each kind that die at random times")
-    parser.add_argument("--asleep", type=int, default=40, help="runs of each kind that are stopped and taken over")
-    parser.add_argument("--seed", type=int, default=0, help="of the random times")
-    arguments = parser.parse_args()
-    logging.disable()
-    prepare()
-    shared = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="alrun-crash-", dir=shared if shared.is_dir() else None))
-    started = time.perf_counter()
-    try:
-        tried, survived = 0, 0
-        for name, overrides in CASES.items():
-            counts = crash(name, TinyRun.composed(*overrides), folder, arguments)
-            tried, survived = tried + counts[0], survived + counts[1]
-        minutes = (time.perf_counter() - started) / 60
-        print(f"kills and stops survived / tried: {survived} / {tried}, in {minutes:.1f} minutes")
-    finally:
-        shutil.rmtree(folder)
-    if survived < tried:
-        raise SystemExit(1)
+class Undisturbed:
+    """A run of one kind, its writes, its results and its seconds, and what went wrong with disturbed ones."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.run, self.folder = TinyRun.composed(*CASES[name]), folder
+        self.points = write_points(self.run, folder)
+        started = time.perf_counter()
+        self.run.complete(folder / "timed")
+        self.seconds = time.perf_counter() - started
+        self.expected = self.run.results(folder / "whole")
+        self.wrong: list[str] = []
+
+    def compare(self, what: str, disturbed: Callable[[], dict[str, bytes]]) -> None:
+        """Note how the results of ``disturbed`` differ."""
+        try:
+            results = disturbed()
+        except AssertionError as error:
+            for name in ("killed", "taken", "shadow"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            self.wrong.append(f"{what}: {error}")
+            return
+        differing = [name for name in self.expected if results[name] != self.expected[name]]
+        if differing:
+            self.wrong.append(f"{what}: {', '.join(differing)} differ")
 
 
-def crash(name: str, run: TinyRun, folder: Path, arguments: argparse.Namespace) -> tuple[int, int]:
-    """Kills tried and survived of one run."""
-    points = write_points(run, folder)
-    begun = time.perf_counter()
-    run.complete(folder / "timed")
-    seconds = time.perf_counter() - begun
-    expected = run.results(folder / "whole")
-    tried, survived = 0, 0
-    for point in range(1, len(points) + 1, arguments.every):
-        what: Lost = ("nothing", "data", "renames")[point // arguments.every % 3]
-        tried += 1
-        if outcome := wrong(lambda: dies_at(run, folder, point, what), expected, folder):  # noqa: B023
-            print(f"  {name}, write {point} ({points[point - 1]}), {what} lost: {outcome}", flush=True)
-        else:
-            survived += 1
-    print(f"{name}: {len(points)} writes; killed at {tried} of them, survived {survived}", flush=True)
-    draws, deaths = random.Random(arguments.seed), 0
-    for attempt in range(arguments.random):
-        counted: list[int] = []
-
-        def random_deaths(counted: list[int] = counted) -> dict[str, bytes]:
-            died, results = dies_at_random(run, folder, seconds, draws)
-            counted.append(died)
-            return results
-
-        outcome = wrong(random_deaths, expected, folder)
-        died = counted[0] if counted else 1
-        tried, deaths = tried + died, deaths + died
-        if outcome:
-            print(f"  {name}, random run {attempt}: {outcome}")
-        else:
-            survived += died
-    print(f"{name}: {deaths} kills at random times in {arguments.random} runs", flush=True)
-    for _ in range(arguments.asleep):
-        point, other = draws.randrange(1, 1 + len(points)), draws.choice([None, draws.randrange(1, 1 + len(points))])
-        tried += 1
-        if outcome := wrong(lambda: sleeps_at(run, folder, point, other), expected, folder):  # noqa: B023
-            print(
-                f"  {name}, stopped at write {point} ({points[point - 1]}), the other at {other}: {outcome}", flush=True
-            )
-        else:
-            survived += 1
-    print(f"{name}: {arguments.asleep} times stopped and taken over", flush=True)
-    for leftover in folder.iterdir():
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    return tried, survived
+@every_kind
+def test_a_run_that_is_killed_at_a_write_ends_as_one_that_was_not(forks, folder, name):
+    whole = Undisturbed(name, folder)
+    every = size("EVERY", 1)
+    points = range(1, len(whole.points) + 1, every)
+    for point in points:
+        lost: Lost = LOST[point // every % 3]
+        what = f"write {point} ({whole.points[point - 1]}), {lost} lost"
+        whole.compare(what, lambda: dies_at(whole.run, folder, point, lost))  # noqa: B023
+    print(f"{name}: {len(whole.points)} writes; killed at {len(points)}, survived {len(points) - len(whole.wrong)}")
+    assert points
+    assert not whole.wrong
 
 
-def wrong(attempt, expected: dict[str, bytes], folder: Path) -> str:
-    """What is wrong with the results of ``attempt``; nothing, if they are as ``expected``."""
-    try:
-        results = attempt()
-    except AssertionError as error:
-        for name in ("killed", "taken", "shadow"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        return str(error)
-    differing = [name for name in expected if results[name] != expected[name]]
-    return f"{', '.join(differing)} differ" if differing else ""
+@every_kind
+def test_a_run_that_is_killed_at_random_times_ends_as_one_that_was_not(forks, folder, name):
+    whole = Undisturbed(name, folder)
+    draws, deaths = random.Random(size("SEED", 0)), [0]
+
+    def killed() -> dict[str, bytes]:
+        died, results = dies_at_random(whole.run, folder, whole.seconds, draws)
+        deaths[0] += died
+        return results
+
+    for attempt in range(size("RANDOM", 20)):
+        whole.compare(f"random run {attempt}", killed)
+    print(f"{name}: {deaths[0]} kills at random times")
+    assert not whole.wrong
+    assert deaths[0]
 
 
-if __name__ == "__main__":
-    main()
+@every_kind
+def test_a_run_that_is_stopped_and_taken_over_ends_as_one_that_was_not(forks, folder, name):
+    whole = Undisturbed(name, folder)
+    draws, count = random.Random(size("SEED", 0)), size("ASLEEP", 40)
+    for _ in range(count):
+        point, other = (draws.randrange(1, 1 + len(whole.points)) for _ in range(2))
+        second = draws.choice([None, other])
+        what = f"stopped at write {point} ({whole.points[point - 1]}), the other at {second}"
+        whole.compare(what, lambda: sleeps_at(whole.run, folder, point, second))  # noqa: B023
+    print(f"{name}: {count} times stopped and taken over, survived {count - len(whole.wrong)}")
+    assert not whole.wrong

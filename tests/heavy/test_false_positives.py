@@ -1,62 +1,57 @@
-"""How often the penalty matrix calls two strategies different that are alike, over 1,000 made-up experiments.
+"""How often the penalty matrix calls two strategies different that are alike: ``make false-positives``.
 
-Both strategies have one true accuracy curve; repeats scatter around it, the first round is shared. Printed are the
-share of tests that are significant, which must be alpha, and the chance that an experiment has at least one such round,
-with and without Holm's correction. ``--difference`` makes one strategy better: then the same numbers are the power.
+Made-up experiments (EXPERIMENTS=1000): both strategies have one true accuracy curve; repeats scatter around it, the
+first round is shared. Printed are the share of tests that are significant, which must be alpha, and the chance that an
+experiment has at least one such round, with and without Holm's correction.
 """
 
-import argparse
-import gc
+from typing import NamedTuple
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from alrun.analysis.significance import holm, t_test
+from tests.heavy.sizes import size
+
+ALPHA, ROUNDS, STD = 0.05, 9, 0.005  # of a test; training rounds, the first one shared; of an accuracy over repeats
 
 
-def main() -> None:
-    """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiments", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, nargs="+", default=[3, 5, 10])
-    parser.add_argument("--rounds", type=int, default=9, help="training rounds, the first one shared (default: 9)")
-    parser.add_argument("--std", type=float, default=0.005, help="of the accuracy over repeats (default: 0.005)")
-    parser.add_argument("--difference", type=float, default=0.0, help="of the true accuracies (default: 0)")
-    parser.add_argument("--alpha", type=float, default=0.05)
-    chosen = parser.parse_args()
-    holm(np.ones(1))  # imports statsmodels, ...
-    gc.freeze()  # ... which collects garbage in every call: nothing of what is loaded is looked at again
-    print(
-        f"{chosen.experiments} experiments of {chosen.rounds} rounds, true difference {chosen.difference:g}, standard "
-        f"deviation {chosen.std:g} over repeats, alpha = {chosen.alpha:g}"
-    )
-    print("repeats   significant tests (95 % interval)   experiments with one   with one after Holm")
-    for repeats in chosen.repeats:
-        tests, either, corrected = simulate(chosen, repeats)
-        print(
-            f"{repeats:7d}   {rate(tests, chosen.experiments * (chosen.rounds - 1)):>33}   "
-            f"{100 * either / chosen.experiments:18.1f} %   {100 * corrected / chosen.experiments:17.1f} %"
-        )
+class Found(NamedTuple):
+    """What simulated experiments have."""
+
+    tests: int
+    significant: int
+    with_one: int  # experiments
+    with_one_after_holm: int
 
 
-def simulate(chosen: argparse.Namespace, repeats: int) -> tuple[int, int, int]:
-    """Significant rounds of all experiments; experiments with any; experiments with any after the correction."""
+def simulated(experiments: int, repeats: int, difference: float = 0.0) -> Found:
+    """Two strategies whose true accuracies are ``difference`` apart."""
     rng = np.random.default_rng(repeats)
-    shape = (repeats, chosen.experiments, chosen.rounds)
-    true = 0.9 - 0.4 * np.exp(-np.arange(chosen.rounds) / 2)
-    one, other = (true + shift + rng.normal(0, chosen.std, shape) for shift in (0, chosen.difference))
+    shape = (repeats, experiments, ROUNDS)
+    true = 0.9 - 0.4 * np.exp(-np.arange(ROUNDS) / 2)
+    one, other = (true + shift + rng.normal(0, STD, shape) for shift in (0, difference))
     one[..., 0] = other[..., 0] = true[0]  # one first model
     _, p = t_test(one, other)
-    significant = p < chosen.alpha
-    corrected = [(holm(experiment) < chosen.alpha).any() for experiment in p]
-    return int(significant.sum()), int(significant.any(1).sum()), sum(corrected)
+    significant = p < ALPHA
+    corrected = sum((holm(experiment) < ALPHA).any() for experiment in p)
+    return Found(experiments * (ROUNDS - 1), int(significant.sum()), int(significant.any(1).sum()), int(corrected))
 
 
-def rate(count: int, tests: int) -> str:
-    """A share with its exact interval."""
-    low, high = stats.binomtest(count, tests).proportion_ci()
-    return f"{100 * count / tests:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
+@pytest.mark.parametrize("repeats", [3, 5, 10])
+def test_alike_strategies_are_called_different_at_the_rate_of_alpha(repeats):
+    experiments = size("EXPERIMENTS", 1000)
+    found = simulated(experiments, repeats)
+    low, high = stats.binomtest(found.significant, found.tests).proportion_ci(0.999)
+    either, corrected = (100 * count / experiments for count in (found.with_one, found.with_one_after_holm))
+    share = 100 * found.significant / found.tests
+    print(f"{repeats} repeats: {share:.2f} % of tests; {either:.1f} % of experiments, {corrected:.1f} % after Holm")
+    assert low <= ALPHA <= high
+    assert stats.binomtest(found.with_one_after_holm, experiments, ALPHA, alternative="greater").pvalue > 0.001
+    assert found.with_one_after_holm < found.with_one
 
 
-if __name__ == "__main__":
-    main()
+def test_a_true_difference_is_found_more_often_with_more_repeats():
+    few, many = (simulated(size("EXPERIMENTS", 1000), repeats, difference=STD) for repeats in (3, 10))
+    assert ALPHA < few.significant / few.tests < many.significant / many.tests

@@ -1,58 +1,47 @@
-"""Repeated small runs in one process: ``make soak`` (ARGS="--minutes 120"), with the memory that it takes over time.
+"""Repeated small runs in one process do not grow: ``make soak`` (SOAK_MINUTES=120 for two hours).
 
 Every run is of another seed and one of three kinds (crash_cases.runs). Memory is what the process has resident; it
 must not grow once the first runs have filled what is kept on purpose (data, modules).
 """
 
-import argparse
 import gc
-import logging
+import re
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
-from tests.heavy.crash_cases.runs import CASES, TinyRun, prepare
+import pytest
+
+from tests.heavy.crash_cases.runs import CASES, TinyRun
+from tests.heavy.sizes import size
+
+STATUS = Path("/proc/self/status")
 
 
-def main() -> None:
-    """Print a line a minute, and fail if the memory of the last tenth exceeds that of the second by 5 % or more."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=120)
-    minutes = parser.parse_args().minutes
-    logging.disable()
-    prepare()
-    folder = Path(tempfile.mkdtemp(prefix="alrun-soak-"))
+@pytest.mark.skipif(not STATUS.exists(), reason="the memory of a process is read from /proc")
+def test_memory_of_the_last_tenth_is_at_most_5_percent_above_the_second(forks, folder):
+    minutes = size("SOAK_MINUTES", 10)
     runs = [TinyRun.composed(*overrides) for overrides in CASES.values()]
     seen: list[float] = []
-    started = told = time.perf_counter()
-    try:
-        while (now := time.perf_counter()) - started < 60 * minutes:
-            run = runs[len(seen) % len(runs)]
-            run.cfg.seed = run.cfg.initial_seed = len(seen)
-            run.complete(folder / "outputs")
-            shutil.rmtree(folder / "outputs")
-            gc.collect()
-            seen.append(resident())
-            if now - told >= 60 or len(seen) == 1:
-                print(f"{(now - started) / 60:6.1f} min {len(seen):6d} runs {seen[-1]:8.1f} MB", flush=True)
-                told = now
-    finally:
-        shutil.rmtree(folder)
-    tenth = max(1, len(seen) // 10)
-    early, late = max(seen[tenth : 2 * tenth] or seen), max(seen[-tenth:])
-    print(f"{len(seen)} runs in {minutes:g} minutes: at most {early:.1f} MB early and {late:.1f} MB late")
-    if late > 1.05 * early:
-        raise SystemExit(1)
+    started = printed = time.perf_counter()
+    while (now := time.perf_counter()) - started < 60 * minutes or len(seen) < 20:
+        run = runs[len(seen) % len(runs)]
+        run.cfg.seed = run.cfg.initial_seed = len(seen)
+        run.place = run.place.with_name(re.sub(r"seed\d+$", f"seed{len(seen)}", run.place.name))
+        run.complete(folder / "outputs")
+        shutil.rmtree(folder / "outputs")
+        gc.collect()
+        seen.append(resident())
+        if now - printed >= 60 or len(seen) == 1:
+            print(f"{(now - started) / 60:6.1f} min {len(seen):6d} runs {seen[-1]:8.1f} MB", flush=True)
+            printed = now
+    tenth = len(seen) // 10
+    early, late = max(seen[tenth : 2 * tenth]), max(seen[-tenth:])
+    print(f"{len(seen)} runs in {minutes} minutes: at most {early:.1f} MB early and {late:.1f} MB late")
+    assert late <= 1.05 * early
 
 
 def resident() -> float:
     """Megabytes that this process has in memory."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("there is no /proc/self/status here: the memory of a process is read from it")
-
-
-if __name__ == "__main__":
-    main()
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024

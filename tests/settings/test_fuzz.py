@@ -1,4 +1,4 @@
-"""A short version of scripts/fuzz_test.py: what comes of random command lines is a run's parts or one sentence."""
+"""A short version of tests/heavy/test_fuzz.py: what comes of random command lines is a run's parts or one sentence."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -23,7 +23,7 @@ from tests.runs.test_state import RECORD, OneName, saved
 
 
 def test_processes_on_the_same_runs_do_everything_once(tmp_path):
-    """A small version of scripts/concurrency_test.py."""
+    """A small version of tests/heavy/test_concurrency.py."""
     prepare()
     runs = [TinyRun.composed(f"strategy={name}") for name in ("random", "entropy")]
     for run in runs:
@@ -110,7 +110,7 @@ def test_the_lock_of_a_process_that_died_is_free(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"0", bytes(40)])
 def test_a_lease_whose_process_died_while_it_wrote_it_is_no_lease(tmp_path, content):
-    """Killed between the making of the file and its content: scripts/crash_test.py found the empty one."""
+    """Killed between the making of the file and its content: tests/heavy/test_crash.py found the empty one."""
     (tmp_path / ".lock.lease").write_bytes(content)
     ours = Lock(tmp_path / ".lock")
     assert ours.acquire(wait=False)
