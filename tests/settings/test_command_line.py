@@ -80,7 +80,7 @@ def test_home_is_meant_by_its_sign_at_the_beginning(monkeypatch):
     assert OverridesParser.create().parse_override(quoted("dataset.path=a~/x")).value() == "a~/x"
 
 
-@pytest.mark.parametrize("dataset", ["cifar10 dataset.source=packed", "tinyimagenet100", "mnist"])
+@pytest.mark.parametrize("dataset", ["cifar10 dataset.source=packed", "mnist"])
 def test_home_is_meant_in_the_variable_too_by_every_source(tmp_path, dataset):
     (tmp_path / "home").mkdir()
     words = [*dataset.split(" "), "model=small_cnn", "debug=fast", "--cfg", "job", "--resolve"]
