@@ -64,6 +64,9 @@ audit: $(READY) ## known vulnerabilities of everything in scripts/requirements.l
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r scripts/requirements.lock
 
+packages: $(READY) ## what pip install alrun brings: packages and megabytes
+	@$(PY) -m scripts.packages
+
 lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import alrun
 from alrun.loop.execution import Choice
-from alrun.runs import own_code, run_folder
+from alrun.runs import own_code, run_folder, schema
 from alrun.settings import identity, revisions, schedule
 from alrun.system import device, energy, files
 
@@ -38,6 +38,7 @@ def write(
     tells after which round a file of the user's code was found to be another one.
     """
     record = {
+        schema.KEY: schema.SCHEMA_VERSION,
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
         "settings": identity.identity(cfg),
