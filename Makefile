@@ -44,6 +44,16 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
 	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
+# The oldest torch that pyproject.toml allows, in an environment of its own; its CPU build is on PyTorch's index.
+OLDEST := build/oldest-venv
+test-oldest: ## a run and the tests of selection, models and training with the oldest torch allowed (2.6)
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install --quiet --index-url https://download.pytorch.org/whl/cpu torch==2.6.0+cpu \
+		torchvision==0.21.0+cpu
+	@$(OLDEST)/bin/python -m pip install --quiet . pytest pytest-timeout hypothesis
+	@$(OLDEST)/bin/python -m alrun debug=fast paths.outputs=build/oldest-outputs
+	@$(OLDEST)/bin/python -m pytest tests/selection tests/models tests/training tests/loop/test_run.py $(ARGS)
+
 # An environment of its own: what scripts/authors.txt names is no part of alrun's.
 AUTHORS := build/authors-venv
 compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
