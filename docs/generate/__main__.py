@@ -1,6 +1,6 @@
-"""Write every page that needs no run: ``make pages``."""
+"""Write every page and figure that needs no run: ``make pages``. The page of options is made with the site."""
 
-from docs.generate import gpu_page, options_page, speed_page
+from docs.generate import curves, gpu_page, speed_page
 
-for page in (options_page, speed_page, gpu_page):
+for page in (speed_page, gpu_page, curves):
     page.main()

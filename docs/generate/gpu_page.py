@@ -1,4 +1,4 @@
-"""docs/gpu.md (``make gpu-page``): what was measured on GPUs, from benchmarks/results/gpu, the files of every window.
+"""docs/evidence/gpu.md (``make gpu-page``): what was measured on GPUs, from the windows in benchmarks/results/gpu.
 
 With no window there it says so.
 """
@@ -43,7 +43,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "gpu")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "gpu.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "gpu.md")
     arguments = parser.parse_args()
     arguments.page.write_text(page(arguments.results))
     print(arguments.page)
