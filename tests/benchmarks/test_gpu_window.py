@@ -30,6 +30,8 @@ def started(monkeypatch, tmp_path: Path, out: str, *words: str) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.heavy  # it trains, times and selects: a minute and more
+@pytest.mark.timeout(1800)
 def test_a_dry_run_goes_through_all_stages_and_the_next_window_has_nothing_left_to_do(monkeypatch, tmp_path):
     assert started(monkeypatch, tmp_path, "results/first", "--minutes", "10") == 0
     out = tmp_path / "results" / "first"
