@@ -16,8 +16,8 @@ from alrun.settings import identity
 from alrun.settings.checks import validate
 from alrun.settings.hydra_errors import EXTRAS, unknown_option
 from alrun.system.errors import UserError
-from conftest import without_checkpoints
-from crash_cases.runs import TINY
+from tests.conftest import without_checkpoints
+from tests.heavy.crash_cases.runs import TINY
 
 HELD_OUT = ("validation=30", "budget.total=90")  # two queries of 20 after a seed set of 20
 

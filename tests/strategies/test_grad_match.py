@@ -5,12 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
-from queries import make_query
 from scipy.optimize import nnls
 
 from alrun.settings import factory
 from alrun.strategies.more.grad_match import GradMatch
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def formed_gradients(model, embedding: torch.Tensor, labels: torch.Tensor) -> np.ndarray:

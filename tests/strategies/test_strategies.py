@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
-from queries import NORMALIZE, make_query, names, query_about
 
 from alrun.models import infer
 from alrun.settings import factory
@@ -21,6 +20,7 @@ from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.errors import UserError
+from tests.strategies.queries import NORMALIZE, make_query, names, query_about
 
 
 def numpy_scores(kind: str, probs: np.ndarray) -> np.ndarray:

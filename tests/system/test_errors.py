@@ -11,7 +11,7 @@ import pytest
 from alrun.settings.hydra_errors import sentence
 from alrun.system import errors
 from alrun.system.errors import DataError, SettingError, StorageError, StrategyError, UserError, located, writing
-from conftest import QUIET, SMALL
+from tests.conftest import QUIET, SMALL
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOTDIR])

@@ -16,6 +16,7 @@ import pandas as pd
 
 from alrun.analysis import formats
 from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
+from alrun.runs import schema
 from alrun.runs.finished import altered
 from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
 from alrun.system import files, spreadsheet
@@ -184,15 +185,27 @@ def read(path: Path) -> pd.DataFrame:
     """
     try:
         if not path.is_dir():
-            return read_csv(path, REQUIRED)
+            return of_this_version(read_csv(path, REQUIRED), path)
         rounds = read_csv(path / "rounds.csv", [column for column in REQUIRED if column in ("run", *BY_ROUND)])
         runs = read_csv(path / "runs.csv", [column for column in REQUIRED if column not in BY_ROUND])
         if lost := set(rounds["run"]) ^ set(runs["run"]):
             raise ValueError(f"{min(lost)} is in one of its two files alone")
-        return arrange(rounds.merge(runs, on="run", validate="many_to_one"))
+        return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise DataError(f"{path} is no table of results ({reason}): alrun results writes one.") from error
+
+
+def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``table``, unless a later version of alrun wrote it; one of an older version has no column that tells its own.
+
+    Raises:
+        UserError: A later version wrote it.
+        ValueError: What it tells is no version.
+    """
+    for found in table[schema.KEY].unique() if schema.KEY in table else []:
+        schema.check(int(found or 0), str(path))
+    return table
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:

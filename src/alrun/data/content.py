@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun.data.picture_listing import existing
+from alrun.data.picture_table import existing
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError
 

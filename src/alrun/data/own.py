@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -13,9 +13,11 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import Fraction, divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
+from alrun.data.listed_pictures import listed
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
-from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under, table
+from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
+from alrun.data.picture_table import table
 from alrun.data.sources import Numbers
 from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
@@ -138,84 +140,6 @@ def csv(
     else:
         splits = parted(whole, first, classes, where, groups)
     return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
-
-
-class Listed(NamedTuple):
-    """What a CSV lists."""
-
-    found: Found  # each picture once
-    order: np.ndarray  # (n,) positions in ``found`` of training and then of test examples
-    first: int  # how many are the former; all where nothing says which are the latter
-    place: Callable[[int], str]  # what to call a position in ``order``
-    groups: np.ndarray | None  # (n,)
-
-
-def listed(
-    path: str,
-    images: str | None,
-    path_column: str,
-    label_column: str,
-    split_column: str,
-    group: str | None,
-    test_split: str | None,
-) -> Listed:
-    """The pictures in a CSV by split, none of them read.
-
-    Raises:
-        UserError: The file or a line of it cannot be used.
-    """
-    made = table(Path(path), images, path_column, label_column, split_column, group)
-    lines = made.lines
-    if made.splits is None:
-        if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} has no column {split_column}.")
-        order, first = np.arange(len(lines)), len(lines)
-    else:
-        order, first = by_split(made.splits, lines, test_split, path, split_column)
-    groups = None if made.groups is None else np.array(made.groups)[order]
-    return Listed(made.found, order, first, lambda at: f"dataset.path={path}, line {lines[order[at]]}", groups)
-
-
-def by_split(
-    names: Sequence[str], lines: Sequence[int], test_split: str | None, path: str, column: str
-) -> tuple[np.ndarray, int]:
-    """The positions of training and then of test examples, and how many are the former; other splits are named.
-
-    Raises:
-        UserError: A line names no split, or there is no training split.
-    """
-    distinct = sorted({name for name in names if name})
-    known = [name for name in distinct if kind_of(name) or name.casefold() == (test_split or "").casefold()]
-    if distinct and not known:
-        shown = distinct[: labels.SHOWN]
-        raise DataError(
-            f"dataset.path={path}: the column {column} holds {' and '.join(shown)}"
-            f"{' and others' if len(distinct) > labels.SHOWN else ''}, which name no split; known are train, test, val "
-            "and names like these: write them, or name another column by dataset.split_column=..."
-        )
-    for name, line in zip(names, lines, strict=True):
-        if name and name not in known:
-            raise DataError(
-                f"dataset.path={path}, line {line}: its {column} is {name!r}, not train or test; "
-                "dataset.test_split=... names another one."
-            )
-    trains = [name for name in distinct if kind_of(name) == "train"]
-    if not trains:
-        there = ", ".join(distinct) or "none"
-        raise DataError(f"dataset.path={path}: no line has the {column} train; those there are: {there}.")
-    if blank := sum(not name for name in names):
-        log.warning(
-            "dataset.path=%s: rows without a split (%d of %d) are passed over: write train or test into their %s",
-            *(path, blank, len(names), column),
-        )
-    others = [name for name in distinct if name not in trains]
-    # Spelled in two ways, a split is one.
-    test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")
-    tests = [name for name in others if test is not None and (kind_of(name) or name) == (kind_of(test) or test)]
-    tell_left(others, tests, f"dataset.path={path}")
-    given = np.array(names)
-    train, tested = np.flatnonzero(np.isin(given, trains)), np.flatnonzero(np.isin(given, tests))
-    return np.concatenate([train, tested]), len(train)
 
 
 def parquet(

@@ -14,7 +14,7 @@ import torch
 
 import alrun
 from alrun.loop.execution import Choice
-from alrun.runs import run_folder
+from alrun.runs import run_folder, schema
 from alrun.system import device, energy, files
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ def write(
     the user's code was found to be another one.
     """
     record = {
+        schema.KEY: schema.SCHEMA_VERSION,
         **settings,
         "data": data,
         "dataset": card,

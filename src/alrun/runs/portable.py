@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from alrun.runs import schema
 from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
 from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
@@ -61,6 +62,7 @@ def revive(run_dir: Path) -> int:
     """
     with reading(path := run_dir / "run.json"):
         meta = json.loads(path.read_text())
+        schema.check(schema.of(meta), str(path))
         resets = meta["settings"]["training"]["reset"]
         data = meta["data"]
     if not resets:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from alrun.runs import schema
 from alrun.settings.revisions import current
 from alrun.system import lock
 from alrun.system.errors import DataError, SettingError, StorageError, UserError, first_line
@@ -81,6 +82,8 @@ def other_version(run_dir: Path) -> str | None:
     about = record(run_dir)
     if not about:
         return None
+    if (found := schema.of(about)) > schema.SCHEMA_VERSION:
+        return f"a later alrun ({schema.KEY} {found}; this one reads up to {schema.SCHEMA_VERSION}, so update it)"
     if "revisions" not in about:
         return f"alrun {about.get('versions', {}).get('alrun', '0.1.0')}"
     others = [
