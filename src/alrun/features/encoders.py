@@ -1,6 +1,7 @@
 """``encoder=``: networks that make vectors of images or texts; each states all that its vectors depend on."""
 
 import hashlib
+import inspect
 import os
 from abc import ABC, abstractmethod
 from importlib import metadata
@@ -253,6 +254,12 @@ class Module(Network):
     def name(self) -> str:
         """That of its class."""
         return type(self.own).__name__
+
+    def stated(self) -> dict[str, Any]:
+        """As of any network, and the hash of the file that defines it: what it computes is not in its weights."""
+        module = inspect.getmodule(type(self.own))
+        source = inspect.getsource(module) if module is not None else ""
+        return {**super().stated(), "code": hashlib.sha256(source.encode()).hexdigest()}
 
     def make(self) -> tuple[nn.Module, Preprocessing]:
         """As it was given."""
