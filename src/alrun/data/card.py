@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.data.dataset import BLOCK, ImageData
+from alrun.data.dataset import BLOCK, ImageData, is_mapped
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ def looks(images: np.ndarray) -> Looks:
 
 def of(data: ImageData) -> dict[str, Any]:
     """What ``data`` is, as plain values."""
+    if data.is_vectors:
+        return of_vectors(data)
     pool, test = looks(data.train_images), looks(data.test_images)
     known = set(pool.prints)
     return {
@@ -62,6 +64,32 @@ def of(data: ImageData) -> dict[str, Any]:
         "plain_in_train": pool.plain,
         "levels_in_train": levels(pool),
     }
+
+
+def of_vectors(data: ImageData) -> dict[str, Any]:
+    """The same of vectors; those of a memory map are not read for it."""
+    prints = [
+        None if is_mapped(part) else [hash(row.tobytes()) for row in part]
+        for part in (data.train_images, data.test_images)
+    ]
+    card: dict[str, Any] = {
+        "classes": data.classes,
+        "class_names": data.class_names or [str(number) for number in range(data.classes)],
+        "train": len(data.train_labels),
+        "test": len(data.test_labels),
+        "passed_over": data.passed,
+        "features": data.train_images.shape[1],
+        "type": str(data.train_images.dtype),
+    }
+    pool, test = prints
+    if pool is not None and test is not None:
+        known = set(pool)
+        card |= {
+            "repeated_in_train": len(pool) - len(known),
+            "of_two_classes_in_train": of_two_classes(pool, data.train_labels.tolist()),
+            "test_in_train": sum(each in known for each in test),
+        }
+    return card
 
 
 def of_two_classes(prints: list[int], labels: list[int]) -> int:
@@ -100,28 +128,36 @@ def sentence(card: dict[str, Any]) -> str:
     test = f"{card['test']} to test on" if card["test"] else "none to test on"
     passed = ", ".join(f"{name} {count}" for name, count in card["passed_over"].items())
     left = f"; passed over: {passed}" if passed else ""
-    return f"data: {card['classes']} classes ({shown}); {card['train']} pictures to label, {test}{left}"
+    what = f"vectors of {card['features']} numbers" if "features" in card else "pictures"
+    return f"data: {card['classes']} classes ({shown}); {card['train']} {what} to label, {test}{left}"
 
 
 def problems(card: dict[str, Any]) -> list[str]:
     """What a person should look at before believing any result."""
-    count, values = card["train"], card["levels_in_train"]
-    found = []
-    if card["test_in_train"]:
+    count, found = card["train"], []
+    what, exactly = ("vectors", "number for number") if "features" in card else ("pictures", "pixel for pixel")
+    if card.get("test_in_train"):
         found.append(
-            f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: "
+            f"{card['test_in_train']} of {card['test']} test {what} are also in the pool, {exactly}: "
             "accuracy on them says little; take them out of one split"
         )
-    if card["of_two_classes_in_train"]:
+    if card.get("of_two_classes_in_train"):
         found.append(
-            f"{card['of_two_classes_in_train']} of {count} pictures of the pool are the same as one of another class, "
-            "pixel for pixel: no model can get all of them right; look at their labels"
+            f"{card['of_two_classes_in_train']} of {count} {what} of the pool are the same as one of another class, "
+            f"{exactly}: no model can get all of them right; look at their labels"
         )
-    if count > 1 and card["repeated_in_train"] == count - 1:
+    alike = count > 1 and card.get("repeated_in_train") == count - 1
+    if alike:
         found.append(
-            f"all {count} pictures of the pool are alike: look at one, it may have been read otherwise than meant"
+            f"all {count} {what} of the pool are alike: look at one, it may have been read otherwise than meant"
         )
-    elif card["plain_in_train"] >= MANY * count:
+    return found if "features" in card else found + looks_wrong(card, alike)
+
+
+def looks_wrong(card: dict[str, Any], alike: bool) -> list[str]:
+    """What a person should look at of the values of pixels."""
+    count, values, found = card["train"], card["levels_in_train"], []
+    if not alike and card["plain_in_train"] >= MANY * count:
         found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one colour each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
     if values["nearly_highest"] < DARK:

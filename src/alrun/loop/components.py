@@ -1,5 +1,6 @@
 """From settings to objects: everything that a run is made of, checked against one another before training."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,13 @@ import torch
 from omegaconf import DictConfig
 
 from alrun.data import card
-from alrun.data.augmentation import Augmentation, Normalize
+from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
-from alrun.settings import factory
+from alrun.settings import factory, targets
 from alrun.settings.checks import check_budget, check_dropout, strategies
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
@@ -39,7 +40,7 @@ class Parts:
     strategy: Strategy
     trainer: Trainer
     first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
-    normalize: Normalize
+    normalize: Normalize | Cast
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -66,17 +67,24 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     check_model(model, data)
     if not has_dropout(model):
         check_dropout(strategy.needs.dropout_samples, type(model).__name__)
-    assert data.mean is not None
-    assert data.std is not None
-    normalize = Normalize(data.mean, data.std, where)
+    normalize = normalization(data, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
     return Parts(data, record, model, strategy, trainer, first_trainer, normalize)
 
 
+def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
+    """What makes the floats on ``where`` that a model takes, of bytes or of vectors."""
+    if data.is_vectors:
+        return Cast(where)
+    assert data.mean is not None
+    assert data.std is not None
+    return Normalize(data.mean, data.std, where)
+
+
 def build_trainer(
-    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize, where: torch.device
+    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize | Cast, where: torch.device
 ) -> Trainer:
     """What trains ``model`` in a round.
 
@@ -134,6 +142,8 @@ def check_classes(key: str, strategy: DictConfig, count: int) -> None:
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
     """Refuse more padding than the images are large."""
+    if data.is_vectors:
+        return
     padding, side = node.get("padding"), max(data.image_size)
     if isinstance(padding, int) and padding > side:
         raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
@@ -145,6 +155,11 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
     Raises:
         UserError: It fails.
     """
+    if data.is_vectors:
+        if not isinstance(augmentation, NoAugmentation):
+            name = type(augmentation).__name__
+            raise UserError(f"augmentation: {name} alters images, and the pool holds vectors: use augmentation=none.")
+        return
     images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
     with torch.random.fork_rng(devices=[]):
         try:
@@ -162,14 +177,37 @@ def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
 
 
 def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
-    """Images (N, C, H, W) on the device, those of a memory map where they are."""
+    """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
-    """A model for this data, with weights drawn from torch's global generator."""
-    return factory.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
+    """A model for this data, with weights drawn from torch's global generator.
+
+    Raises:
+        UserError: It takes images and the data are vectors, or the other way around, or a setting of it is wrong.
+    """
+    check_takes(cfg.model, data)
+    return factory.build(cfg.model, "model", **data.shape, classes=data.classes)
+
+
+def check_takes(model: DictConfig, data: ImageData) -> None:
+    """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
+    takes = inspect.signature(targets.found(model.get("_target_"), "model", targets.kinds_at("model"))).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
+        return
+    name = str(model._target_).rpartition(".")[2]
+    if data.is_vectors:
+        (count,) = data.shape.values()
+        raise UserError(
+            f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
+        )
+    if "features" in takes:
+        raise UserError(
+            f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
+            "or use a network for images, such as model=small_cnn."
+        )
 
 
 TRIED = 16  # images; a random transform may fail with some of its draws only
@@ -192,13 +230,11 @@ def check_model(model: Classifier, data: ImageData) -> None:
             model.eval()
             embedding, logits = model.embed(images).shape, model(images).shape
     except MISFIT as error:
-        raise UserError(
-            f"{name} does not work on images of shape {tuple(images.shape[1:])} (channels, height, width): "
-            f"{first_line(error)}."
-        ) from error
+        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
+        raise UserError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
     if len(embedding) != 2 or logits != (2, data.classes):
         raise UserError(
-            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two images; they must be "
+            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "
             f"(2, any) and (2, {data.classes})."
         )
 

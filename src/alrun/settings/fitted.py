@@ -187,6 +187,17 @@ def of_npz(dataset: dict[str, Any]) -> Counted:
     return of_labels(values, dataset, len(kept[0][0]), None if group is None else kept[0][1])
 
 
+def of_features(dataset: dict[str, Any]) -> Counted:
+    """Of the labels of vectors, which are not read where they lie in a file of their own."""
+    from alrun.data import vectors
+
+    names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
+    settings: dict[str, Any] = {name: dataset[name] for name in names if name in dataset}
+    parts = vectors.read(dataset["path"], **settings)
+    values = [value for part in parts for value in np.asarray(part.labels).tolist()]
+    return of_labels(values, dataset, len(parts[0].labels), parts[0].groups)
+
+
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
     """Of pictures that people label."""
     from alrun.data.picture_listing import pictures_under
@@ -200,6 +211,7 @@ COUNTS = {
     "alrun.data.own.parquet": of_parquet,
     "alrun.data.sources.npz": of_npz,
     "alrun.data.own.unlabeled": of_unlabeled,
+    "alrun.data.vectors.features": of_features,
 }
 
 
