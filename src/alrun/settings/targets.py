@@ -58,6 +58,7 @@ KINDS = {
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
     "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
+    "optimizer": Kind("alrun.training.convex.Convex", ("alrun.training.convex",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
     "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
@@ -69,7 +70,7 @@ KINDS = {
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
-KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
+KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
 INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
 SPECIAL = ("_target_", "_partial_")

@@ -82,9 +82,7 @@ def fit(
     if start is not None:
         begin = start[0][present].double(), start[1][present].double()
         begin = torch.cat([begin[0] if rotation is None else begin[0] @ rotation, begin[1][:, None]], 1)
-    penalty = (
-        2.0 if count == 2 else 1.0
-    )  # one vector w is kept as w/2 and -w/2, whose squares add up to half of its own
+    penalty = 2.0 if count == 2 else 1.0  # one vector w is kept as w/2 and -w/2: half of its square in all
     problem = Problem(narrow, numbered, count, C, penalty, weights)
     theta, objective, excess, steps = optimum(problem, begin, tolerance)
     weight[present] = theta[:, :-1] if rotation is None else theta[:, :-1] @ rotation.T
@@ -97,8 +95,9 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
     precision = torch.float32  # of the gradient and of what a step adds to the logits
     theta, logits = first(problem, start)
     value = problem.objective(theta, logits)
-    inverse, iterations, excess, step = None, 0, math.inf, 0
-    for step in range(1, STEPS + 1):
+    inverse, iterations, excess, steps = None, 0, math.inf, 0
+    while steps < STEPS:
+        steps += 1
         probs = logits.softmax(1)
         gradient = problem.gradient(theta, probs, precision)
         if inverse is None or iterations > MANY:
@@ -120,7 +119,7 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
             precision = torch.float64
             logits = problem.logits(theta, precision)
             value = problem.objective(theta, logits)
-    return problem.outside(theta), value, excess, step
+    return problem.outside(theta), value, excess, steps
 
 
 def first(problem: Problem, start: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -147,7 +146,8 @@ def solved(times: Product, inverse: Tensor, target: Tensor) -> tuple[Tensor, int
     direction = precise = residual @ inverse
     now = enough = (residual * precise).sum()
     count = 0
-    for count in range(1, ITERATIONS + 1):
+    while count < ITERATIONS:
+        count += 1
         product = times(direction)
         along = (direction * product).sum()
         if not along > 0:  # round-off is all that is left
