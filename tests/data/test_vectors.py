@@ -16,7 +16,7 @@ from alrun.data.dataset import ImageData, is_mapped
 from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
-MODEL = (f"model._target_={__name__}.Head",)
+MODEL = ("model=small_cnn", f"model._target_={__name__}.Head")
 
 
 class Head(Classifier):

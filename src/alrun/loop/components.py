@@ -16,6 +16,7 @@ from alrun.features.embed import embedded, store_of
 from alrun.features.encoders import Encoder
 from alrun.features.provenance import record
 from alrun.models.classifier import Classifier, has_dropout
+from alrun.models.linear import Linear
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
@@ -27,9 +28,10 @@ from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
+from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
-from alrun.training.subsets.base import Subset
+from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
 
 
@@ -41,8 +43,8 @@ class Parts:
     card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
-    trainer: Trainer
-    first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
+    trainer: Learner
+    first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
     normalize: Normalize | Cast
 
 
@@ -69,8 +71,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     check_embeddings(strategy, len(data.train_images))
     model = build_model(cfg, data)
     check_model(model, data)
-    if not has_dropout(model):
-        check_dropout(strategy.needs.dropout_samples, type(model).__name__)
+    check_samples(strategy.needs.dropout_samples, model)
     normalize = normalization(data, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
@@ -107,13 +108,17 @@ def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
 
 def build_trainer(
     cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize | Cast, where: torch.device
-) -> Trainer:
+) -> Learner:
     """What trains ``model`` in a round.
 
     Raises:
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
+    chunk = device.chunk_size(where, cfg.runtime.chunk)
+    if cfg.optimizer.get("_target_"):
+        check_convex(model, augmentation, subset)
+        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
@@ -136,10 +141,38 @@ def build_trainer(
         subset,
         stop,
         training.batch_size,
-        device.chunk_size(where, cfg.runtime.chunk),
+        chunk,
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
+
+
+def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) -> None:
+    """Refuse what has no optimum, or changes from epoch to epoch.
+
+    Raises:
+        UserError: The model, the augmentation or the subset is of that kind.
+    """
+    if not isinstance(model, Linear):
+        raise UserError(f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam.")
+    for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
+        if not isinstance(part, none):
+            name = type(part).__name__
+            raise UserError(
+                f"{key}: {name} changes what an epoch trains on, and optimizer=convex has none: {key}=none."
+            )
+
+
+def check_samples(samples: int, model: Classifier) -> None:
+    """Refuse more passes that disagree than ``model`` can give.
+
+    Raises:
+        UserError: It has no dropout and no ensemble, or an ensemble of fewer.
+    """
+    if not model.ensemble and not has_dropout(model):
+        check_dropout(samples, type(model).__name__)
+    if 0 < model.ensemble < samples:
+        raise UserError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
 
 
 def check_embeddings(strategy: Strategy, size: int) -> None:

@@ -96,7 +96,8 @@ def validate(cfg: DictConfig) -> None:
             f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
             f"budget.total={budget.total}{held_out}, so nothing would be bought: lower it or raise budget.total."
         )
-    check_rate("optimizer.lr", cfg.optimizer.lr)
+    if "lr" in cfg.optimizer:
+        check_rate("optimizer.lr", cfg.optimizer.lr)
     for part, name in (("build", "lr"), ("schedule", "max_lr")):
         if name in (cfg.optimizer.get(part) or {}):
             check_rate(f"optimizer.{part}.{name}", cfg.optimizer[part][name])
@@ -162,7 +163,8 @@ def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
     if samples > 0:
         raise UserError(
             f"{key}.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
-            "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5), or a strategy without it."
+            "with dropout (model=mnist_net, model=mlp, or model=small_cnn model.dropout=0.5) or with an ensemble "
+            f"(model=linear model.ensemble={samples}), or a strategy without it."
         )
 
 
@@ -185,10 +187,12 @@ def pool_size(cfg: DictConfig) -> int | None:
 
 
 def has_dropout(cfg: DictConfig) -> bool | None:
-    """Whether the model has dropout, None where that is known only when it is built."""
+    """Whether the model has dropout, or an ensemble instead, None where that is known only when it is built."""
     match cfg.model._target_:
         case "alrun.models.ResNet18":
             return False
-        case "alrun.models.SmallCnn":
+        case "alrun.models.SmallCnn" | "alrun.models.Mlp":
             return cfg.model.dropout != 0
+        case "alrun.models.Linear":
+            return cfg.model.ensemble != 0
     return None

@@ -225,7 +225,8 @@ def sentence(cfg: DictConfig) -> str | None:
     known = counted(cfg)
     if not chosen or known is None:
         return None
-    network = "; model=resnet18 may be worth its time with so many" if known.pool >= LARGE else ""
+    is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
+    network = "; model=resnet18 may be worth its time with so many" if is_small else ""
     return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
 
 

@@ -60,6 +60,7 @@ KINDS = {
     "encoder": Kind("alrun.features.encoders.Encoder", ("alrun.features.encoders",)),
     "module": Kind("torch.nn.Module"),
     "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
+    "optimizer": Kind("alrun.training.convex.Convex", ("alrun.training.convex",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
     "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
@@ -71,7 +72,7 @@ KINDS = {
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
-KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
+KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
 INNER = {
     "inner": "strategy",

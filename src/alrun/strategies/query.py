@@ -16,8 +16,8 @@ from alrun.pool.pool import Pool
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import UserError, located
+from alrun.training.learner import Learner
 from alrun.training.stop_rule import TrainResult
-from alrun.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def build_query(
     pool: Pool,
     model: Classifier,
     trained: TrainResult,
-    trainer: Trainer,
+    trainer: Learner,
     fresh: Callable[[], Classifier],
     seed: int,
     round: int,

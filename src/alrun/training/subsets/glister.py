@@ -3,8 +3,7 @@
 from torch import Tensor
 
 from alrun.models.outputs import with_one
-from alrun.selection.glister import glister
-from alrun.selection.glister_terms import Validation
+from alrun.selection.glister import Validation, glister
 from alrun.selection.points import Outer
 from alrun.system.errors import at_least
 from alrun.training.subsets.base import Epoch, Periodic
