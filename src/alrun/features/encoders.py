@@ -6,10 +6,11 @@ import os
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from alrun.data import content
@@ -236,9 +237,9 @@ class Module(Network):
     def __init__(
         self,
         network: nn.Module,
-        size: int = 224,
-        crop: float = 1.0,
-        interpolation: str = "bicubic",
+        size: Annotated[int, Ge(1)] = 224,
+        crop: Annotated[float, Gt(0), Le(1)] = 1.0,
+        interpolation: Literal["nearest", "bilinear", "bicubic"] = "bicubic",
         mean: list[float] | None = None,
         std: list[float] | None = None,
         precision: Precision = "float32",

@@ -64,10 +64,6 @@ def of_settings(size: int, crop: float, interpolation: str, mean: list[float], s
     Raises:
         UserError: They make none.
     """
-    if size < 1 or not 0 < crop <= 1:
-        raise UserError(f"encoder.size={size} must be a number of pixels, and encoder.crop={crop} a share up to 1.")
     if len(mean) != len(std) or not mean or min(std) <= 0:
         raise UserError(f"encoder.mean={mean} and encoder.std={std} must have a number for each channel, std above 0.")
-    if interpolation not in ("nearest", "bilinear", "bicubic"):
-        raise UserError(f"encoder.interpolation={interpolation}: choose from nearest, bilinear, bicubic.")
     return Preprocessing((size, size), int(size / crop), interpolation, tuple(mean), tuple(std))

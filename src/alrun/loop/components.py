@@ -20,7 +20,7 @@ from alrun.models.linear import Linear
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
-from alrun.settings import factory, targets
+from alrun.settings import factory, schema, targets
 from alrun.settings.checks import check_budget, check_dropout, strategies
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
@@ -227,7 +227,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
     """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
     whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (min(len(labels), factory.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
+    scaled = (min(len(labels), schema.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
     return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
 
 
