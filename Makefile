@@ -10,7 +10,7 @@ ARGS ?=
 
 # The paper's experiments: make redundancy ARGS="strategy=badge seed=0" SCALE=small. An interrupted one goes on.
 SCALE ?= paper
-# STAND_INS=1: other real data in the place of what has to be downloaded (docs/reproduction.md says which).
+# STAND_INS=1: other real data in the place of what has to be downloaded (docs/evidence/reproduction.md says which).
 STAND_INS ?=
 # DRAW=1: compute nothing, draw figures and tables of what is there.
 DRAW ?=
@@ -70,7 +70,6 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m pyright
 
 docs: $(READY) ## the documentation as a site in build/site; a warning is an error
-	@$(PY) scripts/options_page.py
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
@@ -82,7 +81,7 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
 	@$(PY) scripts/benchmark_training.py $(ARGS)
 
-speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md, on an idle machine
+speed: $(READY) ## both benchmarks into results/benchmarks, then docs/evidence/speed.md, on an idle machine
 	@rm -f results/benchmarks/*.csv
 	@$(PY) scripts/benchmark_selection.py --csv results/benchmarks/selection.csv
 	@for precision in float32 bf16; do $(PY) scripts/benchmark_training.py --ways processes --runs 2,4 \
@@ -92,7 +91,7 @@ speed: $(READY) ## both benchmarks into results/benchmarks, then docs/speed.md, 
 gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's missing runs (ARGS=--dry-run: on a CPU)
 	@$(PY) scripts/gpu_window.py --minutes $(MINUTES) --out $(OUT) $(ARGS)
 
-gpu-page: $(READY) ## docs/gpu.md from the files of all windows in results/gpu
+gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in results/gpu
 	@$(PY) scripts/gpu_page.py $(ARGS)
 
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
@@ -107,14 +106,14 @@ bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
 	@$(PY) scripts/false_positives.py $(ARGS)
 
-strategies: $(READY) ## every strategy on digits, then the table in docs/strategies.md
+strategies: $(READY) ## every strategy on digits, then the table in docs/evidence/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
 	@$(PY) scripts/compare_strategies.py
 
-facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/facets.md
+facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/evidence/training_settings.md
 	@$(PY) scripts/compare_facets.py $(ARGS)
 
-recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/recipe.md
+recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/evidence/recipe.md
 	@$(PY) scripts/compare_recipes.py $(ARGS)
 
 baseline: ## Section 4.1: eight strategies on CIFAR-10, CIFAR-100, Fashion-MNIST and SVHN

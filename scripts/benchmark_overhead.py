@@ -13,7 +13,7 @@ import pandas as pd
 from hydra import compose, initialize_config_module
 
 from alrun.loop.run import run
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system.errors import UserError
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--labels", type=int, default=1300, help="budget.total of the MNIST run (default 1300)")
     total = parser.parse_args().labels
-    factory.register()
+    schema.register()
     try:
         measure(["dataset=mnist", f"budget.total={total}"])
     except UserError as error:

@@ -5,7 +5,7 @@ is timed in the process that times the kernel, on the same points; for few picks
 hours. The floor is the larger of the arithmetic that the exact algorithm asks for, at the speed of this machine's
 matrix product, and of the bytes that must be read, at the speed of its memory. Peak memory is above the inputs.
 Wrappers cost what they wrap; strategies that are passes or training of a network above all (noise stability, learning
-loss, VAAL) are timed in docs/strategies.md.
+loss, VAAL) are timed in docs/evidence/strategies.md.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""docs/facets.md: what each way of training does to accuracy, on CIFAR-10 with a small network.
+"""docs/evidence/training_settings.md: what each way of training does to accuracy, on CIFAR-10 with a small network.
 
 ``make facets`` trains all of them, some minutes each on two cores; what is finished is not trained again. ``--at-once``
 trains several repeats at a time. What is neither an option nor its value goes on to alrun: ``dataset.source=packed``.
@@ -64,7 +64,7 @@ def main() -> None:
     """Train what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=Path, default=Path("outputs") / "facets")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "facets.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "training_settings.md")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--at-once", help="as alrun's at_once: two, four or eight")
     arguments, settings = parser.parse_known_args()

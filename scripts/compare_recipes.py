@@ -1,4 +1,4 @@
-"""docs/recipe.md: is ``optimizer=fast`` as accurate as the paper's training, and does it rank strategies alike?
+"""docs/evidence/recipe.md: is ``optimizer=fast`` as accurate as the paper's training, and does it rank strategies alike?
 
 ``make recipe`` trains experiment=recipe, about an hour and a half of one core, and some first models more; what is
 finished is not trained again. What is written behind it goes on to alrun: ``dataset.source=packed``.
@@ -57,7 +57,7 @@ Images that a run trains on, all rounds together, the same on every machine.
 def main() -> None:
     """Train what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "recipe.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "recipe.md")
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "recipe", help="folder for all rounds")
     parser.add_argument("--first-models", type=int, default=6)
     arguments, settings = parser.parse_known_args()

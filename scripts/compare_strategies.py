@@ -1,4 +1,4 @@
-"""docs/strategies.md from the finished runs of ``experiment=strategies``: every strategy, its source and its results.
+"""docs/evidence/strategies.md from the finished runs of ``experiment=strategies``: every strategy, its source and its results.
 
 ``make strategies`` runs the experiment and then this. Descriptions are the first comments of conf/strategy/*.yaml.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="paths.outputs of the experiment")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "strategies.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "strategies.md")
     arguments = parser.parse_args()
     rounds = sources.load(["experiment=strategies", f"paths.outputs={arguments.outputs}"]).rounds
     if rounds.empty:

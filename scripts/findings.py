@@ -1,4 +1,4 @@
-"""docs/findings.md: what the paper finds and claims, and what a table of our results says of it.
+"""docs/evidence/findings.md: what the paper finds and claims, and what a table of our results says of it.
 
     python scripts/findings.py TABLE
 
@@ -89,7 +89,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "findings.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "findings.md")
     arguments = parser.parse_args()
     rounds = results.read(arguments.table)
     table = Table(rounds)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from alrun.loop.components import build_parts, build_pool
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.settings.checks import validate
 from alrun.settings.planned_runs import configuration
 from alrun.system.errors import sentence
@@ -48,7 +48,7 @@ def settings() -> list[str]:
 
 def composed(overrides: tuple[str, ...]):
     """The configuration of a command line."""
-    factory.register()
+    schema.register()
     with configuration():
         return compose("config", list(overrides))
 

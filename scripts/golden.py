@@ -25,7 +25,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun.loop.run import run
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system import device
 
 RECORD = Path("outputs") / "golden.json"
@@ -124,5 +124,5 @@ def digests(command: list[str]) -> tuple[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    factory.register()
+    schema.register()
     main()

@@ -1,4 +1,4 @@
-"""docs/gpu.md: what was measured on GPUs, from the files of every window in results/gpu (scripts/gpu_window.py).
+"""docs/evidence/gpu.md: what was measured on GPUs, from the files of every window in results/gpu (scripts/gpu_window.py).
 
     python scripts/gpu_page.py
 
@@ -45,7 +45,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "gpu")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "gpu.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "gpu.md")
     arguments = parser.parse_args()
     arguments.page.write_text(page(arguments.results))
     print(arguments.page)

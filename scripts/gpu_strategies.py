@@ -15,7 +15,7 @@ from time import perf_counter
 import torch
 
 import golden
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system import device
 from alrun.system.errors import first_line
 from machine import add_row
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="runs whose command line holds this")
     parser.add_argument("--csv", type=Path, help="append a row for each to this file")
     arguments = parser.parse_args()
-    factory.register()
+    schema.register()
     logging.disable(logging.WARNING)
     where = device.choose(arguments.device)
     commands = [command for command in golden.commands() if arguments.only in " ".join(command)]

@@ -1,9 +1,9 @@
-"""docs/options.md: every option of every group and every setting, from conf/, the dataclasses and the docstrings.
+"""The page reference/options.md of the site: every option of every group and every setting.
 
-``make docs`` writes it before it builds the site; a test says when the page that is kept is not what this would write.
+It comes from conf/, the dataclasses and the docstrings. mkdocs makes it while it builds the site (``hooks`` in
+mkdocs.yml), so no copy is kept that could grow stale. Run as a program, this prints the page.
 """
 
-import argparse
 import dataclasses
 import inspect
 import re
@@ -13,28 +13,30 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from alrun.settings import factory, targets
+from alrun.settings import ranges, schema, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
-PAGE = ROOT / "docs" / "options.md"
+PAGE = "reference/options.md"  # below docs/
 
 HEAD = """# Options and settings
 
-Written by `make docs` from `conf/`, the dataclasses and the docstrings.
+Made while this site was built, from `conf/`, the dataclasses and the docstrings.
 
-`group=option` on the command line chooses an option, `setting=value` changes a setting of what is chosen;
-`python -m alrun <both> --cfg job` shows what comes of it without computing anything. Strategies and embeddings that lie
-within others are named with their place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
-`???` has to be given, `null` is none. `${examples:1000}` is that number times `scale.examples`, and so with `epochs`
-and `width`; `${...}` otherwise is the value of another setting. An option has no settings where no table follows.
+On the command line, `group=option` chooses an option and `setting=value` changes one of its settings. Add `--cfg job`
+to see the resulting configuration without running anything. Name a strategy or an embedding inside another one with its
+place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
+
+You must give a value for `???`; `null` means none. `${examples:1000}` is that number times `scale.examples`;
+`${epochs:...}` and `${width:...}` work the same way. Any other `${...}` is the value of another setting. An option
+without a table has no settings.
 
 """
 
 GROUPS = {  # in the order of the page: what is looked for most comes first
     "dataset": "Images and labels, with the network and the augmentation that go with them.",
     "model": "The network that is trained.",
-    "strategy": "Which unlabeled examples are bought. [Which strategy when](which_strategy.md) compares them.",
+    "strategy": "Which examples are queried: [which strategy when](../guides/which_strategy.md).",
     "embeddings": "Where embeddings come from, for strategies and seed sets that take them.",
     "optimizer": "How weights are updated.",
     "first_optimizer": "What trains the first model, where it is not what trains the others.",
@@ -47,30 +49,27 @@ GROUPS = {  # in the order of the page: what is looked for most comes first
     "per_class_cap": "How many examples of a class may be bought.",
     "scale": "How much of the paper's size is kept.",
     "at_once": "Runs of a sweep at a time.",
-    "search": "Looking for settings by [validation accuracy](clusters.md#looking-for-settings).",
+    "search": "Searching for settings by [validation accuracy](../guides/clusters.md#searching-for-settings).",
     "tracking": "Where else the results of a run go, for tools that show them.",
     "debug": "Short runs that answer one question about a set-up.",
     "experiment": "Sweeps: those of the paper, by section, and some of our own.",
     "baseline": "The rows of the paper's Table 3. Chosen by themselves, by data set and network.",
     "recipe": "What an optimizer changes of the row. Chosen by themselves, by optimizer.",
 }
-CLASSES = (factory.Budget, factory.Training, factory.Runtime, factory.Paths, factory.Scale)
 
 
-def main() -> None:
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, default=PAGE)
-    arguments = parser.parse_args()
-    arguments.page.write_text(page())
-    print(f"{len(list(option_files()))} options in {arguments.page}")
+def on_files(files: Any, config: Any) -> None:
+    """Add the page to those of the site; mkdocs calls this."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, PAGE, content=page()))
 
 
 def page() -> str:
     """The whole page."""
     parts = [HEAD, "## Settings of every run\n\n"]
-    parts += [section_of_class(each) for each in CLASSES]
-    parts.append(section_of_class(factory.RunConfig))
+    parts += [section_of_class(each) for each in schema.CLOSED]
+    parts.append(section_of_class(schema.RunConfig))
     for group, text in GROUPS.items():
         parts.append(f"## {group}\n\n{text}\n\n")
         parts += [section_of_option(path) for path in option_files(group)]
@@ -85,18 +84,22 @@ def option_files(group: str = "") -> Iterator[Path]:
 
 
 def section_of_class(settings: type) -> str:
-    """A heading and a table for one of the dataclasses of alrun.settings.factory; comments come from its source."""
-    whole = settings is factory.RunConfig
+    """A heading and a table for one of the dataclasses of alrun.settings.schema; comments come from its source."""
+    whole = settings is schema.RunConfig
     prefix = "" if whole else f"{settings.__name__.lower()}."
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
-    rows = []
+    rows, above = [], []  # lines of a comment above the setting
     for line in inspect.getsource(settings).splitlines():
+        if line.startswith("    # "):
+            above.append(line.lstrip("# "))
+            continue
         found = re.fullmatch(r"    (\w+): (.+?) = (.+?)(?:  # (.*))?", line)
+        comment, above = " ".join(above), []
         if found and found[1] in fields:
             default = "[]" if found[3].startswith("field(") else found[3].strip('"').replace("None", "null")
             default = {"True": "true", "False": "false"}.get(default, default)
-            kind = factory.described(get_type_hints(settings)[found[1]])
-            rows.append((prefix + found[1], default, kind, found[4] or ""))
+            kind = ranges.in_words(get_type_hints(settings, include_extras=True)[found[1]])
+            rows.append((prefix + found[1], default, kind, found[4] or comment))
     title = "Other settings" if whole else f"`{prefix}`"
     text = "They stand by themselves." if whole else (settings.__doc__ or "").splitlines()[0]
     return f"### {title}\n\n{text}\n\n{table(rows)}"
@@ -120,7 +123,7 @@ def section_of_option(path: Path) -> str:
     if isinstance(target, str):
         built = targets.found(target, group, targets.kinds_at(group))
         words += f"\n\nBuilt by `{target}`: {(inspect.getdoc(built) or '').partition(chr(10) * 2)[0]}"
-        hints = get_type_hints(built.__init__ if inspect.isclass(built) else built)
+        hints = ranges.of_signature(built)
     for title, entries in (
         ("Comes with", list(companions(plain.get("defaults", [])))),
         ("Sweeps over", [f"{k}={v}" for k, v in sweep(plain).items()]),
@@ -129,10 +132,18 @@ def section_of_option(path: Path) -> str:
             words += f"\n\n{title} " + ", ".join(f"`{entry}`" for entry in entries) + "."
     prefix = "" if package == "_global_" else f"{package}."
     rows = [
-        (prefix + key, default, factory.described(hints[key]) if key in hints else "", comment)
+        (prefix + key, default, kind_of(key, hints, package), comment)
         for key, default, comment in settings(yaml.compose(text), text)
     ]
     return f"### {group}={option}\n\n{words.strip()}\n\n{table(rows)}"
+
+
+def kind_of(key: str, hints: dict[str, Any], package: str) -> str:
+    """Type and range of an option's setting, where they are known: by its signature, or of an optimizer's own."""
+    known = hints | (schema.OPTIMIZER if package in ("optimizer", "first_optimizer") else {})
+    if key in known:
+        return ranges.in_words(known[key])
+    return ""
 
 
 def companions(defaults: list[Any]) -> Iterator[str]:
@@ -171,11 +182,11 @@ def table(rows: list[tuple[str, str, str, str]]) -> str:
     """Settings as Markdown; nothing where there are none."""
     if not rows:
         return ""
-    lines = ["| setting | default | type | what |", "|---|---|---|---|"]
+    lines = ["| setting | default | give | what |", "|---|---|---|---|"]
     for name, default, kind, comment in rows:
         lines.append(f"| `{name}` | `{default}` | {kind} | {comment.replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n\n"
 
 
 if __name__ == "__main__":
-    main()
+    print(page(), end="")

@@ -14,14 +14,14 @@ import torch
 from hydra import compose, initialize_config_module
 
 import alrun.loop.run
-from alrun.settings import factory
+from alrun.settings import schema
 
 PAPER = ["dataset=cifar10", "strategy=badge", "batch_size=b3000", "budget.total=4000", "training.max_epochs=1"]
 
 
 def main() -> None:
     """Print what the process needs with its libraries alone, and with the run."""
-    factory.register()
+    schema.register()
     before = resident()
     with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*PAPER, *sys.argv[1:], f"paths.outputs={folder}"], return_hydra_config=True)

@@ -1,4 +1,4 @@
-"""docs/speed.md: how fast selection and training are, from what the benchmarks left in results/benchmarks.
+"""docs/evidence/speed.md: how fast selection and training are, from what the benchmarks left in results/benchmarks.
 
 ``make speed`` runs both benchmarks on an idle machine and writes the page.
 """
@@ -41,7 +41,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "benchmarks")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "speed.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "speed.md")
     arguments = parser.parse_args()
     selection = pd.read_csv(arguments.results / "selection.csv")
     training = pd.read_csv(arguments.results / "training.csv")

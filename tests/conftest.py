@@ -11,9 +11,9 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun.loop.run import run
-from alrun.settings import factory, targets
+from alrun.settings import schema, targets
 
-factory.register()
+schema.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
 torch.set_num_threads(1)
 

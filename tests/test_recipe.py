@@ -1,4 +1,4 @@
-"""The tables of docs/recipe.md, from rounds made by hand."""
+"""The tables of docs/evidence/recipe.md, from rounds made by hand."""
 
 import pandas as pd
 import pytest

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from alrun.commands import cli
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system.files import TEMPORARY
 from crash_cases.disk import DEATH, Disk, Lost
 
@@ -55,7 +55,7 @@ class TinyRun:
     @classmethod
     def composed(cls, *overrides: str) -> "TinyRun":
         """The run that the command line would start."""
-        factory.register()
+        schema.register()
         GlobalHydra.instance().clear()
         with initialize_config_module("alrun.conf", version_base="1.3"):
             cfg = compose("config", [*TINY, *overrides], return_hydra_config=True)

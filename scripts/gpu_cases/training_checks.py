@@ -21,7 +21,7 @@ from alrun.models.infer import record
 from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.runs import portable
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system import device
 from alrun.training.cuda_graph import Passes
 from alrun.training.optimizer import Optimization
@@ -168,7 +168,7 @@ def resumed(bench: Bench) -> float:
 
 def complete(place: Path, bench: Bench) -> Path:
     """The folder of a tiny run on handwritten digits."""
-    factory.register()
+    schema.register()
     GlobalHydra.instance().clear()
     settings = [f"paths.outputs={place}", "runtime.progress=false", f"runtime.device={bench.device}", "strategy=badge"]
     with initialize_config_module("alrun.conf", version_base="1.3"):

@@ -13,10 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from alrun.loop.components import Parts, build_parts
 from alrun.pool.pool import Pool
-from alrun.settings import factory
+from alrun.settings import schema
 from alrun.system import device, rng
 
-factory.register()
+schema.register()
 
 
 class Case(NamedTuple):

@@ -393,7 +393,7 @@ def test_a_log_axis_has_bands_above_0_and_two_labels():
 
 
 def test_what_is_too_much_to_draw_or_to_compare_is_tabled(tmp_path, monkeypatch):
-    for name in ("figures.PANELS", "figures.LEGIBLE", "figures.ROWS", "checks.MOST"):
+    for name in ("figures.PANELS", "figures.LEGIBLE", "figures.ROWS", "comparability.MOST"):
         monkeypatch.setattr(f"alrun.analysis.{name}", 1)
     monkeypatch.setattr("alrun.analysis.significance.PAIRS", 5)
     made = [

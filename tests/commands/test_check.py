@@ -169,7 +169,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
     ("name", "settings", "words"),
     [
         ("test_check.Right", ["powr=2"], r"strategy.powr: test_check.Right has no such setting; did you mean power"),
-        ("test_check.Right", ["power=much"], r"strategy.power=much is not possible: give float"),
+        ("test_check.Right", ["power=much"], r"strategy.power=much is not possible: give a number"),
         ("test_check.Right", ["power"], r"power: it has no value"),
         ("test_check.Wrong", [], r"strategy._target_=test_check.Wrong cannot be imported"),
         ("collections.Counter", [], r"collections.Counter is no subclass of alrun.strategies.Strategy"),

@@ -108,10 +108,19 @@ def test_rows_of_a_file_follow_the_images_that_redundancy_moves(composed, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("redundancy=duplicate", "redundancy.factor=1"), "redundancy.factor=1 is too small"),
+        (
+            ("redundancy=duplicate", "redundancy.factor=1"),
+            "redundancy.factor=1 is not possible: give a whole number of 2 or more",
+        ),
         (("redundancy=duplicate",), "redundancy.unique=5500 is more than the 1297 examples of the pool"),
-        (("redundancy=augment", "redundancy.max_translate=2"), "redundancy.max_translate=2 is no share"),
-        (("per_class_cap=c1000", "per_class_cap.limit=0"), "per_class_cap.limit=0 is too small"),
+        (
+            ("redundancy=augment", "redundancy.max_translate=2"),
+            "redundancy.max_translate=2 is not possible: give a number from 0 to 1",
+        ),
+        (
+            ("per_class_cap=c1000", "per_class_cap.limit=0"),
+            "per_class_cap.limit=0 is not possible: give a whole number of 1 or more",
+        ),
         (("seed_set=balanced", "budget.seed_size=1290", "budget.total=1290"), "asks for 129 examples of class"),
         (("seed_set=facility_location", "seed_set.function=best"), "seed_set.function=best is not possible"),
     ],

@@ -15,20 +15,20 @@ class Thing:
 @pytest.fixture
 def listed(monkeypatch):
     """This module and one that is not there are the user's own."""
-    monkeypatch.setattr(targets, "_listed", ("test_config", "no_such_package"))
+    monkeypatch.setattr(targets, "_listed", (__name__, "no_such_package"))
 
 
 @pytest.mark.usefixtures("listed")
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"_target_": "test_config.Nothing"}, "thing._target_=test_config.Nothing cannot be imported"),
+        ({"_target_": f"{__name__}.Nothing"}, f"thing._target_={__name__}.Nothing cannot be imported"),
         ({"_target_": "no_such_package.Thing"}, "No module named 'no_such_package'"),
-        ({"_target_": "test_config.Thing", "cuont": 2}, "thing.cuont: test_config.Thing has no such setting; did you "),
-        ({"_target_": "test_config.Thing", "count": "two"}, "thing.count=two is not possible: give int"),
-        ({"_target_": "test_config.Thing", "count": True}, "thing.count=True is not possible: give int"),
-        ({"_target_": "test_config.Thing", "count": 1, "mode": 3}, "thing.mode=3 is not possible: give str or null"),
-        ({"_target_": "test_config.Thing"}, "count"),
+        ({"_target_": f"{__name__}.Thing", "cuont": 2}, f"thing.cuont: {__name__}.Thing has no such setting; did you "),
+        ({"_target_": f"{__name__}.Thing", "count": "two"}, "thing.count=two is not possible: give a whole number"),
+        ({"_target_": f"{__name__}.Thing", "count": True}, "thing.count=True is not possible: give a whole number"),
+        ({"_target_": f"{__name__}.Thing", "count": 1, "mode": 3}, "thing.mode=3 is not possible: give text or null"),
+        ({"_target_": f"{__name__}.Thing"}, "count"),
         ({"count": 1}, "thing has no _target_"),
     ],
 )
@@ -44,6 +44,6 @@ def test_a_number_is_no_part():
 
 @pytest.mark.usefixtures("listed")
 def test_numbers_are_passed_as_they_are():
-    node = OmegaConf.create({"_target_": "test_config.Thing", "count": 2, "rate": 1})
+    node = OmegaConf.create({"_target_": f"{__name__}.Thing", "count": 2, "rate": 1})
     assert factory.build(node, "thing").settings == (2, 1, None)
     assert factory.build(node, "thing", mode="x").settings == (2, 1, "x")

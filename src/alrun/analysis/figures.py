@@ -1,4 +1,4 @@
-"""Figures, in one style that colour-blind readers can tell apart and that is legible at the width of a column.
+"""Figures, in one style that color-blind readers can tell apart and that is legible at the width of a column.
 
 Every function takes the table of results with named curves (analysis.curves), or what was computed of it.
 """
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-# Okabe and Ito's colours; marker and line style differ as well, so that a grey print is legible. Random is black.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+# Okabe and Ito's colors. Markers differ as well, and dashes from the eighth line on, so that a gray print is legible.
+# Random is black.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 MARKERS = "osD^vPX"
+DASHES = ("-", "-.", (0, (5, 1, 1, 1, 1, 1)), ":")
 COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
 BANDED = 7  # more lines than that are drawn without their spread
 PANELS = 30  # of a figure, in rows of three
@@ -71,12 +73,13 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and dash of every line: random sampling is black and dashed."""
+    """Color, marker and dash of every line: random sampling is black and dashed."""
     styles = {}
     others = [name for name in names if name != "random"]
     for position, name in enumerate(others):
-        marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
-        styles[name] = {"color": COLOURS[position % len(COLOURS)], "marker": marker, "linestyle": "-"}
+        turn, place = divmod(position, len(COLORS))
+        marker, dash = MARKERS[(place + turn) % len(MARKERS)], DASHES[turn % len(DASHES)]
+        styles[name] = {"color": COLORS[place], "marker": marker, "linestyle": dash}
     return {"random": {"color": "#000000", "marker": ".", "linestyle": "--"}, **styles}
 
 
@@ -112,7 +115,8 @@ def lines(
         if log:
             log_scale(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5 if columns == 1 else 4))
-        axes.label_outer() if share else None
+        if share:
+            axes.label_outer()
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     figure.supxlabel(xlabel, fontsize=8)
@@ -122,7 +126,7 @@ def lines(
 
 
 def log_scale(axes: "Axes") -> None:
-    """A logarithmic axis of what is drawn, with two labelled ticks or more."""
+    """A logarithmic axis of what is drawn, with two labeled ticks or more."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     axes.set_yscale("log", nonpositive="mask")
@@ -176,7 +180,7 @@ def matrix(values: pd.DataFrame, title: str) -> "Figure":
     figure = Figure(figsize=(max(COLUMN, label + cell * count + 0.5), max(1.6, label + cell * count + 0.4)))
     axes = figure.subplots()
     image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
-    annotate(image, values.to_numpy(), "{:.2f}", 7 if cell > 0.35 else 5.5)
+    annotate(image, values.to_numpy(), "{:.2f}", 7 if cell > 0.35 else 6)
     axes.set_xticks(range(count), values.columns, rotation=90)
     axes.set_yticks(range(count), values.index)
     bare(axes)
@@ -186,16 +190,16 @@ def matrix(values: pd.DataFrame, title: str) -> "Figure":
 
 @styled
 def classes(rounds: pd.DataFrame) -> "Figure":
-    """Test accuracy of each class after the last round, and each class's share of what was bought."""
+    """Test accuracy of each class after the last round, and each class's share of the queried labels."""
     from matplotlib.figure import Figure
 
-    accuracy, bought = scores.class_tables(rounds)
+    accuracy, queried = scores.class_tables(rounds)
     wide = len(accuracy.columns) > 20
     height = 0.2 * len(accuracy) + 0.75
     figure = Figure(figsize=(PAGE, 2 * height if not wide else 2 * height - 0.2))
     upper, lower = figure.subplots(2, 1)
     for axes, table, title in zip(
-        (upper, lower), (accuracy, bought), ("test accuracy (%)", "share of the bought labels (%)"), strict=True
+        (upper, lower), (accuracy, queried), ("test accuracy (%)", "share of the queried labels (%)"), strict=True
     ):
         image = axes.imshow(100 * table, cmap="viridis", aspect="auto")
         if not wide:
@@ -230,7 +234,7 @@ def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
     places = np.arange(len(pairs))[::-1]
     mean = 100 * pairs["difference"]
     error = [mean - 100 * pairs["t_low"], 100 * pairs["t_high"] - mean]
-    axes.errorbar(mean, places, xerr=error, fmt="o", color=COLOURS[0], capsize=2, ms=4)
+    axes.errorbar(mean, places, xerr=error, fmt="o", color=COLORS[0], capsize=2, ms=4)
     axes.axvline(0, color="black", lw=0.8, ls="--")
     axes.set_yticks(places, names)
     axes.set_ylim(-0.6, len(pairs) - 0.4)
@@ -253,14 +257,30 @@ def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figur
     return figure
 
 
+def described(name: str, figure: "Figure") -> str:
+    """What a figure shows, for readers who cannot see it: its axes, panels and lines, as they are drawn."""
+    drawn = [axes for axes in figure.axes if axes.get_visible()]
+    x, y = figure.get_supxlabel(), figure.get_supylabel()
+    if x and y:
+        parts = [f"{y} against {x}"]
+        names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    else:
+        parts = [axes.get_xlabel() for axes in drawn if axes.get_xlabel()]
+        names = [text.get_text() for axes in drawn for text in (*axes.get_yticklabels(), axes.yaxis.label)]
+    titles = [axes.get_title() for axes in drawn if axes.get_title()]
+    words = dict.fromkeys(name for name in names if not name.replace(".", "").isdigit())
+    parts = [*parts, "; ".join(titles), ", ".join(filter(None, words))]
+    return f"Figure: {name}. " + " ".join(". ".join(filter(None, parts)).split()) + "."
+
+
 def annotate(image: "AxesImage", values: np.ndarray, pattern: str, size: float = 7) -> None:
     """Write each cell's number, black on what is light and white on what is dark."""
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             red, green, blue, _ = image.cmap(image.norm(value))
-            colour = "k" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "w"
+            color = "k" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "w"
             text = pattern.format(value)
-            image.axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+            image.axes.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
 
 
 def bare(axes: "Axes") -> None:

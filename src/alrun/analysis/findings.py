@@ -258,5 +258,5 @@ def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     )
     if means["class_balance"].notna().any() and not are_tied(means["class_balance"]):
         least = str(means["class_balance"].idxmin())
-        text += f" The least even classes are bought by {least} (balance {means['class_balance'][least]:.2f} of 1)."
+        text += f" {least} queries the classes least evenly (balance {means['class_balance'][least]:.2f} of 1)."
     return [text]

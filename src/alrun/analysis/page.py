@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE = 5  # inches from which a figure is scrolled on a phone, not shrunk
+SCALE = 1.38  # figures are set for print, in 7.5 points; on a screen they are larger, at most as wide as the page
 
 
 @dataclass
@@ -45,10 +46,15 @@ def write(
         for name, table in (part.tables | part.unshown).items():
             formats.write(table, folder / "tables" / slug(name))
         images = [
-            {"name": name, "uri": data_uri(figure), "wide": figure.get_figwidth() > WIDE}
+            {
+                "alt": figures.described(name, figure),
+                "uri": data_uri(figure),
+                "wide": figure.get_figwidth() > WIDE,
+                "width": round(96 * SCALE * figure.get_figwidth()),
+            }
             for name, figure in part.figures.items()
         ]
-        shown = [cells(table, folder) for table in part.tables.values()]
+        shown = [{"name": name, **cells(table, folder)} for name, table in part.tables.items()]
         sections.append({"title": part.title, "text": part.text, "images": images, "tables": shown})
     environment = Environment(loader=PackageLoader("alrun.analysis", "."), autoescape=True, trim_blocks=True)
     content = environment.get_template("report.html.j2").render(

@@ -1,4 +1,4 @@
-"""What was bought: images of the first and last purchase, and a map of purchases, from thumbnails that runs keep."""
+"""Queried images: those of the first and last query, and a map of all, from thumbnails that runs keep."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STRATEGIES = 6  # the most that are drawn
-Bought = dict[int, np.ndarray]  # thumbnails (n, 32, 32, 3) by round
+Queried = dict[int, np.ndarray]  # thumbnails (n, 32, 32, 3) by round
 
 
 def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
@@ -25,18 +25,18 @@ def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
         found = {str(row["label"]): thumbnails.read(Path(row["folder"])) for row in runs.to_dict("records")}
     except UserError as error:
         return f"Not shown: {error}."
-    found = {name: bought for name, bought in found.items() if bought}
+    found = {name: queried for name, queried in found.items() if queried}
     if not found:
-        return "Not shown: nothing was bought."
-    return {"first and last purchase": contact_sheet(found), "map of purchases": purchase_map(found)}
+        return "Not shown: nothing was queried."
+    return {"first and last query": contact_sheet(found), "map of queries": query_map(found)}
 
 
 @styled
-def contact_sheet(found: dict[str, Bought]) -> "Figure":
-    """The first examples of the first and of the last purchase, a row each."""
+def contact_sheet(found: dict[str, Queried]) -> "Figure":
+    """The first examples of the first and of the last query, a row each."""
     from matplotlib.figure import Figure
 
-    rows = [(name, number) for name, bought in found.items() for number in dict.fromkeys((min(bought), max(bought)))]
+    rows = [(name, number) for name, queried in found.items() for number in dict.fromkeys((min(queried), max(queried)))]
     figure = Figure(figsize=(PAGE, 0.6 * len(rows) + 0.1))
     grid = figure.subplots(len(rows), thumbnails.COLUMNS, squeeze=False)
     for row, (name, number) in zip(grid, rows, strict=True):
@@ -50,13 +50,13 @@ def contact_sheet(found: dict[str, Bought]) -> "Figure":
 
 
 @styled
-def purchase_map(found: dict[str, Bought]) -> "Figure":
-    """Purchases of each strategy, coloured by round, on a map of what all of them bought."""
+def query_map(found: dict[str, Queried]) -> "Figure":
+    """Queries of each strategy, colored by round, on a map of what all of them queried."""
     from matplotlib.figure import Figure
 
-    owners = [name for name, bought in found.items() for row in bought.values() for _ in row]
-    numbers = [number for bought in found.values() for number, row in bought.items() for _ in row]
-    places = pd.DataFrame(embed(np.concatenate([row for bought in found.values() for row in bought.values()])))
+    owners = [name for name, queried in found.items() for row in queried.values() for _ in row]
+    numbers = [number for queried in found.values() for number, row in queried.items() for _ in row]
+    places = pd.DataFrame(embed(np.concatenate([row for queried in found.values() for row in queried.values()])))
     places = places.set_axis(["x", "y"], axis=1).assign(owner=owners, round=numbers)
     columns = min(len(found), 3)
     lines = -(-len(found) // columns)
@@ -74,7 +74,7 @@ def purchase_map(found: dict[str, Bought]) -> "Figure":
         axes.set(xticks=[], yticks=[])
         bare(axes)
         axes.set_visible(bool(axes.get_title()))
-    figure.colorbar(points, ax=grid.ravel().tolist(), label="bought before round", shrink=0.8)
+    figure.colorbar(points, ax=grid.ravel().tolist(), label="queried before round", shrink=0.8)
     return figure
 
 

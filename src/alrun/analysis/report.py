@@ -25,7 +25,7 @@ class Choices(NamedTuple):
     difference: float = 0.01  # of accuracy, for the number of repeats needed
     full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
     experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
-    images: bool = True  # show what was bought
+    images: bool = True  # show queried images
 
 
 class Comparisons(NamedTuple):
@@ -77,7 +77,7 @@ def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparis
     if len(scores.class_tables(named)[0]):
         sections.append(classes(named, runs))
     if choices.images:
-        sections.append(bought_section(named))
+        sections.append(queried_section(named))
     for name in printed.fitting(named, choices.experiments):
         if len(table := printed.beside(name, named)):
             title = f"Beside the paper: {printed.TABLES[name].title}"
@@ -209,7 +209,7 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
             "t interval": bounds(pairs, "t", 100, 2),
             "bootstrap": bounds(pairs, "bootstrap", 100, 2),
             **{
-                name: [number(value, 3) for value in pairs[name]]
+                name: [probability(value) for value in pairs[name]]
                 for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
             },
             f"repeats for {100 * choices.difference:g} points": [repeats(value) for value in pairs["repeats_needed"]],
@@ -231,12 +231,17 @@ def number(value: float, digits: int) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
+def probability(value: float) -> str:
+    """A p value as text: never 0."""
+    return "< 0.001" if value < 0.001 else number(value, 3)
+
+
 def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Accuracy by class and calibration."""
     text = (
-        "Accuracy of each class after the last round, and what share of the bought labels it got, means over repeats. "
+        "Accuracy of each class after the last round, and its share of the queried labels, means over repeats. "
         "The worst class is that of the lowest mean. Balance is the "
-        "entropy of the bought classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
+        "entropy of the queried classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
         "are apart."
     )
     images = {"classes": figures.classes(named)} if named["curve"].nunique() <= figures.ROWS else {}
@@ -250,23 +255,23 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
             "curve": worst.index,
             "worst class": worst["class"].tolist(),
             "its accuracy (%)": [number(100 * value, 1) for value in worst["accuracy"]],
-            "balance of the bought labels": [number(value, 3) for value in balance.loc[worst.index]],
+            "balance of the queried labels": [number(value, 3) for value in balance.loc[worst.index]],
         }
     )
     return Section("Classes and calibration", text, images, {"classes": table})
 
 
-def bought_section(named: pd.DataFrame) -> Section:
-    """Images of the first and last purchase, and a map of purchases."""
+def queried_section(named: pd.DataFrame) -> Section:
+    """Images of the first and last query, and a map of all queries."""
     shown = queried_images.figures(named)
     if isinstance(shown, str):
-        return Section("What was bought", shown)
+        return Section("Queried images", shown)
     text = (
-        "The first examples of the first and the last purchase of each strategy (first repeat), as thumbnails that "
-        "runs keep, and the first examples of its purchases on a map of those of all strategies (t-SNE of the pixels; "
-        "grey is what others bought, colour the round)."
+        "The first examples of the first and the last query of each strategy (first repeat), and the first examples of "
+        "all its queries on a map of those of all strategies (t-SNE of the pixels; gray: queried by another strategy, "
+        "color: the round). Each run keeps these thumbnails."
     )
-    return Section("What was bought", text, shown)
+    return Section("Queried images", text, shown)
 
 
 def provenance(table: pd.DataFrame) -> Section:

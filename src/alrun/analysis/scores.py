@@ -25,7 +25,7 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: ``aubc``, ``final`` and ``best`` accuracy, class balance, seconds; shares of 1.
 
     ``aubc`` is the area under the accuracy curve over the range of labels, divided by this range: the mean accuracy
-    along the budget (trapezoids). ``class_balance`` is the entropy of the bought classes by that of equal numbers.
+    along the budget (trapezoids). ``class_balance`` is the entropy of the queried classes by that of equal numbers.
     """
     from scipy.integrate import trapezoid
 
@@ -60,11 +60,11 @@ def by_class(row: pd.Series, column: str) -> np.ndarray:
 
 
 def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row per curve, a column per class, means over repeats: accuracy after the last round, share of what was bought.
+    """A row per curve, a column per class, means over repeats: accuracy after the last round, share of the queries.
 
     Empty where the curves have no per-class results.
     """
-    accuracy, bought = {}, {}
+    accuracy, queried = {}, {}
     known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
     for curve, frame in rounds[known].sort_values("round", kind="stable").groupby("curve", sort=False):
         runs = [run for _, run in frame.groupby("run", sort=False)]
@@ -75,8 +75,8 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         counts = np.array(
             [by_class(b, "class_labeled") - by_class(a, "class_labeled") for a, b in zip(first, last, strict=True)]
         )
-        bought[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
-    tables = [pd.DataFrame.from_dict(each, orient="index") for each in (accuracy, bought)]
+        queried[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
+    tables = [pd.DataFrame.from_dict(each, orient="index") for each in (accuracy, queried)]
     names = class_names(rounds)
     for table in tables:
         if len(names) == len(table.columns):

@@ -4,13 +4,12 @@ An augmentation first *draws* its parameters for every image of an epoch (on the
 every device) and later *applies* them to a block of images.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
-
-from alrun.system.errors import at_least
 
 
 @runtime_checkable
@@ -44,8 +43,7 @@ class CropFlip:
     Equal to torchvision's ``RandomCrop(size, padding)`` and ``RandomHorizontalFlip()`` for the same draws.
     """
 
-    def __init__(self, padding: int, flip: bool) -> None:
-        at_least("augmentation.padding", padding, 0)
+    def __init__(self, padding: Annotated[int, Ge(0)], flip: bool) -> None:
         self.padding = padding
         self.flip = flip
 

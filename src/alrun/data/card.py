@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.data.dataset import BLOCK, ImageData, is_mapped
+from alrun.data.dataset import BLOCK, ImageData, is_mapped, kind_of
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,11 @@ FEW = 16  # levels of 256, fewer than which are told
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
+KINDS = {  # what examples are called, and in what two of them agree
+    "images": ("pictures", "pixel for pixel"),
+    "vectors": ("vectors", "number for number"),
+    "texts": ("texts", "letter for letter"),
+}
 
 
 @dataclass
@@ -48,8 +53,8 @@ def looks(images: np.ndarray) -> Looks:
 
 def of(data: ImageData) -> dict[str, Any]:
     """What ``data`` is, as plain values."""
-    if data.is_vectors:
-        return of_vectors(data)
+    if kind_of(data.train_images) != "images":
+        return of_others(data)
     pool, test = looks(data.train_images), looks(data.test_images)
     known = set(pool.prints)
     return {
@@ -66,30 +71,32 @@ def of(data: ImageData) -> dict[str, Any]:
     }
 
 
-def of_vectors(data: ImageData) -> dict[str, Any]:
-    """The same of vectors; those of a memory map are not read for it."""
-    prints = [
-        None if is_mapped(part) else [hash(row.tobytes()) for row in part]
-        for part in (data.train_images, data.test_images)
-    ]
+def of_others(data: ImageData) -> dict[str, Any]:
+    """The same of vectors or texts; those of a memory map are not read for it."""
     card: dict[str, Any] = {
+        "kind": kind_of(data.train_images),
         "classes": data.classes,
         "class_names": data.class_names or [str(number) for number in range(data.classes)],
         "train": len(data.train_labels),
         "test": len(data.test_labels),
         "passed_over": data.passed,
-        "features": data.train_images.shape[1],
-        "type": str(data.train_images.dtype),
     }
-    pool, test = prints
-    if pool is not None and test is not None:
-        known = set(pool)
-        card |= {
-            "repeated_in_train": len(pool) - len(known),
-            "of_two_classes_in_train": of_two_classes(pool, data.train_labels.tolist()),
-            "test_in_train": sum(each in known for each in test),
-        }
-    return card
+    if data.is_vectors:
+        card |= {"features": data.train_images.shape[1], "type": str(data.train_images.dtype)}
+    if is_mapped(data.train_images):
+        return card
+    pool, test = ([hash(bytes_of(each)) for each in part] for part in (data.train_images, data.test_images))
+    known = set(pool)
+    return card | {
+        "repeated_in_train": len(pool) - len(known),
+        "of_two_classes_in_train": of_two_classes(pool, data.train_labels.tolist()),
+        "test_in_train": sum(each in known for each in test),
+    }
+
+
+def bytes_of(example: np.ndarray | str) -> bytes:
+    """The content of a vector or of a text."""
+    return example.encode() if isinstance(example, str) else example.tobytes()
 
 
 def of_two_classes(prints: list[int], labels: list[int]) -> int:
@@ -117,6 +124,9 @@ def levels(pool: Looks) -> dict[str, int]:
 def tell(card: dict[str, Any]) -> None:
     """One line of what the data set is, and one for each thing that looks wrong."""
     log.info("%s", one_line(sentence(card)))
+    if encoder := card.get("encoder"):
+        trained = encoder["trained_on"] or "data that nobody named (encoder.trained_on=...)"
+        log.info("features: %s, %d numbers, trained on %s", encoder["network"], encoder["dimension"], trained)
     for problem in problems(card):
         log.warning("%s", problem)
 
@@ -128,14 +138,16 @@ def sentence(card: dict[str, Any]) -> str:
     test = f"{card['test']} to test on" if card["test"] else "none to test on"
     passed = ", ".join(f"{name} {count}" for name, count in card["passed_over"].items())
     left = f"; passed over: {passed}" if passed else ""
-    what = f"vectors of {card['features']} numbers" if "features" in card else "pictures"
+    what = KINDS[card.get("kind", "images")][0] + (f" of {card['features']} numbers" if "features" in card else "")
     return f"data: {card['classes']} classes ({shown}); {card['train']} {what} to label, {test}{left}"
 
 
 def problems(card: dict[str, Any]) -> list[str]:
     """What a person should look at before believing any result."""
     count, found = card["train"], []
-    what, exactly = ("vectors", "number for number") if "features" in card else ("pictures", "pixel for pixel")
+    if overlap := (card.get("encoder") or {}).get("overlap"):
+        found.append(overlap)
+    what, exactly = KINDS[card.get("kind", "images")]
     if card.get("test_in_train"):
         found.append(
             f"{card['test_in_train']} of {card['test']} test {what} are also in the pool, {exactly}: "
@@ -151,7 +163,7 @@ def problems(card: dict[str, Any]) -> list[str]:
         found.append(
             f"all {count} {what} of the pool are alike: look at one, it may have been read otherwise than meant"
         )
-    return found if "features" in card else found + looks_wrong(card, alike)
+    return found + looks_wrong(card, alike) if "levels_in_train" in card else found
 
 
 def looks_wrong(card: dict[str, Any], alike: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """What a data set is to alrun: images, vectors or texts, labels, and how to normalize images."""
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ class ImageData:
     class_names: list[str] | None = None
     files: list[str] | None = None  # of the training examples
     pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
+    content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
     classes: int = field(init=False)
 
@@ -130,6 +132,7 @@ class ImageData:
             test_images=taken(self.test_images, kept_test),
             test_labels=self.test_labels[kept_test],
             files=None if self.files is None else [self.files[position] for position in kept_train],
+            content=None,
             pictures=None if self.pictures is None else taken(self.pictures, kept_train),
         )
         part.classes = self.classes
@@ -155,13 +158,18 @@ class ImageData:
             test_images=taken(self.train_images, np.flatnonzero(chosen)),
             test_labels=self.train_labels[chosen],
             files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
+            content=None,
             pictures=None if self.pictures is None else taken(self.pictures, np.flatnonzero(~chosen)),
         )
         part.classes = self.classes
         return part
 
     def fingerprint(self) -> str:
-        """A hash of all pixels and labels: a resumed run must see the same data."""
+        """A hash of all examples and labels: a resumed run must see the same data."""
+        if self.content is not None:
+            return sha256(f"{self.content} {fingerprint((self.train_labels, self.test_labels))}".encode()).hexdigest()[
+                :16
+            ]
         return fingerprint((self.train_images, self.train_labels, self.test_images, self.test_labels))
 
 
@@ -179,7 +187,10 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
     total = sha256()
     for array in arrays:
         total.update(f"{array.shape}{array.dtype}".encode())
-        total.update(np.ascontiguousarray(array).data)
+        if array.dtype == object:  # texts
+            total.update(json.dumps(array.tolist()).encode())
+        else:
+            total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()[:16]
 
 

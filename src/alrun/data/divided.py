@@ -1,14 +1,18 @@
 """Training and test split of labeled pictures: as they were given, or held out, by class or by group."""
 
 import logging
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Gt, Lt
 
 from alrun.data import labels
 from alrun.data.picture_source import Split
 from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
+
+Fraction = Annotated[float, Gt(0), Lt(1)]  # of the pictures that are held out
 
 
 def parted(
@@ -62,8 +66,6 @@ def positions(
     Raises:
         UserError: That is not possible.
     """
-    if not 0 < test_fraction < 1:
-        raise UserError(f"dataset.test_fraction={test_fraction} is no share: give a value between 0 and 1.")
     remedy = "or give a test set of its own"
     if groups is not None:
         return by_group(numbers, test_fraction, classes, groups)

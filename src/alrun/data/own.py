@@ -4,33 +4,38 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Gt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData
-from alrun.data.divided import divided, parted
+from alrun.data.divided import Fraction, divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
 from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under, table
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
 from alrun.data.sources import Numbers
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
+
+Side = Annotated[int, Ge(1)]  # pixels
+Channels = Literal[1, 3]  # grey, color
+White = Annotated[float, Gt(0)] | None  # the value that is white in the files
 
 
 def image_folder(
     root: str,
     path: str,
     test_split: str | None = None,
-    class_level: int | None = None,
-    size: int = 32,
-    channels: int = 3,
-    white: float | None = None,
-    test_fraction: float = 0.2,
+    class_level: Literal[1, 2] | None = None,
+    size: Side = 32,
+    channels: Channels = 3,
+    white: White = None,
+    test_fraction: Fraction = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -60,8 +65,6 @@ def foldered(path: str, test_split: str | None, class_level: int | None) -> tupl
     Raises:
         UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
     """
-    if class_level not in (None, 1, 2):
-        raise UserError(f"dataset.class_level={class_level}: give 1, 2 or null.")
     base = unwrapped(Path(path))
     names = folders_in(base)
     kinds = {name: kind for name in names if (kind := kind_of(name))}
@@ -112,10 +115,10 @@ def csv(
     split_column: str = "split",
     group: str | None = None,
     test_split: str | None = None,
-    size: int = 32,
-    channels: int = 3,
-    white: float | None = None,
-    test_fraction: float = 0.2,
+    size: Side = 32,
+    channels: Channels = 3,
+    white: White = None,
+    test_fraction: Fraction = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -222,10 +225,10 @@ def parquet(
     label_column: str = "label",
     group: str | None = None,
     test_split: str | None = None,
-    size: int = 32,
-    channels: int = 3,
-    white: float | None = None,
-    test_fraction: float = 0.2,
+    size: Side = 32,
+    channels: Channels = 3,
+    white: White = None,
+    test_fraction: Fraction = 0.2,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -293,9 +296,9 @@ def unlabeled(
     path: str,
     classes: list[Any],
     test: str | None = None,
-    size: int = 32,
-    channels: int = 3,
-    white: float | None = None,
+    size: Side = 32,
+    channels: Channels = 3,
+    white: White = None,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -365,11 +368,6 @@ def assembled(
     Raises:
         UserError: A picture cannot be read (all such are named), or is in both splits.
     """
-    at_least("dataset.size", size, 1)
-    if channels not in (1, 3):
-        raise UserError(f"dataset.channels={channels}: give 1 (grey) or 3 (colour).")
-    if white is not None and not 0 < white < float("inf"):
-        raise UserError(f"dataset.white={white}: give the value that is white in the files, above 0, or null.")
     check_apart(train, test)
     arrays: list[np.ndarray] = []
     unreadable: list[str] = []

@@ -15,7 +15,7 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import divided, held_out, parted
+from alrun.data.divided import Fraction, divided, held_out, parted
 from alrun.data.layout import kind_of, tell_left, test_name
 from alrun.data.picture_source import Files, Split
 from alrun.system.errors import UserError, first_line
@@ -175,7 +175,7 @@ def npz(
     labels_array: str = "labels",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: float = 0.2,
+    test_fraction: Fraction = 0.2,
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:

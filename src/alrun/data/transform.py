@@ -1,8 +1,10 @@
 """Augmentation by torchvision's random transforms, image by image."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.data.augmentation import CropFlip
@@ -18,7 +20,7 @@ class Policy:
         flip: As in CropFlip.
     """
 
-    def __init__(self, transform: Callable[[Tensor], Tensor], padding: int, flip: bool) -> None:
+    def __init__(self, transform: Callable[[Tensor], Tensor], padding: Annotated[int, Ge(0)], flip: bool) -> None:
         self.transform = transform
         self.crop_flip = CropFlip(padding, flip)
 

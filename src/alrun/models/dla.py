@@ -1,12 +1,14 @@
 """Deep layer aggregation (DLA-34) for small images."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, MultipleOf
 from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
 from alrun.models.resnet import BasicBlock
-from alrun.system.errors import UserError
 
 
 class Root(nn.Module):
@@ -63,10 +65,10 @@ class Dla(Classifier):
     Source: Yu et al., Deep Layer Aggregation, CVPR 2018, Figure 3 and Table 1.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 64) -> None:
+    def __init__(
+        self, channels: int, image_size: tuple[int, int], classes: int, width: Annotated[int, Ge(4), MultipleOf(4)] = 64
+    ) -> None:
         super().__init__()
-        if width < 4 or width % 4:
-            raise UserError(f"model.width={width} is no multiple of 4: the stem of DLA has a quarter of it.")
         quarter, half = width // 4, width // 2
         self.stem = nn.Sequential(
             convolution(channels, quarter), convolution(quarter, quarter), convolution(quarter, half)

@@ -1,9 +1,12 @@
 """The paper's network for MNIST."""
 
+from typing import Annotated
+
+from annotated_types import Ge
 from torch import nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
 
 
 class MnistNet(Classifier):
@@ -14,9 +17,10 @@ class MnistNet(Classifier):
     Source: Appendix A.4 of the paper.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 32) -> None:
+    def __init__(
+        self, channels: int, image_size: tuple[int, int], classes: int, width: Annotated[int, Ge(1)] = 32
+    ) -> None:
         super().__init__()
-        at_least("model.width", width, 1)
         rows, columns = image_size
         if min(rows, columns) < 6:
             raise UserError(f"model=mnist_net needs images of 6x6 pixels or more, these are {rows}x{columns}.")

@@ -1,10 +1,12 @@
 """ResNet-18 for small images."""
 
+from typing import Annotated
+
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import at_least
 
 
 class BasicBlock(nn.Module):
@@ -32,9 +34,10 @@ class ResNet18(Classifier):
     ``width`` is that of the first of four stages; each of the others is twice as wide as the one before.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, width: int = 64) -> None:
+    def __init__(
+        self, channels: int, image_size: tuple[int, int], classes: int, width: Annotated[int, Ge(1)] = 64
+    ) -> None:
         super().__init__()
-        at_least("model.width", width, 1)
         stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.stem = nn.Sequential(stem, nn.BatchNorm2d(width), nn.ReLU())
         blocks, inputs = [], width

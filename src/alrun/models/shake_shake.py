@@ -1,9 +1,10 @@
 """A shake-shake-regularised ResNet."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
@@ -95,7 +96,12 @@ class ShakeShake(Classifier):
     """
 
     def __init__(
-        self, channels: int, image_size: tuple[int, int], classes: int, depth: int = 14, width: int = 32
+        self,
+        channels: int,
+        image_size: tuple[int, int],
+        classes: int,
+        depth: int = 14,
+        width: Annotated[int, Ge(1)] = 32,
     ) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:

@@ -1,9 +1,11 @@
 """A small network for digits and for trials on a CPU."""
 
+from typing import Annotated
+
+from annotated_types import Ge, Lt
 from torch import nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import at_least
 
 
 class SmallCnn(Classifier):
@@ -14,13 +16,11 @@ class SmallCnn(Classifier):
         channels: int,
         image_size: tuple[int, int],
         classes: int,
-        width: int = 16,
-        embedding: int = 64,
-        dropout: float = 0.0,
+        width: Annotated[int, Ge(1)] = 16,
+        embedding: Annotated[int, Ge(1)] = 64,
+        dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         super().__init__()
-        at_least("model.width", width, 1)
-        at_least("model.embedding", embedding, 1)
         self.features = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),

@@ -1,9 +1,11 @@
 """VGG with batch norm for small images."""
 
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 from torch import nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError, at_least
 
 # Convolutions of each stage; max pooling halves the image after it. Each stage is twice as wide as the one before, the
 # last excepted.
@@ -19,11 +21,15 @@ class Vgg(Classifier):
     Source: Simonyan and Zisserman 2015, Table 1, with one linear layer instead of three.
     """
 
-    def __init__(self, channels: int, image_size: tuple[int, int], classes: int, depth: int, width: int = 64) -> None:
+    def __init__(
+        self,
+        channels: int,
+        image_size: tuple[int, int],
+        classes: int,
+        depth: Literal[11, 13, 16, 19],
+        width: Annotated[int, Ge(1)] = 64,
+    ) -> None:
         super().__init__()
-        at_least("model.width", width, 1)
-        if depth not in STAGES:
-            raise UserError(f"model.depth={depth}: VGG has depths {', '.join(map(str, STAGES))}.")
         layers: list[nn.Module] = []
         for convolutions, factor in zip(STAGES[depth], (1, 2, 4, 8, 8), strict=True):
             for _ in range(convolutions):

@@ -1,11 +1,10 @@
 """``per_class_cap=``: which examples may be bought."""
 
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
-
-from alrun.system.errors import at_least
 
 
 @runtime_checkable
@@ -31,8 +30,7 @@ class PerClassCap:
     Source: Section 4.5 of the paper; its notebooks count the unlabeled part only.
     """
 
-    def __init__(self, limit: int) -> None:
-        at_least("per_class_cap.limit", limit, 1)
+    def __init__(self, limit: Annotated[int, Ge(1)]) -> None:
         self.limit = limit
 
     def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor:

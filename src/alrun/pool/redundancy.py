@@ -1,16 +1,16 @@
 """``redundancy=``: making part of the pool repeat itself, before anything else is done with it."""
 
 import math
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from alrun.data.augmentation import CropFlip
 from alrun.data.dataset import taken
 from alrun.settings.checks import check_unique
-from alrun.system.errors import UserError, at_least
 
 
 class Sources(NamedTuple):
@@ -51,9 +51,7 @@ class Duplicate:
     Source: Section 4.4 of the paper; the numbers of its public notebooks.
     """
 
-    def __init__(self, factor: int, unique: int) -> None:
-        at_least("redundancy.factor", factor, 2)
-        at_least("redundancy.unique", unique, 2)
+    def __init__(self, factor: Annotated[int, Ge(2)], unique: Annotated[int, Ge(2)]) -> None:
         self.factor = factor
         self.unique = unique
 
@@ -93,11 +91,14 @@ class AugmentedDuplicate(Duplicate):
     Source: Section 4.4 of the paper.
     """
 
-    def __init__(self, factor: int, unique: int, padding: int = 5, max_translate: float = 0.1) -> None:
+    def __init__(
+        self,
+        factor: Annotated[int, Ge(2)],
+        unique: Annotated[int, Ge(2)],
+        padding: Annotated[int, Ge(0)] = 5,
+        max_translate: Annotated[float, Ge(0), Le(1)] = 0.1,
+    ) -> None:
         super().__init__(factor, unique)
-        at_least("redundancy.padding", padding, 0)
-        if not 0 <= max_translate <= 1:
-            raise UserError(f"redundancy.max_translate={max_translate} is no share: give a value from 0 to 1.")
         self.padding = padding
         self.max_translate = max_translate
 

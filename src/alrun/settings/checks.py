@@ -1,16 +1,16 @@
-"""Which settings are refused. What can be known without torch and without data is told within the first second."""
+"""Which settings are refused before torch is imported and data are read: within the first second."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.settings import targets
-from alrun.settings.factory import RunConfig, scaled
-from alrun.system.errors import UserError, at_least, check_rate, closest
+from alrun.settings import ranges, targets
+from alrun.settings.schema import CLOSED, OPTIMIZER, RunConfig, scaled
+from alrun.system.errors import UserError, closest
 
 # Training images; the data sets of torchvision by their names there.
 POOL_SIZES = {
@@ -38,69 +38,9 @@ def validate(cfg: DictConfig) -> None:
     for key, value in leaves(OmegaConf.to_container(cfg)):
         # What memory may be taken may be any; a count, rate or share that is infinite is not meant.
         if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and key.endswith("memory")):
-            raise UserError(f"{key}={value} is no number to compute with: give one.")
-    budget, training, runtime = cfg.budget, cfg.training, cfg.runtime
-    for key, value, low in (
-        ("budget.seed_size", budget.seed_size, 2),
-        ("budget.batch_size", budget.batch_size, 1),
-        ("training.max_epochs", training.max_epochs, 1),
-        ("training.batch_size", training.batch_size, 2),
-        ("training.patience", 2 if training.patience is None else training.patience, 2),
-        ("runtime.chunk", 1 if runtime.chunk is None else runtime.chunk, 1),
-        ("runtime.threads", runtime.threads, 1),
-        ("runtime.runs_per_gpu", 1 if runtime.runs_per_gpu is None else runtime.runs_per_gpu, 1),
-        ("runtime.checkpoint_minutes", runtime.checkpoint_minutes or 0, 0),
-        ("validation", 1 if cfg.validation is None else cfg.validation, 1),
-        ("runtime.carbon_intensity", runtime.carbon_intensity, 0),
-        ("limit", 2 if cfg.limit is None else cfg.limit, 2),
-        ("seed", cfg.seed, 0),
-        ("initial_seed", 0 if cfg.initial_seed is None else cfg.initial_seed, 0),
-    ):
-        at_least(key, value, low)
-    for key, value, known in (
-        ("training.precision", training.precision, ["float32", "tf32", "bf16"]),
-        ("runtime.memory_format", runtime.memory_format or "contiguous", ["contiguous", "channels_last"]),
-    ):
-        if value not in known:
-            raise UserError(f"{key}={value}: there is no such choice; {closest(value, known)}")
-    smoothing = cfg.optimizer.get("label_smoothing", 0.0)
-    if not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
-        raise UserError(f"optimizer.label_smoothing={smoothing} is no share: give a value of 0 or more and below 1.")
-    if training.stop_accuracy is not None and not 0 < training.stop_accuracy <= 1:
-        raise UserError(
-            f"training.stop_accuracy={training.stop_accuracy} is no share: give a value above 0 and up to 1."
-        )
-    if not 0 <= training.restart_below < 1:
-        raise UserError(
-            f"training.restart_below={training.restart_below} is no share: give a value of 0 or more and below 1."
-        )
-    for share in ("examples", "test", "epochs", "width"):
-        if not 0 < cfg.scale[share] <= (1 if share in ("examples", "test") else math.inf):
-            raise UserError(
-                f"scale.{share}={cfg.scale[share]} is no share: give a value above 0, 1 for the paper's size."
-            )
-    if budget.total < budget.seed_size:
-        raise UserError(
-            f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
-            "raise the total or take a smaller seed set."
-        )
-    to_train_on = budget.total - (cfg.validation or 0)
-    if to_train_on < budget.seed_size:
-        raise UserError(
-            f"validation={cfg.validation} and budget.seed_size={budget.seed_size} are more labels than "
-            f"budget.total={budget.total}: raise the total or hold out fewer."
-        )
-    held_out = f" without validation={cfg.validation}" if cfg.validation else ""
-    if budget.seed_size < to_train_on < budget.seed_size + budget.batch_size:
-        raise UserError(
-            f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
-            f"budget.total={budget.total}{held_out}, so nothing would be bought: lower it or raise budget.total."
-        )
-    if "lr" in cfg.optimizer:
-        check_rate("optimizer.lr", cfg.optimizer.lr)
-    for part, name in (("build", "lr"), ("schedule", "max_lr")):
-        if name in (cfg.optimizer.get(part) or {}):
-            check_rate(f"optimizer.{part}.{name}", cfg.optimizer[part][name])
+            raise UserError(f"{key}={value} is not possible: give a finite number.")
+    check_ranges(cfg)
+    check_rounds(cfg)
     path = cfg.dataset.get("path")
     if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
         raise UserError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
@@ -116,6 +56,45 @@ def validate(cfg: DictConfig) -> None:
         samples = strategy.get("dropout_samples", 0)
         if isinstance(samples, int) and has_dropout(cfg) is False:
             check_dropout(samples, cfg.model._target_.rpartition(".")[2], key)
+
+
+def check_ranges(cfg: DictConfig) -> None:
+    """Refuse a value of the closed settings, or of an optimizer's, that their types and ranges in the schema exclude.
+
+    Those of the open settings are refused when they are built (alrun.settings.factory).
+    """
+    for group, settings in (("", RunConfig), *((each.__name__.lower(), each) for each in CLOSED)):
+        node = cfg[group] if group else cfg
+        for name, hint in get_type_hints(settings, include_extras=True).items():
+            if hint is not Any and hint not in CLOSED and hint != list[str]:
+                ranges.check(f"{group}.{name}".removeprefix("."), node[name], hint)
+    for key, hint in OPTIMIZER.items():
+        part, _, name = key.rpartition(".")
+        node = cfg.optimizer.get(part) if part else cfg.optimizer
+        if node and name in node:
+            ranges.check(f"optimizer.{key}", node[name], hint)
+
+
+def check_rounds(cfg: DictConfig) -> None:
+    """Refuse a budget in which a round does not fit."""
+    budget = cfg.budget
+    if budget.total < budget.seed_size:
+        raise UserError(
+            f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
+            "raise the total or take a smaller seed set."
+        )
+    to_train_on = budget.total - (cfg.validation or 0)
+    if to_train_on < budget.seed_size:
+        raise UserError(
+            f"validation={cfg.validation} and budget.seed_size={budget.seed_size} are more labels than "
+            f"budget.total={budget.total}: raise the total or hold out fewer."
+        )
+    held_out = f" without validation={cfg.validation}" if cfg.validation else ""
+    if budget.seed_size < to_train_on < budget.seed_size + budget.batch_size:
+        raise UserError(
+            f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
+            f"budget.total={budget.total}{held_out}, so nothing would be queried: lower it or raise budget.total."
+        )
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
-from alrun.settings import factory, targets
+from alrun.settings import schema, targets
 from alrun.system.errors import UserError, raised_in_hydra, sentence
 
 MAIN = "pkg://alrun.conf"
@@ -73,7 +73,7 @@ class Loader(ConfigLoaderImpl):
         Raises:
             UserError: Something would have Hydra call other code than alrun's.
         """
-        factory.register()  # also in the process of a launcher, which has unpickled this loader
+        schema.register()  # also in the process of a launcher, which has unpickled this loader
         targets.allowed()
         main = [source.path for source in self.config_search_path.get_path() if source.provider == "main"]
         if config_name != "config" or main != [MAIN]:
@@ -126,7 +126,7 @@ def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
     loader, store = internal.__dict__["ConfigLoaderImpl"], ConfigStore.instance()
     resolvers, known, base = dict(BaseContainer._resolvers), copy(store.repo), VersionBase.instance().getbase()
     internal.__dict__["ConfigLoaderImpl"] = partial(Loader, checks=checks)
-    factory.register()
+    schema.register()
     try:
         yield
     finally:

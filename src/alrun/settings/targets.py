@@ -57,6 +57,8 @@ KINDS = {
         ("alrun.models.timm_model", "alrun.models.torchvision_model"),
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
+    "encoder": Kind("alrun.features.encoders.Encoder", ("alrun.features.encoders",)),
+    "module": Kind("torch.nn.Module"),
     "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
     "optimizer": Kind("alrun.training.convex.Convex", ("alrun.training.convex",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
@@ -72,7 +74,14 @@ KINDS = {
 }
 KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
-INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
+INNER = {
+    "inner": "strategy",
+    "embeddings": "embeddings",
+    "encoder": "encoder",
+    "network": "module",
+    "transform": "transform",
+    "transforms": "transform",
+}
 SPECIAL = ("_target_", "_partial_")
 
 
@@ -207,14 +216,9 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
 
 
 def imported(module: str) -> ModuleType:
-    """A module, of which a user's may import torchvision beside a CPU build of torch, which fails by itself."""
-    try:
-        return import_module(module)
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-    from alrun.system import torchvision_import  # noqa: F401 - from now on torchvision can be imported
-
+    """A module; before a user's, torchvision is prepared, which it may import and fails beside a CPU build of torch."""
+    if is_listed(module):
+        from alrun.system import torchvision_import  # noqa: F401
     return import_module(module)
 
 

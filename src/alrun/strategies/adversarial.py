@@ -4,14 +4,15 @@ Images are changed as the model sees them, normalised; those that have crossed l
 """
 
 from abc import abstractmethod
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.system.errors import UserError, at_least
 
 
 class Adversarial(Strategy):
@@ -19,8 +20,7 @@ class Adversarial(Strategy):
 
     needs = Needs()
 
-    def __init__(self, max_iterations: int) -> None:
-        at_least("strategy.max_iterations", max_iterations, 1)
+    def __init__(self, max_iterations: Annotated[int, Ge(1)]) -> None:
         self.max_iterations = max_iterations
 
     def select(self, query: Query) -> Tensor:
@@ -65,10 +65,13 @@ class DeepFool(Adversarial):
     Moosavi-Dezfooli et al., DeepFool, CVPR 2016, Algorithm 2.
     """
 
-    def __init__(self, max_iterations: int = 50, overshoot: float = 0.02, classes: int = 10) -> None:
+    def __init__(
+        self,
+        max_iterations: Annotated[int, Ge(1)] = 50,
+        overshoot: Annotated[float, Ge(0)] = 0.02,
+        classes: Annotated[int, Ge(1)] = 10,
+    ) -> None:
         super().__init__(max_iterations)
-        at_least("strategy.overshoot", overshoot, 0)
-        at_least("strategy.classes", classes, 1)
         self.overshoot = overshoot
         self.classes = classes
 
@@ -103,10 +106,8 @@ class Bim(Adversarial):
     DISTIL toolkit.
     """
 
-    def __init__(self, max_iterations: int = 100, step_size: float = 0.05) -> None:
+    def __init__(self, max_iterations: Annotated[int, Ge(1)] = 100, step_size: Annotated[float, Gt(0)] = 0.05) -> None:
         super().__init__(max_iterations)
-        if step_size <= 0:
-            raise UserError(f"strategy.step_size={step_size} is not possible: give a number above 0.")
         self.step_size = step_size
 
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:

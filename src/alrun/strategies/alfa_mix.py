@@ -1,15 +1,16 @@
 """ALFA-Mix: examples whose class changes when a little of the labeled embeddings is mixed in."""
 
 import math
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import at_least
 
 
 class AlfaMix(Strategy):
@@ -29,8 +30,7 @@ class AlfaMix(Strategy):
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
-    def __init__(self, strength: float = 0.2) -> None:
-        at_least("strategy.strength", strength, 0.01)
+    def __init__(self, strength: Annotated[float, Ge(0.01)] = 0.2) -> None:
         self.strength = strength
 
     def select(self, query: Query) -> Tensor:

@@ -1,13 +1,15 @@
 """BAIT: a batch whose Fisher information stands for that of the pool."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor
 
 from alrun.selection.fisher import Information, bait
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
+from alrun.system.units import MEGABYTE, Megabytes
 
 GIGABYTE = 2.0**30
 
@@ -35,18 +37,14 @@ class Bait(Strategy):
     def __init__(
         self,
         fisher: Literal["exact", "binary"] = "binary",
-        ridge: float = 1.0,
-        oversample: float = 2.0,
-        memory: float = 8000,
+        ridge: Annotated[float, Gt(0)] = 1.0,
+        oversample: Annotated[float, Ge(1)] = 2.0,
+        memory: Megabytes = 8000,
     ) -> None:
-        if ridge <= 0:
-            raise UserError(f"strategy.ridge={ridge} is not possible: give a number above 0.")
-        at_least("strategy.oversample", oversample, 1)
-        at_least("strategy.memory", memory, 0)
         self.fisher = fisher
         self.ridge = ridge
         self.oversample = oversample
-        self.memory = memory * 2**20
+        self.memory = memory * MEGABYTE
 
     def select(self, query: Query) -> Tensor:
         """In the order of choice."""

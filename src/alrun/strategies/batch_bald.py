@@ -1,10 +1,12 @@
 """BatchBALD: examples whose labels together tell most about the weights."""
 
+from typing import Annotated
+
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import at_least
 
 
 class BatchBald(Strategy):
@@ -14,10 +16,12 @@ class BatchBald(Strategy):
     NeurIPS 2019.
     """
 
-    def __init__(self, dropout_samples: int = 10, exact_configurations: int = 1000, samples: int = 1000) -> None:
-        at_least("strategy.dropout_samples", dropout_samples, 2)
-        at_least("strategy.exact_configurations", exact_configurations, 1)
-        at_least("strategy.samples", samples, 1)
+    def __init__(
+        self,
+        dropout_samples: Annotated[int, Ge(2)] = 10,
+        exact_configurations: Annotated[int, Ge(1)] = 1000,
+        samples: Annotated[int, Ge(1)] = 1000,
+    ) -> None:
         self.needs = Needs(dropout_samples=dropout_samples)
         self.exact_configurations = exact_configurations
         self.samples = samples

@@ -1,14 +1,14 @@
 """BEMPS: examples whose label is expected to change the predictions elsewhere most."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.system.errors import UserError, at_least
 
 Score = Literal["mse", "log"]
 BLOCK = {"cpu": 2**22, "cuda": 2**27}  # floats in a block of updated predictions
@@ -36,15 +36,11 @@ class Bemps(Strategy):
 
     def __init__(
         self,
-        dropout_samples: int = 10,
+        dropout_samples: Annotated[int, Ge(2)] = 10,
         score: Score = "mse",
-        evaluated: int = 100,
-        share: float = 0.5,
+        evaluated: Annotated[int, Ge(1)] = 100,
+        share: Annotated[float, Gt(0), Le(1)] = 0.5,
     ) -> None:
-        at_least("strategy.dropout_samples", dropout_samples, 2)
-        at_least("strategy.evaluated", evaluated, 1)
-        if not 0 < share <= 1:
-            raise UserError(f"strategy.share={share} is no share: give a value above 0 and up to 1.")
         self.needs = Needs(dropout_samples=dropout_samples)
         self.score: Score = score
         self.evaluated = evaluated

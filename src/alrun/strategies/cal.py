@@ -1,13 +1,15 @@
 """CAL: examples predicted otherwise than their labeled neighbours."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.neighbours import nearest_neighbours
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.uncertainty import entropy
-from alrun.system.errors import at_least
 
 
 class Cal(Strategy):
@@ -21,8 +23,7 @@ class Cal(Strategy):
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
 
-    def __init__(self, neighbours: int = 10) -> None:
-        at_least("strategy.neighbours", neighbours, 1)
+    def __init__(self, neighbours: Annotated[int, Ge(1)] = 10) -> None:
         self.neighbours = neighbours
 
     def select(self, query: Query) -> Tensor:

@@ -1,16 +1,17 @@
 """Cluster-Margin: small margins, spread over clusters."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.uncertainty import Margin
-from alrun.system.errors import at_least
 
 
 class ClusterMargin(Strategy):
@@ -26,10 +27,12 @@ class ClusterMargin(Strategy):
 
     needs = Needs(log_probs=True, embedding=True)
 
-    def __init__(self, candidates: float = 1.25, labels_per_cluster: float = 1.25, max_points: int = 5000) -> None:
-        at_least("strategy.candidates", candidates, 1)
-        at_least("strategy.labels_per_cluster", labels_per_cluster, 0.01)
-        at_least("strategy.max_points", max_points, 2)
+    def __init__(
+        self,
+        candidates: Annotated[float, Ge(1)] = 1.25,
+        labels_per_cluster: Annotated[float, Ge(0.01)] = 1.25,
+        max_points: Annotated[int, Ge(2)] = 5000,
+    ) -> None:
         self.candidates = candidates
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points

@@ -1,6 +1,9 @@
 """Strategies that cluster embeddings by k-means, and k-means++ alone."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans, representatives
@@ -8,7 +11,6 @@ from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.uncertainty import entropy
-from alrun.system.errors import UserError, at_least
 
 
 class KMeansSampling(Strategy):
@@ -19,8 +21,7 @@ class KMeansSampling(Strategy):
 
     needs = Needs(embedding=True)
 
-    def __init__(self, iterations: int = 10) -> None:
-        at_least("strategy.iterations", iterations, 0)
+    def __init__(self, iterations: Annotated[int, Ge(0)] = 10) -> None:
         self.iterations = iterations
 
     def select(self, query: Query) -> Tensor:
@@ -56,10 +57,7 @@ class Clue(Strategy):
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, temperature: float = 1.0, iterations: int = 10) -> None:
-        if temperature <= 0:
-            raise UserError(f"strategy.temperature={temperature} is not possible: give a number above 0.")
-        at_least("strategy.iterations", iterations, 0)
+    def __init__(self, temperature: Annotated[float, Gt(0)] = 1.0, iterations: Annotated[int, Ge(0)] = 10) -> None:
         self.temperature = temperature
         self.iterations = iterations
 

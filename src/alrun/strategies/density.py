@@ -1,11 +1,13 @@
 """Information density: uncertain examples that are like many others."""
 
+from typing import Annotated
+
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
-from alrun.system.errors import at_least
 
 
 class Density(ScoreStrategy):
@@ -17,8 +19,7 @@ class Density(ScoreStrategy):
 
     needs = Needs(log_probs=True, embedding=True)
 
-    def __init__(self, beta: float = 1.0) -> None:
-        at_least("strategy.beta", beta, 0)
+    def __init__(self, beta: Annotated[float, Ge(0)] = 1.0) -> None:
         self.beta = beta
 
     def score(self, unlabeled: Outputs) -> Tensor:

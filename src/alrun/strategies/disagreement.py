@@ -4,20 +4,20 @@ A pass with other dropout masks is another member of a committee drawn from the 
 """
 
 import math
+from typing import Annotated
 
+from annotated_types import Ge
 from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
 from alrun.strategies.uncertainty import entropy
-from alrun.system.errors import at_least
 
 
 class Disagreement(ScoreStrategy):
     """Scores from ``dropout_samples`` passes."""
 
-    def __init__(self, dropout_samples: int = 10) -> None:
-        at_least("strategy.dropout_samples", dropout_samples, 2)
+    def __init__(self, dropout_samples: Annotated[int, Ge(2)] = 10) -> None:
         self.needs = Needs(dropout_samples=dropout_samples)
 
 

@@ -1,11 +1,14 @@
 """Discriminative active learning: examples that can be told from the labeled ones."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.system.errors import UserError, at_least, check_rate
+from alrun.system.errors import UserError
 
 
 class Discriminative(Strategy):
@@ -21,23 +24,13 @@ class Discriminative(Strategy):
 
     def __init__(
         self,
-        sub_batches: int = 10,
-        width: int = 256,
-        epochs: int = 50,
-        stop_accuracy: float = 0.98,
-        lr: float = 1e-3,
-        batch_size: int = 1024,
+        sub_batches: Annotated[int, Ge(1)] = 10,
+        width: Annotated[int, Ge(1)] = 256,
+        epochs: Annotated[int, Ge(1)] = 50,
+        stop_accuracy: Annotated[float, Gt(0), Le(1)] = 0.98,
+        lr: Annotated[float, Gt(0)] = 1e-3,
+        batch_size: Annotated[int, Ge(1)] = 1024,
     ) -> None:
-        for key, value in (
-            ("sub_batches", sub_batches),
-            ("width", width),
-            ("epochs", epochs),
-            ("batch_size", batch_size),
-        ):
-            at_least(f"strategy.{key}", value, 1)
-        check_rate("strategy.lr", lr)
-        if not 0 < stop_accuracy <= 1:
-            raise UserError(f"strategy.stop_accuracy={stop_accuracy} is no share: give a value above 0 and up to 1.")
         self.sub_batches = sub_batches
         self.width = width
         self.epochs = epochs

@@ -1,13 +1,15 @@
 """DropQuery: examples whose class changes when features are dropped, spread over the pool."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import UserError, at_least
 
 CANDIDATES = 25  # times the budget: what the threshold is lowered for
 
@@ -27,10 +29,7 @@ class DropQuery(Strategy):
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, samples: int = 3, rate: float = 0.75) -> None:
-        at_least("strategy.samples", samples, 1)
-        if not 0 < rate < 1:
-            raise UserError(f"strategy.rate={rate} is no dropout rate: give a value between 0 and 1.")
+    def __init__(self, samples: Annotated[int, Ge(1)] = 3, rate: Annotated[float, Gt(0), Lt(1)] = 0.75) -> None:
         self.samples = samples
         self.rate = rate
 

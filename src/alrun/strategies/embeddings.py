@@ -6,18 +6,19 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.models.classifier import Headed, evaluation
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
 from alrun.system import rng
-from alrun.system.errors import UserError, at_least, first_line
+from alrun.system.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -152,9 +153,8 @@ class FromPixels(OfThePool):
         normalize: Whether rows are brought to length 1.
     """
 
-    def __init__(self, components: int = 64, normalize: bool = False) -> None:
+    def __init__(self, components: Annotated[int, Ge(1)] = 64, normalize: bool = False) -> None:
         super().__init__(normalize)
-        at_least("embeddings.components", components, 1)
         self.components = components
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
@@ -185,7 +185,7 @@ class FromNetwork(OfThePool):
         library: Literal["torchvision", "timm"],
         name: str,
         weights: str = "DEFAULT",
-        size: int = 224,
+        size: Annotated[int, Ge(1)] = 224,
         normalize: bool = True,
     ) -> None:
         super().__init__(normalize)

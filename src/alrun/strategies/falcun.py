@@ -1,11 +1,13 @@
 """Falcun: uncertain examples with different predictions."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.uncertainty import Margin
-from alrun.system.errors import at_least
 
 
 class Falcun(Strategy):
@@ -22,8 +24,7 @@ class Falcun(Strategy):
 
     needs = Needs(log_probs=True)
 
-    def __init__(self, gamma: float = 10.0) -> None:
-        at_least("strategy.gamma", gamma, 0)
+    def __init__(self, gamma: Annotated[float, Ge(0)] = 10.0) -> None:
         self.gamma = gamma
 
     def select(self, query: Query) -> Tensor:

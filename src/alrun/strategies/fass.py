@@ -1,13 +1,14 @@
 """FASS: first what is uncertain, then what represents it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Outputs, Query, highest
 from alrun.strategies.submodular import Function, Representation, Submodular, represent
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
-from alrun.system.errors import at_least
+from alrun.system.units import Megabytes
 
 Uncertainty = Literal["entropy", "margin", "least_confidence"]
 SCORES = {"entropy": Entropy, "margin": Margin, "least_confidence": LeastConfidence}
@@ -22,16 +23,15 @@ class Fass(Submodular):
 
     def __init__(
         self,
-        candidates: float = 5.0,
+        candidates: Annotated[float, Ge(1)] = 5.0,
         uncertainty: Uncertainty = "entropy",
         function: Function = "facility_location",
         representation: Representation = "embedding",
-        memory: float = 2000,
-        neighbours: int | None = None,
-        epsilon: float | None = None,
+        memory: Megabytes = 2000,
+        neighbours: Annotated[int, Ge(1)] | None = None,
+        epsilon: Annotated[float, Ge(1e-6)] | None = None,
     ) -> None:
         super().__init__(function, representation, memory, neighbours, epsilon)
-        at_least("strategy.candidates", candidates, 1)
         self.candidates = candidates
         self.uncertainty = uncertainty
         self.needs = Needs(log_probs=True, embedding=True)

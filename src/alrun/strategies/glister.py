@@ -1,8 +1,9 @@
 """GLISTER: examples from which the model would learn what it gets wrong elsewhere."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.models.outputs import with_one
@@ -12,7 +13,7 @@ from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
 
 MEMORY = 2e9  # bytes of similarities that are kept
 
@@ -37,15 +38,12 @@ class Glister(Strategy):
 
     def __init__(
         self,
-        lr: float = 0.01,
-        refresh: int = 1,
+        lr: Annotated[float, Ge(0)] = 0.01,
+        refresh: Annotated[int, Ge(1)] = 1,
         validation: Literal["labeled", "all"] = "all",
         regularizer: Literal["none", "random", "diversity", "facility_location"] = "none",
-        lam: float = 0.1,
+        lam: Annotated[float, Ge(0)] = 0.1,
     ) -> None:
-        at_least("strategy.lr", lr, 0)
-        at_least("strategy.refresh", refresh, 1)
-        at_least("strategy.lam", lam, 0)
         if regularizer == "random" and lam > 1:
             raise UserError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
         self.lr = lr

@@ -1,9 +1,10 @@
 """GRAD-MATCH: examples whose gradients, weighted, add up to those of all."""
 
 import logging
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.models.outputs import with_bias
@@ -11,7 +12,6 @@ from alrun.selection.fill import fill_uniformly
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import at_least
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,12 @@ class GradMatch(Strategy):
     Training, ICML 2021.
     """
 
-    def __init__(self, target: Literal["pool", "labeled"] = "pool", lam: float = 0.5, tolerance: float = 1e-4) -> None:
-        at_least("strategy.lam", lam, 0)
-        at_least("strategy.tolerance", tolerance, 0)
+    def __init__(
+        self,
+        target: Literal["pool", "labeled"] = "pool",
+        lam: Annotated[float, Ge(0)] = 0.5,
+        tolerance: Annotated[float, Ge(0)] = 1e-4,
+    ) -> None:
         self.target = target
         self.lam = lam
         self.tolerance = tolerance

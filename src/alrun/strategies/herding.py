@@ -2,8 +2,10 @@
 
 import logging
 import math
+from typing import Annotated
 
 import torch
+from annotated_types import Gt
 from torch import Tensor
 
 from alrun.selection.greedy import maximize
@@ -13,10 +15,9 @@ from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, parts
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.submodular import MEGABYTE
 from alrun.strategies.temperature import held_out_temperature, tempered
 from alrun.strategies.uncertainty import Margin
-from alrun.system.errors import UserError, at_least
+from alrun.system.units import MEGABYTE, Megabytes
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,9 @@ class MaxHerding(Strategy):
     Source: Bae et al., Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
     """
 
-    def __init__(self, embeddings: Embeddings, bandwidth: float = 1.0, memory: float = 2000) -> None:
-        if bandwidth <= 0:
-            raise UserError(f"strategy.bandwidth={bandwidth} is no width: give a number above 0.")
-        at_least("strategy.memory", memory, 0)
+    def __init__(
+        self, embeddings: Embeddings, bandwidth: Annotated[float, Gt(0)] = 1.0, memory: Megabytes = 2000
+    ) -> None:
         self.embeddings = embeddings
         self.bandwidth = bandwidth
         self.memory = memory * MEGABYTE
@@ -68,7 +68,9 @@ class UncertaintyHerding(MaxHerding):
     as in the authors' code, which draws 35,000 examples of a larger pool where this takes them all.
     """
 
-    def __init__(self, embeddings: Embeddings, bandwidth: float = 1.0, memory: float = 2000) -> None:
+    def __init__(
+        self, embeddings: Embeddings, bandwidth: Annotated[float, Gt(0)] = 1.0, memory: Megabytes = 2000
+    ) -> None:
         super().__init__(embeddings, bandwidth, memory)
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
 from alrun.strategies.base import Query, Strategy, highest
-from alrun.system.errors import UserError, at_least, check_rate
+from alrun.system.errors import UserError
 
 
 class LearningLoss(Strategy):
@@ -21,13 +23,13 @@ class LearningLoss(Strategy):
     """
 
     def __init__(
-        self, epochs: int = 100, width: int = 128, margin: float = 1.0, lr: float = 1e-3, batch_size: int = 128
+        self,
+        epochs: Annotated[int, Ge(1)] = 100,
+        width: Annotated[int, Ge(1)] = 128,
+        margin: Annotated[float, Ge(0)] = 1.0,
+        lr: Annotated[float, Gt(0)] = 1e-3,
+        batch_size: Annotated[int, Ge(2)] = 128,
     ) -> None:
-        at_least("strategy.epochs", epochs, 1)
-        at_least("strategy.width", width, 1)
-        at_least("strategy.batch_size", batch_size, 2)
-        at_least("strategy.margin", margin, 0)
-        check_rate("strategy.lr", lr)
         self.epochs = epochs
         self.width = width
         self.margin = margin

@@ -1,15 +1,16 @@
 """Noise stability: examples whose outputs move when the weights are jittered."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 from torch.func import functional_call
 
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import UserError, at_least
 
 
 class NoiseStability(Strategy):
@@ -24,10 +25,7 @@ class NoiseStability(Strategy):
 
     needs = Needs()
 
-    def __init__(self, samples: int = 10, magnitude: float = 1e-3) -> None:
-        at_least("strategy.samples", samples, 1)
-        if not 0 < magnitude <= 1:
-            raise UserError(f"strategy.magnitude={magnitude} is no share: give a value above 0 and up to 1.")
+    def __init__(self, samples: Annotated[int, Ge(1)] = 10, magnitude: Annotated[float, Gt(0), Le(1)] = 1e-3) -> None:
         self.samples = samples
         self.magnitude = magnitude
 

@@ -1,12 +1,13 @@
 """Any strategy on parts of the pool, for what would take too long or too much memory on the whole."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Query, Strategy
-from alrun.system.errors import at_least
 
 
 class Partitioned(Strategy):
@@ -15,8 +16,7 @@ class Partitioned(Strategy):
     Source: Citovsky et al. 2021, and the paper's BADGE on CIFAR-100 (Section 4.1).
     """
 
-    def __init__(self, inner: Strategy, parts: int = 5) -> None:
-        at_least("strategy.parts", parts, 1)
+    def __init__(self, inner: Strategy, parts: Annotated[int, Ge(1)] = 5) -> None:
         self.inner = inner
         self.parts = parts
         self.needs = inner.needs

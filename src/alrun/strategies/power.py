@@ -1,12 +1,13 @@
 """Any score, sampled instead of sorted."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
 
 TINY = 1e-300  # a score of 0 comes after all others, and at random among its like
 
@@ -20,9 +21,11 @@ class Power(Strategy):
     """
 
     def __init__(
-        self, inner: Strategy, beta: float = 1.0, kind: Literal["power", "softmax", "softrank"] = "power"
+        self,
+        inner: Strategy,
+        beta: Annotated[float, Ge(0)] = 1.0,
+        kind: Literal["power", "softmax", "softrank"] = "power",
     ) -> None:
-        at_least("strategy.beta", beta, 0)
         if not isinstance(inner, ScoreStrategy):
             raise UserError(
                 f"strategy.inner: {type(inner).__name__} gives no score to draw by; take one that does, "

@@ -1,7 +1,9 @@
 """ProbCover: balls that hold as much of the pool as can be."""
 
 import logging
+from typing import Annotated
 
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.selection.coverage import ball_cover, pure_radius
@@ -9,7 +11,6 @@ from alrun.selection.kmeans import kmeans
 from alrun.selection.points import Dense
 from alrun.strategies.base import Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.system.errors import UserError, at_least
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,12 @@ class ProbCover(Strategy):
     """
 
     def __init__(
-        self, embeddings: Embeddings, radius: float | None = None, purity: float = 0.95, clusters: int | None = None
+        self,
+        embeddings: Embeddings,
+        radius: Annotated[float, Ge(0)] | None = None,
+        purity: Annotated[float, Gt(0), Le(1)] = 0.95,
+        clusters: Annotated[int, Ge(2)] | None = None,
     ) -> None:
-        at_least("strategy.radius", 0 if radius is None else radius, 0)
-        at_least("strategy.clusters", 2 if clusters is None else clusters, 2)
-        if not 0 < purity <= 1:
-            raise UserError(f"strategy.purity={purity} is no share: give a value above 0 and up to 1.")
         self.embeddings = embeddings
         self.radius = radius
         self.purity = purity

@@ -13,9 +13,8 @@ from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.embeddings import OfThePool
-from alrun.system.errors import UserError, at_least
-
-MEGABYTE = 2**20
+from alrun.system.errors import UserError
+from alrun.system.units import MEGABYTE, Megabytes
 
 
 @runtime_checkable
@@ -94,9 +93,8 @@ class RepresentativeSeedSet(Shared):
         function: Literal["facility_location", "dispersion_min"],
         embeddings: OfThePool,
         per_class: bool = True,
-        memory: float = 2000,
+        memory: Megabytes = 2000,
     ) -> None:
-        at_least("seed_set.memory", memory, 0)
         self.function = function
         self.embeddings = embeddings
         self.per_class = per_class

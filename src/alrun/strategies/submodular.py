@@ -1,8 +1,9 @@
 """Submodular sampling: a set of examples that represents the pool, or whose members differ."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.disparity import disparity_sum
@@ -13,13 +14,13 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
-from alrun.system.errors import UserError, at_least
+from alrun.system.errors import UserError
+from alrun.system.units import MEGABYTE, Megabytes
 
 Function = Literal[
     "facility_location", "graph_cut", "log_determinant", "feature_based", "disparity_min", "disparity_sum"
 ]
 Representation = Literal["embedding", "gradient"]
-MEGABYTE = 2**20
 
 
 class Submodular(Strategy):
@@ -41,13 +42,10 @@ class Submodular(Strategy):
         self,
         function: Function = "facility_location",
         representation: Representation = "embedding",
-        memory: float = 2000,
-        neighbours: int | None = None,
-        epsilon: float | None = None,
+        memory: Megabytes = 2000,
+        neighbours: Annotated[int, Ge(1)] | None = None,
+        epsilon: Annotated[float, Ge(1e-6)] | None = None,
     ) -> None:
-        at_least("strategy.memory", memory, 0)
-        at_least("strategy.neighbours", 1 if neighbours is None else neighbours, 1)
-        at_least("strategy.epsilon", 1 if epsilon is None else epsilon, 1e-6)
         if function == "feature_based" and representation == "gradient":
             raise UserError("strategy.function=feature_based needs features: use strategy.representation=embedding.")
         self.function: Function = function

@@ -1,19 +1,19 @@
 """Any strategy on a random part of the pool."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Query, Strategy
-from alrun.system.errors import at_least
 
 
 class Subsample(Strategy):
     """Lets ``inner`` choose among ``factor`` times as many examples as asked for, drawn uniformly."""
 
-    def __init__(self, inner: Strategy, factor: float = 10.0) -> None:
-        at_least("strategy.factor", factor, 1)
+    def __init__(self, inner: Strategy, factor: Annotated[float, Ge(1)] = 10.0) -> None:
         self.inner = inner
         self.factor = factor
         self.needs = inner.needs

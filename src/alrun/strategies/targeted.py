@@ -9,9 +9,10 @@ NeurIPS 2021, Tables 1 and 2.
 """
 
 from abc import abstractmethod
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, MinLen
 from torch import Tensor
 
 from alrun.selection.greedy import SetFunction, maximize
@@ -19,15 +20,18 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
-from alrun.strategies.submodular import MEGABYTE, Representation, represent
-from alrun.system.errors import UserError, at_least
+from alrun.strategies.submodular import Representation, represent
+from alrun.system.errors import UserError
+from alrun.system.units import MEGABYTE, Megabytes
+
+# Numbers of classes, from 0; the data say which there are.
+Classes = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
 
 
 class Targeted(Strategy):
     """What the three families share: sets, representations and greedy choice."""
 
-    def __init__(self, representation: Representation, memory: float) -> None:
-        at_least("strategy.memory", memory, 0)
+    def __init__(self, representation: Representation, memory: Megabytes) -> None:
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
         self.needs = Needs(gradient=True, labeled=True)
@@ -52,12 +56,6 @@ class Targeted(Strategy):
     def similarity(self, rows: Points, candidates: Points) -> Similarity:
         """Of ``candidates`` to ``rows``."""
         return Similarity(candidates, rows, cosine, self.memory)
-
-
-def check_classes(key: str, classes: list[int] | None) -> None:
-    """Refuse what are no classes; which there are is known when the data are read (``alrun.loop.components``)."""
-    if classes is not None and (not classes or min(classes) < 0):
-        raise UserError(f"{key}={classes} are no classes: give their numbers from 0, such as {key}=[3,5].")
 
 
 def of_classes(labels: Tensor, classes: list[int], key: str) -> Tensor:
@@ -94,15 +92,13 @@ class MutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com"] = "flqmi",
-        query_classes: list[int] | None = None,
-        trade_off: float = 1.0,
+        query_classes: Classes | None = None,
+        trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
-        memory: float = 2000,
+        memory: Megabytes = 2000,
     ) -> None:
         super().__init__(representation, memory)
-        at_least("strategy.trade_off", trade_off, 0)
         self.name = function
-        check_classes("strategy.query_classes", query_classes)
         self.query_classes = query_classes
         self.trade_off = trade_off
 
@@ -140,15 +136,13 @@ class ConditionalGain(Targeted):
     def __init__(
         self,
         function: Literal["flcg", "gccg", "logdetcg"] = "flcg",
-        private_classes: list[int] | None = None,
-        trade_off: float = 1.0,
+        private_classes: Classes | None = None,
+        trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
-        memory: float = 2000,
+        memory: Megabytes = 2000,
     ) -> None:
         super().__init__(representation, memory)
-        at_least("strategy.trade_off", trade_off, 0)
         self.name = function
-        check_classes("strategy.private_classes", private_classes)
         self.private_classes = private_classes
         self.trade_off = trade_off
 
@@ -184,20 +178,16 @@ class ConditionalMutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flcmi", "logdetcmi"] = "flcmi",
-        query_classes: list[int] | None = None,
-        private_classes: list[int] | None = None,
-        trade_off: float = 1.0,
-        private_trade_off: float = 1.0,
+        query_classes: Classes | None = None,
+        private_classes: Classes | None = None,
+        trade_off: Annotated[float, Ge(0)] = 1.0,
+        private_trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
-        memory: float = 2000,
+        memory: Megabytes = 2000,
     ) -> None:
         super().__init__(representation, memory)
-        at_least("strategy.trade_off", trade_off, 0)
-        at_least("strategy.private_trade_off", private_trade_off, 0)
         self.name = function
-        check_classes("strategy.query_classes", query_classes)
         self.query_classes = query_classes
-        check_classes("strategy.private_classes", private_classes)
         self.private_classes = private_classes
         self.trade_off = trade_off
         self.private_trade_off = private_trade_off

@@ -1,7 +1,10 @@
 """TypiClust, and TCM which goes on with margins."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
@@ -9,7 +12,6 @@ from alrun.selection.neighbours import nearest_neighbours
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.uncertainty import Margin
-from alrun.system.errors import at_least
 
 
 class TypiClust(Strategy):
@@ -25,10 +27,12 @@ class TypiClust(Strategy):
     """
 
     def __init__(
-        self, embeddings: Embeddings, max_clusters: int = 500, neighbours: int = 20, min_size: int = 5
+        self,
+        embeddings: Embeddings,
+        max_clusters: Annotated[int, Ge(1)] = 500,
+        neighbours: Annotated[int, Ge(1)] = 20,
+        min_size: int = 5,
     ) -> None:
-        at_least("strategy.max_clusters", max_clusters, 1)
-        at_least("strategy.neighbours", neighbours, 1)
         self.embeddings = embeddings
         self.max_clusters = max_clusters
         self.neighbours = neighbours
@@ -70,8 +74,7 @@ class Tcm(Strategy):
     2024. When to change is a setting here.
     """
 
-    def __init__(self, embeddings: Embeddings, labels_per_class: float = 10) -> None:
-        at_least("strategy.labels_per_class", labels_per_class, 0)
+    def __init__(self, embeddings: Embeddings, labels_per_class: Annotated[float, Ge(0)] = 10) -> None:
         self.typical = TypiClust(embeddings)
         self.labels_per_class = labels_per_class
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)

@@ -7,12 +7,13 @@ Source: Section 3 of the paper; Settles 2009, Section 3.1.
 """
 
 import math
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Outputs, ScoreStrategy
-from alrun.system.errors import at_least
 
 
 def entropy(log_probs: Tensor) -> Tensor:
@@ -24,8 +25,7 @@ def entropy(log_probs: Tensor) -> Tensor:
 class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over dropout."""
 
-    def __init__(self, dropout_samples: int = 0) -> None:
-        at_least("strategy.dropout_samples", dropout_samples, 0)
+    def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
 
     def log_probs(self, unlabeled: Outputs) -> Tensor:

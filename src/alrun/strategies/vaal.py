@@ -1,12 +1,15 @@
 """VAAL: images whose code an adversary takes for unlabeled."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.vaal_networks import Discriminator, Vae
-from alrun.system.errors import UserError, at_least, check_rate
+from alrun.system.errors import UserError
 
 
 class Vaal(Strategy):
@@ -32,24 +35,14 @@ class Vaal(Strategy):
 
     def __init__(
         self,
-        iterations: int = 1000,
-        batch_size: int = 64,
-        lr: float = 5e-4,
-        latent: int = 32,
-        width: int = 32,
-        beta: float = 1.0,
-        adversary: float = 1.0,
+        iterations: Annotated[int, Ge(1)] = 1000,
+        batch_size: Annotated[int, Ge(1)] = 64,
+        lr: Annotated[float, Gt(0)] = 5e-4,
+        latent: Annotated[int, Ge(1)] = 32,
+        width: Annotated[int, Ge(1)] = 32,
+        beta: Annotated[float, Ge(0)] = 1.0,
+        adversary: Annotated[float, Ge(0)] = 1.0,
     ) -> None:
-        for key, value in (
-            ("iterations", iterations),
-            ("batch_size", batch_size),
-            ("latent", latent),
-            ("width", width),
-        ):
-            at_least(f"strategy.{key}", value, 1)
-        check_rate("strategy.lr", lr)
-        at_least("strategy.beta", beta, 0)
-        at_least("strategy.adversary", adversary, 0)
         self.iterations = iterations
         self.batch_size = batch_size
         self.lr = lr

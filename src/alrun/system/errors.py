@@ -1,13 +1,11 @@
 """Mistakes that a user can mend, and how they are told: one sentence with the setting, the value and the fix."""
 
 import errno
-import math
 import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any
 
 from hydra.errors import HydraException, OverrideParseException
 from hydra.errors import MissingConfigException as MissingOption
@@ -68,18 +66,6 @@ def located(where: str) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
-
-
-def at_least(key: str, value: float, low: float) -> None:
-    """Refuse a value of the setting ``key`` below ``low``."""
-    if value < low:
-        raise UserError(f"{key}={value} is too small: give {low} or more.")
-
-
-def check_rate(key: str, value: Any) -> None:
-    """Refuse a learning rate that is none."""
-    if not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise UserError(f"{key}={value} is no learning rate: give a number above 0.")
 
 
 def closest(name: str, known: list[str]) -> str:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
-
-from alrun.system.errors import UserError, at_least, check_rate
 
 ANNEALED = 0.01  # of the highest learning rate
 
@@ -23,13 +22,12 @@ class WeightAverage:
     Source: Izmailov et al. 2018, Algorithm 1; Section 4.3 of the paper for the start.
     """
 
-    def __init__(self, lr: float, start_accuracy: float = 0.95, anneal_epochs: int = 10) -> None:
-        check_rate("optimizer.swa.lr", lr)
-        at_least("optimizer.swa.anneal_epochs", anneal_epochs, 0)
-        if not 0 <= start_accuracy < 1:
-            raise UserError(
-                f"optimizer.swa.start_accuracy={start_accuracy} is no share: give a value of 0 or more and below 1."
-            )
+    def __init__(
+        self,
+        lr: Annotated[float, Gt(0)],
+        start_accuracy: Annotated[float, Ge(0), Lt(1)] = 0.95,
+        anneal_epochs: Annotated[int, Ge(0)] = 10,
+    ) -> None:
         self.lr = lr
         self.start_accuracy = start_accuracy
         self.anneal_epochs = anneal_epochs

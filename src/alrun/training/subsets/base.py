@@ -3,16 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.models.classifier import Classifier
 from alrun.models.infer import record
 from alrun.models.outputs import Needs, Outputs
 from alrun.pool.pool import Pool
-from alrun.system.errors import UserError, at_least
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,12 @@ class Periodic(ABC):
             the last one. 1: all rounds do.
     """
 
-    def __init__(self, fraction: float = 0.3, every: int = 35, full_every: int = 3) -> None:
-        if not 0 < fraction <= 1:
-            raise UserError(f"dss.fraction={fraction} is no share: give a value above 0 and up to 1.")
-        at_least("dss.every", every, 1)
-        at_least("dss.full_every", full_every, 1)
+    def __init__(
+        self,
+        fraction: Annotated[float, Gt(0), Le(1)] = 0.3,
+        every: Annotated[int, Ge(1)] = 35,
+        full_every: Annotated[int, Ge(1)] = 3,
+    ) -> None:
         self.fraction = fraction
         self.every = every
         self.full_every = full_every

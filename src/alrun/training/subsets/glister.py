@@ -1,11 +1,13 @@
 """GLISTER: labeled examples from which the model learns most for all of them."""
 
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.models.outputs import with_one
 from alrun.selection.glister import Validation, glister
 from alrun.selection.points import Outer
-from alrun.system.errors import at_least
 from alrun.training.subsets.base import Epoch, Periodic
 
 
@@ -19,11 +21,14 @@ class Glister(Periodic):
     """
 
     def __init__(
-        self, lr: float = 0.01, refreshes: int = 100, fraction: float = 0.3, every: int = 35, full_every: int = 3
+        self,
+        lr: Annotated[float, Ge(0)] = 0.01,
+        refreshes: Annotated[int, Ge(1)] = 100,
+        fraction: Annotated[float, Gt(0), Le(1)] = 0.3,
+        every: Annotated[int, Ge(1)] = 35,
+        full_every: Annotated[int, Ge(1)] = 3,
     ) -> None:
         super().__init__(fraction, every, full_every)
-        at_least("dss.lr", lr, 0)
-        at_least("dss.refreshes", refreshes, 1)
         self.lr = lr
         self.refreshes = refreshes
 

@@ -1,15 +1,15 @@
 """GRAD-MATCH: examples whose gradients, weighted, add up to that of the whole labeled set."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.models.outputs import with_bias
 from alrun.selection.linear import combined
 from alrun.selection.matching_pursuit import AnyPoints, matching_pursuit
 from alrun.selection.points import Dense, Outer
-from alrun.system.errors import at_least
 from alrun.training.subsets.base import Epoch, Periodic, by_class
 
 
@@ -35,15 +35,13 @@ class GradMatch(Periodic):
     def __init__(
         self,
         per: Literal["batch", "class", "example"] = "batch",
-        lam: float = 0.0,
-        tolerance: float = 1e-4,
-        fraction: float = 0.3,
-        every: int = 35,
-        full_every: int = 3,
+        lam: Annotated[float, Ge(0)] = 0.0,
+        tolerance: Annotated[float, Ge(0)] = 1e-4,
+        fraction: Annotated[float, Gt(0), Le(1)] = 0.3,
+        every: Annotated[int, Ge(1)] = 35,
+        full_every: Annotated[int, Ge(1)] = 3,
     ) -> None:
         super().__init__(fraction, every, full_every)
-        at_least("dss.lam", lam, 0)
-        at_least("dss.tolerance", tolerance, 0)
         self.per = per
         self.lam = lam
         self.tolerance = tolerance

@@ -1,0 +1,83 @@
+"""docs/assets/curves.svg, the figure of the README: accuracy and labeling efficiency, from a table in results/.
+
+    python docs/generate/curves.py                 # from results/quickstart
+    python docs/generate/curves.py TABLE --page FIGURE.svg
+
+The table is one that ``alrun results RUNS -o TABLE`` wrote. Data, network, repeats and hardware in the title are read
+from it.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from alrun.analysis import figures, rounds, scores
+from alrun.analysis.curves import name_curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def main() -> None:
+    """Write the figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, nargs="?", default=ROOT / "results" / "quickstart")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
+    arguments = parser.parse_args()
+    figure = both(name_curves(rounds.read(arguments.table)))
+    figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
+    print(f"{arguments.page}: {title(rounds.read(arguments.table))}")
+
+
+def title(table: pd.DataFrame) -> str:
+    """What the curves are of.
+
+    Raises:
+        ValueError: The table has several data sets, networks or machines, so one title would be wrong.
+    """
+    runs = table.drop_duplicates("run")
+    ((data, model, device, hardware),) = set(
+        runs[["dataset", "model", "device", "hardware"]].itertuples(index=False, name=None)
+    )
+    where = f"one thread of an {hardware}" if device == "cpu" else hardware
+    repeats = runs.groupby("strategy").size().min()
+    return f"{data}, {model}, {repeats} repeats, {where}; bands: one standard deviation"
+
+
+@figures.styled
+def both(named: pd.DataFrame) -> "Figure":
+    """Accuracy against labels, and labeling efficiency against accuracy, side by side."""
+    from matplotlib.figure import Figure
+
+    accuracy = (100 * named.set_index(["label", "labeled"])["test_accuracy"]).groupby(level=[0, 1], sort=False)
+    accuracy = accuracy.agg(["mean", "std"]).reset_index()
+    efficiency = scores.efficiency_curves(named).dropna(subset="mean")
+    efficiency = efficiency.assign(accuracy=100 * efficiency["accuracy"])
+    figure = Figure(figsize=(figures.PAGE, 2.7))
+    left, right = figure.subplots(1, 2)
+    panel(left, accuracy, "labeled")
+    left.set(xlabel="labeled examples", ylabel="test accuracy (%)")
+    panel(right, efficiency, "accuracy")
+    right.set(xlabel="test accuracy (%)", ylabel="labeling efficiency")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.supxlabel(title(named), fontsize=7)
+    return figure
+
+
+def panel(axes: "Axes", table: pd.DataFrame, x: str) -> None:
+    """A line for each strategy, and a band of one standard deviation."""
+    styles = figures.line_styles(list(table["label"].unique()))
+    for name, frame in table.groupby("label", sort=False):
+        style = styles[str(name)]
+        axes.plot(frame[x], frame["mean"], label=str(name), **style)
+        low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
+        axes.fill_between(frame[x], low, high, color=style["color"], alpha=0.15, lw=0)
+
+
+if __name__ == "__main__":
+    main()
