@@ -12,8 +12,8 @@ from alrun.system.errors import UserError
 class Classifier(nn.Module):
     """A network whose logits are ``head(embed(images))``.
 
-    Subclasses take ``channels``, ``image_size`` (height, width) and ``classes`` beside their own settings, or ``features``
-    (numbers in a vector) and ``classes``, and make ``head`` and either ``features`` or a method ``embed``.
+    Subclasses take ``classes`` and ``channels`` and ``image_size`` (height, width), or ``features`` (numbers in a
+    vector), beside their own settings, and make ``head`` and either ``features`` or a method ``embed``.
     """
 
     head: nn.Linear
