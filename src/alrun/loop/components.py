@@ -158,7 +158,9 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) 
     for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
         if not isinstance(part, none):
             name = type(part).__name__
-            raise UserError(f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none.")
+            raise UserError(
+                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+            )
 
 
 def check_samples(samples: int, model: Classifier) -> None:

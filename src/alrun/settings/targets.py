@@ -48,6 +48,8 @@ KINDS = {
             *(f"alrun.data.own.{name}" for name in ("csv", "image_folder", "parquet", "unlabeled")),
             *(f"alrun.data.sources.{name}" for name in ("digits", "npz", "packed_jpeg", "tiny_imagenet")),
             "alrun.data.sources.torchvision_data",
+            "alrun.data.tables.table",
+            "alrun.data.tables.text",
             "alrun.data.vectors.features",
         ),
     ),
