@@ -11,10 +11,8 @@ from omegaconf import DictConfig
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
-from alrun.data.dataset import ImageData, is_mapped, kind_of
-from alrun.features.embed import embedded, store_of
-from alrun.features.encoders import Encoder
-from alrun.features.provenance import record
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.loop import vector_pools
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool.per_class_cap import NoCap
@@ -24,7 +22,6 @@ from alrun.settings import factory, schema, targets
 from alrun.settings.checks import check_budget, check_dropout, strategies
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
-from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
@@ -58,7 +55,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     told = card.of(data)
-    data, features = encoded(cfg, data, where)
+    data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
     card.tell(told | features)
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
@@ -68,7 +65,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
-    check_embeddings(strategy, len(data.train_images))
+    vector_pools.prepare(strategy, cfg, data, where)
     model = build_model(cfg, data)
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
@@ -77,24 +74,6 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
     return Parts(data, told | features, model, strategy, trainer, first_trainer, normalize)
-
-
-def encoded(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[ImageData, dict[str, Any]]:
-    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
-
-    Raises:
-        UserError: It does not take these data, or texts have none.
-    """
-    if cfg.encoder is None:
-        if kind_of(data.train_images) == "texts":
-            raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
-        return data, {}
-    encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    root = cfg.paths.features
-    if cfg.limit is not None and store_of(data, encoder, root).read() is None:
-        data = data.thinned(*sizes(cfg, data))  # a trial does not wait for all
-    vectors, manifest = embedded(data, encoder, root, where, cfg.runtime.chunk, cfg.runtime.progress)
-    return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 
 def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
@@ -173,19 +152,6 @@ def check_samples(samples: int, model: Classifier) -> None:
         check_dropout(samples, type(model).__name__)
     if 0 < model.ensemble < samples:
         raise UserError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
-
-
-def check_embeddings(strategy: Strategy, size: int) -> None:
-    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
-
-    Raises:
-        UserError: They do not.
-    """
-    for part in getattr(strategy, "__dict__", {}).values():
-        if isinstance(part, Embeddings):
-            part.check(size)
-        elif isinstance(part, Strategy):
-            check_embeddings(part, size)
 
 
 def check_classes(key: str, strategy: DictConfig, count: int) -> None:
@@ -319,7 +285,8 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
-    sources = redundancy.apply(data.train_images, data.train_labels, numbers)
+    vector_pools.prepare(chooser, cfg, data, where)
+    sources = vector_pools.repeated(cfg, data, redundancy, numbers, where)
     pool = Pool(
         placed(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),

@@ -32,6 +32,7 @@ class Vaal(Strategy):
     """
 
     needs = Needs()
+    on_vectors = "discriminative"
 
     def __init__(
         self,
