@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
 from alrun.strategies import Outputs
-from alrun.strategies.adversarial import Bim, DeepFool
-from alrun.strategies.discriminative import Discriminative
-from alrun.strategies.learning_loss import LearningLoss, pooled_maps, ranking_loss
-from alrun.strategies.vaal import Vaal
-from alrun.strategies.vaal_networks import Vae
+from alrun.strategies.more.adversarial import Bim, DeepFool
+from alrun.strategies.more.discriminative import Discriminative
+from alrun.strategies.more.learning_loss import LearningLoss, pooled_maps, ranking_loss
+from alrun.strategies.more.vaal import Vaal
+from alrun.strategies.more.vaal_networks import Vae
 from alrun.system.errors import UserError
 
 
@@ -183,6 +183,12 @@ def test_vaals_losses_equal_their_formulas():
         expected += ((made - batch) ** 2).mean() + 0.3 * divergence + 0.7 * deceit
         assert torch.allclose(code, mean, atol=1e-4)
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-3)
+
+
+def test_vaal_cannot_train_as_long_as_a_model_that_was_given():
+    query = make_query(strategy := Vaal(iterations=None, width=4))
+    with pytest.raises(UserError, match=r"round 0's was given, not trained: give a number"):
+        strategy.select(replace(query, trained=replace(query.trained, steps=0)))
 
 
 def test_vaal_that_diverges_is_one_sentence():

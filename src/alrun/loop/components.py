@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
@@ -19,12 +19,12 @@ from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import factory, schema, targets
-from alrun.settings.checks import check_budget, check_dropout, strategies
+from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
 from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import UserError, closest, first_line
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
@@ -60,8 +60,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
-    for key, node in strategies(cfg.strategy):
-        check_classes(key, node, data.classes)
+    strategy = with_known_classes(cfg, strategy, data)
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
@@ -154,11 +153,43 @@ def check_samples(samples: int, model: Classifier) -> None:
         raise UserError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
 
 
-def check_classes(key: str, strategy: DictConfig, count: int) -> None:
-    """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
-    for setting in ("query_classes", "private_classes"):
-        if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
-            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
+def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
+    """``strategy``, or one built anew where classes of ``data`` were given by name."""
+    settings = OmegaConf.to_container(cfg.strategy, resolve=True)
+    numbered = with_numbers(settings, data, "strategy")
+    return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
+
+
+def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
+    """``settings`` (plain values) with classes that are given by name as their numbers, at any depth.
+
+    Raises:
+        UserError: The data set has no such class.
+    """
+    if not isinstance(settings, dict):
+        return settings
+    return {
+        name: [class_number(each, data, f"{key}.{name}") for each in value]
+        if name in ("query_classes", "private_classes") and isinstance(value, list)
+        else with_numbers(value, data, f"{key}.{name}")
+        for name, value in settings.items()
+    }
+
+
+def class_number(given: int | str, data: ImageData, key: str) -> int:
+    """The number of a class that is given by its number or its name."""
+    if isinstance(given, int):
+        if given >= data.classes:
+            raise UserError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
+        return given
+    if data.class_names is None:
+        raise UserError(
+            f"{key}: the classes of this data set have no names, such as {given}: give numbers from 0 to "
+            f"{data.classes - 1}."
+        )
+    if given not in data.class_names:
+        raise UserError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
+    return data.class_names.index(given)
 
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:

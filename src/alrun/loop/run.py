@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
-from alrun.loop import debugging, execution, provenance
+from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_model, build_parts, build_pool, placed
 from alrun.loop.progress import Progress, announce
 from alrun.loop.tracking import Tracking
@@ -20,7 +20,6 @@ from alrun.runs.labeling import Labelling
 from alrun.runs.run_folder import check_name, is_done, shown
 from alrun.runs.state import RoundRecord, RunState
 from alrun.settings import fitted, identity, schedule
-from alrun.strategies.base import ScoreStrategy
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
@@ -116,6 +115,8 @@ class Run:
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
         if chosen := fitted.sentence(self.cfg):
             log.info("%s", chosen)
+        if otherwise := as_published.sentence(self.choices):
+            log.info("%s", otherwise)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
@@ -303,12 +304,11 @@ class Run:
                 training,
                 self.progress.passed,
             )
-            chosen = strategy.select(query)
+            chosen, scores = strategy.choose(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
         bought = unlabeled[positions]
         if self.labelling:
-            scored = isinstance(strategy, ScoreStrategy)
-            self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
+            self.labelling.ask(round + 1, bought, scores)
         return bought
