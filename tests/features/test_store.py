@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alrun.data import sources
-from alrun.data.dataset import is_mapped
+from alrun.data.dataset import ImageData, is_mapped
 from alrun.features import embed as passes
 from alrun.features import parts
 from alrun.features.encoders import Module, hash_of
@@ -154,6 +154,15 @@ def test_that_parts_in_any_order_join_to_the_whole(data, tmp_path, of):
     np.testing.assert_allclose(test, whole.test_images, rtol=1e-5, atol=1e-6)
     assert not (store.folder / "parts").exists()
     store.verify()
+
+
+def test_that_a_data_set_without_a_test_split_can_be_embedded(data, tmp_path):
+    names = [str(number) for number in range(10)]
+    alone = ImageData(
+        data.train_images, data.train_labels, data.test_images[:0], data.test_labels[:0], class_names=names
+    )
+    vectors, _ = passes.embedded(alone, made(), str(tmp_path), CPU, 64)
+    assert (vectors.train_images.shape, vectors.test_images.shape) == ((300, 128), (0, 128))
 
 
 def test_that_a_damaged_part_is_found_when_parts_are_joined(data, tmp_path):
