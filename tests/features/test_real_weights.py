@@ -37,6 +37,7 @@ def test_that_the_encoder_of_the_guide_is_short_and_a_head_on_it_beats_one_on_pi
     data = ("dataset=cifar10", "dataset.source=packed", f"paths.data={SHARED}", "limit=600", "runtime.device=cpu")
     budget = ("strategy=random", "budget.seed_size=300", "budget.batch_size=100", "budget.total=300")
     encoder = ("encoder=module", "encoder.network._target_=lite0.Lite0", "encoder.size=96", "allow=[lite0]")
+    encoder += ("encoder.mean=[0.498,0.498,0.498]", "encoder.std=[0.502,0.502,0.502]")
     alrun(tmp_path, *data, *budget, *encoder, "encoder.trained_on=ImageNet-1k")
     (table,) = tmp_path.glob("outputs/runs/*/*/accuracy.csv")
     assert float(table.read_text().splitlines()[1].split(",")[2]) > 0.6  # a head on pixels has about 0.3
