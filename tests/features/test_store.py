@@ -310,3 +310,32 @@ def test_that_a_million_vectors_open_at_once(tmp_path):
     assert perf_counter() - started < 0.5
     assert train.shape == (1_281_167, 768)
     assert train[-1].sum() == 0
+
+
+def test_that_a_strategy_reads_features_of_the_images_on_which_a_network_trains(complete, tmp_path):
+    where = "strategy.embeddings.encoder"
+    run_dir = complete(
+        "strategy=typiclust",
+        "embeddings@strategy.embeddings=features",
+        f"pretrained@{where}=module",
+        f"{where}.network._target_={__name__}.Tiny",
+        f"{where}.size=12",
+        f"paths.features={tmp_path / 'store'}",
+    )
+    assert json.loads((run_dir / "run.json").read_text())["options"]["model"] == "small_cnn"
+    (manifest,) = (tmp_path / "store").glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["dimension"] == 128
+
+
+def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
+    from alrun.loop import vector_pools
+    from alrun.pool.redundancy import AugmentedDuplicate
+
+    cfg = composed(*ENCODER, f"paths.features={tmp_path}", f"allow=[{__name__}]")
+    vectors, _ = vector_pools.encoded(cfg, data, CPU, [300, 50])
+    redundancy = AugmentedDuplicate(factor=5, unique=60)
+    altered = redundancy.apply(data.train_images, data.train_labels, np.random.default_rng(0))
+    made_of = vector_pools.repeated(cfg, vectors, redundancy, np.random.default_rng(0), CPU)
+    np.testing.assert_array_equal(made_of.source, altered.source)
+    expected = Tiny().eval()(made().made[1](torch.from_numpy(altered.images))).detach().numpy()
+    np.testing.assert_allclose(made_of.images, expected, rtol=1e-3, atol=1e-4)

@@ -32,6 +32,10 @@ GROUPS = {  # in the order of --help: what is looked for most comes first
         "Where embeddings come from, for strategies and seed sets that take them.",
         "strategy=typiclust embeddings@strategy.embeddings=pixels",
     ),
+    "pretrained": Group(
+        "The networks of encoder=, for strategies and seed sets that read features of images.",
+        "strategy=typiclust embeddings@strategy.embeddings=features pretrained@strategy.embeddings.encoder=torchvision",
+    ),
     "optimizer": Group("How weights are updated.", "optimizer=adam optimizer.lr=0.001"),
     "first_optimizer": Group(
         "What trains the first model, where it is not what trains the others.", "optimizer=adam first_optimizer=sgd"

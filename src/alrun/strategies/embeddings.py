@@ -169,7 +169,7 @@ class FromFeatures(OfThePool):
                 "embeddings=features: the pool holds vectors, which are taken: leave the encoder of embeddings out."
                 if data.is_vectors
                 else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
-                "name a network for the choice alone, as encoder@strategy.embeddings.encoder=torchvision."
+                "name a network for the choice alone: pretrained@strategy.embeddings.encoder=torchvision."
             )
         if self.encoder is not None:
             self.rows = embed(self.encoder)
