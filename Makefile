@@ -14,7 +14,7 @@ SCALE ?= paper
 STAND_INS ?=
 # DRAW=1: compute nothing, draw figures and tables of what is there.
 DRAW ?=
-# A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=results/gpu/2027-01-31
+# A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=benchmarks/results/gpu/2027-01-31
 MINUTES ?= 10
 OUT ?= window
 FIGURES := $(foreach n,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,figure-$(n))
@@ -23,8 +23,8 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lock audit lint docs bench-overhead bench-embed bench-selection bench-training bench-results \
-	bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
+.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection bench-training \
+	bench-results bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -44,10 +44,20 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
 	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
+# The oldest torch that pyproject.toml allows, in an environment of its own; its CPU build is on PyTorch's index.
+OLDEST := build/oldest-venv
+test-oldest: ## a run and the tests of selection, models and training with the oldest torch allowed (2.6)
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install --quiet --index-url https://download.pytorch.org/whl/cpu torch==2.6.0+cpu \
+		torchvision==0.21.0+cpu
+	@$(OLDEST)/bin/python -m pip install --quiet . pytest pytest-timeout hypothesis
+	@$(OLDEST)/bin/python -m alrun debug=fast paths.outputs=build/oldest-outputs
+	@$(OLDEST)/bin/python -m pytest tests/selection tests/models tests/training tests/loop/test_run.py $(ARGS)
+
 # An environment of its own: what scripts/authors.txt names is no part of alrun's.
 AUTHORS := build/authors-venv
 compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
-	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/authors $(ARGS)
+	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/heavy/authors $(ARGS)
 
 $(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
 	@$(PYTHON) scripts/install.py $(AUTHORS)
@@ -64,63 +74,69 @@ audit: $(READY) ## known vulnerabilities of everything in scripts/requirements.l
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r scripts/requirements.lock
 
+packages: $(READY) ## what pip install alrun brings: packages and megabytes
+	@$(PY) -m scripts.packages
+
 lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 
+pages: $(READY) ## the pages that are written from results that are here: speed, GPU, the figure of the README
+	@$(PY) -m docs.generate
+
 docs: $(READY) ## the documentation as a site in build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
-	@$(PY) scripts/benchmark_overhead.py $(ARGS)
+	@$(PY) -m benchmarks.overhead $(ARGS)
 
 bench-embed: $(READY) ## alrun embed beside the bare network: images a second
-	@$(PY) scripts/benchmark_embed.py $(ARGS)
+	@$(PY) -m benchmarks.embedding $(ARGS)
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
-	@$(PY) scripts/benchmark_selection.py $(ARGS)
+	@$(PY) -m benchmarks.selection $(ARGS)
 
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
-	@$(PY) scripts/benchmark_training.py $(ARGS)
+	@$(PY) -m benchmarks.training $(ARGS)
 
-speed: $(READY) ## both benchmarks into results/benchmarks, then docs/evidence/speed.md, on an idle machine
-	@rm -f results/benchmarks/*.csv
-	@$(PY) scripts/benchmark_selection.py --csv results/benchmarks/selection.csv
-	@for precision in float32 bf16; do $(PY) scripts/benchmark_training.py --ways processes --runs 2,4 \
-		--csv results/benchmarks/training.csv training.precision=$$precision || exit 1; done
-	@$(PY) scripts/speed_page.py
+speed: $(READY) ## both benchmarks into benchmarks/results, then docs/evidence/speed.md, on an idle machine
+	@rm -f benchmarks/results/*.csv
+	@$(PY) -m benchmarks.selection --csv benchmarks/results/selection.csv
+	@for precision in float32 bf16; do $(PY) -m benchmarks.training --ways processes --runs 2,4 \
+		--csv benchmarks/results/training.csv training.precision=$$precision || exit 1; done
+	@$(PY) -m docs.generate.speed_page
 
 gpu-window: $(READY) ## use MINUTES=10 on a GPU: checks, benchmarks, the paper's missing runs (ARGS=--dry-run: on a CPU)
-	@$(PY) scripts/gpu_window.py --minutes $(MINUTES) --out $(OUT) $(ARGS)
+	@$(PY) -m benchmarks.gpu.window --minutes $(MINUTES) --out $(OUT) $(ARGS)
 
-gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in results/gpu
-	@$(PY) scripts/gpu_page.py $(ARGS)
+gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in benchmarks/results/gpu
+	@$(PY) -m docs.generate.gpu_page $(ARGS)
 
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
-	@$(PY) scripts/peak_memory.py $(ARGS)
+	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
-	@$(PY) scripts/benchmark_launchers.py $(ARGS)
+	@$(PY) -m benchmarks.launchers $(ARGS)
 
 bench-startup: $(READY) ## how long --help, status and plan take to start, beside import hydra; none imports torch
 	@$(PY) benchmarks/benchmark_startup.py $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
-	@$(PY) scripts/benchmark_results.py $(ARGS)
+	@$(PY) -m benchmarks.gathering $(ARGS)
 
 false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
-	@$(PY) scripts/false_positives.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/evidence/strategies.md
 	@$(PY) -m alrun experiment=strategies $(ARGS)
-	@$(PY) scripts/compare_strategies.py
+	@$(PY) -m docs.generate.compare_strategies
 
 facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
-	@$(PY) scripts/compare_facets.py $(ARGS)
+	@$(PY) -m docs.generate.compare_facets $(ARGS)
 
 recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/evidence/recipe.md
-	@$(PY) scripts/compare_recipes.py $(ARGS)
+	@$(PY) -m docs.generate.compare_recipes $(ARGS)
 
 baseline: ## Section 4.1: eight strategies on CIFAR-10, CIFAR-100, Fashion-MNIST and SVHN
 baseline: EXPERIMENTS = baseline/cifar10 baseline/cifar100 baseline/fashion_mnist baseline/svhn
@@ -177,26 +193,28 @@ plan: $(READY) ## what all of these ask for: runs that are done, missing or shar
 status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
 	@$(PY) -m alrun status $(ARGS)
 
+# Heavy tests print what they find. Their sizes are words of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
+HEAVY := -m pytest -n0 -s -m heavy
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
-	@$(PY) scripts/test_cluster.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)
 
 crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kills, half a second to some seconds each)
-	@$(PY) scripts/crash_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_crash.py $(ARGS)
 
 concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
-	@$(PY) scripts/concurrency_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_concurrency.py $(ARGS)
 
 golden: $(READY) ## do results change? digests of tiny runs, made at the first call and compared at every other one
-	@$(PY) scripts/golden.py $(ARGS)
+	@$(PY) -m scripts.golden $(ARGS)
 
 fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
-	@$(PY) scripts/fuzz_test.py $(ARGS)
+	@$(PY) $(HEAVY) tests/heavy/test_fuzz.py $(ARGS)
 
-heavy: $(READY) ## the tests that take minutes: attacks by generated configurations and run folders
-	@$(PY) -m pytest -n0 -m heavy $(ARGS)
+soak: $(READY) ## repeated small runs in one process, and its memory over time (SOAK_MINUTES=10)
+	@$(PY) $(HEAVY) tests/heavy/test_soak.py $(ARGS)
 
-soak: $(READY) ## repeated small runs in one process, and its memory over time (two hours; ARGS="--minutes 10")
-	@$(PY) scripts/soak_test.py $(ARGS)
+heavy: $(READY) ## all tests that take minutes: these, attacks by generated configurations, authors' code if installed
+	@$(PY) $(HEAVY) $(ARGS)
 
 clean: ## remove the environment and build products (outputs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache src/*.egg-info

@@ -1,7 +1,7 @@
 """Do results change? Digests of tiny runs on digits: every strategy, every way of training, every shape of the pool.
 
-    python scripts/golden.py            # make golden: compare with the record, or make it where there is none
-    python scripts/golden.py --only strategy=badge
+    python -m scripts.golden            # make golden: compare with the record, or make it where there is none
+    python -m scripts.golden --only strategy=badge
 
 The record, ``outputs/golden.json``, holds for one machine: another torch, instruction set or processor gives other
 bits. Make it before a change of structure and compare after it. A run is known by its name, which holds the revisions

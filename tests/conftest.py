@@ -26,7 +26,7 @@ QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=conti
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
-FORKING = ("test_resume.py", "test_concurrency.py", "test_disk.py", "test_gpus.py")
+FORKING = ("test_resume.py", "test_lock.py", "test_files.py", "test_gpus.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

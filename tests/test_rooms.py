@@ -106,3 +106,35 @@ def test_that_the_page_for_contributors_shows_the_rooms_on_their_floors() -> Non
     named = set(re.findall(r"`([a-z_]+(?:/\w+)+\.py)`", page))
     assert len(named) > 30
     assert not {name for name in named if not ((SOURCE / name).exists() or (SOURCE.parent.parent / name).exists())}
+
+
+# Rooms in which a value of the configuration is a plain value: it was read once, in settings, loop or commands.
+PLAIN = ("system", "selection", "data", "models", "pool", "training", "strategies", "runs", "testing", "analysis")
+HYDRAS = ("hydra", "omegaconf")
+
+
+def of_the_configuration(path: Path) -> Iterator[str]:
+    """What a file has to do with the configuration: imports of Hydra and OmegaConf, parameters called cfg."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+            yield from (f"line {node.lineno} imports {name}" for name in names if name.split(".")[0] in HYDRAS)
+        elif isinstance(node, ast.arg) and node.arg == "cfg":
+            yield f"line {node.lineno} takes cfg"
+
+
+@pytest.mark.parametrize("room", PLAIN)
+def test_that_the_configuration_stays_above_a_room(room: str) -> None:
+    found = {
+        f"{name}: {what}"
+        for name, path in modules().items()
+        if name.partition(".")[0] == room
+        for what in of_the_configuration(path)
+    }
+    assert not found
+
+
+def test_that_reading_the_configuration_is_found_out() -> None:
+    found = list(of_the_configuration(modules()["loop.run"]))
+    assert any("imports omegaconf" in each for each in found)
+    assert any("takes cfg" in each for each in found)

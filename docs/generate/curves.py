@@ -1,7 +1,7 @@
 """docs/assets/curves.svg, the figure of the README: accuracy and labeling efficiency, from a table in results/.
 
-    python docs/generate/curves.py                 # from results/quickstart
-    python docs/generate/curves.py TABLE --page FIGURE.svg
+    python -m docs.generate.curves                 # from results/quickstart
+    python -m docs.generate.curves TABLE --page FIGURE.svg
 
 The table is one that ``alrun results RUNS -o TABLE`` wrote. Data, network, repeats and hardware in the title are read
 from it.
@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matplotlib
 import pandas as pd
 
 from alrun.analysis import figures, rounds, scores
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("table", type=Path, nargs="?", default=ROOT / "results" / "quickstart")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
     arguments = parser.parse_args()
+    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # names in the file are the same every time
     figure = both(name_curves(rounds.read(arguments.table)))
     figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
     print(f"{arguments.page}: {title(rounds.read(arguments.table))}")

@@ -1,10 +1,10 @@
 """What makes a curve, and what it is called."""
 
 import pandas as pd
-from made_runs import make_run
 
 from alrun.analysis import rounds
 from alrun.analysis.curves import name_curves, paired, wide
+from tests.analysis.made_runs import make_run
 
 ACCURACY = [0.5, 0.6]
 

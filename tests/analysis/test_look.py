@@ -6,11 +6,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from made_runs import make_run
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from alrun.analysis import figures, page, report, rounds
+from tests.analysis.made_runs import make_run
 
 # Viénot, Brettel and Mollon 1999: linear RGB as people without L or without M cones see it.
 BLIND = {

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_runs import make_run
 
 from alrun.analysis import comparability, figures, findings, formats, report, rounds, scores, significance, sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.paper import printed
 from alrun.commands import report as command
 from alrun.system.errors import UserError
+from tests.analysis.made_runs import make_run
 
 BUDGET = {"seed_size": 1000, "batch_size": 24000, "total": 25000}
 

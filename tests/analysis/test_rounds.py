@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_runs import make_run
 
 from alrun.analysis import rounds, sources
 from alrun.commands.results import main
 from alrun.runs import finished
 from alrun.system.errors import UserError
+from tests.analysis.made_runs import make_run
 
 CONFIG = {"optimizer": {"lr": 0.01, "build": {"lr": 0.01, "betas": [0.9, 0.999]}, "schedule": None}}
 

@@ -6,12 +6,12 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import make_run
 
 from alrun.analysis import efficiency
 from alrun.analysis.summary import summarize
 from alrun.runs.run_folder import is_done
 from alrun.system.errors import UserError
+from tests.analysis.made_runs import make_run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Nobody's configuration and nobody's results run anything but parts of alrun (scripts/attack_cases.py)."""
+"""Nobody's configuration and nobody's results run anything but parts of alrun (tests/heavy/attack_cases.py)."""
 
 import os
 from itertools import islice
@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
-import attack_cases
-from attack_cases import FORMS, GADGETS, PLACES, Case, attacked, build_cases, command_cases, folder_cases, setting_cases
+from tests.heavy import attack_cases
+from tests.heavy.attack_cases import (
+    FORMS,
+    GADGETS,
+    PLACES,
+    Case,
+    attacked,
+    build_cases,
+    command_cases,
+    folder_cases,
+    setting_cases,
+)
 
 KNOWN = [  # ways that were found once
     *("sympy.sympify", "joblib.load", "pathlib.Path.write_text", "os.system", "builtins.eval", "torch.load"),

@@ -156,11 +156,11 @@ def test_a_pool_that_is_declined_in_a_sentence_is_no_mistake():
 
 
 def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
-    assert check.one("test_check.Right", ["power=2"], timed=True)
+    assert check.one("tests.commands.test_check.Right", ["power=2"], timed=True)
     printed = capsys.readouterr().out
     assert "All 10 promises are kept." in printed
     assert "with the pass over them, on one thread: " in printed
-    assert not check.one("test_check.Peeks", [], timed=True)
+    assert not check.one("tests.commands.test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
     assert "  FAIL    no labels of unlabeled examples: once it saw" in printed
     assert "BADGE" not in printed  # what is wrong is not timed
@@ -169,10 +169,18 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("test_check.Right", ["powr=2"], r"strategy.powr: test_check.Right has no such setting; did you mean power"),
-        ("test_check.Right", ["power=much"], r"strategy.power=much is not possible: give a number"),
-        ("test_check.Right", ["power"], r"power: it has no value"),
-        ("test_check.Wrong", [], r"strategy._target_=test_check.Wrong cannot be imported"),
+        (
+            "tests.commands.test_check.Right",
+            ["powr=2"],
+            r"strategy.powr: tests.commands.test_check.Right has no such setting; did you mean power",
+        ),
+        ("tests.commands.test_check.Right", ["power=much"], r"strategy.power=much is not possible: give a number"),
+        ("tests.commands.test_check.Right", ["power"], r"power: it has no value"),
+        (
+            "tests.commands.test_check.Wrong",
+            [],
+            r"strategy._target_=tests.commands.test_check.Wrong cannot be imported",
+        ),
         ("collections.Counter", [], r"collections.Counter is no subclass of alrun.strategies.Strategy"),
     ],
 )

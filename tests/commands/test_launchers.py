@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 from omegaconf import OmegaConf
 
-from alrun.system.errors import sentence
+from alrun.settings.hydra_errors import sentence
 
 LAUNCHERS = [
     ("slurm", "hydra_submitit_launcher", {"max_num_timeout": 100, "gpus_per_node": 1, "partition": None}),

@@ -14,9 +14,10 @@ from alrun.commands import search, sweep
 from alrun.data import sources
 from alrun.settings import identity
 from alrun.settings.checks import validate
-from alrun.system.errors import EXTRAS, UserError, unknown_option
-from conftest import without_checkpoints
-from crash_cases.runs import TINY
+from alrun.settings.hydra_errors import EXTRAS, unknown_option
+from alrun.system.errors import UserError
+from tests.conftest import without_checkpoints
+from tests.heavy.crash_cases.runs import TINY
 
 HELD_OUT = ("validation=30", "budget.total=90")  # two queries of 20 after a seed set of 20
 

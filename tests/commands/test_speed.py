@@ -39,7 +39,7 @@ def test_a_run_takes_what_its_settings_name_on_whatever_machine_and_measures_not
     monkeypatch.setattr(speed, "perf_counter", lambda: pytest.fail("a clock was read"))
     cfg = composed(*SETTINGS, *overrides)
     parts = build_parts(cfg, CPU)
-    assert execution.applied(cfg, parts, CPU) == expected
+    assert execution.applied(speed.chosen(cfg, CPU), parts, CPU) == expected
     assert torch.get_num_threads() == expected.threads
     last = expected.memory_format == "channels_last"
     images = parts.normalize(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
@@ -50,15 +50,15 @@ def test_a_run_takes_what_its_settings_name_on_whatever_machine_and_measures_not
 
 def test_each_kind_of_device_has_one_default_format(composed):
     cfg = composed()
-    assert execution.chosen(cfg, CPU) == Choice(1, "contiguous")
-    assert execution.chosen(cfg, torch.device("cuda", 1)) == Choice(1, "channels_last")
+    assert speed.chosen(cfg, CPU) == Choice(1, "contiguous")
+    assert speed.chosen(cfg, torch.device("cuda", 1)) == Choice(1, "channels_last")
 
 
 def test_a_format_in_which_torch_corrupts_memory_is_refused(composed):
     """A narrow ResNet has strided 1x1 convolutions from 4 channels; the process died of them."""
     cfg = composed(*SETTINGS, "model=resnet18", "model.width=4", "runtime.memory_format=channels_last")
     with pytest.raises(UserError, match=r"runtime\.memory_format=channels_last: torch corrupts memory"):
-        execution.applied(cfg, build_parts(cfg, CPU), CPU)
+        execution.applied(speed.chosen(cfg, CPU), build_parts(cfg, CPU), CPU)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def large(root: str, folder: str, mean: None, std: None) -> ImageData:
 def test_the_results_are_those_of_images_in_memory(complete, tmp_path):
     made = []
     for mapped in (True, False):
-        name = "test_memory_map.in_a_file"
+        name = "tests.data.test_memory_map.in_a_file"
         settings = (
             f"+dataset.folder={tmp_path}",
             f"+dataset.is_mapped={mapped}",
@@ -83,7 +83,7 @@ class Watch(threading.Thread):
 
 
 def test_reading_training_and_choosing_hold_some_images_at_a_time(complete, tmp_path):
-    run = ("dataset._target_=test_memory_map.large", f"+dataset.folder={tmp_path}")
+    run = ("dataset._target_=tests.data.test_memory_map.large", f"+dataset.folder={tmp_path}")
     run += ("strategy=entropy", "model.width=1", "training.max_epochs=1", "budget.total=40", "runtime.chunk=20")
     complete(*run, "seed=1", "limit=60")  # what a first run takes is taken
     before = anonymous()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alrun.loop.run import run
-from conftest import QUIET, SMALL
+from tests.conftest import QUIET, SMALL
 
 
 @pytest.mark.parametrize(

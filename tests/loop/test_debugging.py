@@ -9,7 +9,7 @@ import torch
 
 from alrun import strategies
 from alrun.loop.run import run
-from conftest import QUIET
+from tests.conftest import QUIET
 
 # The strategies that train something of their own beside the run's model, and by what they say for how long.
 OWN_TRAINING = {"vaal": "iterations", "learning_loss": "epochs", "discriminative": "epochs"}

@@ -17,14 +17,14 @@ from alrun.data.dataset import ImageData
 from alrun.system import interruption
 from alrun.system.interruption import EXIT_CODE, Interrupted
 from alrun.training import checkpoint
-from crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
+from tests.heavy.crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
 
 LOST = ("nothing", "data", "renames")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_killed_at_any_write_a_run_ends_as_if_it_had_not_been(tmp_path, case):
-    """A sample of what scripts/crash_test.py does in full; the sample moves on with the day."""
+    """A sample of what tests/heavy/test_crash.py does in full; the sample moves on with the day."""
     prepare()
     run = TinyRun.composed(*CASES[case])
     points = write_points(run, tmp_path)

@@ -14,7 +14,7 @@ from alrun.loop.tracking import Tracker
 from alrun.runs.state import RunState
 from alrun.system import interruption
 from alrun.system.errors import UserError
-from conftest import checkpoint_of
+from tests.conftest import checkpoint_of
 
 FAKE = ("tracking=wandb", "tracking.mode=offline")
 
@@ -170,7 +170,7 @@ class Breaks(Tracker):
 
 def test_a_tracker_that_fails_ends_no_run_and_is_told_of_once(complete, caplog):
     caplog.set_level("INFO")
-    folder = complete("tracking._target_=test_tracking.Breaks", "strategy=random")
+    folder = complete("tracking._target_=tests.loop.test_tracking.Breaks", "strategy=random")
     assert (folder / "done").exists()
     assert len(pd.read_csv(folder / "accuracy.csv")) == 3
     failures = [record.getMessage() for record in caplog.records if "tracking failed" in record.getMessage()]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from alrun.runs import finished, run_folder
-from alrun.settings import targets
+from alrun.runs import finished, own_code, run_folder
+from alrun.settings import identity, targets
 from alrun.system import interruption
 from alrun.system.errors import UserError
 
@@ -21,15 +21,19 @@ class Mine(Strategy):
 """
 
 
+def code(cfg) -> dict[str, str]:
+    return own_code.hashes(identity.deciding(cfg))
+
+
 def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
     run_dir = complete("strategy=random")
     path = run_dir / "accuracy.csv"
     right = path.read_bytes()
     cfg = composed("strategy=random")
-    assert finished.doubts(run_dir, cfg) == []
+    assert finished.doubts(run_dir, code(cfg)) == []
     for wrong in (right.replace(b"0.", b"1.", 1), right[:-9], b""):
         path.write_bytes(wrong)
-        (sentence,) = finished.doubts(run_dir, cfg)
+        (sentence,) = finished.doubts(run_dir, code(cfg))
         assert "accuracy.csv in " in sentence
         assert "was restored" in sentence
         assert path.read_bytes() == right
@@ -41,7 +45,7 @@ def test_a_copied_run_without_its_checkpoint_cannot_be_restored(complete, compos
         path.unlink()
     (run_dir / "queries.csv").write_text("round,position,index\n")
     with pytest.raises(UserError, match=r"queries.csv in .* cannot be restored: move the folder away"):
-        finished.doubts(run_dir, composed("strategy=random"))
+        finished.doubts(run_dir, code(composed("strategy=random")))
 
 
 def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatch):
@@ -54,9 +58,9 @@ def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatc
     run_dir = complete("strategy=random", *own)
     cfg = composed("strategy=random", *own)
     assert run_folder.record(run_dir)["code"].keys() == {"mine_changed.py"}
-    assert finished.doubts(run_dir, cfg) == []
+    assert finished.doubts(run_dir, code(cfg)) == []
     path.write_text(MINE.replace("arange(query.size)", "arange(query.size).flip(0)"))
-    (sentence,) = finished.doubts(run_dir, cfg)
+    (sentence,) = finished.doubts(run_dir, code(cfg))
     assert sentence.startswith("mine_changed.py has changed since ")
 
 
@@ -78,7 +82,7 @@ def test_a_run_that_went_on_with_other_code_keeps_saying_so(complete, composed, 
     path.write_text(MINE + "# edited\n")
     run_dir = complete("strategy=random", *own)
     assert run_folder.record(run_dir)["code_changed"] == {"mine_resumed.py": 0}
-    (sentence,) = finished.doubts(run_dir, composed("strategy=random", *own))
+    (sentence,) = finished.doubts(run_dir, code(composed("strategy=random", *own)))
     assert sentence.startswith("mine_resumed.py was changed after round 0 of ")
 
 

@@ -23,7 +23,7 @@ from alrun.loop.run import run
 from alrun.runs.labeling import Labelling, read_answers, read_told
 from alrun.settings.command_line import as_typed
 from alrun.system.errors import UserError
-from conftest import QUIET
+from tests.conftest import QUIET
 
 CLASSES = ["lying", "standing"]
 TRAINING = ("budget.seed_size=8", "budget.batch_size=6", "budget.total=20", "training.max_epochs=3", *QUIET)

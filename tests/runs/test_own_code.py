@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from alrun.runs import own_code
 
@@ -34,7 +33,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 
 def settings(target: str):
-    return OmegaConf.create({"strategy": {"_target_": "alrun.strategies.Random", "inner": {"_target_": target}}})
+    return {"strategy": {"_target_": "alrun.strategies.Random", "inner": {"_target_": target}}}
 
 
 def test_all_that_a_file_imports_of_the_users_counts_and_nothing_else(place):

@@ -9,7 +9,7 @@ from alrun.loop.run import Run, run
 from alrun.runs import portable
 from alrun.runs.state import RunState
 from alrun.system.errors import UserError
-from conftest import without_checkpoints
+from tests.conftest import without_checkpoints
 
 SETTINGS = ("debug=fast", "runtime.progress=false", "model.dropout=0.3")
 COMPARED = ("accuracy.csv", "queries.csv", "per_class.csv")

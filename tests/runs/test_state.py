@@ -58,8 +58,8 @@ def test_a_checkpoint_of_other_data_or_another_version_is_refused(tmp_path, monk
     saved(tmp_path)
     with pytest.raises(UserError, match="computed on other data"):
         RunState.load(tmp_path, "other data")
-    monkeypatch.setattr("alrun.runs.state.FORMAT", 5)
-    with pytest.raises(UserError, match="a checkpoint of format 4, this version of alrun reads 5"):
+    monkeypatch.setattr("alrun.runs.state.READABLE", 5)
+    with pytest.raises(UserError, match="a checkpoint of schema version 4, this version of alrun reads 5 or later"):
         RunState.load(tmp_path, "data")
 
 
@@ -205,7 +205,7 @@ def test_frozen_weights_are_written_once_and_one_that_changes_is_not_lost(tmp_pa
 
 def test_a_checkpoint_of_the_first_version_is_named_and_kept(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"of 0.1.0")
-    with pytest.raises(UserError, match="a checkpoint of format 3, this version of alrun reads 4: use the version"):
+    with pytest.raises(UserError, match="of schema version 3, this version of alrun reads 4 or later: use the version"):
         RunState.load(tmp_path, "data")
     assert (tmp_path / "state.pt").read_bytes() == b"of 0.1.0"
 

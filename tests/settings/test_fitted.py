@@ -16,7 +16,7 @@ from alrun.settings.checks import validate
 from alrun.settings.fitted import Counted, Fitted, suited
 from alrun.settings.identity import identity
 from alrun.system.errors import UserError
-from conftest import QUIET
+from tests.conftest import QUIET
 
 
 @pytest.mark.parametrize(

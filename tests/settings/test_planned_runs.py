@@ -21,6 +21,8 @@ def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
         cfg = composed(*single, hydra=True)
         expected.append((Path(cfg.hydra.run.dir), tuple(single)))
     assert [(run.folder, run.overrides) for run in runs] == expected
+    assert [run.seed for run in runs] == [0, 1, 2] * 6  # though the three of a setting share one composition
+    assert len({id(run.cfg) for run in runs}) == 6
 
 
 def test_without_a_sweep_there_is_one_run(composed):

@@ -163,9 +163,9 @@ class Own:
 
 
 def test_a_part_of_ones_own_may_be_made_of_any_parts_but_no_other_code(monkeypatch):
-    monkeypatch.setattr(targets, "_listed", ("test_targets",))
+    monkeypatch.setattr(targets, "_listed", (__name__,))
     node = {
-        "_target_": "test_targets.Own",
+        "_target_": "tests.settings.test_targets.Own",
         "a": {"_target_": "alrun.data.augmentation.CropFlip", "padding": 1, "flip": True},
     }
     made = factory.build(OmegaConf.create(node), "augmentation")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
-from queries import alike, in_fives, make_query
 
 from alrun.pool.pool import Pool
 from alrun.settings import factory
 from alrun.strategies import Strategy, embeddings
 from alrun.strategies.embeddings import FromFile
 from alrun.testing.contract import problems
+from tests.strategies.queries import alike, in_fives, make_query
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
 FUNCTIONS = {

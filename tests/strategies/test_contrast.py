@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
 from scipy.special import rel_entr
 from scipy.stats import chisquare
 
@@ -18,6 +17,7 @@ from alrun.strategies.more.density import Density
 from alrun.strategies.more.falcun import Falcun
 from alrun.strategies.uncertainty import Entropy
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def test_cal_equals_divergences_from_each_labeled_neighbor():

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query, noise
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from alrun.loop.components import check_embeddings
+from alrun.loop.part_checks import check_embeddings
 from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
@@ -30,6 +29,7 @@ from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
+from tests.strategies.queries import make_query, noise
 
 CLASSIFIER = FromClassifier()
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
 from scipy.stats import chisquare
 
 from alrun.selection.kmeans import kmeans, representatives
@@ -22,6 +21,7 @@ from alrun.strategies.more.power import Power
 from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def brute_force_change(probs: np.ndarray, evaluated: np.ndarray, score: str) -> np.ndarray:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
+from omegaconf import OmegaConf
 from scipy.optimize import nnls
 
+from alrun.settings import factory
 from alrun.strategies.more.grad_match import GradMatch
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def formed_gradients(model, embedding: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
@@ -53,8 +55,8 @@ def test_what_is_matched_early_is_filled_at_random_with_a_word_in_the_log(caplog
     assert not chosen.equal(other)
 
 
-def test_settings_out_of_range_are_refused():
-    with pytest.raises(UserError, match="ridge"):
-        GradMatch(ridge=-1)
-    with pytest.raises(UserError, match="tolerance"):
-        GradMatch(tolerance=-1)
+@pytest.mark.parametrize("setting", ["ridge", "tolerance"])
+def test_settings_out_of_range_are_refused(setting):
+    node = OmegaConf.create({"_target_": "alrun.strategies.more.grad_match.GradMatch", setting: -1})
+    with pytest.raises(UserError, match=f"strategy.{setting}=-1 is not possible: give a number of 0 or more"):
+        factory.build(node, "strategy")

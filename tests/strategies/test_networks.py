@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from queries import make_query
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +16,7 @@ from alrun.strategies.more.learning_loss import LearningLoss, pooled_maps, ranki
 from alrun.strategies.more.vaal import Vaal
 from alrun.strategies.more.vaal_networks import Vae
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 class Linear(Classifier):

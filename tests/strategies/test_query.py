@@ -102,7 +102,7 @@ def looks(complete, twins, *overrides: str, name: str = "Looks") -> pd.DataFrame
     Looks.seen, Looks.drawn = [], []
     folder = complete(
         *("dataset=npz", f"dataset.path={twins}/twins.npz", *SMALL),
-        *("strategy=random", f"strategy._target_=test_query.{name}", *overrides),
+        *("strategy=random", f"strategy._target_={__name__}.{name}", *overrides),
     )
     queries, accuracy = pd.read_csv(folder / "queries.csv"), pd.read_csv(folder / "accuracy.csv")
     return queries.merge(accuracy[["round", "test_accuracy", "train_accuracy"]])

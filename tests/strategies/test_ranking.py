@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from queries import make_query
 
 from alrun.settings import factory
 from alrun.strategies import ScoreStrategy, Strategy
@@ -15,6 +14,7 @@ from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.more.power import Power
 from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.uncertainty import Entropy
+from tests.strategies.queries import make_query
 
 CONF = Path(__file__).parents[2] / "conf" / "strategy"
 SHORT = {  # of training and of search, whose length does not matter here

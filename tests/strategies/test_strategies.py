@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import NORMALIZE, make_query, names, query_about
+from omegaconf import OmegaConf
 
 from alrun.models import infer
+from alrun.settings import factory
 from alrun.strategies import Needs, Outputs, Query
 from alrun.strategies.badge import Badge
 from alrun.strategies.bald import Bald
@@ -19,6 +20,7 @@ from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.errors import UserError
+from tests.strategies.queries import NORMALIZE, make_query, names, query_about
 
 
 def numpy_scores(kind: str, probs: np.ndarray) -> np.ndarray:
@@ -156,5 +158,6 @@ def test_an_output_that_was_not_declared_names_the_need():
 
 
 def test_a_negative_number_of_samples_is_refused():
-    with pytest.raises(UserError, match="dropout_samples=-1"):
-        Entropy(-1)
+    node = OmegaConf.create({"_target_": "alrun.strategies.uncertainty.Entropy", "dropout_samples": -1})
+    with pytest.raises(UserError, match="dropout_samples=-1 is not possible: give a whole number of 0 or more"):
+        factory.build(node, "strategy")

@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import make_query
 
 from alrun.selection.greedy import maximize
 from alrun.selection.points import Dense
@@ -12,6 +11,7 @@ from alrun.strategies.more.submodular import Submodular
 from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, rarest
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import UserError
+from tests.strategies.queries import make_query
 
 
 def test_fass_represents_the_most_uncertain():

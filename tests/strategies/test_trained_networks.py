@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from queries import make_query
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -19,6 +18,7 @@ from alrun.strategies.more.discriminative import Discriminative
 from alrun.strategies.more.learning_loss import LearningLoss, LossNet
 from alrun.strategies.more.vaal import Vaal
 from alrun.strategies.more.vaal_networks import Discriminator, Vae
+from tests.strategies.queries import make_query
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_train import network, problem, trainer
 
 from alrun.data.augmentation import Normalize
 from alrun.models import SmallCnn
@@ -11,6 +10,7 @@ from alrun.strategies import Needs
 from alrun.system.chunks import in_chunks
 from alrun.system.errors import UserError
 from alrun.training.evaluation import evaluate
+from tests.training.test_trainer import network, problem, trainer
 
 NORMALIZE = Normalize([0.5], [0.3], torch.device("cpu"))
 IMAGES = torch.randint(256, (53, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ import torch
 
 from alrun.system import gpus
 from alrun.system.errors import UserError
-from crash_cases.runs import fork
+from tests.heavy.crash_cases.runs import fork
 
 
 def beside_one_another(count, names, most, folder, seconds=0.5):

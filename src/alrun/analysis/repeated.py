@@ -9,7 +9,7 @@ import pandas as pd
 
 from alrun.analysis.curves import UNDOTTED
 from alrun.analysis.rounds import setting_columns
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 DIGITS = 9  # of an accuracy; text and back may change later ones
 
@@ -31,7 +31,7 @@ def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
                 seen[name] = source, curve
                 new.append(name)
             elif difference := differing(seen[name][1], curve):
-                raise UserError(
+                raise DataError(
                     f"{seen[name][0]} and {source} contradict each other: both hold the run {name}, {difference}. They "
                     "are two experiments under one name: leave one out, or report them apart."
                 )
@@ -72,7 +72,7 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = rows[rows.duplicated(["run", "round"])]
     if len(twice):
         first = twice.iloc[0]
-        raise UserError(
+        raise DataError(
             f"{source} contradicts itself: it holds round {first['round']} of the run {first['run']} twice, with other "
             "numbers. Leave one out."
         )
@@ -94,7 +94,7 @@ def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> 
         first, *others = map(str, frame["run"])
         for other in others:
             if difference := differing(seen[first][1], seen[other][1]):
-                raise UserError(
+                raise DataError(
                     f"{first} ({seen[first][0]}) and {other} ({seen[other][0]}) have one setting and seed, {difference}"
                     f"{told_apart(frame)}: leave one out, or report them apart."
                 )

@@ -16,10 +16,11 @@ import pandas as pd
 
 from alrun.analysis import formats
 from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
+from alrun.runs import schema
 from alrun.runs.finished import altered
 from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
 from alrun.system import files, spreadsheet
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import one_line, uncell
 
 KEYS = ("run", "seed", "round", "labeled")
@@ -65,7 +66,7 @@ def gather(folders: Iterable[Path]) -> Results:
         else:
             try:
                 if names := altered(folder):
-                    raise UserError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
+                    raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
                 read = read_run(folder)
                 if name not in seen:
                     rows += read
@@ -84,7 +85,7 @@ def gather(folders: Iterable[Path]) -> Results:
                 reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it anew."
                 problems.append(Problem(folder, "damaged", reason))
     if contradicting:
-        raise UserError(contradicting[0])
+        raise DataError(contradicting[0])
     return Results(arrange(pd.DataFrame(rows)), problems)
 
 
@@ -161,14 +162,14 @@ def write(rounds: pd.DataFrame, path: Path) -> None:
             text = rounds.to_csv(index=False, lineterminator="\n")
             pd.read_csv(io.StringIO(text), low_memory=False).to_parquet(buffer, index=False)
         except ImportError as error:
-            raise UserError(f"{path} needs pyarrow: pip install 'alrun[parquet]', or give a name in .csv.") from error
+            raise DataError(f"{path} needs pyarrow: pip install 'alrun[parquet]', or give a name in .csv.") from error
         files.write(path, buffer.getvalue())
     elif not path.suffix:
         varying = [column for column in rounds if column in BY_ROUND]
         files.write_text(path / "runs.csv", formats.csv(rounds.drop(columns=varying).drop_duplicates("run")))
         files.write_text(path / "rounds.csv", formats.csv(rounds[["run", *varying]]))
     else:
-        raise UserError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
+        raise DataError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
 
 
 def is_table(path: Path) -> bool:
@@ -184,15 +185,27 @@ def read(path: Path) -> pd.DataFrame:
     """
     try:
         if not path.is_dir():
-            return read_csv(path, REQUIRED)
+            return of_this_version(read_csv(path, REQUIRED), path)
         rounds = read_csv(path / "rounds.csv", [column for column in REQUIRED if column in ("run", *BY_ROUND)])
         runs = read_csv(path / "runs.csv", [column for column in REQUIRED if column not in BY_ROUND])
         if lost := set(rounds["run"]) ^ set(runs["run"]):
             raise ValueError(f"{min(lost)} is in one of its two files alone")
-        return arrange(rounds.merge(runs, on="run", validate="many_to_one"))
+        return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise UserError(f"{path} is no table of results ({reason}): alrun results writes one.") from error
+        raise DataError(f"{path} is no table of results ({reason}): alrun results writes one.") from error
+
+
+def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``table``, unless a later version of alrun wrote it; one of an older version has no column that tells its own.
+
+    Raises:
+        UserError: A later version wrote it.
+        ValueError: What it tells is no version.
+    """
+    for found in table[schema.KEY].unique() if schema.KEY in table else []:
+        schema.check(int(found or 0), str(path))
+    return table
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from alrun.runs import schema
 from alrun.runs.run_folder import reading, shown
 from alrun.settings import schedule
 
@@ -37,7 +38,7 @@ PROVENANCE = (
     "torch",
     "cuda",
 )
-PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names")
+PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", schema.KEY)
 NAMED = 100  # classes whose names are kept with every row
 # Groups that only set what has its own columns, or change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
@@ -57,6 +58,7 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
     """
     with reading(path := folder / "run.json"):
         meta = json.loads(path.read_text())
+        schema.check(schema.of(meta), str(path))
         options = {
             group: "" if option == "None" else option
             for group, option in meta["options"].items()
@@ -75,6 +77,7 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
     """Where the results of a run.json come from."""
     known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device"), "class_names": class_names(meta)}
+    known[schema.KEY] = schema.SCHEMA_VERSION  # of the table that is made here
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
 
 

@@ -15,7 +15,7 @@ from alrun.commands import cli, console
 from alrun.runs.run_folder import is_done, shown
 from alrun.settings import planned_runs
 from alrun.system import program
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 def main() -> None:
@@ -43,14 +43,14 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Pl
     """
     runs = planned_runs.of_command(console.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
-        raise UserError("labels are asked for one run at a time: give one value for each setting.")
+        raise SettingError("labels are asked for one run at a time: give one value for each setting.")
     dataset = runs[0].cfg.dataset
     if "classes" in dataset.keys() and not dataset.get("classes"):  # noqa: SIM118 - keys() has those without a value
-        raise UserError(
+        raise SettingError(
             "dataset.classes has no value: name the classes that people choose from, as 'dataset.classes=[cat,dog]'."
         )
     if not dataset.get("classes"):
-        raise UserError(
+        raise SettingError(
             "this data set has its labels, there is nothing to ask: name pictures without labels by dataset=unlabeled "
             "dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, labeling is simulated."
         )

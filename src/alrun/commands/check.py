@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console, old_code
 from alrun.settings import factory, planned_runs, targets
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 if TYPE_CHECKING:
     from alrun.strategies import Strategy
@@ -55,14 +55,14 @@ def main() -> None:
 def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
     """Print the verdicts on a strategy, and what it costs; True if all promises are kept."""
     if name is None:
-        raise UserError("name a strategy: python -m alrun check my_al.ratio.Ratio, or an option such as entropy.")
+        raise SettingError("name a strategy: python -m alrun check my_al.ratio.Ratio, or an option such as entropy.")
     if name not in options():
         files = own_files(name)
         if print_changes(files):
             return False
         if not is_class(name):
             if not files:
-                raise UserError(f"{name}: there is no such file, folder, class or option of strategy= here.")
+                raise SettingError(f"{name}: there is no such file, folder, class or option of strategy= here.")
             print(f"{name}: nothing in it was written for alrun 0.1.")
             return True
     strategy = build(name, settings)
@@ -133,7 +133,7 @@ def build(name: str, settings: Sequence[str]) -> "Strategy":
 
     device.set_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
     if bad := [each for each in settings if "=" not in each]:
-        raise UserError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
+        raise SettingError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
     node = of_class(name, settings) if "." in name else of_option(name, settings)
     return factory.build(node, "strategy")
 

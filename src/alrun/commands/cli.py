@@ -18,14 +18,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alrun.commands import completion, console, next_step, search, sweep
-from alrun.runs import finished
+from alrun.runs import finished, own_code
 from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
-from alrun.settings import groups, guard, targets
+from alrun.settings import groups, guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
+from alrun.settings.hydra_errors import sentence
 from alrun.system import early, files, interruption
-from alrun.system.errors import UserError, closest, first_line, sentence, unusable
+from alrun.system.errors import SettingError, UserError, first_line, traceback_of_users_code, unusable
 from alrun.system.moved import SUBCOMMANDS
+from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +79,13 @@ def words_for_hydra(words: Sequence[str]) -> list[str]:
         UserError: It names a command that is not there, or an option of Hydra's that could run any code.
     """
     if any(word.startswith("--ex") for word in words):
-        raise UserError("--experimental-rerun would unpickle a file, which can run any code: type the settings again.")
+        raise SettingError(
+            "--experimental-rerun would unpickle a file, which can run any code: type the settings again."
+        )
     if completion.is_asked(words):
         print(*completion.commands(), flush=True)
     elif words and re.fullmatch(r"[a-z][a-z_-]*", words[0]) and words[0] not in groups.GROUPS:
-        raise UserError(f"{words[0]}: there is no such command; {closest(words[0], [*SUBCOMMANDS])}")
+        raise SettingError(f"{words[0]}: there is no such command; {closest(words[0], [*SUBCOMMANDS])}")
     return as_typed(console.in_order(console.without_verify(words)))
 
 
@@ -104,7 +108,7 @@ def usable_outputs() -> Iterator[None]:
     except OSError as error:
         if in_a_run(error) or (message := unusable(error)) is None:
             raise
-        raise UserError(message) from error
+        raise SettingError(message) from error
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -136,6 +140,8 @@ def job(cfg: DictConfig) -> float | None:
         if message is None:
             error.add_note(f"{OURS} {shown(run_dir)}.")
             raise
+        if users_traceback := traceback_of_users_code(error):
+            log.error("%s", users_traceback)
         log.error("alrun: %s", message)
         if is_alone:
             forget(run_dir)  # if it was refused before anything was computed; a sweep first reports it
@@ -163,11 +169,11 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     validate(cfg)
     check_other_data(run_dir)
     if other := other_version(run_dir):
-        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command starts over.")
+        raise SettingError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command starts over.")
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
-        for doubt in finished.doubts(run_dir, cfg):
+        for doubt in finished.doubts(run_dir, own_code.hashes(identity.deciding(cfg))):
             log.warning("%s", doubt)
         efficiency.update(run_dir)  # the random run may have ended since
         return f"{shown(run_dir)} is done; delete the folder to run it again."

@@ -14,8 +14,9 @@ from hydra._internal.utils import get_args_parser
 
 from alrun.data import content
 from alrun.settings import targets
+from alrun.settings.hydra_errors import sentence
 from alrun.system import early
-from alrun.system.errors import UserError, sentence
+from alrun.system.errors import SettingError, ask_for_report
 from alrun.system.program import as_typed, typed
 from alrun.system.safe_text import one_line
 
@@ -23,10 +24,6 @@ SOURCES = (
     "an experiment, as for alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them (outputs, "
     "outputs/runs/<setting>), patterns in quotes, or tables written by alrun results (.csv or a folder); default: "
     "outputs"
-)
-REPORT = (
-    "This error is not one that alrun expects. If none of your own code is named above, alrun is at fault: please "
-    "report these lines with the command that you typed."
 )
 
 
@@ -53,7 +50,7 @@ def own_folder(config_dir: str) -> Path:
     """
     folder = Path(config_dir).resolve()
     if not folder.is_dir():
-        raise UserError(f"--config-dir {config_dir} must be a folder: name the one with your own options.")
+        raise SettingError(f"--config-dir {config_dir} must be a folder: name the one with your own options.")
     return folder
 
 
@@ -171,6 +168,6 @@ def telling(interrupted: str = "Interrupted.") -> Iterator[None]:
     except Exception as error:
         message = sentence(error)
         if message is None:
-            error.add_note(REPORT)
+            ask_for_report(error)
             raise
         sys.exit(f"alrun: {message}")

@@ -117,7 +117,8 @@ def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
     Raises:
         UserError: There is nothing of that name.
     """
-    from alrun.system.errors import UserError, closest
+    from alrun.system.errors import SettingError
+    from alrun.system.words import closest
 
     if topic == "settings":
         yield from settings()
@@ -126,7 +127,7 @@ def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
     elif topic in groups.GROUPS:
         yield from group(topic, folders)
     else:
-        raise UserError(
+        raise SettingError(
             f"{topic}: there is no such topic; {closest(topic, [*SUBCOMMANDS, *groups.GROUPS, 'settings'])}"
         )
 
@@ -181,13 +182,14 @@ def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
     Raises:
         UserError: There is no such option.
     """
-    from alrun.system.errors import UserError, closest
+    from alrun.system.errors import SettingError
+    from alrun.system.words import closest
 
     name, _, chosen = word.partition("=")
     known = {each: path for folder in folders for each, path in groups.options(name, folder)}
     if chosen not in known:
         hint = closest(chosen, [*known]) if known else f"there is no group {name}."
-        raise UserError(f"{word}: there is no such option; {hint}")
+        raise SettingError(f"{word}: there is no such option; {hint}")
     text = known[chosen].read_text(encoding="utf-8")
     yield textwrap.fill(f"{word}: {groups.about(text)}", width())
     rows = [

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from alrun.commands import console
-from alrun.system.errors import UserError, writing
+from alrun.system.errors import SettingError, writing
 
 TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
     "strategy": "",
@@ -47,13 +47,13 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
     for what, value in (("name", name), ("--package", package)):
         if not value.isidentifier() or value != value.lower() or iskeyword(value):
             example = "my_al" if what == "--package" else "ratio"
-            raise UserError(f"{what} {value}: use small letters, digits and underscores, such as {example}.")
+            raise SettingError(f"{what} {value}: use small letters, digits and underscores, such as {example}.")
         if len(value) > LONGEST:
-            raise UserError(f"{what} {value[:20]}... has {len(value)} letters: use {LONGEST} or fewer.")
+            raise SettingError(f"{what} {value[:20]}... has {len(value)} letters: use {LONGEST} or fewer.")
     if (resources.files("alrun.conf") / kind / f"{name}.yaml").is_file():
-        raise UserError(f"{kind}={name} is an option of alrun already: choose another name.")
+        raise SettingError(f"{kind}={name} is an option of alrun already: choose another name.")
     if package in sys.stdlib_module_names or package == "alrun":
-        raise UserError(f"--package {package} is the name of another package: choose another, such as my_al.")
+        raise SettingError(f"--package {package} is the name of another package: choose another, such as my_al.")
     words = {"name": name, "package": package, "class_name": class_name(name), "title": name.replace("_", " ").title()}
     places = {
         f"{kind}.py.txt": folder / package / f"{name}.py",
@@ -61,7 +61,7 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
         f"{kind}_test.py.txt": folder / "tests" / f"test_{name}.py",
     }
     if there := [str(path) for path in places.values() if path.exists()]:
-        raise UserError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
+        raise SettingError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
     with writing():
         for template, path in places.items():
             text = (resources.files("alrun.commands") / "templates" / template).read_text(encoding="utf-8")

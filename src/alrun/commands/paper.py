@@ -13,18 +13,22 @@ Names are figure-1 to figure-15, table-1 to table-13, claims (those of Appendix 
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import alrun
 from alrun.commands import cli, console
 from alrun.runs.run_folder import is_done
 from alrun.settings import planned_runs
 from alrun.system import interruption
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 if TYPE_CHECKING:
     from alrun.analysis.paper.collect import Asked
     from alrun.analysis.paper.exhibits import Part
 
+STAND_INS = Path(alrun.__file__).resolve().parents[2] / "benchmarks" / "conf"
 GROUPS = ("times", "claims", "figures", "index", "all")
 
 
@@ -40,12 +44,32 @@ def main() -> None:
         with console.telling():
             names = [word for word in arguments.names if "=" not in word]
             overrides = console.with_config_dir([w for w in arguments.names if "=" in w], arguments.config_dir)
+            if arguments.stand_ins:
+                overrides = with_stand_ins(overrides)
             incomplete = made(names, overrides, arguments.draw, arguments.stand_ins)
     except KeyboardInterrupt:
         sys.exit(130)
     if incomplete:
         lines = "\n".join(f"  {line}" for line in dict.fromkeys(incomplete))
         sys.exit(f"Not complete: the missing runs are listed above. The same command goes on with:\n{lines}")
+
+
+def with_stand_ins(overrides: Sequence[str]) -> list[str]:
+    """``overrides`` that find the options of data that stand in, beside those of a ``--config-dir``.
+
+    Raises:
+        UserError: They are not there: they are no part of the package.
+    """
+    if not STAND_INS.is_dir():
+        raise SettingError(
+            "--stand-ins: the options of the data that stand in are in benchmarks/conf of alrun's repository, which is "
+            "not here: run it in a clone of that (make paper STAND_INS=1), or leave --stand-ins out."
+        )
+    (found,) = console.with_config_dir([], str(STAND_INS))
+    key = found.partition("=")[0]
+    given = [word for word in overrides if word.startswith(f"{key}=[")]
+    folders = [word[len(key) + 2 : -1] for word in (*given, found)]
+    return [*(word for word in overrides if word not in given), f"{key}=[{','.join(folders)}]"]
 
 
 def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
@@ -60,7 +84,7 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
     known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
     for name in names:
         if name not in known:
-            raise UserError(f"{name} is not a part of the paper; {closest(name, known)}")
+            raise SettingError(f"{name} is not a part of the paper; {closest(name, known)}")
     expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:

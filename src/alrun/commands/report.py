@@ -11,7 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 def main() -> None:
@@ -51,17 +51,17 @@ def report(arguments: Namespace) -> None:
     """Write the report."""
     for name in ("alpha", "difference"):
         if not 0 < getattr(arguments, name) < 1:
-            raise UserError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")
+            raise SettingError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")
     for accuracy in arguments.accuracy:
         if not 0 < accuracy <= 1:
-            raise UserError(f"--accuracy {accuracy} must be above 0 and at most 1, such as 0.9 for 90 %.")
+            raise SettingError(f"--accuracy {accuracy} must be above 0 and at most 1, such as 0.9 for 90 %.")
     full_data = None
     if arguments.full_data:
         share, source = arguments.full_data
         try:
             full_data = (float(share), source)
         except ValueError:
-            raise UserError(
+            raise SettingError(
                 f"--full-data {share} must be a number: give a share such as 0.95, and its source."
             ) from None
 
@@ -72,7 +72,7 @@ def report(arguments: Namespace) -> None:
     results = sources.with_test_set(sources.load(arguments.sources))
     if results.rounds.empty:
         console.print_problems(results.problems)
-        raise UserError("no run is finished: there is nothing to report.")
+        raise SettingError("no run is finished: there is nothing to report.")
     experiments = planned_runs.experiments(arguments.sources)
     name = experiments[0] if len(experiments) == 1 else "results"
     folder = arguments.output or Path("outputs") / "reports" / name

@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.runs.run_folder import is_done, shown
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,15 @@ def check(cfg: DictConfig) -> None:
         return
     sweeper = cfg.hydra.runtime.choices.get("hydra/sweeper")
     if OmegaConf.is_missing(cfg, "validation") or cfg.validation is None:
-        raise UserError(
+        raise SettingError(
             f"hydra/sweeper={sweeper} compares runs, which must not use the test set: add validation=..., the "
             "number of labels to hold out of the pool."
         )
     direction = cfg.hydra.sweeper.get("direction", "maximize")
     if getattr(direction, "name", direction) != "maximize":
-        raise UserError(f"hydra/sweeper={sweeper} would search for low accuracy: add hydra.sweeper.direction=maximize.")
+        raise SettingError(
+            f"hydra/sweeper={sweeper} would search for low accuracy: add hydra.sweeper.direction=maximize."
+        )
 
 
 def objective(run_dir: Path) -> float | None:

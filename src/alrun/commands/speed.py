@@ -50,7 +50,7 @@ def told(setting: Path, cfg: DictConfig) -> str:
     """The measurements of a setting as text: a line per choice, and what to type."""
     where, parts = prepared(cfg)
     speeds = measure(cfg, parts, where)
-    own, best = execution.chosen(cfg, where), fastest(speeds)
+    own, best = chosen(cfg, where), fastest(speeds)
     width = max(len(str(each)) for each in speeds)
     lines = [f"{setting.name} on {device.describe(where)}, images a second in training:"]
     lines += [f"  {each!s:<{width}}  {speed:9.0f}{'  as it is set' * (each == own)}" for each, speed in speeds.items()]
@@ -73,12 +73,17 @@ def prepared(cfg: DictConfig) -> tuple[torch.device, Parts]:
     return where, build_parts(cfg, where)
 
 
+def chosen(cfg: DictConfig, where: torch.device) -> Choice:
+    """The run's own choice."""
+    return execution.chosen(cfg.runtime.threads, cfg.runtime.memory_format, where)
+
+
 def measure(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, float]:
     """Images a second: the run's own choice first, then other numbers of threads, then other formats with the fastest.
 
     Of a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
     """
-    own = execution.applied(cfg, parts, where)
+    own = execution.applied(chosen(cfg, where), parts, where)
     counts = [own.threads, *(device.thread_choices() if where.type == "cpu" else [])]
     choices = dict.fromkeys(Choice(count, own.memory_format) for count in counts)
     speeds = {each: training_speed(parts, where, each) for each in choices}
@@ -121,4 +126,4 @@ def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
 def images_per_second(cfg: DictConfig) -> float:
     """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
     where, parts = prepared(cfg)
-    return training_speed(parts, where, execution.applied(cfg, parts, where))
+    return training_speed(parts, where, execution.applied(chosen(cfg, where), parts, where))

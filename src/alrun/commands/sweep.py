@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from alrun.commands import next_step, search
 from alrun.runs.run_folder import failure, forget, is_done, shown
 from alrun.settings import planned_runs
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,16 @@ def check(cfg: DictConfig) -> None:
     """
     outputs = str(cfg.paths.outputs)
     if not outputs.strip():
-        raise UserError("paths.outputs= is empty: name a folder, such as paths.outputs=outputs.")
+        raise SettingError("paths.outputs= is empty: name a folder, such as paths.outputs=outputs.")
     whole = Path(outputs).absolute()
     if len(os.fsencode(whole)) > PATH or max(len(os.fsencode(part)) for part in whole.parts) > NAME:
-        raise UserError(
+        raise SettingError(
             f"paths.outputs={outputs[:20]}... is too long for a file system: name a folder of up to {NAME} bytes, "
             f"{PATH} with those that it is in."
         )
     ray = cfg.hydra.launcher.get("ray")
     if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
-        raise UserError(
+        raise SettingError(
             f"paths.outputs={cfg.paths.outputs} is relative, but the workers of a Ray cluster start in other folders: "
             f"give it in full, paths.outputs={Path(cfg.paths.outputs).absolute()}."
         )

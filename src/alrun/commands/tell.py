@@ -15,7 +15,7 @@ from alrun.commands.ask import planned
 from alrun.data import own
 from alrun.runs.run_folder import shown
 from alrun.system import program
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
 SHOWN = 20  # mistakes that are printed
@@ -51,10 +51,10 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():
-        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
+        raise SettingError(f"{shown(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):
-        raise UserError(f"{shown(run_dir)} is being computed by another process: try again when that has ended.")
+        raise SettingError(f"{shown(run_dir)} is being computed by another process: try again when that has ended.")
     try:
         asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
         taken, mistakes = take(run_dir, classes, asked_for, path)

@@ -17,9 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun.data.picture_listing import existing
+from alrun.data.picture_table import existing
 from alrun.system import files, spreadsheet
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError, UserError
 
 LENGTH = 8  # hexadecimal digits of a hash in a name
 MANY = 2**28  # bytes to read above which there is a progress bar
@@ -188,7 +188,7 @@ def stamp(path: Path) -> list[int]:
     except OSError as error:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise UserError(f"{path} is no file: name a file or a folder of files.")
+        raise DataError(f"{path} is no file: name a file or a folder of files.")
     return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 
@@ -201,6 +201,6 @@ def sha256(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: OSError) -> UserError:
+def unreadable(path: Path, error: OSError) -> DataError:
     """The sentence for a file that cannot be read."""
-    return UserError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it, or remove it.")
+    return DataError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it, or remove it.")

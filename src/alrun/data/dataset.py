@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -48,32 +48,32 @@ class ImageData:
             ("test", self.test_images, self.test_labels),
         ):
             if kind_of(images) is None:
-                raise UserError(
+                raise DataError(
                     f"dataset: {split} examples are {images.dtype} of shape {images.shape}; they must be images, uint8 "
                     "of shape (N, C, H, W), or vectors, float32 or float16 of shape (N, d)."
                 )
             may_lack = self.class_names is not None
             if len(images) != len(labels) or (not len(labels) and not (may_lack and split == "test")):
-                raise UserError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
+                raise DataError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
             low = -1 if may_lack and split == "training" else 0
             if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < low:
-                raise UserError(
+                raise DataError(
                     f"dataset: {split} labels must be one integer an example, from 0 up, "
                     f"not {labels.dtype} of shape {labels.shape}."
                 )
         train, test = ((kind_of(images), images.shape[1:]) for images in (self.train_images, self.test_images))
         if train != test:
-            raise UserError(
+            raise DataError(
                 f"dataset: training examples are {train[0]} of shape {train[1]}, test examples {test[0]} of shape "
                 f"{test[1]}: store both splits alike."
             )
         highest = int(max(self.train_labels.max(), self.test_labels.max(initial=-1)))
         self.classes = highest + 1 if self.class_names is None else len(self.class_names)
         if highest >= self.classes:
-            raise UserError(f"dataset: there is a label {highest}, but names for {self.classes} classes.")
+            raise DataError(f"dataset: there is a label {highest}, but names for {self.classes} classes.")
         if self.classes < 2:
             only = f"of one class, {self.class_names[0]}" if self.class_names else "0"
-            raise UserError(f"dataset: all labels are {only}; there is nothing to learn.")
+            raise DataError(f"dataset: all labels are {only}; there is nothing to learn.")
         if kind_of(self.train_images) == "images":
             self.check_statistics()
 
@@ -87,7 +87,7 @@ class ImageData:
         if self.mean is None and self.std is None:
             self.mean, self.std = channel_statistics(self.train_images)
         if not numbers(self.mean, channels) or not numbers(self.std, channels) or min(self.std or [0]) <= 0:
-            raise UserError(
+            raise DataError(
                 f"dataset.mean={self.mean} and dataset.std={self.std} must each hold one number for each of the "
                 f"{channels} channels, std above 0, or both be null (computed from the training images)."
             )
@@ -146,9 +146,9 @@ class ImageData:
         """
         total = len(self.train_labels)
         if self.is_unlabeled:
-            raise UserError(f"validation={count} takes labels of the pool, but this data set has none: leave it out.")
+            raise DataError(f"validation={count} takes labels of the pool, but this data set has none: leave it out.")
         if count >= total:
-            raise UserError(f"validation={count} leaves none of the {total} examples of the pool: hold out fewer.")
+            raise DataError(f"validation={count} leaves none of the {total} examples of the pool: hold out fewer.")
         chosen = np.zeros(total, dtype=bool)
         chosen[numbers.permutation(total)[:count]] = True
         part = replace(

@@ -8,7 +8,7 @@ from annotated_types import Gt, Lt
 
 from alrun.data import labels
 from alrun.data.picture_source import Split
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def parted(
         UserError: A class is in the test split alone, or a group in both.
     """
     if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
-        raise UserError(
+        raise DataError(
             f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
             "first: move each to one of them, or leave the split to dataset.test_fraction."
         )
@@ -71,15 +71,15 @@ def positions(
         return by_group(numbers, test_fraction, classes, groups)
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2:
-        raise UserError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
+        raise DataError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
     if few := [classes[label] for label, count in zip(present, counts, strict=True) if count < 2]:
-        raise UserError(
+        raise DataError(
             f"dataset.test_fraction={test_fraction}: there is one picture of {', '.join(few[: labels.SHOWN])}"
             f"{', ...' if len(few) > labels.SHOWN else ''} and none to hold out: add some, leave it out, {remedy}."
         )
     tested = int(np.ceil(test_fraction * len(numbers)))
     if not len(present) <= tested <= len(numbers) - len(present):
-        raise UserError(
+        raise DataError(
             f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test pictures "
             f"for {len(present)} classes: take another one, {remedy}."
         )
@@ -100,7 +100,7 @@ def by_group(
     _, number = np.unique(groups, return_inverse=True)
     count = int(number.max()) + 1
     if count < 2:
-        raise UserError(f"dataset.group: all pictures are of one group, {groups[0]}, so none can be held out.")
+        raise DataError(f"dataset.group: all pictures are of one group, {groups[0]}, so none can be held out.")
     held = np.zeros((count, len(classes)))
     np.add.at(held, (number, numbers), 1)
     want, have = test_fraction * held.sum(0), np.zeros(len(classes))
@@ -116,7 +116,7 @@ def by_group(
             left -= held[group]
     train, test = np.flatnonzero(~in_test[number]), np.flatnonzero(in_test[number])
     if not len(test):
-        raise UserError(
+        raise DataError(
             f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all "
             "are too large, or alone in a class: raise it, or give a test set of its own."
         )

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
+from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def named(value: Any, place: Callable[[], str]) -> str:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple | set | dict):
-        raise UserError(
+        raise DataError(
             f"{place()}: its label is {shortened(str(value))}, several values: alrun learns one class a picture "
             "(multi-label data do not fit); name a column that holds one value, by dataset.label_column=..."
         )
@@ -58,7 +59,7 @@ def named(value: Any, place: Callable[[], str]) -> str:
     text = clean(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
     if text.casefold() in MISSING:
         said = "is empty" if not text else f"is {value!r}, which stands for none"
-        raise UserError(f"{place()}: its label {said}; give it one, or remove it.")
+        raise DataError(f"{place()}: its label {said}; give it one, or remove it.")
     return text
 
 
@@ -92,7 +93,7 @@ def numbered(
             known[value] = named(value, lambda: place(position))  # noqa: B023
         found.append(known[value])
     if (hidden := hidden_label(values, found)) is not None:
-        raise UserError(
+        raise DataError(
             f"{place(hidden)}: its label -1 says that it has none, as {found.count('-1')} of {len(found)} do: take "
             "another split, or remove them; if it is a class, give it another name."
         )
@@ -132,7 +133,7 @@ def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence
         if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
             if not 0 <= int(name) < len(classes):
                 reason = "says that it has none" if int(name) == -1 else f"is none of the {len(classes)} classes"
-                raise UserError(
+                raise DataError(
                     f"{place(position)}: its label {name} {reason} ({', '.join(classes[:SHOWN])}"
                     f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or mend it."
                 )
@@ -140,7 +141,7 @@ def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence
         elif name in number:
             labels[position] = number[name]
         else:
-            raise UserError(f"{place(position)}: its label {name!r} is no class; {closest(name, classes)}")
+            raise DataError(f"{place(position)}: its label {name!r} is no class; {closest(name, classes)}")
     return labels, classes
 
 
@@ -182,7 +183,7 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
             continue
         shown = " and ".join(f"{plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
         if not isinstance(key, str):
-            raise UserError(f"dataset: the classes {shown} are one number: write it in one way.")
+            raise DataError(f"dataset: the classes {shown} are one number: write it in one way.")
         log.warning(
             "the classes %s are alike, and are learned as different ones: give them one name if they are one",
             one_line(shown),
@@ -209,7 +210,7 @@ def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str
             shown_name(classes[label], [classes[other] for other in trained]) for label in strange[:SHOWN]
         )
         count = int(np.isin(test, strange).sum())
-        raise UserError(
+        raise DataError(
             f"{where}: no training picture is of {'the class' if len(strange) == 1 else f'{len(strange)} classes,'} "
             f"{shown}, but {count} of {len(test)} test pictures are, which no model can get right: add some to the "
             "training split, or take them out of the test split."

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterable
 
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,11 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
         found = exact[:1] or alike
         if not found:
             there = ", ".join(name for name in names if kinds[name] != "train") or "none"
-            raise UserError(f"dataset.test_split={given}: {where} has no such split; those beside train: {there}.")
+            raise DataError(f"dataset.test_split={given}: {where} has no such split; those beside train: {there}.")
     else:
         found = next((some for kind in ("test", "val") if (some := [n for n in names if kinds[n] == kind])), [])
     if len(found) > 1:
-        raise UserError(
+        raise DataError(
             f"{where} has several splits that could be the test split, {', '.join(found)}: "
             "name one by dataset.test_split=..."
         )

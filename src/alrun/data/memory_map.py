@@ -21,7 +21,7 @@ from tqdm import tqdm
 from alrun.data.picture_decoding import any_size, pixels
 from alrun.data.picture_source import Split
 from alrun.system import files
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError, StorageError, UserError
 from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ MEGABYTE = 2**20
 SHOWN = 10  # unreadable files that are named
 
 
-class Unreadable(UserError):
+class Unreadable(DataError):
     """Some pictures cannot be read; ``reasons`` has a sentence for each."""
 
     def __init__(self, reasons: list[str]) -> None:
@@ -78,7 +78,7 @@ def mapped(split: Split, size: int, channels: int, folder: Path, white: float | 
             if not is_whole(path):
                 build(split, size, channels, path, white)
     except OSError as error:
-        raise UserError(
+        raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
             "paths.data=...; the map is built anew then."
         ) from error
@@ -102,7 +102,7 @@ def build(split: Split, size: int, channels: int, path: Path, white: float | Non
             os.fsync(file.fileno())  # else a power cut could leave the name and take the pixels
             forget(file.fileno())
         if checksum(temporary) != total.hexdigest():
-            raise UserError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
+            raise DataError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
         temporary.replace(path)
         files.sync_folder(path.parent)
         files.write_text(note(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")

@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -13,11 +13,13 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import Fraction, divided, parted
 from alrun.data.layout import is_generic, kind_of, tell_left, test_name
+from alrun.data.listed_pictures import listed
 from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
-from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under, table
+from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
+from alrun.data.picture_table import table
 from alrun.data.sources import Numbers
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -71,20 +73,20 @@ def foldered(path: str, test_split: str | None, class_level: int | None) -> tupl
     splits = [name for name in kinds if folders_in(inner := unwrapped(base / name)) and not has_pictures(inner)]
     trains = [name for name in splits if kinds[name] == "train"]
     if len(trains) > 1:
-        raise UserError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
+        raise DataError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
     if not trains:
         if splits:
-            raise UserError(
+            raise DataError(
                 f"dataset.path={path} holds {', '.join(splits)}, which are named for splits, but no folder train: "
                 "name the folder of the class folders by dataset.path=..., or rename them."
             )
         if kinds and (len(kinds) == len(names) or len(set(kinds.values())) > 1):
-            raise UserError(
+            raise DataError(
                 f"dataset.path={path}: {', '.join(kinds)} are named for splits but hold no class folders: sort the "
                 "pictures into class folders, or list them with their classes for dataset=csv."
             )
         if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
+            raise DataError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
         return class_folders(base, class_level), None
     (train,) = trains
     test = test_name(test_split, [name for name in splits if name != train], f"dataset.path={path}")
@@ -140,84 +142,6 @@ def csv(
     return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
-class Listed(NamedTuple):
-    """What a CSV lists."""
-
-    found: Found  # each picture once
-    order: np.ndarray  # (n,) positions in ``found`` of training and then of test examples
-    first: int  # how many are the former; all where nothing says which are the latter
-    place: Callable[[int], str]  # what to call a position in ``order``
-    groups: np.ndarray | None  # (n,)
-
-
-def listed(
-    path: str,
-    images: str | None,
-    path_column: str,
-    label_column: str,
-    split_column: str,
-    group: str | None,
-    test_split: str | None,
-) -> Listed:
-    """The pictures in a CSV by split, none of them read.
-
-    Raises:
-        UserError: The file or a line of it cannot be used.
-    """
-    made = table(Path(path), images, path_column, label_column, split_column, group)
-    lines = made.lines
-    if made.splits is None:
-        if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {path} has no column {split_column}.")
-        order, first = np.arange(len(lines)), len(lines)
-    else:
-        order, first = by_split(made.splits, lines, test_split, path, split_column)
-    groups = None if made.groups is None else np.array(made.groups)[order]
-    return Listed(made.found, order, first, lambda at: f"dataset.path={path}, line {lines[order[at]]}", groups)
-
-
-def by_split(
-    names: Sequence[str], lines: Sequence[int], test_split: str | None, path: str, column: str
-) -> tuple[np.ndarray, int]:
-    """The positions of training and then of test examples, and how many are the former; other splits are named.
-
-    Raises:
-        UserError: A line names no split, or there is no training split.
-    """
-    distinct = sorted({name for name in names if name})
-    known = [name for name in distinct if kind_of(name) or name.casefold() == (test_split or "").casefold()]
-    if distinct and not known:
-        shown = distinct[: labels.SHOWN]
-        raise UserError(
-            f"dataset.path={path}: the column {column} holds {' and '.join(shown)}"
-            f"{' and others' if len(distinct) > labels.SHOWN else ''}, which name no split; known are train, test, val "
-            "and names like these: write them, or name another column by dataset.split_column=..."
-        )
-    for name, line in zip(names, lines, strict=True):
-        if name and name not in known:
-            raise UserError(
-                f"dataset.path={path}, line {line}: its {column} is {name!r}, not train or test; "
-                "dataset.test_split=... names another one."
-            )
-    trains = [name for name in distinct if kind_of(name) == "train"]
-    if not trains:
-        there = ", ".join(distinct) or "none"
-        raise UserError(f"dataset.path={path}: no line has the {column} train; those there are: {there}.")
-    if blank := sum(not name for name in names):
-        log.warning(
-            "dataset.path=%s: rows without a split (%d of %d) are passed over: write train or test into their %s",
-            *(path, blank, len(names), column),
-        )
-    others = [name for name in distinct if name not in trains]
-    # Spelled in two ways, a split is one.
-    test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")
-    tests = [name for name in others if test is not None and (kind_of(name) or name) == (kind_of(test) or test)]
-    tell_left(others, tests, f"dataset.path={path}")
-    given = np.array(names)
-    train, tested = np.flatnonzero(np.isin(given, trains)), np.flatnonzero(np.isin(given, tests))
-    return np.concatenate([train, tested]), len(train)
-
-
 def parquet(
     root: str,
     path: str,
@@ -260,9 +184,9 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
     base = Path(path)
     if not base.is_dir():
         if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
+            raise DataError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
         if base.exists() and not base.is_file():  # reading a pipe might wait for ever
-            raise UserError(f"dataset.path={path} is no file; name a Parquet file or a folder of them.")
+            raise DataError(f"dataset.path={path} is no file; name a Parquet file or a folder of them.")
         return [base], []
     found: dict[str, list[Path]] = {}
     for file in sorted(each for each in base.rglob("*.parquet") if each.is_file()):
@@ -273,7 +197,7 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
             (files,) = found.values()
             if not kind_of(next(iter(found))):
                 return files, []  # files without names of splits are parts of one
-        raise UserError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
+        raise DataError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
     others = [name for name in found if name not in trains]
     test = test_name(test_split, others, f"dataset.path={path}")
     tell_left(others, [test], f"dataset.path={path}")
@@ -317,11 +241,11 @@ def unlabeled(
     else:
         base = Path(test)
         if not base.exists():
-            raise UserError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
+            raise DataError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
         known = class_folders(base) if base.is_dir() else table(base, None, "path", "label").found
         there = labels.numbered(known.labels, lambda at: f"dataset.test={test}: {known.paths[at]}")[1]
         if strange := [name for name in there if name not in names]:
-            raise UserError(
+            raise DataError(
                 f"dataset.test={test} has the class {labels.shown_name(strange[0], names)}, "
                 f"which is not in dataset.classes={names}."
             )
@@ -339,13 +263,13 @@ def class_names(given: Sequence[Any]) -> list[str]:
     """
     for name in given:
         if name is None or isinstance(name, bool | float):
-            raise UserError(
+            raise DataError(
                 f"dataset.classes has {name}, which is no text as it was written: put quotes around the names, as "
                 """dataset.classes: ["true", "0.50"] in a file and 'dataset.classes=["true","0.50"]' in a shell."""
             )
     names = [labels.clean(str(name)) for name in given]
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
-        raise UserError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
+        raise DataError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
     labels.tell_alike(sorted(names), Counter(names), lambda name: "in dataset.classes")
     return names
 
@@ -403,7 +327,7 @@ def check_apart(train: Split, test: Split) -> None:
     if both:
         first, second = sources[0].paths[both[0][0]], sources[1].paths[both[0][1]]
         names = f"{first} is" if first == second else f"{first} and {second} are one file,"
-        raise UserError(
+        raise DataError(
             f"dataset: {len(both)} pictures are in the training and in the test split: {names} in both; take them "
             "out of one."
         )

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 MOST_PIXELS = 180_000_000  # that are decoded of one picture: half a gigabyte; of a JPEG file a part may do
 # What is read, whatever a file is called: raster formats that hold no program and start none. EPS, WMF and PDF do.
@@ -63,7 +63,7 @@ def pixels(name: str, content: bytes | None, size: int, channels: int, white: fl
     # Pillow raises whatever damaged bytes lead it to.
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
         reason = "is no readable image" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
-        raise UserError(f"dataset: {name} {reason}; mend or remove it.") from error
+        raise DataError(f"dataset: {name} {reason}; mend or remove it.") from error
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alrun.data.layout import is_generic
-from alrun.system import spreadsheet
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError
 
 # What is taken for a picture, by its name; what is no picture inside is told when it is read.
 ENDINGS = (
@@ -54,7 +53,7 @@ def folders_in(path: Path) -> list[str]:
         with os.scandir(path) as found:
             folders = [entry.name for entry in found if entry.is_dir() and not is_hidden(entry.name)]
     except OSError as error:
-        raise UserError(f"dataset.path={path}: it cannot be read ({error.strerror}).") from error
+        raise DataError(f"dataset.path={path}: it cannot be read ({error.strerror}).") from error
     return sorted(folders)
 
 
@@ -107,12 +106,12 @@ def pictures_under(path: Path) -> Found:
                 found[entry.path] = key
     if not found:
         there = f"; there are {listed(passed)}" if passed else ""
-        raise UserError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
+        raise DataError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
     try:
         "".join(found).encode()
     except UnicodeEncodeError:  # on a disk that was written with another encoding
         strange = next(name for name in found if not name.isprintable())
-        raise UserError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
+        raise DataError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
     paths = sorted(found)
     return Found(paths, [found[each] for each in paths], [], passed)
 
@@ -141,7 +140,7 @@ def entries(folder: str) -> Iterator[os.DirEntry[str]]:
     except FileNotFoundError:
         found = []
     except OSError as error:
-        raise UserError(f"dataset: the folder {folder} cannot be read ({error.strerror}).") from error
+        raise DataError(f"dataset: the folder {folder} cannot be read ({error.strerror}).") from error
     return (entry for entry in found if not is_hidden(entry.name))
 
 
@@ -167,17 +166,17 @@ def class_folders(path: Path, level: int | None = None) -> Found:
     """
     names = folders_in(path)
     if not names:
-        raise UserError(f"dataset.path={path}: there is no class folder in it.")
+        raise DataError(f"dataset.path={path}: there is no class folder in it.")
     if len(names) < 2:
         inner = path / names[0]
         deeper = f", or, if the classes are in it, dataset.path={inner}" if folders_in(inner) else ""
-        raise UserError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more{deeper}.")
+        raise DataError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more{deeper}.")
     found = {name: pictures_under(path / name) for name in names}
     inner = {name: {Path(each).relative_to(path / name).parts for each in some.paths} for name, some in found.items()}
     if level is None:
         check_level(path, inner)
     elif level == 2 and (flat := [name for name, parts in inner.items() if any(len(each) < 2 for each in parts)]):
-        raise UserError(f"dataset.class_level=2: there are pictures right in {path / flat[0]}, without a class.")
+        raise DataError(f"dataset.class_level=2: there are pictures right in {path / flat[0]}, without a class.")
     whole = Found()
     for name, some in found.items():
         if level == 2:
@@ -200,7 +199,7 @@ def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
     names = list(inner)
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     if all(is_generic(name) for name in names):
-        raise UserError(
+        raise DataError(
             f"dataset.path={path}: its folders {shown} are named for kinds of files, not for classes: name the one "
             "whose folders are the classes by dataset.path=..., or say that these are by dataset.class_level=1."
         )
@@ -208,7 +207,7 @@ def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
     if any(len(parts) < 2 for each in inner.values() for parts in each) or all(map(is_generic, below)):
         return
     deeper = ", ".join(below[:SHOWN]) + (", ..." if len(below) > SHOWN else "")
-    raise UserError(
+    raise DataError(
         f"dataset.path={path}: the pictures of its folders {shown} all lie a level deeper, in {deeper}: say which are "
         "the classes, the former by dataset.class_level=1, the latter by dataset.class_level=2, or name another "
         "folder by dataset.path=..."
@@ -224,7 +223,7 @@ def check_once(found: Found) -> None:
     first: dict[Key, int] = {}
     for position, key in enumerate(found.keys):
         if key is not None and found.labels[first.setdefault(key, position)] != found.labels[position]:
-            raise UserError(
+            raise DataError(
                 f"dataset: {found.paths[first[key]]} and {found.paths[position]} are one file, and it cannot be "
                 f"{found.labels[first[key]]} as well as {found.labels[position]}: keep one of them."
             )
@@ -234,93 +233,3 @@ def check_once(found: Found) -> None:
         for kept in (found.paths, found.keys, found.labels):
             for position in reversed(twice):
                 del kept[position]
-
-
-@dataclass
-class Table:
-    """What a CSV lists: pictures with what is written about each."""
-
-    found: Found
-    lines: list[int]
-    splits: list[str] | None  # None: there is no such column
-    groups: list[str] | None
-
-
-def table(
-    path: Path,
-    images: str | None,
-    path_column: str,
-    label_column: str,
-    split_column: str = "split",
-    group_column: str | None = None,
-) -> Table:
-    """The pictures that a CSV lists, each once.
-
-    Raises:
-        UserError: The file or a line of it cannot be used; the line is named.
-    """
-    what = f"dataset.path={path}"
-    base = path.parent if images is None else Path(images)
-    read = spreadsheet.read(path, what)
-    columns = {}
-    for setting, name in (("path_column", path_column), ("label_column", label_column), ("group", group_column)):
-        if name is None:
-            continue
-        column = read.column(name)
-        if column is None:
-            there = ", ".join(filter(None, read.header)) or "none"
-            raise UserError(
-                f"{what} has no column {name}: name its columns by dataset.path_column=... and "
-                f"dataset.label_column=... (and dataset.group=...), from {there}."
-            )
-        columns[setting] = column
-    split = read.column(split_column)
-    made = Table(Found(), [], None if split is None else [], None if group_column is None else [])
-    first: dict[Key, int] = {}
-    repeated: list[tuple[int, int]] = []
-    for row in read.rows:
-        here = f"{what}, line {row.line}"
-        name, label = row[columns["path_column"]], row[columns["label_column"]]
-        if not name or not label:
-            raise UserError(f"{here}: its {columns['path_column' if not name else 'label_column']} is empty.")
-        file = existing(os.path.join(base, name))
-        key = key_of(file)
-        if key is None or key == NO_FILE:
-            reason = f"there is no file {file}" if key is None else f"{file} is no file to read a picture from"
-            raise UserError(f"{here}: {reason}.")
-        written = row[split] if split is not None else ""
-        if key in first:
-            other = first[key]
-            for word, mine, theirs in (
-                ("", label, made.found.labels[other]),
-                ("in the split ", written, (made.splits or {other: ""})[other] if made.splits else ""),
-            ):
-                if mine != theirs:
-                    raise UserError(
-                        f"{here}: {name} is {word}{mine} here, but {theirs} in line {made.lines[other]}: "
-                        "keep one of them."
-                    )
-            repeated.append((made.lines[other], row.line))
-            continue
-        first[key] = len(made.lines)
-        made.found.paths.append(file)
-        made.found.keys.append(key)
-        made.found.labels.append(label)
-        made.lines.append(row.line)
-        if made.splits is not None:
-            made.splits.append(written)
-        if made.groups is not None:
-            if not row[columns["group"]]:
-                raise UserError(f"{here}: its {columns['group']} is empty.")
-            made.groups.append(row[columns["group"]])
-    if not made.lines:
-        raise UserError(f"{what} lists no image.")
-    if repeated:
-        made.found.passed[f"second line for a picture (line {repeated[0][1]} as line {repeated[0][0]})"] = len(repeated)
-    return made
-
-
-def existing(path: str) -> str:
-    """The path, with slashes for backslashes where that alone leads to a file, as Windows writes it."""
-    turned = path.replace("\\", "/")
-    return turned if turned != path and not os.path.lexists(path) and os.path.exists(turned) else path

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, first_line
 
 UNKNOWN = -1  # the label of an example that nobody has labeled
 
@@ -82,7 +82,7 @@ class ParquetRows:
         try:
             import pyarrow.parquet
         except ImportError:
-            raise UserError("dataset=parquet needs the pyarrow package: pip install 'alrun[parquet]'.") from None
+            raise DataError("dataset=parquet needs the pyarrow package: pip install 'alrun[parquet]'.") from None
         self.paths, self.column = paths, image_column
         self.groups: list[tuple[int, int]] = []  # file and row group
         self.first: list[int] = []  # row of each file
@@ -94,7 +94,7 @@ class ParquetRows:
             try:
                 file = pyarrow.parquet.ParquetFile(path)
                 if absent := [name for name in columns if name not in file.schema_arrow.names]:
-                    raise UserError(
+                    raise DataError(
                         f"{path} has no column {absent[0]}: name its columns by dataset.image_column=... and "
                         f"dataset.label_column=... (and dataset.group=...), from {', '.join(file.schema_arrow.names)}."
                     )
@@ -102,7 +102,7 @@ class ParquetRows:
                 if group_column is not None:
                     self.belongs += file.read([group_column]).column(0).to_pylist()
             except (OSError, pyarrow.ArrowException) as error:
-                raise UserError(f"dataset.path: {path} cannot be read as Parquet ({first_line(error)}).") from error
+                raise DataError(f"dataset.path: {path} cannot be read as Parquet ({first_line(error)}).") from error
             self.first.append(starts[-1])
             for group in range(file.num_row_groups):
                 self.groups.append((number, group))
@@ -132,7 +132,7 @@ class ParquetRows:
         stored = value.get("bytes") if isinstance(value, dict) else value
         if isinstance(stored, bytes):
             return stored
-        raise UserError(f"dataset: {self.name(position)} holds no bytes of an image; store images within the file.")
+        raise DataError(f"dataset: {self.name(position)} holds no bytes of an image; store images within the file.")
 
     def stamp(self) -> list[Any]:
         """Of the files."""
@@ -153,5 +153,5 @@ def changed(path: str | Path) -> list[Any]:
     try:
         found = os.stat(path)
     except OSError as error:
-        raise UserError(f"dataset: {path} cannot be read ({error.strerror}).") from error
+        raise DataError(f"dataset: {path} cannot be read ({error.strerror}).") from error
     return [str(path), found.st_size, found.st_mtime_ns]

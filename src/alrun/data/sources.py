@@ -2,9 +2,6 @@
 
 import contextlib
 import io
-import math
-import zipfile
-import zlib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +13,9 @@ import numpy as np
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import Fraction, divided, held_out, parted
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.npz_arrays import flat, names_in, npz_splits, read_arrays
 from alrun.data.picture_source import Files, Split
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError
 
 Numbers = list[float] | None
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # training images and labels, test images and labels
@@ -106,7 +103,7 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
             parts = splits(root, download=True)
         except (OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0].rstrip(":")
-            raise UserError(
+            raise DataError(
                 f"paths.data={root}: {name} is not there and could not be downloaded ({reason}); put the files of "
                 f"torchvision.datasets.{name} into that folder, or name the folder that has them with paths.data=... "
                 "or the environment variable ALRUN_DATA."
@@ -130,7 +127,7 @@ def check_original(name: str, arrays: Arrays, root: str) -> None:
     torchvision compares checksums of the other data sets, and of the archives of these, but not of unpacked files.
     """
     if name in ORIGINALS and fingerprint(arrays) != ORIGINALS[name]:
-        raise UserError(
+        raise DataError(
             f"paths.data={root}: the files of {name} there are not the published ones: replace them, or give data of "
             "your own by dataset=npz dataset.path=...."
         )
@@ -150,7 +147,7 @@ def tiny_imagenet(root: str, mean: Numbers = None, std: Numbers = None) -> Image
 def _packed_arrays(path: str) -> Arrays:
     from PIL import Image
 
-    stored = _read_npz(path, [f"{s}_{k}" for s in ("train", "test") for k in ("jpeg", "offsets", "labels")])
+    stored = read_arrays(path, [f"{s}_{k}" for s in ("train", "test") for k in ("jpeg", "offsets", "labels")])
     arrays = []
     for split in ("train", "test"):
         stream, offsets = stored[f"{split}_jpeg"].data, stored[f"{split}_offsets"].tolist()
@@ -162,9 +159,9 @@ def _packed_arrays(path: str) -> Arrays:
 
 @cache
 def _packed_names(path: str) -> list[str] | None:
-    if "class_names" not in _held(path):
+    if "class_names" not in names_in(path):
         return None
-    names = [str(name) for name in _read_npz(path, ["class_names"])["class_names"]]
+    names = [str(name) for name in read_arrays(path, ["class_names"])["class_names"]]
     return names if max(map(np.max, _packed_arrays(path)[1::2])) < len(names) else None
 
 
@@ -192,7 +189,7 @@ def npz(
         images = images.transpose(0, 3, 1, 2)
     where = f"dataset.path={path}"
     if len(images) != len(values):
-        raise UserError(f"{where}: {len(images)} images but {len(values)} labels.")
+        raise DataError(f"{where}: {len(images)} images but {len(values)} labels.")
     numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
     whole = Split(Files([]), np.arange(len(numbers)), numbers)
     if first == len(numbers):
@@ -201,137 +198,6 @@ def npz(
         train, test = parted(whole, first, classes, where, groups)
     images = np.ascontiguousarray(images)
     return ImageData(images[train.index], train.labels, images[test.index], test.labels, mean, std, classes)
-
-
-def npz_splits(
-    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], int]:
-    """Images, labels and groups of the training and then of the test examples, and how many are the former.
-
-    Raises:
-        UserError: An array is not there, or cannot be used.
-    """
-    arrays = npz_names(path, images_array, labels_array, group, test_split)
-    stored = _read_npz(path, [name for names in arrays for name in names])
-    (train, shape), *others = [(names[0], stored[names[0]].shape[1:]) for names in arrays]
-    for test, other in others:
-        if other != shape:
-            raise UserError(
-                f"dataset.path={path}: an image in {train} is {shape} and in {test} {other}: store both splits alike."
-            )
-    joined = [
-        np.concatenate([stored[names[position]] for names in arrays])
-        if len(arrays) > 1
-        else stored[arrays[0][position]]
-        for position in range(len(arrays[0]))
-    ]
-    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
-    return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
-
-
-def npz_names(
-    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
-) -> list[list[str]]:
-    """Names of the arrays of images, labels and maybe groups, for the training and for the test split if there is one.
-
-    Raises:
-        UserError: An array is not there.
-    """
-    held = _held(path)
-    wanted = [images_array, labels_array, *([] if group is None else [group])]
-
-    def of_split(split: str, array: str) -> str | None:
-        """The name of an array of a split: train_images or images_train."""
-        return next((name for name in (f"{split}_{array}", f"{array}_{split}") if name in held), None)
-
-    ends = {name.removesuffix(f"_{images_array}") for name in held if name.endswith(f"_{images_array}")}
-    ends |= {name.removeprefix(f"{images_array}_") for name in held if name.startswith(f"{images_array}_")}
-    names = sorted(name for name in ends if kind_of(name) or name == test_split)
-    trains = [name for name in names if kind_of(name) == "train"]
-    if trains:
-        others = [name for name in names if name not in trains]
-        test = test_name(test_split, others, f"dataset.path={path}")
-        tell_left(others, [test], f"dataset.path={path}")
-        splits = [trains[0], *([] if test is None else [test])]
-        arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
-    else:
-        if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
-        arrays = [wanted]
-    absent = [name for names in arrays for name in names if name not in held]
-    if absent:
-        there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
-        raise UserError(
-            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
-            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
-        )
-    return arrays
-
-
-def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
-    """One value an example (N,), of an array (N,) or (N, 1).
-
-    Raises:
-        UserError: There are several; columns of which one is 1 are named as what they are.
-    """
-    if values.ndim == 2 and values.shape[1] == 1:
-        return values[:, 0]
-    if values.ndim != 1:
-        several = values.ndim == 2 and np.issubdtype(values.dtype, np.number)
-        one_hot = several and bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
-        said = "one-hot: store their argmax(1)" if one_hot else "several labels an example (multi-label), not one class"
-        raise UserError(f"{where}: the array {name} has shape {values.shape}; it must be (N,), and this is {said}.")
-    return values
-
-
-def _held(path: str) -> dict[str, str]:
-    """Names of the arrays in an npz with their types and shapes, read of their headers."""
-    if not Path(path).is_file():
-        raise UserError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {
-                info.filename.removesuffix(".npy"): _header(archive, info)
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        with open(path, "rb") as file:
-            if file.read(6) == np.lib.format.MAGIC_PREFIX:
-                raise UserError(
-                    f"dataset.path={path} is one array (npy): store images and labels in one npz, by np.savez."
-                ) from error
-        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
-
-
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Type and shape of an array, refused where its header claims another size than it has."""
-    with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, kind = read(file)
-        claimed = math.prod(shape) * kind.itemsize
-        if not kind.hasobject and claimed != info.file_size - file.tell():
-            raise ValueError(
-                f"{info.filename} claims {claimed} bytes, but holds {info.file_size - file.tell()}: it is damaged"
-            )
-    return f"{kind} {shape}"
-
-
-def _read_npz(path: str, names: list[str]) -> dict[str, np.ndarray]:
-    known = _held(path)
-    if missing := [name for name in names if name not in known]:
-        raise UserError(
-            f"dataset.path={path} lacks the arrays {', '.join(missing)}; it holds {', '.join(known) or 'none'}."
-        )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
-    except MemoryError as error:
-        sizes = ", ".join(f"{name} {known[name]}" for name in names)
-        raise UserError(f"dataset.path={path} does not fit into memory ({sizes}): store less in it.") from error
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:

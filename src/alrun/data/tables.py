@@ -11,7 +11,7 @@ from alrun.data.dataset import ImageData
 from alrun.data.layout import kind_of, tell_left, test_name
 from alrun.data.vectors import Part, assembled, by_split
 from alrun.system import spreadsheet
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, first_line
 
 Share = Annotated[float, Gt(0), Lt(1)]
 KINDS = (".csv", ".tsv", ".txt", ".parquet")
@@ -35,7 +35,7 @@ class Table:
             UserError: There is none of that name.
         """
         if name not in self.columns:
-            raise UserError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
+            raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
         return self.columns[name]
 
 
@@ -45,11 +45,11 @@ def of_parquet(path: Path) -> dict[str, Sequence[Any]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise UserError(f"{path} needs the pyarrow package: pip install 'alrun[parquet]'.") from None
+        raise DataError(f"{path} needs the pyarrow package: pip install 'alrun[parquet]'.") from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({first_line(error)}).") from error
+        raise DataError(f"{path} cannot be read as Parquet ({first_line(error)}).") from error
     columns: dict[str, Sequence[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         is_number = pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)
@@ -72,7 +72,7 @@ def text(
     def examples(table: Table) -> np.ndarray:
         texts = [str(value or "").strip() for value in table[text_column]]
         if empty := [row for row, each in enumerate(texts, 1) if not each]:
-            raise UserError(
+            raise DataError(
                 f"{table.path}: row {empty[0]} has no text in {text_column} ({len(empty)} rows): remove it."
             )
         made = np.empty(len(texts), object)
@@ -105,7 +105,7 @@ def table(
         names = columns or [name for name in table.columns if name not in others]
         made = [numbers(table, name) for name in names]
         if not made:
-            raise UserError(f"{table.path} has no columns of numbers beside {label_column}.")
+            raise DataError(f"{table.path} has no columns of numbers beside {label_column}.")
         return np.concatenate(made, axis=1)
 
     parts = read(path, examples, label_column, split_column, group, test_split)
@@ -125,7 +125,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
         made = None
     if made is None or made.ndim > 2:
         wrong = next((row for row, value in enumerate(column, 1) if not is_number(value)), 1)
-        raise UserError(
+        raise DataError(
             f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: mend it, or name "
             "the columns that hold numbers by dataset.columns=[...]."
         )
@@ -166,7 +166,7 @@ def read(
         splits = [str(each) for each in only[split_column]]
         return by_split(whole.vectors, whole.labels, splits, test_split, str(only.path))
     if test_split is not None:
-        raise UserError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
+        raise DataError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
     return parts
 
 
@@ -183,7 +183,7 @@ def split_files(folder: Path, test_split: str | None) -> list[Path]:
     }
     trains = [name for name in found if kind_of(name) == "train"]
     if len(trains) != 1:
-        raise UserError(f"dataset.path={folder} must hold one file train.csv or train.parquet, and test.csv beside it.")
+        raise DataError(f"dataset.path={folder} must hold one file train.csv or train.parquet, and test.csv beside it.")
     others = [name for name in found if name not in trains]
     test = test_name(test_split, others, f"dataset.path={folder}")
     tell_left(others, [test], f"dataset.path={folder}")

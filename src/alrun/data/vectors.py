@@ -12,9 +12,9 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.divided import positions
 from alrun.data.layout import kind_of, tell_left, test_name
-from alrun.data.sources import _read_npz, flat, npz_names
+from alrun.data.npz_arrays import flat, npz_names, read_arrays
 from alrun.system import spreadsheet
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def assembled(
     """
     for part in parts:
         if len(part.vectors) != len(part.labels):
-            raise UserError(f"{where}: {len(part.vectors)} rows of features but {len(part.labels)} labels.")
+            raise DataError(f"{where}: {len(part.vectors)} rows of features but {len(part.labels)} labels.")
     numbers, classes = numbered([part.labels for part in parts], where, names)
     first = len(parts[0].labels)
     if len(parts) > 1:
@@ -109,7 +109,7 @@ def read(
     if path.endswith(".npy"):
         return of_array(Path(path), labels_of(path, labels_path), label_column, split_column, group, test_split)
     names = npz_names(path, features_array, labels_array, group, test_split)
-    stored = _read_npz(path, [name for split in names for name in split])
+    stored = read_arrays(path, [name for split in names for name in split])
     where = f"dataset.path={path}"
     return [
         Part(
@@ -135,7 +135,7 @@ def of_folder(folder: Path, test_split: str | None) -> list[Part]:
     }
     trains = [name for name in found if kind_of(name) == "train"]
     if len(trains) != 1:
-        raise UserError(f"dataset.path={folder} holds no train_features.npy: name a folder that does, or a file.")
+        raise DataError(f"dataset.path={folder} holds no train_features.npy: name a folder that does, or a file.")
     others = [name for name in found if name not in trains]
     test = test_name(test_split, others, f"dataset.path={folder}")
     tell_left(others, [test], f"dataset.path={folder}")
@@ -151,18 +151,18 @@ def of_array(
 ) -> list[Part]:
     """All rows of one .npy, with the labels, splits and groups of a CSV in its order."""
     if not labels_path.is_file():
-        raise UserError(
+        raise DataError(
             f"dataset.path={path}: there is no {labels_path} with the labels, one a row in a column {label_column}; "
             "name another CSV by dataset.labels_path=..."
         )
     vectors, sheet = mapped(path), spreadsheet.read(labels_path, f"dataset.labels_path={labels_path}")
     values = column_of(sheet, label_column, labels_path)
     if len(values) != len(vectors):
-        raise UserError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
+        raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
     groups = None if group is None else np.array(column_of(sheet, group, labels_path))
     if sheet.column(split_column) is None:
         if test_split is not None:
-            raise UserError(f"dataset.test_split={test_split}: {labels_path} has no column {split_column}.")
+            raise DataError(f"dataset.test_split={test_split}: {labels_path} has no column {split_column}.")
         return [Part(vectors, values, groups)]
     return by_split(vectors, values, column_of(sheet, split_column, labels_path), test_split, str(labels_path))
 
@@ -178,7 +178,7 @@ def by_split(
     names = sorted(set(splits))
     train = [name for name in names if kind_of(name) == "train"]
     if len(train) != 1:
-        raise UserError(f"{where}: no row, or rows of several names, are of the split train; there are {names}.")
+        raise DataError(f"{where}: no row, or rows of several names, are of the split train; there are {names}.")
     others = [name for name in names if name not in train]
     test = test_name(test_split, others, where)
     tell_left(others, [test], where)
@@ -198,7 +198,7 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     """
     column = sheet.column(name)
     if column is None:
-        raise UserError(f"{path} has no column {name}; it has {', '.join(sheet.header)}.")
+        raise DataError(f"{path} has no column {name}; it has {', '.join(sheet.header)}.")
     return [row[column] for row in sheet.rows]
 
 
@@ -211,9 +211,9 @@ def mapped(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch wants to be allowed to write
     except FileNotFoundError:
-        raise UserError(f"{path} is not there: it must lie beside the others.") from None
+        raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:
-        raise UserError(f"{path} cannot be read as npy: {first_line(error)}.") from error
+        raise DataError(f"{path} cannot be read as npy: {first_line(error)}.") from error
 
 
 def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -232,16 +232,16 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
     if vectors.dtype == object:
         return vectors
     if vectors.ndim != 2 or not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool) or not vectors.size:
-        raise UserError(
+        raise DataError(
             f"{where}: features are {vectors.dtype} of shape {vectors.shape}; they must be numbers of shape (N, d)."
         )
     if np.issubdtype(vectors.dtype, np.complexfloating):
-        raise UserError(f"{where}: features are complex numbers: store real and imaginary parts beside one another.")
+        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts beside one another.")
     if vectors.dtype not in (np.float16, np.float32):
         with np.errstate(over="ignore"):  # what is too large is refused below
             vectors = vectors.astype(np.float32)
     if not is_mapped(vectors) and (lost := lost_rows(vectors)):
-        raise UserError(
+        raise DataError(
             f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): mend or remove them."
         )
     return vectors

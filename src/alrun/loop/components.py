@@ -11,20 +11,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
-from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.dataset import ImageData
 from alrun.loop import vector_pools
+from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
-from alrun.pool.per_class_cap import NoCap
+from alrun.pool import build
 from alrun.pool.pool import Pool
-from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import factory, schema, targets
 from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
-from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
-from alrun.system.errors import UserError, closest, first_line
+from alrun.system.errors import SettingError, first_line
+from alrun.system.words import closest
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
@@ -43,6 +43,7 @@ class Parts:
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
     normalize: Normalize | Cast
+    fresh: Callable[[], Classifier]  # another model of the kind, with weights drawn from torch's global generator
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -72,7 +73,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    return Parts(data, told | features, model, strategy, trainer, first_trainer, normalize)
+    record = told | features
+    return Parts(data, record, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data))
 
 
 def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
@@ -132,11 +134,13 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) 
         UserError: The model, the augmentation or the subset is of that kind.
     """
     if not isinstance(model, Linear):
-        raise UserError(f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam.")
+        raise SettingError(
+            f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam."
+        )
     for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
         if not isinstance(part, none):
             name = type(part).__name__
-            raise UserError(
+            raise SettingError(
                 f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
             )
 
@@ -150,7 +154,7 @@ def check_samples(samples: int, model: Classifier) -> None:
     if not model.ensemble and not has_dropout(model):
         check_dropout(samples, type(model).__name__)
     if 0 < model.ensemble < samples:
-        raise UserError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
+        raise SettingError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
 
 
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
@@ -180,45 +184,16 @@ def class_number(given: int | str, data: ImageData, key: str) -> int:
     """The number of a class that is given by its number or its name."""
     if isinstance(given, int):
         if given >= data.classes:
-            raise UserError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
+            raise SettingError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
         return given
     if data.class_names is None:
-        raise UserError(
+        raise SettingError(
             f"{key}: the classes of this data set have no names, such as {given}: give numbers from 0 to "
             f"{data.classes - 1}."
         )
     if given not in data.class_names:
-        raise UserError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
+        raise SettingError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
     return data.class_names.index(given)
-
-
-def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
-    """Refuse more padding than the images are large."""
-    if data.is_vectors:
-        return
-    padding, side = node.get("padding"), max(data.image_size)
-    if isinstance(padding, int) and padding > side:
-        raise UserError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
-
-
-def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
-    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
-
-    Raises:
-        UserError: It fails.
-    """
-    if data.is_vectors:
-        if not isinstance(augmentation, NoAugmentation):
-            name = type(augmentation).__name__
-            raise UserError(f"augmentation: {name} alters images, and the pool holds vectors: use augmentation=none.")
-        return
-    images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
-    with torch.random.fork_rng(devices=[]):
-        try:
-            augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
-        except MISFIT as error:
-            name = type(getattr(augmentation, "transform", augmentation)).__name__
-            raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
@@ -226,12 +201,6 @@ def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
     whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
     scaled = (min(len(labels), schema.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
     return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
-
-
-def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
-    """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
-    tensor = torch.from_numpy(images)
-    return tensor if is_mapped(images) else tensor.to(where)
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
@@ -252,42 +221,13 @@ def check_takes(model: DictConfig, data: ImageData) -> None:
     name = str(model._target_).rpartition(".")[2]
     if data.is_vectors:
         (count,) = data.shape.values()
-        raise UserError(
+        raise SettingError(
             f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
         )
     if "features" in takes:
-        raise UserError(
+        raise SettingError(
             f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
             "or use a network for images, such as model=small_cnn."
-        )
-
-
-TRIED = 16  # images; a random transform may fail with some of its draws only
-# What a network raises when images have the wrong size; some assert, some return a tuple while they train.
-MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
-
-
-def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
-
-    Raises:
-        UserError: It fails, or its embeddings or logits have a wrong shape.
-    """
-    images = torch.zeros(2, *data.train_images.shape[1:])
-    name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
-    try:
-        with torch.no_grad():
-            model.train()
-            model(images)
-            model.eval()
-            embedding, logits = model.embed(images).shape, model(images).shape
-    except MISFIT as error:
-        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
-        raise UserError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
-    if len(embedding) != 2 or logits != (2, data.classes):
-        raise UserError(
-            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "
-            f"(2, any) and (2, {data.classes})."
         )
 
 
@@ -301,55 +241,28 @@ def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any
         return make(argument)
     except (TypeError, ValueError, ArithmeticError) as error:
         given = ", ".join(f"{name}={value}" for name, value in cfg.optimizer[key].items() if not name.startswith("_"))
-        raise UserError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
+        raise SettingError(f"optimizer.{key} with {given} is not possible: {first_line(error)}.") from error
 
 
 def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Pool, torch.Tensor]:
     """The pool on ``where`` with nothing labeled yet, and the seed set.
 
     Raises:
-        UserError: The budget is larger than the pool.
+        UserError: The budget is larger than the pool, or a setting needs labels that nobody has given.
     """
-    numbers = np.random.default_rng(rng.derive(initial_seed(cfg), "redundancy"))
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
     vector_pools.prepare(chooser, cfg, data, where)
-    sources = vector_pools.repeated(cfg, data, redundancy, numbers, where)
-    pool = Pool(
-        placed(sources.images, where),
-        torch.from_numpy(data.train_labels).to(where),
-        source=torch.from_numpy(sources.source),
+    return build.build_pool(
+        data,
+        where,
+        vector_pools.on_vectors(cfg, data, redundancy, where),
+        chooser,
+        cap,
+        seed_size=cfg.budget.seed_size,
+        seed=initial_seed(cfg),
+        chunk=device.chunk_size(where, cfg.runtime.chunk),
     )
-    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
-    if len(candidates) < cfg.budget.seed_size:
-        raise UserError(
-            f"budget.seed_size={cfg.budget.seed_size}, but only {len(candidates)} examples stay unique: lower it or "
-            "raise redundancy.unique."
-        )
-    draws = rng.generator(initial_seed(cfg), "seed_set")
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
-    seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
-    pool.buyable = cap.buyable(pool.labels, seed_set)
-    return pool, seed_set
-
-
-def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
-    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
-
-    Raises:
-        UserError: A setting does.
-    """
-    reads = {
-        "redundancy": not isinstance(redundancy, NoRedundancy),
-        "per_class_cap": not isinstance(cap, NoCap),
-        "seed_set": isinstance(chooser, Shared) and getattr(chooser, "per_class", True),
-    }
-    for key, does in reads.items():
-        if does:
-            raise UserError(
-                f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
-                f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
-            )

@@ -10,12 +10,11 @@ corrupts memory with narrow ones in the other; they are channels-last on a GPU, 
 from dataclasses import dataclass
 
 import torch
-from omegaconf import DictConfig
 from torch import nn
 
 from alrun.loop.components import Parts
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 DEFAULT = {"cpu": "contiguous", "cuda": "channels_last"}
@@ -33,20 +32,19 @@ class Choice:
         return f"{self.threads} thread{'s' * (self.threads != 1)}, {self.memory_format}"
 
 
-def chosen(cfg: DictConfig, where: torch.device) -> Choice:
+def chosen(threads: int, memory_format: str | None, where: torch.device) -> Choice:
     """What the settings name, and the default of the device where they leave the format open."""
-    return Choice(cfg.runtime.threads, cfg.runtime.memory_format or DEFAULT[where.type])
+    return Choice(threads, memory_format or DEFAULT[where.type])
 
 
-def applied(cfg: DictConfig, parts: Parts, where: torch.device) -> Choice:
-    """Apply to this process and to ``parts`` what the settings name.
+def applied(choice: Choice, parts: Parts, where: torch.device) -> Choice:
+    """Apply ``choice`` to this process and to ``parts``.
 
     Raises:
-        UserError: They name a memory format in which this model would corrupt memory.
+        UserError: It is a memory format in which this model would corrupt memory.
     """
-    choice = chosen(cfg, where)
     if where.type == "cpu" and choice.memory_format == "channels_last" and overruns_in_channels_last(parts.model):
-        raise UserError(
+        raise SettingError(
             "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model so; "
             "use runtime.memory_format=contiguous, or a wider model."
         )

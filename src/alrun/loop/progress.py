@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
-from omegaconf import DictConfig
 from tqdm import tqdm
 
 from alrun.runs.state import RoundRecord
@@ -12,25 +11,34 @@ from alrun.runs.state import RoundRecord
 log = logging.getLogger(__name__)
 
 
-def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], hardware: str) -> None:
-    """Log what the run will do; ``sizes`` are the labels of every round, including those held out."""
-    held_out = cfg.validation or 0
+def announce(
+    choices: Mapping[str, str],
+    hardware: str,
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    baseline: str | None,
+    held_out: int,
+    batch_size: int,
+    total: int,
+) -> None:
+    """Log what the run will do; ``sizes`` are the labels of every round, including those ``held_out``."""
     log.info(
         "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
         choices["strategy"],
         choices["dataset"],
         choices["model"],
-        cfg.seed,
+        seed,
         len(sizes),
-        cfg.budget.seed_size,
+        sizes[0] - held_out,
         sizes[-1] - held_out,
-        cfg.baseline or "default settings: the paper has no row for this pair",
+        baseline or "default settings: the paper has no row for this pair",
         hardware,
     )
     if held_out:
         log.info("accuracy is measured on %d held-out labels of the budget; the test set is not used", held_out)
-    if sizes[-1] < cfg.budget.total:
-        log.info("the run ends below budget.total=%d: each round queries %d", cfg.budget.total, cfg.budget.batch_size)
+    if sizes[-1] < total:
+        log.info("the run ends below budget.total=%d: each round queries %d", total, batch_size)
 
 
 class Progress:

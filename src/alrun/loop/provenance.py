@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 import alrun
 from alrun.loop.execution import Choice
-from alrun.runs import own_code, run_folder
-from alrun.settings import identity, revisions, schedule
+from alrun.runs import run_folder, schema
 from alrun.system import device, energy, files
 
 log = logging.getLogger(__name__)
@@ -24,8 +22,8 @@ log = logging.getLogger(__name__)
 
 def write(
     run_dir: Path,
-    cfg: DictConfig,
-    choices: dict[str, str],
+    settings: dict[str, Any],
+    code: dict[str, str],
     data: str,
     card: dict[str, Any],
     where: torch.device,
@@ -34,26 +32,19 @@ def write(
 ) -> None:
     """Leave run.json beside the results.
 
-    ``choices`` are the chosen options, ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed``
-    tells after which round a file of the user's code was found to be another one.
+    ``settings`` is what alrun.settings.identity.record says of a run, ``code`` holds hashes of the user's code,
+    ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a file of
+    the user's code was found to be another one.
     """
     record = {
-        "options": choices,
-        "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
-        "settings": identity.identity(cfg),
-        "rounds": schedule.rounds(cfg.budget, cfg.validation),
-        "seed": cfg.seed,
-        "variant": cfg.variant,
-        "baseline": cfg.baseline,
+        schema.KEY: schema.SCHEMA_VERSION,
+        **settings,
         "data": data,
         "dataset": card,
-        "revisions": revisions.used(identity.deciding(cfg)),
-        "code": own_code.hashes(cfg),
+        "code": code,
         "code_changed": run_folder.record(run_dir).get("code_changed", {}) | code_changed,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
-        "carbon_intensity": cfg.runtime.carbon_intensity,
-        "precision": cfg.training.precision,
         **asdict(execution),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "versions": {

@@ -11,15 +11,17 @@ from torch.profiler import record_function
 
 from alrun.analysis import efficiency
 from alrun.loop import as_published, debugging, execution, provenance
-from alrun.loop.components import build_model, build_parts, build_pool, placed
+from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce
+from alrun.loop.round_record import record_of
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
-from alrun.runs import finished, first_model, thumbnails
+from alrun.pool.build import placed
+from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labelling
 from alrun.runs.run_folder import check_name, is_done, shown
-from alrun.runs.state import RoundRecord, RunState
-from alrun.settings import fitted, identity, schedule
+from alrun.runs.state import RunState
+from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
@@ -48,7 +50,7 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
     try:
         if not is_done(run_dir):  # else another process ended it since this one looked
             files.remove_leftovers(run_dir)
-            with gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
+            with device.fitting(), gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)
@@ -86,7 +88,9 @@ class Run:
         device.set_deterministic(cfg.runtime.deterministic)
         device.set_threads(cfg.runtime.threads)
         self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
-        self.tracking = Tracking(cfg, run_dir)
+        settings = identity.identity(cfg) | {"seed": cfg.seed}
+        tracker = factory.build(cfg.tracking, "tracking")
+        self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data.fingerprint()
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
@@ -102,7 +106,8 @@ class Run:
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
         self.sizes = schedule.rounds(cfg.budget, self.validation)
-        self.execution = execution.applied(cfg, self.parts, self.device)
+        choice = execution.chosen(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
+        self.execution = execution.applied(choice, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -112,7 +117,16 @@ class Run:
 
     def complete(self) -> None:
         """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
-        announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
+        announce(
+            self.choices,
+            f"{self.device}, {self.execution}",
+            self.sizes,
+            seed=self.cfg.seed,
+            baseline=self.cfg.baseline,
+            held_out=self.validation,
+            batch_size=self.cfg.budget.batch_size,
+            total=self.cfg.budget.total,
+        )
         if chosen := fitted.sentence(self.cfg):
             log.info("%s", chosen)
         if otherwise := as_published.sentence(self.choices):
@@ -121,13 +135,14 @@ class Run:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        changed = finished.changed_code(self.run_dir, self.cfg) if self.state.rounds else []
+        code = own_code.hashes(identity.deciding(self.cfg))
+        changed = finished.changed_code(self.run_dir, code) if self.state.rounds else []
         for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write(
             self.run_dir,
-            self.cfg,
-            self.choices,
+            identity.record(self.cfg, self.choices),
+            code,
             self.data_id,
             self.parts.card,
             self.device,
@@ -222,7 +237,7 @@ class Run:
         model = self.parts.model
         if self.cfg.training.reset or not round:
             rng.seed_globals(seed, "weights", round)
-            weights = build_model(self.cfg, self.parts.data).state_dict()
+            weights = self.parts.fresh().state_dict()
         else:
             weights = self.state.weights
             assert weights is not None
@@ -236,26 +251,8 @@ class Run:
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
             tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
-        record = RoundRecord(
-            round=round,
-            labeled=len(self.pool.labeled) + self.validation,
-            test_accuracy=tested.accuracy,
-            calibration_error=tested.calibration_error,
-            train_accuracy=trained.accuracy,
-            epochs=trained.epochs,
-            steps=trained.steps,
-            stopped_by=trained.stopped_by,
-            restarts=trained.restarts,
-            device=self.device.type,
-            class_accuracy=tested.class_accuracy,
-            class_labeled=self.pool.labels.cpu()[self.pool.labeled].bincount(minlength=classes).tolist(),
-            train_seconds=trained.seconds,
-            evaluate_seconds=evaluation.cost.seconds,
-            train_joules=trained.joules,
-            evaluate_joules=evaluation.cost.joules,
-            select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
-            energy_source=evaluation.meter.source,
-        )
+        labels = self.pool.labels[self.pool.labeled.to(self.device)]
+        record = record_of(round, labels, self.validation, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
@@ -269,7 +266,7 @@ class Run:
                 seed,
                 round,
                 self.progress.epoch,
-                lambda: build_model(self.cfg, self.parts.data),
+                self.parts.fresh,
                 is_last_round=round + 1 == len(self.sizes),
                 keeper=keeper,
             )
@@ -298,7 +295,7 @@ class Run:
                 self.parts.model,
                 self.state.rounds[-1].trained,
                 self.parts.trainer,
-                lambda: build_model(self.cfg, self.parts.data),
+                self.parts.fresh,
                 self.cfg.seed,
                 round,
                 training,

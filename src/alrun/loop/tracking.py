@@ -15,13 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from alrun.runs.run_folder import shown
 from alrun.runs.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
-from alrun.settings import factory, identity
 from alrun.system import files
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import SettingError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def require(package: str, extra: str) -> None:
         UserError: It is not.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(
+        raise SettingError(
             f"tracking={extra}: {package} is not installed; pip install 'alrun[{extra}]', or tracking=none."
         )
 
@@ -129,10 +128,11 @@ def require(package: str, extra: str) -> None:
 class Tracking:
     """What of a run its tracker was told; no failure of the tracker leaves this class."""
 
-    def __init__(self, cfg: DictConfig, run_dir: Path) -> None:
-        self.tracker: Tracker = factory.build(cfg.tracking, "tracking")
-        self.cfg = cfg
+    def __init__(self, tracker: Tracker, run_dir: Path, outputs: Path, settings: dict[str, Any]) -> None:
+        self.tracker = tracker
         self.run_dir = run_dir
+        self.outputs = outputs
+        self.settings = settings  # that tell the run apart from others
         self.trained = self.timed = 0  # rounds whose accuracy and whose seconds were told
         self.works = True
 
@@ -145,9 +145,8 @@ class Tracking:
 
     def open(self) -> None:
         """Begin, and say where to look."""
-        place = Path(self.cfg.paths.outputs) / "tracking" / self.tracker.tool / Path(*self.run_dir.parts[-2:])
-        settings = identity.identity(self.cfg) | {"seed": self.cfg.seed}
-        if where := self.tracker.open(place, self.run_dir, settings):
+        place = self.outputs / "tracking" / self.tracker.tool / Path(*self.run_dir.parts[-2:])
+        if where := self.tracker.open(place, self.run_dir, self.settings):
             log.info("tracked: %s", where)
 
     def update(self, state: RunState, is_over: bool = False) -> None:

@@ -1,5 +1,6 @@
 """What a run on vectors needs beside the parts of any run: the encoder that makes them, what does without pixels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
 from alrun.settings import factory
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import Embeddings, FromFeatures
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 def encoded(
@@ -29,7 +30,7 @@ def encoded(
     """
     if cfg.encoder is None:
         if kind_of(data.train_images) == "texts":
-            raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
+            raise SettingError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
         return data, {}
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
     if cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None:
@@ -45,7 +46,7 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) ->
         UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
     """
     if isinstance(part, Strategy) and part.on_vectors is not None and data.is_vectors:
-        raise UserError(
+        raise SettingError(
             f"strategy: {type(part).__name__} draws or alters images, and the pool holds vectors: "
             f"use strategy={part.on_vectors}."
         )
@@ -65,21 +66,40 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) ->
             prepare(inner, cfg, data, where)
 
 
-def repeated(
-    cfg: DictConfig, data: ImageData, redundancy: Redundancy, numbers: np.random.Generator, where: torch.device
-) -> Sources:
-    """The pool that ``redundancy`` makes of the data; altered copies of images go through the encoder.
+def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: torch.device) -> Redundancy:
+    """``redundancy``, or one whose altered copies of images go through the encoder.
 
     Raises:
         UserError: Vectors cannot be altered, since there are no images that they were made from.
     """
     if not (data.is_vectors and isinstance(redundancy, AugmentedDuplicate)):
-        return redundancy.apply(data.train_images, data.train_labels, numbers)
+        return redundancy
     if data.pictures is None:
-        raise UserError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
-    altered = redundancy.apply(data.pictures, data.train_labels, numbers)
-    copies = np.flatnonzero(altered.source != np.arange(len(altered.source)))
-    vectors = taken(data.train_images, np.arange(len(data.train_images)))
+        raise SettingError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    vectors[copies] = vectors_of(altered.images[copies], encoder, where, cfg.runtime.chunk)
-    return Sources(vectors, altered.source, altered.unique)
+    return Encoded(redundancy, data.pictures, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
+
+
+class Encoded:
+    """A redundancy of images on the vectors that were made of them: altered copies are encoded anew.
+
+    Args:
+        redundancy: Alters images.
+        pictures: Those of the pool (N, C, H, W).
+        encode: Makes vectors (k, d) of images (k, C, H, W).
+    """
+
+    def __init__(
+        self, redundancy: Redundancy, pictures: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self.redundancy = redundancy
+        self.pictures = pictures
+        self.encode = encode
+
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The pool of vectors ``images`` (N, d) with labels (N,)."""
+        altered = self.redundancy.apply(self.pictures, labels, rng)
+        copies = np.flatnonzero(altered.source != np.arange(len(labels)))
+        vectors = taken(images, np.arange(len(images)))
+        vectors[copies] = self.encode(altered.images[copies])
+        return Sources(vectors, altered.source, altered.unique)

@@ -1,7 +1,8 @@
 """Networks of other libraries as Classifiers."""
 
 from alrun.models.classifier import Classifier, Headed
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 
 def torchvision_model(channels: int, image_size: tuple[int, int], classes: int, name: str) -> Classifier:
@@ -10,9 +11,9 @@ def torchvision_model(channels: int, image_size: tuple[int, int], classes: int, 
 
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        raise UserError(f"model.name={name}: torchvision has no such model; {closest(name, known)}")
+        raise SettingError(f"model.name={name}: torchvision has no such model; {closest(name, known)}")
     if channels not in (1, 3):
-        raise UserError(f"model=torchvision takes images of 1 or 3 channels, these have {channels}.")
+        raise SettingError(f"model=torchvision takes images of 1 or 3 channels, these have {channels}.")
     return Headed(torchvision.models.get_model(name, weights=None), classes, channels=3)
 
 
@@ -21,7 +22,7 @@ def timm_model(channels: int, image_size: tuple[int, int], classes: int, name: s
     try:
         import timm  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise UserError("model=timm needs the timm package: pip install 'alrun[timm]'.") from None
+        raise SettingError("model=timm needs the timm package: pip install 'alrun[timm]'.") from None
     if not timm.is_model(name):
-        raise UserError(f"model.name={name}: timm has no such model; timm.list_models() lists them.")
+        raise SettingError(f"model.name={name}: timm has no such model; timm.list_models() lists them.")
     return Headed(timm.create_model(name, pretrained=False, in_chans=channels), classes, channels)

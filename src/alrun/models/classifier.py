@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 class Classifier(nn.Module):
@@ -72,7 +72,7 @@ class Headed(Classifier):
         super().__init__()
         layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
         if not layers:
-            raise UserError(f"model: {type(network).__name__} has no linear layer to replace; use another network.")
+            raise SettingError(f"model: {type(network).__name__} has no linear layer to replace; use another network.")
         parent, _, name = layers[-1].rpartition(".")
         holder = network.get_submodule(parent)
         old = holder.get_submodule(name)

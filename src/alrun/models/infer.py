@@ -9,13 +9,13 @@ from alrun.models.classifier import Classifier, dropout_layers, evaluation, spli
 from alrun.models.outputs import Needs, Outputs
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 def refuse_diverged(finite: Tensor) -> None:
     """Stop where the outputs of a model are not ``finite``: what came of them would be chance."""
     if not finite:
-        raise UserError(
+        raise SettingError(
             "the model's outputs are not finite, its training diverged: lower optimizer.lr. Earlier rounds are kept."
         )
 

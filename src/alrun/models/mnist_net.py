@@ -6,7 +6,7 @@ from annotated_types import Ge
 from torch import nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 class MnistNet(Classifier):
@@ -23,7 +23,7 @@ class MnistNet(Classifier):
         super().__init__()
         rows, columns = image_size
         if min(rows, columns) < 6:
-            raise UserError(f"model=mnist_net needs images of 6x6 pixels or more, these are {rows}x{columns}.")
+            raise SettingError(f"model=mnist_net needs images of 6x6 pixels or more, these are {rows}x{columns}.")
         flat = 2 * width * ((rows - 4) // 2) * ((columns - 4) // 2)  # 9,216 at 28x28
         self.features = nn.Sequential(
             nn.Conv2d(channels, width, 3),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
 from alrun.models.resnet import BasicBlock, ResNet18
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 
 class Shake(torch.autograd.Function):
@@ -111,7 +111,7 @@ class ShakeShake(Classifier):
     ) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
-            raise UserError(
+            raise SettingError(
                 f"model.depth={depth}: shake-shake has depths 8, 14, 20, 26 ...: six layers a block, and two."
             )
         self.stem = nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))

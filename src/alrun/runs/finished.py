@@ -4,12 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from omegaconf import DictConfig
-
-from alrun.runs import own_code
 from alrun.runs.run_folder import RESULTS, has_checkpoint, reading, record, shown
 from alrun.system import files
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 
 def seal(run_dir: Path) -> None:
@@ -39,10 +36,10 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def changed_code(run_dir: Path, cfg: DictConfig) -> list[str]:
-    """Files of a user's own code that are not as they were when the run in ``run_dir`` last began or went on."""
+def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:
+    """Files of a user's own ``code`` (hashes) that are not as they were when the run last began or went on."""
     known = record(run_dir).get("code", {})
-    return [name for name, now in own_code.hashes(cfg).items() if known.get(name, now) != now]
+    return [name for name, now in code.items() if known.get(name, now) != now]
 
 
 def restore(run_dir: Path) -> None:
@@ -53,8 +50,10 @@ def restore(run_dir: Path) -> None:
         RunState.load(run_dir).write_views(run_dir)
 
 
-def doubts(run_dir: Path, cfg: DictConfig) -> list[str]:
+def doubts(run_dir: Path, code: dict[str, str]) -> list[str]:
     """Sentences on what has changed since the run in ``run_dir`` ended; altered tables are written anew first.
+
+    ``code`` holds the hashes of the user's own code as it is now (alrun.runs.own_code).
 
     Raises:
         UserError: Something was altered that cannot be written anew.
@@ -63,14 +62,14 @@ def doubts(run_dir: Path, cfg: DictConfig) -> list[str]:
     if names := altered(run_dir):
         restore(run_dir)
         if lost := altered(run_dir):
-            raise UserError(
+            raise StorageError(
                 f"{', '.join(lost)} in {shown(run_dir)} changed since the run ended and cannot be restored: move the "
                 "folder away to compute the run anew."
             )
         found.append(f"{', '.join(names)} in {shown(run_dir)} had been changed since the run ended and was restored.")
     for name, round in record(run_dir).get("code_changed", {}).items():
         found.append(f"{name} was changed after round {round} of {shown(run_dir)}: its rounds come of two codes.")
-    for name in changed_code(run_dir, cfg):
+    for name in changed_code(run_dir, code):
         found.append(
             f"{name} has changed since {shown(run_dir)} was computed: its results are those of the old code. Delete "
             "the folder to compute them anew."

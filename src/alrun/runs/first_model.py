@@ -9,7 +9,7 @@ from pathlib import Path
 from alrun.models.classifier import Classifier
 from alrun.runs.state import RoundRecord, RunState
 from alrun.system import files
-from alrun.system.errors import UserError, writing
+from alrun.system.errors import StorageError, writing
 from alrun.system.lock import Lock
 from alrun.training import checkpoint
 from alrun.training.stop_rule import TrainResult
@@ -40,7 +40,7 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
         if not is_ours:  # one that took over while this process slept was faster: all runs begin with one model
             state.rounds.clear()
             if not reuse(path, state):
-                raise UserError(f"{path} cannot be read though it was just written: check the disk that has it.")
+                raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
         checkpoint.Keeper.clear(unfinished)
         files.remove(checkpoint.frozen_beside(unfinished))
         return not is_ours
@@ -72,11 +72,11 @@ def given(path: Path, model: Classifier) -> TrainResult:
         UserError: It is no such file, or its weights are those of another network.
     """
     if not path.is_file():
-        raise UserError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
+        raise StorageError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
     try:
         content = checkpoint.load(path)
     except ValueError as error:
-        raise UserError(
+        raise StorageError(
             f"first_model={path} cannot be read ({error}): save a state_dict there by torch.save."
         ) from error
     weights = content.get("weights", content.get("state_dict", content))
@@ -84,8 +84,8 @@ def given(path: Path, model: Classifier) -> TrainResult:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"first_model={path} is of another network than model: {reason}") from error
+        raise StorageError(f"first_model={path} is of another network than model: {reason}") from error
     if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
-        raise UserError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it anew.")
+        raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it anew.")
     log.info("round 0 has the model of %s", path)
     return TrainResult(math.nan, 0, 0, "given", 0.0)

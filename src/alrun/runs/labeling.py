@@ -17,7 +17,8 @@ from alrun.pool.pool import Pool
 from alrun.runs.run_folder import shown
 from alrun.runs.state import RoundRecord
 from alrun.system import files, spreadsheet
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import DataError
+from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
         example, number = whole(index), class_of(label, classes)
         if example is None or number is None:
             wrong = f"index {index!r} is no whole number." if example is None else no_class(label, classes)
-            raise UserError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
+            raise DataError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
         told[example] = number
     return told
 
@@ -237,7 +238,7 @@ def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
     if (index is None and file is None) or label is None:
         absent = "label" if label is None and (index or file) else "index"
         there = ", ".join(filter(None, read.header)) or "none"
-        raise UserError(
+        raise DataError(
             f"{path} has no column {absent}: its first line must name the columns index,label or file,label; "
             f"it names {there}."
         )

@@ -8,21 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
-from alrun.settings.identity import deciding
-
 LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in run.json
 INSTALLED = ("site-packages", "dist-packages")
 
 
-def hashes(cfg: DictConfig) -> dict[str, str]:
-    """SHA-256 of every such file, by its path from the folder where Python finds it.
+def hashes(settings: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of every such file of plain ``settings``, by its path from the folder where Python finds it.
 
     Imports are read from the source, not followed at run time: a module whose name is computed is not seen.
     """
     found: dict[Path, str] = {}
-    for target in targets(deciding(cfg)):
+    for target in targets(settings):
         place = None if target.partition(".")[0] in LIBRARIES else source(target)
         if place is not None:
             waiting, root = [place[0]], place[1]

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from alrun.runs import schema
 from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
 from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 FILES = (*RESULTS, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
@@ -47,7 +48,7 @@ def unpack(path: Path, runs: Path) -> None:
                 if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))
     except (zipfile.BadZipFile, ValueError) as error:
-        raise UserError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
+        raise StorageError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
 
 
 def revive(run_dir: Path) -> int:
@@ -61,6 +62,7 @@ def revive(run_dir: Path) -> int:
     """
     with reading(path := run_dir / "run.json"):
         meta = json.loads(path.read_text())
+        schema.check(schema.of(meta), str(path))
         resets = meta["settings"]["training"]["reset"]
         data = meta["data"]
     if not resets:

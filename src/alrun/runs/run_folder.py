@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from alrun.runs import schema
 from alrun.settings.revisions import current
 from alrun.system import lock
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, SettingError, StorageError, UserError, first_line
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # ther
 def check_name(run_dir: Path, seed: int) -> None:
     """Refuse a folder that is not named as those of runs are: <strategy>-<hash>-seed<seed>."""
     if not re.fullmatch(f".+-.+-seed{seed}", run_dir.name):
-        raise UserError(
+        raise SettingError(
             f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
             "leave it out, and set paths.outputs."
         )
@@ -46,7 +47,7 @@ def check_other_data(run_dir: Path) -> None:
     pattern = f"{glob.escape(setting[1])}-????????-{glob.escape(setting[2])}/{glob.escape(run_dir.name)}"
     for other in sorted(run_dir.parent.parent.glob(pattern)):
         if (other / "labels.csv").exists():
-            raise UserError(
+            raise DataError(
                 f"the files of the data set have changed since labels were given in {shown(other)}: restore them to go "
                 "on there, or move that folder away to begin anew."
             )
@@ -81,6 +82,8 @@ def other_version(run_dir: Path) -> str | None:
     about = record(run_dir)
     if not about:
         return None
+    if (found := schema.of(about)) > schema.SCHEMA_VERSION:
+        return f"a later alrun ({schema.KEY} {found}; this one reads up to {schema.SCHEMA_VERSION}, so update it)"
     if "revisions" not in about:
         return f"alrun {about.get('versions', {}).get('alrun', '0.1.0')}"
     others = [
@@ -164,7 +167,9 @@ def run_folders(source: str) -> list[Path]:
     found = [folder for path in paths for folder in below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
-        raise UserError(f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results.")
+        raise StorageError(
+            f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results."
+        )
     return found
 
 
@@ -185,10 +190,10 @@ def reading(path: Path) -> Iterator[None]:
     except (FileNotFoundError, UserError):  # the latter has said what is wrong
         raise
     except OSError as error:
-        raise UserError(
+        raise StorageError(
             f"{path} cannot be read ({error.strerror or error}): take away what is there, and the run's command writes "
             "it anew."
         ) from error
     except (ValueError, LookupError, TypeError, csv.Error) as error:
         reason = first_line(error)
-        raise UserError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error
+        raise StorageError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error

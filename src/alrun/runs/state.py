@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.runs import schema
+from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 from alrun.system.lock import TakenOver
 from alrun.training.checkpoint import Frozen, Generations
 from alrun.training.stop_rule import TrainResult
 
-FORMAT = 4  # of state-<n>.pt; raise it when its content changes
+READABLE = 4  # the oldest schema version whose checkpoints can be read
 NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 
@@ -127,7 +129,7 @@ class RunState:
         frozen = store.left_out(weights, self.frozen)
         self.saved.write(
             {
-                "format": FORMAT,
+                schema.KEY: SCHEMA_VERSION,
                 "data": self.data,
                 "queries": self.queries,
                 "rounds": [asdict(record) for record in self.rounds],
@@ -199,14 +201,15 @@ class RunState:
         content = saved.read(f"delete {run_dir} to begin this run anew")
         if content is None and not saved.path.exists():
             return cls(data or "", class_names=class_names, saved=saved)
-        found = 3 if content is None else content.get("format")
-        if content is None or found != FORMAT:
-            raise UserError(
-                f"{run_dir} has a checkpoint of format {found}, this version of alrun reads {FORMAT}: "
-                "use the version that wrote it, or delete the folder to begin anew."
+        found = 3 if content is None else content.get(schema.KEY, content.get("format"))  # its name before 0.3
+        if content is None or not isinstance(found, int) or found < READABLE:
+            raise StorageError(
+                f"{run_dir} has a checkpoint of schema version {found}, this version of alrun reads {READABLE} or "
+                "later: use the version that wrote it, or delete the folder to start over."
             )
+        schema.check(found, f"The checkpoint in {run_dir}")
         if data is not None and content["data"] != data:
-            raise UserError(
+            raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
                 "or delete the folder to begin anew."
             )

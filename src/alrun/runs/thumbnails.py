@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from alrun.system import files
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import StorageError, first_line
 
 NAME = "bought.png"
 SIDE = 32  # pixels
@@ -76,8 +76,8 @@ def read(run_dir: Path) -> dict[int, np.ndarray]:
                 raise ValueError("it has not a row for each round")
             strip = np.asarray(picture)
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is not here, which holds what was bought") from error
+        raise StorageError(f"{error.filename} is not here, which holds what was bought") from error
     except (OSError, ValueError, LookupError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} or queries.csv beside it is damaged ({first_line(error)})") from error
+        raise StorageError(f"{path} or queries.csv beside it is damaged ({first_line(error)})") from error
     cells = strip.reshape(len(rounds), SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2)
     return {round: row[: min(COLUMNS, bought[round])] for round, row in zip(rounds, cells, strict=True)}

@@ -10,7 +10,7 @@ from torch import Tensor
 from alrun.selection.glister_terms import NoTerm
 from alrun.selection.linear import projections
 from alrun.selection.points import BLOCK, Outer
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def glister(
         before: Gradient (C, H) on which the last layer takes a step of length ``lr`` before the first gains.
 
     Raises:
-        UserError: The steps are so long that logits overflow.
+        StrategyError: The steps are so long that logits overflow.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
@@ -93,7 +93,7 @@ def glister(
         picked[chosen[-1]] = True
         last = points.take(chosen[-1])
     if not finite:
-        raise UserError("GLISTER's look-ahead overflows: lower strategy.lr.")
+        raise StrategyError("GLISTER's look-ahead overflows: lower strategy.lr.")
     return torch.cat(chosen).cpu()
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alrun.selection.linear import combined, projections
 from alrun.selection.points import Dense, Outer
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
@@ -45,7 +45,7 @@ def matching_pursuit(
         Positions (k,), in the order in which they joined unless some left, and weights (k,), float64; on the CPU.
 
     Raises:
-        UserError: The points' inner products overflow.
+        StrategyError: The points' inner products overflow.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
@@ -54,7 +54,7 @@ def matching_pursuit(
     wanted, length = projections(points, target), target.norm()
     noise = 8 * torch.finfo(target.dtype).eps * length * points.sqnorm.sqrt()  # of inner products with the residual
     if not (wanted.isfinite().all() and noise.isfinite().all()):
-        raise UserError("inner products of gradients overflow, the model's training diverged: lower optimizer.lr.")
+        raise StrategyError("inner products of gradients overflow, the model's training diverged: lower optimizer.lr.")
     support = Support(points, size, lam)
     shut = torch.zeros(len(points), dtype=torch.bool, device=target.device)  # chosen, or of no use beside the chosen
     for _ in range(3 * len(points)):  # a bound for bad luck with rounding, as in other solvers

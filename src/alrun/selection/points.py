@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.selection.products import products
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 # Floats in a block of distances: what fits a CPU's caches, and what keeps a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
@@ -145,7 +145,7 @@ def nearest_sqdist(points: Points, centres: Points) -> Tensor:
     the next block: the heap of a CPU then grows with their number.
 
     Raises:
-        UserError: A distance is not finite.
+        StrategyError: A distance is not finite.
     """
     step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
     nearest = torch.empty_like(points.sqnorm)
@@ -153,7 +153,9 @@ def nearest_sqdist(points: Points, centres: Points) -> Tensor:
         torch.amin(points.take(some).shifted(centres), 1, out=nearest[some])
     nearest.add_(points.sqnorm)
     if not nearest.isfinite().all():  # before settling, which an infinite length would make of every distance
-        raise UserError("distances between the model's outputs overflow, its training diverged: lower optimizer.lr.")
+        raise StrategyError(
+            "distances between the model's outputs overflow, its training diverged: lower optimizer.lr."
+        )
     return settled(nearest, points.sqnorm)
 
 

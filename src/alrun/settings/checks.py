@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import ranges, targets
 from alrun.settings.schema import CLOSED, OPTIMIZER, RunConfig, scaled
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 # Training images; the data sets of torchvision by their names there.
 POOL_SIZES = {
@@ -31,19 +32,19 @@ def validate(cfg: DictConfig) -> None:
     """
     known = [entry.name for entry in fields(RunConfig)]
     for key in (str(key) for key in cfg if key not in known):
-        raise UserError(f"{key}: there is no such setting; {closest(key, known)}")
+        raise SettingError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
-        raise UserError(f"{key} has no value: add {key}=... to the command line.")
+        raise SettingError(f"{key} has no value: add {key}=... to the command line.")
     targets.check(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
         # What memory may be taken may be any; a count, rate or share that is infinite is not meant.
         if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and key.endswith("memory")):
-            raise UserError(f"{key}={value} is not possible: give a finite number.")
+            raise SettingError(f"{key}={value} is not possible: give a finite number.")
     check_ranges(cfg)
     check_rounds(cfg)
     path = cfg.dataset.get("path")
     if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
-        raise UserError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
+        raise SettingError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
         check_budget(cfg, size)
@@ -79,19 +80,19 @@ def check_rounds(cfg: DictConfig) -> None:
     """Refuse a budget in which a round does not fit."""
     budget = cfg.budget
     if budget.total < budget.seed_size:
-        raise UserError(
+        raise SettingError(
             f"budget.total={budget.total} is less than budget.seed_size={budget.seed_size}: "
             "raise the total or take a smaller seed set."
         )
     to_train_on = budget.total - (cfg.validation or 0)
     if to_train_on < budget.seed_size:
-        raise UserError(
+        raise SettingError(
             f"validation={cfg.validation} and budget.seed_size={budget.seed_size} are more labels than "
             f"budget.total={budget.total}: raise the total or hold out fewer."
         )
     held_out = f" without validation={cfg.validation}" if cfg.validation else ""
     if budget.seed_size < to_train_on < budget.seed_size + budget.batch_size:
-        raise UserError(
+        raise SettingError(
             f"budget.batch_size={budget.batch_size} does not fit between budget.seed_size={budget.seed_size} and "
             f"budget.total={budget.total}{held_out}, so nothing would be queried: lower it or raise budget.total."
         )
@@ -119,7 +120,7 @@ def check_budget(cfg: DictConfig, size: int) -> None:
 
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
         if value > size:
-            raise UserError(
+            raise SettingError(
                 f"budget.{key}={value} is more than the {size} examples of the pool: try {fitted.advice(cfg, size)}."
             )
 
@@ -128,19 +129,19 @@ def check_options(key: str, node: DictConfig) -> None:
     """Refuse the name of an option where the option itself is wanted: its group must be named too."""
     for setting, group in (("embeddings", "embeddings"), ("inner", "strategy"), ("strategy", "strategy")):
         if isinstance(name := node.get(setting), str):
-            raise UserError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
+            raise SettingError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
 
 
 def check_unique(unique: int, size: int) -> None:
     """Refuse a pool of ``size`` examples of which more shall stay unique."""
     if unique > size:
-        raise UserError(f"redundancy.unique={unique} is more than the {size} examples of the pool: lower it.")
+        raise SettingError(f"redundancy.unique={unique} is more than the {size} examples of the pool: lower it.")
 
 
 def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
     """Refuse MC-dropout passes through a ``model`` that has no dropout."""
     if samples > 0:
-        raise UserError(
+        raise SettingError(
             f"{key}.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
             "with dropout (model=mnist_net, model=mlp, or model=small_cnn model.dropout=0.5) or with an ensemble "
             f"(model=linear model.ensemble={samples}), or a strategy without it."

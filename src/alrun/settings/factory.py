@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import ranges, targets
 from alrun.system import moved
-from alrun.system.errors import UserError, closest, first_line
+from alrun.system.errors import SettingError, UserError, first_line
+from alrun.system.words import closest
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
@@ -20,11 +21,11 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
         UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.
     """
     if not isinstance(node, DictConfig):
-        raise UserError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
+        raise SettingError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     if settings.get("_target_") is None:
-        raise UserError(f"{key} has no _target_: its YAML file must name a class or function.")
+        raise SettingError(f"{key} has no _target_: its YAML file must name a class or function.")
     return made(settings, key, targets.kinds_at(key), arguments)
 
 
@@ -34,7 +35,7 @@ def made(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], argume
     target = targets.found(name, key, kinds)
     settings = {setting: value for setting, value in node.items() if setting not in targets.SPECIAL}
     if unknown := [setting for setting in settings if str(setting).startswith("_")]:
-        raise UserError(f"{key}.{unknown[0]} is not known: beside settings there are _target_ and _partial_.")
+        raise SettingError(f"{key}.{unknown[0]} is not known: beside settings there are _target_ and _partial_.")
     if not name.startswith(("torch.", "torchvision.")):  # whose parameters are named too loosely to check
         check_settings(target, node, settings, key, set(arguments))
     given = {
@@ -48,7 +49,7 @@ def made(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], argume
     except Exception as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{key}: {name} refused its settings: {first_line(error)}.") from error
+        raise SettingError(f"{key}: {name} refused its settings: {first_line(error)}.") from error
     targets.check_made(result, name, key, kinds)
     return result
 
@@ -73,9 +74,9 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
     for setting, value in settings.items():
         if setting not in parameters:
             if renamed := moved.setting_sentence(f"{key}.{setting}", node["_target_"]):
-                raise UserError(renamed)
+                raise SettingError(renamed)
             hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
-            raise UserError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
+            raise SettingError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
         if setting in hints and not holds_a_part(value):
             ranges.check(f"{key}.{setting}", value, hints[setting])
 

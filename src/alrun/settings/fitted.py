@@ -153,11 +153,11 @@ def of_folders(dataset: dict[str, Any]) -> Counted:
 
 def of_csv(dataset: dict[str, Any]) -> Counted:
     """Of a CSV."""
-    from alrun.data import own
+    from alrun.data import listed_pictures
 
     names = ("path", "images", "path_column", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset.get(name) for name in names}
-    made = own.listed(**settings)
+    made = listed_pictures.listed(**settings)
     return of_labels([made.found.labels[at] for at in made.order], dataset, made.first, made.groups)
 
 
@@ -176,7 +176,7 @@ def of_parquet(dataset: dict[str, Any]) -> Counted:
 
 def of_npz(dataset: dict[str, Any]) -> Counted:
     """Of the labels in an npz."""
-    from alrun.data.sources import flat, npz_names
+    from alrun.data.npz_arrays import flat, npz_names
 
     path, group = dataset["path"], dataset.get("group")
     images, labels = dataset["images_array"], dataset["labels_array"]

@@ -24,7 +24,8 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun.settings import schema, targets
-from alrun.system.errors import UserError, raised_in_hydra, sentence
+from alrun.settings.hydra_errors import raised_in_hydra, sentence
+from alrun.system.errors import SettingError
 
 MAIN = "pkg://alrun.conf"
 TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")
@@ -77,15 +78,17 @@ class Loader(ConfigLoaderImpl):
         targets.allowed()
         main = [source.path for source in self.config_search_path.get_path() if source.provider == "main"]
         if config_name != "config" or main != [MAIN]:
-            raise UserError("alrun starts from its own configuration: give options of your own by --config-dir alone.")
+            raise SettingError(
+                "alrun starts from its own configuration: give options of your own by --config-dir alone."
+            )
         try:
             cfg = super().load_configuration(config_name, overrides, *rest, **named)
         except Exception as error:
             if sentence(error) is not None or not raised_in_hydra(error):
                 raise
             if isinstance(error, YAMLError):
-                raise UserError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
-            raise UserError(
+                raise SettingError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
+            raise SettingError(
                 f"the command line cannot be read ({type(error).__name__}): "
                 "everything on it is setting=value or group=option."
             ) from error
@@ -113,7 +116,7 @@ class Loader(ConfigLoaderImpl):
         """Files and command line."""
         cfg = super()._load_configuration_impl(*arguments, **named)
         if logging_of(cfg) != self.logging:
-            raise UserError("hydra.job_logging and hydra.hydra_logging stay as they are, but for their levels.")
+            raise SettingError("hydra.job_logging and hydra.hydra_logging stay as they are, but for their levels.")
         return cfg
 
 
@@ -144,7 +147,7 @@ def check_foreign(hydra: Any, path: str) -> None:
     """
     for key, value in leaves(hydra):
         if not is_harmless(key, value):
-            raise UserError(
+            raise SettingError(
                 f"hydra.{key} is set by a file in {path}: Hydra's own settings come from alrun's configuration and the "
                 f"command line, a file may set hydra.mode, hydra.sweeper.params and numbers of a launcher or sweeper."
             )
@@ -177,24 +180,26 @@ def check_hydra(cfg: DictConfig) -> None:
         place, _, name = key.rpartition(".")
         known = (*CALLED.get(place, ()), *targets.allowed())
         if name == "_target_" and value is not None and not targets.within(str(value), known):
-            raise UserError(f"hydra.{key}={value} would run code that is not alrun's, and Hydra's own is listed.")
+            raise SettingError(f"hydra.{key}={value} would run code that is not alrun's, and Hydra's own is listed.")
     if hydra["job"]["env_set"] or hydra["job"]["env_copy"]:
-        raise UserError("hydra.job.env_set and hydra.job.env_copy are not used: set variables where alrun is started.")
+        raise SettingError(
+            "hydra.job.env_set and hydra.job.env_copy are not used: set variables where alrun is started."
+        )
     if set(hydra.get("callbacks") or {}) - {"sweep"}:
-        raise UserError("hydra.callbacks are alrun's own: others are not called.")
+        raise SettingError("hydra.callbacks are alrun's own: others are not called.")
     for group, option in cfg.hydra.runtime.choices.items():
         if CONTROL.search(str(option)) or ".." in str(option).split("/"):
-            raise UserError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
+            raise SettingError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
     for key, value in FOLDERS.items():
         place, name = key.split(".")
         if hydra[place][name] != value:
-            raise UserError(
+            raise SettingError(
                 f"hydra.{key}={hydra[place][name]}: runs name their folders themselves, for results to be found and "
                 "compared; leave it out, and set paths.outputs."
             )
     outputs = OmegaConf.select(cfg, "paths.outputs", throw_on_missing=False)
     if CONTROL.search(str(outputs)):  # it becomes part of a job's script
-        raise UserError(f"paths.outputs={outputs!r} has control characters: name a folder without.")
+        raise SettingError(f"paths.outputs={outputs!r} has control characters: name a folder without.")
 
 
 def logging_of(cfg: DictConfig) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
-from alrun.settings.revisions import revisions
+from alrun.settings.revisions import revisions, used
+from alrun.settings.schedule import rounds
 from alrun.system import moved
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
@@ -75,6 +76,22 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     scale = settings.pop("scale")  # of epochs and widths: they show in what they change
     share = {key: scale[key] for key in ("examples", "test") if scale[key] != 1}
     return settings | ({"share": share} if share else {}) | ({"revisions": revised} if revised else {})
+
+
+def record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+    """What run.json says of a run's settings, as plain values; ``choices`` are the chosen options."""
+    return {
+        "options": choices,
+        "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
+        "settings": identity(cfg),
+        "rounds": rounds(cfg.budget, cfg.validation),
+        "seed": cfg.seed,
+        "variant": cfg.variant,
+        "baseline": cfg.baseline,
+        "revisions": used(deciding(cfg)),
+        "carbon_intensity": cfg.runtime.carbon_intensity,
+        "precision": cfg.training.precision,
+    }
 
 
 def owner(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.settings.command_line import as_typed
 from alrun.settings.guard import guarded
-from alrun.system.errors import UserError, closest
+from alrun.system.errors import SettingError
+from alrun.system.words import closest
 
 OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
 
@@ -25,7 +26,8 @@ class Planned:
 
     folder: Path
     overrides: tuple[str, ...]
-    cfg: DictConfig  # shared by the repeats of a setting: ``cfg.seed`` may be another one's
+    cfg: DictConfig  # of a setting: its repeats share it, and ``cfg.seed`` is that of one of them
+    seed: int  # this run's
 
 
 def of_command(overrides: Sequence[str]) -> list[Planned]:
@@ -41,7 +43,7 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
             runs = of_sweep(cfg)
         else:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
-            runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg)]
+            runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
         for cfg in {id(run.cfg): run.cfg for run in runs}.values():
             resolve(cfg)
         return runs
@@ -124,7 +126,7 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
     for override in last.values():
         if isinstance(pattern := override.value(), Glob) and not any(override.sweep_iterator()):
             known = override.config_loader.get_group_options(override.key_or_group)  # pyright: ignore
-            raise UserError(
+            raise SettingError(
                 f"{override.input_line} matches no option; "
                 f"{closest(pattern.include[0], known) if known else 'there is no such group.'}"
             )
@@ -142,5 +144,5 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
         if seeds:
             composed.seed = seeds[-1].partition("=")[2]
         folder = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
-        runs.setdefault(folder, Planned(folder, each, composed))
+        runs.setdefault(folder, Planned(folder, each, composed, int(composed.seed)))
     return list(runs.values())

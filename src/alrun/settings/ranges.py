@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen, MultipleOf
 
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 # One of them, and several.
 WORDS = {
@@ -35,7 +35,7 @@ def check(key: str, value: Any, hint: Any) -> None:
         UserError: It is not; the sentence says what to give.
     """
     if not fits(value, hint):
-        raise UserError(f"{key}={value} is not possible: give {in_words(hint)}.")
+        raise SettingError(f"{key}={value} is not possible: give {in_words(hint)}.")
 
 
 def fits(value: Any, hint: Any) -> bool:

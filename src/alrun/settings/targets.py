@@ -22,7 +22,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import SettingError, first_line
 
 VARIABLE = "ALRUN_ALLOW"
 Values = dict[Any, Any]
@@ -123,7 +123,7 @@ def check(cfg: DictConfig) -> None:
     """
     for name in cfg.get("allow") or []:
         if name not in allowed():
-            raise UserError(
+            raise SettingError(
                 f"allow=[{name}] stands in a configuration file: what may be run counts on the command line alone, "
                 f"allow=[{name}], or in the environment variable {VARIABLE}."
             )
@@ -178,14 +178,14 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
         UserError: It is none of ``kinds``, and not listed by the user.
     """
     if not isinstance(name, str):
-        raise UserError(f"{key}._target_={name} is no name: give the path of a class, such as my_al.ratio.Ratio.")
+        raise SettingError(f"{key}._target_={name} is no name: give the path of a class, such as my_al.ratio.Ratio.")
     if is_listed(name) or any(kind.has(name) for kind in kinds):
         return
     if any(kind.has(name) for kind in KINDS.values()):
         what = f"there it must be a subclass of {' or '.join(kind.base for kind in kinds)}" if kinds else "give a value"
-        raise UserError(f"{key}._target_={name} is no part that can stand there: {what}.")
+        raise SettingError(f"{key}._target_={name} is no part that can stand there: {what}.")
     module = name.rpartition(".")[0] or name
-    raise UserError(
+    raise SettingError(
         f"{key}._target_={name} would run code that is not alrun's: if you trust the module {module}, add "
         f"allow=[{module}] to the command line."
     )
@@ -202,17 +202,17 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
     try:
         target = getattr(imported(module), attribute)
     except Exception as error:  # whatever a user's module raises while it is imported
-        raise UserError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
+        raise SettingError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     origin = str(getattr(target, "__module__", None))
     if not within(origin, (module,)):
-        raise UserError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
+        raise SettingError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
     if is_listed(name):
         known = not inspect.isclass(target) or len(kinds) != 1 or is_a(target, kinds[0])
         known = known and callable(target)
     else:
         known = any(name in kind.makers or (inspect.isclass(target) and is_a(target, kind)) for kind in kinds)
     if not known:
-        raise UserError(
+        raise SettingError(
             f"{key}._target_={name} is no subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
         )
     return target
@@ -232,7 +232,7 @@ def check_made(made: Any, name: str, key: str, kinds: tuple[Kind, ...]) -> None:
         UserError: It is not of the one kind that ``key`` has.
     """
     if len(kinds) == 1 and not isinstance(made, partial) and not isinstance(made, resolve_name(kinds[0].base)):
-        raise UserError(f"{key}._target_={name} does not make an {kinds[0].base}, but a {type(made).__name__}.")
+        raise SettingError(f"{key}._target_={name} does not make an {kinds[0].base}, but a {type(made).__name__}.")
 
 
 def is_a(target: type, kind: Kind) -> bool:

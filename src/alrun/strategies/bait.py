@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alrun.selection.fisher import Information, bait
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
 GIGABYTE = 2.0**30
@@ -52,7 +52,7 @@ class Bait(Strategy):
         classes = query.unlabeled.log_probs.shape[1] if self.fisher == "exact" else 1
         needed = 8.0 * (4 * (classes * width) ** 2 + n * (width + 5 * classes**2))
         if needed > self.memory:
-            raise UserError(
+            raise SettingError(
                 f"strategy.fisher={self.fisher} needs {needed / GIGABYTE:.0f} GB, strategy.memory allows "
                 f"{self.memory / GIGABYTE:.1f} GB: use strategy.fisher=binary, or strategy=subsample around it."
             )

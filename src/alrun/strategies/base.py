@@ -13,12 +13,12 @@ from torch import Tensor
 
 from alrun.models.outputs import Needs, Outputs
 from alrun.strategies.query import Query
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 __all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy", "highest"]
 
 
-class NoScores(UserError):
+class NoScores(StrategyError):
     """What a strategy's ``score`` returned cannot be sorted by."""
 
 
@@ -48,7 +48,7 @@ class ScoreStrategy(Strategy):
         super().__init_subclass__(**given)
         score = vars(cls).get("score")
         if score and list(signature(score).parameters)[1:] == ["unlabeled"]:
-            raise UserError(
+            raise StrategyError(
                 f"{cls.__name__}.score(self, unlabeled) is of alrun 0.1: write score(self, query), and query.unlabeled "
                 "in it; `alrun check` with the name of the file lists all changes."
             )

@@ -20,7 +20,7 @@ from alrun.models.classifier import Headed, evaluation
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
 from alrun.system import rng
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import SettingError, UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class FromFile(OfThePool):
         super().__init__(normalize)
         self.path = path
         if not Path(path).is_file():
-            raise UserError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
+            raise SettingError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
 
     def check(self, size: int) -> None:
         """Read the file."""
@@ -134,14 +134,14 @@ class FromFile(OfThePool):
                     stored = stored[stored.files[0]]
             rows = torch.from_numpy(np.ascontiguousarray(stored, dtype=np.float32))
         except (ValueError, TypeError, OSError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{name} cannot be read: {first_line(error)}.") from error
+            raise SettingError(f"{name} cannot be read: {first_line(error)}.") from error
         if rows.ndim != 2 or len(rows) != size:
-            raise UserError(
+            raise SettingError(
                 f"{name} has shape {tuple(rows.shape)}; there must be a row of finite numbers for each of the "
                 f"{size} examples of the pool."
             )
         if lost := int((~rows.isfinite()).any(1).sum()):
-            raise UserError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): mend or replace them.")
+            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): mend or replace them.")
         return rows
 
 
@@ -262,7 +262,7 @@ class FromNetwork(OfThePool):
         except UserError:
             raise
         except Exception as error:  # of many libraries: unknown names, no connection, damaged or other weights
-            raise UserError(
+            raise SettingError(
                 f"embeddings: {self.name} of {self.library} with weights={self.weights} cannot be had: "
                 f"{first_line(error)}. Name another network, a file as its weights, or use embeddings of pixels."
             ) from error
@@ -284,9 +284,9 @@ def timm_network(name: str, pretrained: bool) -> Any:
     try:
         import timm  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise UserError("embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
+        raise SettingError("embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
     if not timm.is_model(name):  # hf-hub:... and local-dir:... would load anybody's weights, by pickle
-        raise UserError(f"embeddings.name={name}: timm has no such model; timm.list_models() lists them.")
+        raise SettingError(f"embeddings.name={name}: timm has no such model; timm.list_models() lists them.")
     return timm.create_model(name, pretrained=pretrained)
 
 

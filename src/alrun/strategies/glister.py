@@ -13,7 +13,7 @@ from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 MEMORY = 2e9  # bytes of similarities that are kept
 
@@ -45,7 +45,7 @@ class Glister(Strategy):
         lam: Annotated[float, Ge(0)] = 0.1,
     ) -> None:
         if regularizer == "random" and lam > 1:
-            raise UserError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
+            raise SettingError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
         self.lr = lr
         self.refresh_every = refresh_every
         self.validation = validation

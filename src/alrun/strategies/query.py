@@ -1,6 +1,7 @@
 """What a strategy is asked, made in one way for runs, checks and tests; and what its answer must be."""
 
 import copy
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from alrun.models import infer
 from alrun.models.classifier import Classifier, evaluation
 from alrun.models.outputs import Needs, Outputs
 from alrun.pool.pool import Pool
+from alrun.settings import targets
 from alrun.system import rng
 from alrun.system.device import Stopwatch
-from alrun.system.errors import UserError, located
+from alrun.system.errors import SettingError, StrategyError, UserError, first_line, located
 from alrun.training.learner import Learner
 from alrun.training.stop_rule import TrainResult
 
@@ -139,7 +141,7 @@ def check_supply(available: int, size: int, round: int) -> None:
         UserError: Too few are ``available``.
     """
     if available < size:
-        raise UserError(
+        raise SettingError(
             f"budget.batch_size={size}, but only {available} examples may still be bought after round {round}: "
             "lower budget.batch_size or budget.total, or raise the cap. Earlier rounds are kept."
         )
@@ -147,13 +149,31 @@ def check_supply(available: int, size: int, round: int) -> None:
 
 @contextmanager
 def choosing(name: str, round: int) -> Iterator[None]:
-    """Name strategy and round in what goes wrong while a strategy chooses; an error of its code keeps its traceback."""
+    """Name strategy and round in what goes wrong while a strategy chooses.
+
+    Raises:
+        StrategyError: Code that the user lists (``allow=``) raised an error, which is its cause. One of alrun's own
+            strategies stays as it is: that is a mistake in alrun.
+    """
     with located(f"strategy={name}, after round {round}"):
         try:
             yield
+        except (UserError, torch.OutOfMemoryError):
+            raise
         except Exception as error:
+            if went_through_users_code(error):
+                raise StrategyError(
+                    f"its code raised {type(error).__name__} ({first_line(error)}): fix it, and the same command "
+                    "goes on from there. Earlier rounds are kept."
+                ) from error
             error.add_note(f"This was raised while strategy={name} chose after round {round}. Earlier rounds are kept.")
             raise
+
+
+def went_through_users_code(error: BaseException) -> bool:
+    """Whether a function of a module that the user lists raised ``error``, or called what did."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(targets.is_listed(str(frame.f_globals.get("__name__"))) for frame in frames)
 
 
 def check_selection(positions: Any, size: int, available: int, name: str, round: int) -> torch.Tensor:
@@ -163,7 +183,7 @@ def check_selection(positions: Any, size: int, available: int, name: str, round:
         UserError: It cannot.
     """
     if problem := problem_of(positions, size, available):
-        raise UserError(f"strategy={name} returned {problem} in round {round}: fix select().")
+        raise StrategyError(f"strategy={name} returned {problem} in round {round}: fix select().")
     return positions.cpu()
 
 

@@ -21,7 +21,7 @@ from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import OfThePool
 from alrun.strategies.query import Query, check_selection
 from alrun.system.device import Stopwatch
-from alrun.system.errors import UserError, located
+from alrun.system.errors import SettingError, located
 from alrun.system.units import MEGABYTE, Megabytes
 from alrun.training.stop_rule import TrainResult
 
@@ -59,7 +59,7 @@ class Shared(ABC):
             members = candidates[labels == label]
             share = size // len(classes) + (place < size % len(classes))
             if share > len(members):
-                raise UserError(
+                raise SettingError(
                     f"budget.seed_size={size} asks for {share} examples of class {label}, of which there are "
                     f"{len(members)}: lower it, or take seed_set=random."
                 )
@@ -96,7 +96,7 @@ class FromStrategy:
     def __init__(self, strategy: Strategy, embeddings: OfThePool) -> None:
         needs = strategy.needs
         if needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None:
-            raise UserError(
+            raise SettingError(
                 f"seed_set.strategy: {type(strategy).__name__} reads a trained model, and there is none yet: use "
                 "typiclust, probcover, max_herding, kmeans or coreset."
             )
@@ -143,7 +143,7 @@ def refuse(_: Tensor) -> Any:
     Raises:
         UserError: Always.
     """
-    raise UserError("there is no trained model yet: use a strategy that reads embeddings alone, such as typiclust.")
+    raise SettingError("there is no trained model yet: use a strategy that reads embeddings alone, such as typiclust.")
 
 
 class RepresentativeSeedSet(Shared):

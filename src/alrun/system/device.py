@@ -2,12 +2,29 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
 from alrun.system.energy import Cost, meter
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Say what to do where a GPU's memory is full.
+
+    Raises:
+        SettingError: It is.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SettingError(
+            "the GPU's memory is full: lower runtime.chunk or training.batch_size, or use runtime.device=cpu."
+        ) from error
 
 
 def choose(name: str) -> torch.device:
@@ -21,12 +38,14 @@ def choose(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"runtime.device={name} is no device: give auto, cpu, cuda or cuda:<index>.") from None
+        raise SettingError(f"runtime.device={name} is no device: give auto, cpu, cuda or cuda:<index>.") from None
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"runtime.device={name} is not supported: give auto, cpu, cuda or cuda:<index>.")
+        raise SettingError(f"runtime.device={name} is not supported: give auto, cpu, cuda or cuda:<index>.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise UserError(f"runtime.device={name}: torch {torch.__version__} sees {found} GPUs; use runtime.device=cpu.")
+        raise SettingError(
+            f"runtime.device={name}: torch {torch.__version__} sees {found} GPUs; use runtime.device=cpu."
+        )
     # The same run twice gives the same numbers: no convolution algorithm is picked by a race.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 # What some network file systems answer to the fsync of a folder: they have renamed for good already.
@@ -97,7 +97,7 @@ def _beside(path: Path, content: bytes) -> Iterator[Path]:
         yield temporary
     except OSError as error:
         fix = "take away the folder that has its name" if path.is_dir() else "free space there"
-        raise UserError(
+        raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): {fix}, or name another folder with "
             "paths.outputs=...; what was computed before is kept."
         ) from error
@@ -140,7 +140,7 @@ def remove(*paths: Path) -> None:
                 os.unlink(path)
         except OSError as error:
             fix = "take away the folder that has its name" if path.is_dir() else "make its folder writable"
-            raise UserError(f"{path} cannot be removed ({error.strerror or error}): {fix}.") from error
+            raise StorageError(f"{path} cannot be removed ({error.strerror or error}): {fix}.") from error
 
 
 def rename(path: Path, target: Path) -> None:
@@ -152,7 +152,9 @@ def rename(path: Path, target: Path) -> None:
     try:
         os.replace(path, target)
     except OSError as error:
-        raise UserError(f"{path} cannot be renamed ({error.strerror or error}): make its folder writable.") from error
+        raise StorageError(
+            f"{path} cannot be renamed ({error.strerror or error}): make its folder writable."
+        ) from error
 
 
 def remove_leftovers(folder: Path) -> None:

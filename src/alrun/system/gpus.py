@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from alrun.system import device, interruption
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def owned(path: Path) -> Path:
             if stat.S_IMODE(found.st_mode) & 0o077:
                 path.chmod(0o700)
     except OSError as error:
-        raise UserError(
+        raise StorageError(
             f"{path} cannot be used to share GPUs with your other runs ({error.strerror or error}): have it removed, "
             "set TMPDIR to a folder of your own, or name the GPU, runtime.device=cuda:0."
         ) from error

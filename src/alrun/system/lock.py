@@ -8,7 +8,7 @@ from time import sleep
 
 from filelock import FileLock, LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError, UserError
 
 
 class TakenOver(UserError):
@@ -53,7 +53,7 @@ def locking(path: Path) -> Iterator[None]:
         raise
     except (OSError, LeaseSettingsMismatch) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
+        raise StorageError(
             f"{path} cannot be locked ({reason}): take away what is there, or name a folder of another file system "
             "with paths.outputs=... (results) or paths.data=... (data)."
         ) from error

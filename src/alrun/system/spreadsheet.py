@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import DataError, first_line
 
 SEPARATORS = ",;\t|"
 MARKS = (
@@ -50,7 +50,7 @@ class Sheet:
         exact = [column for column in self.header if column == name]
         found = exact or [column for column in self.header if column.casefold() == name.strip().casefold()]
         if len(found) > 1:
-            raise UserError(f"{self.what} has {len(found)} columns {name} ({', '.join(found)}): rename all but one.")
+            raise DataError(f"{self.what} has {len(found)} columns {name} ({', '.join(found)}): rename all but one.")
         return found[0] if found else None
 
 
@@ -61,16 +61,16 @@ def read(path: Path, what: str) -> Sheet:
         UserError: It cannot be read as CSV; the remedy is named.
     """
     if path.exists() and not path.is_file():  # reading a pipe might wait for ever
-        raise UserError(f"{what} cannot be read as CSV: it is no file.")
+        raise DataError(f"{what} cannot be read as CSV: it is no file.")
     try:
         text, separator, skipped = opened(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
         return Sheet(header, list(rows(reader, header, skipped, what)), what)
     except OSError as error:
-        raise UserError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
+        raise DataError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
     except csv.Error as error:
-        raise UserError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
+        raise DataError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
 
 
 def opened(path: Path, what: str) -> tuple[str, str, int]:
@@ -97,19 +97,19 @@ def decoded(content: bytes, what: str) -> str:
     """
     for start, kind in OTHERS.items():
         if content.startswith(start):
-            raise UserError(f"{what} cannot be read as CSV: it is {kind}; save it as CSV, UTF-8.")
+            raise DataError(f"{what} cannot be read as CSV: it is {kind}; save it as CSV, UTF-8.")
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         line = content[:start].count(b"\n") + 1
-        raise UserError(
+        raise DataError(
             f"{what} cannot be read as CSV (line {line} is not encoded as {encoding.removesuffix('-sig').upper()}): "
             "save it as CSV, UTF-8; in a spreadsheet that is a choice beside the file's type."
         ) from error
     if "\0" in text:
-        raise UserError(f"{what} cannot be read as CSV (it holds zero bytes): save it as CSV, UTF-8.")
+        raise DataError(f"{what} cannot be read as CSV (it holds zero bytes): save it as CSV, UTF-8.")
     return text
 
 
@@ -132,7 +132,7 @@ def rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what:
         if not any(stripped):
             continue
         if any(stripped[len(header) :]):
-            raise UserError(
+            raise DataError(
                 f"{what}, line {line}: it has more cells than the first line has names: put quotes around what "
                 "holds a separator."
             )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from alrun.system import files, interruption
-from alrun.system.errors import UserError
+from alrun.system.errors import StorageError, UserError
 from alrun.system.lock import TakenOver
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def read(path: Path, fix: str) -> dict[str, Any] | None:
             log.warning("%s: going on from the checkpoint before it", damage)
         return content
     if damage:
-        raise UserError(f"{damage}: {fix}.")
+        raise StorageError(f"{damage}: {fix}.")
     return None
 
 
@@ -82,7 +82,7 @@ def load(path: Path) -> dict[str, Any]:
             broken = archive.testzip()  # reads everything once and compares checksums
         content = torch.load(path, map_location="cpu", weights_only=True) if broken is None else None
     except PermissionError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it.") from error
+        raise StorageError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it.") from error
     except zipfile.BadZipFile as error:
         raise ValueError("it is cut short, or no checkpoint") from error
     except Exception as error:  # pickle and torch raise whatever an altered byte leads to, and advise to execute it
@@ -139,7 +139,7 @@ class Generations:
             self.newest, self.whole = numbers[-1], number
             return content
         if damage:
-            raise UserError(f"{damage}: {fix}.")
+            raise StorageError(f"{damage}: {fix}.")
         return None
 
     def check(self) -> None:
@@ -210,7 +210,7 @@ class Frozen:
             try:
                 self.held = load(self.path)
             except ValueError as error:
-                raise UserError(
+                raise StorageError(
                     f"{self.path} is damaged ({error}): delete {self.path.parent} to begin this run anew."
                 ) from error
         return self.held or {}
@@ -235,7 +235,7 @@ class Frozen:
         """
         held = self.read()
         if lost := [name for name in names if name not in held]:
-            raise UserError(
+            raise StorageError(
                 f"{self.path} lacks {lost[0]} and is needed by the checkpoints beside it: copy it back, or delete "
                 f"{self.path.parent} to begin this run anew."
             )

@@ -15,7 +15,7 @@ from alrun.pool.pool import Pool
 from alrun.system import interruption, rng
 from alrun.system.device import synchronize
 from alrun.system.energy import Cost, meter
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.training.checkpoint import Keeper
 from alrun.training.cuda_graph import Passes
 from alrun.training.engine import Engine
@@ -99,7 +99,7 @@ class Trainer:
                     reason = self.stop.reason(at.history, training.descent.is_annealed)
             training.descent.finish(training.images())
         except torch.OutOfMemoryError as error:
-            raise UserError(
+            raise SettingError(
                 f"training.batch_size={self.batch_size}: the device's memory is full in round {round}; lower it, take "
                 "a smaller model or set runtime.device=cpu. What was computed before is kept."
             ) from error
@@ -235,7 +235,7 @@ class RoundTraining:
         """Stop where ``loss`` is not finite."""
         if not math.isfinite(loss):
             rate = self.descent.optimizer.param_groups[0]["lr"]
-            raise UserError(
+            raise SettingError(
                 f"the training loss is {loss} in round {self.round}, epoch {len(self.position.history) + 1}, at "
                 f"learning rate {rate:g}: lower optimizer.lr. Earlier rounds are kept."
             )

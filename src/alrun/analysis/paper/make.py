@@ -81,7 +81,7 @@ def tabulated(name: str, there: Collected, asked: Asked) -> tuple[pd.DataFrame, 
     if name == "claims":
         matrices = {each: points.of_figure(each, there) for each in CLAIMS}
         words = "Cells are the share of rounds in which one is significantly better (paired t-test, 5 %, uncorrected)."
-        return claims.table(matrices), f"{words} Chance alone gives some: scripts/findings.py judges them by it."
+        return claims.table(matrices), f"{words} Chance alone gives some: docs/generate/findings.py judges them by it."
     if name == "times":
         return times.of_text(there), "Ours are means over repeats; the paper's machines had a P100 or a V100."
     table = tabulate.of_table(name, there, asked)

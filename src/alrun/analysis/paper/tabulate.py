@@ -6,13 +6,13 @@ from importlib import resources
 from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from alrun.analysis.intervals import spread
 from alrun.analysis.paper import printed
 from alrun.analysis.paper.collect import Asked, Collected, planned
 from alrun.analysis.paper.exhibits import Part
-from alrun.system.errors import UserError
+from alrun.settings.planned_runs import Planned
+from alrun.system.errors import DataError
 
 # How the paper's rows are called there: by strategy, and by the option that the table varies.
 ROWS = {
@@ -138,15 +138,17 @@ def settings(name: str, asked: Asked) -> pd.DataFrame:
         part = Part(row["experiment"], tuple(row["choices"].split()), ("random",))
         runs = planned(part, asked)
         if not runs:
-            raise UserError(f"{part.experiment} asks for no run with {' '.join(asked.overrides)}: leave some out.")
+            raise DataError(f"{part.experiment} asks for no run with {' '.join(asked.overrides)}: leave some out.")
         lines.append({"Exp.": row["row"], "of": "paper", **theirs})
-        lines.append({"Exp.": row["row"], "of": "ours", **composed(runs[0].cfg)})
+        lines.append({"Exp.": row["row"], "of": "ours", **composed(runs[0])})
     return pd.DataFrame(lines)
 
 
-def composed(cfg: DictConfig) -> dict[str, Any]:
-    """The columns of Tables 3 to 10 of a configuration."""
-    optimizer = str(cfg.optimizer.build._target_).rpartition(".")[2] + ("/SWA" if cfg.optimizer.swa else "")
-    values = [cfg.training.max_epochs, cfg.optimizer.lr, cfg.training.batch_size, cfg.training.stop_accuracy]
-    values += [optimizer, cfg.budget.batch_size, cfg.budget.seed_size]
+def composed(run: Planned) -> dict[str, Any]:
+    """The columns of Tables 3 to 10 of a run."""
+    settings = run.cfg
+    optimizer = str(settings.optimizer.build._target_).rpartition(".")[2] + ("/SWA" if settings.optimizer.swa else "")
+    training, budget = settings.training, settings.budget
+    values = [training.max_epochs, settings.optimizer.lr, training.batch_size, training.stop_accuracy]
+    values += [optimizer, budget.batch_size, budget.seed_size]
     return dict(zip(SETTINGS.values(), map(str, values), strict=True))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy, highest
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 
 class Discriminative(ScoreStrategy):
@@ -75,7 +75,7 @@ class Discriminative(ScoreStrategy):
         with torch.no_grad():
             scores = network(x[unlabeled])[:, 0]
         if not scores.isfinite().all():
-            raise UserError(
+            raise StrategyError(
                 "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
             )
         return scores

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
 from alrun.strategies.base import Query, ScoreStrategy
-from alrun.system.errors import UserError
+from alrun.system.errors import StrategyError
 
 
 class LearningLoss(ScoreStrategy):
@@ -50,7 +50,7 @@ class LearningLoss(ScoreStrategy):
             features, _ = pooled_maps(query.model, query.batches())
             predicted = network(features)
             if not predicted.isfinite().all():
-                raise UserError(
+                raise StrategyError(
                     "strategy=learning_loss: its network diverged: lower strategy.lr. Earlier rounds are kept."
                 )
             return predicted

@@ -7,7 +7,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 
 ROUND_OFF = 1e-5  # a divergence of two float32 distributions that are the same comes out at -1e-6 or so
 TINY = 1e-300  # a score of 0 comes after all others, and at random among its like
@@ -28,7 +28,7 @@ class Power(Strategy):
         kind: Literal["power", "softmax", "softrank"] = "power",
     ) -> None:
         if not isinstance(inner, ScoreStrategy):
-            raise UserError(
+            raise SettingError(
                 f"strategy.inner: {type(inner).__name__} gives no score to draw by; take one that does, "
                 "such as strategy@strategy.inner=entropy, margin or bald."
             )
@@ -57,7 +57,7 @@ class Power(Strategy):
             ranks[scores.argsort(descending=True, stable=True)] = torch.arange(1, len(scores) + 1, dtype=scores.dtype)
             return -self.beta * ranks.log()
         if (scores < -ROUND_OFF).any():
-            raise UserError(
+            raise SettingError(
                 f"strategy.kind=power needs scores of 0 and more, {type(self.inner).__name__} gives "
                 f"{scores.min():.3g}: use strategy.kind=softrank or softmax."
             )

@@ -14,7 +14,7 @@ from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
 Function = Literal[
@@ -47,7 +47,7 @@ class Submodular(Strategy):
         epsilon: Annotated[float, Ge(1e-6)] | None = None,
     ) -> None:
         if function == "feature_based" and representation == "gradient":
-            raise UserError("strategy.function=feature_based needs features: use strategy.representation=embedding.")
+            raise SettingError("strategy.function=feature_based needs features: use strategy.representation=embedding.")
         self.function: Function = function
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE

@@ -22,7 +22,7 @@ from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphC
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.more.submodular import Representation, represent
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
 # Classes by number, from 0, or by name; the data say which there are (alrun.loop.components).
@@ -73,11 +73,11 @@ def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor
         UserError: None is, or classes are named where no data set says what numbers they have.
     """
     if named := [each for each in classes if isinstance(each, str)]:
-        raise UserError(f"{key}: without a data set, {named[0]} has no number: give the number.")
+        raise SettingError(f"{key}: without a data set, {named[0]} has no number: give the number.")
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
     if not found.any():
         present = ", ".join(str(value) for value in labels.unique().tolist())
-        raise UserError(f"{key}={classes}: no labeled example has one of these classes; there are {present}.")
+        raise SettingError(f"{key}={classes}: no labeled example has one of these classes; there are {present}.")
     return found
 
 

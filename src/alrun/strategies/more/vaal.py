@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 from alrun.strategies.more.vaal_networks import Discriminator, Vae
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError, StrategyError
 
 
 class Vaal(ScoreStrategy):
@@ -66,7 +66,7 @@ class Vaal(ScoreStrategy):
             UserError: The networks diverged, or are to train as long as a classifier that was not trained here.
         """
         if self.iterations is None and not query.trained.steps:
-            raise UserError(
+            raise SettingError(
                 "strategy.iterations=null takes as many steps as the classifier, and round 0's was given, not trained: "
                 "give a number, such as strategy.iterations=1000."
             )
@@ -78,7 +78,7 @@ class Vaal(ScoreStrategy):
                 outputs.append(discriminator(vae.encode(scaled(query, index))[0])[:, 0])
         scores = torch.cat(outputs)
         if not scores.isfinite().all():
-            raise UserError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
+            raise StrategyError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
         return -scores
 
     def train(self, query: Query) -> tuple[Vae, Discriminator]:

@@ -1,0 +1,197 @@
+"""Use some minutes on a GPU: check that its numbers are right, benchmark, and compute the paper's missing runs.
+
+    python -m benchmarks.gpu.window --minutes 10 --out window                    # make gpu-window MINUTES=10
+    python -m benchmarks.gpu.window --minutes 1 --out window --dry-run           # tiny, on any CPU: does all of it run?
+    python -m benchmarks.gpu.window --minutes 10 --out window --stages runs paths.data=data
+
+Ends inside its limit, whatever it is at, and leaves a few small files in --out: window.json (hardware, versions,
+commit, what was done), correctness.csv, strategies.csv, training.csv, selection.csv, runs.zip (the tables of the
+runs that this window moved on) and log.txt. Move that folder to benchmarks/results/gpu/<date>: the next window goes on
+with its runs, and ``make gpu-page`` writes docs/evidence/gpu.md from all of them. A run goes on after its last round
+that queried labels; where --outputs is still there from a window before, at its last checkpoint.
+
+On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
+
+    # at home, after the last change
+    pip wheel --no-deps -w .whl . hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3 filelock==4.2.11
+    # there
+    python3 -m pip install --no-index --no-deps --target .site .whl/*.whl
+    PYTHONPATH=.site python3 -m benchmarks.gpu.window --minutes 9 --out window --commit COMMIT paths.data=data
+
+Words with a = go on to alrun.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from alrun.loop import provenance
+from alrun.runs import portable
+from alrun.runs.run_folder import has_checkpoint, is_done
+from alrun.settings import planned_runs
+from alrun.system import device
+from benchmarks.gpu.stages import Command, Window
+
+HERE = Path(__file__).resolve().parent
+# The most that each may take of the window.
+STAGES = {"correctness": 0.3, "strategies": 0.2, "selection": 0.15, "training": 0.25, "runs": 1.0}
+PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
+TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
+LAYOUT = "runtime.memory_format=channels_last"  # of all runs of a study, also in a trial on a CPU
+# A run of every kind in seconds; the numbers mean nothing.
+DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
+
+
+def main() -> None:
+    """One window."""
+    arguments, settings = parse()
+    record = {"started": datetime.now(UTC).isoformat(timespec="seconds"), **machine(arguments.commit)}
+    about = {"dry_run": arguments.dry_run, "settings": settings, "at_once": arguments.at_once}
+    window = Window(arguments.out, arguments.minutes, record | about)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, window.close)
+    statuses: list[int] = []
+    for stage in (stage for stage in STAGES if stage in arguments.stages.split(",")):
+        share = STAGES[stage] * 60 * arguments.minutes
+        if stage == "runs":
+            runs = Runs(arguments, settings)
+            statuses += window.run(stage, runs.commands(), share, arguments.at_once, runs.pack)
+        else:
+            words = SCRIPTED[stage]
+            script = [sys.executable, "-m", *words(arguments, settings), "--csv", str(arguments.out / f"{stage}.csv")]
+            statuses += window.run(stage, [Command(stage, script)], share)
+    window.finish("at the limit" if window.left() <= 0 else "nothing was left to do")
+    print(f"{arguments.out}: {', '.join(sorted(path.name for path in arguments.out.iterdir()))}")
+    sys.exit(any(statuses))
+
+
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    """Options, and settings for alrun."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the window's files")
+    parser.add_argument("--stages", default=",".join(STAGES), help="separated by commas")
+    parser.add_argument("--at-once", type=int, default=1, help="runs at a time; see what the benchmark says of several")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs") / "gpu", help="where the runs are computed")
+    parser.add_argument("--results", type=Path, default=HERE.parent / "results" / "gpu", help="earlier windows")
+    parser.add_argument("--priority", type=Path, default=HERE / "priority.yaml")
+    parser.add_argument("--commit", help="of the code, where it is not in a git repository")
+    parser.add_argument("--dry-run", action="store_true", help="tiny settings, on the CPU")
+    arguments, settings = parser.parse_known_args()
+    odd = [word for word in settings if "=" not in word] + sorted(set(arguments.stages.split(",")) - set(STAGES))
+    if odd:
+        parser.error(f"{' '.join(odd)}: neither an option, nor a setting of alrun, nor a stage ({', '.join(STAGES)})")
+    return arguments, settings
+
+
+def machine(commit: str | None) -> dict[str, Any]:
+    """What everything is measured on."""
+    where = device.choose("auto")
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit", "--format=csv"]
+    try:
+        driver = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        driver = ""
+    versions = {name: version for name in PACKAGES if (version := installed(name))}
+    return {
+        "device": device.describe(where),
+        "nvidia_smi": driver,
+        "processors": device.usable_processors(),
+        "commit": commit or provenance.git_commit(),
+        "versions": {
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version() if where.type == "cuda" else None,
+            **versions,
+        },
+    }
+
+
+def installed(name: str) -> str | None:
+    """The version of a package."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def correctness(arguments: argparse.Namespace, _: list[str]) -> list[str]:
+    """All checks, in one process."""
+    return ["benchmarks.gpu.checks", *(["--small", "--device", "cpu"] if arguments.dry_run else [])]
+
+
+def strategies(arguments: argparse.Namespace, _: list[str]) -> list[str]:
+    """Every strategy and every way of training once; of a trial some."""
+    return ["benchmarks.gpu.strategies", *(["--device", "cpu", "--only", "bald"] if arguments.dry_run else [])]
+
+
+def selection(arguments: argparse.Namespace, _: list[str]) -> list[str]:
+    """The kernels of the paper's strategies."""
+    small = arguments.dry_run
+    where = "cuda" if torch.cuda.is_available() and not small else "cpu"
+    cases = ["--only", "matching pursuit" if small else TIMED, "--largest", "10000" if small else "50000"]
+    return ["benchmarks.selection", "--device", where, "--no-reference", *cases]
+
+
+def training(arguments: argparse.Namespace, settings: list[str]) -> list[str]:
+    """Networks alone, then several runs at once."""
+    cases = ["--models", "resnet18,mnist_net", "--ways", "processes,threads", "--runs", "2,8", *settings]
+    if arguments.dry_run:
+        cases = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu", *settings]
+    return ["benchmarks.training", *cases]
+
+
+SCRIPTED = {"correctness": correctness, "strategies": strategies, "selection": selection, "training": training}
+
+
+class Runs:
+    """The runs in the order of their value, without those that are done, and what this window moved on."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: list[str]) -> None:
+        self.rows = OmegaConf.to_container(OmegaConf.load(arguments.priority))
+        self.settings = [*(DRY if arguments.dry_run else []), f"paths.outputs={arguments.outputs}", LAYOUT, *settings]
+        self.dry_run = arguments.dry_run
+        self.archive = arguments.out / "runs.zip"
+        self.moved: list[Path] = []
+        for archive in sorted(arguments.results.glob("*/runs.zip")):  # from the oldest window to the newest
+            portable.unpack(archive, arguments.outputs / "runs")
+
+    def commands(self) -> Iterator[Command]:
+        """One run after the other; a row is read when those before it are under way or done."""
+        for row in self.rows:  # type: ignore[union-attr]
+            overrides = [word for word in row["overrides"] if not (self.dry_run and word.startswith("dataset"))]  # type: ignore[index]
+            for run in planned_runs.of_command([*overrides, *self.settings]):
+                if is_done(run.folder) or run.folder in self.moved:
+                    continue
+                extra = self.resumed(run.folder)
+                self.moved.append(run.folder)
+                words = [sys.executable, "-m", "alrun", *run.overrides, "hydra.mode=RUN", "runtime.progress=false"]
+                about = {"row": row["what"], "from_round": extra.pop("round")}  # type: ignore[index]
+                yield Command("/".join(run.folder.parts[-2:]), [*words, *extra.values()], about)
+
+    def resumed(self, folder: Path) -> dict[str, Any]:
+        """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
+        if not (folder / "run.json").exists():
+            return {"round": 0}
+        rounds = None if has_checkpoint(folder) else portable.revive(folder)
+        layout = json.loads((folder / "run.json").read_text())["memory_format"]
+        return {"round": rounds, "format": f"runtime.memory_format={layout}"}
+
+    def pack(self) -> None:
+        """Write the tables of the runs that moved."""
+        portable.pack([folder for folder in self.moved if (folder / "run.json").exists()], self.archive)
+
+
+if __name__ == "__main__":
+    main()

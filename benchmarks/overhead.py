@@ -1,0 +1,53 @@
+"""What the loop itself costs: ``python -m benchmarks.overhead`` prints its share of the time of a run.
+
+The run is MNIST at the paper's settings, BADGE, as far as --labels; on digits where MNIST cannot be had. Overhead is
+everything that is not training, evaluation or selection: loading data, building, saving, reporting.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import pandas as pd
+from hydra import compose, initialize_config_module
+
+from alrun.loop.run import run
+from alrun.settings import schema
+from alrun.system.errors import UserError
+
+
+def main() -> None:
+    """Run, and print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--labels", type=int, default=1300, help="budget.total of the MNIST run (default 1300)")
+    total = parser.parse_args().labels
+    schema.register()
+    try:
+        measure(["dataset=mnist", f"budget.total={total}"])
+    except UserError as error:
+        print(f"MNIST is skipped, digits instead: {error}")
+        measure([])
+
+
+def measure(overrides: list[str]) -> None:
+    """Time one run in a fresh folder and print where the time went."""
+    with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
+        cfg = compose("config", [*overrides, f"paths.outputs={folder}"], return_hydra_config=True)
+        run_dir = Path(cfg.hydra.run.dir)
+        choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+        started = perf_counter()
+        run(cfg, run_dir, choices)
+        wall = perf_counter() - started
+        rounds = pd.read_csv(run_dir / "timing.csv")
+    phases = {name: rounds[f"{name}_seconds"].sum() for name in ("train", "evaluate", "select")}
+    overhead = wall - sum(phases.values())
+    print(
+        f"{choices['dataset']}, {choices['model']}, {len(rounds)} rounds to {rounds.labeled.max()} labels: {wall:.1f} s"
+    )
+    for name, seconds in {**phases, "overhead": overhead}.items():
+        print(f"  {name:<9}{seconds:9.2f} s {100 * seconds / wall:7.2f} %")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""docs/evidence/speed.md: how fast selection and training are, from what the benchmarks left in benchmarks/results.
+
+``make speed`` runs both benchmarks on an idle machine and writes the page.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from alrun.analysis.formats import markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PAGE = """# Speed
+
+Written by `make speed` on {device}, two of its threads (torch {torch}).
+
+## Selection
+
+Clustered points with 512 numbers each, `C` classes; an algorithm picks `b` of `n`. `make bench-selection` prints
+more. The floor is the time for the arithmetic of the exact algorithm at the speed of this machine's matrix product,
+or for the bytes that it must read at the speed of its memory, whichever is longer; lazy algorithms can be faster. The
+reference does what the papers' public code does: it forms the points and visits all of them for each pick. MB is the
+memory beyond the inputs.
+
+{selection}
+## Training
+
+Images per second of one run, with the fastest number of threads and memory format. The plain loop is a DataLoader
+with workers, torchvision's transforms image by image, and an eager step. The floor is the arithmetic of the step at
+the speed of this machine's fastest product or convolution in that precision.
+
+{training}
+Several runs at once, training batch size 20: images per second of all runs together, and the ratio to one run alone.
+
+{together}"""
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "speed.md")
+    arguments = parser.parse_args()
+    selection = pd.read_csv(arguments.results / "selection.csv")
+    training = pd.read_csv(arguments.results / "training.csv")
+    (device,) = {*selection.device, *training.device}  # one machine, or the page would compare two
+    arguments.page.write_text(
+        PAGE.format(
+            device=device,
+            torch=torch.__version__,
+            selection=markdown(of_selection(selection)),
+            training=markdown(of_training(training)),
+            together=markdown(of_several(training)),
+        )
+    )
+    print(arguments.page)
+
+
+def of_selection(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per case."""
+    times = (rows.reference / rows.seconds).map(lambda ratio: "" if pd.isna(ratio) else f"{ratio:,.0f}×")
+    return pd.DataFrame(
+        {
+            "case": rows.case,
+            "n": rows.n.map("{:,}".format),
+            "C": rows.classes,
+            "b": rows.picks.map("{:,}".format),
+            "seconds": rows.seconds.map("{:.2f}".format),
+            "MB": (rows.bytes / 1e6).map("{:.0f}".format),
+            "of the floor": (rows.seconds / rows.floor).map("{:.1f}×".format),
+            "faster than the reference": times,
+        }
+    )
+
+
+def of_training(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per model, optimizer batch and precision."""
+    alone = rows[rows.way == "alone"]
+    return pd.DataFrame(
+        {
+            "model": alone.model,
+            "batch": alone.batch_size,
+            "precision": alone.precision,
+            "images a second": alone.images_per_second.map("{:,.0f}".format),
+            "plain loop": alone.plain.map("{:,.0f}".format),
+            "faster": (alone.images_per_second / alone.plain).map("{:.2f}×".format),
+            "of the floor's speed": (alone.images_per_second / alone.floor).map("{:.0%}".format),
+        }
+    )
+
+
+def of_several(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per model, precision and way, a column per number of runs."""
+    key = ["model", "precision"]
+    first = rows[(rows.way == "alone") & (rows.batch_size == 20)].rename(columns={"images_per_second": "alone"})
+    several = rows[rows.way != "alone"].merge(first[[*key, "alone"]], on=key)
+    pairs = zip(several.images_per_second, several.images_per_second / several.alone, strict=True)
+    several["cell"] = [f"{speed:,.0f} ({times:.2f}×)" for speed, times in pairs]
+    several["runs"] = several.runs.map("{} runs".format)
+    table = several.pivot(index=[*key, "way"], columns="runs", values="cell")
+    return table.reindex(columns=several.runs.unique()).reset_index().rename_axis(columns=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What make calls: installation and the record of results."""

@@ -1,0 +1,147 @@
+"""Arrays of an npz: which of them are images, labels and splits, read without executing anything."""
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.system.errors import DataError, first_line
+
+
+def npz_splits(
+    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], int]:
+    """Images, labels and groups of the training and then of the test examples, and how many are the former.
+
+    Raises:
+        UserError: An array is not there, or cannot be used.
+    """
+    arrays = npz_names(path, images_array, labels_array, group, test_split)
+    stored = read_arrays(path, [name for names in arrays for name in names])
+    (train, shape), *others = [(names[0], stored[names[0]].shape[1:]) for names in arrays]
+    for test, other in others:
+        if other != shape:
+            raise DataError(
+                f"dataset.path={path}: an image in {train} is {shape} and in {test} {other}: store both splits alike."
+            )
+    joined = [
+        np.concatenate([stored[names[position]] for names in arrays])
+        if len(arrays) > 1
+        else stored[arrays[0][position]]
+        for position in range(len(arrays[0]))
+    ]
+    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
+    return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
+
+
+def npz_names(
+    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
+) -> list[list[str]]:
+    """Names of the arrays of images, labels and maybe groups, for the training and for the test split if there is one.
+
+    Raises:
+        UserError: An array is not there.
+    """
+    held = names_in(path)
+    wanted = [images_array, labels_array, *([] if group is None else [group])]
+
+    def of_split(split: str, array: str) -> str | None:
+        """The name of an array of a split: train_images or images_train."""
+        return next((name for name in (f"{split}_{array}", f"{array}_{split}") if name in held), None)
+
+    ends = {name.removesuffix(f"_{images_array}") for name in held if name.endswith(f"_{images_array}")}
+    ends |= {name.removeprefix(f"{images_array}_") for name in held if name.startswith(f"{images_array}_")}
+    names = sorted(name for name in ends if kind_of(name) or name == test_split)
+    trains = [name for name in names if kind_of(name) == "train"]
+    if trains:
+        others = [name for name in names if name not in trains]
+        test = test_name(test_split, others, f"dataset.path={path}")
+        tell_left(others, [test], f"dataset.path={path}")
+        splits = [trains[0], *([] if test is None else [test])]
+        arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
+    else:
+        if test_split is not None:
+            raise DataError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
+        arrays = [wanted]
+    absent = [name for names in arrays for name in names if name not in held]
+    if absent:
+        there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
+        raise DataError(
+            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
+            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
+        )
+    return arrays
+
+
+def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
+    """One value an example (N,), of an array (N,) or (N, 1).
+
+    Raises:
+        UserError: There are several; columns of which one is 1 are named as what they are.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    if values.ndim != 1:
+        several = values.ndim == 2 and np.issubdtype(values.dtype, np.number)
+        one_hot = several and bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
+        said = "one-hot: store their argmax(1)" if one_hot else "several labels an example (multi-label), not one class"
+        raise DataError(f"{where}: the array {name} has shape {values.shape}; it must be (N,), and this is {said}.")
+    return values
+
+
+def names_in(path: str) -> dict[str, str]:
+    """Names of the arrays in an npz with their types and shapes, read of their headers."""
+    if not Path(path).is_file():
+        raise DataError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _header(archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with open(path, "rb") as file:
+            if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise DataError(
+                    f"dataset.path={path} is one array (npy): store images and labels in one npz, by np.savez."
+                ) from error
+        raise DataError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """Type and shape of an array, refused where its header claims another size than it has."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(file)
+        claimed = math.prod(shape) * kind.itemsize
+        if not kind.hasobject and claimed != info.file_size - file.tell():
+            raise ValueError(
+                f"{info.filename} claims {claimed} bytes, but holds {info.file_size - file.tell()}: it is damaged"
+            )
+    return f"{kind} {shape}"
+
+
+def read_arrays(path: str, names: list[str]) -> dict[str, np.ndarray]:
+    """The arrays that are named.
+
+    Raises:
+        UserError: One of them is not there, or the file is damaged.
+    """
+    known = names_in(path)
+    if missing := [name for name in names if name not in known]:
+        raise DataError(
+            f"dataset.path={path} lacks the arrays {', '.join(missing)}; it holds {', '.join(known) or 'none'}."
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"dataset.path={path} cannot be read as npz: {first_line(error)}.") from error
+    except MemoryError as error:
+        sizes = ", ".join(f"{name} {known[name]}" for name in names)
+        raise DataError(f"dataset.path={path} does not fit into memory ({sizes}): store less in it.") from error

@@ -1,0 +1,93 @@
+"""Whether the parts of a run go together, found out before training."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from alrun.data.augmentation import Augmentation, NoAugmentation
+from alrun.data.dataset import ImageData
+from alrun.models.classifier import Classifier
+from alrun.pool.per_class_cap import NoCap
+from alrun.pool.redundancy import NoRedundancy
+from alrun.strategies.seed_set import Shared
+from alrun.system.errors import SettingError, first_line
+
+TRIED = 16  # images; a random transform may fail with some of its draws only
+# What a network raises when images have the wrong size; some assert, some return a tuple while they train.
+MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
+
+
+def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
+    """Refuse more padding than the images are large."""
+    if data.is_vectors:
+        return
+    padding, side = node.get("padding"), max(data.image_size)
+    if isinstance(padding, int) and padding > side:
+        raise SettingError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
+
+
+def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
+    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
+
+    Raises:
+        UserError: It fails.
+    """
+    if data.is_vectors:
+        if not isinstance(augmentation, NoAugmentation):
+            name = type(augmentation).__name__
+            raise SettingError(
+                f"augmentation: {name} alters images, and the pool holds vectors: use augmentation=none."
+            )
+        return
+    images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
+    with torch.random.fork_rng(devices=[]):
+        try:
+            augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
+        except MISFIT as error:
+            name = type(getattr(augmentation, "transform", augmentation)).__name__
+            raise SettingError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
+
+
+def check_model(model: Classifier, data: ImageData) -> None:
+    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
+
+    Raises:
+        UserError: It fails, or its embeddings or logits have a wrong shape.
+    """
+    images = torch.zeros(2, *data.train_images.shape[1:])
+    name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
+    try:
+        with torch.no_grad():
+            model.train()
+            model(images)
+            model.eval()
+            embedding, logits = model.embed(images).shape, model(images).shape
+    except MISFIT as error:
+        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
+        raise SettingError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
+    if len(embedding) != 2 or logits != (2, data.classes):
+        raise SettingError(
+            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "
+            f"(2, any) and (2, {data.classes})."
+        )
+
+
+def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
+    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
+
+    Raises:
+        UserError: A setting does.
+    """
+    reads = {
+        "redundancy": not isinstance(redundancy, NoRedundancy),
+        "per_class_cap": not isinstance(cap, NoCap),
+        "seed_set": isinstance(chooser, Shared) and getattr(chooser, "per_class", True),
+    }
+    for key, does in reads.items():
+        if does:
+            raise SettingError(
+                f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
+                f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
+            )

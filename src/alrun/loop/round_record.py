@@ -1,0 +1,43 @@
+"""The record of a round: what its training and its evaluation came to."""
+
+from torch import Tensor
+
+from alrun.runs.state import RoundRecord
+from alrun.system.device import Stopwatch
+from alrun.training.evaluation import Evaluation
+from alrun.training.stop_rule import TrainResult
+
+
+def record_of(
+    round: int, labels: Tensor, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
+) -> RoundRecord:
+    """The record of ``round``, before its selection.
+
+    Args:
+        round: Its number.
+        labels: (m,) Of the labeled set, on the device of training.
+        held_out: Labels that are paid for but not trained on.
+        trained: What training came to.
+        tested: What evaluation came to.
+        evaluation: What it cost.
+    """
+    return RoundRecord(
+        round=round,
+        labeled=len(labels) + held_out,
+        test_accuracy=tested.accuracy,
+        calibration_error=tested.calibration_error,
+        train_accuracy=trained.accuracy,
+        epochs=trained.epochs,
+        steps=trained.steps,
+        stopped_by=trained.stopped_by,
+        restarts=trained.restarts,
+        device=labels.device.type,
+        class_accuracy=tested.class_accuracy,
+        class_labeled=labels.cpu().bincount(minlength=len(tested.class_accuracy)).tolist(),
+        train_seconds=trained.seconds,
+        evaluate_seconds=evaluation.cost.seconds,
+        train_joules=trained.joules,
+        evaluate_joules=evaluation.cost.joules,
+        select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
+        energy_source=evaluation.meter.source,
+    )

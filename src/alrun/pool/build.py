@@ -1,0 +1,72 @@
+"""A run's pool before anything is labeled, and its seed set."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.pool.per_class_cap import Cap
+from alrun.pool.pool import Pool
+from alrun.pool.redundancy import Redundancy
+from alrun.system import rng
+from alrun.system.errors import SettingError
+
+
+class SeedSet(Protocol):
+    """What chooses the seed set: see alrun.strategies.seed_set."""
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, which are indices into the pool."""
+        ...
+
+
+def build_pool(
+    data: ImageData,
+    where: torch.device,
+    redundancy: Redundancy,
+    chooser: SeedSet,
+    cap: Cap,
+    *,
+    seed_size: int,
+    seed: int,
+    chunk: int,
+) -> tuple[Pool, Tensor]:
+    """The pool on ``where`` with nothing labeled yet, and the seed set of ``seed_size`` examples.
+
+    Args:
+        data: The data set.
+        where: The device of training.
+        redundancy: What repeats examples.
+        chooser: What chooses the seed set.
+        cap: Which examples may be queried.
+        seed_size: Examples in the seed set.
+        seed: What redundancy and seed set are drawn by.
+        chunk: Images in a forward pass.
+
+    Raises:
+        UserError: Fewer examples stay unique than the seed set has.
+    """
+    numbers = np.random.default_rng(rng.derive(seed, "redundancy"))
+    sources = redundancy.apply(data.train_images, data.train_labels, numbers)
+    pool = Pool(
+        placed(sources.images, where),
+        torch.from_numpy(data.train_labels).to(where),
+        source=torch.from_numpy(sources.source),
+    )
+    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
+    if len(candidates) < seed_size:
+        raise SettingError(
+            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique: lower it or "
+            "raise redundancy.unique."
+        )
+    seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)
+    pool.buyable = cap.buyable(pool.labels, seed_set)
+    return pool, seed_set
+
+
+def placed(images: np.ndarray, where: torch.device) -> Tensor:
+    """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
+    tensor = torch.from_numpy(images)
+    return tensor if is_mapped(images) else tensor.to(where)

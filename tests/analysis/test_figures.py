@@ -1,0 +1,46 @@
+"""Classes are called by their names in tables and figures, where runs know them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alrun.analysis import figures, scores
+from alrun.analysis.curves import name_curves
+from alrun.analysis.rounds import gather, setting_columns
+from tests.analysis.made_runs import make_run
+
+
+def run(folder: Path, option: str, names: list[str] | None) -> Path:
+    made = make_run(folder, option, 0, [0.5, 0.75])
+    if names is not None:
+        meta = json.loads((made / "run.json").read_text())
+        (made / "run.json").write_text(json.dumps(meta | {"dataset": {"class_names": names}}))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (["ants, black", 'be"es'], ["ants, black", 'be"es'], ["ants, black", 'be"es']),
+        (["ants", "bees"], ["bees", "ants"], [0, 1]),  # not the same in all runs
+        (["ants", "bees"], None, [0, 1]),
+        (["ants", "bees", "wasps"], ["ants", "bees", "wasps"], [0, 1]),
+        (None, None, [0, 1]),
+        (["0", "1"], ["0", "1"], [0, 1]),
+    ],
+)
+def test_classes_have_their_names_where_all_runs_agree(tmp_path, first, second, expected):
+    table = gather([run(tmp_path / "a", "random", first), run(tmp_path / "a", "badge", second)]).rounds
+    assert "class_names" not in setting_columns(table)
+    named = name_curves(table)
+    accuracy, bought = scores.class_tables(named)
+    assert accuracy.columns.tolist() == bought.columns.tolist() == expected
+    assert accuracy.to_numpy().tolist() == [[0.75, 0.75]] * 2
+    ticks = [label.get_text() for label in figures.classes(named).axes[0].get_xticklabels()]
+    assert ticks == [str(each) for each in expected]
+
+
+def test_names_of_many_classes_are_not_kept_with_every_row(tmp_path):
+    table = gather([run(tmp_path, "random", [f"class {number}" for number in range(101)])]).rounds
+    assert "class_names" not in table

@@ -1,0 +1,76 @@
+"""Whose mistake an error is: the user's in one sentence, alrun's with its traceback."""
+
+from hydra.errors import ConfigCompositionException
+
+from alrun.settings.hydra_errors import sentence
+from alrun.system.errors import UserError
+
+
+def raised(work) -> BaseException:
+    try:
+        work()
+    except BaseException as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def user_mistake():
+    raise UserError("seed=x is no number.")
+
+
+def test_a_users_mistake_is_its_sentence_through_any_number_of_causes():
+    def wrapped():
+        try:
+            user_mistake()
+        except UserError as error:
+            raise RuntimeError("in a library") from error
+
+    def twice():
+        try:
+            wrapped()
+        except RuntimeError as error:
+            raise KeyError("further up") from error
+
+    for work in (user_mistake, wrapped, twice):
+        assert sentence(raised(work)) == "seed=x is no number."
+
+
+def test_a_mistake_of_alruns_while_a_users_is_handled_is_alruns():
+    def handled():
+        try:
+            user_mistake()
+        except UserError:
+            1 / 0  # noqa: B018
+
+    def closed():
+        try:
+            user_mistake()
+        finally:
+            [].pop()
+
+    def suppressed():
+        try:
+            user_mistake()
+        except UserError:
+            raise ZeroDivisionError from None
+
+    for work in (handled, closed, suppressed):
+        assert sentence(raised(work)) is None
+
+
+def test_what_hydra_passes_on_without_a_cause_is_still_the_users(monkeypatch):
+    names = {
+        "UserError": UserError,
+        "ConfigCompositionException": ConfigCompositionException,
+        "__name__": "hydra.core.x",
+    }
+    exec(
+        "def compose(work):\n    try:\n        work()\n    except Exception:\n"
+        "        raise ConfigCompositionException('in a file')\n",
+        names,
+    )
+    assert sentence(raised(lambda: names["compose"](user_mistake))) == "seed=x is no number."
+
+
+def test_a_sentence_is_one_line_that_no_terminal_obeys():
+    assert sentence(UserError("a\nb\x1b[31mc")) == r"a\nb\x1b[31mc"

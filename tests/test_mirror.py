@@ -1,0 +1,127 @@
+"""The test of src/alrun/X/y.py is tests/X/test_y.py, or the file that is named here.
+
+A test may cover several modules of one idea; then it lies in their room and is named after one of them, or after what
+they have in common. Each module that is listed must be named in that test, by itself or by a class or function of its.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "alrun"
+
+BESIDE = {  # test file: modules of the same room that it tests
+    "analysis/test_significance.py": "intervals ranks",
+    "analysis/test_figures.py": "scores",
+    "analysis/test_report.py": "comparability findings sources",
+    "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",
+    "commands/test_search.py": "sweep",
+    "commands/test_console.py": "plan results",
+    "data/test_labels.py": "card divided",
+    "data/test_own.py": "picture_source",
+    "models/test_models.py": "adapters dla mnist_net resnet shake_shake small_cnn vgg",
+    "models/test_infer.py": "classifier outputs",
+    "pool/test_pool_options.py": "per_class_cap redundancy",
+    "selection/test_glister.py": "glister_terms",
+    "selection/test_set_functions.py": "disparity greedy neighbor_facility_location similarity uncovered",
+    "system/test_energy.py": "energy_sources",
+    "training/test_engine.py": "cuda_graph",
+    "training/test_trainer.py": "optimizer stop_rule",
+    "training/subsets/test_base.py": "craig glister grad_match random",
+    "strategies/test_strategies.py": "badge bald coreset disagreement partitioned random uncertainty",
+    "strategies/test_contrast.py": "alfa_mix bait cal density falcun",
+    "strategies/test_covering.py": "cluster_margin clusters embeddings herding probcover tcm temperature typiclust",
+    "strategies/test_ensembles.py": "bemps dropquery expected_gradient noise_stability power subsample",
+    "strategies/test_networks.py": "adversarial discriminative learning_loss vaal vaal_networks",
+    "strategies/test_submodular.py": "fass targeted",
+}
+ELSEWHERE = {  # module: the test of another room or of what it is part of, and why
+    "analysis/queried_images.py": ("analysis/test_report.py", "a part of the report"),
+    "analysis/repeated.py": ("analysis/test_report.py", "a part of the report"),
+    "analysis/run_reader.py": ("analysis/test_rounds.py", "gather reads runs by it"),
+    "analysis/summary_text.py": ("analysis/test_summary.py", "its words"),
+    "analysis/paper/captions.py": ("analysis/paper/test_exhibits.py", "written with every exhibit"),
+    "analysis/paper/draw.py": ("analysis/paper/test_exhibits.py", "drawn with every exhibit"),
+    "commands/ask.py": ("runs/test_labeling.py", "one conversation with tell"),
+    "commands/tell.py": ("runs/test_labeling.py", "one conversation with ask"),
+    "commands/report.py": ("analysis/test_report.py", "the command and what it writes"),
+    "commands/completion.py": ("commands/test_cli.py", "completes its words"),
+    "data/content.py": ("settings/test_identity.py", "names of content are part of a run's"),
+    "data/listed_pictures.py": ("data/test_own.py", "the pictures of dataset=csv"),
+    "data/npz_arrays.py": ("data/test_sources.py", "what dataset=npz reads"),
+    "data/picture_table.py": ("data/test_own.py", "the table of dataset=csv"),
+    "data/picture_listing.py": ("data/test_layout.py", "by the folders that it lists"),
+    "data/transform.py": ("settings/test_targets.py", "a user's transform is named in settings"),
+    "loop/components.py": ("pool/test_pool_options.py", "builds the pool"),
+    "loop/part_checks.py": ("settings/test_checks.py", "checks of parts against one another"),
+    "loop/round_record.py": ("runs/test_state.py", "a row of the state"),
+    "loop/execution.py": ("commands/test_speed.py", "what the speed of a setting decides"),
+    "loop/provenance.py": ("commands/test_speed.py", "says what runs were executed with"),
+    "pool/build.py": ("pool/test_pool_options.py", "builds the pool"),
+    "runs/durations.py": ("settings/test_schedule.py", "the time left follows the schedule"),
+    "selection/linear.py": ("selection/test_glister.py", "a helper of it"),
+    "strategies/base.py": ("strategies/test_contract.py", "the interface"),
+    "strategies/more/batch_bald.py": ("selection/test_joint_entropy.py", "its algorithm"),
+    "strategies/seed_set.py": ("pool/test_pool_options.py", "chooses the first of the pool"),
+    "system/device.py": ("models/test_infer.py", "precision is what passes are computed in"),
+    "system/interruption.py": ("loop/test_resume.py", "what is stopped is a run"),
+    "settings/groups.py": ("commands/test_help.py", "lists them"),
+    "settings/schema.py": ("settings/test_settings.py", "the classes of the settings"),
+    "system/rng.py": ("strategies/test_query.py", "its streams are a query's"),
+    "system/safe_text.py": ("analysis/test_formats.py", "harmless cells of tables"),
+    "system/spreadsheet.py": ("data/test_own.py", "tables as spreadsheets write them"),
+    "system/torchvision_import.py": ("scripts/test_install.py", "what an installation lacks"),
+    "system/units.py": ("settings/test_ranges.py", "a range of settings"),
+    "testing/contract.py": ("strategies/test_contract.py", "held against every strategy"),
+    "testing/made_queries.py": ("strategies/test_query.py", "makes them"),
+    "testing/peak_memory.py": ("data/test_picture_decoding.py", "measures there"),
+}
+
+
+def modules() -> list[Path]:
+    """Every module, by its path in src/alrun."""
+    found = (path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py")))
+    return [path for path in found if not path.name.startswith("__") and len(path.parts) > 1]
+
+
+def named_after(module: Path) -> list[Path]:
+    """The tests in the module's room that have its name."""
+    return list((TESTS / module.parts[0]).rglob(f"test_{module.stem}.py"))
+
+
+def beside() -> dict[str, list[Path]]:
+    """The modules of BESIDE by test: in a test's own folder, or where its room has moved them."""
+    return {
+        test: [path for path in modules() if path.stem in words.split() and path.parts[0] == test.split("/")[0]]
+        for test, words in BESIDE.items()
+    }
+
+
+def test_whoever_looks_for_the_test_of_a_module_finds_it():
+    listed = {path for paths in beside().values() for path in paths} | {Path(name) for name in ELSEWHERE}
+    missing = [str(path) for path in modules() if not named_after(path) and path not in listed]
+    assert not missing, "no tests/X/test_y.py, and not in the tables of tests/test_mirror.py"
+
+
+def test_the_tables_hold_no_module_that_is_gone_or_has_a_test_of_its_own():
+    known = set(modules())
+    gone = [name for name in ELSEWHERE if Path(name) not in known]
+    gone += [f"{test}: {word}" for test, words in BESIDE.items() for word in words.split() if word not in names(test)]
+    assert not gone
+    assert not [str(path) for name in ELSEWHERE if named_after(path := Path(name))]
+
+
+def names(test: str) -> set[str]:
+    """The names of the modules in a test's room."""
+    return {path.stem for path in beside()[test]}
+
+
+def test_a_test_names_what_it_is_said_to_test():
+    for test, paths in beside().items():
+        text = (TESTS / test).read_text()
+        for path in paths:
+            tree = ast.parse((SOURCE / path).read_text())
+            words = [path.stem, *(node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef))]
+            assert any(re.search(rf"\b{word}\b", text) for word in words), f"{test} does not name {path}"
+    assert not [test for test, _ in ELSEWHERE.values() if not (TESTS / test).exists()]
