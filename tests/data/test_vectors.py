@@ -75,10 +75,7 @@ def test_that_a_run_on_vectors_learns_and_selects(stored, complete):
     run_dir = complete(
         "dataset=features",
         f"dataset.path={stored}",
-        *MODEL,
         "strategy=margin",
-        "optimizer.lr=0.01",
-        "training.max_epochs=50",
     )
     table = pd.read_csv(run_dir / "accuracy.csv")
     assert table.labeled.tolist() == [20, 40, 60]
@@ -151,9 +148,7 @@ def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
 
 def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, composed):
     def name():
-        made = composed(
-            "dataset=features", f"dataset.path={stored}", *MODEL, f"paths.outputs={stored.parent}/out", hydra=True
-        )
+        made = composed("dataset=features", f"dataset.path={stored}", f"paths.outputs={stored.parent}/out", hydra=True)
         return made.hydra.run.dir
 
     before = name()

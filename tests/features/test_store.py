@@ -16,7 +16,6 @@ from alrun.features import embed as passes
 from alrun.features import parts
 from alrun.features.encoders import Module, hash_of
 from alrun.features.store import Store
-from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
 CPU = torch.device("cpu")
@@ -37,16 +36,6 @@ class Tiny(nn.Module):
         return F.adaptive_avg_pool2d(self.layer(images), 4).flatten(1)
 
 
-class Head(Classifier):
-    """One linear layer on vectors, which takes the settings of the model that it stands for."""
-
-    def __init__(self, features: int, classes: int, width: int, embedding: int, dropout: float) -> None:
-        super().__init__()
-        self.features = nn.Sequential()
-        self.head = nn.Linear(features, classes)
-
-
-MODEL = f"model._target_={__name__}.Head"
 ENCODER = ("encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12")
 
 
@@ -246,14 +235,12 @@ def test_that_the_hash_of_weights_follows_names_values_and_types():
 def test_that_a_run_on_features_learns_and_shows_the_original_images(complete, tmp_path, caplog):
     settings = (
         *ENCODER,
-        MODEL,
         f"paths.features={tmp_path / 'store'}",
         "strategy=margin",
-        "optimizer.lr=0.01",
         "limit=300",
     )
     with caplog.at_level(logging.INFO):
-        run_dir = complete(*settings, "training.max_epochs=20")
+        run_dir = complete(*settings)
     assert "Tiny makes features of 600 images" in caplog.text
     assert "128 numbers, trained on data that nobody named" in caplog.text
     table = pd.read_csv(run_dir / "accuracy.csv")
@@ -263,17 +250,17 @@ def test_that_a_run_on_features_learns_and_shows_the_original_images(complete, t
     assert told["encoder"]["preprocessing"]["size"] == [12, 12]
     assert (run_dir / "bought.png").exists()
     caplog.clear()
-    complete(*settings, "training.max_epochs=20", "seed=1")
+    complete(*settings, "seed=1")
     assert "makes features" not in caplog.text
 
 
 def test_that_an_encoder_names_other_runs_and_what_it_was_trained_on_does_not(composed):
     names = [
-        composed(*ENCODER, MODEL, *more, hydra=True).hydra.run.dir
+        composed(*ENCODER, *more, hydra=True).hydra.run.dir
         for more in ((), ("encoder.trained_on=mine",), ("encoder.size=13",))
     ]
     assert names[0] == names[1] != names[2]
-    assert composed(MODEL, hydra=True).hydra.run.dir != names[0]
+    assert composed("model=linear", hydra=True).hydra.run.dir != names[0]
 
 
 def test_the_command(data, tmp_path, monkeypatch, capsys):
