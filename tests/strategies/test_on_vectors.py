@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from alrun.strategies.herding import MaxHerding
 from sklearn.datasets import make_blobs
 
 from alrun.commands import check
@@ -16,6 +15,7 @@ from alrun.models import Mlp
 from alrun.pool.pool import Pool
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromClassifier, FromFeatures
+from alrun.strategies.more.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.query import build_query, problem_of
 from alrun.strategies.seed_set import FromStrategy
