@@ -23,7 +23,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-selection bench-training \
+.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection bench-training \
 	bench-results bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -90,6 +90,9 @@ docs: $(READY) ## the documentation as a site in build/site; a warning is an err
 
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
 	@$(PY) -m benchmarks.overhead $(ARGS)
+
+bench-embed: $(READY) ## alrun embed beside the bare network: images a second
+	@$(PY) -m benchmarks.embedding $(ARGS)
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) -m benchmarks.selection $(ARGS)

@@ -83,3 +83,16 @@ class Normalize:
         """(B, C, H, W) uint8 to float32."""
         floats = images.to(self.mean.device, torch.float32, memory_format=self.memory_format)
         return floats.div_(255).sub_(self.mean).div_(self.std)
+
+
+class Cast:
+    """Vectors as they are, in float32: what normalization is to images. They come to ``device`` from elsewhere."""
+
+    memory_format = torch.contiguous_format
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """(B, d) float16 or float32 to float32."""
+        return vectors.to(self.device, torch.float32)

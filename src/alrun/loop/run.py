@@ -4,6 +4,7 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
@@ -167,10 +168,21 @@ class Run:
             debugging.tell_memory(self.state.rounds[-1])
 
     def keep_thumbnails(self) -> None:
-        """Leave thumbnails of what was bought, for reports."""
+        """Leave thumbnails of what was bought, for reports, where there are images."""
         bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
-        rows = [list(self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy()) for query in bought]
+        data = self.parts.data
+        if data.is_vectors and data.pictures is None:
+            return
+        rows = [list(self.pictures(query[: thumbnails.COLUMNS])) for query in bought]
         thumbnails.write(self.run_dir, rows)
+
+    def pictures(self, index: torch.Tensor) -> np.ndarray:
+        """What a person sees of examples of the pool (k,): images (k, C, H, W), those that vectors were made from."""
+        pictures = self.parts.data.pictures
+        if pictures is None:
+            return self.pool.take(index).cpu().numpy()
+        source = index if self.pool.source is None else self.pool.source[index]
+        return pictures[source.numpy()]
 
     def loop(self) -> None:
         """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""

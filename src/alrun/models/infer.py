@@ -29,7 +29,9 @@ def record(
     chunk: int,
     passed: Callable[[int], object] = lambda examples: None,
 ) -> Outputs:
-    """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
+    """The declared outputs for ``images[index]``, from one pass.
+
+    ``dropout_samples`` come from the model's ensemble, where it has one, or from as many more passes with dropout on.
 
     Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the model's device.
     MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is told the size of
@@ -50,7 +52,8 @@ def record(
             if want_probs:
                 found["log_probs"] = widened(model.head(embedding)).log_softmax(1)
         if needs.dropout_samples:
-            found["dropout_log_probs"] = dropout_passes(model, batch, needs.dropout_samples)
+            passes = ensemble_passes if model.ensemble else dropout_passes
+            found["dropout_log_probs"] = passes(model, batch, needs.dropout_samples)
         for name, tensor in found.items():
             fields[name].append(tensor)
         passed(len(batch))
@@ -62,6 +65,11 @@ def record(
     for tensor in outputs.values():
         refuse_diverged(tensor.isfinite().all())
     return Outputs(index, **outputs)
+
+
+def ensemble_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
+    """Log-softmax of ``samples`` members of the model's ensemble: (samples, B, C)."""
+    return widened(model.members(batch, samples)).log_softmax(2)
 
 
 def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:

@@ -16,7 +16,7 @@ class Needs:
     log_probs: bool = False  # log of the softmax probabilities
     embedding: bool = False  # input of the last linear layer
     gradient: bool = False  # last-layer gradient at the predicted label, as factors
-    dropout_samples: int = 0  # MC-dropout passes
+    dropout_samples: int = 0  # MC-dropout passes, or members of the model's ensemble
     labeled: bool = False  # the same outputs for the labeled examples
 
 
@@ -58,7 +58,7 @@ class Outputs:
 
     @property
     def dropout_log_probs(self) -> Tensor:
-        """Log-softmax of every MC-dropout pass, (T, n, C)."""
+        """Log-softmax of every MC-dropout pass, or member of an ensemble, (T, n, C)."""
         return self._get("dropout_log_probs", "dropout_samples")
 
     @property
