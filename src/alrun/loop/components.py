@@ -11,16 +11,14 @@ from omegaconf import DictConfig
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
-from alrun.data.dataset import ImageData, is_mapped, kind_of
-from alrun.features.embed import embedded, store_of
-from alrun.features.encoders import Encoder
-from alrun.features.provenance import record
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.loop.opened import opened, sizes
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
-from alrun.settings import factory, schema, targets
+from alrun.settings import factory, targets
 from alrun.settings.checks import check_budget, check_dropout, strategies
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
@@ -40,6 +38,7 @@ class Parts:
     """The objects that the open settings name."""
 
     data: ImageData
+    data_id: str  # its fingerprint
     card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
@@ -56,11 +55,9 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     """
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
-    data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    told = card.of(data)
-    data, features = encoded(cfg, data, where)
-    card.tell(told | features)
-    data = data.thinned(*sizes(cfg, data))
+    whole = opened(cfg, where)
+    card.tell(whole.card)
+    data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     for key, node in strategies(cfg.strategy):
@@ -76,25 +73,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    return Parts(data, told | features, model, strategy, trainer, first_trainer, normalize)
-
-
-def encoded(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[ImageData, dict[str, Any]]:
-    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
-
-    Raises:
-        UserError: It does not take these data, or texts have none.
-    """
-    if cfg.encoder is None:
-        if kind_of(data.train_images) == "texts":
-            raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
-        return data, {}
-    encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    root, chunk = cfg.paths.features, device.chunk_size(where, cfg.runtime.chunk)
-    if cfg.limit is not None and store_of(data, encoder, root).read() is None:
-        data = data.thinned(*sizes(cfg, data))  # a trial does not wait for all
-    vectors, manifest = embedded(data, encoder, root, where, chunk, cfg.runtime.progress)
-    return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
+    data_id = whole.fingerprint if data is whole.data else data.fingerprint()
+    return Parts(data, data_id, whole.card, model, strategy, trainer, first_trainer, normalize)
 
 
 def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
@@ -115,7 +95,7 @@ def build_trainer(
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
+    chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
     if cfg.optimizer.get("_target_"):
         check_convex(model, augmentation, subset)
         return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
@@ -222,13 +202,6 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
             raise UserError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
-def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
-    """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
-    whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (min(len(labels), schema.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
-    return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
-
-
 def placed(images: np.ndarray, where: torch.device) -> torch.Tensor:
     """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
     tensor = torch.from_numpy(images)
@@ -330,7 +303,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
             "raise redundancy.unique."
         )
     draws = rng.generator(initial_seed(cfg), "seed_set")
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
+    chunk = device.chunk_size(where, cfg.runtime.chunk, data.is_vectors)
     seed_set = chooser.choose(pool, candidates, cfg.budget.seed_size, draws, chunk)
     pool.buyable = cap.buyable(pool.labels, seed_set)
     return pool, seed_set

@@ -86,10 +86,10 @@ class Run:
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
         device.set_threads(cfg.runtime.threads)
-        self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         self.tracking = Tracking(cfg, run_dir)
         self.parts = build_parts(cfg, self.device)
-        self.data_id = self.parts.data.fingerprint()
+        self.chunk = self.parts.trainer.chunk
+        self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
@@ -185,12 +185,12 @@ class Run:
                 break
             with record_function("selection"):
                 self.select(round)
-            self.save()
+            self.save(views=False)  # the tables are written once a round
 
-    def save(self) -> None:
+    def save(self, views: bool = True) -> None:
         """Keep what is computed; then stop, if the process was told to."""
         self.lock.check()
-        self.state.save(self.run_dir)
+        self.state.save(self.run_dir, views)
         self.clear_training()
         self.tracking.update(self.state)
         interruption.check()

@@ -113,8 +113,8 @@ class RunState:
         )
         self.queries.append(index.cpu())
 
-    def save(self, run_dir: Path) -> None:
-        """Write the next checkpoint, then the CSV views, each in one step; frozen weights are written once.
+    def save(self, run_dir: Path, views: bool = True) -> None:
+        """Write the next checkpoint, then the CSV ``views``, each in one step; frozen weights are written once.
 
         Raises:
             TakenOver: Another process has saved since this state was loaded or saved; what that one wrote stays.
@@ -136,7 +136,8 @@ class RunState:
                 "class_names": self.class_names,
             }
         )
-        self.write_views(run_dir)
+        if views:
+            self.write_views(run_dir)
 
     def check(self) -> None:
         """Make sure that no other process has saved since this state was loaded or saved.
@@ -150,13 +151,15 @@ class RunState:
     def write_views(self, run_dir: Path) -> None:
         """Write accuracy.csv, timing.csv, per_class.csv and queries.csv.
 
+        A power cut may take them until the run is done: it writes them anew when it goes on.
+
         Raises:
             TakenOver: Another process has saved meanwhile; the views are those of its newest checkpoint.
         """
         self.check()
         try:
             for name, columns, rows in self.views():
-                files.write_csv(run_dir / name, columns, rows)
+                files.write_csv(run_dir / name, columns, rows, lasts=False)
                 self.check()
         except TakenOver:  # while this one slept: the view that it has just written may be older than the one there
             RunState.load(run_dir, self.data).write_views(run_dir)
