@@ -1,10 +1,12 @@
 """Heads on vectors, such as features of a pretrained network."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Lt
 from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
-from alrun.system.errors import UserError, at_least
 
 
 class Linear(Classifier):
@@ -17,9 +19,8 @@ class Linear(Classifier):
             how much several models disagree; 0: none.
     """
 
-    def __init__(self, features: int, classes: int, ensemble: int = 0) -> None:
+    def __init__(self, features: int, classes: int, ensemble: Annotated[int, Ge(0)] = 0) -> None:
         super().__init__()
-        at_least("model.ensemble", ensemble, 0)
         self.features = nn.Sequential()
         self.head = nn.Linear(features, classes)
         nn.init.zeros_(self.head.weight)  # the optimum does not depend on where training starts
@@ -46,12 +47,15 @@ class Mlp(Classifier):
         dropout: Rate after each of them.
     """
 
-    def __init__(self, features: int, classes: int, width: int = 256, layers: int = 1, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        width: Annotated[int, Ge(1)] = 256,
+        layers: Annotated[int, Ge(1)] = 1,
+        dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
+    ) -> None:
         super().__init__()
-        at_least("model.width", width, 1)
-        at_least("model.layers", layers, 1)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout} is no dropout rate: give 0 or more and below 1.")
         widths = [features, *[width] * (layers - 1)]
         hidden = [(nn.Linear(before, width), nn.ReLU(), nn.Dropout(dropout)) for before in widths]
         self.features = nn.Sequential(*(part for layer in hidden for part in layer))
