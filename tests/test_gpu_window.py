@@ -97,7 +97,9 @@ def test_without_a_window_the_page_says_so_and_a_dry_run_is_none(tmp_path):
     (tmp_path / "dry" / "window.json").write_text('{"dry_run": true}')
     assert "No GPU window has been used yet" in gpu_page.page(tmp_path)
     committed = SCRIPTS.parent / "results" / "gpu"
-    assert gpu_page.page(committed) == (SCRIPTS.parent / "docs" / "evidence" / "gpu.md").read_text(), "run make gpu-page"
+    assert gpu_page.page(committed) == (SCRIPTS.parent / "docs" / "evidence" / "gpu.md").read_text(), (
+        "run make gpu-page"
+    )
 
 
 OPTIONS = gpu_page.RECIPE | gpu_page.PLAIN | {"strategy": "badge"}

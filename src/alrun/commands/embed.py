@@ -70,8 +70,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     encoder = factory.build(cfg.encoder, "encoder")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     store = passes.store_of(data, encoder, cfg.paths.features)
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
-    passes.fill(store, data, encoder, where, chunk, number, of, cfg.runtime.progress)
+    passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress)
     manifest = store.read()
     if manifest is None:
         left = ", ".join(map(str, parts.missing(store, of)))

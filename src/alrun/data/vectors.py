@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from annotated_types import Gt, Lt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, is_mapped
@@ -39,7 +40,7 @@ def features(
     split_column: str = "split",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: float = 0.2,
+    test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2,
     standardize: bool = False,
 ) -> ImageData:
     """Vectors in a file or folder, in one of three forms.
@@ -185,7 +186,7 @@ def by_split(
     for name in (train[0], test):
         if name is not None:
             at = np.flatnonzero(given == name)
-            parts.append(Part(chosen(vectors, at), [values[place] for place in at]))
+            parts.append(Part(chosen(vectors, at), [values[place] for place in at.tolist()]))
     return parts
 
 
@@ -218,16 +219,18 @@ def mapped(path: Path) -> np.ndarray:
 def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Rows at ascending positions; a part of a map stays one where they follow one another."""
     if len(at) and at[-1] - at[0] + 1 == len(at):
-        return vectors[at[0] : at[-1] + 1]
+        return vectors[int(at[0]) : int(at[-1]) + 1]
     return vectors[at]
 
 
 def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32 or float16, the latter as they are.
+    """Vectors as float32 or float16, the latter as they are; texts as they are.
 
     Raises:
         UserError: They are no rows of finite numbers.
     """
+    if vectors.dtype == object:
+        return vectors
     if vectors.ndim != 2 or not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool) or not vectors.size:
         raise UserError(
             f"{where}: features are {vectors.dtype} of shape {vectors.shape}; they must be numbers of shape (N, d)."

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def embedded(
-    data: ImageData, encoder: Encoder, root: str, where: torch.device, chunk: int, progress: bool = True
+    data: ImageData, encoder: Encoder, root: str, where: torch.device, chunk: int | None = None, progress: bool = True
 ) -> tuple[ImageData, dict[str, Any]]:
     """``data`` with vectors instead of its images or texts, from the store under ``root``, and the store's manifest.
 
@@ -76,7 +76,7 @@ def fill(
     data: ImageData,
     encoder: Encoder,
     where: torch.device,
-    chunk: int,
+    chunk: int | None = None,
     number: int = 1,
     of: int = 1,
     progress: bool = True,
@@ -91,7 +91,7 @@ def fill(
         store.folder.mkdir(parents=True, exist_ok=True)
         with Lock(store.folder / f"{number}-of-{of}.lock"):
             if store.read() is None and not part.is_done:
-                compute(part, data, encoder, where, chunk, progress)
+                compute(part, data, encoder, where, chunk or encoder.batch[where.type], progress)
         with Lock(store.folder / "join.lock"):
             if store.read() is None and not missing(store, of):
                 join(store, of, {"trained_on": encoder.trained_on})

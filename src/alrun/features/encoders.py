@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ class Encoder(ABC):
     """
 
     takes = "images"  # or texts
+    batch: ClassVar[dict[str, int]] = {"cpu": 16, "cuda": 256}  # examples of a pass that fit a processor's caches
 
     def __init__(self, precision: Precision = "float32", trained_on: str | None = None) -> None:
         self.precision = precision
@@ -74,7 +75,8 @@ class Network(Encoder):
         """What ``make`` made, once."""
         if self._made is None:
             network, preprocessing = self.make()
-            self._made = network.eval().requires_grad_(False), preprocessing
+            network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            self._made = network, preprocessing
         return self._made
 
     def stated(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class Network(Encoder):
         if next((each.device.type for each in network.parameters()), device.type) != device.type:
             network.to(device)
         images = torch.from_numpy(np.ascontiguousarray(examples)).to(device, non_blocking=True)
-        vectors = network(preprocessing(images))
+        vectors = network(preprocessing(images).contiguous(memory_format=torch.channels_last))
         if not isinstance(vectors, Tensor):
             raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
         return vectors.flatten(1)
@@ -278,6 +280,7 @@ class SentenceTransformers(Encoder):
     """
 
     takes = "texts"
+    batch: ClassVar[dict[str, int]] = {"cpu": 64, "cuda": 512}
 
     def __init__(
         self,

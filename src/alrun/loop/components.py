@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
+from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop.opened import opened, sizes
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
@@ -27,7 +28,7 @@ from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
 from alrun.system.errors import UserError, first_line
 from alrun.training.learner import Learner
-from alrun.training.optimizer import Optimization
+from alrun.training.optimizer import Optimization, parameters
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
@@ -44,7 +45,7 @@ class Parts:
     strategy: Strategy
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
-    normalize: Normalize | Cast
+    normalize: Normalize | Cast | NetworkInput
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -70,6 +71,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
     normalize = normalization(data, where)
+    if isinstance(model, Pretrained):
+        normalize = NetworkInput(model.preprocessing, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
@@ -87,7 +90,11 @@ def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
 
 
 def build_trainer(
-    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize | Cast, where: torch.device
+    cfg: DictConfig,
+    model: Classifier,
+    augmentation: Augmentation,
+    normalize: Normalize | Cast | NetworkInput,
+    where: torch.device,
 ) -> Learner:
     """What trains ``model`` in a round.
 
@@ -103,7 +110,7 @@ def build_trainer(
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
-    made = attempt(cfg, "build", optimizer, model.parameters())
+    made = attempt(cfg, "build", optimizer, list(parameters(model)))
     if schedule:
 
         def first_epoch(optimizer: torch.optim.Optimizer) -> None:
@@ -138,7 +145,9 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) 
     for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
         if not isinstance(part, none):
             name = type(part).__name__
-            raise UserError(f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none.")
+            raise UserError(
+                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+            )
 
 
 def check_samples(samples: int, model: Classifier) -> None:
@@ -248,6 +257,8 @@ def check_model(model: Classifier, data: ImageData) -> None:
         UserError: It fails, or its embeddings or logits have a wrong shape.
     """
     images = torch.zeros(2, *data.train_images.shape[1:])
+    if isinstance(model, Pretrained):
+        images = model.preprocessing(images.to(torch.uint8))
     name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
     try:
         with torch.no_grad():

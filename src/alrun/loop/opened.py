@@ -14,7 +14,6 @@ from alrun.features.embed import embedded, store_of
 from alrun.features.encoders import Encoder
 from alrun.features.provenance import record
 from alrun.settings import factory, schema
-from alrun.system import device
 from alrun.system.errors import UserError
 
 
@@ -76,10 +75,10 @@ def encoded(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Imag
             raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
         return data, {}
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    root, chunk = cfg.paths.features, device.chunk_size(where, cfg.runtime.chunk)
+    root = cfg.paths.features
     if cfg.limit is not None and store_of(data, encoder, root).read() is None:
         data = data.thinned(*sizes(cfg, data))  # a trial does not wait for all
-    vectors, manifest = embedded(data, encoder, root, where, chunk, cfg.runtime.progress)
+    vectors, manifest = embedded(data, encoder, root, where, cfg.runtime.chunk, cfg.runtime.progress)
     return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 

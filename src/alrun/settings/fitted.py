@@ -198,6 +198,16 @@ def of_features(dataset: dict[str, Any]) -> Counted:
     return of_labels(values, dataset, len(parts[0].labels), parts[0].groups)
 
 
+def of_table(dataset: dict[str, Any]) -> Counted:
+    """Of the labels of texts or of rows of numbers."""
+    from alrun.data import tables
+
+    names = ("label_column", "split_column", "group", "test_split")
+    settings: dict[str, Any] = {name: dataset.get(name) for name in names}
+    parts = tables.read(dataset["path"], lambda table: np.zeros((len(table[dataset["label_column"]]), 1)), **settings)
+    return of_labels([value for part in parts for value in part.labels], dataset, len(parts[0].labels), parts[0].groups)
+
+
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
     """Of pictures that people label."""
     from alrun.data.picture_listing import pictures_under
@@ -211,6 +221,8 @@ COUNTS = {
     "alrun.data.own.parquet": of_parquet,
     "alrun.data.sources.npz": of_npz,
     "alrun.data.own.unlabeled": of_unlabeled,
+    "alrun.data.tables.table": of_table,
+    "alrun.data.tables.text": of_table,
     "alrun.data.vectors.features": of_features,
 }
 
