@@ -68,7 +68,7 @@ def scikit_learn(rows: np.ndarray, labels: np.ndarray, best: float) -> tuple[flo
         started = perf_counter()
         model.fit(rows, labels)
         seconds = perf_counter() - started
-        excess = objective(rows, labels, model.coef_, model.intercept_) / best - 1
+        excess = objective(rows, labels, model.coef_, np.asarray(model.intercept_)) / best - 1
         if excess < NEAR:
             break
     return seconds, excess
@@ -89,7 +89,8 @@ def main() -> None:
         rows, classes = features(given.pool + TEST)
         split = {"train": slice(given.pool), "test": slice(given.pool, None)}
         arrays = {f"{name}_features": rows[part] for name, part in split.items()}
-        np.savez(folder / "f.npz", **arrays, **{f"{name}_labels": classes[part] for name, part in split.items()})
+        arrays |= {f"{name}_labels": classes[part] for name, part in split.items()}
+        np.savez(folder / "f.npz", **arrays)  # pyright: ignore[reportArgumentType]
         run_dir = seconds_of_runs(folder, given)
         head(run_dir, rows[: given.pool], classes[: given.pool])
     finally:
@@ -117,13 +118,13 @@ def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
     queries, times = pd.read_csv(run_dir / "queries.csv"), pd.read_csv(run_dir / "timing.csv")
     ours, theirs = 0.0, 0.0
     print("labels   ours  scikit-learn  excess of its objective")
-    for line in times.itertuples():
-        bought = queries[queries["round"] <= line.round]["index"].to_numpy()
+    for round, labels, trained in zip(times["round"], times["labeled"], times["train_seconds"], strict=True):
+        bought = queries[queries["round"] <= round]["index"].to_numpy()
         x, y = rows[bought], classes[bought]
         best = logistic.fit(torch.from_numpy(x), torch.from_numpy(y), CLASSES, 1.0).objective
         seconds, excess = scikit_learn(x, y, best)
-        print(f"{line.labeled:6d}  {line.train_seconds:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)
-        ours, theirs = ours + line.train_seconds, theirs + seconds
+        print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)
+        ours, theirs = ours + trained, theirs + seconds
     print(f"in all  {ours:5.2f}  {theirs:12.2f}  {theirs / ours:.1f} times as fast")
 
 

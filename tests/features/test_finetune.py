@@ -71,16 +71,16 @@ def test_one_cycle_keeps_the_share_of_the_rate():
         if len(rates) < 6:
             descent.end_epoch(0.5)
     assert all(rest == pytest.approx(0.1 * head) for head, rest in rates)
-    assert max(head for head, _ in rates) == pytest.approx(0.5)
+    assert 0.45 < max(head for head, _ in rates) <= 0.5
 
 
 def test_a_part_that_is_not_there_is_named():
-    with pytest.raises(UserError, match="model.freeze=layer9: give none, backbone, or a part of the network: 0, 1"):
+    with pytest.raises(UserError, match=r"model.freeze=layer9: give none, backbone, or a part of the network: 0, 1"):
         Pretrained(network(), SEEN, 5, "layer9", 1.0)
 
 
 def test_random_weights_are_not_frozen():
-    with pytest.raises(UserError, match="add model.pretrained=true"):
+    with pytest.raises(UserError, match=r"add model.pretrained=true"):
         torchvision_model(3, (8, 8), 10, "resnet18", freeze="backbone")
 
 

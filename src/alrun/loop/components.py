@@ -33,6 +33,8 @@ from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
 
+ToFloats = Normalize | Cast | NetworkInput  # what makes the floats that a model takes of what the pool holds
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -45,7 +47,7 @@ class Parts:
     strategy: Strategy
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
-    normalize: Normalize | Cast | NetworkInput
+    normalize: ToFloats
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -70,9 +72,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     model = build_model(cfg, data)
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
-    normalize = normalization(data, where)
-    if isinstance(model, Pretrained):
-        normalize = NetworkInput(model.preprocessing, where)
+    normalize = normalization(model, data, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
@@ -80,8 +80,10 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     return Parts(data, data_id, whole.card, model, strategy, trainer, first_trainer, normalize)
 
 
-def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
+def normalization(model: Classifier, data: ImageData, where: torch.device) -> ToFloats:
     """What makes the floats on ``where`` that a model takes, of bytes or of vectors."""
+    if isinstance(model, Pretrained):
+        return NetworkInput(model.preprocessing, where)
     if data.is_vectors:
         return Cast(where)
     assert data.mean is not None
@@ -93,7 +95,7 @@ def build_trainer(
     cfg: DictConfig,
     model: Classifier,
     augmentation: Augmentation,
-    normalize: Normalize | Cast | NetworkInput,
+    normalize: ToFloats,
     where: torch.device,
 ) -> Learner:
     """What trains ``model`` in a round.

@@ -24,8 +24,8 @@ NAME = 200  # signs of a name that a temporary one repeats; a name has at most 2
 def write(path: Path, content: bytes, keep: Path | None = None, lasts: bool = True) -> None:
     """Replace ``path`` by ``content``, in one step that neither a crash nor a power cut can split.
 
-    What was at ``path`` is then at ``keep``, where one is given; between the two steps nothing is at ``path``. What
-    need not last through a power cut (``lasts``), since it can be written again, takes less time; ``sync`` is for later.
+    What was at ``path`` is then at ``keep``, where one is given; between the two steps nothing is at ``path``. Without
+    ``lasts`` a power cut may take the content, until ``sync``: for what can be written again.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to; what was at ``path`` is there or at ``keep``.
@@ -83,7 +83,7 @@ def _create_in_place(path: Path, content: bytes) -> bool:
 
 @contextlib.contextmanager
 def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
-    """A file with ``content`` that a power cut leaves whole if it ``lasts``, in the folder of ``path``; in the end it has no name.
+    """A file with ``content`` that a power cut leaves whole, in the folder of ``path``; in the end it has no name.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to, here or within.
