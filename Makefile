@@ -24,7 +24,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
+	bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -39,7 +39,7 @@ $(READY): pyproject.toml scripts/install.py scripts/constraints.txt scripts/requ
 
 run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs and a figure in about a minute
 	@$(PY) -m alrun experiment=quickstart $(ARGS)
-	@$(PY) -m alrun.commands.report experiment=quickstart $(ARGS)
+	@$(PY) -m alrun report experiment=quickstart $(ARGS)
 
 test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
 	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
@@ -100,6 +100,9 @@ memory: $(READY) ## main and GPU memory of a run at the paper's settings
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
 	@$(PY) scripts/benchmark_launchers.py $(ARGS)
 
+bench-startup: $(READY) ## how long --help, status and plan take to start, beside import hydra; none imports torch
+	@$(PY) benchmarks/benchmark_startup.py $(ARGS)
+
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) scripts/benchmark_results.py $(ARGS)
 
@@ -151,25 +154,25 @@ ASKED = $(if $(STAND_INS),--stand-ins) scale=$(SCALE) $(if $(filter smoke,$(SCAL
 comma := ,
 
 $(SECTIONS): $(READY)
-	@$(PY) -m alrun.commands.paper $(EXPERIMENTS) $(ASKED)
+	@$(PY) -m alrun paper $(EXPERIMENTS) $(ASKED)
 
 $(FIGURES) $(TABLES): $(READY)
-	@$(PY) -m alrun.commands.paper $@ $(if $(DRAW),--draw) $(ASKED)
+	@$(PY) -m alrun paper $@ $(if $(DRAW),--draw) $(ASKED)
 
 claims: $(READY) ## claims 1 to 5 of the paper's Appendix G, with the matrices that they rest on (figures 13 to 15)
-	@$(PY) -m alrun.commands.paper figure-13 figure-14 figure-15 claims $(if $(DRAW),--draw) $(ASKED)
+	@$(PY) -m alrun paper figure-13 figure-14 figure-15 claims $(if $(DRAW),--draw) $(ASKED)
 
 paper-times: $(READY) ## the times that the paper's text states, beside those of our runs
-	@$(PY) -m alrun.commands.paper times $(if $(DRAW),--draw) $(ASKED)
+	@$(PY) -m alrun paper times $(if $(DRAW),--draw) $(ASKED)
 
 paper-index: $(READY) ## all figures and tables: how many of their runs are done, and their files
-	@$(PY) -m alrun.commands.paper index $(ASKED)
+	@$(PY) -m alrun paper index $(ASKED)
 
 plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
-	@$(PY) -m alrun.commands.plan experiment=all scale=$(SCALE) $(ARGS)
+	@$(PY) -m alrun plan experiment=all scale=$(SCALE) $(ARGS)
 
 status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
-	@$(PY) -m alrun.commands.status $(ARGS)
+	@$(PY) -m alrun status $(ARGS)
 
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
 	@$(PY) scripts/test_cluster.py $(ARGS)

@@ -6,14 +6,13 @@ mkdocs.yml), so no copy is kept that could grow stale. Run as a program, this pr
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
 
-from alrun.settings import ranges, schema, targets
+from alrun.settings import groups, ranges, schema, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
@@ -33,28 +32,9 @@ without a table has no settings.
 
 """
 
-GROUPS = {  # in the order of the page: what is looked for most comes first
-    "dataset": "Images and labels, with the network and the augmentation that go with them.",
-    "model": "The network that is trained.",
-    "strategy": "Which examples are queried: [which strategy when](../guides/which_strategy.md).",
-    "embeddings": "Where embeddings come from, for strategies and seed sets that take them.",
-    "optimizer": "How weights are updated.",
-    "first_optimizer": "What trains the first model, where it is not what trains the others.",
-    "augmentation": "How training images are altered.",
-    "dss": "Data subset selection: on which labeled examples an epoch trains.",
-    "model_update": "What a round's training starts from.",
-    "batch_size": "Labels bought in a round; any number: `budget.batch_size=`.",
-    "seed_set": "The first labeled examples.",
-    "redundancy": "A pool that repeats itself.",
-    "per_class_cap": "How many examples of a class may be bought.",
-    "scale": "How much of the paper's size is kept.",
-    "at_once": "Runs of a sweep at a time.",
-    "search": "Searching for settings by [validation accuracy](../guides/clusters.md#searching-for-settings).",
-    "tracking": "Where else the results of a run go, for tools that show them.",
-    "debug": "Short runs that answer one question about a set-up.",
-    "experiment": "Sweeps: those of the paper, by section, and some of our own.",
-    "baseline": "The rows of the paper's Table 3. Chosen by themselves, by data set and network.",
-    "recipe": "What an optimizer changes of the row. Chosen by themselves, by optimizer.",
+PAGES = {  # that say more of a group
+    "strategy": " See [which strategy when](../guides/which_strategy.md).",
+    "search": " See [searching for settings](../guides/clusters.md#searching-for-settings).",
 }
 
 
@@ -70,8 +50,8 @@ def page() -> str:
     parts = [HEAD, "## Settings of every run\n\n"]
     parts += [section_of_class(each) for each in schema.CLOSED]
     parts.append(section_of_class(schema.RunConfig))
-    for group, text in GROUPS.items():
-        parts.append(f"## {group}\n\n{text}\n\n")
+    for group, about in groups.GROUPS.items():
+        parts.append(f"## {group}\n\n{about.about}{PAGES.get(group, '')}\n\n")
         parts += [section_of_option(path) for path in option_files(group)]
     return "".join(parts).rstrip() + "\n"
 
@@ -88,18 +68,12 @@ def section_of_class(settings: type) -> str:
     whole = settings is schema.RunConfig
     prefix = "" if whole else f"{settings.__name__.lower()}."
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
-    rows, above = [], []  # lines of a comment above the setting
-    for line in inspect.getsource(settings).splitlines():
-        if line.startswith("    # "):
-            above.append(line.lstrip("# "))
-            continue
-        found = re.fullmatch(r"    (\w+): (.+?) = (.+?)(?:  # (.*))?", line)
-        comment, above = " ".join(above), []
-        if found and found[1] in fields:
-            default = "[]" if found[3].startswith("field(") else found[3].strip('"').replace("None", "null")
-            default = {"True": "true", "False": "false"}.get(default, default)
-            kind = ranges.in_words(get_type_hints(settings, include_extras=True)[found[1]])
-            rows.append((prefix + found[1], default, kind, found[4] or comment))
+    hints = get_type_hints(settings, include_extras=True)
+    rows = [
+        (prefix + each.name, each.default, ranges.in_words(hints[each.name]), each.comment)
+        for each in groups.fields(settings)
+        if each.name in fields
+    ]
     title = "Other settings" if whole else f"`{prefix}`"
     text = "They stand by themselves." if whole else (settings.__doc__ or "").splitlines()[0]
     return f"### {title}\n\n{text}\n\n{table(rows)}"
@@ -114,9 +88,7 @@ def section_of_option(path: Path) -> str:
     """A heading, a description and a table for an option's file."""
     group, _, option = path.relative_to(CONF).with_suffix("").as_posix().partition("/")
     text = path.read_text()
-    comments = re.match(r"(?:#.*\n)*", text)[0].splitlines()  # pyright: ignore[reportOptionalSubscript]
-    package = next((line.split()[-1] for line in comments if line.startswith("# @package")), group)
-    words = " ".join(line.lstrip("# ") for line in comments if not line.startswith("# @package"))
+    words, package = groups.about(text), groups.package(text, group)
     plain = yaml.safe_load(text) or {}
     target = plain.get("_target_")
     hints = {}
@@ -130,10 +102,9 @@ def section_of_option(path: Path) -> str:
     ):
         if entries:
             words += f"\n\n{title} " + ", ".join(f"`{entry}`" for entry in entries) + "."
-    prefix = "" if package == "_global_" else f"{package}."
     rows = [
-        (prefix + key, default, kind_of(key, hints, package), comment)
-        for key, default, comment in settings(yaml.compose(text), text)
+        (each.name, each.default, kind_of(each.name.removeprefix(f"{package}."), hints, package), each.comment)
+        for each in groups.settings(text, package)
     ]
     return f"### {group}={option}\n\n{words.strip()}\n\n{table(rows)}"
 
@@ -160,22 +131,6 @@ def companions(defaults: list[Any]) -> Iterator[str]:
 def sweep(plain: dict[str, Any]) -> dict[str, str]:
     """What an experiment sweeps over."""
     return plain.get("hydra", {}).get("sweeper", {}).get("params", {})
-
-
-def settings(node: yaml.Node | None, text: str, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Dotted name, value and comment of every leaf of a YAML file, Hydra's own keys left out."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        if key.value.startswith("_") or (not path and key.value in ("defaults", "hydra")):
-            continue
-        name = f"{path}.{key.value}" if path else key.value
-        if isinstance(value, yaml.MappingNode):
-            yield from settings(value, text, name)
-            continue
-        start, end = value.start_mark.index, value.end_mark.index
-        comment = text[end:].partition("\n")[0].partition("#")[2].strip()
-        yield name, text[start:end].strip("\"'"), comment
 
 
 def table(rows: list[tuple[str, str, str, str]]) -> str:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from alrun.settings import groups
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile("^```(sh|python|yaml)", re.MULTILINE)
@@ -119,7 +121,7 @@ def test_the_page_of_options_holds_every_option_and_setting(composed):
 
     text = options_page.page()
     folders = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()} - {"hydra", "__pycache__"}
-    assert set(options_page.GROUPS) == folders
+    assert set(groups.GROUPS) == folders
     for path in options_page.option_files():
         group, _, option = path.relative_to(ROOT / "conf").with_suffix("").as_posix().partition("/")
         assert f"### {group}={option}\n" in text

@@ -62,6 +62,7 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import torchvision\nfrom alrun.strategies.random import Random\n\n\nclass Mine(Random):\n    pass\n"
     )
-    probe = "import sys; sys.path.append('.'); from alrun import targets; print(targets.imported('mine').Mine.__name__)"
+    probe = "import sys; sys.path.append('.'); from alrun.settings import targets; "
+    probe += "print(targets.imported('mine').Mine.__name__)"
     told = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
     assert told.stdout == "Mine\n", told.stderr

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from alrun.analysis.efficiency import Curve, labeling_efficiency
-from alrun.analysis.paper import claims, collect, exhibits, make, points, printed, tabulate, times
+from alrun.analysis.paper import claims, collect, draw, exhibits, make, points, printed, tabulate, times
 from alrun.analysis.paper.collect import Asked
 
 REAL = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
@@ -116,6 +116,36 @@ def test_our_settings_are_the_papers(number):
     assert theirs.to_numpy().tolist() == ours.to_numpy().tolist()
 
 
+def test_no_two_strategies_have_one_color_and_dash():
+    looks = [(style["color"], style["linestyle"]) for style in draw.COLOURS.values()]
+    assert set(draw.COLOURS) == set(exhibits.LOW)  # all that the paper's figures have
+    assert len(set(looks)) == len(looks)
+
+
+def test_a_table_of_settings_says_at_which_scale_ours_are(tmp_path):
+    for overrides, words in (((), "composed to. "), (("scale=small",), "composed to, with scale=small. ")):
+        make.write("table-10", Asked((*overrides, f"paths.outputs={tmp_path}")))
+        assert words in (tmp_path / "paper" / "table-10.md").read_text()
+
+
+def test_a_digitised_point_that_may_be_of_two_settings_is_drawn_as_of_either():
+    """In Figures 2, 3, 6 and 12 both curves of a strategy have one marker, and the digitised ones have equal points."""
+    found = {
+        (name, panel.title): points.papers(name, panel, 1)
+        for name, exhibit in exhibits.FIGURES.items()
+        for row in exhibit.panels
+        for panel in row
+        if panel.kind == "accuracy" and len(panel.parts) == 2
+    }
+    assert {name for name, _ in found} == {"figure-2", "figure-3", "figure-6", "figure-12"}
+    every = points.digitised()
+    for (name, title), drawn in found.items():
+        theirs = every[(every["figure"] == name) & (every["panel"] == title) & (every["kind"] == "accuracy")]
+        assert set(drawn["series"]) == set(THREE)
+        assert set(zip(drawn["x"], drawn["mean"], strict=True)) == set(zip(theirs["x"], 100 * theirs["y"], strict=True))
+        assert not drawn.duplicated().any()
+
+
 def test_later_overrides_win_and_stand_ins_replace_what_is_downloaded():
     part = exhibits.SEED_SETS[1]
     words = collect.words(part, Asked(("strategy=badge", "seed=1"), stand_ins=True))
@@ -156,12 +186,13 @@ def test_all_28_commands(real_data, tmp_path, monkeypatch):
     """At the smallest scale, with stand-ins and two seeds, on one set of runs."""
     monkeypatch.setenv("ALRUN_DATA", str(real_data))
     asked = Asked(("scale=smoke", "seed=0,1", f"paths.outputs={tmp_path}", *REAL), stand_ins=True)
-    names = [*exhibits.ALL, "claims"]
+    names = [*exhibits.ALL, "claims", "times"]
     for name in names:
         assert collect.compute(make.needed(name), asked) == [], name
     check(names, asked)
     index = make.index(asked).splitlines()
-    assert not [line for line in index if "times" not in line and ("partial" in line or "not written" in line)]
+    assert len(index) == 1 + 30  # a heading, 28 of the paper, times and claims
+    assert not [line for line in index if "partial" in line or "nothing yet" in line or "not written" in line]
 
 
 UNREPLACED = ("figure-7", "figure-8", "table-11")  # MNIST is there for everyone
@@ -222,14 +253,37 @@ def accuracies_in(folder: Path) -> np.ndarray:
 # Rows of the paper; each comes twice, but in Table 11 and that of claims.
 LINES = {"table-1": 9, "table-2": 4, "table-11": 11, "table-12": 6, "table-13": 6, "claims": 5}
 LINES |= {"table-3": 9, "table-4": 2, "table-5": 5, "table-6": 2, "table-7": 2, "table-8": 5, "table-9": 8}
-LINES |= {"table-10": 1}
+LINES |= {"table-10": 1, "times": 10}
+# A row of a table whose last cell is the accuracy with all labels.
+LAST = {
+    "table-1": ("ENT_3000", exhibits.BATCHES[1]),
+    "table-2": ("ENT_FL", exhibits.SEED_SETS[1]),
+    "table-13": ("ENTROPY (GM)", exhibits.SUBSETS),
+}
 
 
 def check_table(name: str, table: pd.DataFrame, asked: Asked) -> None:
-    once = name in ("table-11", "claims")
+    once = name in ("table-11", "claims", "times")
     assert len(table) == LINES[name] * (1 if once else 2)
-    if name in ("table-1", "table-2", "table-12", "table-13"):
+    if name in ("table-1", "table-2", "table-11", "table-12", "table-13", "claims", "times"):
         assert (table != "").to_numpy().all()
+    if name in LAST:
+        row, part = LAST[name]
+        last = [100 * accuracies_in(run.folder)[-1] for run in collect.planned(part.of("entropy"), asked)]
+        ours = table[(table.iloc[:, 0] == row) & (table["of"] == "ours")].iloc[0, -1]
+        assert ours == f"{np.mean(last):.1f} ± {np.std(last, ddof=1):.1f}"
+    if name == "table-11":
+        row = table[table["MNIST Low"] == "VAAL"].iloc[0, -1]
+        runs = collect.planned(exhibits.MNIST_LOW.of("vaal"), asked)
+        seconds = [pd.read_csv(run.folder / "timing.csv")["select_seconds"][:-1] for run in runs]
+        assert float(row) == pytest.approx(np.mean(seconds), abs=0.001)
+    if name == "times":
+        sums = [
+            pd.read_csv(run.folder / "timing.csv")["train_seconds"][1:].sum()
+            for run in collect.planned(times.RESET.of("entropy"), asked)
+        ]
+        ours = table.set_index("time")["ours"]["training, entropy, reset"]
+        assert float(ours.removesuffix(" h")) == pytest.approx(np.mean(sums) / 3600, rel=0.01)
     if name == "table-12":
         row = table[(table["Timing"] == "BADGE (Update)") & (table["of"] == "ours")].iloc[0]
         part = exhibits.UPDATES[1].of("badge")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +10,7 @@ import pandas as pd
 import pytest
 
 from alrun.runs.run_folder import failure
-from alrun.settings import planned_runs
 from crash_cases.runs import TinyRun
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def alrun(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -28,35 +24,13 @@ def test_the_command_line_alone_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
 
 
-def test_help_lists_groups_and_examples(tmp_path):
-    answer = alrun("--help", cwd=tmp_path)
-    assert answer.returncode == 0
-    options = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").iterdir())
-    assert f"strategy: {', '.join(options)}" in answer.stdout
-    assert "python -m alrun strategy=badge dataset=cifar10" in answer.stdout
-    assert "${" not in answer.stdout.partition("What each group is for")[2]
-
-
-def test_help_has_an_example_of_every_group_that_composes():
-    text = (CONF / "hydra" / "help" / "alrun.yaml").read_text()
-    examples = [shlex.split(line.split("  ")[2])[3:] for line in text.splitlines() if line.startswith("    python -m")]
-    chosen = set()
-    for example in examples:
-        overrides = [argument for argument in example if argument not in ("-m", "--cfg", "job")]
-        assert planned_runs.options([override for override in overrides if "," not in override])
-        chosen |= {override.partition("=")[0].partition("@")[0] for override in overrides}
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"hydra", "__pycache__"}
-    assert groups - chosen == {"baseline", "recipe", "search"}  # chosen by themselves; and an extra
-    assert "baseline and recipe are" in text
-    assert "search=optuna" in text
-
-
-def test_bash_completes_groups_options_and_settings(tmp_path):
+def test_bash_completes_commands_groups_options_and_settings(tmp_path):
     script = tmp_path / "complete.sh"
     script.write_text("""eval "$(alrun -sc install=bash)"
 complete -p alrun > /dev/null
-for line in "alrun strategy=typ" "alrun training.max_ep" "alrun datas"; do
-    COMP_LINE="$line" COMP_POINT=${#line} COMP_WORDS=($line) COMP_CWORD=1 COMPREPLY=()
+for line in "alrun strategy=typ" "alrun training.max_ep" "alrun datas" "alrun sta" "alrun status strategy=typ"; do
+    words=($line)
+    COMP_LINE="$line" COMP_POINT=${#line} COMP_WORDS=($line) COMP_CWORD=$((${#words[@]} - 1)) COMPREPLY=()
     hydra_bash_completion
     echo "${COMPREPLY[@]}"
 done
@@ -64,7 +38,13 @@ done
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     answer = subprocess.run(["bash", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines() == ["strategy=typiclust", "training.max_epochs=", "dataset. dataset="]
+    assert answer.stdout.splitlines() == [
+        "strategy=typiclust",
+        "training.max_epochs=",
+        "dataset. dataset=",
+        "status",
+        "strategy=typiclust",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +63,8 @@ done
         (["strategy._target_=mine.Mine", "allow=[mine]"], ["strategy._target_=mine.Mine", "No module named 'mine'"]),
         (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["experiment=baseline/cifar1"], ["experiment=baseline/cifar1", "did you mean baseline/cifar10?"]),
+        (["statsu"], ["statsu: there is no such command", "did you mean status?"]),
+        (["nonsense", "seed=1"], ["nonsense: there is no such command", "choose from: ask, check, help"]),
         (["strategy", "badge"], ["strategy: it has no value", "group=option"]),
         (["+="], ["the command line cannot be read", "setting=value"]),
         (["seed=0,1"], ["seed=0,1 is several values", "-m"]),
@@ -189,11 +171,12 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
     program = Path(sys.executable).with_name("alrun")  # the console script finds modules here as `python -m` does
     command = [program, "--config-dir", "conf", "debug=fast", "dataset=stripes", "model=linear", "strategy=shortest"]
     command += ["allow=[mine]"]
-    answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True)
+    path = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}  # what is found by its name is told so
+    answer = subprocess.run([*command, "strategy.power=3.0"], cwd=tmp_path, capture_output=True, text=True, env=path)
     assert answer.returncode == 0, answer.stderr
     assert "round 2/2  40 labels  test accuracy 100.00 %" in answer.stderr
     (done,) = tmp_path.glob("outputs/runs/stripes-linear-*/shortest-*-seed0/done")
-    last = f"Done: accuracy.csv and other results in {done.parent.relative_to(tmp_path)}. Next: python -m alrun "
+    last = f"Done: accuracy.csv and other results in {done.parent.relative_to(tmp_path)}. Next: alrun "
     last += "--config-dir conf strategy=random debug=fast dataset=stripes model=linear 'allow=[mine]'"
     assert answer.stderr.splitlines()[-1] == last
     answer = subprocess.run([*command, "strategy.powr=3"], cwd=tmp_path, capture_output=True, text=True)
@@ -243,7 +226,7 @@ def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):
     assert first.returncode == 0, first.stderr
     assert "4 of 4 runs are done." in first.stdout
     assert re.fullmatch(
-        r"Next: python -m alrun report outputs/runs/digits-small_cnn-\w+", first.stdout.splitlines()[-1]
+        rf"Next: {sys.executable} -m alrun report outputs/runs/digits-small_cnn-\w+", first.stdout.splitlines()[-1]
     )
     assert "labeling efficiency" in first.stdout
     (setting,) = (tmp_path / "outputs" / "runs").glob("digits-small_cnn-*")

@@ -1,10 +1,12 @@
 """Every command finds a folder of one's own options as ``python -m alrun`` does."""
 
 import sys
+import traceback
 
 import pytest
 
-from alrun.commands import plan, report, results, status
+from alrun.commands import console, plan, report, results, status
+from alrun.system.errors import UserError
 
 MODULES = {"plan": plan, "status": status, "results": results, "report": report}
 
@@ -47,10 +49,38 @@ def test_ones_own_options_are_known_to_all_commands(answer, words, expected):
 def test_what_is_typed_next_names_the_folder(answer):
     told = answer("status", "--config-dir", "it's", "strategy=mine")
     assert (
-        told.splitlines()[-1]
-        == """What is missing is computed by: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
+        told.splitlines()[-1] == """To compute what is missing: python -m alrun --config-dir 'it'"'"'s' strategy=mine"""
     )
 
 
 def test_a_folder_that_is_none_is_told(answer):
-    assert "--config-dir elsewhere is no folder" in answer("plan", "--config-dir", "elsewhere", "strategy=mine")
+    assert "--config-dir elsewhere must be a folder" in answer("plan", "--config-dir", "elsewhere", "strategy=mine")
+
+
+def ended_by(error: BaseException) -> BaseException:
+    """How a command ends in which ``error`` is raised."""
+    with pytest.raises(BaseException) as end, console.telling():  # noqa: PT011
+        raise error
+    return end.value
+
+
+def test_a_mistake_is_a_sentence_an_interruption_a_word_and_anything_else_a_traceback_to_report(capsys):
+    refused = ended_by(UserError("seed=x must be a number."))
+    assert (type(refused), refused.args) == (SystemExit, ("alrun: seed=x must be a number.",))  # a text: status 1
+    interrupted = ended_by(KeyboardInterrupt())
+    assert (type(interrupted), interrupted.args) == (SystemExit, (130,))
+    assert capsys.readouterr().err == "Interrupted.\n"
+    unexpected = ended_by(RuntimeError("a tensor has no shape"))
+    assert type(unexpected) is RuntimeError
+    lines = "".join(traceback.format_exception(unexpected))
+    assert "Traceback" in lines
+    assert "please report these lines with the command that you typed" in lines
+
+
+def test_rows_are_told_in_columns_and_what_is_empty_is_left_out():
+    assert console.columns([{"run": "a\nb", "why": "", "left": 2.5}, {"run": "c", "why": "", "left": 10}]) == [
+        "run   left",
+        r"a\nb  2.5",
+        "c     10",
+    ]
+    assert console.columns([]) == []

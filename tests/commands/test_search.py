@@ -65,7 +65,7 @@ def test_the_split_is_part_of_the_budget_and_of_every_rounds_labels(complete):
     assert (problems, table["labeled"].tolist()) == ([], [50, 70, 90])
     said = search.report(run_dir.parent.parent, 30)
     assert said.startswith("The 1 runs with validation=30")
-    assert "have cost 90 different labels" in said
+    assert "used 90 different labels" in said
     assert search.objective(run_dir) == rounds["test_accuracy"].iloc[-1]
 
 
@@ -112,7 +112,7 @@ def test_a_search_by_the_test_set_or_for_low_accuracy_is_refused(composed):
     cfg = composed(hydra=True)
     search.check(cfg)
     cfg.hydra.sweeper._target_ = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
-    with pytest.raises(UserError, match="must not be done on the test set: add validation="):
+    with pytest.raises(UserError, match="must not use the test set: add validation="):
         search.check(cfg)
     cfg.validation = 30
     search.check(cfg)

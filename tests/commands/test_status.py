@@ -68,7 +68,7 @@ def test_a_sweep_is_told_run_by_run(sweep):
     assert "1 of 3  50.00 %   0.17" in rows[2]
     assert f"{os.uname().nodename}:{os.getpid()}" in rows[2]
     assert f"node17:{os.getpid()}" in rows[3]
-    assert last == f"What is missing is computed by: python -m alrun -m {' '.join(sweep)}"
+    assert last == f"To compute what is missing: python -m alrun -m {' '.join(sweep)}"
     assert len(status.status(sweep, multirun=True, each=True).splitlines()) == len(text.splitlines()) + 2
 
 
@@ -83,6 +83,7 @@ def test_folders_alone_suffice(sweep, tmp_path):
     composed = OmegaConf.create({"hydra": {"runtime": {"config_sources": sources}}})
     OmegaConf.save(composed, folder / ".hydra" / "hydra.yaml")
     text = status.status([str(tmp_path)])
+    assert text.endswith("Delete the folder of a failed run that you do not want: it is then no longer listed.")
     assert text.startswith("5 runs: 1 done, 2 running, 1 interrupted, 1 failed.")  # one that waits has no folder yet
     assert "  python -m alrun --config-dir '/my own/conf' strategy=entropy seed=0 'variant=a b'  # " in text
 

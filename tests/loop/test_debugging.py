@@ -1,8 +1,40 @@
 """The presets of debug= tell what they promise."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+import torch
+
+from alrun import strategies
+from alrun.loop.run import run
+from conftest import QUIET
+
+# The strategies that train something of their own beside the run's model, and by what they say for how long.
+OWN_TRAINING = {"vaal": "iterations", "learning_loss": "epochs", "discriminative": "epochs"}
+
+
+def test_fast_cuts_what_strategies_train_themselves(composed):
+    for path in Path(strategies.__file__).parent.glob("*.py"):
+        trains = re.search(r"torch\.optim\.Adam\(", path.read_text())
+        assert not trains or path.stem in OWN_TRAINING, f"{path.stem} trains a network: debug=fast has to cut it"
+    for name, setting in OWN_TRAINING.items():
+        whole, cut = (composed(f"strategy={name}", *words).strategy[setting] for words in ([], ["debug=fast"]))
+        assert whole >= 50
+        assert cut <= 10
+
+
+@pytest.mark.parametrize("name", OWN_TRAINING)
+def test_a_fast_run_takes_few_steps(composed, tmp_path, monkeypatch, name):
+    """Of Adam, which trains those networks: in both queries together."""
+    steps = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *given, **named: (steps.append(1), step(*given, **named))[1])
+    cfg = composed(f"strategy={name}", "debug=fast", *QUIET, f"paths.outputs={tmp_path}", hydra=True)
+    run(cfg, Path(cfg.hydra.run.dir), {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+    assert 0 < len(steps) <= 60
+
 
 # The preset with its own numbers, in the place of those of the fixture.
 OVERFIT = ("budget.seed_size=100", "budget.batch_size=100", "budget.total=100", "training.max_epochs=300")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.models import Dla, MnistNet, ResNet18, ShakeShake, SmallCnn, Vgg, torchvision_model
+from alrun.models import Dla, MnistNet, ResNet18, ShakeShake, ShakeShakeResNet18, SmallCnn, Vgg, torchvision_model
 from alrun.models.shake_shake import Shake
 from alrun.system.errors import UserError
 
@@ -50,6 +50,38 @@ def test_shake_shake_in_use_is_the_mean_of_the_branches():
     assert torch.allclose(block(x) - block.shortcut(x), (block.branches[0](x) + block.branches[1](x)) / 2, atol=1e-6)
 
 
+def test_shake_shake_on_resnet18_is_resnet18_with_a_second_branch():
+    """Its counts are ResNet-18's, the branches' twice; with equal branches and an even mixture it is ResNet-18."""
+    outside = (3 * 64 * 9 + 2 * 64) + (512 * 10 + 10)  # stem and head
+    outside += sum(a * b + 2 * b for a, b in ((64, 128), (128, 256), (256, 512)))  # shortcuts
+    whole = parameters(ShakeShakeResNet18(3, (32, 32), 10))
+    assert whole == 2 * (parameters(ResNet18(3, (32, 32), 10)) - outside) + outside
+
+    shaken, plain = (made(3, (32, 32), 10, width=4) for made in (ShakeShakeResNet18, ResNet18))
+    weights = plain.state_dict()
+    of_plain = {name: weights[name.replace(".other.", ".")] for name in shaken.state_dict()}
+    shaken.load_state_dict(of_plain)
+    images = torch.randn(6, 3, 32, 32)
+    assert torch.allclose(shaken.eval()(images), plain.eval()(images), atol=1e-5)
+    assert torch.allclose(shaken.train()(images), plain.train()(images), atol=1e-4)  # any mixture of equals is they
+
+
+def test_shake_shake_on_resnet18_shakes_every_block_in_training_alone():
+    model = ShakeShakeResNet18(3, (32, 32), 10, width=4)
+    for block in model.blocks:
+        x = torch.randn(4, block.conv1.in_channels, 8, 8)
+        first, second = block.branch(x), block.other.branch(x)
+        within = [torch.minimum(first, second), torch.maximum(first, second)]
+        sums = block(x), block(x)
+        assert not torch.allclose(*sums)
+        low, high = (torch.relu(side + block.shortcut(x)) for side in within)
+        assert ((low - 1e-4 <= sums[0]) & (sums[0] <= high + 1e-4)).all()
+        block.eval()
+        mean = (block.branch(x) + block.other.branch(x)) / 2
+        assert torch.allclose(block(x), torch.relu(mean + block.shortcut(x)), atol=1e-5)
+        assert block(x).equal(block(x))
+
+
 @pytest.mark.parametrize(
     ("model", "shape", "width"),
     [
@@ -63,6 +95,7 @@ def test_shake_shake_in_use_is_the_mean_of_the_branches():
         (Dla(1, (28, 28), 10), (1, 28, 28), 512),
         (ShakeShake(3, (32, 32), 10), (3, 32, 32), 128),
         (ShakeShake(1, (28, 28), 10, width=8), (1, 28, 28), 32),
+        (ShakeShakeResNet18(3, (32, 32), 10, width=8), (3, 32, 32), 64),
         (ResNet18(3, (32, 32), 10), (3, 32, 32), 512),
         (ResNet18(1, (28, 28), 10), (1, 28, 28), 512),
         (MnistNet(1, (28, 28), 10), (1, 28, 28), 128),

@@ -262,15 +262,16 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     assert first.returncode == 0, first.stderr
     assert "8 of 8 labels are missing: fill in the column label of outputs/runs/" in first.stderr
     asked = Path(first.stdout.split()[-1])
-    assert "Next, with the labels filled in: python -m alrun tell dataset=unlabeled" in first.stdout
+    assert f"Next, with the labels filled in: {sys.executable} -m alrun tell dataset=unlabeled" in first.stdout
     lines = people(photos, tmp_path / asked).read_text().splitlines()
     (tmp_path / "wrong.csv").write_text("\n".join([lines[0], lines[1].rpartition(",")[0] + ",lieing", *lines[2:]]))
     code, printed = tell("wrong.csv")
     assert code == 1
     assert "7 new labels are kept, 1 lines refused; 1 labels are still missing." in printed
     assert "wrong.csv, line 2: 'lieing' is no class; did you mean lying?" in printed
-    code, printed = tell(str(asked))
+    code, printed = tell(f"./{asked}")
     assert code == 0
+    assert ".csv" not in printed.partition("Next: ")[2]  # ask takes no file, however its path was typed
     assert "1 new labels are kept" in printed
     assert "Next: python -m alrun ask dataset=unlabeled" in printed
     second = ask()

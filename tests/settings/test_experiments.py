@@ -25,11 +25,14 @@ ROWS = {
     "Table 5, SGD": ("optimizer/cifar10", "optimizer=sgd", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
     "Table 5, Adam": ("optimizer/cifar10", "optimizer=adam", RESNET, 300, 0.01, 20, ADAM, 3000, 1000, 25000),
     "Table 5, SWA": ("generalization/cifar10", "optimizer=sgd_swa", RESNET, 300, 0.01, 20, SGD, 3000, 1000, 25000),
-    "Table 5, SS": ("generalization/cifar10", "model=shake_shake", "ShakeShake", 300, 0.01, 20, SGD, 3000, 1000, 25000),
+    "Table 5, SS": (
+        *("generalization/cifar10", "model=shake_shake_resnet18", "ShakeShakeResNet18"),
+        *(300, 0.01, 20, SGD, 3000, 1000, 25000),
+    ),
     "Table 5, SWA_SS": (
         "generalization/cifar10",
-        "model=shake_shake optimizer=sgd_swa",
-        *("ShakeShake", 300, 0.01, 20, SGD, 3000, 1000, 25000),
+        "model=shake_shake_resnet18 optimizer=sgd_swa",
+        *("ShakeShakeResNet18", 300, 0.01, 20, SGD, 3000, 1000, 25000),
     ),
     "Table 6, Duplicate": ("redundancy/duplicate", "redundancy.factor=5", RESNET, 300, 0.01, 20, SGD, 500, 500, 5500),
     "Table 6, Augment": ("redundancy/augment", "redundancy.factor=20", RESNET, 300, 0.01, 20, SGD, 500, 500, 5500),

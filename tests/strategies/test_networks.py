@@ -185,6 +185,12 @@ def test_vaals_losses_equal_their_formulas():
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-3)
 
 
+def test_vaal_cannot_train_as_long_as_a_model_that_was_given():
+    query = make_query(strategy := Vaal(iterations=None, width=4))
+    with pytest.raises(UserError, match=r"round 0's was given, not trained: give a number"):
+        strategy.select(replace(query, trained=replace(query.trained, steps=0)))
+
+
 def test_vaal_that_diverges_is_one_sentence():
     strategy = Vaal(iterations=20, batch_size=8, width=4, lr=1e6)
     with pytest.raises(UserError, match=r"diverged: lower strategy.lr"):

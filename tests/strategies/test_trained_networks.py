@@ -4,9 +4,11 @@ The references share nothing with the strategies but the first weights and the r
 are NumPy's by hand where the network is made of layers, autograd's in float64 where it convolves; Adam is by hand.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from queries import make_query
@@ -139,9 +141,13 @@ def test_learning_loss_picks_as_its_algorithm_written_out():
     assert np.allclose(scores[found], np.sort(scores)[::-1][:15], rtol=0, atol=1e-3 * scores.std())
 
 
-def test_vaal_picks_as_its_algorithms_written_out():
-    strategy = Vaal(iterations=4, batch_size=16, lr=0.01, latent=3, width=4, beta=0.1, adversary=2.0)
+@pytest.mark.parametrize(("iterations", "vae_steps"), [(4, 1), (None, 2)])
+def test_vaal_picks_as_its_algorithms_written_out(iterations, vae_steps):
+    """With ``iterations=None`` as its authors' loop: as long as the classifier, here four steps."""
+    settings = {"batch_size": 16, "lr": 0.01, "latent": 3, "width": 4, "beta": 0.1, "adversary": 2.0}
+    strategy = Vaal(iterations, **settings, vae_steps=vae_steps)
     query = make_query(strategy, size=15)
+    query = replace(query, trained=replace(query.trained, steps=4))
     torch.manual_seed(5)
     found = strategy.select(query).tolist()
 
@@ -154,7 +160,7 @@ def test_vaal_picks_as_its_algorithms_written_out():
     def step(number: int, network: nn.Module, loss: Tensor) -> None:
         adams[number].step([g.numpy() for g in torch.autograd.grad(loss, list(network.parameters()))])
 
-    for _ in range(4):
+    for vae_step in range(1, 4 * vae_steps + 1):
         batches = [
             images[index[torch.randint(len(index), (16,))]] for index in (query.pool.labeled, query.pool.unlabeled)
         ]
@@ -168,6 +174,8 @@ def test_vaal_picks_as_its_algorithms_written_out():
             loss = loss + ((reconstruction - batch) ** 2).mean() + 0.1 * divergence.sum(1).mean() + 2 * deceit.mean()
             codes.append(mean.detach())
         step(0, vae, loss)
+        if vae_step % vae_steps:
+            continue
         labeled, unlabeled = (torch.sigmoid(told(code)) for code in codes)
         step(1, told, -torch.log(labeled).mean() - torch.log(1 - unlabeled).mean())
     vae.eval()

@@ -192,7 +192,7 @@ def read(path: Path) -> pd.DataFrame:
         return arrange(rounds.merge(runs, on="run", validate="many_to_one"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise UserError(f"{path} is no table of results ({reason}): python -m alrun results writes one.") from error
+        raise UserError(f"{path} is no table of results ({reason}): alrun results writes one.") from error
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:

@@ -1,13 +1,11 @@
-"""``python -m alrun ask``: what to label next, for people who label.
+"""``alrun ask``: which images people should label next, as a CSV file to fill in.
 
-    python -m alrun ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
+    alrun ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
 
-Takes what ``python -m alrun`` takes. Trains on the labels told so far, lets the strategy choose, and writes
-``ask_<round>.csv`` into the run's folder: first the seed set, then a batch for every round. ``python -m alrun tell``
-takes the labels back.
+It takes what a run takes. It trains on the labels given so far, lets the strategy choose, and writes ask_<round>.csv
+into the run's folder: first the seed set, then a batch for every round. ``alrun tell`` reads the labels from it.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 
@@ -16,13 +14,14 @@ from hydra.types import RunMode
 from alrun.commands import cli, console
 from alrun.runs.run_folder import is_done, shown
 from alrun.settings import planned_runs
+from alrun.system import program
 from alrun.system.errors import UserError
 
 
 def main() -> None:
     """Check that there is something to ask, and run as far as labels go."""
     parser = console.parser("ask", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun")
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for a run")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -33,7 +32,7 @@ def main() -> None:
         return
     waiting = max(run.folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
     if waiting is not None:
-        print(f"Next, with the labels filled in: python -m alrun tell {shlex.join(sys.argv[1:])} {shown(waiting)}")
+        print(f"Next, with the labels filled in: {program.command(['tell', *sys.argv[1:], shown(waiting)])}")
 
 
 def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
@@ -48,11 +47,11 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Pl
     dataset = runs[0].cfg.dataset
     if "classes" in dataset.keys() and not dataset.get("classes"):  # noqa: SIM118 - keys() has those without a value
         raise UserError(
-            "dataset.classes has no value: name the classes that people tell, as 'dataset.classes=[cat,dog]'."
+            "dataset.classes has no value: name the classes that people choose from, as 'dataset.classes=[cat,dog]'."
         )
     if not dataset.get("classes"):
         raise UserError(
             "this data set has its labels, there is nothing to ask: name pictures without labels by dataset=unlabeled "
-            "dataset.path=..., and their classes by dataset.classes=[...]; python -m alrun simulates labelling."
+            "dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, labeling is simulated."
         )
     return runs[0]

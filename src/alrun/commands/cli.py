@@ -1,9 +1,15 @@
-"""The command line. Imports Hydra alone, so that ``--help`` answers at once; torch comes with the first run."""
+"""The command line of runs, in order of time. Imports Hydra alone: torch comes with the first run.
+
+``main`` reads the words and hands them to Hydra, which composes the settings and calls ``job`` for every run; then it
+reports on the sweep and ends with the exit status. ``job`` computes a run and says what came of it.
+"""
 
 import logging
 import os
-import signal
+import re
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -11,18 +17,94 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from alrun.commands import console, next_step, search, sweep
+from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished
 from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
-from alrun.settings import guard, targets
+from alrun.settings import groups, guard, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
 from alrun.system import early, files, interruption
-from alrun.system.errors import UserError, first_line, sentence, unusable
+from alrun.system.errors import UserError, closest, first_line, sentence, unusable
+from alrun.system.moved import SUBCOMMANDS
 
 log = logging.getLogger(__name__)
 
-OURS = "This was raised by the run in"  # a note on an error that is no user's mistake
+OURS = "This was raised by the run in"  # a note on an error that is not a user's mistake
+
+
+def main() -> None:
+    """Entry point of ``alrun`` and ``python -m alrun``.
+
+    Exit status: 0 if all is done, 1 if a run is missing or a setting was refused, 75 after a signal, 130 after Ctrl-C.
+    """
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
+    logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
+    interruption.install()
+    is_complete, is_stopped = False, False
+    with console.telling(early.SAYS), usable_outputs():
+        try:
+            is_complete = answer()
+        except (interruption.Interrupted, interruption.Preempted):
+            is_stopped = True
+    if is_stopped or interruption.received():
+        print("Stopped by a signal, after a checkpoint: the same command goes on from there.", file=sys.stderr)
+        sys.exit(interruption.EXIT_CODE)
+    if not is_complete:
+        sys.exit(1)
+
+
+def answer() -> bool:
+    """Compute what is typed, then report on a sweep, also where a launcher gave up on one of its runs.
+
+    Returns:
+        Whether no run of a sweep is missing.
+    """
+    try:
+        sys.argv[1:] = words_for_hydra(sys.argv[1:])
+        compute()
+    finally:
+        is_over = isinstance(sys.exc_info()[1], KeyboardInterrupt) or interruption.received()
+        is_complete = bool(is_over) or sweep.report()
+    return is_complete
+
+
+def words_for_hydra(words: Sequence[str]) -> list[str]:
+    """The command line as Hydra reads it: options first, names in quotes, nothing that is alrun's alone.
+
+    Raises:
+        UserError: It names a command that is not there, or an option of Hydra's that could run any code.
+    """
+    if any(word.startswith("--ex") for word in words):
+        raise UserError("--experimental-rerun would unpickle a file, which can run any code: type the settings again.")
+    if completion.is_asked(words):
+        print(*completion.commands(), flush=True)
+    elif words and re.fullmatch(r"[a-z][a-z_-]*", words[0]) and words[0] not in groups.GROUPS:
+        raise UserError(f"{words[0]}: there is no such command; {closest(words[0], [*SUBCOMMANDS])}")
+    return as_typed(console.in_order(console.without_verify(words)))
+
+
+def compute() -> None:
+    """Let Hydra compose the settings and launch every run."""
+    try:
+        with guard.guarded(targets.check_early, search.check, sweep.check):
+            hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
+        return
+    except sweep.Unplanned as carrier:
+        error = carrier.__cause__ or carrier
+    raise error
+
+
+@contextmanager
+def usable_outputs() -> Iterator[None]:
+    """Turn what the system says of the folder in which Hydra makes those of runs into a user's mistake."""
+    try:
+        yield
+    except OSError as error:
+        if in_a_run(error) or (message := unusable(error)) is None:
+            raise
+        raise UserError(message) from error
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -34,7 +116,7 @@ def job(cfg: DictConfig) -> float | None:
     interruption.install()
     try:
         with interruption.running():
-            interruption.check()  # told to stop while another run of the sweep was computed here
+            interruption.check()  # a signal came while another run of the sweep was computed here
             outcome = start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
@@ -81,7 +163,7 @@ def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None
     validate(cfg)
     check_other_data(run_dir)
     if other := other_version(run_dir):
-        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command begins anew.")
+        raise UserError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command starts over.")
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
@@ -112,44 +194,3 @@ def note_failure(run_dir: Path, message: str) -> None:
         files.write_text(run_dir / "failed.txt", message + "\n")
     except UserError as error:  # a full disk, likely the failure itself
         log.error("alrun: %s", error)
-
-
-def main() -> None:
-    """Entry point of ``alrun`` and ``python -m alrun``: a user's mistake is one sentence, a bug keeps its traceback."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
-    logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
-    if any(argument.startswith("--ex") for argument in sys.argv[1:]):
-        sys.exit("alrun: --experimental-rerun would unpickle a file, which can run any code: type the settings again.")
-    console.prepare()
-    interruption.install()
-    early.over()
-    complete, stopped = True, False
-    try:
-        try:
-            sys.argv[1:] = as_typed(console.in_order(console.without_verify(sys.argv[1:])))
-            with guard.guarded(targets.check_early, search.check, sweep.check):
-                hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
-        finally:
-            if not isinstance(sys.exc_info()[1], KeyboardInterrupt) and not interruption.received():
-                complete = sweep.report()
-    except KeyboardInterrupt:
-        print(early.SAYS, file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
-    except (interruption.Interrupted, interruption.Preempted):
-        stopped = True
-    except (Exception, sweep.Unplanned) as raised:
-        error = raised.__cause__ if isinstance(raised, sweep.Unplanned) and raised.__cause__ else raised
-        message = sentence(error)
-        if message is None and isinstance(error, OSError) and not in_a_run(error):
-            message = unusable(error)  # Hydra makes the folders of runs
-        if message is None:
-            raise
-        print(f"alrun: {message}", file=sys.stderr)
-        sys.exit(1)
-    if stopped or interruption.received():
-        print("Stopped by a signal, after a checkpoint: the same command goes on from there.", file=sys.stderr)
-        sys.exit(interruption.EXIT_CODE)
-    if not complete:
-        sys.exit(1)

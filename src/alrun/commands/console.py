@@ -1,11 +1,11 @@
-"""What the commands beside ``python -m alrun`` share: a parser made of their own words, ``--config-dir``, mistakes."""
+"""What the commands share: a parser made of their own words, ``--config-dir``, sources of results, mistakes."""
 
 import argparse
 import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,45 @@ from alrun.data import content
 from alrun.settings import targets
 from alrun.system import early
 from alrun.system.errors import UserError, sentence
+from alrun.system.program import as_typed, typed
+from alrun.system.safe_text import one_line
+
+SOURCES = (
+    "an experiment, as for alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them (outputs, "
+    "outputs/runs/<setting>), patterns in quotes, or tables written by alrun results (.csv or a folder); default: "
+    "outputs"
+)
+REPORT = (
+    "This error is not one that alrun expects. If none of your own code is named above, alrun is at fault: please "
+    "report these lines with the command that you typed."
+)
 
 
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
     """The parser of ``alrun <name>``, described by its module's ``documentation`` after the name."""
+    about = (documentation or "").partition(": ")[2]
     return argparse.ArgumentParser(
-        prog=f"alrun {name}",
-        description=(documentation or "").partition(": ")[2],
+        prog=f"{typed()} {name}",
+        description=as_typed(about[:1].upper() + about[1:].replace("``", "")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
-    """The option that names a folder of one's own options, which Hydra gives to ``python -m alrun``."""
-    parser.add_argument("--config-dir", metavar="FOLDER", help="of your own options, as for python -m alrun")
+    """The option that names a folder of one's own options, which Hydra gives to runs."""
+    parser.add_argument("--config-dir", metavar="FOLDER", help="of your own options, as for alrun")
+
+
+def own_folder(config_dir: str) -> Path:
+    """The folder that ``--config-dir`` names.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    folder = Path(config_dir).resolve()
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {config_dir} must be a folder: name the one with your own options.")
+    return folder
 
 
 def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
@@ -40,11 +65,39 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
     """
     if config_dir is None or (words and not any("=" in word for word in words)):
         return [*words]
-    folder = Path(config_dir).resolve()
-    if not folder.is_dir():
-        raise UserError(f"--config-dir {config_dir} is no folder: name the one with your own options.")
-    quoted = str(folder).replace("'", "\\'")
+    quoted = str(own_folder(config_dir)).replace("'", "\\'")
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that read results."""
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
+    add_config_dir(parser)
+
+
+def answer_about(sources: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:
+    """Run a ``command`` that reads results with the arguments of the command line."""
+    chosen = sources.parse_intermixed_args()
+    with telling():
+        chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
+        command(chosen)
+
+
+def columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """``rows`` as lines of text under their names; a column that is empty throughout is left out."""
+    # Files of strangers are shown, too: no text may end a line or command the terminal.
+    cells = [{name: one_line(str(value)) for name, value in row.items()} for row in rows]
+    widths = {name: max(len(row[name]) for row in [{name: name}, *cells]) for name in (cells[0] if cells else {})}
+    kept = [name for name in widths if any(row[name] for row in cells)]
+    lines = [{name: name for name in kept}, *cells] if cells else []
+    return ["  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in lines]
+
+
+def print_problems(problems: Sequence[object]) -> None:
+    """Name the runs that are left out."""
+    if problems:
+        print(f"\nLeft out are {len(problems)} runs:" if len(problems) > 1 else "\nLeft out is 1 run:")
+        print(*(f"  {problem}" for problem in problems), sep="\n")
 
 
 def add_verify(parser: argparse.ArgumentParser) -> None:
@@ -102,17 +155,22 @@ def prepare() -> None:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
-    """A user's mistake ends the program with one sentence and exit status 1, Ctrl-C with 130; a bug is traced back."""
+def telling(interrupted: str = "Interrupted.") -> Iterator[None]:
+    """What ends a program is told to its user.
+
+    A user's mistake is one sentence and exit status 1; Ctrl-C is the sentence ``interrupted`` and 130; anything else
+    keeps its traceback, with a word on reporting it.
+    """
     prepare()
     early.over()
     try:
         yield
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         message = sentence(error)
         if message is None:
+            error.add_note(REPORT)
             raise
         sys.exit(f"alrun: {message}")

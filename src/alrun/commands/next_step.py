@@ -1,10 +1,10 @@
 """The last line of a run and of a sweep: where the results are, and what to type next."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from alrun.runs.run_folder import shown
+from alrun.system.program import command
 
 SWEEP = ("-m", "--multirun")
 WITHOUT = "strategy"  # the group, its settings and what is packaged into it
@@ -23,18 +23,13 @@ def after_run(run_dir: Path, has_reference: bool, typed: Sequence[str]) -> str:
 def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
     """What follows a sweep: a report of the experiment that was typed, or else of its settings."""
     if any(argument.startswith("experiment=") for argument in typed):
-        return command([argument for argument in typed if argument not in SWEEP], "alrun.commands.report")
+        return command(["report", *(argument for argument in typed if argument not in SWEEP)])
     return report(*dict.fromkeys(folder.parent for folder in folders))
 
 
 def report(*folders: Path) -> str:
     """The command that writes a report of all runs in ``folders``."""
-    return command([shown(folder) for folder in folders], "alrun.commands.report")
-
-
-def command(arguments: Sequence[str], module: str = "alrun") -> str:
-    """A command line for a shell."""
-    return shlex.join(["python", "-m", module, *arguments])
+    return command(["report", *map(shown, folders)])
 
 
 def is_of_strategy(argument: str) -> bool:

@@ -1,13 +1,16 @@
-"""``python -m alrun paper``: a figure or table of the paper by its number: its runs, and one file with ours beside it.
+"""``alrun paper``: a figure or table of the paper by its number: computes its runs and shows ours beside the paper's.
 
-    python -m alrun paper figure-4 scale=small
-    python -m alrun paper table-12 --draw                    # of the runs that are there
-    python -m alrun paper redundancy/duplicate strategy=badge seed=0
-    python -m alrun paper index
+    alrun paper figure-4 scale=small
+    alrun paper table-12 --draw
+    alrun paper redundancy/duplicate strategy=badge seed=0
+    alrun paper index
 
-Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), figures (all of XX
+Names are figure-1 to figure-15, table-1 to table-13, claims (those of Appendix G), times (those in the text), index
+(which runs are done), figures (all of these), an experiment such as redundancy/duplicate, or all (every experiment).
+--draw computes nothing: it draws the runs that are done.
 """
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +45,7 @@ def main() -> None:
         sys.exit(130)
     if incomplete:
         lines = "\n".join(f"  {line}" for line in dict.fromkeys(incomplete))
-        sys.exit(f"Not complete; what is missing is listed above, and the same command goes on:\n{lines}")
+        sys.exit(f"Not complete: the missing runs are listed above. The same command goes on with:\n{lines}")
 
 
 def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
@@ -57,7 +60,7 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
     known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
     for name in names:
         if name not in known:
-            raise UserError(f"{name} is nothing of the paper; {closest(name, known)}")
+            raise UserError(f"{name} is not a part of the paper; {closest(name, known)}")
     expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:
@@ -65,7 +68,7 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
             print(make.index(asked), flush=True)
         elif name in planned_runs.of_the_paper():
             line = collect.line_of(name, asked)
-            incomplete += [] if run(line) else [" ".join(line)]
+            incomplete += [] if run(line) else [shlex.join(line)]
         else:
             incomplete += [] if draw else compute(make.needed(name), asked)
             print(make.write(name, asked), flush=True)
@@ -85,22 +88,24 @@ def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
         if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run(
             collect.words(part, asked)
         ):
-            incomplete.append(" ".join(collect.words(part, asked)))
+            incomplete.append(shlex.join(collect.words(part, asked)))
     return incomplete
 
 
 def run(line: list[str]) -> bool:
-    """``python -m alrun`` with the words of ``line``; whether all its runs are done.
+    """Compute what ``alrun`` with the words of ``line`` computes; whether all its runs are done.
 
     Raises:
-        SystemExit: It was told to stop.
+        SystemExit: A signal or Ctrl-C asked it to stop.
     """
-    print(f"\n{' '.join(line)}", flush=True)
+    print(f"\n{shlex.join(line)}", flush=True)
     sys.argv = ["alrun", *line]
     try:
         cli.main()
     except SystemExit as stop:
         if stop.code in (130, interruption.EXIT_CODE):
             raise
+        if isinstance(stop.code, str):  # what the user should correct
+            print(stop.code, file=sys.stderr)
         return not stop.code
     return True

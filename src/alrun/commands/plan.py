@@ -1,19 +1,18 @@
-"""``python -m alrun plan``: the runs of experiments before any time is spent: done, begun, missing, shared; hours left.
+"""``alrun plan``: which runs an experiment or a sweep consists of, before anything is computed, and the hours left.
 
-    python -m alrun plan experiment=redundancy/duplicate
-    python -m alrun plan experiment=baseline/cifar10,augmentation/resnet18 scale=small --runs
-    python -m alrun plan -m strategy=random,badge seed=0,1,2 --measure
+    alrun plan experiment=quickstart
+    alrun plan experiment=quickstart,strategies strategy=random --runs
+    alrun plan -m strategy=random,badge seed=0,1,2 --measure
 
-Takes what ``python -m alrun`` takes; several experiments by commas, or all of the paper by experiment=all. Hours come
-from finished runs of the same setting, or a run's own finished rounds; where there are none, --measure trains the model
-for a moment and tells the most that it can take, all epochs of all rounds.
+It takes what a run takes; several experiments by commas, or all of the paper's by experiment=all. Runs that two
+experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own finished
+rounds; where there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
+rounds.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from alrun.commands import console
 from alrun.runs.durations import Durations
@@ -24,10 +23,10 @@ from alrun.settings import planned_runs, schedule
 def main() -> None:
     """Print the plan."""
     parser = console.parser("plan", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
-    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
+    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     parser.add_argument("--runs", action="store_true", help="list every run")
-    parser.add_argument("--measure", action="store_true", help="measure how fast models train of which no run is done")
+    parser.add_argument("--measure", action="store_true", help="measure how fast a model trains where no run is done")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -50,13 +49,13 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
         lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
     if len(rows) > 1:
         rows.append(row("distinct runs", list(seen.values()), {}, measured))
-    return "\n".join([pd.DataFrame(rows).to_string(index=False), *lines])
+    return "\n".join([*console.columns(rows), *lines])
 
 
 def row(
     name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
 ) -> dict[str, object]:
-    """What there is to say of an experiment."""
+    """The row of an experiment."""
     states = [state(run.folder) for run in runs]
     own = [run for run in runs if run.folder not in seen]
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""

@@ -1,20 +1,22 @@
-"""``python -m alrun results``: all results as one table, a row per run and round."""
+"""``alrun results``: all finished runs as one table, with a row per run and round.
+
+    alrun results
+    alrun results experiment=quickstart -o results.csv
+
+Every setting is a column. Runs that are missing, failed, unfinished or damaged are listed.
+"""
 
 from argparse import Namespace
 from pathlib import Path
 
-from alrun.commands import result_sources
-
-DESCRIPTION = (
-    "Gather the finished runs into one table: a row per run and round, with every setting as a column. The runs that "
-    "are missing, failed, unfinished or damaged are listed."
-)
+from alrun.commands import console
 
 
 def main() -> None:
     """The command."""
-    arguments = result_sources.parser("results", DESCRIPTION)
-    arguments.add_argument(
+    parser = console.parser("results", __doc__)
+    console.add_sources(parser)
+    parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
@@ -24,11 +26,11 @@ def main() -> None:
         help="write the table there, as .csv or .parquet, or as runs.csv and rounds.csv to a folder; more than one may "
         "be given",
     )
-    result_sources.answer(table, arguments)
+    console.answer_about(parser, table)
 
 
 def table(arguments: Namespace) -> None:
-    """Write the table and say what it holds."""
+    """Write the table and print what it holds."""
     from alrun.analysis import rounds, sources
 
     results = sources.load(arguments.sources)
@@ -41,6 +43,6 @@ def table(arguments: Namespace) -> None:
         counts = frame.groupby([settings, "strategy"], sort=False)["seed"].unique()
         for (setting, strategy), seeds in counts.items():  # type: ignore[misc]
             print(f"  {setting}  {strategy}  seeds {', '.join(map(str, sorted(seeds)))}")
-    result_sources.print_problems(results.problems)
+    console.print_problems(results.problems)
     for path in arguments.output:
         print(f"Table: {path}")

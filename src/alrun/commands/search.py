@@ -27,7 +27,7 @@ def compares(hydra: Any) -> bool:
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse a search that would look at the test set, or for the worst settings.
+    """Refuse a search that would use the test set, or look for the worst settings.
 
     Raises:
         UserError: There is no validation split, or the direction is not to maximize.
@@ -37,12 +37,12 @@ def check(cfg: DictConfig) -> None:
     sweeper = cfg.hydra.runtime.choices.get("hydra/sweeper")
     if OmegaConf.is_missing(cfg, "validation") or cfg.validation is None:
         raise UserError(
-            f"hydra/sweeper={sweeper} compares runs, which must not be done on the test set: add validation=..., the "
-            "number of labels to hold out of the pool for it."
+            f"hydra/sweeper={sweeper} compares runs, which must not use the test set: add validation=..., the "
+            "number of labels to hold out of the pool."
         )
     direction = cfg.hydra.sweeper.get("direction", "maximize")
     if getattr(direction, "name", direction) != "maximize":
-        raise UserError(f"hydra/sweeper={sweeper} would look for low accuracy: add hydra.sweeper.direction=maximize.")
+        raise UserError(f"hydra/sweeper={sweeper} would search for low accuracy: add hydra.sweeper.direction=maximize.")
 
 
 def objective(run_dir: Path) -> float | None:
@@ -55,17 +55,17 @@ def objective(run_dir: Path) -> float | None:
 
 
 def report(runs: Path, validation: int) -> str:
-    """What all runs below the folder ``runs`` that were compared on ``validation`` examples have cost in labels."""
-    trials, bought = 0, {}
+    """The labels of a search: those of all runs below the folder ``runs`` with ``validation`` held-out examples."""
+    trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
         with suppress(OSError, ValueError, KeyError):
             record: dict[str, Any] = json.loads(path.read_text())
             if record["settings"].get("validation") == validation:
                 trials += 1
                 with path.with_name("queries.csv").open(newline="") as file:
-                    bought.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
-    labels = sum(len(indices) + validation for indices in bought.values())
+                    queried.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
+    labels = sum(len(indices) + validation for indices in queried.values())
     return (
-        f"The {trials} runs with validation={validation} in {shown(runs)} have cost {labels} different labels, "
+        f"The {trials} runs with validation={validation} in {shown(runs)} used {labels} different labels, "
         f"{validation} of each pool for validation."
     )

@@ -1,11 +1,12 @@
-"""``python -m alrun speed``: how fast a model trains here, by number of threads and memory format; runs go by settings.
+"""``alrun speed``: how fast a model trains on this machine, with other numbers of threads and memory formats.
 
-    python -m alrun speed dataset=cifar10
-    python -m alrun speed dataset=mnist model=mnist_net training.precision=bf16
+    alrun speed
+    alrun speed dataset=digits model=mnist_net training.precision=bf16
 
-Takes what ``python -m alrun`` takes, trains a copy of the model on random images for a moment with each choice and
-prints images a second and, where another choice than the run's own is clearly faster, what to type. A run takes its
-settings alone (runtime.threads, runtime.memory_format): each choice has bits of its own, so keep to one in a study.
+It takes what a run takes, trains a copy of the model on random images for a moment with each choice, and prints images
+per second. Where another choice is clearly faster than the run's own, it prints the settings to type. A run follows its
+settings (runtime.threads, runtime.memory_format), whatever is faster: results of two choices differ in their last bits,
+so keep to one in a study.
 """
 
 import copy
@@ -34,8 +35,8 @@ WORTH = 1.1  # how much faster than the run's own another choice must be: below,
 def main() -> None:
     """The command."""
     parser = console.parser("speed", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for python -m alrun")
-    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
+    parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     with console.telling():

@@ -1,15 +1,16 @@
-"""``python -m alrun status``: how far a sweep is, whichever launcher computes it and on whatever machine.
+"""``alrun status``: how many runs of a sweep are done, running, failed or waiting, and the hours that are left.
 
-    python -m alrun status experiment=baseline/cifar10 strategy=random,badge
-    python -m alrun status -m strategy=random,badge seed=0,1,2
-    python -m alrun status outputs --runs
+    alrun status
+    alrun status -m strategy=random,badge seed=0,1,2
+    alrun status experiment=quickstart strategy=random,badge
+    alrun status outputs --runs
 
-Reads run folders alone, those that a command line of python -m alrun asks for or those below a folder. A run is done,
-running (its process gave a sign of life within the last minute), failed, interrupted (it began, its process is gone) or
-waiting. Hours are those of finished runs of the same setting, or of a run's own finished rounds.
+It reads run folders: all below a folder (outputs, if nothing is named), or those of the runs that a command line asks
+for. They may be computed by any launcher on any machine. A run is running if its process gave a sign of life within the
+last minute; it is interrupted if it began and its process is gone. Hours are estimated from finished runs of the same
+setting, or from a run's own finished rounds.
 """
 
-import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from alrun.commands import console
 from alrun.runs.durations import Durations, labels_of_rounds, rows
 from alrun.runs.run_folder import failure, named, other_version, reading, shown, state
-from alrun.system import lock
+from alrun.system import lock, program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
@@ -34,7 +35,7 @@ ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "d
 
 @dataclass(frozen=True)
 class Row:
-    """What there is to say of a run."""
+    """A run in the table."""
 
     folder: Path
     state: str
@@ -53,10 +54,10 @@ def main() -> None:
         "sources",
         nargs="*",
         metavar="group=option|FOLDER",
-        help="as for python -m alrun, or folders (default: outputs)",
+        help="as for a run, or folders (default: outputs)",
     )
-    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for python -m alrun")
-    parser.add_argument("--runs", action="store_true", help="list every run, those that are done or wait too")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
+    parser.add_argument("--runs", action="store_true", help="list every run, also those that are done or waiting")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -77,7 +78,7 @@ def status(sources: Sequence[str], multirun: bool = False, each: bool = False, c
 
 
 def row(folder: Path, durations: Durations) -> Row:
-    """What the run in ``folder`` says; one whose files are damaged has failed, and the others are told as they are."""
+    """The row of the run in ``folder``; a run with damaged files has failed, and the others are still listed."""
     try:
         with reading(folder):
             return row_of_files(folder, durations)
@@ -86,7 +87,7 @@ def row(folder: Path, durations: Durations) -> Row:
 
 
 def row_of_files(folder: Path, durations: Durations) -> Row:
-    """The same of a run whose files are whole."""
+    """The row of a run whose files are whole."""
     now = state(folder)
     accuracies = rows(folder / "accuracy.csv")
     seconds = 0.0 if now in ("done", "old") else durations.left(folder)
@@ -107,7 +108,7 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
 
 
 def summary(table: Sequence[Row]) -> str:
-    """How many runs are done, running and so on, and the hours until all are done."""
+    """The number of runs in each state, and the hours until all are done."""
     counts = Counter(row.state for row in table)
     states = ", ".join(f"{counts[state]} {state}" for state in reversed(ORDER) if counts[state])
     text = f"{len(table)} run{'s' * (len(table) != 1)}: {states}."
@@ -117,16 +118,16 @@ def summary(table: Sequence[Row]) -> str:
     if ended == len(table):
         return text
     if unknown == len(table) - ended:
-        return f"{text} How long they take is not known before a round is done."
+        return f"{text} How long they take is known when a first round is done."
     total, running = sum(known) / 3600, counts["running"]
     text += f" About {total:.2g} hours of computing are left"
     text += f", {total / running:.2g} with {running} at a time" if running > 1 else ""
-    return f"{text}, {unknown} runs of which nothing is known aside." if unknown else f"{text}."
+    return f"{text}, without {unknown} runs of unknown length." if unknown else f"{text}."
 
 
 def lines(table: Sequence[Row]) -> list[str]:
-    """A table of runs; a column that is empty throughout is left out."""
-    told = [
+    """A table of runs, after an empty line."""
+    rows = [
         {
             "state": row.state,
             "rounds": row.round,
@@ -139,13 +140,7 @@ def lines(table: Sequence[Row]) -> list[str]:
         }
         for row in table
     ]
-    if not told:
-        return []
-    cells = [{name: one_line(text) for name, text in line.items()} for line in told]  # a failed.txt says anything
-    kept = [name for name in cells[0] if any(line[name] for line in cells)]
-    widths = {name: max(len(name), *(len(line[name]) for line in cells)) for name in kept}
-    written = [{name: name for name in kept}, *cells]
-    return ["", *("  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in written)]
+    return ["", *console.columns(rows)] if rows else []
 
 
 def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:
@@ -153,9 +148,12 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
     stopped = [row for row in table if row.state in ("failed", "interrupted")]
     if typed is not None:
         missing = stopped or any(row.state == "waiting" for row in table)
-        return ["", f"What is missing is computed by: python -m alrun {shlex.join(typed)}"] if missing else []
+        return ["", f"To compute what is missing: {program.command(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
-    return ["", "To go on with those that failed or stopped:", *commands] if commands else []
+    lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
+    if any(row.state == "failed" for row in table):
+        lines += ["", "Delete the folder of a failed run that you do not want: it is then no longer listed."]
+    return lines
 
 
 def command_of(folder: Path) -> str | None:
@@ -173,5 +171,6 @@ def command_of(folder: Path) -> str | None:
         words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    module = "alrun.commands.ask" if any(folder.glob("ask_*.csv")) else "alrun"
-    return one_line(f"python -m {module} {shlex.join(words)}  # {shown(folder)}")
+    if any(folder.glob("ask_*.csv")):
+        words.insert(0, "ask")
+    return one_line(f"{program.command(words)}  # {shown(folder)}")

@@ -1,4 +1,4 @@
-"""What a sweep asked for, and the table and figure at its end; of a search, the labels that it cost."""
+"""The runs of a sweep, and the table and figure at its end; after a search, the labels that it used."""
 
 import logging
 import os
@@ -27,10 +27,10 @@ class Unplanned(BaseException):
 
 
 class RememberSweep(Callback):
-    """Notes, when a sweep starts, which run folders it will fill: launchers may run them in other processes."""
+    """Notes the run folders of a sweep when it starts: launchers may compute them in other processes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra in the process that was typed. Sweepers that search decide as they go: no report then."""
+        """Called by Hydra in the user's own process. A search decides as it goes: its folders are not known."""
         if search.compares(config.hydra):
             return
         try:
@@ -39,18 +39,16 @@ class RememberSweep(Callback):
             raise Unplanned from error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra there too, when all jobs have ended."""
+        """Called by Hydra in the same process, when all jobs have ended."""
         if search.compares(config.hydra):
             print(search.report(Path(config.hydra.sweep.dir), config.validation))
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse a folder of results that has no name or one that no file system takes, before anything is made there.
-
-    And a Ray cluster that would leave results in its workers' own folders.
+    """Refuse an outputs folder that cannot be made, before anything is written there.
 
     Raises:
-        UserError: The outputs folder is so.
+        UserError: It has no name, a name that is too long, or would be another folder on each worker of a Ray cluster.
     """
     outputs = str(cfg.paths.outputs)
     if not outputs.strip():
@@ -70,7 +68,7 @@ def check(cfg: DictConfig) -> None:
 
 
 def report() -> bool:
-    """Print a sweep's outcome: tables, where the files are, and which runs are missing; True if none is."""
+    """Print a sweep's tables, its files and the runs that are missing; True if none is missing."""
     if not _folders:
         return True  # no sweep
     from alrun.analysis.summary import summarize
@@ -81,7 +79,7 @@ def report() -> bool:
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
     failures = {folder: why for folder in missing if (why := failure(folder)) is not None}
     if waiting := [folder for folder in missing if folder not in failures]:
-        print("Missing; the same command goes on with them:")
+        print("Not finished; the same command goes on with them:")
         print(*(f"  {one_line(shown(folder))}" for folder in waiting), sep="\n")
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")

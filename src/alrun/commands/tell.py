@@ -1,13 +1,12 @@
-"""``python -m alrun tell``: takes the labels back that ``python -m alrun ask`` asked for.
+"""``alrun tell``: reads the labels that ``alrun ask`` asked for from a CSV file.
 
-    python -m alrun tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
+    alrun tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
 
-Takes what ``alrun ask`` took, and last a CSV with columns index and label, or file and label. Lines with mistakes are
-named and refused, the good ones are kept; the same file may be told again once it is mended. Exit status 1 where a line
-was refused.
+It takes the words of ``alrun ask``, and last a CSV file with columns index and label, or file and label. Lines with
+mistakes are named and refused, the good ones are kept; the same file may be given again once it is corrected. The exit
+status is 1 where a line was refused.
 """
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from alrun.commands import console
 from alrun.commands.ask import planned
 from alrun.data import own
 from alrun.runs.run_folder import shown
+from alrun.system import program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
@@ -24,7 +24,7 @@ SHOWN = 20  # mistakes that are printed
 def main() -> None:
     """The command."""
     parser = console.parser("tell", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for python -m alrun ask")
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label, or file and label")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
@@ -33,15 +33,15 @@ def main() -> None:
     with console.telling():
         run = planned(arguments.overrides, arguments.config_dir)
         refused = tell(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
-    words = [word for word in sys.argv[1:] if word != str(arguments.labels)]
+    words = [word for word in sys.argv[1:] if Path(word) != arguments.labels]
     if refused:
-        print("Mend the refused lines and type the same command again: every label that is asked for is needed.")
-    print(f"Next: python -m alrun ask {shlex.join(words)}")
+        print("Correct the refused lines and type the same command again: every label that is asked for is needed.")
+    print(f"Next: {program.command(['ask', *words])}")
     sys.exit(bool(refused))
 
 
 def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
-    """Keep the labels in ``path`` in the run's folder, and print what came of it; the lines that are refused.
+    """Keep the labels in ``path`` in the run's folder, print their number, and return the lines that are refused.
 
     Raises:
         UserError: Nothing was asked yet, the run is being computed, or the file cannot be read.
@@ -51,10 +51,10 @@ def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():
-        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type python -m alrun ask with these settings.")
+        raise UserError(f"{shown(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):
-        raise UserError(f"{shown(run_dir)} is being computed by another process: tell it when that is through.")
+        raise UserError(f"{shown(run_dir)} is being computed by another process: try again when that has ended.")
     try:
         asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
         taken, mistakes = take(run_dir, classes, asked_for, path)

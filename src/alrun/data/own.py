@@ -303,7 +303,7 @@ def unlabeled(
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:
-    """All images under a folder, to be labeled by ``python -m alrun ask`` and ``alrun tell``.
+    """All images under a folder, to be labeled by ``alrun ask`` and ``alrun tell``.
 
     ``test`` is a folder of class folders, or a CSV of paths and labels, on which accuracy is measured; without one
     it is not.

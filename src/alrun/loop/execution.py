@@ -1,7 +1,7 @@
 """How many CPU threads a run uses, and how its images and weights lie in memory: settings, with fixed defaults.
 
 Another number of threads or another format adds up in another order and gives other bits, so neither follows from a
-measurement or from the machine. ``python -m alrun speed`` tells what is fastest on a machine, for its user to decide.
+measurement or from the machine. ``alrun speed`` measures what is fastest on a machine, for its user to decide.
 The default is one thread: the same everywhere, and a sweep fills the other processors with other runs (``at_once=``).
 Images are contiguous on a CPU, where some networks are faster in the one format and some in the other and torch
 corrupts memory with narrow ones in the other; they are channels-last on a GPU, whose fast convolutions take them so.

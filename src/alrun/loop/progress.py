@@ -1,4 +1,4 @@
-"""What a person sees of a run: what it is about to do, a bar in a terminal, a line per round everywhere."""
+"""What a run prints: what it is about to do, a bar in a terminal, and a line per round."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], hardware: str) -> None:
-    """Say what is about to happen; ``sizes`` are the labels that every round has, held-out ones too."""
+    """Log what the run will do; ``sizes`` are the labels of every round, including those held out."""
     held_out = cfg.validation or 0
     log.info(
         "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
@@ -24,13 +24,13 @@ def announce(cfg: DictConfig, choices: Mapping[str, str], sizes: Sequence[int], 
         len(sizes),
         cfg.budget.seed_size,
         sizes[-1] - held_out,
-        cfg.baseline or "no row of the paper for this pair: default settings",
+        cfg.baseline or "default settings: the paper has no row for this pair",
         hardware,
     )
     if held_out:
-        log.info("evaluated on %d held-out labels of the budget; the test set is not touched", held_out)
+        log.info("accuracy is measured on %d held-out labels of the budget; the test set is not used", held_out)
     if sizes[-1] < cfg.budget.total:
-        log.info("budget.total=%d is not reached: a round buys %d labels", cfg.budget.total, cfg.budget.batch_size)
+        log.info("the run ends below budget.total=%d: each round queries %d", cfg.budget.total, cfg.budget.batch_size)
 
 
 class Progress:
@@ -45,26 +45,26 @@ class Progress:
         self.done: list[RoundRecord] = []
 
     def start_round(self, round: int, labeled: int) -> None:
-        """A round's training begins."""
+        """Show the bar of a round's training."""
         self.bar = self.new_bar(f"round {round}/{self.rounds - 1}  {labeled} labels", self.max_epochs, "epoch")
 
     def epoch(self, epoch: int, accuracy: float) -> None:
-        """An epoch ended."""
+        """Count an epoch."""
         if self.bar is not None:
             self.bar.set_postfix_str(f"training accuracy {accuracy:.3f}", refresh=False)
             self.bar.update()
 
     def start_selection(self, round: int, examples: int) -> None:
-        """The pass over ``examples`` begins from which the strategy chooses after ``round``."""
-        self.bar = self.new_bar(f"choosing after round {round}", examples, "image")
+        """Show the bar of the pass over ``examples`` from which the strategy chooses after ``round``."""
+        self.bar = self.new_bar(f"query after round {round}", examples, "image")
 
     def passed(self, examples: int) -> None:
-        """So many more examples went through the model."""
+        """Count ``examples`` more that went through the model."""
         if self.bar is not None:
             self.bar.update(examples)
 
     def end_selection(self) -> None:
-        """The strategy has chosen."""
+        """Close the bar: the strategy has chosen."""
         if self.bar is not None:
             self.bar.close()
 
@@ -73,7 +73,7 @@ class Progress:
         return tqdm(total=total, desc=f"{self.title}  {text}", unit=unit, leave=False, disable=self.disable)
 
     def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
-        """A round was evaluated; ``upcoming`` are the labels of the rounds still to come."""
+        """Log an evaluated round; ``upcoming`` are the labels of the rounds still to come."""
         if self.bar is not None:
             self.bar.close()
         self.done.append(record)
@@ -91,7 +91,7 @@ class Progress:
         )
 
     def left(self, upcoming: list[int]) -> float:
-        """Seconds to go, if training goes on costing what it did per label, and the rest what it did per round."""
+        """Seconds left, if training costs per label what it did so far, and the rest per round."""
         training = sum(record.train_seconds for record in self.done) / sum(record.labeled for record in self.done)
         rest = sum(record.evaluate_seconds + record.select_seconds for record in self.done) / len(self.done)
         return training * sum(upcoming) + rest * len(upcoming)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
-from alrun.loop import debugging, execution, provenance
+from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_model, build_parts, build_pool, placed
 from alrun.loop.progress import Progress, announce
 from alrun.loop.tracking import Tracking
@@ -116,6 +116,8 @@ class Run:
         announce(self.cfg, self.choices, self.sizes, f"{self.device}, {self.execution}")
         if chosen := fitted.sentence(self.cfg):
             log.info("%s", chosen)
+        if otherwise := as_published.sentence(self.choices):
+            log.info("%s", otherwise)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)

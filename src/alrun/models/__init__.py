@@ -5,7 +5,7 @@ from alrun.models.dla import Dla
 from alrun.models.linear import Linear, Mlp
 from alrun.models.mnist_net import MnistNet
 from alrun.models.resnet import ResNet18
-from alrun.models.shake_shake import ShakeShake
+from alrun.models.shake_shake import ShakeShake, ShakeShakeResNet18
 from alrun.models.small_cnn import SmallCnn
 from alrun.models.vgg import Vgg
 
@@ -16,6 +16,7 @@ __all__ = [
     "MnistNet",
     "ResNet18",
     "ShakeShake",
+    "ShakeShakeResNet18",
     "SmallCnn",
     "Vgg",
     "timm_model",

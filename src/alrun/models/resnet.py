@@ -24,8 +24,11 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        out = F.relu(self.norm1(self.conv1(x)))
-        return F.relu(self.norm2(self.conv2(out)) + self.shortcut(x))
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+    def branch(self, x: Tensor) -> Tensor:
+        """What is added to the shortcut: (B, outputs, H / stride, W / stride)."""
+        return self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
 
 
 class ResNet18(Classifier):
@@ -33,6 +36,8 @@ class ResNet18(Classifier):
 
     ``width`` is that of the first of four stages; each of the others is twice as wide as the one before.
     """
+
+    block: type[nn.Module] = BasicBlock  # made of the channels that come in and go out, and the stride
 
     def __init__(
         self, channels: int, image_size: tuple[int, int], classes: int, width: Annotated[int, Ge(1)] = 64
@@ -43,7 +48,7 @@ class ResNet18(Classifier):
         blocks, inputs = [], width
         for factor, stride in ((1, 1), (2, 2), (4, 2), (8, 2)):
             outputs = factor * width
-            blocks += [BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)]
+            blocks += [self.block(inputs, outputs, stride), self.block(outputs, outputs, 1)]
             inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(8 * width, classes)

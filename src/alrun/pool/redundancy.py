@@ -85,10 +85,10 @@ class AugmentedDuplicate(Duplicate):
         factor: As in Duplicate.
         unique: As in Duplicate.
         padding: Zeros around the image from which the crop is taken.
-        max_translate: The largest shift, as a share of the image's shorter side. The paper's copies are "slightly"
-            translated; its notebooks shift by up to half of the image.
+        max_translate: The largest shift, as a share of the image's shorter side. The paper's translations are "slight";
+            its notebooks shift by up to half of the image.
 
-    Source: Section 4.4 of the paper.
+    Source: Appendix D of the paper.
     """
 
     def __init__(

@@ -89,7 +89,7 @@ class Labelling:
         if not path.exists():
             self.ask(round, index)
         log.info(
-            "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to python -m alrun tell",
+            "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to alrun tell",
             len(missing),
             len(index),
             shown(path),

@@ -29,7 +29,7 @@ class Planned:
 
 
 def of_command(overrides: Sequence[str]) -> list[Planned]:
-    """The runs that ``python -m alrun <overrides>`` would compute, those of a sweep in its order.
+    """The runs that ``alrun <overrides>`` would compute, those of a sweep in its order.
 
     Raises:
         HydraException, OmegaConfBaseException: An override is not possible.

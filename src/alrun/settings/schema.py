@@ -15,7 +15,7 @@ from alrun.settings import identity
 
 @dataclass
 class Budget:
-    """Labels: how many to start with, how many to buy in a round, when to stop."""
+    """Labels: how many to start with, how many to query in a round, when to stop."""
 
     seed_size: Annotated[int, Ge(2)] = 1000
     batch_size: Annotated[int, Ge(1)] = 1000  # the AL batch size
@@ -46,7 +46,7 @@ class Runtime:
     device: str = "auto"  # auto, cpu, cuda or cuda:<index>; auto: the GPU with the fewest runs, or the CPU
     # at most, with device=auto: others wait; null: any number share a GPU
     runs_per_gpu: Annotated[int, Ge(1)] | None = None
-    # CPU threads; each number has bits of its own; python -m alrun speed tells the fastest here
+    # CPU threads; each number has bits of its own; alrun speed measures which is fastest here
     threads: Annotated[int, Ge(1)] = 1
     # null: contiguous on a CPU, channels_last on a GPU
     memory_format: Annotated[str, Literal["contiguous", "channels_last"]] | None = None

@@ -13,7 +13,7 @@ from alrun.strategies.base import Query, Strategy
 class Partitioned(Strategy):
     """Splits the pool at random into ``parts`` of equal size and lets ``inner`` choose its share from each.
 
-    Source: Citovsky et al. 2021, and the paper's BADGE on CIFAR-100 (Section 4.1).
+    Source: Citovsky et al. 2021, and the paper's BADGE on CIFAR-100 (Appendix A.3).
     """
 
     def __init__(self, inner: Strategy, parts: Annotated[int, Ge(1)] = 5) -> None:

@@ -85,7 +85,7 @@ class RepresentativeSeedSet(Shared):
             was chosen well. False: from the pool as a whole.
         memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
 
-    Source: Section 4.7 and Figure 14 of the paper.
+    Source: Section 4.6 and Figure 14 of the paper.
     """
 
     def __init__(

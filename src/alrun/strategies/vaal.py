@@ -19,14 +19,19 @@ class Vaal(Strategy):
     apart; labeled next are the images that it is surest are unlabeled. Both are trained anew in every round, and
     the time is counted as training.
 
+    Its authors' own loop trains both beside the classifier, a step of the discriminator and two of the autoencoder for
+    each of the classifier's, and ends with it (``iterations=null vae_steps=2``); as they share no weights with it,
+    the same steps are taken here after it.
+
     Args:
-        iterations: Steps of both networks.
+        iterations: Steps of both networks; null: as many as the classifier took in this round.
         batch_size: Images of either kind in a step.
         lr: Of both, with Adam.
         latent: Numbers in a code.
         width: Channels of the autoencoder's first layer (128 in the paper).
         beta: Weight of the codes' divergence from a standard Gaussian.
         adversary: Weight of deceiving the discriminator.
+        vae_steps: Of the autoencoder, each on batches of its own, before the discriminator's one on the last of them.
 
     Source: Sinha, Ebrahimi and Darrell, Variational Adversarial Active Learning, ICCV 2019, Algorithms 1 and 2.
     """
@@ -35,13 +40,14 @@ class Vaal(Strategy):
 
     def __init__(
         self,
-        iterations: Annotated[int, Ge(1)] = 1000,
+        iterations: Annotated[int, Ge(1)] | None = 1000,
         batch_size: Annotated[int, Ge(1)] = 64,
         lr: Annotated[float, Gt(0)] = 5e-4,
         latent: Annotated[int, Ge(1)] = 32,
         width: Annotated[int, Ge(1)] = 32,
         beta: Annotated[float, Ge(0)] = 1.0,
         adversary: Annotated[float, Ge(0)] = 1.0,
+        vae_steps: Annotated[int, Ge(1)] = 1,
     ) -> None:
         self.iterations = iterations
         self.batch_size = batch_size
@@ -50,9 +56,19 @@ class Vaal(Strategy):
         self.width = width
         self.beta = beta
         self.adversary = adversary
+        self.vae_steps = vae_steps
 
     def select(self, query: Query) -> Tensor:
-        """The lowest outputs of the discriminator."""
+        """The lowest outputs of the discriminator.
+
+        Raises:
+            UserError: The networks diverged, or are to train as long as a classifier that was not trained here.
+        """
+        if self.iterations is None and not query.trained.steps:
+            raise UserError(
+                "strategy.iterations=null takes as many steps as the classifier, and round 0's was given, not trained: "
+                "give a number, such as strategy.iterations=1000."
+            )
         with query.training:
             vae, discriminator = self.train(query)
         outputs = []
@@ -74,12 +90,14 @@ class Vaal(Strategy):
         discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), self.lr)
         labeled, unlabeled = query.pool.labeled, query.unlabeled.index
         with torch.enable_grad():
-            for _ in range(self.iterations):
-                images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
-                loss, codes = self.vae_loss(vae, discriminator, images)
-                vae_optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                vae_optimizer.step()
+            for _ in range(query.trained.steps if self.iterations is None else self.iterations):
+                codes: list[Tensor] = []
+                for _ in range(self.vae_steps):
+                    images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
+                    loss, codes = self.vae_loss(vae, discriminator, images)
+                    vae_optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                    vae_optimizer.step()
                 told = [discriminator(code.detach())[:, 0] for code in codes]
                 loss = binary(told[0], 1.0) + binary(told[1], 0.0)
                 discriminator_optimizer.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""What every strategy promises, one check each; ``python -m alrun check`` and the tests of templates run them all."""
+"""What every strategy promises, one check each; ``alrun check`` and the tests of templates run them all."""
 
 import copy
 import random

@@ -19,7 +19,7 @@ class WeightAverage:
     end of every epoch are averaged, and the learning rate is annealed to ``lr`` within ``anneal_epochs``. At the end
     the average becomes the model, with batch-norm statistics of its own.
 
-    Source: Izmailov et al. 2018, Algorithm 1; Section 4.3 of the paper for the start.
+    Source: Izmailov et al. 2018, Algorithm 1; Appendix C of the paper for the start.
     """
 
     def __init__(

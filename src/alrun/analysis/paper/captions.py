@@ -19,7 +19,7 @@ INSTEAD = {
 
 def caption(name: str, exhibit: Exhibit, there: Collected, asked: Asked, published: str) -> str:
     """Markdown: title, what was run, what is missing; ``published`` says how the paper's numbers are shown."""
-    title = f"# {name.replace('-', ' ').capitalize()} (Section {exhibit.section}): {exhibit.title}"
+    title = f"# {name.replace('-', ' ').capitalize()} ({exhibit.place}): {exhibit.title}"
     parts = [title, " ".join(filter(None, [exhibit.says, published]))]
     if there.asked:
         parts += [ran(there), *stood_in(exhibit.needed, asked), *missing(there)]

@@ -65,6 +65,11 @@ class Exhibit:
         parts = [*self.parts, *(part for row in self.panels for panel in row for part in panel.parts)]
         object.__setattr__(self, "needed", tuple(dict.fromkeys(parts)))
 
+    @property
+    def place(self) -> str:
+        """Where the paper has it: ``Section 4.1``, ``Appendix B.2``."""
+        return f"{'Section' if self.section[0].isdigit() else 'Appendix'} {self.section}"
+
 
 def both(title: str, *parts: Part) -> tuple[Panel, Panel]:
     """Accuracy, and labeling efficiency below it."""
@@ -185,11 +190,11 @@ FIGURES = {
         "C",
         upper_and_lower(
             generalized("SWA", "resnet18", "sgd_swa"),
-            generalized("SS", "shake_shake", "sgd"),
-            generalized("SWA and SS", "shake_shake", "sgd_swa"),
+            generalized("SS", "shake_shake_resnet18", "sgd"),
+            generalized("SWA and SS", "shake_shake_resnet18", "sgd_swa"),
         ),
     ),
-    "figure-11": Exhibit("Redundancy by altered copies", "D", redundant("redundancy/augment", "altered copies")),
+    "figure-11": Exhibit("Redundancy by altered copies", "D", redundant("redundancy/augment", "altered")),
     "figure-12": Exhibit(
         "Reset against update, with SGD and with Adam",
         "E",

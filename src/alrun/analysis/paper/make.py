@@ -1,5 +1,6 @@
 """The files of the paper's figures and tables: outputs/paper/<name>.{pdf,png,csv} or .{csv,md,tex}, and a caption."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,17 @@ from alrun.analysis.paper import captions, claims, collect, draw, points, tabula
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
 from alrun.runs.run_folder import shown
+from alrun.settings.identity import NOT_IDENTITY
 from alrun.system import files
 
 CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
 HOLLOW = (
     "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
     "its plot."
+)
+EITHER = (
+    " The paper tells two settings of a strategy apart by dashes alone, so a hollow point is of one of both, and which "
+    "is not known."
 )
 
 
@@ -61,9 +67,11 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
+    if any(points.is_of_either(panel) for row in FIGURES[name].panels for panel in row):
+        scaled += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
-    lacking = without if is_matrix else "Lines are ours; the paper's plot was not digitised."
+    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitised."
     text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
     files.write_text(path.with_suffix(".md"), text)
 
@@ -84,7 +92,9 @@ def tabulated(name: str, there: Collected, asked: Asked) -> tuple[pd.DataFrame, 
         "reset). The sums are the hours of the paper's text.",
     }
     if not there.asked:
-        return table, "Settings: ours are what the experiments are composed to. Nothing is run for this table."
+        changed = [word for word in asked.overrides if word.partition("=")[0].partition(".")[0] not in NOT_IDENTITY]
+        given = f", with {shlex.join(changed)}" if changed else ""
+        return table, f"Settings: ours are what the experiments are composed to{given}. Nothing is run for this table."
     return table, words.get(name, words["table-2"])
 
 
@@ -96,7 +106,7 @@ def index(asked: Asked) -> str:
         suffix = ".pdf" if name in FIGURES else ".md"
         path = (folder(asked) / name).with_suffix(suffix)
         place = shown(path) if path.exists() else "not written"
-        rows.append([name, f"Section {exhibit(name).section}: {exhibit(name).title}", there.state, place])
+        rows.append([name, f"{exhibit(name).place}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
     formats.write(table, folder(asked) / "index")
     return table.to_string(index=False)

@@ -45,7 +45,19 @@ def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
     is_ratio = panel.kind == "efficiency"
     x = 100 * chosen["x"] if is_ratio else share * chosen["x"]
     y = chosen["y"] if is_ratio else 100 * chosen["y"]
-    return pd.DataFrame({"whose": "paper", "series": chosen["series"], "x": x, "mean": y, "std": math.nan})
+    found = pd.DataFrame({"whose": "paper", "series": chosen["series"], "x": x, "mean": y, "std": math.nan})
+    if not is_of_either(panel):
+        return found
+    return found.assign(series=found["series"].str.partition("_")[0]).drop_duplicates(["series", "x", "mean"])
+
+
+def is_of_either(panel: Panel) -> bool:
+    """Whether the paper tells two settings of a strategy apart by dashes alone, in its Figures 2, 3, 6 and 12.
+
+    Its markers are the same there, so that a digitised point is of one of both, and which is not known: curves.csv has
+    the same point for both or changes from one curve to the other. Such a point has its strategy's name as series.
+    """
+    return panel.kind == "accuracy" and len(panel.parts) > 1
 
 
 def ours(panel: Panel, there: Collected) -> pd.DataFrame:

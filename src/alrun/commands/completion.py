@@ -1,0 +1,22 @@
+"""Completion by the Tab key: Hydra knows groups, options and settings; the subcommands are added here."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from alrun.system.moved import SUBCOMMANDS
+
+
+def is_asked(words: Sequence[str]) -> bool:
+    """Whether a shell asks how the command line in COMP_LINE could go on."""
+    return any(word.startswith("query=") for word in words) and "COMP_LINE" in os.environ
+
+
+def commands() -> Iterator[str]:
+    """The subcommands that the first word can become. One that is whole leaves COMP_LINE: Hydra completes the rest."""
+    program, _, rest = os.environ["COMP_LINE"].partition(" ")
+    first, space, further = rest.lstrip().partition(" ")
+    if not space:
+        yield from (name for name in SUBCOMMANDS if name.startswith(first))
+    elif first in SUBCOMMANDS:
+        os.environ["COMP_LINE"] = line = f"{program} {further}"
+        os.environ["COMP_POINT"] = str(len(line))

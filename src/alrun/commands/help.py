@@ -1,0 +1,213 @@
+"""``alrun help``: the commands in a line each; or a command, a group of options, an option, all settings.
+
+    alrun help
+    alrun help status
+    alrun help strategy
+    alrun help strategy=entropy
+    alrun help settings
+
+``alrun --help`` is the page to begin with. A folder of your own options is named by --config-dir, as for a run.
+"""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from alrun.settings import groups
+from alrun.system.moved import SUBCOMMANDS
+from alrun.system.program import as_typed, typed
+
+# Hydra is not imported here: this page is there as fast as Python starts.
+
+START = """\
+alrun runs deep active-learning experiments on images. A run trains a network on a few labeled images, lets a strategy
+choose which to label next, and repeats this until the budget of labels is spent. What it finds is written to outputs/.
+
+Examples:
+{examples}
+Type a command again to go on with a run that was interrupted; a finished run is left as it is.
+
+Groups of options, chosen by group=option (alrun help strategy lists the options of strategy):
+{groups}
+
+Commands (alrun help status says more of status):
+{commands}
+
+More:
+{more}
+"""
+EXAMPLES = (
+    ("", "query handwritten digits by BADGE, in seconds"),
+    ("strategy=entropy seed=1", "another strategy, another repeat"),
+    ("-m strategy=random,badge seed=0,1,2", "a sweep: each strategy, three times"),
+    ("report outputs", "a page with figures and tables of all runs"),
+    ("strategy=badge dataset=cifar10", "the paper's setting; it wants a GPU"),
+)
+OVERVIEW = """\
+alrun [group=option] [setting=value] computes a run, with -m a sweep; alrun --help says more of both.
+
+Commands:
+{commands}"""
+MORE = (
+    ("help settings", "every setting, with its default; setting=value changes it"),
+    ("strategy=entropy --cfg job", "all settings of a run, without computing anything"),
+    ("--hydra-help", "further options, such as -m, --cfg and --config-dir"),
+)
+
+
+def main() -> None:
+    """Print what is asked for."""
+    words = sys.argv[1:]
+    if not sys.argv[0].endswith(" help"):
+        print(start_page(), end="")
+        return
+    if words and words[0] in SUBCOMMANDS and words[0] != "help":
+        sys.argv = [f"{sys.argv[0].removesuffix(' help')} {words[0]}", "--help"]
+        import_module(f"alrun.commands.{words[0]}").main()
+        return
+    if not words:
+        print(OVERVIEW.format(commands=command_lines()))
+        return
+    from alrun.commands import console  # and with it Hydra
+
+    parser = console.parser("help", __doc__)
+    parser.add_argument("topic", nargs="?", help="a command, a group, group=option, or settings")
+    console.add_config_dir(parser)
+    arguments = parser.parse_args()
+    if arguments.topic in (None, "help"):
+        parser.print_help()
+        return
+    with console.telling():
+        own = [console.own_folder(arguments.config_dir)] if arguments.config_dir else []
+        print(as_typed("\n".join(answer(arguments.topic, [groups.folder(), *own]))))
+
+
+def start_page() -> str:
+    """What ``alrun --help`` prints."""
+    return START.format(
+        examples=columns((f"  {typed()} {words}", about) for words, about in EXAMPLES),
+        groups=columns((f"  {name}", group.about) for name, group in groups.GROUPS.items()),
+        commands=command_lines(),
+        more=columns((f"  {typed()} {words}", about) for words, about in MORE),
+    )
+
+
+def command_lines() -> str:
+    """The commands in a line each, as the first line of their modules says."""
+    rows = []
+    for name in SUBCOMMANDS:
+        with Path(__file__).with_name(f"{name}.py").open(encoding="utf-8") as file:
+            rows.append((f"  {name}", capitalized(file.readline().partition(": ")[2].strip())))
+    return columns(rows)
+
+
+def capitalized(line: str) -> str:
+    """The first line of a docstring as a sentence for a terminal."""
+    return line[:1].upper() + line[1:].removesuffix('"""').replace("``", "")
+
+
+def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
+    """The lines about a topic.
+
+    Raises:
+        UserError: There is nothing of that name.
+    """
+    from alrun.system.errors import UserError, closest
+
+    if topic == "settings":
+        yield from settings()
+    elif "=" in topic:
+        yield from option(topic, folders)
+    elif topic in groups.GROUPS:
+        yield from group(topic, folders)
+    else:
+        raise UserError(
+            f"{topic}: there is no such topic; {closest(topic, [*SUBCOMMANDS, *groups.GROUPS, 'settings'])}"
+        )
+
+
+def settings() -> Iterator[str]:
+    """Every setting that a run has whatever its options are."""
+    from alrun.settings import schema
+
+    yield "Settings of every run, with their defaults; type setting=value to change one."
+    for part in schema.CLOSED:
+        yield f"\n{part.__name__.lower()}: {(part.__doc__ or '').partition(chr(10))[0]}"
+        yield setting_lines(part, f"{part.__name__.lower()}.")
+    yield "\nothers:"
+    yield setting_lines(schema.RunConfig, "")
+    yield "\nAn option brings settings of its own:\n  alrun help strategy=glister"
+    yield "With the value that each has in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
+
+
+def setting_lines(part: type, prefix: str) -> str:
+    """The settings of a dataclass, each with its comment, its type and its range; what is a group is left out."""
+    from alrun.settings import ranges, schema
+
+    hints = get_type_hints(part, include_extras=True)
+    rows = [
+        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.in_words(hints[each.name])})".lstrip())
+        for each in groups.fields(part)
+        if hints[each.name] is not Any and hints[each.name] not in schema.CLOSED
+    ]
+    return columns(rows, whole=True)
+
+
+def group(name: str, folders: Sequence[Path]) -> Iterator[str]:
+    """What a group is for, and its options in a line each."""
+    from alrun.system.errors import first_line
+
+    about = groups.GROUPS[name]
+    yield f"{name}: {about.about}\n\nFor example:\n  alrun {about.example}\n\nOptions:"
+    rows = []
+    for folder in folders:
+        for each, path in groups.options(name, folder):
+            try:
+                rows.append((f"  {each}", groups.about(path.read_text(encoding="utf-8"))))
+            except (OSError, ValueError) as error:
+                rows.append((f"  {each}", f"cannot be read: {first_line(error)}"))
+    yield columns(rows)
+    yield f"\nOne of them, whole, with its settings:\n  alrun help {name}={rows[0][0].strip()}"
+
+
+def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
+    """What an option is, and its settings.
+
+    Raises:
+        UserError: There is no such option.
+    """
+    from alrun.system.errors import UserError, closest
+
+    name, _, chosen = word.partition("=")
+    known = {each: path for folder in folders for each, path in groups.options(name, folder)}
+    if chosen not in known:
+        hint = closest(chosen, [*known]) if known else f"there is no group {name}."
+        raise UserError(f"{word}: there is no such option; {hint}")
+    text = known[chosen].read_text(encoding="utf-8")
+    yield textwrap.fill(f"{word}: {groups.about(text)}", width())
+    rows = [
+        (f"  {each.name}={each.default}", each.comment) for each in groups.settings(text, groups.package(text, name))
+    ]
+    yield f"\nSettings:\n{columns(rows, whole=True)}" if rows else "\nIt has no settings."
+
+
+def columns(rows: Iterable[tuple[str, str]], whole: bool = False) -> str:
+    """Two columns; the second is cut where the terminal ends, or goes on below if ``whole``."""
+    table = list(rows)
+    wide = max(len(left) for left, _ in table) + 2
+    lines = []
+    for left, right in table:
+        room = max(width() - wide, 30)
+        parts = textwrap.wrap(right, room, max_lines=None if whole else 1, placeholder=" ...") or [""]
+        lines += [f"{start:<{wide}}{part}".rstrip() for start, part in zip_longest([left], parts, fillvalue="")]
+    return "\n".join(lines)
+
+
+def width() -> int:
+    """Of the terminal; 120 where the output goes elsewhere."""
+    return shutil.get_terminal_size((120, 24)).columns
