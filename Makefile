@@ -24,7 +24,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
-	bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
+	bench-features bench-large bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -96,6 +96,12 @@ gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in resu
 
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) scripts/peak_memory.py $(ARGS)
+
+bench-features: $(READY) ## runs on features: where their seconds go, runs an hour, the head beside scikit-learn's
+	@$(PY) benchmarks/bench_features.py $(ARGS)
+
+bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
+	@$(PY) benchmarks/bench_large.py $(ARGS)
 
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
 	@$(PY) scripts/benchmark_launchers.py $(ARGS)
