@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from alrun.selection.points import Outer
 
-
 AXIS = {"dropout_log_probs": 1}  # along which examples lie in an output; 0 in the others
 
 
