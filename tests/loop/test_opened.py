@@ -9,7 +9,6 @@ from alrun.data import card
 from alrun.loop import opened
 from alrun.runs import finished
 from alrun.runs.run_folder import RESULTS
-from alrun.runs.state import RunState
 from alrun.system import files
 
 
@@ -65,17 +64,20 @@ def test_a_file_that_has_changed_is_opened_again(stored, reads, complete):
     assert len(opened._last) == 1
 
 
-def test_tables_are_written_once_a_round(stored, complete, monkeypatch):
-    written, write = [], RunState.write_views
+def test_each_table_is_written_when_it_changes(stored, complete, monkeypatch):
+    written, write = [], files.write_csv
 
-    def counted(state, run_dir):
-        written.append(len(state.rounds))
-        write(state, run_dir)
+    def counted(path, *others, **settings):
+        written.append(path.name)
+        write(path, *others, **settings)
 
-    monkeypatch.setattr(RunState, "write_views", counted)
+    monkeypatch.setattr(files, "write_csv", counted)
     run_dir = complete(*stored(), "strategy=margin")
-    assert written == [0, 1, 2, 3]
+    # At the start, and in three rounds; two of them end with a selection.
+    counts = {"accuracy.csv": 1 + 3, "per_class.csv": 1 + 3, "timing.csv": 1 + 3 + 2, "queries.csv": 1 + 2}
+    assert {name: written.count(name) for name in counts} == counts
     assert (run_dir / "queries.csv").read_text().count("\n") == 1 + 60
+    assert (run_dir / "accuracy.csv").read_text().count("\n") == 1 + 3
 
 
 def test_results_last_before_the_run_is_done(stored, complete, monkeypatch):

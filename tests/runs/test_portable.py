@@ -36,8 +36,8 @@ def stop_when(monkeypatch, round: int, trained: bool) -> None:
     """Let a run stop once ``round`` is trained, or, if not ``trained``, has bought labels."""
     save = RunState.save
 
-    def mortal(state: RunState, run_dir: Path, views: bool = True) -> None:
-        save(state, run_dir, views)
+    def mortal(state: RunState, run_dir: Path) -> None:
+        save(state, run_dir)
         if len(state.rounds) == round + 1 and state.is_trained == trained:
             raise Stopped
 

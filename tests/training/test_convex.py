@@ -78,8 +78,8 @@ def test_stopped_between_any_two_steps_a_run_ends_as_if_it_had_not_been(vectors,
     run_dir.rename(tmp_path / "whole")
     saved = Run.save
 
-    def save_and_die(run, views=True):
-        saved(run, views)
+    def save_and_die(run):
+        saved(run)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

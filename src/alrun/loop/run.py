@@ -187,12 +187,12 @@ class Run:
                 break
             with record_function("selection"):
                 self.select(round)
-            self.save(views=False)  # the tables are written once a round
+            self.save()
 
-    def save(self, views: bool = True) -> None:
+    def save(self) -> None:
         """Keep what is computed; then stop, if the process was told to."""
         self.lock.check()
-        self.state.save(self.run_dir, views)
+        self.state.save(self.run_dir)
         self.clear_training()
         self.tracking.update(self.state)
         interruption.check()
