@@ -23,7 +23,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lock audit lint docs bench-overhead bench-selection bench-training bench-results \
+.PHONY: help install run test lock audit lint docs bench-overhead bench-embed bench-selection bench-training bench-results \
 	bench-features bench-large bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -75,6 +75,9 @@ docs: $(READY) ## the documentation as a site in build/site; a warning is an err
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
 	@$(PY) scripts/benchmark_overhead.py $(ARGS)
 
+bench-embed: $(READY) ## alrun embed beside the bare network: images a second
+	@$(PY) scripts/benchmark_embed.py $(ARGS)
+
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) scripts/benchmark_selection.py $(ARGS)
 
@@ -119,7 +122,7 @@ strategies: $(READY) ## every strategy on digits, then the table in docs/evidenc
 	@$(PY) -m alrun experiment=strategies $(ARGS)
 	@$(PY) scripts/compare_strategies.py
 
-facets: $(READY) ## every way of training on CIFAR-10 with a small network, then the table in docs/evidence/training_settings.md
+facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
 	@$(PY) scripts/compare_facets.py $(ARGS)
 
 recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/evidence/recipe.md

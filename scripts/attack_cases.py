@@ -314,7 +314,7 @@ def build_cases(found: Sequence[tuple[str, str]]) -> Iterator[Case]:
     """Each name built where its module is allowed, and every tenth inside a part that takes others."""
     for number, (name, key) in enumerate(found):
         yield Case(f"{key}: {name}", partial(build, {"_target_": name}, key))
-        outer = {"_target_": "alrun.strategies.power.Power", "inner": {"_target_": name}}
+        outer = {"_target_": "alrun.strategies.more.power.Power", "inner": {"_target_": name}}
         if number % 10 == 0:
             yield Case(f"strategy.inner: {name}", partial(build, outer, "strategy"))
 

@@ -1,4 +1,4 @@
-"""docs/evidence/training_settings.md: what each way of training does to accuracy, on CIFAR-10 with a small network.
+"""docs/evidence/training_settings.md: what each training setting does to accuracy, on CIFAR-10 with a small network.
 
 ``make facets`` trains all of them, some minutes each on two cores; what is finished is not trained again. ``--at-once``
 trains several repeats at a time. What is neither an option nor its value goes on to alrun: ``dataset.source=packed``.
@@ -45,17 +45,18 @@ FACETS = [
     "runtime.memory_format=channels_last",
 ]
 
-HEAD = """# Ways of training
+HEAD = """# Training settings
 
 Written by `make facets{arguments}`:
 {runs} runs that label CIFAR-10 at random and train the small network, on {device} (torch {torch}).
 
-Each row changes one setting of the first one, which is the paper's recipe for 20 epochs a round in the place of 300:
-SGD with a cosine schedule, crop and flip, new weights each round. So few epochs are too few for the best accuracy, and
-SWA starts at a training accuracy of 0.4, since none comes to 0.95. Accuracy in % on the test set, mean ± standard
-deviation of {repeats} repeats; all repeats share the first round. The last column is the difference to the first row in
-the last round, repeat by repeat. What each setting does to speed, `make bench-training ARGS="SETTING=VALUE"` measures.
-Rows with `dss=` select in the middle round alone: the first and the last train on everything, as in the paper.
+The first row is the paper's recipe with 20 epochs per round instead of 300: SGD with a cosine schedule, crop and
+flip, new weights in each round. Each other row changes one setting. 20 epochs are too few for the best accuracy. SWA
+starts at a training accuracy of 0.4, because no run reaches 0.95. The table gives test accuracy in %, mean ± standard
+deviation of {repeats} repeats; all repeats share the first round. The last column is the difference from the first
+row in the last round, repeat by repeat. `make bench-training ARGS="SETTING=VALUE"` measures what a setting does to
+speed. Rows with `dss=` train on a subset only in the middle round, as in the paper: the first and the last round
+train on everything.
 
 """
 

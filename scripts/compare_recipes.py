@@ -1,4 +1,4 @@
-"""docs/evidence/recipe.md: is ``optimizer=fast`` as accurate as the paper's training, and does it rank strategies alike?
+"""docs/evidence/recipe.md: is ``optimizer=fast`` as accurate as the paper's training, and does it rank alike?
 
 ``make recipe`` trains experiment=recipe, about an hour and a half of one core, and some first models more; what is
 finished is not trained again. What is written behind it goes on to alrun: ``dataset.source=packed``.
@@ -22,20 +22,20 @@ ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENT = "experiment=recipe"
 PAPER, FAST = "sgd", "fast"
 
-PACKED = " The images are JPEG-compressed (`dataset.source=packed`): compare accuracies within this page alone."
+PACKED = " The images are JPEG-compressed (`dataset.source=packed`): compare accuracies only within this page."
 
 PAGE = """# The fast recipe
 
 Written by `make recipe{arguments}`:
-{runs} runs on CIFAR-10 with the small network, on {device} (torch {torch}). Accuracy in % on the test set, mean ±
-standard deviation. `optimizer=sgd` is the paper's training: at most {paper_epochs} epochs, until 99 % of the training
-set are right. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher rate.
-All rounds of all runs are in `results/recipe`.{packed}
+{runs} runs on CIFAR-10 with the small network, on {device} (torch {torch}). Numbers are test accuracy in %, mean ±
+standard deviation. `optimizer=sgd` is the paper's training: at most {paper_epochs} epochs, until training accuracy is
+99 %. `optimizer=fast` trains for {fast_epochs} epochs with larger batches and one cycle of a higher learning rate.
+`results/recipe` has all rounds of all runs.{packed}
 
 ## Accuracy
 
-Repeats have the same first model, so the rounds after it alone tell them apart. The difference is fast less paper,
-repeat by repeat.
+Repeats share the first model, so they differ only after the first round. The difference is fast minus paper, repeat
+by repeat.
 
 {accuracy}
 The first round, with {models} different seed sets and first models:
@@ -43,13 +43,13 @@ The first round, with {models} different seed sets and first models:
 {first}
 ## Ranking
 
-The same strategies in the last round, {last} labels, each less random selection, repeat by repeat: how much a strategy
-is better in points.
+The gain of each strategy over random sampling in the last round ({last} labels), in percentage points, repeat by
+repeat.
 
 {ranking}
 ## Cost
 
-Images that a run trains on, all rounds together, the same on every machine.
+The number of images that a run trains on, over all rounds. It is the same on every machine.
 
 {cost}"""
 
@@ -102,7 +102,7 @@ def rounds_of(*command: str) -> pd.DataFrame:
 def compared(rounds: pd.DataFrame, by: list[str], repeat: str) -> pd.DataFrame:
     """Accuracy of both recipes and their difference, a row for each value of ``by``; ``repeat`` tells pairs."""
     accuracy = 100 * rounds.set_index([*by, repeat, "optimizer"]).test_accuracy.unstack("optimizer")
-    accuracy = accuracy[[PAPER, FAST]].assign(**{"fast less paper": accuracy[FAST] - accuracy[PAPER]})
+    accuracy = accuracy[[PAPER, FAST]].assign(**{"fast minus paper": accuracy[FAST] - accuracy[PAPER]})
     table = accuracy.groupby(by, sort=False).agg(written)
     return table.rename(columns={PAPER: "optimizer=sgd", FAST: "optimizer=fast"}).reset_index()
 

@@ -1,4 +1,4 @@
-"""docs/evidence/strategies.md from the finished runs of ``experiment=strategies``: every strategy, its source and its results.
+"""docs/evidence/strategies.md from the finished runs of ``experiment=strategies``: strategies, results, sources.
 
 ``make strategies`` runs the experiment and then this. Descriptions are the first comments of conf/strategy/*.yaml.
 """
@@ -19,26 +19,25 @@ from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 
-HEAD = """# Strategies
+HEAD = """# All strategies
 
 Written by `make strategies`: {runs} runs of `python -m alrun experiment=strategies` on scikit-learn's digits, with the
 small network and dropout 0.3, 20 to {labels} labels, {repeats} repeats, on {device} ({threads}, torch {torch}).
 
-A small problem shows that every strategy works and what its selection costs, not which is the best:
-differences within the spread (± one standard deviation) mean nothing. "Mean accuracy" averages over all rounds;
-"efficiency" is how many times fewer labels than random sampling a strategy needs for {target:.1f} %, which every run
-reaches; "selection" is seconds per run, the pass over the pool included; "training" includes what a strategy trains
-of its own. `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others, which
-accuracy over all classes does not reward. `python -m alrun strategy=<name> --cfg job --package strategy` lists the
-settings of one.
+A problem this small shows that each strategy works and what its selection costs, not which one is best: differences
+within the spread (± one standard deviation) mean nothing. "Mean accuracy" is the average over all rounds.
+"Efficiency" is the labels that random sampling needs for {target:.1f} %, which every run reaches, divided by the
+labels that the strategy needs. "Selection" is seconds per run, including the pass over the pool; "training" includes
+the networks that a strategy trains for itself. `smi`, `conditional_gain` and `conditional_mutual_information` look
+for some classes or avoid others; accuracy over all classes does not reward this. `python -m alrun strategy=<name>
+--cfg job --package strategy` lists the settings of a strategy.
 
 """
 
 SOURCES = """
-## What each follows
+## Sources
 
-As the docstrings say. `make compare-authors` compares choices with published packages where
-these have the same form.
+From the docstrings. `make compare-authors` compares selections with published packages that implement the same form.
 
 | strategy | source |
 |---|---|"""

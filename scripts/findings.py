@@ -34,11 +34,11 @@ class Finding(NamedTuple):
 
 FINDINGS = [
     Finding("1, augmentation", "Augmentation raises accuracy and labeling efficiency.", measures.augmentation),
-    Finding("2, optimizer", "SGD generalises better than Adam.", measures.optimizer),
+    Finding("2, optimizer", "SGD generalizes better than Adam.", measures.optimizer),
     Finding("3, diversity", "With augmentation and SGD, BADGE does not outperform entropy.", measures.diversity),
     Finding(
         "4, redundancy (duplicates)",
-        "BADGE outperforms entropy in a redundant pool, the more the more redundant it is.",
+        "BADGE outperforms entropy in a redundant pool, and more so the more redundant it is.",
         lambda table: measures.redundancy(table, "duplicate"),
     ),
     Finding(
@@ -48,7 +48,7 @@ FINDINGS = [
     ),
     Finding(
         "5, examples per class (CIFAR-10)",
-        "The fewer examples of a class may be bought, the lower is the labeling efficiency.",
+        "The fewer examples of a class may be queried, the lower the labeling efficiency.",
         lambda table: measures.per_class(table, "cifar10"),
     ),
     Finding(
@@ -58,7 +58,7 @@ FINDINGS = [
     ),
     Finding("6, seed set", "A representative seed set has little or no effect after a few rounds.", measures.seed_set),
     Finding("6, AL batch size", "Reasonable AL batch sizes have little or no effect.", measures.batch_size),
-    Finding("7, update", "Going on from old weights costs accuracy in early rounds only.", measures.update),
+    Finding("7, update", "Training on from the old weights costs accuracy only in early rounds.", measures.update),
     Finding("8, time", "Training takes most of the time.", measures.time),
     Finding("8, subsets", "Training on subsets is up to 3 times faster, at little loss.", measures.subsets),
     Finding("Claim 1", "Entropy is better than BADGE in 1 of 9 rounds, BADGE in none.", claims.claim_1),
@@ -73,12 +73,12 @@ HEAD = """# The paper's findings, and ours
 Written by `python scripts/findings.py {table}` from {runs} runs at `scale={scale}` on {hardware}
 (torch {torch}), {hours:.1f} hours of training, selection and evaluation in all.
 
-The findings are those of the paper's introduction, the claims those of its Appendix G. Accuracies are in percentage
-points of the test set; a number in brackets is the 95 % interval of Student's t over repeats, each the mean of all
-strategies where a finding speaks of none. *Agrees* and *disagrees* follow from the rule in the last column;
-*undecided*: the numbers carry neither. There is no verdict where more than {most:.0f} % of the rounds were cut short:
-training is to end by its accuracy, for want of a gain or with its learning-rate schedule. Of all rounds here
-{trained:.0f} % did, at a mean training accuracy of {accuracy:.0f} %.
+The findings come from the paper's introduction, the claims from its Appendix G. Accuracies are in percentage points of
+the test set. Brackets hold the 95 % interval of Student's t over repeats; each repeat is the mean over strategies
+where a finding names none. *Agrees* and *disagrees* follow from the rule in the last column; *undecided* means that
+the numbers support neither. There is no verdict if more than {most:.0f} % of the rounds were cut short: a training
+should end by its accuracy, without further gain, or with its learning-rate schedule. Here {trained:.0f} % of all
+rounds did, at a mean training accuracy of {accuracy:.0f} %.
 
 | finding | the paper | measured here | verdict |
 |---|---|---|---|

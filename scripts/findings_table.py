@@ -1,4 +1,4 @@
-"""The runs that docs/evidence/findings.md speaks of: parts of a table of results, and their numbers by strategy and seed."""
+"""The runs of docs/evidence/findings.md: parts of a table of results, and their numbers by strategy and seed."""
 
 from collections.abc import Sequence
 

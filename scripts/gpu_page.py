@@ -1,4 +1,4 @@
-"""docs/evidence/gpu.md: what was measured on GPUs, from the files of every window in results/gpu (scripts/gpu_window.py).
+"""docs/evidence/gpu.md: what was measured on GPUs, from the files of all windows in results/gpu.
 
     python scripts/gpu_page.py
 
@@ -20,16 +20,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "src" / "alrun" / "analysis" / "paper"
 THEIRS = "P100 or V100, 16 GB"  # Appendix A.1 of the paper; it does not say which
 JPEG = (
-    "The CIFAR-10 images here are JPEG-compressed copies (`dataset.source=packed`: official images, order and labels, "
-    "other pixels), the paper's are the originals: accuracies on them are not the same quantity to the last points."
+    "Our CIFAR-10 images are JPEG-compressed copies (`dataset.source=packed`: the official images, order and "
+    "labels, with other pixels). The paper used the originals, so accuracies need not agree to the last points."
 )
 # A run of Tables 1 and 12, its AL batch size, strategy and model update aside.
 RECIPE = {"dataset": "cifar10", "model": "resnet18", "optimizer": "sgd", "augmentation": "crop_flip"}
 PLAIN = {"redundancy": "none", "per_class_cap": "none", "seed_set": "random", "dss": "none"}
 SIZES = {1000: "b1000", 3000: "b3000", 6000: "b6000"}
 
-EMPTY = """No GPU window has been used yet: `results/gpu/` holds no file of one, so there is no number here. The program
-that would measure (`make gpu-window MINUTES=10`) has run in its dry run on a CPU alone.
+EMPTY = """Nothing has been measured on a GPU yet: `results/gpu/` is empty. `make gpu-window MINUTES=10` measures; it
+has run only as a dry run on a CPU.
 """
 
 
@@ -173,7 +173,7 @@ def strategies(windows: list[Windowed]) -> str:
                 f"- {each.name}: {len(tried) - len(failed)} of {len(tried)} command lines of `make golden` ran."
             )
             lines += [f"  - `{row.command}`: {row.outcome}" for row in failed.itertuples()]
-    return "\n\n".join(["## Every strategy and every way of training, once", "\n".join(lines) or "Not tried yet."])
+    return "\n\n".join(["## Every strategy and training setting, once", "\n".join(lines) or "Not tried yet."])
 
 
 def times(rounds: pd.DataFrame) -> str:
@@ -202,8 +202,8 @@ def times(rounds: pd.DataFrame) -> str:
                     "times as fast": f"{float(seconds) / mean:.1f}",
                 }
             )
-    words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}, not told which. Where "
-    words += "several runs shared a GPU, each waited for the others: alone it would take that much less."
+    words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}; it does not say which. If "
+    words += "several runs shared a GPU, they waited for one another; one run alone would take less time."
     return f"## Seconds per round beside Table 12\n\n{words}\n\n{table(rows)}"
 
 

@@ -7,8 +7,8 @@
 Ends inside its limit, whatever it is at, and leaves a few small files in --out: window.json (hardware, versions,
 commit, what was done), correctness.csv, strategies.csv, training.csv, selection.csv, runs.zip (the tables of the
 runs that this window moved on) and log.txt. Move that folder to results/gpu/<date>: the next window goes on with
-its runs, and ``python scripts/gpu_page.py`` writes docs/evidence/gpu.md from all of them. A run goes on after its last round
-that bought labels; where --outputs is still there from a window before, at its last checkpoint.
+its runs, and ``python scripts/gpu_page.py`` writes docs/evidence/gpu.md from all of them. A run goes on after its last
+round that queried labels; where --outputs is still there from a window before, at its last checkpoint.
 
 On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
 

@@ -19,20 +19,21 @@ Written by `make speed` on {device}, two of its threads (torch {torch}).
 
 ## Selection
 
-Points of 512 numbers in clusters, `C` classes, `b` picks of `n`; `make bench-selection` tells more. A floor is the
-arithmetic that the exact algorithm asks for at the speed of this machine's matrix product, or the bytes that it must
-read at the speed of its memory, whichever takes longer; lazy algorithms stay below it. The reference does what the
-papers' public code does: forms the points, and visits all of them for every pick. Memory is above the inputs.
+Clustered points with 512 numbers each, `C` classes; an algorithm picks `b` of `n`. `make bench-selection` prints
+more. The floor is the time for the arithmetic of the exact algorithm at the speed of this machine's matrix product,
+or for the bytes that it must read at the speed of its memory, whichever is longer; lazy algorithms can be faster. The
+reference does what the papers' public code does: it forms the points and visits all of them for each pick. MB is the
+memory beyond the inputs.
 
 {selection}
 ## Training
 
-Images a second of one run at a time, with the threads and the memory format that measure best. The plain loop is a
-DataLoader with workers, torchvision's transforms image by image, and an eager step. The floor is the arithmetic of the
-step at the speed of this machine's fastest product or convolution in that precision.
+Images per second of one run, with the fastest number of threads and memory format. The plain loop is a DataLoader
+with workers, torchvision's transforms image by image, and an eager step. The floor is the arithmetic of the step at
+the speed of this machine's fastest product or convolution in that precision.
 
 {training}
-Several runs at once, optimizer batch 20: images a second of all together, and times those of one run alone.
+Several runs at once, training batch size 20: images per second of all runs together, and the ratio to one run alone.
 
 {together}"""
 

@@ -92,10 +92,10 @@ def test_a_signal_ends_a_window_at_once_and_a_failure_does_not(tmp_path):
 
 
 def test_without_a_window_the_page_says_so_and_a_dry_run_is_none(tmp_path):
-    assert "No GPU window has been used yet" in gpu_page.page(tmp_path)
+    assert "Nothing has been measured on a GPU yet" in gpu_page.page(tmp_path)
     (tmp_path / "dry").mkdir()
     (tmp_path / "dry" / "window.json").write_text('{"dry_run": true}')
-    assert "No GPU window has been used yet" in gpu_page.page(tmp_path)
+    assert "Nothing has been measured on a GPU yet" in gpu_page.page(tmp_path)
     committed = SCRIPTS.parent / "results" / "gpu"
     assert gpu_page.page(committed) == (SCRIPTS.parent / "docs" / "evidence" / "gpu.md").read_text(), (
         "run make gpu-page"

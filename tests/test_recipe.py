@@ -30,7 +30,7 @@ def test_repeats_are_compared_in_pairs(rounds):
     assert table.loc["random"].to_dict() == {
         "optimizer=sgd": "51.0 ± 1.4",
         "optimizer=fast": "53.0 ± 2.8",
-        "fast less paper": "2.0 ± 1.4",  # 1 and 3 points
+        "fast minus paper": "2.0 ± 1.4",  # 1 and 3 points
     }
 
 

@@ -1,6 +1,7 @@
 """The rooms of src/alrun: which may import which, in one direction, without a circle between files."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -96,3 +97,12 @@ def test_that_neither_files_nor_rooms_import_in_a_circle() -> None:
         print(f"{len(graph)} {what} on {levels} levels")
         assert not circle
     assert longest(rooms)[0] <= 10
+
+
+def test_that_the_page_for_contributors_shows_the_rooms_on_their_floors() -> None:
+    page = (SOURCE.parent.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
+    shown = {room: int(floor) for floor, room in re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)}
+    assert shown == {room: story + 1 for room, story in STORY.items()}
+    named = set(re.findall(r"`([a-z_]+(?:/\w+)+\.py)`", page))
+    assert len(named) > 30
+    assert not {name for name in named if not ((SOURCE / name).exists() or (SOURCE.parent.parent / name).exists())}

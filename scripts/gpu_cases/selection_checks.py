@@ -18,8 +18,9 @@ from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Dense, Outer, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
-from alrun.strategies.disagreement import Bald
+from alrun.strategies.bald import Bald
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
+from alrun.testing.made_queries import query_about
 from gpu_cases.check import Bench, Check, shortfall, worst
 
 CLASSES, WIDTH, LR = 10, 64, 0.1
@@ -39,7 +40,7 @@ def scores(bench: Bench) -> float:
     top = probs.sort(1, descending=True).values
     expected = [torch.special.entr(probs).sum(1), 1 - top[:, 0], 1 - top[:, 0] + top[:, 1]]
     strategies = (Entropy(), LeastConfidence(), Margin())
-    return max(worst(each.score(outputs), truth) for each, truth in zip(strategies, expected, strict=True))
+    return max(worst(each.score(query_about(outputs)), truth) for each, truth in zip(strategies, expected, strict=True))
 
 
 def bald(bench: Bench) -> float:
@@ -48,7 +49,7 @@ def bald(bench: Bench) -> float:
     outputs = Outputs(torch.arange(logs.shape[1]), dropout_log_probs=bench.there(logs))
     probs = logs.exp()
     expected = torch.special.entr(probs.mean(0)).sum(1) - torch.special.entr(probs).sum(2).mean(0)
-    return worst(Bald().score(outputs), expected)
+    return worst(Bald().score(query_about(outputs)), expected)
 
 
 def factors(bench: Bench, n: int) -> tuple[Outer, Tensor]:

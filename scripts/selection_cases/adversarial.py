@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.models import MnistNet
-from alrun.strategies.adversarial import Adversarial, Bim, DeepFool
+from alrun.strategies.more.adversarial import Adversarial, Bim, DeepFool
 from selection_cases.case import Case, Job, seconds
 
 CONVOLUTIONS = 9 * 26 * 26 * 32 + 9 * 32 * 24 * 24 * 64 + 9216 * 128

@@ -9,17 +9,18 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from alrun.strategies import Strategy
-from alrun.strategies.alfa_mix import AlfaMix
 from alrun.strategies.bait import Bait
-from alrun.strategies.cal import Cal
-from alrun.strategies.cluster_margin import ClusterMargin
-from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
-from alrun.strategies.discriminative import Discriminative
 from alrun.strategies.embeddings import FromClassifier
-from alrun.strategies.falcun import Falcun
-from alrun.strategies.herding import MaxHerding, UncertaintyHerding
+from alrun.strategies.more.alfa_mix import AlfaMix
+from alrun.strategies.more.cal import Cal
+from alrun.strategies.more.cluster_margin import ClusterMargin
+from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
+from alrun.strategies.more.discriminative import Discriminative
+from alrun.strategies.more.falcun import Falcun
+from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding
+from alrun.strategies.more.tcm import Tcm
 from alrun.strategies.probcover import ProbCover
-from alrun.strategies.typiclust import Tcm, TypiClust
+from alrun.strategies.typiclust import TypiClust
 from selection_cases.case import LABELED, WIDTH, Case, Job, query, seconds
 
 EMBEDDINGS = FromClassifier()

@@ -11,12 +11,13 @@ from alrun.models import MnistNet
 from alrun.models.infer import record
 from alrun.selection.joint_entropy import batch_bald
 from alrun.strategies import Needs, ScoreStrategy
-from alrun.strategies.bemps import Bemps
-from alrun.strategies.density import Density
-from alrun.strategies.disagreement import Bald, VariationRatio, VoteEntropy
-from alrun.strategies.dropquery import DropQuery
-from alrun.strategies.expected_gradient import ExpectedGradient
-from alrun.strategies.power import Power
+from alrun.strategies.bald import Bald
+from alrun.strategies.more.bemps import Bemps
+from alrun.strategies.more.density import Density
+from alrun.strategies.more.disagreement import VariationRatio, VoteEntropy
+from alrun.strategies.more.dropquery import DropQuery
+from alrun.strategies.more.expected_gradient import ExpectedGradient
+from alrun.strategies.more.power import Power
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from selection_cases.case import WIDTH, Case, Job, query, seconds
 
@@ -32,7 +33,7 @@ def score(strategy: ScoreStrategy, passes: int = 0):
         asked = query(case, passes)
         return Job(
             run=lambda: strategy.select(asked),
-            reference=lambda: seconds(lambda: sorted(strategy.score(asked.unlabeled)[:SORTED]), case.n / SORTED),
+            reference=lambda: seconds(lambda: sorted(strategy.score(asked)[:SORTED]), case.n / SORTED),
             bytes=4.0 * case.n * case.classes * max(1, passes),
         )
 

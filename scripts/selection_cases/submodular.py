@@ -10,12 +10,12 @@ from torch.nn import functional as F
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import maximize
 from alrun.selection.k_center import k_center
-from alrun.selection.neighbour_facility_location import neighbour_facility_location
+from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.fass import Fass
-from alrun.strategies.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, Targeted
+from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, Targeted
 from selection_cases.case import WIDTH, Case, Job, gradients, query, seconds
 
 MEMORY = 2e9  # bytes
@@ -49,7 +49,7 @@ def neighbours(case: Case) -> Job:
     """128 similarities an example count."""
     points = rows(case)
     return Job(
-        run=lambda: neighbour_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBOURS, case.size),
+        run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBOURS, case.size),
         reference=(lambda: plain(points.x, case.size)) if case.n <= LARGEST_REFERENCE else None,
         flops=1.0 * case.n * case.n * WIDTH,
         bytes=4.0 * case.n * WIDTH,

@@ -17,9 +17,9 @@ def test_energy_is_summed_and_its_co2_follows_from_the_grid():
     row = section.tables["energy"].iloc[0]
     # Two rounds of 600 and 150 J; (5850 + 9450) / 2 = 7650 J of training; 9150 J are 2.54 Wh, at 500 g/kWh 1.27 g.
     assert row.tolist() == ["badge", "7.65", "1.2", "0.3", "2.54", "1.27"]
-    assert "as rapl told" in section.text
-    assert "500 g for a kWh" in section.text
-    assert "runs side by side (at_once) each count the whole device" in section.text
+    assert "measured by rapl:" in section.text
+    assert "500 g per kWh" in section.text
+    assert "each of several simultaneous runs (at_once) counts the whole device" in section.text
     assert costs.sentence(table) == [
         "2 runs used 5.08 Wh of the devices they ran on, 84 % in training and 13 % in selection; about 2.54 g of CO2."
     ]

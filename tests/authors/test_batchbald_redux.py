@@ -8,7 +8,8 @@ from published import foreign
 
 from alrun.models.outputs import Outputs
 from alrun.selection.joint_entropy import batch_bald
-from alrun.strategies.disagreement import Bald
+from alrun.strategies.bald import Bald
+from alrun.testing.made_queries import query_about
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def passes(n: int, count: int, classes: int, spread: float) -> torch.Tensor:
 @pytest.mark.parametrize("pool", POOLS)
 def test_bald_gives_the_same_scores_and_order(batchbald, pool):
     log_probs = passes(*pool)
-    scores = Bald().score(Outputs(torch.arange(pool[0]), dropout_log_probs=log_probs))
+    scores = Bald().score(query_about(Outputs(torch.arange(pool[0]), dropout_log_probs=log_probs)))
     theirs = batchbald.get_bald_batch(log_probs.transpose(0, 1).contiguous(), 15, dtype=torch.double)
     order = scores.argsort(descending=True, stable=True)[:15]
     assert order.tolist() == theirs.indices

@@ -13,11 +13,11 @@ from scipy.stats import chisquare
 from alrun.models.outputs import Outputs
 from alrun.strategies import Query, Strategy
 from alrun.strategies.badge import Badge
-from alrun.strategies.clusters import Clue
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.falcun import Falcun
-from alrun.strategies.herding import MaxHerding
+from alrun.strategies.more.clusters import Clue
+from alrun.strategies.more.falcun import Falcun
+from alrun.strategies.more.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import entropy

@@ -13,8 +13,8 @@ from alrun.selection.greedy import SetFunction
 from alrun.selection.set_functions import FacilityLocation, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies import Query, Strategy
-from alrun.strategies.submodular import Submodular, represent
-from alrun.strategies.targeted import (
+from alrun.strategies.more.submodular import Submodular, represent
+from alrun.strategies.more.targeted import (
     ConditionalGain,
     ConditionalMutualInformation,
     MutualInformation,

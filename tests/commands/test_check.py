@@ -20,8 +20,8 @@ class Right(ScoreStrategy):
     def __init__(self, power: float = 1.0) -> None:
         self.power = power
 
-    def score(self, unlabeled):
-        return -(unlabeled.probs.amax(1) ** self.power)
+    def score(self, query):
+        return -(query.unlabeled.probs.amax(1) ** self.power)
 
 
 class TooFew(Strategy):
@@ -76,9 +76,10 @@ class Trains(Strategy):
 class Alters(ScoreStrategy):
     needs = Needs(embedding=True)
 
-    def score(self, unlabeled):
-        unlabeled.embedding.sub_(unlabeled.embedding.mean(0))
-        return unlabeled.embedding.square().sum(1)
+    def score(self, query):
+        embedding = query.unlabeled.embedding
+        embedding.sub_(embedding.mean(0))
+        return embedding.square().sum(1)
 
 
 class NoGradients(Strategy):
@@ -90,9 +91,9 @@ class NoGradients(Strategy):
 class DividesByTheSpread(ScoreStrategy):
     needs = Needs(embedding=True)
 
-    def score(self, unlabeled):
-        low, high = unlabeled.embedding.aminmax(dim=0)
-        return ((unlabeled.embedding - low) / (high - low)).nansum(1) / (high - low).sum()
+    def score(self, query):
+        low, high = query.unlabeled.embedding.aminmax(dim=0)
+        return ((query.unlabeled.embedding - low) / (high - low)).nansum(1) / (high - low).sum()
 
 
 class NearestLabeled(Strategy):
@@ -106,8 +107,8 @@ class NearestLabeled(Strategy):
 class SecondClass(ScoreStrategy):
     needs = Needs(log_probs=True)
 
-    def score(self, unlabeled):
-        return unlabeled.probs[:, 99]
+    def score(self, query):
+        return query.unlabeled.probs[:, 99]
 
 
 class Declines(Strategy):

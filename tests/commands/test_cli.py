@@ -138,8 +138,8 @@ class Shortest(ScoreStrategy):
     def __init__(self, power: float = 2.0) -> None:
         self.power = power
 
-    def score(self, unlabeled):
-        return -unlabeled.embedding.norm(dim=1) ** self.power
+    def score(self, query):
+        return -query.unlabeled.embedding.norm(dim=1) ** self.power
 
 
 class Linear(Classifier):

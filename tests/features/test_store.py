@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alrun.data import sources
-from alrun.data.dataset import is_mapped
+from alrun.data.dataset import ImageData, is_mapped
 from alrun.features import embed as passes
 from alrun.features import parts
 from alrun.features.encoders import Module, hash_of
@@ -154,6 +154,15 @@ def test_that_parts_in_any_order_join_to_the_whole(data, tmp_path, of):
     np.testing.assert_allclose(test, whole.test_images, rtol=1e-5, atol=1e-6)
     assert not (store.folder / "parts").exists()
     store.verify()
+
+
+def test_that_a_data_set_without_a_test_split_can_be_embedded(data, tmp_path):
+    names = [str(number) for number in range(10)]
+    alone = ImageData(
+        data.train_images, data.train_labels, data.test_images[:0], data.test_labels[:0], class_names=names
+    )
+    vectors, _ = passes.embedded(alone, made(), str(tmp_path), CPU, 64)
+    assert (vectors.train_images.shape, vectors.test_images.shape) == ((300, 128), (0, 128))
 
 
 def test_that_a_damaged_part_is_found_when_parts_are_joined(data, tmp_path):
@@ -301,3 +310,32 @@ def test_that_a_million_vectors_open_at_once(tmp_path):
     assert perf_counter() - started < 0.5
     assert train.shape == (1_281_167, 768)
     assert train[-1].sum() == 0
+
+
+def test_that_a_strategy_reads_features_of_the_images_on_which_a_network_trains(complete, tmp_path):
+    where = "strategy.embeddings.encoder"
+    run_dir = complete(
+        "strategy=typiclust",
+        "embeddings@strategy.embeddings=features",
+        f"pretrained@{where}=module",
+        f"{where}.network._target_={__name__}.Tiny",
+        f"{where}.size=12",
+        f"paths.features={tmp_path / 'store'}",
+    )
+    assert json.loads((run_dir / "run.json").read_text())["options"]["model"] == "small_cnn"
+    (manifest,) = (tmp_path / "store").glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["dimension"] == 128
+
+
+def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
+    from alrun.loop import vector_pools
+    from alrun.pool.redundancy import AugmentedDuplicate
+
+    cfg = composed(*ENCODER, f"paths.features={tmp_path}", f"allow=[{__name__}]")
+    vectors, _ = vector_pools.encoded(cfg, data, CPU, [300, 50])
+    redundancy = AugmentedDuplicate(factor=5, unique=60)
+    altered = redundancy.apply(data.train_images, data.train_labels, np.random.default_rng(0))
+    made_of = vector_pools.repeated(cfg, vectors, redundancy, np.random.default_rng(0), CPU)
+    np.testing.assert_array_equal(made_of.source, altered.source)
+    expected = Tiny().eval()(made().made[1](torch.from_numpy(altered.images))).detach().numpy()
+    np.testing.assert_allclose(made_of.images, expected, rtol=1e-3, atol=1e-4)

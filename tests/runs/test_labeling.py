@@ -444,3 +444,18 @@ def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path
     Labelling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
     assert ("the model is at chance: its training accuracy is" in caplog.text) == is_told
     assert ("What margin chooses with it is as good as random" in caplog.text) == is_told
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "cal", "vaal strategy.iterations=3"])
+def test_what_is_asked_for_stands_with_the_scores_that_it_was_chosen_by(photos, tmp_path, strategy):
+    own = (*f"strategy={strategy}".split(), f"dataset.test={photos / 'test'}", "training.max_epochs=1")
+    labelled = Labelled(photos, tmp_path, *own)
+    first = labelled.ask()
+    assert first is not None
+    assert pd.read_csv(first)["score"].isna().all()  # the seed set
+    labelled.tell(people(photos, first))
+    asked = labelled.ask()
+    assert asked is not None
+    scores = pd.read_csv(asked)["score"]
+    assert scores.nunique() > 1
+    assert scores.is_monotonic_decreasing

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from alrun.selection import points
 from alrun.selection.k_center import k_center
 from alrun.selection.kmeans import nearest
-from alrun.selection.neighbours import nearest_neighbours
+from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import Dense, Outer, nearest_sqdist, sqdist
 from alrun.system.errors import UserError
 
@@ -62,7 +62,7 @@ def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
             k_center(made, made.take(torch.tensor([0])), 3)
 
 
-@pytest.mark.parametrize("what", ["nearest distance", "nearest centre", "neighbours"])
+@pytest.mark.parametrize("what", ["nearest distance", "nearest centre", "neighbors"])
 def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
     """Small ones kept between large ones pin a CPU's heap: 500,000 points to 10,000 centres took 16 GB, not 0.02."""
     monkeypatch.setitem(points.BLOCK, "cpu", 64)
@@ -79,7 +79,7 @@ def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
     elif what == "nearest centre":
         nearest(Dense(x), x[:16])
     else:
-        nearest_neighbours(x, x[:16], 3)
+        nearest_neighbors(x, x[:16], 3)
     assert len(alive) == 10
     assert alive[-1] <= alive[1]
 

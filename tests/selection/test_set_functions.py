@@ -12,7 +12,7 @@ from alrun.selection import set_functions
 from alrun.selection import uncovered as remaining_module
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
-from alrun.selection.neighbour_facility_location import neighbour_facility_location
+from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
 from alrun.selection.similarity import Similarity, cosine, gaussian
@@ -206,19 +206,19 @@ def test_stochastic_greedy_comes_close_and_draws_anew():
     assert sorted(every.tolist()) == list(range(40))
 
 
-def test_a_graph_of_all_neighbours_is_facility_location():
-    picks = neighbour_facility_location(similarity(rows=ROWS, memory=0), 40, 12)
+def test_a_graph_of_all_neighbors_is_facility_location():
+    picks = neighbor_facility_location(similarity(rows=ROWS, memory=0), 40, 12)
     assert picks.tolist() == lazy_greedy(FacilityLocation(similarity(rows=ROWS)), 12).tolist()
 
 
-def test_few_neighbours_keep_most_of_the_objective():
+def test_few_neighbors_keep_most_of_the_objective():
     large = cloud(300)
     value = lambda a: s(large, large)[:, a].max(1).sum()  # noqa: E731
     exact = value(lazy_greedy(FacilityLocation(similarity(large, large)), 30).tolist())
-    picks = neighbour_facility_location(similarity(large, large), 30, 30)
+    picks = neighbor_facility_location(similarity(large, large), 30, 30)
     assert len(picks.unique()) == 30
     assert value(picks.tolist()) > 0.995 * exact
-    assert sorted(neighbour_facility_location(similarity(), 2, 40).tolist()) == list(range(40))
+    assert sorted(neighbor_facility_location(similarity(), 2, 40).tolist()) == list(range(40))
 
 
 def test_disparity_sum_takes_the_farthest_from_all_chosen():
@@ -247,7 +247,7 @@ def test_sizes_that_cannot_be_are_refused(size):
     for choose in (
         lambda: maximize(FacilityLocation(similarity()), size),
         lambda: maximize(GraphCut(similarity()), size),
-        lambda: neighbour_facility_location(similarity(), 3, size),
+        lambda: neighbor_facility_location(similarity(), 3, size),
         lambda: disparity_sum(POOL, size),
         lambda: stochastic_greedy(FacilityLocation(similarity()), size, torch.Generator(), 0.1),
     ):

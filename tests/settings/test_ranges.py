@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
+from alrun.strategies.targeted import Classes
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen, MultipleOf
 from omegaconf import OmegaConf
 from pydantic import Field
 
 from alrun.settings import factory, ranges
-from alrun.strategies.targeted import Classes
 from alrun.system.errors import UserError
 from alrun.system.units import Megabytes
 

@@ -49,7 +49,7 @@ def test_a_strategy_refuses_a_number_at_once_or_works_with_it(composed, name):
         ),
         *("strategy=vaal strategy.beta=-1", "strategy=learning_loss strategy.lr=-0.1", "optimizer.schedule.T_max=0"),
         *("strategy=noise_stability strategy.magnitude=1e30", "optimizer=sgd_swa optimizer.swa.lr=-1"),
-        *("optimizer=adam_swa optimizer.swa.lr=0", "dss=grad_match dss.lam=-1"),
+        *("optimizer=adam_swa optimizer.swa.lr=0", "dss=grad_match dss.ridge=-1"),
         *("dss=grad_match dss.tolerance=-1", "dss=glister dss.lr=-1", "augmentation=crop augmentation.padding=1000000"),
         *(
             "augmentation=rand_augment augmentation.transform.magnitude=1000",

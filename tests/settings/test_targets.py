@@ -59,7 +59,7 @@ OTHER = [
 ]
 BORROWED = [  # of an allowed module by name alone
     "alrun.strategies.base.torch.load",
-    "alrun.strategies.targeted.UserError",
+    "alrun.strategies.more.targeted.UserError",
     "alrun.strategies.badge.gradient_kernel",
     "torch.optim.sgd.torch.load",
     "torch.optim.lr_scheduler.partial",
@@ -122,7 +122,7 @@ def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
 
 def test_an_interpolation_that_hides_in_another_stays_a_word():
     node = OmegaConf.create(
-        {"_target_": "alrun.strategies.power.Power", "inner": r"\${oc.create:{_target_: os.getpid}}"}
+        {"_target_": "alrun.strategies.more.power.Power", "inner": r"\${oc.create:{_target_: os.getpid}}"}
     )
     OmegaConf.resolve(node)  # once: now it reads as an interpolation
     with pytest.raises(UserError, match=r"strategy.inner._target_=os.getpid would run code"):

@@ -34,9 +34,9 @@ CASES = [
     *(f"strategy={option} strategy.function={name}" for option, names in FUNCTIONS.items() for name in names),
     "strategy=entropy strategy.dropout_samples=3",
     "strategy=bait strategy.fisher=exact",
-    "strategy=glister strategy.validation=labeled strategy.refresh=4",
+    "strategy=glister strategy.validation=labeled strategy.refresh_every=4",
     "strategy=grad_match strategy.target=labeled",
-    "strategy=submodular strategy.neighbours=5",
+    "strategy=submodular strategy.neighbors=5",
     "strategy=submodular strategy.epsilon=0.1",
     "strategy=submodular strategy.representation=gradient strategy.memory=0",
 ]

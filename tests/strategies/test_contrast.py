@@ -11,16 +11,16 @@ from scipy.special import rel_entr
 from scipy.stats import chisquare
 
 from alrun.strategies import Outputs, Query
-from alrun.strategies.alfa_mix import AlfaMix, flips
 from alrun.strategies.bait import Bait
-from alrun.strategies.cal import Cal
-from alrun.strategies.density import Density
-from alrun.strategies.falcun import Falcun
+from alrun.strategies.more.alfa_mix import AlfaMix, flips
+from alrun.strategies.more.cal import Cal
+from alrun.strategies.more.density import Density
+from alrun.strategies.more.falcun import Falcun
 from alrun.strategies.uncertainty import Entropy
 from alrun.system.errors import UserError
 
 
-def test_cal_equals_divergences_from_each_labeled_neighbour():
+def test_cal_equals_divergences_from_each_labeled_neighbor():
     query = make_query(Cal(4))
     x, labeled = (o.embedding.double().numpy() for o in (query.unlabeled, query.labeled))
     p, known = (o.log_probs.double().exp().numpy() for o in (query.unlabeled, query.labeled))
@@ -35,8 +35,8 @@ def test_density_multiplies_entropy_by_mean_similarity():
     query = make_query(Density())
     x = query.unlabeled.embedding.double()
     cos = F.cosine_similarity(x[:, None], x[None], dim=2)
-    expected = Entropy().score(query.unlabeled).double() * ((1 + cos) / 2).mean(1) ** 2
-    assert torch.allclose(Density(2.0).score(query.unlabeled).double(), expected, rtol=1e-4)
+    expected = Entropy().score(query).double() * ((1 + cos) / 2).mean(1) ** 2
+    assert torch.allclose(Density(2.0).score(query).double(), expected, rtol=1e-4)
 
 
 def test_falcun_draws_pairs_by_their_relevance():

@@ -18,14 +18,15 @@ from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
 from alrun.settings import factory
 from alrun.strategies import Outputs
-from alrun.strategies.cluster_margin import ClusterMargin, in_turns
-from alrun.strategies.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.embeddings import FromClassifier, FromFile, FromNetwork
-from alrun.strategies.herding import MaxHerding, UncertaintyHerding, smallest_distance
+from alrun.strategies.more.cluster_margin import ClusterMargin, in_turns
+from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
+from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
+from alrun.strategies.more.subsample import Subsample
+from alrun.strategies.more.tcm import Tcm
+from alrun.strategies.more.temperature import calibrating, held_out_temperature
 from alrun.strategies.probcover import ProbCover
-from alrun.strategies.subsample import Subsample
-from alrun.strategies.temperature import calibrating, held_out_temperature
-from alrun.strategies.typiclust import Tcm, TypiClust
+from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
@@ -38,7 +39,7 @@ def seeded() -> torch.Generator:
 
 
 def test_typiclust_takes_the_most_typical_of_the_largest_clusters_without_labels():
-    strategy = TypiClust(CLASSIFIER, neighbours=4, min_size=3)
+    strategy = TypiClust(CLASSIFIER, neighbors=4, min_size=3)
     query = make_query(strategy, size=8)
     x = torch.cat(CLASSIFIER.of(query)).double()
     clusters = kmeans(x.float(), 18, seeded()).labels
@@ -67,7 +68,7 @@ def test_typiclust_goes_round_when_clusters_are_fewer_than_labels():
 
 
 def test_typiclust_equals_picking_one_by_one_in_float64():
-    strategy = TypiClust(CLASSIFIER, max_clusters=12, neighbours=3, min_size=4)
+    strategy = TypiClust(CLASSIFIER, max_clusters=12, neighbors=3, min_size=4)
     query = make_query(strategy, size=40)
     x = torch.cat(CLASSIFIER.of(query)).double()
     clusters = kmeans(x.float(), 12, seeded()).labels.tolist()
@@ -229,7 +230,7 @@ def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
     sharp = 8 * torch.rand(400, 1, generator=rng)  # of the predictions: some examples are certain, some not at all
     log_probs = (sharp * torch.randn(400, 10, generator=rng)).log_softmax(1)
     query = replace(make_query(Clue()), size=30, unlabeled=Outputs(torch.arange(400), log_probs=log_probs, embedding=x))
-    weights = Entropy().score(query.unlabeled)
+    weights = Entropy().score(query)
     theirs, ours = [], []
     for seed in range(10):
         found = KMeans(30, n_init=1, random_state=seed).fit(x.double().numpy(), sample_weight=weights.double().numpy())  # pyright: ignore[reportArgumentType]
@@ -247,9 +248,9 @@ def test_in_turns_small_clusters_first():
 
 
 def test_cluster_margin_takes_small_margins_evenly_from_clusters():
-    strategy = ClusterMargin(candidates=2, labels_per_cluster=2)
+    strategy = ClusterMargin(candidate_factor=2, labels_per_cluster=2)
     query = make_query(strategy, size=20)
-    candidates = Margin().score(query.unlabeled).argsort(descending=True)[:40]
+    candidates = Margin().score(query).argsort(descending=True)[:40]
     chosen = strategy.select(query)
     assert set(chosen.tolist()) <= set(candidates.tolist())
     clusters = AgglomerativeClustering(10, linkage="average").fit_predict(query.unlabeled.embedding.double().numpy())
@@ -270,7 +271,7 @@ def average_linkage(x: np.ndarray, count: int) -> list[set[int]]:
 
 
 def test_cluster_margin_equals_taking_turns_one_by_one_in_float64():
-    strategy = ClusterMargin(candidates=2, labels_per_cluster=2)
+    strategy = ClusterMargin(candidate_factor=2, labels_per_cluster=2)
     query = make_query(strategy, n=50, size=10)
     unlabeled = query.unlabeled
     names = strategy.clusters(unlabeled.embedding, query).tolist()

@@ -12,14 +12,14 @@ from scipy.stats import chisquare
 
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies import Outputs
-from alrun.strategies.bemps import Bemps, expected_change
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.dropquery import DropQuery, threshold
-from alrun.strategies.expected_gradient import ExpectedGradient
-from alrun.strategies.noise_stability import NoiseStability
-from alrun.strategies.partitioned import Partitioned
-from alrun.strategies.power import Power
-from alrun.strategies.subsample import Subsample
+from alrun.strategies.more.bemps import Bemps, expected_change
+from alrun.strategies.more.dropquery import DropQuery, threshold
+from alrun.strategies.more.expected_gradient import ExpectedGradient
+from alrun.strategies.more.noise_stability import NoiseStability
+from alrun.strategies.more.partitioned import Partitioned
+from alrun.strategies.more.power import Power
+from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
 
@@ -46,7 +46,7 @@ def test_expected_change_equals_bayes_rule_pair_by_pair(score):
 
 
 def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_changes_most():
-    strategy = Bemps(dropout_samples=5, evaluated=110, share=0.5)
+    strategy = Bemps(dropout_samples=5, evaluated=110, candidate_share=0.5)
     query = make_query(strategy)
     probs = query.unlabeled.dropout_log_probs.exp()
     rng = torch.Generator().manual_seed(0)
@@ -59,7 +59,7 @@ def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_change
 
 
 def test_dropquery_clusters_directions_of_what_changes_class():
-    strategy = DropQuery(samples=5, rate=0.75)
+    strategy = DropQuery(mask_samples=5, rate=0.75)
     query = make_query(strategy, size=3)
     embedding, head = query.unlabeled.embedding, query.model.head
     state = torch.get_rng_state()
@@ -92,7 +92,7 @@ def test_dropquerys_threshold_falls_until_25_candidates_a_label_or_one_change(co
 
 
 def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():
-    strategy = DropQuery(samples=3, rate=0.05)
+    strategy = DropQuery(mask_samples=3, rate=0.05)
     query = make_query(strategy, size=100)
     state = torch.get_rng_state()
     with torch.no_grad():
@@ -111,7 +111,7 @@ def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():
 
 def test_expected_gradient_equals_gradients_for_every_label():
     query = make_query(ExpectedGradient())
-    scores = ExpectedGradient().score(query.unlabeled)
+    scores = ExpectedGradient().score(query)
     probs, head = query.unlabeled.probs, query.model.head
     for i in range(0, 110, 10):
         expected = 0.0
@@ -161,8 +161,8 @@ def test_power_asks_for_scores_that_can_be_odds():
         Power(Coreset())
 
     class Negative(Entropy):
-        def score(self, unlabeled):
-            return -super().score(unlabeled)
+        def score(self, query):
+            return -super().score(query)
 
     with pytest.raises(UserError, match=r"Negative gives -.*: use strategy.kind=softrank"):
         Power(Negative()).select(make_query(Negative()))
@@ -170,9 +170,9 @@ def test_power_asks_for_scores_that_can_be_odds():
 
 
 def test_deviations_under_noise_are_those_of_an_altered_copy(monkeypatch):
-    strategy, seen = NoiseStability(samples=2, magnitude=0.01), []
+    strategy, seen = NoiseStability(noise_samples=2, magnitude=0.01), []
     monkeypatch.setattr(
-        "alrun.strategies.noise_stability.k_center",
+        "alrun.strategies.more.noise_stability.k_center",
         lambda points, origin, size, rng: seen.append(points.x) or torch.arange(size),
     )
     query = make_query(strategy)
@@ -200,12 +200,12 @@ def test_subsample_leaves_inner_a_random_part():
 
     sizes: list[int] = []
     query = replace(make_query(Entropy()), size=10)
-    chosen = Subsample(First(), factor=2.5).select(query)
+    chosen = Subsample(First(), candidate_factor=2.5).select(query)
     assert sizes == [25]
     assert chosen.diff().min() > 0  # in the pool's order
     assert chosen.max() > 25  # from anywhere in it
 
 
 def test_wrappers_take_wrapped_strategies():
-    strategy = Partitioned(Subsample(Power(Entropy()), factor=2), parts=2)
+    strategy = Partitioned(Subsample(Power(Entropy()), candidate_factor=2), parts=2)
     assert len(strategy.select(make_query(strategy)).unique()) == 20

@@ -87,7 +87,7 @@ def test_an_unknown_regularizer_is_refused_with_those_there_are(composed):
         factory.build(node, "strategy")
 
 
-@pytest.mark.parametrize("given", [{"lr": -1}, {"refresh": 0}, {"lam": -1}, {"regularizer": "random", "lam": 2}])
+@pytest.mark.parametrize("given", [{"lr": -1}, {"refresh_every": 0}, {"lam": -1}, {"regularizer": "random", "lam": 2}])
 def test_settings_out_of_range_are_refused(given):
     with pytest.raises(UserError, match=next(key for key in given if key != "regularizer")):
         Glister(**given)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from queries import make_query
 from scipy.optimize import nnls
 
-from alrun.strategies.grad_match import GradMatch
+from alrun.strategies.more.grad_match import GradMatch
 from alrun.system.errors import UserError
 
 
@@ -23,7 +23,7 @@ def formed_gradients(model, embedding: torch.Tensor, labels: torch.Tensor) -> np
 
 @pytest.mark.parametrize("target", ["pool", "labeled"])
 def test_the_pursuit_is_that_of_autograd_gradients_and_nonnegative_least_squares(target):
-    strategy = GradMatch(target=target, lam=0.05)
+    strategy = GradMatch(target=target, ridge=0.05)
     query = make_query(GradMatch("labeled"), size=6)
     model = query.model.eval()
     predicted = query.unlabeled.log_probs.argmax(1)
@@ -54,7 +54,7 @@ def test_what_is_matched_early_is_filled_at_random_with_a_word_in_the_log(caplog
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(UserError, match="lam"):
-        GradMatch(lam=-1)
+    with pytest.raises(UserError, match="ridge"):
+        GradMatch(ridge=-1)
     with pytest.raises(UserError, match="tolerance"):
         GradMatch(tolerance=-1)

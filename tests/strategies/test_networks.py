@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from alrun.models.classifier import Classifier
 from alrun.strategies import Outputs
-from alrun.strategies.adversarial import Bim, DeepFool
-from alrun.strategies.discriminative import Discriminative
-from alrun.strategies.learning_loss import LearningLoss, pooled_maps, ranking_loss
-from alrun.strategies.vaal import Vaal
-from alrun.strategies.vaal_networks import Vae
+from alrun.strategies.more.adversarial import Bim, DeepFool
+from alrun.strategies.more.discriminative import Discriminative
+from alrun.strategies.more.learning_loss import LearningLoss, pooled_maps, ranking_loss
+from alrun.strategies.more.vaal import Vaal
+from alrun.strategies.more.vaal_networks import Vae
 from alrun.system.errors import UserError
 
 

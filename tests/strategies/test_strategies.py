@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from queries import NORMALIZE, make_query, names
+from queries import NORMALIZE, make_query, names, query_about
 
 from alrun.models import infer
 from alrun.strategies import Needs, Outputs, Query
 from alrun.strategies.badge import Badge
+from alrun.strategies.bald import Bald
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.disagreement import Bald, VariationRatio, VoteEntropy
-from alrun.strategies.partitioned import Partitioned
+from alrun.strategies.more.disagreement import VariationRatio, VoteEntropy
+from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.random import Random
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.errors import UserError
@@ -54,7 +55,7 @@ def test_dropout_variants_average_probabilities(strategy):
 def test_scores_of_extreme_logits_are_finite_and_in_order(strategy):
     logits = torch.tensor([[3e38, -3e38, 0.0], [1e4, 0.0, -1e4], [500.0, 499.0, -500.0], [0.0, 0.0, 0.0]])
     outputs = Outputs(torch.arange(4), log_probs=logits.log_softmax(1))
-    scores = strategy.score(outputs)
+    scores = strategy.score(query_about(outputs))
     assert scores.isfinite().all()
     assert scores.argmax() in ((2, 3) if isinstance(strategy, Margin) else (3,))
     assert scores[2] > scores[1] >= scores[0]
@@ -92,7 +93,7 @@ def vote_entropy(passes: np.ndarray) -> np.ndarray:
 def test_disagreement_scores_equal_float64_formulas(strategy, reference):
     query = make_query(strategy)
     scores = reference(query.unlabeled.dropout_log_probs.double().exp().numpy())
-    assert np.allclose(strategy.score(query.unlabeled).numpy(), scores, atol=1e-6)
+    assert np.allclose(strategy.score(query).numpy(), scores, atol=1e-6)
     assert scores.max() > scores.min()
 
 

@@ -8,16 +8,16 @@ from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.fass import Fass
-from alrun.strategies.submodular import Submodular
-from alrun.strategies.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, rarest
+from alrun.strategies.more.submodular import Submodular
+from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, rarest
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import UserError
 
 
 def test_fass_represents_the_most_uncertain():
     query = make_query(Fass(), size=10)
-    candidates = Margin().score(query.unlabeled).argsort(descending=True)[:30]
-    chosen = Fass(candidates=3, uncertainty="margin").select(query)
+    candidates = Margin().score(query).argsort(descending=True)[:30]
+    chosen = Fass(candidate_factor=3, uncertainty="margin").select(query)
     assert set(chosen.tolist()) <= set(candidates.tolist())
     points = Dense(query.unlabeled.embedding[candidates]).normalized()
     expected = candidates[maximize(FacilityLocation(Similarity(points, points, cosine, 1e9)), 10)]

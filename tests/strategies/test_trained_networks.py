@@ -15,10 +15,10 @@ from queries import make_query
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from alrun.strategies.discriminative import Discriminative
-from alrun.strategies.learning_loss import LearningLoss, LossNet
-from alrun.strategies.vaal import Vaal
-from alrun.strategies.vaal_networks import Discriminator, Vae
+from alrun.strategies.more.discriminative import Discriminative
+from alrun.strategies.more.learning_loss import LearningLoss, LossNet
+from alrun.strategies.more.vaal import Vaal
+from alrun.strategies.more.vaal_networks import Discriminator, Vae
 
 Array = NDArray[np.float64]
 

@@ -137,7 +137,7 @@ def test_glister_takes_steps_that_lower_the_loss_of_the_labeled_set():
         gains[chosen] = -torch.inf
         chosen.append(int(gains.argmax()))
         head = (head - 0.5 * formed[chosen[-1]].view_as(head)).detach()
-    choice = Glister(lr=0.5, refreshes=13, fraction=0.3).choose(epoch)
+    choice = Glister(lr=0.5, refresh_every=1, fraction=0.3).choose(epoch)
     assert choice.weights is None
     assert choice.index.tolist() == epoch.pool.labeled[chosen].tolist()
 

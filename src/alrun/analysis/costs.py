@@ -1,4 +1,4 @@
-"""What the runs cost: time, energy, and an estimate of the CO2 that the making of this energy set free."""
+"""What the runs cost: time, energy, and an estimate of the CO2 of producing this energy."""
 
 import math
 
@@ -15,10 +15,10 @@ KWH = 3.6e6  # joules
 def time(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Seconds by round, and by run; ``runs`` are those of scores.per_run."""
     if named["curve"].nunique() > figures.LEGIBLE:
-        return Section("Time", "Mean of the repeats; there are too many curves to draw.", {}, {"times": times(runs)})
+        return Section("Time", "Mean over repeats; there are too many curves to draw.", {}, {"times": times(runs)})
     text = (
-        "Mean of the repeats, and a band of one standard deviation; on a logarithmic axis it reaches as far below the "
-        "mean as above it."
+        "Mean over repeats and a band of one standard deviation. On a logarithmic axis, the band extends as far below "
+        "the mean as above it."
     )
     return Section("Time", text, {"time per round": figures.seconds(named)}, {"times": times(runs)})
 
@@ -66,10 +66,10 @@ def energy(named: pd.DataFrame) -> Section:
     sources = sorted(set(named["energy_source"]) - {"", "none"})
     grams = sorted(set(named["carbon_intensity"]) - {""}) if "carbon_intensity" in named else []
     text = (
-        f"Means per run, as {listed(sources)} told: nvml is a GPU's own counter, rapl that of the processors and their "
-        "memory. The rest of the machine is not in it. The counters are the device's: whatever else ran on it at "
-        "the same time is in these numbers too, and runs side by side (at_once) each count the whole device. "
-        f"CO2 is an estimate with {listed(grams)} g for a kWh (runtime.carbon_intensity)."
+        f"Means per run, measured by {listed(sources)}: nvml is a GPU's own counter, rapl that of the processors and "
+        "their memory. The rest of the machine is not included. A counter belongs to the device: it includes whatever "
+        "else ran on it at that time, and each of several simultaneous runs (at_once) counts the whole device. "
+        f"CO2 is an estimate with {listed(grams)} g per kWh (runtime.carbon_intensity)."
     )
     if reasons:
         text += f" {int(runs['joules'].isna().sum())} of {len(runs)} runs were not measured: {listed(reasons)}."

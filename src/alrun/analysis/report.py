@@ -92,12 +92,12 @@ def accuracy(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Secti
     if 1 < settings <= figures.LEGIBLE:
         images["accuracy by strategy"] = figures.accuracy(named, by="label")
     text = (
-        "Test accuracy after each round, mean of the repeats and a band of one standard deviation. AUBC is the area "
-        "under this curve over the budget, as a mean accuracy; brackets hold the 95 % intervals by Student's t and, "
-        f"from {LEAST} repeats on, by bootstrap."
+        "Test accuracy after each round: the mean over repeats and a band of one standard deviation. AUBC is the area "
+        "under this curve divided by the range of labels, a mean accuracy along the budget. Brackets hold 95 % "
+        f"intervals by Student's t and, from {LEAST} repeats on, by bootstrap."
     )
     if not images:
-        text += f" {settings} settings are too many to draw: report some of them, by their folders."
+        text += f" {settings} settings are too many to draw: report a selection, by their folders."
     known = math.nan
     if choices.full_data:
         known, source = choices.full_data
@@ -146,11 +146,11 @@ def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[st
 def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
     """Labels saved."""
     text = (
-        "Labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs; pairs "
-        "of runs with one seed, read where the curves first cross the accuracy. Given as far as all repeats get; "
-        '"not reached" counts the repeats that do not, "no random run" those that have none of their seed to compare '
-        'with. A "(floor)" is at an accuracy that a first round has already: fewer labels might do, so this is no '
-        "measurement."
+        "The labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs: 2 "
+        "means half the labels. Computed for pairs of runs with the same seed, where the curves first cross the "
+        'accuracy, up to the accuracy that all repeats reach. "Not reached" counts the repeats that do not reach it, '
+        '"no random run" those without a random run of their seed. "(floor)": a first round has this accuracy already, '
+        "so fewer labels might be enough and the number is not a measurement."
     )
     is_drawn = named["facet"].nunique() <= figures.PANELS
     known = scores.efficiency_curves(named).dropna(subset="mean") if is_drawn else pd.DataFrame()
@@ -189,15 +189,15 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
     if len(curves) > MANY:
         pairs = against
     text = (
-        f"The penalty matrix counts the rounds in which a paired t-test over the repeats is significant at "
-        f"{choices.alpha:g}, without correction; rounds that scatter in no repeat, such as a shared first one, are not "
-        f"tested. Compared are {which}. The table compares the area under the curves (AUBC) of two curves over the "
-        "seeds that both have: difference in percentage points, intervals by Student's t and bootstrap, p of the "
-        "t-test, the same after Holm's correction for all pairs, p of Wilcoxon's signed ranks, p that they are alike "
-        f"to within {100 * choices.difference:g} points (two one-sided t-tests), and the repeats "
+        "The penalty matrix gives the share of rounds in which a paired t-test over the repeats is significant at "
+        f"{choices.alpha:g}, without correction. Rounds without scatter, such as a shared first round, are not tested. "
+        f"Compared are {which}. The table compares the AUBC of two curves over the seeds that both have: the "
+        "difference in percentage points with its intervals by Student's t and by bootstrap; p of the t-test, and "
+        "p_holm after Holm's correction for all pairs; p_wilcoxon of the signed ranks; p_equivalence of two one-sided "
+        f"t-tests for a difference within {100 * choices.difference:g} points. The last columns are the repeats "
         f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
-        f"{100 * choices.difference:g} points, and one as large as was seen. p values and bootstrap intervals of a few "
-        "repeats are to be taken with care: see the findings."
+        f"{100 * choices.difference:g} points, and one as large as the observed one. With few repeats, p values and "
+        "bootstrap intervals are unreliable: see the findings."
     )
     text = " ".join([text, *comparability.one_start(named.drop_duplicates("run"))])
     table = pd.DataFrame(
@@ -239,10 +239,9 @@ def probability(value: float) -> str:
 def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Accuracy by class and calibration."""
     text = (
-        "Accuracy of each class after the last round, and its share of the queried labels, means over repeats. "
-        "The worst class is that of the lowest mean. Balance is the "
-        "entropy of the queried classes, 1 for equal numbers. The calibration error is how far confidence and accuracy "
-        "are apart."
+        "The accuracy of each class after the last round and its share of the queried labels, as means over repeats. "
+        "The worst class has the lowest mean accuracy. Balance is the entropy of the queried classes, 1 for equal "
+        "numbers. The calibration error measures the gap between confidence and accuracy."
     )
     images = {"classes": figures.classes(named)} if named["curve"].nunique() <= figures.ROWS else {}
     has_calibration = named.get("calibration_error", pd.Series(dtype=float)).notna().any()
@@ -278,4 +277,4 @@ def provenance(table: pd.DataFrame) -> Section:
     """Every run with a link to its folder."""
     columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
     runs = table.drop_duplicates("run")[[column for column in columns if column in table]]
-    return Section("Runs", "Links lead to the run folders, where these are.", {}, {"runs": runs})
+    return Section("Runs", "Links lead to the run folders, if they are on this machine.", {}, {"runs": runs})

@@ -3,20 +3,23 @@
     python -m alrun check my_al.ratio.Ratio power=2       a class of your own, with its settings
     python -m alrun check entropy dropout_samples=5       an option of strategy=
     python -m alrun check --all                           all of alrun's
+    python -m alrun check my_al                           what to change in files written for alrun 0.1
 
-Exit status 1 where a promise is not kept. A strategy may refuse a pool that leaves nothing to choose by, in a sentence
-of its own (alrun.system.errors.UserError).
+A class whose files were written for alrun 0.1 is not tried: what to change in them is printed, line by line. The exit
+status is 1 where there is something to change, and where a promise is not kept. A strategy may refuse a pool that
+leaves nothing to choose by, in a sentence of its own (alrun.UserError).
 """
 
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.commands import console
+from alrun.commands import console, old_code
 from alrun.settings import factory, planned_runs, targets
 from alrun.system.errors import UserError
 
@@ -53,11 +56,51 @@ def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
     """Print the verdicts on a strategy, and what it costs; True if all promises are kept."""
     if name is None:
         raise UserError("name a strategy: python -m alrun check my_al.ratio.Ratio, or an option such as entropy.")
+    if name not in options():
+        files = own_files(name)
+        if print_changes(files):
+            return False
+        if not is_class(name):
+            if not files:
+                raise UserError(f"{name}: there is no such file, folder, class or option of strategy= here.")
+            print(f"{name}: nothing in it was written for alrun 0.1.")
+            return True
     strategy = build(name, settings)
     kept = print_verdicts(" ".join((name, *settings)), strategy)
     if timed and kept:
         print_costs(strategy)
     return kept
+
+
+def is_class(name: str) -> bool:
+    """Whether ``name`` may be the module path of a class, and not a file, folder or module."""
+    return "." in name and not Path(name).exists() and module_file(name) is None
+
+
+def module_file(name: str) -> Path | None:
+    """The file or folder of the module ``name`` in this folder."""
+    base = Path(*name.split("."))
+    return next((path for path in (base.with_name(f"{base.name}.py"), base) if path.exists()), None)
+
+
+def own_files(name: str) -> list[Path]:
+    """The user's files for ``name``: its Python files, and those of conf/ and tests/ that speak of its module."""
+    place = Path(name) if Path(name).exists() else module_file(name) or module_file(name.rpartition(".")[0] or name)
+    if place is None:
+        return []
+    code = sorted(each for end in ("py", "yaml") for each in place.rglob(f"*.{end}")) if place.is_dir() else [place]
+    module = place.with_suffix("").as_posix().replace("/", ".")
+    beside = [*sorted(Path("conf").rglob("*.yaml")), *sorted(Path("tests").rglob("*.py"))]
+    return list(dict.fromkeys([*code, *(each for each in beside if module in each.read_text(errors="replace"))]))
+
+
+def print_changes(files: Sequence[Path]) -> bool:
+    """What to change in files that were written for alrun 0.1; True if anything is."""
+    found = {path: old_code.changes(path) for path in files}
+    for path, changes in found.items():
+        if changes:
+            print(f"{path} was written for alrun 0.1. Change", *dict.fromkeys(map(str, changes)), sep="\n  ")
+    return any(found.values())
 
 
 def every() -> bool:

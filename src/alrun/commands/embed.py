@@ -10,6 +10,7 @@ processes or on as many machines with the folder paths.features in common. The l
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun; and part=3/16")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)  # where an encoder of the user's own may be
     with console.telling():
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)

@@ -158,7 +158,7 @@ def read(
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
     labels = [each[label_column] for each in tables]
     groups = [None if group is None else np.array(each[group]) for each in tables]
-    parts = [Part(examples(each), *rest) for each, *rest in zip(tables, labels, groups, strict=True)]
+    parts = [Part(examples(each), *rest) for each, rest in zip(tables, zip(labels, groups, strict=True), strict=True)]
     if len(parts) > 1:
         return parts
     (whole,), (only,) = parts, tables

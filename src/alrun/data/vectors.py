@@ -168,7 +168,7 @@ def of_array(
 
 
 def by_split(
-    vectors: np.ndarray, values: Sequence[Any], splits: Sequence[str], test_split: str | None, where: str
+    vectors: np.ndarray, values: Values, splits: Sequence[str], test_split: str | None, where: str
 ) -> list[Part]:
     """The part of each split, by the name of each row's.
 

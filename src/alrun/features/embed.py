@@ -162,6 +162,14 @@ def checked(batch: slice, vectors: torch.Tensor, encoder: Encoder) -> np.ndarray
     return rows
 
 
+def vectors_of(images: np.ndarray, encoder: Encoder, where: torch.device, chunk: int | None = None) -> np.ndarray:
+    """Vectors of images (n, C, H, W) that are in no store, as those of a store."""
+    size = chunk or encoder.batch[where.type]
+    batches = [slice(start, min(start + size, len(images))) for start in range(0, len(images), size)]
+    with all_threads(where):
+        return np.concatenate([checked(batch, encoder.encode(images[batch], where), encoder) for batch in batches])
+
+
 @contextmanager
 def all_threads(where: torch.device) -> Iterator[None]:
     """As many CPU threads as the environment grants, for a pass on the CPU; afterwards as many as before."""

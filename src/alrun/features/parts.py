@@ -147,6 +147,7 @@ def join(store: Store, of: int, facts: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         path.replace(store.file(split))
         hashes[split] = total.hexdigest()
+    rows.close()
     seconds = sum(note.get("seconds", 0.0) for note in notes)
     devices = sorted({note["device"] for note in notes if "device" in note})
     store.finish(dimensions[0], hashes, {**facts, "seconds": seconds, "devices": devices})
@@ -172,5 +173,8 @@ class Rows:
                 continue
             count -= len(block)
             yield block
-        if self.file is not None and not self.paths and self.file.peek(1) == b"":
+
+    def close(self) -> None:
+        """End it."""
+        if self.file is not None:
             self.file.close()

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.features.finetune import NetworkInput, Pretrained
+from alrun.loop import vector_pools
 from alrun.loop.opened import opened, sizes
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
@@ -20,13 +21,12 @@ from alrun.pool.per_class_cap import NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import factory, targets
-from alrun.settings.checks import check_budget, check_dropout, strategies
+from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
-from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import Shared
 from alrun.system import device, rng
-from alrun.system.errors import UserError, first_line
+from alrun.system.errors import UserError, closest, first_line
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization, parameters
 from alrun.training.stop_rule import StopRule
@@ -63,12 +63,11 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
-    for key, node in strategies(cfg.strategy):
-        check_classes(key, node, data.classes)
+    strategy = with_known_classes(cfg, strategy, data)
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
-    check_embeddings(strategy, len(data.train_images))
+    vector_pools.prepare(strategy, cfg, data, where)
     model = build_model(cfg, data)
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
@@ -164,24 +163,43 @@ def check_samples(samples: int, model: Classifier) -> None:
         raise UserError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
 
 
-def check_embeddings(strategy: Strategy, size: int) -> None:
-    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
+def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
+    """``strategy``, or one built anew where classes of ``data`` were given by name."""
+    settings = OmegaConf.to_container(cfg.strategy, resolve=True)
+    numbered = with_numbers(settings, data, "strategy")
+    return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
+
+
+def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
+    """``settings`` (plain values) with classes that are given by name as their numbers, at any depth.
 
     Raises:
-        UserError: They do not.
+        UserError: The data set has no such class.
     """
-    for part in getattr(strategy, "__dict__", {}).values():
-        if isinstance(part, Embeddings):
-            part.check(size)
-        elif isinstance(part, Strategy):
-            check_embeddings(part, size)
+    if not isinstance(settings, dict):
+        return settings
+    return {
+        name: [class_number(each, data, f"{key}.{name}") for each in value]
+        if name in ("query_classes", "private_classes") and isinstance(value, list)
+        else with_numbers(value, data, f"{key}.{name}")
+        for name, value in settings.items()
+    }
 
 
-def check_classes(key: str, strategy: DictConfig, count: int) -> None:
-    """Refuse classes of a targeted strategy that the data set's ``count`` does not have."""
-    for setting in ("query_classes", "private_classes"):
-        if unknown := [value for value in strategy.get(setting) or [] if isinstance(value, int) and value >= count]:
-            raise UserError(f"{key}.{setting}: there is no class {unknown[0]}; the last of {count} is {count - 1}.")
+def class_number(given: int | str, data: ImageData, key: str) -> int:
+    """The number of a class that is given by its number or its name."""
+    if isinstance(given, int):
+        if given >= data.classes:
+            raise UserError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
+        return given
+    if data.class_names is None:
+        raise UserError(
+            f"{key}: the classes of this data set have no names, such as {given}: give numbers from 0 to "
+            f"{data.classes - 1}."
+        )
+    if given not in data.class_names:
+        raise UserError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
+    return data.class_names.index(given)
 
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
@@ -303,7 +321,8 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
-    sources = redundancy.apply(data.train_images, data.train_labels, numbers)
+    vector_pools.prepare(chooser, cfg, data, where)
+    sources = vector_pools.repeated(cfg, data, redundancy, numbers, where)
     pool = Pool(
         placed(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),

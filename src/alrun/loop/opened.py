@@ -9,12 +9,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card, content
-from alrun.data.dataset import ImageData, kind_of
-from alrun.features.embed import embedded, store_of
-from alrun.features.encoders import Encoder
-from alrun.features.provenance import record
+from alrun.data.dataset import ImageData
+from alrun.loop import vector_pools
 from alrun.settings import factory, schema
-from alrun.system.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def opened(cfg: DictConfig, where: torch.device) -> Opened:
         _last.clear()
         data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
         told = card.of(data)
-        data, features = encoded(cfg, data, where)
+        data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
         made = Opened(data, told | features)
         if key is None:
             return made
@@ -62,24 +59,6 @@ def key_of(cfg: DictConfig) -> str | None:
     if settings["encoder"] is None:
         settings = {"dataset": settings["dataset"]}
     return json.dumps([cfg.paths.data, content.named(settings, cfg.paths.data, cfg.paths.outputs)], sort_keys=True)
-
-
-def encoded(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[ImageData, dict[str, Any]]:
-    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
-
-    Raises:
-        UserError: It does not take these data, or texts have none.
-    """
-    if cfg.encoder is None:
-        if kind_of(data.train_images) == "texts":
-            raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
-        return data, {}
-    encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    root = cfg.paths.features
-    if cfg.limit is not None and store_of(data, encoder, root).read() is None:
-        data = data.thinned(*sizes(cfg, data))  # a trial does not wait for all
-    vectors, manifest = embedded(data, encoder, root, where, cfg.runtime.chunk, cfg.runtime.progress)
-    return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

@@ -20,7 +20,6 @@ from alrun.runs.labeling import Labelling
 from alrun.runs.run_folder import check_name, is_done, shown
 from alrun.runs.state import RoundRecord, RunState
 from alrun.settings import fitted, identity, schedule
-from alrun.strategies.base import ScoreStrategy
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
@@ -305,12 +304,11 @@ class Run:
                 training,
                 self.progress.passed,
             )
-            chosen = strategy.select(query)
+            chosen, scores = strategy.choose(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
         bought = unlabeled[positions]
         if self.labelling:
-            scored = isinstance(strategy, ScoreStrategy)
-            self.labelling.ask(round + 1, bought, strategy.score(query.unlabeled)[positions] if scored else None)
+            self.labelling.ask(round + 1, bought, scores)
         return bought

@@ -126,7 +126,7 @@ def check_budget(cfg: DictConfig, size: int) -> None:
 
 def check_options(key: str, node: DictConfig) -> None:
     """Refuse the name of an option where the option itself is wanted: its group must be named too."""
-    for setting, group in (("embeddings", "embeddings"), ("inner", "strategy")):
+    for setting, group in (("embeddings", "embeddings"), ("inner", "strategy"), ("strategy", "strategy")):
         if isinstance(name := node.get(setting), str):
             raise UserError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
 

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import ranges, targets
+from alrun.system import moved
 from alrun.system.errors import UserError, closest, first_line
 
 
@@ -71,6 +72,8 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
     hints = ranges.of_signature(target)
     for setting, value in settings.items():
         if setting not in parameters:
+            if renamed := moved.setting_sentence(f"{key}.{setting}", node["_target_"]):
+                raise UserError(renamed)
             hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
             raise UserError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
         if setting in hints and not holds_a_part(value):

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
 from alrun.settings.revisions import revisions
+from alrun.system import moved
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
 NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")
@@ -66,7 +67,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     assert isinstance(settings, dict)
     settings = content.named(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
-    settings = with_short_names(settings)
+    settings = with_old_settings(with_short_names(settings))
     if isinstance(settings.get("encoder"), dict):
         settings["encoder"].pop("trained_on", None)  # is told, and decides nothing
     if settings.get("first_optimizer") == settings["optimizer"]:
@@ -104,6 +105,27 @@ def with_short_names(node: Any) -> Any:
             for key, value in node.items()
         }
     return [with_short_names(value) for value in node] if isinstance(node, list) else node
+
+
+def with_old_settings(node: Any, group: str | None = None) -> Any:
+    """``node`` with settings that were renamed by the names that they had first: a new word renames no run."""
+    if isinstance(node, list):
+        return [with_old_settings(value, group) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {str(key): with_old_settings(value, group or str(key)) for key, value in node.items()}
+    target = made.get("_target_")
+    if (group, target) == ("dss", "Glister"):  # whose old word counted something else; the default did the same
+        return with_hundred_refreshes(made)
+    new = {new: old for old, new in moved.SETTINGS.get(group or "", {}).get(str(target), {}).items()}
+    return {new.get(key, key): value for key, value in made.items()}
+
+
+def with_hundred_refreshes(node: dict[str, Any]) -> dict[str, Any]:
+    """Settings of ``dss=glister``, with the default of ``refresh_every`` as it was written first."""
+    if node.get("refresh_every", 0) is not None:
+        return node
+    return {key: value for key, value in node.items() if key != "refresh_every"} | {"refreshes": 100}
 
 
 def digest(value: Any, length: int = 8) -> str:

@@ -81,6 +81,7 @@ KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith(
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
 INNER = {
     "inner": "strategy",
+    "strategy": "strategy",
     "embeddings": "embeddings",
     "encoder": "encoder",
     "network": "module",

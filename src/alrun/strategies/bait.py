@@ -24,7 +24,7 @@ class Bait(Strategy):
         fisher: ``exact``: of all classes, a matrix of (C H)² numbers; ``binary``: of a model that tells the predicted
             class from the rest, H² numbers, for many classes or large batches.
         ridge: Added to the diagonal of M.
-        oversample: Times the budget that is chosen before the least missed are taken out again.
+        candidate_factor: Times the budget that is chosen, before the least missed are taken out again.
         memory: Megabytes that matrices may take.
 
     Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021, Algorithm 1, with the
@@ -38,12 +38,12 @@ class Bait(Strategy):
         self,
         fisher: Literal["exact", "binary"] = "binary",
         ridge: Annotated[float, Gt(0)] = 1.0,
-        oversample: Annotated[float, Ge(1)] = 2.0,
+        candidate_factor: Annotated[float, Ge(1)] = 2.0,
         memory: Megabytes = 8000,
     ) -> None:
         self.fisher = fisher
         self.ridge = ridge
-        self.oversample = oversample
+        self.candidate_factor = candidate_factor
         self.memory = memory * MEGABYTE
 
     def select(self, query: Query) -> Tensor:
@@ -61,7 +61,7 @@ class Bait(Strategy):
         # M times (m + b) / b, which changes no choice: a candidate then weighs 1.
         ridge = self.ridge * (len(labeled) + query.size) / query.size
         information = Information(unlabeled.embedding, self.spread(unlabeled), known, ridge, 1 / query.size)
-        return bait(information, query.size, self.oversample)
+        return bait(information, query.size, self.candidate_factor)
 
     def spread(self, outputs: Outputs) -> Tensor:
         """Factors of the information: (n, C, C), column y being √p_y (e_y - p); or (n, 1, 1), √(p (1 - p))."""

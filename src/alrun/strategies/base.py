@@ -6,6 +6,8 @@ that an interrupted run can go on.
 """
 
 from abc import ABC, abstractmethod
+from inspect import signature
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -24,21 +26,36 @@ class Strategy(ABC):
     """Chooses which examples to label next."""
 
     needs: Needs = Needs()
+    # What to use on a pool of vectors, for a strategy that draws or alters images; None: it works on these as well.
+    on_vectors: ClassVar[str | None] = None
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
         """``query.size`` distinct positions in ``query.unlabeled``."""
 
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the score of each pick (query.size,) where the strategy ranks by one."""
+        return self.select(query), None
+
 
 class ScoreStrategy(Strategy):
     """Labels the examples with the highest scores; ties go to the lower index.
 
-    Scores of 0 and more can also be sampled in proportion (``strategy=power``).
+    The scores can also be sampled by (``strategy=power``), and ``ask`` writes them beside the examples.
     """
 
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        score = vars(cls).get("score")
+        if score and list(signature(score).parameters)[1:] == ["unlabeled"]:
+            raise UserError(
+                f"{cls.__name__}.score(self, unlabeled) is of alrun 0.1: write score(self, query), and query.unlabeled "
+                "in it; `alrun check` with the name of the file lists all changes."
+            )
+
     @abstractmethod
-    def score(self, unlabeled: Outputs) -> Tensor:
-        """How much each example is wanted: (n,)."""
+    def score(self, query: Query) -> Tensor:
+        """How much each example of ``query.unlabeled`` is wanted: (n,)."""
 
     def select(self, query: Query) -> Tensor:
         """The ``query.size`` highest scores, best first.
@@ -46,20 +63,29 @@ class ScoreStrategy(Strategy):
         Raises:
             NoScores: ``score`` returned something else than a number for each example.
         """
-        return highest(self.checked(query.unlabeled), query.size)
+        return highest(self.checked_scores(query), query.size)
 
-    def checked(self, unlabeled: Outputs) -> Tensor:
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select`` and the scores that it went by: they are computed once."""
+        if type(self).select is not ScoreStrategy.select:  # a subclass that chooses otherwise
+            return super().choose(query)
+        scores = self.checked_scores(query)
+        positions = highest(scores, query.size)
+        return positions, scores[positions]
+
+    def checked_scores(self, query: Query) -> Tensor:
         """``score``, if it is a number for each example: (n,)."""
-        scores: object = self.score(unlabeled)
+        scores: object = self.score(query)
+        count = len(query.unlabeled)
         problem = None
         if not isinstance(scores, Tensor):
             problem = f"a {type(scores).__name__}, not a torch tensor"
-        elif scores.shape != (len(unlabeled),):
-            problem = f"a tensor of shape {tuple(scores.shape)}, not ({len(unlabeled)},)"
+        elif scores.shape != (count,):
+            problem = f"a tensor of shape {tuple(scores.shape)}, not ({count},)"
         elif scores.isnan().any():
             problem = f"{int(scores.isnan().sum())} scores that are NaN"
         if problem:
-            raise NoScores(f"{type(self).__name__}.score() returned {problem}: it must be mended.")
+            raise NoScores(f"{type(self).__name__}.score() returned {problem}: fix score().")
         return scores  # type: ignore[return-value]
 
 

@@ -39,7 +39,7 @@ class Glister(Strategy):
     def __init__(
         self,
         lr: Annotated[float, Ge(0)] = 0.01,
-        refresh: Annotated[int, Ge(1)] = 1,
+        refresh_every: Annotated[int, Ge(1)] = 1,
         validation: Literal["labeled", "all"] = "all",
         regularizer: Literal["none", "random", "diversity", "facility_location"] = "none",
         lam: Annotated[float, Ge(0)] = 0.1,
@@ -47,7 +47,7 @@ class Glister(Strategy):
         if regularizer == "random" and lam > 1:
             raise UserError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
         self.lr = lr
-        self.refresh = refresh
+        self.refresh_every = refresh_every
         self.validation = validation
         self.regularizer = regularizer
         self.lam = lam
@@ -66,7 +66,7 @@ class Glister(Strategy):
             residual = query.labeled.gradient_at(query.labels).a
             before = residual.T @ validation[0].embedding
             term = self.term(points, unlabeled.embedding)
-            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh, term, before)
+            chosen = glister(points, validation, query.size - drawn, self.lr, self.refresh_every, term, before)
         order = torch.randperm(len(unlabeled), generator=query.rng)
         return torch.cat([chosen, order[~torch.isin(order, chosen)][:drawn]])
 

@@ -163,7 +163,7 @@ def check_selection(positions: Any, size: int, available: int, name: str, round:
         UserError: It cannot.
     """
     if problem := problem_of(positions, size, available):
-        raise UserError(f"strategy={name} returned {problem} in round {round}: its select() must be mended.")
+        raise UserError(f"strategy={name} returned {problem} in round {round}: fix select().")
     return positions.cpu()
 
 

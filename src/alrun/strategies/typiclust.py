@@ -1,4 +1,4 @@
-"""TypiClust, and TCM which goes on with margins."""
+"""TypiClust: the most typical example of each cluster."""
 
 from typing import Annotated
 
@@ -8,21 +8,20 @@ from annotated_types import Ge
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans
-from alrun.selection.neighbours import nearest_neighbours
-from alrun.strategies.base import Needs, Query, Strategy
+from alrun.selection.neighbors import nearest_neighbors
+from alrun.strategies.base import Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.uncertainty import Margin
 
 
 class TypiClust(Strategy):
     """The most typical example of each cluster, clusters without labels and large ones first.
 
     There are as many clusters as labels after the purchase, at most ``max_clusters``. Typicality is the inverse mean
-    distance to the ``neighbours`` nearest in the cluster. Clusters of fewer than ``min_size`` come last.
+    distance to the ``neighbors`` nearest in the cluster. Clusters of fewer than ``min_size`` come last.
 
     Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix: the paper's
     form to the letter, with k-means for any number of clusters where it takes mini-batches above 50. The authors' code
-    (typiclust.py) differs: it averages squared distances, to min(20, half the cluster) neighbours, anew after each pick
+    (typiclust.py) differs: it averages squared distances, to min(20, half the cluster) neighbors, anew after each pick
     of a cluster, and leaves out clusters of ``min_size`` as well; it picks 57 to 87 % of the same examples.
     """
 
@@ -30,12 +29,12 @@ class TypiClust(Strategy):
         self,
         embeddings: Embeddings,
         max_clusters: Annotated[int, Ge(1)] = 500,
-        neighbours: Annotated[int, Ge(1)] = 20,
+        neighbors: Annotated[int, Ge(1)] = 20,
         min_size: int = 5,
     ) -> None:
         self.embeddings = embeddings
         self.max_clusters = max_clusters
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.min_size = min_size
         self.needs = embeddings.needs
 
@@ -62,26 +61,6 @@ class TypiClust(Strategy):
                 turn[members] = 0
                 continue
             own = x[members.to(x.device)]
-            distance, _ = nearest_neighbours(own, own, min(self.neighbours, len(members) - 1), itself=False)
+            distance, _ = nearest_neighbors(own, own, min(self.neighbors, len(members) - 1), itself=False)
             turn[members[distance.sqrt().mean(1).cpu().argsort(stable=True)]] = torch.arange(len(members))
         return turn
-
-
-class Tcm(Strategy):
-    """TypiClust up to ``labels_per_class`` labels a class, then the smallest margins.
-
-    Source: Doucet et al., Bridging Diversity and Uncertainty in Active Learning with Self-Supervised Pre-Training,
-    2024. When to change is a setting here.
-    """
-
-    def __init__(self, embeddings: Embeddings, labels_per_class: Annotated[float, Ge(0)] = 10) -> None:
-        self.typical = TypiClust(embeddings)
-        self.labels_per_class = labels_per_class
-        self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
-
-    def select(self, query: Query) -> Tensor:
-        """By one or the other."""
-        classes = query.unlabeled.log_probs.shape[1]
-        if len(query.pool.labeled) < self.labels_per_class * classes:
-            return self.typical.select(query)
-        return Margin().select(query)

@@ -7,13 +7,14 @@ Source: Section 3 of the paper; Settles 2009, Section 3.1.
 """
 
 import math
+from abc import abstractmethod
 from typing import Annotated
 
 import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Outputs, ScoreStrategy
+from alrun.strategies.base import Needs, Query, ScoreStrategy
 
 
 def entropy(log_probs: Tensor) -> Tensor:
@@ -22,41 +23,55 @@ def entropy(log_probs: Tensor) -> Tensor:
     return -torch.einsum("...c,...c->...", log_probs.exp(), finite)  # no third (n, C) tensor
 
 
+def least_confidence(log_probs: Tensor) -> Tensor:
+    """1 - max p over the last axis, from the log-probability: finer near certainty."""
+    return -log_probs.amax(-1).expm1()
+
+
+def margin(log_probs: Tensor) -> Tensor:
+    """1 - the gap between the two highest probabilities of each row: (n,). From logarithms: finer near certainty."""
+    first = log_probs.max(1, keepdim=True)
+    second = log_probs.scatter(1, first.indices, -torch.inf).amax(1)  # several times as fast as topk(2)
+    return second.exp() - first.values[:, 0].expm1()
+
+
 class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over dropout."""
 
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
 
-    def log_probs(self, unlabeled: Outputs) -> Tensor:
-        """Log of the (averaged) probabilities: (n, C)."""
+    def score(self, query: Query) -> Tensor:
+        """``uncertainty`` of each example: (n,)."""
         if not self.needs.dropout_samples:
-            return unlabeled.log_probs
-        return unlabeled.dropout_log_probs.logsumexp(0) - math.log(self.needs.dropout_samples)
+            return self.uncertainty(query.unlabeled.log_probs)
+        passes = query.unlabeled.dropout_log_probs
+        return self.uncertainty(passes.logsumexp(0) - math.log(len(passes)))
+
+    @abstractmethod
+    def uncertainty(self, log_probs: Tensor) -> Tensor:
+        """Of (averaged) probabilities, given their logarithms (n, C): (n,)."""
 
 
 class Entropy(UncertaintyStrategy):
-    """- Σ p log p."""
+    """- Σ p log p, in nats from 0 to log C."""
 
-    def score(self, unlabeled: Outputs) -> Tensor:
-        """In nats, from 0 to log C."""
-        return entropy(self.log_probs(unlabeled))
+    def uncertainty(self, log_probs: Tensor) -> Tensor:
+        """See ``entropy``."""
+        return entropy(log_probs)
 
 
 class LeastConfidence(UncertaintyStrategy):
     """Smallest probability of the predicted class."""
 
-    def score(self, unlabeled: Outputs) -> Tensor:
-        """1 - max p, from the log-probability: finer near certainty."""
-        return -self.log_probs(unlabeled).amax(1).expm1()
+    def uncertainty(self, log_probs: Tensor) -> Tensor:
+        """See ``least_confidence``."""
+        return least_confidence(log_probs)
 
 
 class Margin(UncertaintyStrategy):
     """Smallest gap between the probabilities of the two most probable classes."""
 
-    def score(self, unlabeled: Outputs) -> Tensor:
-        """1 - gap, from log-probabilities: finer near certainty."""
-        log_probs = self.log_probs(unlabeled)
-        first = log_probs.max(1, keepdim=True)
-        second = log_probs.scatter(1, first.indices, -torch.inf).amax(1)  # several times as fast as topk(2)
-        return second.exp() - first.values[:, 0].expm1()
+    def uncertainty(self, log_probs: Tensor) -> Tensor:
+        """See ``margin``."""
+        return margin(log_probs)

@@ -16,6 +16,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from alrun.system import moved
 from alrun.system.safe_text import one_line
 
 # What the system says of a folder that is full, protected or no folder: the user's to mend, where files are written.
@@ -66,6 +67,12 @@ def located(where: str) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def at_least(key: str, value: float, low: float) -> None:
+    """Refuse a value of the setting ``key`` below ``low``: for code of users; alrun's own ranges are in signatures."""
+    if value < low:
+        raise UserError(f"{key}={value} is too small: give {low} or more.")
 
 
 def closest(name: str, known: list[str]) -> str:
@@ -242,5 +249,8 @@ def unknown_key(error: OmegaConfBaseException) -> str:
     prefix = full.rpartition(".")[0]
     known = [f"{prefix}.{key}" if prefix else str(key) for key in parent] if hasattr(parent, "__iter__") else []
     known = [key for key in known if not key.endswith("_target_")]
+    target = parent.get("_target_") if f"{prefix}._target_" in [f"{prefix}.{key}" for key in parent or ()] else None
+    if renamed := moved.setting_sentence(full, target):
+        return renamed
     hint = closest(full, known) if known else "it has no settings."
     return f"{full}: there is no such setting; {hint}"

@@ -1,4 +1,7 @@
-"""Where modules of alrun 0.1 and 0.2 are now. Who imports one by its old name is told the new one, in one sentence."""
+"""What alrun 0.1 named otherwise: modules, classes and settings. Who uses an old name gets the new one in a sentence.
+
+``alrun check`` goes through one's own files by these tables (alrun.commands.old_code).
+"""
 
 import sys
 from collections.abc import Sequence
@@ -54,7 +57,7 @@ MOVED = {  # below alrun; what these modules define has kept its name
     "lock": "system.lock",
     "memory": "testing.peak_memory",
     "model": "models.classifier",
-    "models.vae": "strategies.vaal_networks",
+    "models.vae": "strategies.more.vaal_networks",
     "optimization": "training.optimizer",
     "outputs": "models.outputs",
     "own_code": "runs.own_code",
@@ -64,6 +67,7 @@ MOVED = {  # below alrun; what these modules define has kept its name
     "portable": "runs.portable",
     "progress": "loop.progress",
     "provenance": "loop.provenance",
+    "purchase": "strategies.query",
     "query": "strategies.query",
     "revisions": "settings.revisions",
     "rng": "system.rng",
@@ -72,18 +76,115 @@ MOVED = {  # below alrun; what these modules define has kept its name
     "run_folder": "runs.run_folder",
     "schedule": "settings.schedule",
     "search": "commands.search",
+    "selection.mutual_neighbours": "selection.mutual_neighbors",
+    "selection.neighbour_facility_location": "selection.neighbor_facility_location",
+    "selection.neighbours": "selection.neighbors",
     "selection.remaining": "selection.uncovered",
     "sheet": "system.spreadsheet",
     "state": "runs.state",
+    "strategies.adversarial": "strategies.more.adversarial",
+    "strategies.alfa_mix": "strategies.more.alfa_mix",
+    "strategies.batch_bald": "strategies.more.batch_bald",
+    "strategies.bemps": "strategies.more.bemps",
+    "strategies.cal": "strategies.more.cal",
+    "strategies.cluster_margin": "strategies.more.cluster_margin",
+    "strategies.clusters": "strategies.more.clusters",
+    "strategies.density": "strategies.more.density",
+    "strategies.disagreement": "strategies.more.disagreement",
+    "strategies.discriminative": "strategies.more.discriminative",
+    "strategies.dropquery": "strategies.more.dropquery",
+    "strategies.expected_gradient": "strategies.more.expected_gradient",
+    "strategies.falcun": "strategies.more.falcun",
+    "strategies.grad_match": "strategies.more.grad_match",
+    "strategies.herding": "strategies.more.herding",
+    "strategies.learning_loss": "strategies.more.learning_loss",
+    "strategies.noise_stability": "strategies.more.noise_stability",
+    "strategies.partitioned": "strategies.more.partitioned",
+    "strategies.power": "strategies.more.power",
+    "strategies.submodular": "strategies.more.submodular",
+    "strategies.subsample": "strategies.more.subsample",
+    "strategies.targeted": "strategies.more.targeted",
+    "strategies.temperature": "strategies.more.temperature",
+    "strategies.vaal": "strategies.more.vaal",
+    "strategies.vaal_networks": "strategies.more.vaal_networks",
     "sweep": "commands.sweep",
     "targets": "settings.targets",
     "thumbnails": "runs.thumbnails",
     "tracking": "loop.tracking",
+    "tuning": "commands.speed",
     "train": "training.trainer",
     "trial": "testing.made_queries",
     "typed": "settings.command_line",
     "validate": "settings.checks",
 }
+NAMES = {  # of what is not where the rest of its module is, or has another name
+    "pool.Pool": "pool.pool.Pool",
+    "selection.mutual_neighbours.mutual_neighbours": "selection.mutual_neighbors.mutual_neighbors",
+    "selection.neighbour_facility_location.neighbour_facility_location": (
+        "selection.neighbor_facility_location.neighbor_facility_location"
+    ),
+    "selection.neighbours.nearest_neighbours": "selection.neighbors.nearest_neighbors",
+    "strategies.disagreement.Bald": "strategies.bald.Bald",
+    "strategies.disagreement.Disagreement": "strategies.bald.Disagreement",
+    "strategies.typiclust.Tcm": "strategies.more.tcm.Tcm",
+}
+# Settings by group and class. The names of runs hold the old words (alrun.settings.identity), so lines stay.
+SETTINGS: dict[str, dict[str, dict[str, str]]] = {
+    "strategy": {
+        "Bait": {"oversample": "candidate_factor"},
+        "BatchBald": {"samples": "sampled_configurations"},
+        "Bemps": {"share": "candidate_share"},
+        "Cal": {"neighbours": "neighbors"},
+        "ClusterMargin": {"candidates": "candidate_factor"},
+        "DropQuery": {"samples": "mask_samples"},
+        "Fass": {"candidates": "candidate_factor", "neighbours": "neighbors"},
+        "Glister": {"refresh": "refresh_every"},
+        "GradMatch": {"lam": "ridge"},
+        "NoiseStability": {"samples": "noise_samples"},
+        "Submodular": {"neighbours": "neighbors"},
+        "Subsample": {"factor": "candidate_factor"},
+        "TypiClust": {"neighbours": "neighbors"},
+    },
+    "dss": {
+        "Glister": {"refreshes": "refresh_every"},
+        "GradMatch": {"lam": "ridge"},
+    },
+}
+MEANING = {"dss.Glister": "It counts the picks between two updates, not the updates; null: a hundredth of a selection."}
+
+
+def new_settings(group: str, target: str | None, name: str) -> dict[str, str]:
+    """The classes of ``group`` for which the setting ``name`` has a new name, with that name.
+
+    ``target`` is the class that is set, by its module path; None where that is not known.
+    """
+    if target is not None and not target.startswith("alrun."):
+        return {}
+    classes = SETTINGS.get(group, {})
+    if target is not None:
+        chosen = target.rpartition(".")[2]
+        classes = {chosen: classes.get(chosen, {})}
+    return {each: names[name] for each, names in classes.items() if name in names}
+
+
+def setting_sentence(key: str, target: str | None) -> str | None:
+    """What to write instead of the old setting ``key`` (``strategy.refresh``) of ``target``, None if it is not old."""
+    prefix, _, name = key.rpartition(".")
+    group = prefix.partition(".")[0]
+    for chosen, new in new_settings(group, target, name).items():
+        return f"{key} is now {prefix}.{new}. {MEANING.get(f'{group}.{chosen}', '')}".strip()
+    return None
+
+
+def place_of(module: str, name: str) -> tuple[str, str]:
+    """The module and name by which ``name`` of ``module`` (``alrun.errors``) is imported now."""
+    old = module.removeprefix("alrun.")
+    if not module.startswith("alrun."):
+        return module, name
+    if (new := NAMES.get(f"{old}.{name}")) is not None:
+        place, _, name = new.rpartition(".")
+        return f"alrun.{place}", name
+    return f"alrun.{MOVED.get(old, old)}", name
 
 
 def sentence(name: str) -> str | None:

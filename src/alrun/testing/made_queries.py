@@ -10,9 +10,11 @@ from torch import Tensor
 
 from alrun.data.augmentation import NoAugmentation, Normalize
 from alrun.models import SmallCnn
+from alrun.models.outputs import Outputs
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Strategy
 from alrun.strategies.query import Query, build_query
+from alrun.strategies.random import Random
 from alrun.system.device import Stopwatch
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule, TrainResult
@@ -66,6 +68,11 @@ def make_query(
     step = 3 if 3 * labeled - 2 <= n else 1
     pool.label(torch.arange(0, step * labeled, step))
     return query_of(strategy, pool, make_model(pool.images), size, seed, chunk)
+
+
+def query_about(outputs: Outputs, size: int = 1) -> Query:
+    """A query of ``size`` among examples whose ``outputs`` are given, such as made-up probabilities."""
+    return replace(make_query(Random(), size), unlabeled=outputs)
 
 
 def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:

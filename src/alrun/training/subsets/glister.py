@@ -14,7 +14,8 @@ from alrun.training.subsets.base import Epoch, Periodic
 class Glister(Periodic):
     """Gradient steps of the last layer that lower the loss of the whole labeled set, greedily.
 
-    ``lr`` is the length of the steps. The look-ahead is brought up to date ``refreshes`` times in a selection.
+    ``lr`` is the length of the steps. The look-ahead is brought up to date after ``refresh_every`` picks, by default
+    after each hundredth of a selection.
 
     Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
     AAAI 2021 (GLISTER-ONLINE, the labeled set in the place of a validation set).
@@ -23,18 +24,19 @@ class Glister(Periodic):
     def __init__(
         self,
         lr: Annotated[float, Ge(0)] = 0.01,
-        refreshes: Annotated[int, Ge(1)] = 100,
+        refresh_every: Annotated[int, Ge(1)] | None = None,
         fraction: Annotated[float, Gt(0), Le(1)] = 0.3,
         every: Annotated[int, Ge(1)] = 35,
         full_every: Annotated[int, Ge(1)] = 3,
     ) -> None:
         super().__init__(fraction, every, full_every)
         self.lr = lr
-        self.refreshes = refreshes
+        self.refresh_every = refresh_every
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
         """All equally heavy."""
         outputs = epoch.outputs()
         points = Outer(outputs.gradient_at(epoch.labels).a, with_one(outputs.embedding))
         validation = [Validation(outputs.log_probs, with_one(outputs.embedding), epoch.labels)]
-        return glister(points, validation, size, self.lr, max(1, size // self.refreshes)), None
+        every = max(1, size // 100) if self.refresh_every is None else self.refresh_every
+        return glister(points, validation, size, self.lr, every), None

@@ -35,7 +35,7 @@ class GradMatch(Periodic):
     def __init__(
         self,
         per: Literal["batch", "class", "example"] = "batch",
-        lam: Annotated[float, Ge(0)] = 0.0,
+        ridge: Annotated[float, Ge(0)] = 0.0,
         tolerance: Annotated[float, Ge(0)] = 1e-4,
         fraction: Annotated[float, Gt(0), Le(1)] = 0.3,
         every: Annotated[int, Ge(1)] = 35,
@@ -43,7 +43,7 @@ class GradMatch(Periodic):
     ) -> None:
         super().__init__(fraction, every, full_every)
         self.per = per
-        self.lam = lam
+        self.ridge = ridge
         self.tolerance = tolerance
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor]:
@@ -66,7 +66,7 @@ class GradMatch(Periodic):
 
     def pursue(self, points: AnyPoints, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """``size`` points, and positive weights with which they add up to the sum of all."""
-        chosen, weights = matching_pursuit(points, summed(points), size, self.lam, self.tolerance)
+        chosen, weights = matching_pursuit(points, summed(points), size, self.ridge, self.tolerance)
         missing = size - len(chosen)
         if missing:
             order = torch.randperm(len(points), generator=rng)

@@ -1,0 +1,85 @@
+"""What a run on vectors needs beside the parts of any run: the encoder that makes them, what does without pixels."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from alrun.data.dataset import ImageData, kind_of, taken
+from alrun.features.embed import embedded, store_of, vectors_of
+from alrun.features.encoders import Encoder
+from alrun.features.provenance import record
+from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
+from alrun.settings import factory
+from alrun.strategies.base import Strategy
+from alrun.strategies.embeddings import Embeddings, FromFeatures
+from alrun.system.errors import UserError
+
+
+def encoded(
+    cfg: DictConfig, data: ImageData, where: torch.device, trial: list[int]
+) -> tuple[ImageData, dict[str, Any]]:
+    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
+
+    ``trial`` examples of each split are enough for a trial (``limit``), where not all have vectors yet.
+
+    Raises:
+        UserError: It does not take these data, or texts have none.
+    """
+    if cfg.encoder is None:
+        if kind_of(data.train_images) == "texts":
+            raise UserError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
+        return data, {}
+    encoder: Encoder = factory.build(cfg.encoder, "encoder")
+    if cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None:
+        data = data.thinned(*trial)
+    vectors, manifest = embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)
+    return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
+
+
+def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) -> None:
+    """Look whether ``part``, a strategy or a seed set, and those that it wraps do on ``data``; give them embeddings.
+
+    Raises:
+        UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
+    """
+    if isinstance(part, Strategy) and part.on_vectors is not None and data.is_vectors:
+        raise UserError(
+            f"strategy: {type(part).__name__} draws or alters images, and the pool holds vectors: "
+            f"use strategy={part.on_vectors}."
+        )
+    for inner in getattr(part, "__dict__", {}).values():
+        if isinstance(inner, FromFeatures):
+            inner.prepare(
+                data,
+                lambda encoder: (
+                    embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)[
+                        0
+                    ].train_images
+                ),
+            )
+        elif isinstance(inner, Embeddings):
+            inner.check(len(data.train_images))
+        elif isinstance(inner, Strategy):
+            prepare(inner, cfg, data, where)
+
+
+def repeated(
+    cfg: DictConfig, data: ImageData, redundancy: Redundancy, numbers: np.random.Generator, where: torch.device
+) -> Sources:
+    """The pool that ``redundancy`` makes of the data; altered copies of images go through the encoder.
+
+    Raises:
+        UserError: Vectors cannot be altered, since there are no images that they were made from.
+    """
+    if not (data.is_vectors and isinstance(redundancy, AugmentedDuplicate)):
+        return redundancy.apply(data.train_images, data.train_labels, numbers)
+    if data.pictures is None:
+        raise UserError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
+    altered = redundancy.apply(data.pictures, data.train_labels, numbers)
+    copies = np.flatnonzero(altered.source != np.arange(len(altered.source)))
+    vectors = taken(data.train_images, np.arange(len(data.train_images)))
+    encoder: Encoder = factory.build(cfg.encoder, "encoder")
+    vectors[copies] = vectors_of(altered.images[copies], encoder, where, cfg.runtime.chunk)
+    return Sources(vectors, altered.source, altered.unique)

@@ -1,0 +1,1 @@
+"""Strategies beside the twelve that ``alrun.strategies`` names as the core; their options are chosen alike."""

@@ -1,0 +1,68 @@
+"""Cluster-Margin: small margins, spread over clusters."""
+
+import math
+from typing import Annotated
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from sklearn.cluster import AgglomerativeClustering
+from torch import Tensor
+
+from alrun.selection.kmeans import kmeans
+from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.uncertainty import margin
+
+
+class ClusterMargin(Strategy):
+    """Takes the smallest margins, ``candidate_factor`` x budget, in turns from their clusters, the smallest first.
+
+    Clusters come from average linkage over the pool's embeddings, budget / ``labels_per_cluster`` of them. Pools of
+    more than ``max_points`` are brought down to that many k-means centres first, since linkage takes the square of
+    their number. The paper clusters once, before the first round; here every round clusters what is left, by the
+    round's embeddings.
+
+    Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
+    """
+
+    needs = Needs(log_probs=True, embedding=True)
+
+    def __init__(
+        self,
+        candidate_factor: Annotated[float, Ge(1)] = 1.25,
+        labels_per_cluster: Annotated[float, Ge(0.01)] = 1.25,
+        max_points: Annotated[int, Ge(2)] = 5000,
+    ) -> None:
+        self.candidate_factor = candidate_factor
+        self.labels_per_cluster = labels_per_cluster
+        self.max_points = max_points
+
+    def select(self, query: Query) -> Tensor:
+        """One at random from every cluster, then a second one, and so on."""
+        unlabeled = query.unlabeled
+        count = min(len(unlabeled), max(query.size, round(self.candidate_factor * query.size)))
+        candidates = highest(margin(unlabeled.log_probs), count).cpu()
+        clusters = self.clusters(unlabeled.embedding, query)[candidates]
+        mixed = torch.randperm(count, generator=query.rng)
+        candidates, clusters = candidates[mixed], clusters[mixed]
+        return candidates[torch.from_numpy(in_turns(clusters.numpy())[: query.size].copy())]
+
+    def clusters(self, embedding: Tensor, query: Query) -> Tensor:
+        """The cluster of every example: (n,), on the CPU."""
+        points, member = embedding, torch.arange(len(embedding))
+        if len(embedding) > self.max_points:
+            points, member = kmeans(embedding, self.max_points, query.rng, iterations=5)
+        count = min(len(points), math.ceil(query.size / self.labels_per_cluster))
+        if len(points) == 1:
+            return torch.zeros(len(embedding), dtype=torch.int64)
+        linkage = AgglomerativeClustering(n_clusters=count, linkage="average").fit(points.double().cpu().numpy())
+        return torch.from_numpy(linkage.labels_)[member.cpu()]
+
+
+def in_turns(clusters: np.ndarray) -> np.ndarray:
+    """An order of the elements: the first of each cluster, small clusters first, then the second of each, and so on."""
+    _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    grouped = np.argsort(cluster, kind="stable")
+    turn = np.empty(len(clusters), dtype=np.int64)
+    turn[grouped] = np.arange(len(clusters)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.lexsort((cluster, sizes[cluster], turn))

@@ -1,0 +1,57 @@
+"""Noise stability: examples whose outputs move when the weights are jittered."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Tensor
+from torch.func import functional_call
+
+from alrun.selection.k_center import k_center
+from alrun.selection.points import Dense
+from alrun.strategies.base import Needs, Query, Strategy
+
+
+class NoiseStability(Strategy):
+    """Greedy k-center on the changes of the logits under ``noise_samples`` random changes of all weights.
+
+    Each change is as long as ``magnitude`` times the weights. Long and mutually different changes are chosen, from the
+    longest on. The model itself is never altered.
+
+    Source: Li et al., Deep Active Learning with Noise Stability, AAAI 2024, Algorithm 1; it also allows embeddings
+    in place of logits.
+    """
+
+    needs = Needs()
+
+    def __init__(
+        self, noise_samples: Annotated[int, Ge(1)] = 10, magnitude: Annotated[float, Gt(0), Le(1)] = 1e-3
+    ) -> None:
+        self.noise_samples = noise_samples
+        self.magnitude = magnitude
+
+    def select(self, query: Query) -> Tensor:
+        """Farthest first, starting from the example that stayed where it was."""
+        weights = dict(query.model.named_parameters())
+        changed = [self.changed(weights) for _ in range(self.noise_samples)]
+        rows = []
+        with query.evaluating():
+            for images in query.batches():
+                logits = query.model(images)
+                moved = [functional_call(query.model, others, images) - logits for others in changed]
+                rows.append(torch.cat(moved, 1))
+        deviation = torch.cat(rows) / self.magnitude if self.magnitude else torch.cat(rows)
+        origin = torch.zeros(1, deviation.shape[1], device=deviation.device)
+        return k_center(Dense(deviation), Dense(origin), query.size, query.rng)
+
+    def changed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights with Gaussian noise of the wanted length; masks come from torch's global generator."""
+        noise = {name: torch.randn_like(tensor) for name, tensor in weights.items()}
+        ratio = self.magnitude * length(weights) / length(noise)
+        return {name: (tensor + ratio * noise[name]).detach() for name, tensor in weights.items()}
+
+
+def length(tensors: Mapping[str, Tensor]) -> Tensor:
+    """Euclidean length of all numbers together."""
+    return torch.stack([tensor.detach().square().sum() for tensor in tensors.values()]).sum().sqrt()

@@ -1,0 +1,40 @@
+"""Any strategy on parts of the pool, for what would take too long or too much memory on the whole."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from alrun.strategies.base import Query, Strategy
+
+
+class Partitioned(Strategy):
+    """Splits the pool at random into ``parts`` of equal size and lets ``inner`` choose its share from each.
+
+    Source: Citovsky et al. 2021, and the paper's BADGE on CIFAR-100 (Appendix A.3).
+    """
+
+    def __init__(self, inner: Strategy, parts: Annotated[int, Ge(1)] = 5) -> None:
+        self.inner = inner
+        self.parts = parts
+        self.needs = inner.needs
+
+    def select(self, query: Query) -> Tensor:
+        """The choices of all parts; the first parts take the remainder of sizes that do not divide."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the scores of ``inner``, each within its part."""
+        order = torch.randperm(len(query.unlabeled), generator=query.rng)
+        parts = order.tensor_split(self.parts)
+        sizes = [len(share) for share in torch.arange(query.size).tensor_split(self.parts)]
+        chosen, scores = [], []
+        for part, size in zip(parts, sizes, strict=True):
+            if size:
+                part = part.sort().values
+                positions, score = self.inner.choose(replace(query, size=size, unlabeled=query.unlabeled.take(part)))
+                chosen.append(part[positions.cpu()])
+                scores.append(score)
+        return torch.cat(chosen), None if None in scores else torch.cat(scores)

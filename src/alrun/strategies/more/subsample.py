@@ -1,0 +1,30 @@
+"""Any strategy on a random part of the pool."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from alrun.strategies.base import Query, Strategy
+
+
+class Subsample(Strategy):
+    """Lets ``inner`` choose among ``candidate_factor`` times as many examples as asked for, drawn uniformly."""
+
+    def __init__(self, inner: Strategy, candidate_factor: Annotated[float, Ge(1)] = 10.0) -> None:
+        self.inner = inner
+        self.candidate_factor = candidate_factor
+        self.needs = inner.needs
+
+    def select(self, query: Query) -> Tensor:
+        """The choices of ``inner``."""
+        return self.choose(query)[0]
+
+    def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
+        """``select``, and the scores of ``inner``."""
+        order = torch.randperm(len(query.unlabeled), generator=query.rng)
+        part = order[: max(query.size, int(min(len(order), self.candidate_factor * query.size)))].sort().values
+        positions, scores = self.inner.choose(replace(query, unlabeled=query.unlabeled.take(part)))
+        return part[positions.cpu()], scores
