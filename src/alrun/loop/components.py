@@ -12,13 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData
+from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import vector_pools
+from alrun.loop.opened import opened, sizes
 from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool import build
 from alrun.pool.pool import Pool
-from alrun.settings import factory, schema, targets
+from alrun.settings import factory, targets
 from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
@@ -26,10 +28,12 @@ from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
 from alrun.system.words import closest
 from alrun.training.learner import Learner
-from alrun.training.optimizer import Optimization
+from alrun.training.optimizer import Optimization, parameters
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
+
+ToFloats = Normalize | Cast | NetworkInput  # what makes the floats that a model takes of what the pool holds
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,13 @@ class Parts:
     """The objects that the open settings name."""
 
     data: ImageData
+    data_id: str  # its fingerprint
     card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
-    normalize: Normalize | Cast
+    normalize: ToFloats
     fresh: Callable[[], Classifier]  # another model of the kind, with weights drawn from torch's global generator
 
 
@@ -54,11 +59,9 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     """
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
-    data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    told = card.of(data)
-    data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
-    card.tell(told | features)
-    data = data.thinned(*sizes(cfg, data))
+    whole = opened(cfg, where)
+    card.tell(whole.card)
+    data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     strategy = with_known_classes(cfg, strategy, data)
@@ -69,16 +72,20 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     model = build_model(cfg, data)
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
-    normalize = normalization(data, where)
+    normalize = normalization(model, data, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    record = told | features
-    return Parts(data, record, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data))
+    data_id = whole.fingerprint if data is whole.data else data.fingerprint()
+    return Parts(
+        data, data_id, whole.card, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data)
+    )
 
 
-def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
+def normalization(model: Classifier, data: ImageData, where: torch.device) -> ToFloats:
     """What makes the floats on ``where`` that a model takes, of bytes or of vectors."""
+    if isinstance(model, Pretrained):
+        return NetworkInput(model.preprocessing, where)
     if data.is_vectors:
         return Cast(where)
     assert data.mean is not None
@@ -87,7 +94,11 @@ def normalization(data: ImageData, where: torch.device) -> Normalize | Cast:
 
 
 def build_trainer(
-    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize | Cast, where: torch.device
+    cfg: DictConfig,
+    model: Classifier,
+    augmentation: Augmentation,
+    normalize: ToFloats,
+    where: torch.device,
 ) -> Learner:
     """What trains ``model`` in a round.
 
@@ -95,7 +106,7 @@ def build_trainer(
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
-    chunk = device.chunk_size(where, cfg.runtime.chunk)
+    chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
     if cfg.optimizer.get("_target_"):
         check_convex(model, augmentation, subset)
         return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
@@ -103,7 +114,7 @@ def build_trainer(
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
-    made = attempt(cfg, "build", optimizer, model.parameters())
+    made = attempt(cfg, "build", optimizer, list(parameters(model)))
     if schedule:
 
         def first_epoch(optimizer: torch.optim.Optimizer) -> None:
@@ -196,13 +207,6 @@ def class_number(given: int | str, data: ImageData, key: str) -> int:
     return data.class_names.index(given)
 
 
-def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
-    """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
-    whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (min(len(labels), schema.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
-    return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
-
-
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """A model for this data, with weights drawn from torch's global generator.
 
@@ -264,5 +268,5 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         cap,
         seed_size=cfg.budget.seed_size,
         seed=initial_seed(cfg),
-        chunk=device.chunk_size(where, cfg.runtime.chunk),
+        chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),
     )

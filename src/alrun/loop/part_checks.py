@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from alrun.data.augmentation import Augmentation, NoAugmentation
 from alrun.data.dataset import ImageData
+from alrun.features.finetune import Pretrained
 from alrun.models.classifier import Classifier
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
@@ -57,6 +58,8 @@ def check_model(model: Classifier, data: ImageData) -> None:
         UserError: It fails, or its embeddings or logits have a wrong shape.
     """
     images = torch.zeros(2, *data.train_images.shape[1:])
+    if isinstance(model, Pretrained):
+        images = model.preprocessing(images.to(torch.uint8))
     name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
     try:
         with torch.no_grad():

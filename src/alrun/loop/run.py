@@ -87,12 +87,12 @@ class Run:
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
         device.set_threads(cfg.runtime.threads)
-        self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         settings = identity.identity(cfg) | {"seed": cfg.seed}
         tracker = factory.build(cfg.tracking, "tracking")
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
-        self.data_id = self.parts.data.fingerprint()
+        self.chunk = self.parts.trainer.chunk
+        self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.models.classifier import Classifier, dropout_layers, evaluation, split_at_dropout
-from alrun.models.outputs import Needs, Outputs
+from alrun.models.outputs import AXIS, Needs, Outputs
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
 from alrun.system.errors import SettingError
@@ -39,7 +39,7 @@ def record(
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
-    fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
+    outputs: dict[str, Tensor] = {}  # made at once for all examples: parts that are joined take twice the memory
     device, where = model.head.weight.device, index.to(images.device)  # images in a memory map lie elsewhere
 
     def chunk_outputs(part: slice) -> None:
@@ -55,15 +55,18 @@ def record(
             passes = ensemble_passes if model.ensemble else dropout_passes
             found["dropout_log_probs"] = passes(model, batch, needs.dropout_samples)
         for name, tensor in found.items():
-            fields[name].append(tensor)
+            axis = AXIS.get(name, 0)
+            if name not in outputs:
+                shape = (*tensor.shape[:axis], len(where), *tensor.shape[axis + 1 :])
+                outputs[name] = tensor.new_empty(shape)
+            outputs[name].narrow(axis, part.start, len(batch)).copy_(tensor)
         passed(len(batch))
 
     with evaluation(model), autocast(device):
         in_chunks(len(where), chunk, chunk_outputs)
-    axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
-    outputs = {name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts}
     for tensor in outputs.values():
-        refuse_diverged(tensor.isfinite().all())
+        if tensor.numel():
+            refuse_diverged(torch.stack(tensor.aminmax()).isfinite().all())  # NaN is passed on; one pass, no copy
     return Outputs(index, **outputs)
 
 

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from alrun.selection.points import Outer
 
+AXIS = {"dropout_log_probs": 1}  # along which examples lie in an output; 0 in the others
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -34,9 +36,8 @@ class Outputs:
 
     def take(self, positions: Tensor) -> "Outputs":
         """The outputs for some of the examples."""
-        axis = {"dropout_log_probs": 1}
         fields = {
-            name: tensor.index_select(axis.get(name, 0), positions.to(tensor.device))
+            name: tensor.index_select(AXIS.get(name, 0), positions.to(tensor.device))
             for name, tensor in self._fields.items()
         }
         return Outputs(self.index[positions], **fields)

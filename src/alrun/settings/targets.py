@@ -56,7 +56,10 @@ KINDS = {
     "model": Kind(
         "alrun.models.classifier.Classifier",
         ("alrun.models",),
-        ("alrun.models.timm_model", "alrun.models.torchvision_model"),
+        (
+            *(f"alrun.models.{name}" for name in ("timm_model", "torchvision_model")),
+            *(f"alrun.features.finetune.{name}" for name in ("timm_model", "torchvision_model")),
+        ),
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
     "encoder": Kind("alrun.features.encoders.Encoder", ("alrun.features.encoders",)),

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from annotated_types import Gt, Lt
 from torch import Tensor
 
 from alrun.models.classifier import Classifier
@@ -39,13 +41,9 @@ class Convex:
         self,
         normalize: Callable[[Tensor], Tensor],
         chunk: int,
-        C: float | None = 1.0,
-        tolerance: float = logistic.TOLERANCE,
+        C: Annotated[float, Gt(0)] | None = 1.0,
+        tolerance: Annotated[float, Gt(0), Lt(1)] = logistic.TOLERANCE,
     ) -> None:
-        if C is not None and not C > 0:
-            raise UserError(f"optimizer.C={C} must be more than 0, or null to choose it by cross-validation.")
-        if not 0 < tolerance < 1:
-            raise UserError(f"optimizer.tolerance={tolerance} must lie between 0 and 1, such as 1e-8.")
         self.normalize = normalize
         self.chunk = chunk
         self.C = C
