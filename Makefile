@@ -118,16 +118,16 @@ memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
 bench-features: $(READY) ## runs on features: where their seconds go, runs an hour, the head beside scikit-learn's
-	@$(PY) benchmarks/bench_features.py $(ARGS)
+	@$(PY) -m benchmarks.features $(ARGS)
 
 bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
-	@$(PY) benchmarks/bench_large.py $(ARGS)
+	@$(PY) -m benchmarks.large_pools $(ARGS)
 
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
 	@$(PY) -m benchmarks.launchers $(ARGS)
 
 bench-startup: $(READY) ## how long --help, status and plan take to start, beside import hydra; none imports torch
-	@$(PY) benchmarks/benchmark_startup.py $(ARGS)
+	@$(PY) -m benchmarks.startup $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) -m benchmarks.gathering $(ARGS)
