@@ -42,7 +42,7 @@ class Rated:
         (Literal[1, 3], [1, 3], [2, True, "1", None]),
         (Annotated[str, Literal["a", "b"]], ["a"], ["c", 1]),
         (Annotated[str, Literal["a", "b"]] | None, ["a", None], ["c"]),
-        (Classes | None, [[0, 3], None], [[], [-1], ["cat"], [1.5], [True], 3, "3"]),
+        (Classes | None, [[0, 3], ["cat"], None], [[], [-1], [1.5], [True], 3, "3"]),
         (tuple[int, int], [[1, 2]], [[1], ["a", 2]]),
         (Path, ["images"], [3]),
         (Megabytes, [0, 2000, math.inf], [-1, math.nan, -math.inf, "much"]),
@@ -82,9 +82,9 @@ def test_a_type_and_its_range_in_words(hint, words):
 
 def test_a_setting_of_ones_own_class_has_its_range_and_a_name_for_type_checkers_alone_does_no_harm(monkeypatch):
     node = {"_target_": f"{__name__}.Rated", "lr": 0, "other": "x"}
-    with pytest.raises(UserError, match=r"optimizer\.lr=0 is not possible: give a number above 0\."):
-        factory.build(OmegaConf.create(node), "optimizer")
-    assert factory.build(OmegaConf.create(node | {"lr": 1}), "optimizer").lr == 1
+    with pytest.raises(UserError, match=r"thing\.lr=0 is not possible: give a number above 0\."):
+        factory.build(OmegaConf.create(node), "thing")
+    assert factory.build(OmegaConf.create(node | {"lr": 1}), "thing").lr == 1
 
 
 def test_what_help_needs_imports_no_pydantic():
