@@ -290,7 +290,7 @@ def check_table(name: str, table: pd.DataFrame, asked: Asked) -> None:
         row = table[(table["Timing"] == "BADGE (Update)") & (table["of"] == "ours")].iloc[0]
         part = exhibits.UPDATES[1].of("badge")
         seconds = [pd.read_csv(run.folder / "timing.csv")["train_seconds"] for run in collect.planned(part, asked)]
-        assert float(row["R3"]) == pytest.approx(np.mean(seconds, axis=0)[3], rel=0.01)
+        assert float(row["R3"]) == pytest.approx(np.mean(seconds, axis=0)[3], rel=0.01, abs=0.05)  # one decimal
 
 
 def cells(values: dict[tuple[str, str], float], panel: str) -> pd.DataFrame:
