@@ -14,7 +14,7 @@ import pandas as pd
 from alrun.analysis import rounds as results
 from alrun.analysis.formats import markdown
 from alrun.analysis.intervals import spread
-from alrun.commands.console import telling
+from alrun.commands.console import reporting_mistakes
 from alrun.runs.run_folder import is_done, named
 from alrun.system.errors import UserError
 
@@ -82,7 +82,7 @@ def main() -> None:
     )
     arguments.page.write_text(page)
     for name, frame in (("whole", whole), ("first_models", first)):
-        results.write(frame, arguments.results / name)
+        results.write_results(frame, arguments.results / name)
     print(f"{arguments.page}: {whole.run.nunique()} runs and {first.run.nunique()} first models")
 
 
@@ -133,5 +133,5 @@ def written(values: pd.Series) -> str:
 
 
 if __name__ == "__main__":
-    with telling():
+    with reporting_mistakes():
         main()

@@ -31,9 +31,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
     arguments = parser.parse_args()
     matplotlib.rcParams["svg.hashsalt"] = "alrun"  # names in the file are the same every time
-    figure = both(name_curves(rounds.read(arguments.table)))
+    figure = both(name_curves(rounds.read_results(arguments.table)))
     figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
-    print(f"{arguments.page}: {title(rounds.read(arguments.table))}")
+    print(f"{arguments.page}: {title(rounds.read_results(arguments.table))}")
 
 
 def title(table: pd.DataFrame) -> str:

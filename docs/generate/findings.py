@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "findings.md")
     arguments = parser.parse_args()
-    rounds = results.read(arguments.table)
+    rounds = results.read_results(arguments.table)
     table = Table(rounds)
     lines = [f"| {finding.name} | {finding.says} | {' | '.join(judged(finding, table))} |" for finding in FINDINGS]
     head = HEAD.format(

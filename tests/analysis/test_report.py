@@ -349,7 +349,9 @@ def test_equal_numbers_are_not_ranked(tmp_path):
     assert "there the labeling efficiency of all others than random is 1.00." in text
     assert "a and b cannot be told from random: the areas under the curves are equal." in text
     assert not any(word in text for word in ("Most accurate", "highest, ", "slowest", "largest", "least"))
-    table = report.significant(named(made), scores.per_run(named(made)), compared(made), report.Choices()).tables
+    table = report.significance_section(
+        named(made), scores.per_run(named(made)), compared(made), report.Choices()
+    ).tables
     assert set(table["comparisons"]["repeats for 1 points"]) == {""}
 
 
@@ -477,7 +479,7 @@ def test_the_papers_tables_beside_ours(tmp_path):
                 table = pd.read_csv(run / name)
                 table.assign(labeled=[1000, 25000]).to_csv(run / name, index=False)
             made.append(run)
-    table = printed.beside("table1", named(made)).set_index(["strategy", "batch_size", "labels (paper)"])
+    table = printed.compare_with_paper("table1", named(made)).set_index(["strategy", "batch_size", "labels (paper)"])
     row = table.loc[("entropy", "b3000", 25000)]
     assert row[["paper", "paper_std", "ours", "repeats"]].tolist() == pytest.approx([92.5, 0.8, 93.0, 2])
     assert row["difference"] == pytest.approx(0.5)
@@ -492,18 +494,18 @@ def test_times_beside_the_papers(tmp_path):
         make_run(tmp_path, "badge", seed, [0.5] * 9, options={"model_update": "reset"}, seconds=(10 + seed, 1, 2))
         for seed in (0, 2)
     ]
-    table = printed.beside("table12", named(runs))
+    table = printed.compare_with_paper("table12", named(runs))
     third = table[(table["strategy"] == "badge") & (table["model_update"] == "reset") & (table["round"] == 3)]
     assert third["ours"].tolist() == [11, 2]  # of this round alone: 10 and 12 s of training; a selection of 2 s
     assert third["ratio"].tolist() == pytest.approx([2120 / 11, 535.9 / 2])
-    assert printed.beside("table11", named(runs)).set_index("strategy").loc["badge", "ratio"] == pytest.approx(
-        23.277 / 2
-    )
+    assert printed.compare_with_paper("table11", named(runs)).set_index("strategy").loc[
+        "badge", "ratio"
+    ] == pytest.approx(23.277 / 2)
 
 
 def test_table_12_is_per_round_as_its_sums_in_the_text():
     """Section 4.8 and Appendix F: 8 hours of training with reset, 7.6 with update, of BADGE's selection one."""
-    hours = printed.read("table12").groupby(["phase", "model_update", "strategy"])["seconds"].sum() / 3600
+    hours = printed.read_printed("table12").groupby(["phase", "model_update", "strategy"])["seconds"].sum() / 3600
     assert hours["train_seconds", "reset", "entropy"] == pytest.approx(8, abs=0.05)
     assert hours["train_seconds", "update", "entropy"] == pytest.approx(7.6, abs=0.05)
     assert hours.filter(like="badge")["select_seconds"].sum() == pytest.approx(1.06, abs=0.01)
@@ -513,7 +515,7 @@ def test_selection_of_a_round_is_the_one_before_it(tmp_path):
     run = make_run(tmp_path, "badge", 0, [0.5] * 4, options={"model_update": "reset"})
     timing = pd.read_csv(run / "timing.csv")
     timing.assign(select_seconds=[7.0, 6.0, 5.0, 0.0]).to_csv(run / "timing.csv", index=False)
-    table = printed.beside("table12", named([run]))
+    table = printed.compare_with_paper("table12", named([run]))
     selections = table[(table["strategy"] == "badge") & (table["phase"] == "select_seconds")].set_index("round")
     assert selections["ours"].dropna().to_dict() == {1: 7.0, 2: 6.0, 3: 5.0}
 

@@ -156,11 +156,11 @@ def test_a_pool_that_is_declined_in_a_sentence_is_no_mistake():
 
 
 def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
-    assert check.one("tests.commands.test_check.Right", ["power=2"], timed=True)
+    assert check.check_one("tests.commands.test_check.Right", ["power=2"], timed=True)
     printed = capsys.readouterr().out
     assert "All 10 promises are kept." in printed
     assert "with the pass over them, on one thread: " in printed
-    assert not check.one("tests.commands.test_check.Peeks", [], timed=True)
+    assert not check.check_one("tests.commands.test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
     assert "  FAIL    no labels of unlabeled examples: once it saw" in printed
     assert "BADGE" not in printed  # what is wrong is not timed
@@ -186,11 +186,11 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
 )
 def test_what_cannot_be_checked_is_one_sentence(name, settings, words):
     with pytest.raises(UserError, match=words):
-        check.build(name, settings)
+        check.build_strategy(name, settings)
 
 
 def test_options_of_alrun_are_checked_by_name():
-    assert isinstance(check.build("power", ["strategy@strategy.inner=margin", "beta=2"]), Strategy)
-    assert {"badge", "entropy", "vaal"} <= set(check.options())
+    assert isinstance(check.build_strategy("power", ["strategy@strategy.inner=margin", "beta=2"]), Strategy)
+    assert {"badge", "entropy", "vaal"} <= set(check.strategy_options())
     for name in ("random", "coreset"):
-        assert problems(check.build(name, check.SHORT.get(name, ()))) == []
+        assert problems(check.build_strategy(name, check.SHORT.get(name, ()))) == []

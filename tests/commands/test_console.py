@@ -59,7 +59,7 @@ def test_a_folder_that_is_none_is_told(answer):
 
 def ended_by(error: BaseException) -> BaseException:
     """How a command ends in which ``error`` is raised."""
-    with pytest.raises(BaseException) as end, console.telling():  # noqa: PT011
+    with pytest.raises(BaseException) as end, console.reporting_mistakes():  # noqa: PT011
         raise error
     return end.value
 
@@ -78,9 +78,9 @@ def test_a_mistake_is_a_sentence_an_interruption_a_word_and_anything_else_a_trac
 
 
 def test_rows_are_told_in_columns_and_what_is_empty_is_left_out():
-    assert console.columns([{"run": "a\nb", "why": "", "left": 2.5}, {"run": "c", "why": "", "left": 10}]) == [
+    assert console.format_columns([{"run": "a\nb", "why": "", "left": 2.5}, {"run": "c", "why": "", "left": 10}]) == [
         "run   left",
         r"a\nb  2.5",
         "c     10",
     ]
-    assert console.columns([]) == []
+    assert console.format_columns([]) == []

@@ -15,7 +15,7 @@ from PIL import Image
 from alrun.analysis.rounds import Results
 from alrun.analysis.sources import with_test_set
 from alrun.commands import tell as command
-from alrun.commands.ask import planned
+from alrun.commands.ask import find_run_to_label
 from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import ImageData
@@ -83,7 +83,7 @@ class Labelled:
     def __init__(self, photos: Path, outputs: Path, *overrides: str) -> None:
         own = ("dataset=unlabeled", f"dataset.path={photos / 'pool'}", f"dataset.classes=[{','.join(CLASSES)}]")
         self.overrides = [*own, *TRAINING, f"paths.outputs={outputs}", *overrides]
-        self.planned = planned(self.overrides, None)
+        self.planned = find_run_to_label(self.overrides, None)
         self.folder = self.planned.folder
 
     def ask(self) -> Path | None:
@@ -93,7 +93,7 @@ class Labelled:
         return max(self.folder.glob("ask_*.csv")) if not (self.folder / "done").exists() else None
 
     def tell(self, path: Path) -> list[str]:
-        return command.tell(self.folder, CLASSES, path)
+        return command.keep_labels(self.folder, CLASSES, path)
 
 
 @pytest.mark.parametrize("strategy", ["margin", "probcover"])
@@ -217,7 +217,7 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
 )
 def test_what_cannot_be_asked_is_one_sentence(overrides, words):
     with pytest.raises(UserError, match=words):
-        planned(overrides, None)
+        find_run_to_label(overrides, None)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_names_on_a_command_line_stay_as_they_are_typed(tmp_path):
     given = ["true", "null", "007", "0.50", "1e3", "été", "cat"]
     (tmp_path / "x.png").write_bytes(b"")
     words = ["dataset=unlabeled", f"dataset.path={tmp_path}", f"dataset.classes=[{','.join(given)}]"]
-    assert own.class_names(planned(words, None).cfg.dataset.classes) == given
+    assert own.class_names(find_run_to_label(words, None).cfg.dataset.classes) == given
     plain = ["dataset.classes=[cat,dog]", "dataset.classes=['a,b',7]", "seed=0", "x=[true]"]
     assert as_typed(plain) == plain
     assert as_typed(["dataset.path=nan", "dataset.group=2024"]) == ['dataset.path="nan"', 'dataset.group="2024"']

@@ -42,7 +42,7 @@ def alrun(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProce
     ],
 )
 def test_options_may_stand_between_overrides(typed, expected):
-    assert console.in_order(typed.split()) == expected.split()
+    assert console.put_options_first(typed.split()) == expected.split()
 
 
 def test_options_between_overrides_are_obeyed(tmp_path):

@@ -39,5 +39,5 @@ def test_a_plan_of_runs_with_held_out_labels_counts_those_that_are_trained_on(tm
     settings = ["validation=50", "budget.seed_size=50", "budget.batch_size=50", "budget.total=500"]
     (run,) = planned_runs.of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
     monkeypatch.setattr(speed, "images_per_second", lambda cfg: 1.0)
-    found = plan.hours(run, durations.Durations(), {})
+    found = plan.hours_of_run(run, durations.Durations(), {})
     assert found.most == pytest.approx(10 * sum(range(50, 451, 50)) / 3600)  # nine rounds, not ten

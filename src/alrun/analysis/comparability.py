@@ -116,10 +116,10 @@ def hardware(runs: pd.DataFrame) -> list[str]:
 def some(names: list[str], separator: str = ", ") -> str:
     """The first names of many, and how many more there are."""
     if len(names) <= 2 * MOST:
-        return listed(names) if separator == ", " else separator.join(names)
+        return join_words(names) if separator == ", " else separator.join(names)
     return f"{separator.join(names[: 2 * MOST])}{separator}{len(names) - 2 * MOST} more"
 
 
-def listed(names: list[str]) -> str:
+def join_words(names: list[str]) -> str:
     """``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -41,7 +41,7 @@ def labeling_efficiency(strategy: Curve, random: Curve, accuracy: float) -> floa
     return labels_needed(random, accuracy) / labels_needed(strategy, accuracy)
 
 
-def grid(curve: Curve) -> np.ndarray:
+def accuracy_grid(curve: Curve) -> np.ndarray:
     """Accuracies at which to compare: evenly from a curve's first accuracy to its highest."""
     return np.linspace(curve.accuracy[0], curve.accuracy.max(), GRID)
 
@@ -63,7 +63,7 @@ def read_curve(run_dir: Path) -> Curve:
         )
 
 
-def update(run_dir: Path) -> None:
+def update_efficiency(run_dir: Path) -> None:
     """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
@@ -88,7 +88,7 @@ def write_efficiency(run_dir: Path, reference: Path | None) -> None:
     curve = read_curve(run_dir)
     random = read_curve(reference) if reference else None
     rows = []
-    for accuracy in grid(curve):
+    for accuracy in accuracy_grid(curve):
         needed = labels_needed(random, accuracy) if random else math.nan
         own = labels_needed(curve, accuracy)
         rows.append(

@@ -63,7 +63,7 @@ def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
     return wrapped
 
 
-def save(figure: "Figure", path: Path) -> None:
+def save_figure(figure: "Figure", path: Path) -> None:
     """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
     with writing():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +257,7 @@ def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figur
     return figure
 
 
-def described(name: str, figure: "Figure") -> str:
+def describe_figure(name: str, figure: "Figure") -> str:
     """What a figure shows, for readers who cannot see it: its axes, panels and lines, as they are drawn."""
     drawn = [axes for axes in figure.axes if axes.get_visible()]
     x, y = figure.get_supxlabel(), figure.get_supylabel()

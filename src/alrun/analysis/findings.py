@@ -6,7 +6,7 @@ import math
 import pandas as pd
 
 from alrun.analysis import costs, scores
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
 
@@ -29,7 +29,7 @@ def findings(
         *efficiency(rounds),
         *significant(tests, alpha),
         *time(runs),
-        *costs.sentence(rounds),
+        *costs.energy_sentence(rounds),
         *uneven(rounds, runs),
     ]
 
@@ -100,7 +100,9 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
     unclear = compared[~clear & ~alike]
     is_equal = unclear["p"].isna() & (unclear["difference"].abs() < 1e-12)  # no scatter, and no difference
     if is_equal.any():
-        found.append(f"{shown(unclear[is_equal])} cannot be told from random: the areas under the curves are equal.")
+        found.append(
+            f"{strategy_names(unclear[is_equal])} cannot be told from random: the areas under the curves are equal."
+        )
     for _, group in unclear[~is_equal].groupby("repeats"):
         found += undecided(group, tested, difference)
     return found
@@ -111,10 +113,10 @@ def corrected(tests: int) -> str:
     return f" after correction for {tests} comparisons" if tests > 1 else ""
 
 
-def shown(compared: pd.DataFrame) -> str:
+def strategy_names(compared: pd.DataFrame) -> str:
     """The names of the strategies, the first few of many."""
     names = compared["first"].tolist()
-    return listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+    return join_words([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
 
 
 def repeats_in_words(count: float) -> str:
@@ -127,7 +129,7 @@ def same(alike: pd.DataFrame, difference: float) -> list[str]:
     if alike.empty:
         return []
     return [
-        f"{shown(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
+        f"{strategy_names(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
         f"{100 * difference:g} points (two one-sided tests, corrected)."
     ]
 
@@ -152,8 +154,8 @@ def undecided(unclear: pd.DataFrame, tested: int, difference: float) -> list[str
     repeats = int(unclear["repeats"].min())
     correction = corrected(tested) if unclear["p"].notna().any() else ""
     text = (
-        f"Whether {shown(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, {repeats} "
-        f"repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
+        f"Whether {strategy_names(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, "
+        f"{repeats} repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
     )
     seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # none of one repeat
     if len(seen):
@@ -235,7 +237,9 @@ def time(runs: pd.DataFrame) -> list[str]:
         return [f"Selection takes {100 * table['select_seconds'].sum() / total:.1f} % of the time of all runs."]
     slowest = str(table["select_seconds"].idxmax())
     share = 100 * table["select_seconds"].sum() / total
-    selection, training = (costs.in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds"))
+    selection, training = (
+        costs.seconds_in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds")
+    )
     return [
         f"Selection takes {share:.1f} % of the time of all runs; the slowest, {slowest}, takes "
         f"{selection} a run beside {training} of training."

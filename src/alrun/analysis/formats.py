@@ -9,17 +9,17 @@ from alrun.system import files, safe_text
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in Markdown; numbers as they are."""
-    rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *words(table).to_numpy().tolist()]
+    rows = [list(map(str, table.columns)), ["---"] * len(table.columns), *cells_as_text(table).to_numpy().tolist()]
     return "".join("| " + " | ".join(map(safe_text.markdown, row)) + " |\n" for row in rows)
 
 
 def latex(table: pd.DataFrame) -> str:
     """The table in LaTeX, with the rules of booktabs."""
-    escaped = words(table).map(safe_text.latex).rename(columns=lambda name: safe_text.latex(str(name)))
+    escaped = cells_as_text(table).map(safe_text.latex).rename(columns=lambda name: safe_text.latex(str(name)))
     return escaped.to_latex(index=False, escape=False)
 
 
-def words(table: pd.DataFrame) -> pd.DataFrame:
+def cells_as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Every cell as text, what is missing as none."""
     return table.map(lambda value: "" if pd.isna(value) else str(value))
 
@@ -31,7 +31,7 @@ def csv(table: pd.DataFrame) -> str:
     return harmless.to_csv(index=False, lineterminator="\n")
 
 
-def write(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: pd.DataFrame, path: Path) -> None:
     """``path`` with the suffixes .csv, .md and .tex."""
     files.write_text(path.with_suffix(".csv"), csv(table))
     files.write_text(path.with_suffix(".md"), markdown(table))

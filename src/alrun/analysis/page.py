@@ -33,7 +33,7 @@ class Section:
     unshown: dict[str, pd.DataFrame] = field(default_factory=dict)  # tables that are files alone
 
 
-def write(
+def write_page(
     folder: Path, title: str, lead: str, findings: Sequence[str], notes: Sequence[str], parts: Sequence[Section]
 ) -> Path:
     """Write report.html and the figures and tables of its parts as files; returns the path of the page."""
@@ -42,19 +42,19 @@ def write(
     sections = []
     for part in parts:
         for name, figure in part.figures.items():
-            figures.save(figure, folder / "figures" / slug(name))
+            figures.save_figure(figure, folder / "figures" / slug(name))
         for name, table in (part.tables | part.unshown).items():
-            formats.write(table, folder / "tables" / slug(name))
+            formats.write_table(table, folder / "tables" / slug(name))
         images = [
             {
-                "alt": figures.described(name, figure),
+                "alt": figures.describe_figure(name, figure),
                 "uri": data_uri(figure),
                 "wide": figure.get_figwidth() > WIDE,
                 "width": round(96 * SCALE * figure.get_figwidth()),
             }
             for name, figure in part.figures.items()
         ]
-        shown = [{"name": name, **cells(table, folder)} for name, table in part.tables.items()]
+        shown = [{"name": name, **page_cells(table, folder)} for name, table in part.tables.items()]
         sections.append({"title": part.title, "text": part.text, "images": images, "tables": shown})
     environment = Environment(loader=PackageLoader("alrun.analysis", "."), autoescape=True, trim_blocks=True)
     content = environment.get_template("report.html.j2").render(
@@ -77,7 +77,7 @@ def data_uri(figure: "Figure") -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
+def page_cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """A table for the page; a run links to its folder where that exists."""
     shown = table.drop(columns="folder", errors="ignore")
     rows: list[list[Any]] = shown.astype(str).to_numpy().tolist()

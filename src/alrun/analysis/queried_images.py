@@ -17,7 +17,7 @@ STRATEGIES = 6  # the most that are drawn
 Queried = dict[int, np.ndarray]  # thumbnails (n, 32, 32, 3) by round
 
 
-def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
+def draw_queried(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
     """The contact sheet and the map of the first repeat of each strategy; a sentence where they cannot be had."""
     runs = rounds[rounds["facet"] == rounds["facet"].iloc[0]].drop_duplicates("curve").head(STRATEGIES)
     runs = runs.assign(folder=runs["folder"] if "folder" in runs else runs["run"])

@@ -14,7 +14,7 @@ from alrun.system.errors import DataError
 DIGITS = 9  # of an accuracy; text and back may change later ones
 
 
-def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """The rows of all ``tables`` (where they come from, and the rows), those of a run once.
 
     Raises:
@@ -30,7 +30,7 @@ def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
             if name not in seen:
                 seen[name] = source, curve
                 new.append(name)
-            elif difference := differing(seen[name][1], curve):
+            elif difference := difference_in_words(seen[name][1], curve):
                 raise DataError(
                     f"{seen[name][0]} and {source} contradict each other: both hold the run {name}, {difference}. They "
                     "are two experiments under one name: leave one out, or report them apart."
@@ -49,7 +49,7 @@ def curve_of(frame: pd.DataFrame) -> Curve:
     return {number: (labeled, round(accuracy, DIGITS)) for number, labeled, accuracy in zip(*columns, strict=True)}
 
 
-def differing(first: Curve, second: Curve) -> str:
+def difference_in_words(first: Curve, second: Curve) -> str:
     """Where two curves differ, in words; empty where they agree."""
     if first.keys() != second.keys():
         return f"one with {len(first)} rounds and one with {len(second)}"
@@ -93,7 +93,7 @@ def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> 
     for _, frame in twice.groupby([*columns, *names, "seed"], sort=False, dropna=False):
         first, *others = map(str, frame["run"])
         for other in others:
-            if difference := differing(seen[first][1], seen[other][1]):
+            if difference := difference_in_words(seen[first][1], seen[other][1]):
                 raise DataError(
                     f"{first} ({seen[first][0]}) and {other} ({seen[other][0]}) have one setting and seed, {difference}"
                     f"{told_apart(frame)}: leave one out, or report them apart."

@@ -36,7 +36,7 @@ class Comparisons(NamedTuple):
     which: str  # pairs, in words
 
 
-def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
+def write_report(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
     """Write the report of ``results`` to ``folder``; returns the path of report.html."""
     parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
     frames = datasets(results.rounds)
@@ -52,9 +52,9 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
         found = findings.findings(named, runs, pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in comparability.notes(named)]
-    parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
-    rounds.write(results.rounds, folder / "results.csv")
-    return page.write(folder, title, overview(results.rounds), sentences, notes, parts)
+    parts += [*across_datasets(frames, choices.alpha), runs_section(results.rounds)]
+    rounds.write_results(results.rounds, folder / "results.csv")
+    return page.write_page(folder, title, overview(results.rounds), sentences, notes, parts)
 
 
 def marked(section: Section, mark: str) -> Section:
@@ -70,22 +70,28 @@ def marked(section: Section, mark: str) -> Section:
 
 def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> list[Section]:
     """All parts that are about one data set; ``runs`` are those of scores.per_run."""
-    sections = [accuracy(named, runs, choices), efficiency(named, choices), significant(named, runs, compared, choices)]
+    sections = [
+        accuracy_section(named, runs, choices),
+        efficiency_section(named, choices),
+        significance_section(named, runs, compared, choices),
+    ]
     if "train_seconds" in named:
-        sections.append(costs.time(named, runs))
-        sections.append(costs.energy(named))
+        sections.append(costs.time_section(named, runs))
+        sections.append(costs.energy_section(named))
     if len(scores.class_tables(named)[0]):
-        sections.append(classes(named, runs))
+        sections.append(classes_section(named, runs))
     if choices.images:
         sections.append(queried_section(named))
     for name in printed.fitting(named, choices.experiments):
-        if len(table := printed.beside(name, named)):
+        if len(table := printed.compare_with_paper(name, named)):
             title = f"Beside the paper: {printed.TABLES[name].title}"
-            sections.append(Section(title, printed.explained(name, named), {}, {name: printed.shown(table)}))
+            sections.append(
+                Section(title, printed.explain_comparison(name, named), {}, {name: printed.with_two_decimals(table)})
+            )
     return sections
 
 
-def accuracy(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
+def accuracy_section(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
     """Curves, area, final accuracy."""
     settings = named["facet"].nunique()
     images = {"accuracy": figures.accuracy(named)} if settings <= figures.PANELS else {}
@@ -143,7 +149,7 @@ def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[st
     return ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in pairs]
 
 
-def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
+def efficiency_section(named: pd.DataFrame, choices: Choices) -> Section:
     """Labels saved."""
     text = (
         "The labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs: 2 "
@@ -172,7 +178,7 @@ def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
     return Section("Labeling efficiency", text, images, {"labeling efficiency": table})
 
 
-def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
+def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
     """Penalty matrices and comparisons of pairs."""
     pairs, tests, which = compared
     curves = list(named["curve"].unique())
@@ -212,8 +218,10 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
                 name: [probability(value) for value in pairs[name]]
                 for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
             },
-            f"repeats for {100 * choices.difference:g} points": [repeats(value) for value in pairs["repeats_needed"]],
-            "for this": [repeats(value) for value in pairs["repeats_seen"]],
+            f"repeats for {100 * choices.difference:g} points": [
+                repeats_as_text(value) for value in pairs["repeats_needed"]
+            ],
+            "for this": [repeats_as_text(value) for value in pairs["repeats_seen"]],
         }
     )
     if pairs["bootstrap_low"].isna().all():
@@ -221,22 +229,22 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
     return Section("Significance", text, images, {"comparisons": table}, unshown)
 
 
-def repeats(value: float) -> str:
+def repeats_as_text(value: float) -> str:
     """How many repeats are needed; empty where it is unknown."""
     return "" if math.isnan(value) else findings.repeats_in_words(value)
 
 
-def number(value: float, digits: int) -> str:
+def number_as_text(value: float, digits: int) -> str:
     """A number as text; empty where there is none."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def probability(value: float) -> str:
     """A p value as text: never 0."""
-    return "< 0.001" if value < 0.001 else number(value, 3)
+    return "< 0.001" if value < 0.001 else number_as_text(value, 3)
 
 
-def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
+def classes_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
     """Accuracy by class and calibration."""
     text = (
         "The accuracy of each class after the last round and its share of the queried labels, as means over repeats. "
@@ -253,8 +261,8 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
         {
             "curve": worst.index,
             "worst class": worst["class"].tolist(),
-            "its accuracy (%)": [number(100 * value, 1) for value in worst["accuracy"]],
-            "balance of the queried labels": [number(value, 3) for value in balance.loc[worst.index]],
+            "its accuracy (%)": [number_as_text(100 * value, 1) for value in worst["accuracy"]],
+            "balance of the queried labels": [number_as_text(value, 3) for value in balance.loc[worst.index]],
         }
     )
     return Section("Classes and calibration", text, images, {"classes": table})
@@ -262,7 +270,7 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 
 def queried_section(named: pd.DataFrame) -> Section:
     """Images of the first and last query, and a map of all queries."""
-    shown = queried_images.figures(named)
+    shown = queried_images.draw_queried(named)
     if isinstance(shown, str):
         return Section("Queried images", shown)
     text = (
@@ -273,7 +281,7 @@ def queried_section(named: pd.DataFrame) -> Section:
     return Section("Queried images", text, shown)
 
 
-def provenance(table: pd.DataFrame) -> Section:
+def runs_section(table: pd.DataFrame) -> Section:
     """Every run with a link to its folder."""
     columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
     runs = table.drop_duplicates("run")[[column for column in columns if column in table]]

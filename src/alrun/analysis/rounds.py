@@ -145,7 +145,7 @@ def is_of_strategy(column: str) -> bool:
     return column.split("@")[0] == "strategy" or column.startswith("strategy.") or "@strategy." in column
 
 
-def write(rounds: pd.DataFrame, path: Path) -> None:
+def write_results(rounds: pd.DataFrame, path: Path) -> None:
     """Write the table as the suffix of ``path`` says: .csv, or .parquet with numbers where all of a column are.
 
     Without a suffix ``path`` is a folder of two tables, a tenth as large: runs.csv with what all rounds of a run share,
@@ -177,7 +177,7 @@ def is_table(path: Path) -> bool:
     return path.suffix == ".csv" or all((path / name).exists() for name in ("runs.csv", "rounds.csv"))
 
 
-def read(path: Path) -> pd.DataFrame:
+def read_results(path: Path) -> pd.DataFrame:
     """The table that ``write`` wrote as CSV, as ``gather`` gives it.
 
     Raises:

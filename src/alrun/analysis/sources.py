@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import repeated, rounds
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
 from alrun.runs.run_folder import named
@@ -23,15 +23,15 @@ def load(sources: Sequence[str]) -> Results:
     gathered = rounds.gather(named([source for source in sources if not rounds.is_table(Path(source))]))
     tables, problems = [("the run folders", gathered.rounds)], list(gathered.problems)
     for path in paths:
-        table, unsound = sound(rounds.read(path), path)
+        table, unsound = keep_sound_runs(rounds.read_results(path), path)
         tables.append((str(path), table))
         problems += unsound
     tables = [(source, table) for source, table in tables if len(table)]
-    table = rounds.arrange(repeated.once(tables)) if tables else gathered.rounds
+    table = rounds.arrange(repeated.keep_once(tables)) if tables else gathered.rounds
     return Results(table, problems)
 
 
-def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
     """The runs of the table at ``path`` whose numbers can be used; the others are named, by what is wrong."""
     accuracy = table["test_accuracy"]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
@@ -53,7 +53,7 @@ def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]
         runs = table.loc[rows & ~left_out, "run"].unique().tolist()
         if runs:
             count = f"{len(runs)} runs have" if len(runs) > 1 else "1 run has"
-            shown = listed([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
+            shown = join_words([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
             problems.append(Problem(path, "damaged", f"{count} {reason}: {shown}."))
         left_out |= table["run"].isin(runs)
     kept = table[~left_out]

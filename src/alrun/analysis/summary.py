@@ -23,7 +23,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     per_round = accuracy_by_round(named)
     by_curve, target = by_strategy(named)
     files.write_text(setting / "summary.csv", formats.csv(per_round.reset_index()))
-    figures.save(figures.accuracy(named), setting / "accuracy")
+    figures.save_figure(figures.accuracy(named), setting / "accuracy")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string(index=False))
     print(f"\nPer run; labeling efficiency at {100 * target:.1f} % accuracy, which every run reaches")

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from alrun.analysis import figures, ranks, scores
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import name_curves, strategy_labels
 from alrun.analysis.page import Section
 
@@ -23,8 +23,8 @@ def overview(rounds: pd.DataFrame) -> str:
     """A sentence such as ``9 runs: 3 strategies on digits (small_cnn), 20 to 200 labels in 10 rounds, 3 repeats``."""
     runs = rounds.drop_duplicates("run")
     strategies = len(set(zip(runs["strategy"], strategy_labels(runs), strict=True)))
-    where = listed(sorted(runs["dataset"].unique())) if "dataset" in runs else "one data set"
-    models = f" ({listed(sorted(runs['model'].unique()))})" if "model" in runs else ""
+    where = join_words(sorted(runs["dataset"].unique())) if "dataset" in runs else "one data set"
+    models = f" ({join_words(sorted(runs['model'].unique()))})" if "model" in runs else ""
     counts = [counted(len(runs), "run"), counted(strategies, "strategy"), counted(runs["seed"].nunique(), "repeat")]
     budget = f"{rounds['labeled'].min()} to {rounds['labeled'].max()} labels in {rounds['round'].max() + 1} rounds"
     return f"{counts[0]}: {counts[1]} on {where}{models}, {budget}, {counts[2]}."

@@ -19,14 +19,14 @@ from alrun.system.errors import SettingError
 
 
 def main() -> None:
-    """Check that there is something to ask, and run as far as labels go."""
-    parser = console.parser("ask", __doc__)
+    """Check that labels are missing, and run as far as the known labels allow."""
+    parser = console.make_parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for a run")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
-    with console.telling():
-        run = planned(arguments.overrides, arguments.config_dir)
+    with console.reporting_mistakes():
+        run = find_run_to_label(arguments.overrides, arguments.config_dir)
     cli.main()
     if is_done(run.folder):
         return
@@ -35,11 +35,11 @@ def main() -> None:
         print(f"Next, with the labels filled in: {program.command(['tell', *sys.argv[1:], shown(waiting)])}")
 
 
-def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
-    """The run of a command line, whose examples people label.
+def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
+    """The single run of a command line whose data set has no labels.
 
     Raises:
-        UserError: It is a sweep, or its data set has all its labels.
+        UserError: It is a sweep, the classes have no names, or the data set has its labels.
     """
     runs = planned_runs.of_command(console.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
@@ -51,7 +51,7 @@ def planned(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Pl
         )
     if not dataset.get("classes"):
         raise SettingError(
-            "this data set has its labels, there is nothing to ask: name pictures without labels by dataset=unlabeled "
+            "this data set has its labels, so there is nothing to ask: name pictures without labels by dataset=unlabeled "
             "dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, labeling is simulated."
         )
     return runs[0]

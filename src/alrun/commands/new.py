@@ -28,17 +28,17 @@ LONGEST = 100  # letters of a name, which is part of others
 
 def main() -> None:
     """The command."""
-    parser = console.parser("new", __doc__)
+    parser = console.make_parser("new", __doc__)
     parser.add_argument("kind", choices=list(TRIED_BY))
     parser.add_argument("name", help="of the option: small letters, digits and underscores")
     parser.add_argument("--package", default="my_al", help="folder of your modules (default: my_al)")
     parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
     arguments = parser.parse_args()
-    with console.telling():
-        print(write(arguments.kind, arguments.name, arguments.package, arguments.folder))
+    with console.reporting_mistakes():
+        print(write_files(arguments.kind, arguments.name, arguments.package, arguments.folder))
 
 
-def write(kind: str, name: str, package: str, folder: Path) -> str:
+def write_files(kind: str, name: str, package: str, folder: Path) -> str:
     """Write the files of a new ``kind``; what was written and what to type next, as text.
 
     Raises:
@@ -69,7 +69,7 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
             path.write_text(Template(text).substitute(words), encoding="utf-8")
         if not (folder / package / "__init__.py").exists():
             (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
-    return told(kind, name, package, [str(path) for path in places.values()])
+    return describe_files(kind, name, package, [str(path) for path in places.values()])
 
 
 def class_name(name: str) -> str:
@@ -77,7 +77,7 @@ def class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def told(kind: str, name: str, package: str, paths: list[str]) -> str:
+def describe_files(kind: str, name: str, package: str, paths: list[str]) -> str:
     """What was written, and what to type next."""
     code, _, test = paths
     command = " ".join(

@@ -13,7 +13,7 @@ WITHOUT = "strategy"  # the group, its settings and what is packaged into it
 def after_run(run_dir: Path, has_reference: bool, typed: Sequence[str]) -> str:
     """What follows a single run: the random run of its setting, which efficiency compares with, or else a report."""
     if has_reference:
-        return report(run_dir.parent)
+        return report_command(run_dir.parent)
     kept = [argument for argument in typed if not is_of_strategy(argument)]
     # Hydra takes overrides in one row, so this one goes before the first of those that stay.
     place = next((i for i, argument in enumerate(kept) if "=" in argument and argument[0] != "-"), len(kept))
@@ -24,10 +24,10 @@ def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
     """What follows a sweep: a report of the experiment that was typed, or else of its settings."""
     if any(argument.startswith("experiment=") for argument in typed):
         return command(["report", *(argument for argument in typed if argument not in SWEEP)])
-    return report(*dict.fromkeys(folder.parent for folder in folders))
+    return report_command(*dict.fromkeys(folder.parent for folder in folders))
 
 
-def report(*folders: Path) -> str:
+def report_command(*folders: Path) -> str:
     """The command that writes a report of all runs in ``folders``."""
     return command(["report", *map(shown, folders)])
 

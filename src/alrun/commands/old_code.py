@@ -31,7 +31,7 @@ class Change:
         return f"line {self.line}: {what}"
 
 
-def changes(path: Path) -> list[Change]:
+def find_changes(path: Path) -> list[Change]:
     """What to change in a Python or YAML file, in its order.
 
     Raises:

@@ -34,19 +34,19 @@ GROUPS = ("times", "claims", "figures", "index", "all")
 
 def main() -> None:
     """The command."""
-    parser = console.parser("paper", __doc__)
+    parser = console.make_parser("paper", __doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help="and overrides: scale=small seed=0,1")
     parser.add_argument("--draw", action="store_true", help="compute nothing: draw what is there")
     parser.add_argument("--stand-ins", action="store_true", help="other data and features where a download is needed")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     try:
-        with console.telling():
+        with console.reporting_mistakes():
             names = [word for word in arguments.names if "=" not in word]
             overrides = console.with_config_dir([w for w in arguments.names if "=" in w], arguments.config_dir)
             if arguments.stand_ins:
                 overrides = with_stand_ins(overrides)
-            incomplete = made(names, overrides, arguments.draw, arguments.stand_ins)
+            incomplete = make_named(names, overrides, arguments.draw, arguments.stand_ins)
     except KeyboardInterrupt:
         sys.exit(130)
     if incomplete:
@@ -72,7 +72,7 @@ def with_stand_ins(overrides: Sequence[str]) -> list[str]:
     return [*(word for word in overrides if word not in given), f"{key}=[{','.join(folders)}]"]
 
 
-def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
+def make_named(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
     """Compute and write what is named; returns the command lines of which runs are missing.
 
     Raises:
@@ -92,14 +92,14 @@ def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: 
             print(make.index(asked), flush=True)
         elif name in planned_runs.of_the_paper():
             line = collect.line_of(name, asked)
-            incomplete += [] if run(line) else [shlex.join(line)]
+            incomplete += [] if run_line(line) else [shlex.join(line)]
         else:
-            incomplete += [] if draw else compute(make.needed(name), asked)
-            print(make.write(name, asked), flush=True)
+            incomplete += [] if draw else compute_parts(make.needed(name), asked)
+            print(make.write_exhibit(name, asked), flush=True)
     return incomplete
 
 
-def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
+def compute_parts(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
     """Compute the runs of ``parts`` that are not done, in this process, so that data are read once.
 
     Returns:
@@ -109,14 +109,14 @@ def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
 
     incomplete = []
     for part in parts:
-        if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run(
+        if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run_line(
             collect.words(part, asked)
         ):
             incomplete.append(shlex.join(collect.words(part, asked)))
     return incomplete
 
 
-def run(line: list[str]) -> bool:
+def run_line(line: list[str]) -> bool:
     """Compute what ``alrun`` with the words of ``line`` computes; whether all its runs are done.
 
     Raises:

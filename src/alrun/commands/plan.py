@@ -22,7 +22,7 @@ from alrun.settings import planned_runs, schedule
 
 def main() -> None:
     """Print the plan."""
-    parser = console.parser("plan", __doc__)
+    parser = console.make_parser("plan", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     parser.add_argument("--runs", action="store_true", help="list every run")
@@ -30,7 +30,7 @@ def main() -> None:
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
-    with console.telling():
+    with console.reporting_mistakes():
         overrides = console.with_config_dir(arguments.overrides, arguments.config_dir)
         print(plan(overrides, arguments.multirun, arguments.runs, arguments.measure))
 
@@ -44,15 +44,15 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     rows, lines = [], []
     for name in experiments or [None]:
         runs = planned_runs.of_command([*([f"experiment={name}"] if name else []), *rest])
-        rows.append(row(name or "these runs", runs, seen, measured))
+        rows.append(experiment_row(name or "these runs", runs, seen, measured))
         seen |= {run.folder: run for run in runs}
         lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
     if len(rows) > 1:
-        rows.append(row("distinct runs", list(seen.values()), {}, measured))
-    return "\n".join([*console.columns(rows), *lines])
+        rows.append(experiment_row("distinct runs", list(seen.values()), {}, measured))
+    return "\n".join([*console.format_columns(rows), *lines])
 
 
-def row(
+def experiment_row(
     name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
 ) -> dict[str, object]:
     """The row of an experiment."""
@@ -60,7 +60,7 @@ def row(
     own = [run for run in runs if run.folder not in seen]
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
     counts = {each: states.count(each) or "" for each in State.__args__}
-    return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": left(own, measured)}
+    return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": hours_left(own, measured)}
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,18 @@ class Hours:
         return " + ".join(parts)
 
 
-def left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
+def hours_left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
     """Hours until all of ``runs`` are done."""
     durations = Durations()
     speeds: dict[Path, float] = {}  # by setting
     total = Hours()
     for run in runs:
         if state(run.folder) != "done":
-            total += hours(run, durations, speeds if measured else None)
+            total += hours_of_run(run, durations, speeds if measured else None)
     return total
 
 
-def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
+def hours_of_run(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
     """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
     seconds = durations.left(run.folder)
     if seconds is not None:

@@ -16,7 +16,7 @@ from alrun.system.errors import SettingError
 
 def main() -> None:
     """The command."""
-    parser = console.parser("report", __doc__)
+    parser = console.make_parser("report", __doc__)
     console.add_sources(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: outputs/reports/<experiment>")
     parser.add_argument("--title", help="of the page; default: the name of the experiment")
@@ -44,10 +44,10 @@ def main() -> None:
         help="accuracy with all labels and where it is published, if no run labels everything",
     )
     parser.add_argument("--no-images", action="store_true", help="do not show the images that were queried")
-    console.answer_about(parser, report)
+    console.run_on_sources(parser, report_runs)
 
 
-def report(arguments: Namespace) -> None:
+def report_runs(arguments: Namespace) -> None:
     """Write the report."""
     for name in ("alpha", "difference"):
         if not 0 < getattr(arguments, name) < 1:
@@ -66,7 +66,7 @@ def report(arguments: Namespace) -> None:
             ) from None
 
     from alrun.analysis import sources
-    from alrun.analysis.report import Choices, write
+    from alrun.analysis.report import Choices, write_report
     from alrun.settings import planned_runs
 
     results = sources.with_test_set(sources.load(arguments.sources))
@@ -79,6 +79,6 @@ def report(arguments: Namespace) -> None:
     choices = Choices(
         arguments.accuracy, arguments.alpha, arguments.difference, full_data, experiments, not arguments.no_images
     )
-    page = write(results, folder, arguments.title or name, choices)
+    page = write_report(results, folder, arguments.title or name, choices)
     console.print_problems(results.problems)
     print(f"Report: {page}   Figures: {folder / 'figures'}   Tables: {folder / 'tables'}")

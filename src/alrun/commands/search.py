@@ -26,7 +26,7 @@ def compares(hydra: Any) -> bool:
     return not hydra.sweeper._target_.endswith(".BasicSweeper")
 
 
-def check(cfg: DictConfig) -> None:
+def check_search(cfg: DictConfig) -> None:
     """Refuse a search that would use the test set, or look for the worst settings.
 
     Raises:
@@ -56,7 +56,7 @@ def objective(run_dir: Path) -> float | None:
         return float(list(csv.DictReader(file))[-1]["test_accuracy"])
 
 
-def report(runs: Path, validation: int) -> str:
+def report_labels(runs: Path, validation: int) -> str:
     """The labels of a search: those of all runs below the folder ``runs`` with ``validation`` held-out examples."""
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):

@@ -32,38 +32,38 @@ WORTH = 1.1  # how much faster than the run's own another choice must be: below,
 
 def main() -> None:
     """The command."""
-    parser = console.parser("speed", __doc__)
+    parser = console.make_parser("speed", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
-    with console.telling():
+    with console.reporting_mistakes():
         words = console.with_config_dir(arguments.overrides, arguments.config_dir)
         runs = planned_runs.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
         for setting in dict.fromkeys(run.folder.parent for run in runs):
-            print(told(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
+            print(describe_speeds(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
 
 
-def told(setting: Path, cfg: DictConfig) -> str:
+def describe_speeds(setting: Path, cfg: DictConfig) -> str:
     """The measurements of a setting as text: a line per choice, and what to type."""
-    where, parts = prepared(cfg)
-    speeds = measure(cfg, parts, where)
-    own, best = chosen(cfg, where), fastest(speeds)
+    where, parts = build_for_timing(cfg)
+    speeds = measure_choices(cfg, parts, where)
+    own, best = choice_of_run(cfg, where), fastest(speeds)
     width = max(len(str(each)) for each in speeds)
     lines = [f"{setting.name} on {device.describe(where)}, images a second in training:"]
     lines += [f"  {each!s:<{width}}  {speed:9.0f}{'  as it is set' * (each == own)}" for each, speed in speeds.items()]
     if best == own:
         return "\n".join([*lines, "None is clearly faster than the choice that is set."])
-    return "\n".join([*lines, f"Fastest: {' '.join(typed(best, own))}"])
+    return "\n".join([*lines, f"Fastest: {' '.join(settings_to_type(best, own))}"])
 
 
-def typed(best: Choice, own: Choice) -> Sequence[str]:
+def settings_to_type(best: Choice, own: Choice) -> Sequence[str]:
     """The settings in which ``best`` differs from a run's ``own`` choice."""
     pairs = ((name, getattr(best, name), getattr(own, name)) for name in ("threads", "memory_format"))
     return [f"runtime.{name}={value}" for name, value, is_set in pairs if value != is_set]
 
 
-def prepared(cfg: DictConfig) -> tuple[torch.device, Parts]:
+def build_for_timing(cfg: DictConfig) -> tuple[torch.device, Parts]:
     """The device and the parts of a run."""
     where = device.choose(cfg.runtime.device)
     device.set_precision(cfg.training.precision)
@@ -71,17 +71,17 @@ def prepared(cfg: DictConfig) -> tuple[torch.device, Parts]:
     return where, build_parts(cfg, where)
 
 
-def chosen(cfg: DictConfig, where: torch.device) -> Choice:
+def choice_of_run(cfg: DictConfig, where: torch.device) -> Choice:
     """The run's own choice."""
-    return execution.chosen(cfg.runtime.threads, cfg.runtime.memory_format, where)
+    return execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, where)
 
 
-def measure(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, float]:
+def measure_choices(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, float]:
     """Images a second: the run's own choice first, then other numbers of threads, then other formats with the fastest.
 
     Of a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
     """
-    own = execution.applied(chosen(cfg, where), parts, where)
+    own = execution.check_and_apply(choice_of_run(cfg, where), parts, where)
     counts = [own.threads, *(device.thread_choices() if where.type == "cpu" else [])]
     choices = dict.fromkeys(Choice(count, own.memory_format) for count in counts)
     speeds = {each: training_speed(parts, where, each) for each in choices}
@@ -120,5 +120,5 @@ def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
 
 def images_per_second(cfg: DictConfig) -> float:
     """How fast a run of ``cfg`` would train here; reads its data and trains a copy of its model for a moment."""
-    where, parts = prepared(cfg)
-    return training_speed(parts, where, execution.applied(chosen(cfg, where), parts, where))
+    where, parts = build_for_timing(cfg)
+    return training_speed(parts, where, execution.check_and_apply(choice_of_run(cfg, where), parts, where))

@@ -49,7 +49,7 @@ class Row:
 
 def main() -> None:
     """The command."""
-    parser = console.parser("status", __doc__)
+    parser = console.make_parser("status", __doc__)
     parser.add_argument(
         "sources",
         nargs="*",
@@ -62,7 +62,7 @@ def main() -> None:
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
-    with console.telling():
+    with console.reporting_mistakes():
         print(status(sources, arguments.multirun, arguments.runs, arguments.config_dir))
 
 
@@ -70,14 +70,14 @@ def status(sources: Sequence[str], multirun: bool = False, each: bool = False, c
     """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
     durations = Durations()
     folders = named([*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
-    table = sorted((row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
+    table = sorted((status_row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
     listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
     typed = [*(["--config-dir", config_dir] if config_dir else []), *(["-m"] if multirun else []), *sources]
     folders_named = any("=" not in source for source in sources)
-    return "\n".join([summary(table), *lines(listed), *how_to_go_on(table, None if folders_named else typed)])
+    return "\n".join([summary(table), *run_table(listed), *how_to_go_on(table, None if folders_named else typed)])
 
 
-def row(folder: Path, durations: Durations) -> Row:
+def status_row(folder: Path, durations: Durations) -> Row:
     """The row of the run in ``folder``; a run with damaged files has failed, and the others are still listed."""
     try:
         with reading(folder):
@@ -125,7 +125,7 @@ def summary(table: Sequence[Row]) -> str:
     return f"{text}, without {unknown} runs of unknown length." if unknown else f"{text}."
 
 
-def lines(table: Sequence[Row]) -> list[str]:
+def run_table(table: Sequence[Row]) -> list[str]:
     """A table of runs, after an empty line."""
     rows = [
         {
@@ -140,7 +140,7 @@ def lines(table: Sequence[Row]) -> list[str]:
         }
         for row in table
     ]
-    return ["", *console.columns(rows)] if rows else []
+    return ["", *console.format_columns(rows)] if rows else []
 
 
 def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:

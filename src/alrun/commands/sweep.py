@@ -41,10 +41,10 @@ class RememberSweep(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the same process, when all jobs have ended."""
         if search.compares(config.hydra):
-            print(search.report(Path(config.hydra.sweep.dir), config.validation))
+            print(search.report_labels(Path(config.hydra.sweep.dir), config.validation))
 
 
-def check(cfg: DictConfig) -> None:
+def check_outputs(cfg: DictConfig) -> None:
     """Refuse an outputs folder that cannot be made, before anything is written there.
 
     Raises:
@@ -67,7 +67,7 @@ def check(cfg: DictConfig) -> None:
         )
 
 
-def report() -> bool:
+def report_sweep() -> bool:
     """Print a sweep's tables, its files and the runs that are missing; True if none is missing."""
     if not _folders:
         return True  # no sweep

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.commands.ask import planned
+from alrun.commands.ask import find_run_to_label
 from alrun.data import own
 from alrun.runs.run_folder import shown
 from alrun.system import program
@@ -23,16 +23,16 @@ SHOWN = 20  # mistakes that are printed
 
 def main() -> None:
     """The command."""
-    parser = console.parser("tell", __doc__)
+    parser = console.make_parser("tell", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label, or file and label")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     if "=" in arguments.labels.name and not arguments.labels.exists():
         sys.exit("alrun: the file with the labels is missing: give it as the last word of the command.")
-    with console.telling():
-        run = planned(arguments.overrides, arguments.config_dir)
-        refused = tell(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
+    with console.reporting_mistakes():
+        run = find_run_to_label(arguments.overrides, arguments.config_dir)
+        refused = keep_labels(run.folder, own.class_names(run.cfg.dataset.classes), arguments.labels)
     words = [word for word in sys.argv[1:] if Path(word) != arguments.labels]
     if refused:
         print("Correct the refused lines and type the same command again: every label that is asked for is needed.")
@@ -40,7 +40,7 @@ def main() -> None:
     sys.exit(bool(refused))
 
 
-def tell(run_dir: Path, classes: list[str], path: Path) -> list[str]:
+def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     """Keep the labels in ``path`` in the run's folder, print their number, and return the lines that are refused.
 
     Raises:

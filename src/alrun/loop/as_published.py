@@ -6,7 +6,7 @@ PARTITIONED = (
 )
 
 
-def sentence(choices: dict[str, str]) -> str | None:
+def departure_sentence(choices: dict[str, str]) -> str | None:
     """On the chosen options of a run, None where the paper runs the like or has nothing of the kind."""
     is_badge_on_cifar100 = (choices["dataset"], choices["strategy"]) == ("cifar100", "badge")
     return PARTITIONED if is_badge_on_cifar100 else None

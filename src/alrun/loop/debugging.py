@@ -19,7 +19,7 @@ PHASES = ("training", "evaluation", "selection")  # regions that alrun.loop.run 
 OPERATIONS = 10  # shown; profile.txt has more
 
 
-def tell_memory(record: RoundRecord) -> None:
+def report_memorization(record: RoundRecord) -> None:
     """Say whether the labels of a round were learned by heart."""
     outcome = f"training accuracy {record.train_accuracy:.3f} on {record.labeled} labels after {record.epochs} epochs"
     if record.train_accuracy >= BY_HEART:

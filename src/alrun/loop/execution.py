@@ -32,12 +32,12 @@ class Choice:
         return f"{self.threads} thread{'s' * (self.threads != 1)}, {self.memory_format}"
 
 
-def chosen(threads: int, memory_format: str | None, where: torch.device) -> Choice:
+def choose_execution(threads: int, memory_format: str | None, where: torch.device) -> Choice:
     """What the settings name, and the default of the device where they leave the format open."""
     return Choice(threads, memory_format or DEFAULT[where.type])
 
 
-def applied(choice: Choice, parts: Parts, where: torch.device) -> Choice:
+def check_and_apply(choice: Choice, parts: Parts, where: torch.device) -> Choice:
     """Apply ``choice`` to this process and to ``parts``.
 
     Raises:

@@ -20,7 +20,7 @@ from alrun.system import device, energy, files
 log = logging.getLogger(__name__)
 
 
-def write(
+def write_run_json(
     run_dir: Path,
     settings: dict[str, Any],
     code: dict[str, str],
@@ -59,7 +59,7 @@ def write(
     files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
 
 
-def tell_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
+def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
     """Say what of torch, hardware, instruction set, threads and format is other than run.json has it.
 
     Bytes are promised where all are the same; elsewhere the rest of a run is another draw of the same distribution.

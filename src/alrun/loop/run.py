@@ -105,8 +105,8 @@ class Run:
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
         self.sizes = schedule.rounds(cfg.budget, self.validation)
-        choice = execution.chosen(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
-        self.execution = execution.applied(choice, self.parts, self.device)
+        choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
+        self.execution = execution.check_and_apply(choice, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -128,17 +128,17 @@ class Run:
         )
         if chosen := fitted.sentence(self.cfg):
             log.info("%s", chosen)
-        if otherwise := as_published.sentence(self.choices):
+        if otherwise := as_published.departure_sentence(self.choices):
             log.info("%s", otherwise)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
-            provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
+            provenance.warn_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
         code = own_code.hashes(identity.deciding(self.cfg))
         changed = finished.changed_code(self.run_dir, code) if self.state.rounds else []
         for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
-        provenance.write(
+        provenance.write_run_json(
             self.run_dir,
             identity.record(self.cfg, self.choices),
             code,
@@ -162,9 +162,9 @@ class Run:
         self.clear_training()  # also what a process left that had slept and lost the run
         self.keep_thumbnails()
         finished.seal(self.run_dir)
-        efficiency.update(self.run_dir)
+        efficiency.update_efficiency(self.run_dir)
         if self.cfg.runtime.memorise:
-            debugging.tell_memory(self.state.rounds[-1])
+            debugging.report_memorization(self.state.rounds[-1])
 
     def keep_thumbnails(self) -> None:
         """Leave thumbnails of what was bought, for reports."""

@@ -157,9 +157,9 @@ class Tracking:
     def tell(self, rounds: list[RoundRecord], complete: int) -> None:
         """Tell the accuracy of all ``rounds``, and the seconds of so many."""
         for record in rounds[self.trained :]:
-            self.tracker.add(values(record, "accuracy", ACCURACY_COLUMNS), record.labeled)
+            self.tracker.add(row_values(record, "accuracy", ACCURACY_COLUMNS), record.labeled)
         for record in rounds[self.timed : complete]:
-            self.tracker.add(values(record, "timing", COSTS), record.labeled)
+            self.tracker.add(row_values(record, "timing", COSTS), record.labeled)
         self.trained, self.timed = len(rounds), complete
 
     def attempt(self, step: Callable[[], object]) -> None:
@@ -173,7 +173,7 @@ class Tracking:
             log.warning("tracking failed, the run goes on without it (%s: %s)", type(error).__name__, first_line(error))
 
 
-def values(record: RoundRecord, file: str, columns: list[str] | tuple[str, ...]) -> dict[str, float]:
+def row_values(record: RoundRecord, file: str, columns: list[str] | tuple[str, ...]) -> dict[str, float]:
     """The numbers of a round's row in ``file``.csv, as ``accuracy/test_accuracy``; those that are none are left out."""
     row = asdict(record)
     numbers = {name: row[name] for name in columns if isinstance(row[name], int | float) and not math.isnan(row[name])}

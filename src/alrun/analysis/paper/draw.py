@@ -20,11 +20,11 @@ LABELS = {
 }
 PAPERS = "the paper's"
 DASHES = ("-", "--", ":", "-.")
-COLOURS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
+COLORS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
 
 
 @figures.styled
-def figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
+def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
     """Draw the table of ``points.of_figure``; ``note`` stands above."""
     from matplotlib.figure import Figure
 
@@ -73,7 +73,7 @@ def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, s
             name = part.series(strategy)
             if name not in panel.shown:
                 continue
-            style = {**COLOURS[SHOWN.get(strategy, strategy)]}
+            style = {**COLORS[SHOWN.get(strategy, strategy)]}
             style["linestyle"] = dashes.get(part.name, style["linestyle"])
             handles[name] = axes.plot([], [], **style)[0]
             for whose, frame in points[points["series"] == name].groupby("whose"):
@@ -89,7 +89,7 @@ def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, s
     if is_of_either(panel):
         papers = points[points["whose"] == "paper"].astype({"x": float, "mean": float})
         for name, frame in papers.groupby("series"):
-            hollow(axes, frame, {**COLOURS[str(name)], "linestyle": "none"}, handles)
+            hollow(axes, frame, {**COLORS[str(name)], "linestyle": "none"}, handles)
 
 
 def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: dict[str, Any]) -> None:
@@ -113,6 +113,6 @@ def square(axes: "Axes", cells: pd.DataFrame) -> None:
     axes.set_yticks(range(len(cells)), cells.index, fontsize=6.5)
 
 
-def save(drawn: "Figure", path: Path) -> None:
+def save_figure(drawn: "Figure", path: Path) -> None:
     """As .png and .pdf."""
-    figures.save(drawn, path)
+    figures.save_figure(drawn, path)

@@ -41,7 +41,7 @@ def folder(asked: Asked) -> Path:
     return asked.outputs / "paper"
 
 
-def write(name: str, asked: Asked) -> str:
+def write_exhibit(name: str, asked: Asked) -> str:
     """Write the files of ``name`` from the runs that are there; returns what was written, in a sentence."""
     there = collect.collect(needed(name), asked)
     path = folder(asked) / name
@@ -50,7 +50,7 @@ def write(name: str, asked: Asked) -> str:
         written = path.with_suffix(".pdf")
     else:
         table, published = tabulated(name, there, asked)
-        formats.write(table, path)
+        formats.write_table(table, path)
         text = captions.caption(name, exhibit(name), there, asked, published)
         files.write_text(path.with_suffix(".md"), f"{text}\n{formats.markdown(table)}")
         written = path.with_suffix(".md")
@@ -62,8 +62,8 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     share = there.asked[0].cfg.scale.examples
     found = points.of_figure(name, there, share)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
-    drawn = draw.figure(name, found, note)
-    draw.save(drawn, path)
+    drawn = draw.draw_figure(name, found, note)
+    draw.save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
@@ -108,5 +108,5 @@ def index(asked: Asked) -> str:
         place = shown(path) if path.exists() else "not written"
         rows.append([name, f"{exhibit(name).place}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
-    formats.write(table, folder(asked) / "index")
+    formats.write_table(table, folder(asked) / "index")
     return table.to_string(index=False)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import significance
-from alrun.analysis.efficiency import Curve, grid, labeling_efficiency
+from alrun.analysis.efficiency import Curve, accuracy_grid, labeling_efficiency
 from alrun.analysis.paper.collect import Collected
 from alrun.analysis.paper.exhibits import FIGURES, Panel, Part
 
@@ -20,7 +20,7 @@ COLUMNS = ["panel", "kind", "whose", "series", "x", "mean", "std", "repeats"]
 
 
 @cache
-def digitised() -> pd.DataFrame:
+def digitized() -> pd.DataFrame:
     """The paper's curves: figure, panel, kind, series, x, y."""
     with resources.files("alrun.analysis.paper").joinpath("curves.csv").open() as file:
         return pd.read_csv(file)
@@ -40,7 +40,7 @@ def of_figure(name: str, there: Collected, share: float = 1) -> pd.DataFrame:
 
 def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
     """The digitised points of a panel; accuracies in %."""
-    every = digitised()
+    every = digitized()
     chosen = every[(every["figure"] == name) & (every["panel"] == panel.title) & (every["kind"] == panel.kind)]
     is_ratio = panel.kind == "efficiency"
     x = 100 * chosen["x"] if is_ratio else share * chosen["x"]
@@ -105,7 +105,7 @@ def efficiencies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
             "repeats": min(repeats[name], repeats[part.series("random")]),
         }
         for name, curve in curves.items()
-        for accuracy in grid(random)
+        for accuracy in accuracy_grid(random)
     ]
     return pd.DataFrame(rows)
 

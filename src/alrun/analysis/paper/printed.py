@@ -35,13 +35,13 @@ TABLES = {
 }
 
 
-def read(name: str) -> pd.DataFrame:
+def read_printed(name: str) -> pd.DataFrame:
     """The paper's numbers; accuracies in %, times in seconds."""
     with resources.files("alrun.analysis.paper").joinpath(f"{name}.csv").open() as file:
         return pd.read_csv(file, keep_default_na=False)
 
 
-def beside(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
+def compare_with_paper(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
     """The paper's table ``name`` and ours of the same strategies and options; empty where we have none of its rows.
 
     Of accuracies: ``difference`` is ours minus the paper's, ``within`` whether it is at most the sum of both standard
@@ -56,7 +56,7 @@ def fitting(rounds: pd.DataFrame, experiments: Sequence[str] = ()) -> list[str]:
     """The tables that ``experiments`` compute, and those whose facet the runs vary as the paper does."""
     ours, found = with_options(rounds), []
     for name, table in TABLES.items():
-        varied = table.facet is not None and len(set(ours[table.facet]) & set(read(name)[table.facet])) > 1
+        varied = table.facet is not None and len(set(ours[table.facet]) & set(read_printed(name)[table.facet])) > 1
         if varied or set(experiments) & set(table.experiments):
             found.append(name)
     return found
@@ -65,7 +65,7 @@ def fitting(rounds: pd.DataFrame, experiments: Sequence[str] = ()) -> list[str]:
 def accuracies(name: str, rounds: pd.DataFrame) -> list[dict]:
     """Rows of Tables 1, 2 and 13."""
     facet = TABLES[name].facet
-    published = read(name)
+    published = read_printed(name)
     final = published["labeled"].max()
     ours = with_options(rounds)
     rows = []
@@ -116,7 +116,7 @@ def times(name: str, rounds: pd.DataFrame) -> list[dict]:
     """Rows of Table 12: the training of each round, and the selection before it."""
     ours = with_selection_before(with_options(rounds))
     rows = []
-    for row in read(name).to_dict("records"):
+    for row in read_printed(name).to_dict("records"):
         same = ours[
             (ours["strategy"] == row["strategy"])
             & (ours["model_update"] == row["model_update"])
@@ -141,7 +141,7 @@ def selection_times(name: str, rounds: pd.DataFrame) -> list[dict]:
     ours = rounds[rounds["round"] < last]
     return [
         {"strategy": row["strategy"], **timed(row["seconds"], of_runs(ours[ours["strategy"] == row["strategy"]]))}
-        for row in read(name).to_dict("records")
+        for row in read_printed(name).to_dict("records")
     ]
 
 
@@ -157,7 +157,7 @@ def timed(published: float, values: pd.Series) -> dict:
     return {"paper": published, "ours": mean, "ours_std": values.std(), "repeats": len(values), "ratio": ratio}
 
 
-def explained(name: str, named: pd.DataFrame) -> str:
+def explain_comparison(name: str, named: pd.DataFrame) -> str:
     """What is compared with what."""
     known = [name for name in ("dataset", "model") if name in named]
     pairs = (
@@ -174,7 +174,7 @@ def explained(name: str, named: pd.DataFrame) -> str:
     )
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def with_two_decimals(table: pd.DataFrame) -> pd.DataFrame:
     """The table with two decimals, and gaps where we have no number."""
     numbers = table.select_dtypes("float").columns
     return table.assign(

@@ -88,14 +88,14 @@ def selections(there: Collected) -> pd.DataFrame:
 
 def printed_alone() -> pd.DataFrame:
     """Table 11 with nothing of ours."""
-    return printed.read("table11").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
+    return printed.read_printed("table11").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
 
 
 def rounds(there: Collected) -> pd.DataFrame:
     """Table 12: seconds of each round, and their sum in hours, which are those of the paper's text."""
     table = there.table.assign(model_update=options_of(there.table))
     if table.empty:
-        found = printed.read("table12").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
+        found = printed.read_printed("table12").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
     else:
         found = pd.DataFrame(printed.times("table12", table))
     lines = []
