@@ -51,7 +51,8 @@ def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> plann
         )
     if not dataset.get("classes"):
         raise SettingError(
-            "this data set has its labels, so there is nothing to ask: name pictures without labels by dataset=unlabeled "
-            "dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, labeling is simulated."
+            "this data set has its labels, so there is nothing to ask: name pictures without labels by "
+            "dataset=unlabeled dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, "
+            "labeling is simulated."
         )
     return runs[0]

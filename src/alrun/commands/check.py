@@ -58,7 +58,8 @@ def main() -> None:
 def check_one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
     """Print the verdicts on a strategy and its costs; True if it keeps all promises."""
     if name is None:
-        raise SettingError(f"name a strategy: {program.command(['check', 'my_al.ratio.Ratio'])}, or an option such as entropy.")
+        example = program.command(["check", "my_al.ratio.Ratio"])
+        raise SettingError(f"name a strategy: {example}, or an option such as entropy.")
     if name not in strategy_options():
         files = own_files(name)
         if print_changes(files):
@@ -181,7 +182,7 @@ def print_costs(strategy: "Strategy") -> None:
 
 
 def measure_costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int | None]]:
-    """Seconds and additional peak bytes of a selection by each strategy; None for bytes that the system cannot measure."""
+    """Seconds of a selection by each strategy, and the bytes that its peak adds; None if they cannot be measured."""
     import torch
 
     from alrun.pool.pool import Pool

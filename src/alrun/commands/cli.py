@@ -1,7 +1,7 @@
 """The command line of runs, in order of time. Imports Hydra alone: torch comes with the first run.
 
-``main`` hands the command line to Hydra, which composes the settings and calls ``job`` for every run. Then it reports on
-the sweep and exits with the status. ``job`` computes a run and logs its outcome.
+``main`` hands the command line to Hydra, which composes the settings and calls ``job`` for every run. Then it reports
+on the sweep and exits with the status. ``job`` computes a run and logs its outcome.
 """
 
 import logging
@@ -40,7 +40,7 @@ def main() -> None:
     Exit status: 0 if all is done, 1 if a run is missing or a setting was refused, 75 after a signal, 130 after Ctrl-C.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
-    logging.raiseExceptions = False  # no traceback if run.log cannot be written: saving the results will fail with a sentence
+    logging.raiseExceptions = False  # no traceback if run.log cannot be written: saving results says so
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
     interruption.install()

@@ -141,13 +141,13 @@ def put_options_first(words: Sequence[str]) -> list[str]:
 def prepare() -> None:
     """Set what is read only once, before anything is composed or imported; only programs call this.
 
-    These are the user's list of modules, the data folder, and how torch's CPU threads wait: they spin for a moment, then
-    sleep. By default GNU OpenMP spins so long that any other busy process slows training by an order of magnitude.
+    These are the user's list of modules, the data folder, and how torch's CPU threads wait: they spin for a moment,
+    then sleep. By default GNU OpenMP spins so long that any other busy process slows training by an order of magnitude.
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     if data := os.environ.get("ALRUN_DATA"):
-        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # a shell does not expand ~ in quotes, nor does a file of settings
+        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # a shell leaves ~ in quotes as it is, and so does a file
 
 
 @contextmanager

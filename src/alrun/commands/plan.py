@@ -1,12 +1,12 @@
-"""``alrun plan``: which runs an experiment or a sweep consists of, before anything is computed, and the hours left.
+"""``alrun plan``: the runs of an experiment or a sweep before anything is computed, and the hours left.
 
     alrun plan experiment=quickstart
     alrun plan experiment=quickstart,strategies strategy=random --runs
     alrun plan -m strategy=random,badge seed=0,1,2 --measure
 
-It takes what a run takes; several experiments by commas, or all of the paper's by experiment=all. Runs that two
-experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own finished
-rounds; where there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
+It takes what a run takes. Separate several experiments by commas; experiment=all means all of the paper's. Runs that
+two experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own
+finished rounds. If there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
 rounds.
 """
 
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     parser.add_argument("--runs", action="store_true", help="list every run")
-    parser.add_argument("--measure", action="store_true", help="measure how fast a model trains where no run is done")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure how fast a model trains if no run of its setting is done"
+    )
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -55,7 +57,7 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
 def experiment_row(
     name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
 ) -> dict[str, object]:
-    """The row of an experiment."""
+    """The row of an experiment: its runs by state, those ``seen`` in rows above, and the hours left."""
     states = [state(run.folder) for run in runs]
     own = [run for run in runs if run.folder not in seen]
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
@@ -67,15 +69,15 @@ def experiment_row(
 class Hours:
     """Hours of some runs, one after the other."""
 
-    likely: float = 0.0  # of runs that are under way or whose siblings are done
-    most: float = 0.0  # of others, if every round trains for all epochs
-    unknown: int = 0  # runs of which nothing is known
+    likely: float = 0.0  # of started runs, and of runs whose setting has finished runs
+    most: float = 0.0  # upper bound for others: every round trains for all epochs
+    unknown: int = 0  # number of runs without an estimate
 
     def __add__(self, other: "Hours") -> "Hours":
         return Hours(self.likely + other.likely, self.most + other.most, self.unknown + other.unknown)
 
     def __str__(self) -> str:
-        """``1.2``, ``at most 3.4``, ``1.2 and 5 runs unmeasured``."""
+        """``1.2``, ``at most 3.4``, ``1.2 + 5 runs unmeasured``."""
         parts = [f"{self.likely:.1f}"] if self.likely or not (self.most or self.unknown) else []
         parts += [f"at most {self.most:.1f}"] if self.most else []
         parts += [f"{self.unknown} runs unmeasured"] if self.unknown else []
@@ -94,7 +96,7 @@ def hours_left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
 
 
 def hours_of_run(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
-    """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
+    """Hours that a run still takes; ``speeds``, if given, caches the images per second measured for each setting."""
     seconds = durations.left(run.folder)
     if seconds is not None:
         return Hours(likely=seconds / 3600)

@@ -4,7 +4,7 @@
     alrun report experiment=quickstart --accuracy 0.8 0.9 --title "My runs"
 
 It writes report.html, which needs no other file, figures (PNG, PDF), tables (CSV, Markdown, LaTeX) and all results as
-one table. Runs that are missing are named, the others are reported.
+one table. It names missing runs and reports the others.
 """
 
 from argparse import Namespace
@@ -15,7 +15,7 @@ from alrun.system.errors import SettingError
 
 
 def main() -> None:
-    """The command."""
+    """Read the command line and write the report."""
     parser = console.make_parser("report", __doc__)
     console.add_sources(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: outputs/reports/<experiment>")
@@ -35,20 +35,20 @@ def main() -> None:
         metavar="SHARE",
         type=float,
         default=0.01,
-        help="accuracy that repeats should be able to tell apart, for their number (default: 0.01)",
+        help="difference in accuracy that the repeats should be able to detect (default: 0.01)",
     )
     parser.add_argument(
         "--full-data",
         metavar=("SHARE", "SOURCE"),
         nargs=2,
-        help="accuracy with all labels and where it is published, if no run labels everything",
+        help="accuracy with all labels, and its source, if no run labels everything",
     )
     parser.add_argument("--no-images", action="store_true", help="do not show the images that were queried")
     console.run_on_sources(parser, report_runs)
 
 
 def report_runs(arguments: Namespace) -> None:
-    """Write the report."""
+    """Check the arguments, gather the runs and write the report."""
     for name in ("alpha", "difference"):
         if not 0 < getattr(arguments, name) < 1:
             raise SettingError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")

@@ -13,7 +13,7 @@ from alrun.commands import console
 
 
 def main() -> None:
-    """The command."""
+    """Read the command line and write the table."""
     parser = console.make_parser("results", __doc__)
     console.add_sources(parser)
     parser.add_argument(
@@ -23,14 +23,14 @@ def main() -> None:
         type=Path,
         action="append",
         default=[],
-        help="write the table there, as .csv or .parquet, or as runs.csv and rounds.csv to a folder; more than one may "
-        "be given",
+        help="write the table to a .csv or .parquet file, or as runs.csv and rounds.csv to a folder; can be given more "
+        "than once",
     )
     console.run_on_sources(parser, write_table)
 
 
 def write_table(arguments: Namespace) -> None:
-    """Write the table and print what it holds."""
+    """Write the table, and print which runs it has."""
     from alrun.analysis import rounds, sources
 
     results = sources.load(arguments.sources)

@@ -1,8 +1,8 @@
-"""Choosing settings by a search: on a validation split of the pool, whose labels count, never by the test set.
+"""A search for settings: on a validation split of the pool, whose labels count, never on the test set.
 
-A sweeper that compares runs, such as Optuna's, is given the accuracy after the last round. With ``validation=100`` this
-is the accuracy on 100 examples that were drawn from the pool and are labeled first; the test split is dropped as soon
-as the data are read. They are part of ``budget.total`` and of the labels in every round.
+A sweeper that compares runs, such as Optuna's, receives the accuracy after the last round. With ``validation=100`` this
+is the accuracy on 100 examples of the pool that are labeled first; the test split is dropped as soon as the data are
+read. The 100 examples are part of ``budget.total`` and of the labels in every round.
 """
 
 import csv
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def compares(hydra: Any) -> bool:
-    """Whether the sweeper decides by results which runs come next."""
+    """Whether the sweeper chooses the next runs by the results of earlier ones."""
     return not hydra.sweeper._target_.endswith(".BasicSweeper")
 
 
@@ -48,7 +48,7 @@ def check_search(cfg: DictConfig) -> None:
 
 
 def objective(run_dir: Path) -> float | None:
-    """Validation accuracy after the last round, None if the run did not end; waits where another process has it."""
+    """Validation accuracy after the last round, None if the run did not end; waits while another process has it."""
     with Lock(run_dir / ".lock"):
         if not is_done(run_dir):
             return None
@@ -57,7 +57,7 @@ def objective(run_dir: Path) -> float | None:
 
 
 def report_labels(runs: Path, validation: int) -> str:
-    """The labels of a search: those of all runs below the folder ``runs`` with ``validation`` held-out examples."""
+    """A sentence on the labels that all runs below ``runs`` with ``validation`` held-out examples used together."""
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
         with suppress(OSError, ValueError, KeyError):

@@ -4,9 +4,9 @@
     alrun speed dataset=digits model=mnist_net training.precision=bf16
 
 It takes what a run takes, trains a copy of the model on random images for a moment with each choice, and prints images
-per second. Where another choice is clearly faster than the run's own, it prints the settings to type. A run follows its
-settings (runtime.threads, runtime.memory_format), whatever is faster: results of two choices differ in their last bits,
-so keep to one in a study.
+per second. If another choice is clearly faster than the run's own, it prints the settings to type. A run follows its
+settings (runtime.threads, runtime.memory_format) even if others are faster: the results of two choices differ in their
+last bits, so keep to one in a study.
 """
 
 import copy
@@ -27,11 +27,11 @@ from alrun.settings import planned_runs
 from alrun.system import device, rng
 
 SECONDS = 0.3  # of training steps per candidate, after one that does not count
-WORTH = 1.1  # how much faster than the run's own another choice must be: below, it may be chance
+WORTH = 1.1  # times as fast as the run's own choice: a smaller gain may be chance
 
 
 def main() -> None:
-    """The command."""
+    """Measure and print, setting by setting."""
     parser = console.make_parser("speed", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
@@ -45,12 +45,12 @@ def main() -> None:
 
 
 def describe_speeds(setting: Path, cfg: DictConfig) -> str:
-    """The measurements of a setting as text: a line per choice, and what to type."""
+    """The measurements of a setting as text: a line for each choice, and what to type."""
     where, parts = build_for_timing(cfg)
     speeds = measure_choices(cfg, parts, where)
     own, best = choice_of_run(cfg, where), fastest(speeds)
     width = max(len(str(each)) for each in speeds)
-    lines = [f"{setting.name} on {device.describe(where)}, images a second in training:"]
+    lines = [f"{setting.name} on {device.describe(where)}, images per second in training:"]
     lines += [f"  {each!s:<{width}}  {speed:9.0f}{'  as it is set' * (each == own)}" for each, speed in speeds.items()]
     if best == own:
         return "\n".join([*lines, "None is clearly faster than the choice that is set."])
@@ -64,7 +64,7 @@ def settings_to_type(best: Choice, own: Choice) -> Sequence[str]:
 
 
 def build_for_timing(cfg: DictConfig) -> tuple[torch.device, Parts]:
-    """The device and the parts of a run."""
+    """The device and the parts of a run, as the run would build them."""
     where = device.choose(cfg.runtime.device)
     device.set_precision(cfg.training.precision)
     device.set_deterministic(cfg.runtime.deterministic)
@@ -72,14 +72,14 @@ def build_for_timing(cfg: DictConfig) -> tuple[torch.device, Parts]:
 
 
 def choice_of_run(cfg: DictConfig, where: torch.device) -> Choice:
-    """The run's own choice."""
+    """The threads and the memory format that the run's settings name."""
     return execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, where)
 
 
 def measure_choices(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[Choice, float]:
-    """Images a second: the run's own choice first, then other numbers of threads, then other formats with the fastest.
+    """Images per second: the run's own choice first, then other numbers of threads, then the fastest in other formats.
 
-    Of a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
+    On a GPU the threads do not matter. A format in which the model would corrupt memory is not tried.
     """
     own = execution.check_and_apply(choice_of_run(cfg, where), parts, where)
     counts = [own.threads, *(device.thread_choices() if where.type == "cpu" else [])]
@@ -95,13 +95,13 @@ def measure_choices(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[
 
 
 def fastest(speeds: dict[Choice, float]) -> Choice:
-    """The run's own, which comes first, unless another one is clearly faster."""
+    """The run's own choice, which comes first, unless another one is clearly faster."""
     own, best = next(iter(speeds)), max(speeds, key=speeds.__getitem__)
     return best if speeds[best] > WORTH * speeds[own] else own
 
 
 def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
-    """Images a second of training steps on random images; the model and torch's random numbers stay as they are."""
+    """Images per second of training steps on random images; the model and torch's random numbers stay as they are."""
     trainer, size = parts.trainer, parts.trainer.batch_size
     model = copy.deepcopy(parts.model).train()
     execution.apply(choice, parts, model, where)

@@ -1,14 +1,14 @@
-"""``alrun status``: how many runs of a sweep are done, running, failed or waiting, and the hours that are left.
+"""``alrun status``: how many runs are done, running, failed or waiting, and the hours left.
 
     alrun status
     alrun status -m strategy=random,badge seed=0,1,2
     alrun status experiment=quickstart strategy=random,badge
     alrun status outputs --runs
 
-It reads run folders: all below a folder (outputs, if nothing is named), or those of the runs that a command line asks
-for. They may be computed by any launcher on any machine. A run is running if its process gave a sign of life within the
-last minute; it is interrupted if it began and its process is gone. Hours are estimated from finished runs of the same
-setting, or from a run's own finished rounds.
+It reads run folders: all below a folder (by default outputs), or those of the runs of a command line. Any launcher on
+any machine may compute them. A run is running if its process gave a sign of life within the last minute; it is
+interrupted if it started and its process is gone. Hours are estimated from finished runs of the same setting, or from a
+run's own finished rounds.
 """
 
 import time
@@ -29,7 +29,7 @@ WORDS = {
     "begun": "interrupted",
     "missing": "waiting",
     "old": "of another version",
-}  # what a run folder's state means to one who waits for a sweep
+}  # the state of a run folder in words
 ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
 
@@ -39,16 +39,16 @@ class Row:
 
     folder: Path
     state: str
-    seconds: float | None  # that it still takes; None: unknown
+    seconds: float | None  # left; None: unknown
     round: str = ""
     accuracy: str = ""
-    since: str = ""  # when the process that computes it began
+    since: str = ""  # start of the process that computes it
     where: str = ""  # machine and process
     reason: str = ""  # why it failed
 
 
 def main() -> None:
-    """The command."""
+    """Read the command line and print the status."""
     parser = console.make_parser("status", __doc__)
     parser.add_argument(
         "sources",
@@ -57,7 +57,7 @@ def main() -> None:
         help="as for a run, or folders (default: outputs)",
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
-    parser.add_argument("--runs", action="store_true", help="list every run, also those that are done or waiting")
+    parser.add_argument("--runs", action="store_true", help="list all runs, also those that are done or waiting")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def status(sources: Sequence[str], multirun: bool = False, each: bool = False, config_dir: str | None = None) -> str:
-    """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
+    """The status as text: a summary, a table of the runs that are neither done nor waiting, and how to go on."""
     durations = Durations()
     folders = named([*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
     table = sorted((status_row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
@@ -78,7 +78,7 @@ def status(sources: Sequence[str], multirun: bool = False, each: bool = False, c
 
 
 def status_row(folder: Path, durations: Durations) -> Row:
-    """The row of the run in ``folder``; a run with damaged files has failed, and the others are still listed."""
+    """The row of the run in ``folder``; a run with damaged files counts as failed, and the others are still listed."""
     try:
         with reading(folder):
             return row_of_files(folder, durations)
@@ -87,7 +87,7 @@ def status_row(folder: Path, durations: Durations) -> Row:
 
 
 def row_of_files(folder: Path, durations: Durations) -> Row:
-    """The row of a run whose files are whole."""
+    """The row of a run whose files can be read."""
     now = state(folder)
     accuracies = rows(folder / "accuracy.csv")
     seconds = 0.0 if now in ("done", "old") else durations.left(folder)
@@ -97,7 +97,7 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
     }
     if now == "running":
-        with suppress(FileNotFoundError):  # written when a process has the run and its data
+        with suppress(FileNotFoundError):  # written when a process has locked the run and read its data
             progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
         progress["where"] = lock.owner(folder / ".lock") or ""
     if now == "failed":
@@ -144,7 +144,7 @@ def run_table(table: Sequence[Row]) -> list[str]:
 
 
 def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:
-    """The command that computes what is missing; of folders (None), that of every run that failed or stopped."""
+    """The command that computes the missing runs; if folders were named (None), one for each failed or stopped run."""
     stopped = [row for row in table if row.state in ("failed", "interrupted")]
     if typed is not None:
         missing = stopped or any(row.state == "waiting" for row in table)
@@ -157,8 +157,8 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 
 def command_of(folder: Path) -> str | None:
-    """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
-    import yaml  # as text: nothing is interpolated, no tag makes an object
+    """The command line of a run that has started, from Hydra's record; None if there is no record."""
+    import yaml  # as plain text: no interpolation, and no tag creates an object
 
     try:
         typed, composed = (

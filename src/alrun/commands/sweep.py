@@ -1,4 +1,4 @@
-"""The runs of a sweep, and the table and figure at its end; after a search, the labels that it used."""
+"""The runs of a sweep, and the table and figure at its end; after a search, the number of labels it used."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 
-NAME, PATH = 255, 3500  # bytes of a name and of a path; what lies below needs some of the 4,096 that systems take
+NAME, PATH = 255, 3500  # bytes of a name and of a path; files below need the rest of the 4,096 that systems allow
 
 _folders: list[Path] = []  # of the sweep that this process started
 
@@ -27,10 +27,10 @@ class Unplanned(BaseException):
 
 
 class RememberSweep(Callback):
-    """Notes the run folders of a sweep when it starts: launchers may compute them in other processes."""
+    """Remembers the run folders of a sweep when it starts: launchers may compute the runs in other processes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra in the user's own process. A search decides as it goes: its folders are not known."""
+        """Called by Hydra in the user's own process. The folders of a search are not known in advance."""
         if search.compares(config.hydra):
             return
         try:
@@ -45,10 +45,10 @@ class RememberSweep(Callback):
 
 
 def check_outputs(cfg: DictConfig) -> None:
-    """Refuse an outputs folder that cannot be made, before anything is written there.
+    """Refuse an outputs folder that cannot be created, before anything is written there.
 
     Raises:
-        UserError: It has no name, a name that is too long, or would be another folder on each worker of a Ray cluster.
+        UserError: Its name is empty or too long, or it would be another folder on each worker of a Ray cluster.
     """
     outputs = str(cfg.paths.outputs)
     if not outputs.strip():
@@ -57,7 +57,7 @@ def check_outputs(cfg: DictConfig) -> None:
     if len(os.fsencode(whole)) > PATH or max(len(os.fsencode(part)) for part in whole.parts) > NAME:
         raise SettingError(
             f"paths.outputs={outputs[:20]}... is too long for a file system: name a folder of up to {NAME} bytes, "
-            f"{PATH} with those that it is in."
+            f"{PATH} with its parent folders."
         )
     ray = cfg.hydra.launcher.get("ray")
     if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
@@ -70,7 +70,7 @@ def check_outputs(cfg: DictConfig) -> None:
 def report_sweep() -> bool:
     """Print a sweep's tables, its files and the runs that are missing; True if none is missing."""
     if not _folders:
-        return True  # no sweep
+        return True  # not a sweep
     from alrun.analysis.summary import summarize
 
     for setting in dict.fromkeys(folder.parent for folder in _folders):
@@ -85,7 +85,7 @@ def report_sweep() -> bool:
         print("Failed; the same command tries them again, from their last checkpoint:")
         print(*(f"  {one_line(shown(folder))}: {why}" for folder, why in failures.items()), sep="\n")
         for folder in failures:
-            forget(folder)  # if it was refused before anything was computed
+            forget(folder)  # if the run was refused before anything was computed
     if not missing:
         print(f"Next: {next_step.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()

@@ -2,9 +2,9 @@
 
     alrun tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
 
-It takes the words of ``alrun ask``, and last a CSV file with columns index and label, or file and label. Lines with
-mistakes are named and refused, the good ones are kept; the same file may be given again once it is corrected. The exit
-status is 1 where a line was refused.
+It takes the words of ``alrun ask``, and last a CSV file with columns index and label, or file and label. It keeps the
+good lines and refuses the others, each with a reason; correct them and give it the same file again. The exit status is
+1 if a line was refused.
 """
 
 import sys
@@ -22,7 +22,7 @@ SHOWN = 20  # mistakes that are printed
 
 
 def main() -> None:
-    """The command."""
+    """Keep the labels, and print what to type next; exit with status 1 if a line was refused."""
     parser = console.make_parser("tell", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun ask")
     parser.add_argument("labels", type=Path, help="CSV with columns index and label, or file and label")
@@ -44,7 +44,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     """Keep the labels in ``path`` in the run's folder, print their number, and return the lines that are refused.
 
     Raises:
-        UserError: Nothing was asked yet, the run is being computed, or the file cannot be read.
+        UserError: No labels were asked for yet, the run is being computed, or the file cannot be read.
     """
     from alrun.runs.labeling import read_told, take
     from alrun.runs.portable import read_queries
@@ -54,7 +54,9 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
         raise SettingError(f"{shown(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):
-        raise SettingError(f"{shown(run_dir)} is being computed by another process: try again when that has ended.")
+        raise SettingError(
+            f"{shown(run_dir)} is being computed by another process: try again when that process has ended."
+        )
     try:
         asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
         taken, mistakes = take(run_dir, classes, asked_for, path)

@@ -1,4 +1,4 @@
-"""From settings to objects: everything that a run is made of, checked against one another before training."""
+"""From settings to objects: the components of a run, built and checked against one another before training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,10 +83,10 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
 def build_trainer(
     cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize, where: torch.device
 ) -> Trainer:
-    """What trains ``model`` in a round.
+    """The trainer of ``model`` for a round.
 
     Raises:
-        UserError: A setting of the optimizer or of what goes with it is wrong.
+        UserError: A setting of the optimizer, its schedule or its averaging is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
@@ -118,7 +118,7 @@ def build_trainer(
 
 
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
-    """``strategy``, or one built anew where classes of ``data`` were given by name."""
+    """``strategy``, or a new one if its settings give classes of ``data`` by name."""
     settings = OmegaConf.to_container(cfg.strategy, resolve=True)
     numbered = with_numbers(settings, data, "strategy")
     return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
@@ -172,7 +172,7 @@ def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any
     """``make(argument)``, the optimizer or its schedule.
 
     Raises:
-        UserError: Its settings in ``cfg.optimizer`` are not taken.
+        UserError: It refuses its settings in ``cfg.optimizer``.
     """
     try:
         return make(argument)

@@ -1,4 +1,4 @@
-"""Whether the parts of a run go together, found out before training."""
+"""Checks before training that the parts of a run fit together."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, I
 
 
 def check_embeddings(strategy: Strategy, size: int) -> None:
-    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
+    """Check that the embeddings of ``strategy``, or of one that it wraps, fit a pool of ``size`` examples.
 
     Raises:
-        UserError: They do not.
+        UserError: They do not fit.
     """
     for part in getattr(strategy, "__dict__", {}).values():
         if isinstance(part, Embeddings):
@@ -35,14 +35,14 @@ def check_embeddings(strategy: Strategy, size: int) -> None:
 
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
-    """Refuse more padding than the images are large."""
+    """Refuse padding that is larger than the images."""
     padding, side = node.get("padding"), max(data.image_size)
     if isinstance(padding, int) and padding > side:
         raise SettingError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
 
 
 def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
-    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
+    """Augment a few images, so that a transform that does not fit fails at once; random states stay as they are.
 
     Raises:
         UserError: It fails.
@@ -57,7 +57,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
 
 
 def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
+    """Pass two images through, in training and in evaluation mode, so that a network that does not fit fails at once.
 
     Raises:
         UserError: It fails, or its embeddings or logits have a wrong shape.
@@ -83,10 +83,10 @@ def check_model(model: Classifier, data: ImageData) -> None:
 
 
 def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
-    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
+    """Refuse settings that read the labels of the whole pool, if people label it.
 
     Raises:
-        UserError: A setting does.
+        UserError: A setting reads them.
     """
     reads = {
         "redundancy": not isinstance(redundancy, NoRedundancy),

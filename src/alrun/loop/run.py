@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
-    """Compute what ``run_dir`` still lacks of the run ``cfg``; ``choices`` are the names of the chosen options.
+    """Compute the rest of the run ``cfg`` in ``run_dir``; ``choices`` are the names of the chosen options.
 
     Raises:
-        UserError: A setting or a file is not usable; what was computed before is kept.
+        UserError: A setting or a file cannot be used; what was computed before is kept.
     """
     check_name(run_dir, cfg.seed)
     lock = Lock(run_dir / ".lock")
@@ -47,7 +47,7 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         log.warning("%s is being computed by another process; left to it", shown(run_dir))
         return
     try:
-        if not is_done(run_dir):  # else another process ended it since this one looked
+        if not is_done(run_dir):  # else another process has just completed it
             files.remove_leftovers(run_dir)
             with device.fitting(), gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
                 complete(Run(cfg, run_dir, choices, lock, where))
@@ -66,7 +66,7 @@ def complete(run: "Run") -> None:
     except TakenOver:
         raise
     except UserError:
-        run.check()  # what failed may have failed because the folder is another process's by now
+        run.check()  # the error may come from another process that has taken the folder over
         if is_done(run.run_dir):
             raise TakenOver(f"{run.run_dir} was completed by another process, while this one slept.") from None
         raise
@@ -103,7 +103,7 @@ class Run:
             self.pool.label(query)
         self.test_images = placed(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
+        self.validation = cfg.validation or 0  # labels of the budget that are not trained on
         self.sizes = schedule.rounds(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -115,7 +115,7 @@ class Run:
         )
 
     def complete(self) -> None:
-        """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
+        """Compute all rounds and mark the run as done; in annotation, compute the rounds whose labels are known."""
         announce(
             self.choices,
             f"{self.device}, {self.execution}",
@@ -154,12 +154,12 @@ class Run:
         with profiled, self.tracking:
             self.tracking.update(self.state)
             self.loop()
-            is_over = self.state.is_trained  # else it waits for labels that people give
+            is_over = self.state.is_trained  # else it waits for labels from people
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
         self.check()
-        self.clear_training()  # also what a process left that had slept and lost the run
+        self.clear_training()  # also one that a suspended process left, which has lost the run
         self.keep_thumbnails()
         finished.seal(self.run_dir)
         efficiency.update_efficiency(self.run_dir)
@@ -167,13 +167,13 @@ class Run:
             debugging.report_memorization(self.state.rounds[-1])
 
     def keep_thumbnails(self) -> None:
-        """Leave thumbnails of what was bought, for reports."""
-        bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
-        rows = [list(self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy()) for query in bought]
+        """Write thumbnails of the queried images, for reports."""
+        shown_queries = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
+        rows = [list(self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy()) for query in shown_queries]
         thumbnails.write(self.run_dir, rows)
 
     def loop(self) -> None:
-        """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""
+        """Train, select, train. The state alone decides what comes next, so resuming is not a special case."""
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
@@ -192,7 +192,7 @@ class Run:
             self.save()
 
     def save(self) -> None:
-        """Keep what is computed; then stop, if the process was told to."""
+        """Save what is computed; then stop if a signal asked for it."""
         self.lock.check()
         self.state.save(self.run_dir)
         self.clear_training()
@@ -200,18 +200,18 @@ class Run:
         interruption.check()
 
     def check(self) -> None:
-        """Make sure that the run is still this process's: nothing is written after a TakenOver."""
+        """Make sure that this process still owns the run: it writes nothing after a TakenOver."""
         self.lock.check()
         self.state.check()
 
     def clear_training(self) -> None:
-        """Remove the checkpoint of a training whose outcome is saved."""
+        """Remove the checkpoint of a training whose result is saved."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
-        if round or self.labelling:  # labels that people told are this run's alone
+        if round or self.labelling:  # labels from people belong to this run alone
             self.fit(round, self.run_dir / "training.pt")
             return
         key = f"{identity.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}.pt"
@@ -244,7 +244,7 @@ class Run:
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
-        """Train the model, which has the weights to begin with."""
+        """Train the model from the weights that it has."""
         keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
         trainer = self.parts.trainer if round else self.parts.first_trainer
         with record_function("training"):
@@ -265,12 +265,12 @@ class Run:
         self.parts.model.load_state_dict(self.state.weights)
         training = device.Stopwatch(self.device)
         with (selection := device.Stopwatch(self.device)):
-            bought = self.choose(round, training)
-        self.pool.label(bought)
-        self.state.add_query(bought, selection.cost - training.cost, training.cost)
+            query = self.choose(round, training)
+        self.pool.label(query)
+        self.state.add_query(query, selection.cost - training.cost, training.cost)
 
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
-        """What the strategy chooses to label after ``round``; ``training`` times what it trains."""
+        """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
@@ -293,7 +293,7 @@ class Run:
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
-        bought = unlabeled[positions]
+        queried = unlabeled[positions]
         if self.labelling:
-            self.labelling.ask(round + 1, bought, scores)
-        return bought
+            self.labelling.ask(round + 1, queried, scores)
+        return queried
