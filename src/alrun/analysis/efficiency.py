@@ -33,16 +33,16 @@ def labels_needed(curve: Curve, accuracy: float) -> float:
 
 
 def labeling_efficiency(strategy: Curve, random: Curve, accuracy: float) -> float:
-    """Labels that random sampling needs to reach ``accuracy``, divided by those that the strategy needs.
+    """Labels that random sampling needs to reach ``accuracy``, divided by the labels that the strategy needs.
 
-    NaN where either curve never reaches it. Source: Section 4.1 of the paper, in the direction of its figures
+    NaN if either curve never reaches it. Source: Section 4.1 of the paper, in the direction of its figures
     ("2x" means half the labels).
     """
     return labels_needed(random, accuracy) / labels_needed(strategy, accuracy)
 
 
 def accuracy_grid(curve: Curve) -> np.ndarray:
-    """Accuracies at which to compare: evenly from a curve's first accuracy to its highest."""
+    """Accuracies (GRID,) at which to compare: evenly from a curve's first accuracy to its highest."""
     return np.linspace(curve.accuracy[0], curve.accuracy.max(), GRID)
 
 
@@ -64,7 +64,7 @@ def read_curve(run_dir: Path) -> Curve:
 
 
 def update_efficiency(run_dir: Path) -> None:
-    """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
+    """Write labeling_efficiency.csv of a finished run; of a random run also those that it is the reference of.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """
@@ -97,7 +97,7 @@ def write_efficiency(run_dir: Path, reference: Path | None) -> None:
                 "labels": own,
                 "random_labels": needed,
                 "labeling_efficiency": needed / own,
-                # Where a first round has the accuracy, fewer labels might do: no measurement.
+                # If a first round has the accuracy, fewer labels might be enough: not a measurement.
                 "is_floor": bool(max(curve.accuracy[0], random.accuracy[0] if random else 0) >= accuracy),
             }
         )

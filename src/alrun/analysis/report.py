@@ -1,4 +1,4 @@
-"""A report of the runs at hand: one HTML file that needs nothing else, and its figures and tables as files."""
+"""A report of runs: one HTML file that needs nothing else, and its figures and tables as files."""
 
 import math
 from collections.abc import Sequence
@@ -14,26 +14,28 @@ from alrun.analysis.page import Section
 from alrun.analysis.paper import printed
 from alrun.analysis.summary_text import across_datasets, datasets, overview
 
-MANY = 12  # curves of which every pair is still listed
+MANY = 12  # curves; with more, the table lists only pairs with random
 
 
 class Choices(NamedTuple):
-    """What may be chosen of a report."""
+    """The user's choices for a report."""
 
-    accuracies: Sequence[float] = ()  # shares, at which labeling efficiency is read; none: what every run reaches
+    accuracies: Sequence[
+        float
+    ] = ()  # shares at which labeling efficiency is read; empty: the highest that every run reaches
     alpha: float = significance.ALPHA
     difference: float = 0.01  # of accuracy, for the number of repeats needed
     full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
-    experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
+    experiments: Sequence[str] = ()  # on the command line; they say which tables of the paper the runs compute
     images: bool = True  # show queried images
 
 
 class Comparisons(NamedTuple):
-    """Of curves."""
+    """Comparisons of curves."""
 
-    pairs: pd.DataFrame  # of their areas, as significance.compare gives them
-    tests: pd.DataFrame  # of their rounds, as significance.round_tests does
-    which: str  # pairs, in words
+    pairs: pd.DataFrame  # of their areas, from significance.compare
+    tests: pd.DataFrame  # of their rounds, from significance.round_tests
+    which: str  # the compared pairs, in words
 
 
 def write_report(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
@@ -58,7 +60,7 @@ def write_report(results: rounds.Results, folder: Path, title: str, choices: Cho
 
 
 def marked(section: Section, mark: str) -> Section:
-    """The section with its data set in front of every name."""
+    """The section with its data set in front of each name."""
     return Section(
         mark + section.title,
         section.text,
@@ -69,7 +71,7 @@ def marked(section: Section, mark: str) -> Section:
 
 
 def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> list[Section]:
-    """All parts that are about one data set; ``runs`` are those of scores.per_run."""
+    """The sections on one data set; ``runs`` comes from scores.per_run."""
     sections = [
         accuracy_section(named, runs, choices),
         efficiency_section(named, choices),
@@ -92,7 +94,7 @@ def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparis
 
 
 def accuracy_section(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
-    """Curves, area, final accuracy."""
+    """The section on accuracy: curves, area, final accuracy."""
     settings = named["facet"].nunique()
     images = {"accuracy": figures.accuracy(named)} if settings <= figures.PANELS else {}
     if 1 < settings <= figures.LEGIBLE:
@@ -103,11 +105,11 @@ def accuracy_section(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) 
         f"intervals by Student's t and, from {LEAST} repeats on, by bootstrap."
     )
     if not images:
-        text += f" {settings} settings are too many to draw: report a selection, by their folders."
+        text += f" {settings} settings are too many to draw: report some of them, by their folders."
     known = math.nan
     if choices.full_data:
         known, source = choices.full_data
-        text += f" The full-data accuracy is {100 * known:g} % ({source}) where no run here labels everything."
+        text += f" The full-data accuracy is {100 * known:g} % ({source}) if no run here labels everything."
     return Section(
         "Accuracy", text, images, {"accuracy": score_table(named, runs, known), "accuracy by labels": by_labels(named)}
     )
@@ -144,13 +146,13 @@ def score_table(named: pd.DataFrame, runs: pd.DataFrame, full_data: float = math
 
 
 def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[str]:
-    """Intervals as text; empty where there is none."""
+    """Intervals as text; empty for NaN."""
     pairs = zip(scale * found[f"{kind}_low"], scale * found[f"{kind}_high"], strict=True)
     return ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in pairs]
 
 
 def efficiency_section(named: pd.DataFrame, choices: Choices) -> Section:
-    """Labels saved."""
+    """The section on labeling efficiency."""
     text = (
         "The labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs: 2 "
         "means half the labels. Computed for pairs of runs with the same seed, where the curves first cross the "
@@ -179,8 +181,9 @@ def efficiency_section(named: pd.DataFrame, choices: Choices) -> Section:
 
 
 def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
-    """Penalty matrices and comparisons of pairs."""
+    """The section on significance: the penalty matrix and comparisons of pairs."""
     pairs, tests, which = compared
+    margin = findings.in_points(choices.difference)
     curves = list(named["curve"].unique())
     images, unshown = {}, {}
     if math.comb(len(curves), 2) <= significance.PAIRS:
@@ -200,9 +203,9 @@ def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comp
         f"Compared are {which}. The table compares the AUBC of two curves over the seeds that both have: the "
         "difference in percentage points with its intervals by Student's t and by bootstrap; p of the t-test, and "
         "p_holm after Holm's correction for all pairs; p_wilcoxon of the signed ranks; p_equivalence of two one-sided "
-        f"t-tests for a difference within {100 * choices.difference:g} points. The last columns are the repeats "
+        f"t-tests for a difference within {margin}. The last columns are the repeats "
         f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
-        f"{100 * choices.difference:g} points, and one as large as the observed one. With few repeats, p values and "
+        f"{margin}, and one as large as the observed one. With few repeats, p values and "
         "bootstrap intervals are unreliable: see the findings."
     )
     text = " ".join([text, *comparability.one_start(named.drop_duplicates("run"))])
@@ -218,9 +221,7 @@ def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comp
                 name: [probability(value) for value in pairs[name]]
                 for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
             },
-            f"repeats for {100 * choices.difference:g} points": [
-                repeats_as_text(value) for value in pairs["repeats_needed"]
-            ],
+            f"repeats for {margin}": [repeats_as_text(value) for value in pairs["repeats_needed"]],
             "for this": [repeats_as_text(value) for value in pairs["repeats_seen"]],
         }
     )
@@ -230,22 +231,22 @@ def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comp
 
 
 def repeats_as_text(value: float) -> str:
-    """How many repeats are needed; empty where it is unknown."""
+    """A number of repeats as text; empty for NaN."""
     return "" if math.isnan(value) else findings.repeats_in_words(value)
 
 
 def number_as_text(value: float, digits: int) -> str:
-    """A number as text; empty where there is none."""
+    """A number as text; empty for NaN."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def probability(value: float) -> str:
-    """A p value as text: never 0."""
+    """A p value as text, never 0; empty for NaN."""
     return "< 0.001" if value < 0.001 else number_as_text(value, 3)
 
 
 def classes_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
-    """Accuracy by class and calibration."""
+    """The section on accuracy by class and calibration."""
     text = (
         "The accuracy of each class after the last round and its share of the queried labels, as means over repeats. "
         "The worst class has the lowest mean accuracy. Balance is the entropy of the queried classes, 1 for equal "
@@ -269,7 +270,7 @@ def classes_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 
 
 def queried_section(named: pd.DataFrame) -> Section:
-    """Images of the first and last query, and a map of all queries."""
+    """The section on queried images: the first and last query, and a map of all queries."""
     shown = queried_images.draw_queried(named)
     if isinstance(shown, str):
         return Section("Queried images", shown)
@@ -282,7 +283,7 @@ def queried_section(named: pd.DataFrame) -> Section:
 
 
 def runs_section(table: pd.DataFrame) -> Section:
-    """Every run with a link to its folder."""
+    """The section on runs: each with its provenance and a link to its folder."""
     columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
     runs = table.drop_duplicates("run")[[column for column in columns if column in table]]
     return Section("Runs", "Links lead to the run folders, if they are on this machine.", {}, {"runs": runs})

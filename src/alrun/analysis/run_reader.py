@@ -39,10 +39,10 @@ PROVENANCE = (
     "cuda",
 )
 PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", schema.KEY)
-NAMED = 100  # classes whose names are kept with every row
-# Groups that only set what has its own columns, or change no result.
+NAMED = 100  # classes; the names of more are not repeated in each row
+# Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
-NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
+NAMES = ("variant", "baseline")  # of a setting; they do not change results by themselves
 
 
 def run_name(folder: Path) -> str:
@@ -51,7 +51,7 @@ def run_name(folder: Path) -> str:
 
 
 def read_run(folder: Path) -> list[dict[str, Any]]:
-    """A row for every round of a finished run.
+    """A row for each round of a finished run.
 
     Raises:
         UserError: A file is damaged or lacks rounds.
@@ -75,14 +75,14 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
-    """Where the results of a run.json come from."""
+    """The columns of provenance, from a run.json."""
     known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device"), "class_names": class_names(meta)}
-    known[schema.KEY] = schema.SCHEMA_VERSION  # of the table that is made here
+    known[schema.KEY] = schema.SCHEMA_VERSION  # of the table, not of the run
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
 
 
 def class_names(meta: dict[str, Any]) -> str | None:
-    """The names of the classes as JSON, None where they are numbers, or too many for every row of a table."""
+    """The names of the classes as JSON; None if they are just numbers, or too many to repeat in each row."""
     dataset = meta.get("dataset")
     names = dataset.get("class_names") if isinstance(dataset, dict) else None
     if not isinstance(names, list) or len(names) > NAMED or names == [str(number) for number in range(len(names))]:
@@ -91,7 +91,7 @@ def class_names(meta: dict[str, Any]) -> str | None:
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Leaves of a nested dictionary as (dotted name, text); the text is JSON but for strings."""
+    """Leaves of a nested dictionary as (dotted name, text); strings as they are, other values as JSON."""
     for key, value in node.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
@@ -103,7 +103,7 @@ def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[st
     """A CSV with a row for each of ``rounds``, as numbers and words.
 
     Raises:
-        UserError: A column, a row or part of a row is missing, or is no number.
+        UserError: A column, a row or part of a row is missing, or a cell is not a number.
     """
     with reading(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -122,10 +122,10 @@ _COLUMNS: dict[str, Callable[[str], Any]] = {"round": int, "labeled": int, **NUM
 
 
 def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
-    """per_class.csv as one text per round and measure, the classes in order.
+    """per_class.csv as one text per round and measure, a number per class in order.
 
     Raises:
-        UserError: As ``read_rows``.
+        UserError: A row or part of a row is missing, or a cell is not a number.
     """
     accuracy: list[list[str]] = [[] for _ in range(rounds)]
     labeled: list[list[str]] = [[] for _ in range(rounds)]
@@ -136,7 +136,7 @@ def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
             accuracy[int(row["round"])].append(f"{float(row['test_accuracy']):.6g}")
             labeled[int(row["round"])].append(str(int(row["labeled"])))
         if len({len(each) for each in accuracy}) != 1 or not accuracy[0]:
-            raise ValueError("it has not a row for each class and round")
+            raise ValueError("it does not have a row for each class and round")
     return [
         {"class_accuracy": " ".join(a), "class_labeled": " ".join(b)} for a, b in zip(accuracy, labeled, strict=True)
     ]

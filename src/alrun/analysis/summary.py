@@ -1,4 +1,4 @@
-"""What ends a sweep: the table and figure of one setting, all of its strategies side by side."""
+"""The table and figure at the end of a sweep: one setting, all of its strategies side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.system import files
 
-WIDE = 7  # more strategies than that do not fit beside one another
+WIDE = 7  # strategies that fit beside one another
 
 
 def summarize(setting: Path, runs: Sequence[Path]) -> None:

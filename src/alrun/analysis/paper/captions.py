@@ -1,4 +1,4 @@
-"""What was run for a figure or table, as the text that stands beside it."""
+"""The caption of a figure or table: what was run for it."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Coll
 from alrun.analysis.paper.exhibits import Exhibit, Part
 from alrun.runs.run_folder import shown
 
-MOST = 12  # runs that are named
+MOST = 12  # missing runs that are listed
 SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]
 INSTEAD = {
     "cifar10": "JPEG copies of CIFAR-10 for CIFAR-10",
@@ -27,7 +27,7 @@ def caption(name: str, exhibit: Exhibit, there: Collected, asked: Asked, publish
 
 
 def describe_runs(there: Collected) -> str:
-    """Scale, data, networks, repeats, hours."""
+    """A text on scale, data, networks, repeats and hours."""
     scales = {f"{run.cfg.scale.examples:g}" for run in there.asked}
     epochs = {f"{run.cfg.scale.epochs:g}" for run in there.asked}
     full = scales == epochs == {"1"}
@@ -54,12 +54,12 @@ def describe_runs(there: Collected) -> str:
     cut = (there.table["stopped_by"] == "max_epochs").mean() if "stopped_by" in there.table else 0
     words.append(f"{100 * cut:.0f} % of the rounds were cut short by the limit on epochs." if cut else "")
     if not full:
-        words.append("At such a size the numbers mean nothing beside the paper's: they show that all runs.")
+        words.append("At this size the numbers do not compare with the paper's: they show that everything runs.")
     return " ".join(filter(None, words))
 
 
 def shares(values: set[str]) -> str:
-    """As percentages."""
+    """Shares as percentages."""
     return join_words([f"{100 * float(value):g} %" for value in sorted(values, key=float)])
 
 
@@ -70,11 +70,11 @@ def span(least: int, most: int) -> str:
 
 def hardware_of(runs: pd.DataFrame) -> str:
     """The hardware of the runs."""
-    return join_words(sorted(set(runs["hardware"]))) if "hardware" in runs else "hardware that is not told"
+    return join_words(sorted(set(runs["hardware"]))) if "hardware" in runs else "unknown hardware"
 
 
 def stood_in(parts: tuple[Part, ...], asked: Asked) -> list[str]:
-    """What takes the place of what the paper has."""
+    """A sentence on the data and features that stand in for the paper's; empty without stand-ins."""
     if not asked.stand_ins:
         return []
     sets = {dataset(part.experiment) for part in parts}
@@ -85,7 +85,7 @@ def stood_in(parts: tuple[Part, ...], asked: Asked) -> list[str]:
 
 
 def missing(there: Collected) -> list[str]:
-    """The runs that are not there."""
+    """The missing runs, as a list in Markdown."""
     if not there.problems:
         return []
     lines = [f"- {shown(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]

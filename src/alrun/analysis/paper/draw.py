@@ -1,4 +1,4 @@
-"""The figures of the paper, laid out as there: a panel for each of its, its own points hollow beside our lines."""
+"""The figures of the paper in its layout: its own points are hollow, ours are lines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
 
 
 def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, str], handles: dict[str, Any]) -> None:
-    """The lines of one panel, dashed by setting; ``handles`` gets those that a legend has to explain."""
+    """The lines of one panel, dashed by setting; ``handles`` collects those for the legend."""
     for part in panel.parts:
         for strategy in part.strategies:
             name = part.series(strategy)
@@ -93,7 +93,7 @@ def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, s
 
 
 def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: dict[str, Any]) -> None:
-    """The paper's points."""
+    """Draw the paper's points, hollow and light."""
     marker = {"marker": style["marker"], "markerfacecolor": "none", "markeredgewidth": 0.6}
     light = {"color": style["color"], "alpha": 0.55, "linestyle": style["linestyle"], "linewidth": 0.5}
     axes.plot(frame["x"], frame["mean"], **marker, **light)
@@ -101,7 +101,7 @@ def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: di
 
 
 def square(axes: "Axes", cells: pd.DataFrame) -> None:
-    """A penalty matrix."""
+    """Draw a penalty matrix."""
     figures.bare(axes)
     if cells.empty:
         axes.set_xticks([])
@@ -114,5 +114,5 @@ def square(axes: "Axes", cells: pd.DataFrame) -> None:
 
 
 def save_figure(drawn: "Figure", path: Path) -> None:
-    """As .png and .pdf."""
+    """Write ``path``.png and ``path``.pdf."""
     figures.save_figure(drawn, path)

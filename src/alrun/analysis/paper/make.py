@@ -13,36 +13,36 @@ from alrun.runs.run_folder import shown
 from alrun.settings.identity import NOT_IDENTITY
 from alrun.system import files
 
-CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
+CLAIMS = ("figure-13", "figure-14", "figure-15")  # with the matrices behind the claims of Appendix G
 HOLLOW = (
     "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
     "its plot."
 )
 EITHER = (
-    " The paper tells two settings of a strategy apart by dashes alone, so a hollow point is of one of both, and which "
-    "is not known."
+    " The paper distinguishes two settings of a strategy by dashes alone, so it is unknown which of them a hollow point "
+    "belongs to."
 )
 
 
 def exhibit(name: str) -> Exhibit:
-    """What is declared of ``name``."""
+    """The declaration of ``name``."""
     if name == "claims":
         return Exhibit("Claims 1 to 5", "G", parts=tuple(part for each in CLAIMS for part in FIGURES[each].needed))
     return times.TEXT if name == "times" else ALL[name]
 
 
 def needed(name: str) -> tuple[Part, ...]:
-    """The runs that ``name`` shows, and no others."""
+    """The runs that ``name`` shows."""
     return exhibit(name).needed
 
 
 def folder(asked: Asked) -> Path:
-    """Where the files are written."""
+    """The folder of the files."""
     return asked.outputs / "paper"
 
 
 def write_exhibit(name: str, asked: Asked) -> str:
-    """Write the files of ``name`` from the runs that are there; returns what was written, in a sentence."""
+    """Write the files of ``name`` from the runs that are done; returns a sentence on what was written."""
     there = collect.collect(needed(name), asked)
     path = folder(asked) / name
     if name in FIGURES:
@@ -58,7 +58,7 @@ def write_exhibit(name: str, asked: Asked) -> str:
 
 
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
-    """Figure, its points and its caption."""
+    """Write a figure, its points and its caption."""
     share = there.asked[0].cfg.scale.examples
     found = points.of_figure(name, there, share)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
@@ -71,7 +71,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
         scaled += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
-    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitised."
+    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitized."
     text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
     files.write_text(path.with_suffix(".md"), text)
 

@@ -1,7 +1,7 @@
-"""The paper's printed tables with ours beside them. Their numbers are in table*.csv, transcribed from the paper.
+"""The paper's printed tables beside ours. Its numbers are in table*.csv, transcribed from the paper.
 
 Accuracies are compared after the same share of the final number of labels, so that experiments on a smaller scale,
-which keep the paper's proportions, have rows too; the columns say how many labels that is.
+which keep the paper's proportions, have rows too; columns give these numbers of labels.
 """
 
 import math
@@ -42,10 +42,10 @@ def read_printed(name: str) -> pd.DataFrame:
 
 
 def compare_with_paper(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
-    """The paper's table ``name`` and ours of the same strategies and options; empty where we have none of its rows.
+    """The paper's table ``name`` and ours of the same strategies and options; empty if we have none of its rows.
 
-    Of accuracies: ``difference`` is ours minus the paper's, ``within`` whether it is at most the sum of both standard
-    deviations (unknown for a single repeat). Of times: ``ratio`` is the paper's by ours.
+    For accuracies ``difference`` is ours minus the paper's, ``within`` whether it is at most the sum of both standard
+    deviations (unknown for a single repeat). For times ``ratio`` is the paper's divided by ours.
     """
     rows = {"table11": selection_times, "table12": times}.get(name, accuracies)(name, rounds)
     known = [row for row in rows if not math.isnan(row["ours"])]
@@ -151,18 +151,16 @@ def of_runs(rounds: pd.DataFrame) -> pd.Series:
 
 
 def timed(published: float, values: pd.Series) -> dict:
-    """The columns of a time."""
+    """The columns of a row of times."""
     mean = float(values.mean()) if len(values) else math.nan
     ratio = published / mean if mean else math.nan
     return {"paper": published, "ours": mean, "ours_std": values.std(), "repeats": len(values), "ratio": ratio}
 
 
 def explain_comparison(name: str, named: pd.DataFrame) -> str:
-    """What is compared with what."""
+    """A text on the settings of the paper's table and of ours."""
     known = [name for name in ("dataset", "model") if name in named]
-    pairs = (
-        named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["of which no data set is named"]
-    )
+    pairs = named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["an unknown data set"]
     ours = "; ".join(sorted(pairs))
     scale = named["share.examples"].iloc[0] if "share.examples" in named else ""
     if name == "table2" and "seed_set" in named and (named["seed_set"] == "facility_location_pixels").any():
@@ -170,12 +168,12 @@ def explain_comparison(name: str, named: pd.DataFrame) -> str:
     part = "" if scale in ("", "1", "1.0") else f", on {100 * float(scale):g} % of the data"
     return (
         f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "
-        "the numbers. A difference is within when it is at most both standard deviations together."
+        "the numbers. A difference is within if it is at most the sum of both standard deviations."
     )
 
 
 def with_two_decimals(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with two decimals, and gaps where we have no number."""
+    """The table as text with two decimals; NaN becomes empty."""
     numbers = table.select_dtypes("float").columns
     return table.assign(
         **{column: ["" if math.isnan(value) else f"{value:.2f}" for value in table[column]] for column in numbers}
