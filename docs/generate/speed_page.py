@@ -1,4 +1,4 @@
-"""docs/evidence/speed.md: how fast selection and training are, from what the benchmarks left in benchmarks/results.
+"""docs/evidence/speed.md: how fast selection and training are, from the tables in benchmarks/results.
 
 ``make speed`` runs both benchmarks on an idle machine and writes the page.
 """

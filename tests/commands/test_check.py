@@ -1,4 +1,4 @@
-"""``python -m alrun check`` finds what a strategy does wrong, and nothing in those that are right."""
+"""``alrun check`` finds what a strategy does wrong, and nothing in strategies that are right."""
 
 import random
 import re

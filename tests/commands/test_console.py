@@ -1,4 +1,4 @@
-"""Every command finds a folder of one's own options as ``python -m alrun`` does."""
+"""Each command finds the folder of the user's own options, as a run does."""
 
 import sys
 import traceback

@@ -1,4 +1,4 @@
-"""What ``python -m alrun new`` writes works at once."""
+"""The files that ``alrun new`` writes work at once."""
 
 import subprocess
 import sys
@@ -37,17 +37,26 @@ def test_all_templates_pass_their_own_tests_and_run_together(tmp_path):
     assert list(tmp_path.glob("outputs/runs/bars-one_layer-*/ratio-*-seed0/done"))
 
 
+def test_the_next_commands_begin_as_this_program_was_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "alrun", "new", "strategy", "ratio"])
+    commands = write_files("dataset", "bars", "my_al", tmp_path) + write_files("strategy", "ratio", "my_al", tmp_path)
+    assert "  .venv/bin/python -m alrun check my_al.ratio.Ratio\n" in commands
+    assert "  .venv/bin/python -m alrun --config-dir conf strategy=ratio 'allow=[my_al]'\n" in commands
+    assert "alrun --config-dir conf dataset=bars model=small_cnn augmentation=none 'allow=[my_al]'\n" in commands
+    assert commands.count("python -m alrun") == 3
+
+
 def test_an_own_strategy_takes_fewer_than_fifteen_lines(tmp_path):
     write_files("strategy", "ratio", "my_al", tmp_path)
     text = (tmp_path / "my_al" / "ratio.py").read_text()
-    code = text.split('"""')[::2]  # what is no docstring
+    code = text.split('"""')[::2]  # what is not a docstring
     assert sum(bool(line.strip()) for part in code for line in part.splitlines()) < 15
 
 
 def test_nothing_is_written_over_or_beside_a_file_that_is_there(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_ratio.py").write_text("mine")
-    with pytest.raises(UserError, match=r"test_ratio.py exists already, and nothing was written"):
+    with pytest.raises(UserError, match=r"test_ratio.py exists already, so nothing was written"):
         write_files("strategy", "ratio", "my_al", tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["test_ratio.py"]
     assert (tmp_path / "tests" / "test_ratio.py").read_text() == "mine"

@@ -19,8 +19,8 @@ HOLLOW = (
     "its plot."
 )
 EITHER = (
-    " The paper distinguishes two settings of a strategy by dashes alone, so it is unknown which of them a hollow point "
-    "belongs to."
+    " The paper distinguishes two settings of a strategy by dashes alone, so it is unknown which of them a hollow "
+    "point belongs to."
 )
 
 
