@@ -74,7 +74,7 @@ def test_the_table_read_back_from_csv_is_the_same(runs, tmp_path):
     assert "optimizer.lr" in settings
     assert "optimizer.lr" not in measures
     settings[1:].to_csv(tmp_path / "results" / "runs.csv", index=False)
-    with pytest.raises(UserError, match=f"results is no table .*{runs[0].name} is in one of its two files alone"):
+    with pytest.raises(UserError, match=f"results is not a table .*{runs[0].name} is in one of its two files alone"):
         rounds.read_results(tmp_path / "results")
 
 
@@ -170,7 +170,7 @@ def test_sources_are_runs_folders_patterns_and_tables(runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [("nowhere", "does not exist"), (".", "holds no run"), ("a.csv", "is no table of results")]
+    ("source", "reason"), [("nowhere", "does not exist"), (".", "holds no run"), ("a.csv", "is not a table of results")]
 )
 def test_a_source_that_is_none_is_refused(tmp_path, monkeypatch, source, reason):
     monkeypatch.chdir(tmp_path)
