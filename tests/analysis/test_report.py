@@ -303,9 +303,7 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         return {} if start is None else {"initial_seed": start}  # the neutral value is no part of a run's settings
 
     shared, own, neutral = (runs_of(start) for start in (lambda seed: 42, lambda seed: seed, lambda seed: None))
-    assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith(
-        "Repeats share initial_seed=42, and so"
-    )
+    assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and so")
     assert comparability.one_start(own.drop_duplicates("run")) == []
     assert own["curve"].unique().tolist() == ["random", "badge"]
     both = name_curves(pd.concat([shared, own], ignore_index=True).drop(columns=["facet", "label", "curve"]))
@@ -314,9 +312,7 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         rounds.arrange(pd.concat([shared, neutral], ignore_index=True)).drop(columns=["facet", "label", "curve"])
     )
     assert mixed["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
-    assert comparability.one_start(mixed.drop_duplicates("run"))[0].startswith(
-        "Repeats share initial_seed=42, and so"
-    )
+    assert comparability.one_start(mixed.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and so")
 
 
 def test_the_worst_class_is_that_of_the_lowest_mean_everywhere(tmp_path):
