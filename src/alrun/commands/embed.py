@@ -36,7 +36,7 @@ def main() -> None:
         runs = planned_runs.of_command(console.with_config_dir(words, arguments.config_dir))
         if len(runs) != 1:
             raise UserError(
-                "features are computed for one data set and one encoder at a time: give one value for each."
+                "features are computed for one data set and encoder at a time: give one value for each."
             )
         print(embed(runs[0].cfg, number, of))
 
