@@ -80,7 +80,7 @@ def test_what_to_know_before_comparing(tmp_path, runs):
         "single has one repeat: there is no spread and no test; add repeats with seed=0,1,2."
     ]
     assert comparability.notes(named([run for run in runs if run.name.rsplit("-", 2)[0::2] != ["noise", "seed2"]])) == [
-        "noise lacks seed 2: comparisons with it rest on the seeds that both have; add seed=2."
+        "noise lacks seed 2: comparisons with it use the seeds that both have; add seed=2."
     ]
     without = [run for run in runs if not run.name.startswith("random")]
     assert comparability.notes(named(without)) == [
