@@ -194,3 +194,9 @@ def test_options_of_alrun_are_checked_by_name():
     assert {"badge", "entropy", "vaal"} <= set(check.strategy_options())
     for name in ("random", "coreset"):
         assert problems(check.build_strategy(name, check.SHORT.get(name, ()))) == []
+
+
+def test_without_a_name_the_example_begins_as_this_program_was_started(monkeypatch):
+    monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "alrun", "check"])
+    with pytest.raises(UserError, match=r"^name a strategy: .venv/bin/python -m alrun check my_al.ratio.Ratio, or"):
+        check.check_one(None, [], timed=False)
