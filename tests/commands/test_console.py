@@ -74,7 +74,7 @@ def test_a_mistake_is_a_sentence_an_interruption_a_word_and_anything_else_a_trac
     assert type(unexpected) is RuntimeError
     lines = "".join(traceback.format_exception(unexpected))
     assert "Traceback" in lines
-    assert "please report these lines with the command that you typed" in lines
+    assert "Please report it in the issues of alrun's repository, with this traceback, the command line" in lines
 
 
 def test_rows_are_told_in_columns_and_what_is_empty_is_left_out():
