@@ -148,7 +148,7 @@ def test_runs_of_another_version_and_altered_tables_are_named_and_left_out(runs)
     about = json.loads(record.read_text())
     del about["revisions"]
     record.write_text(json.dumps(about))
-    finished.seal(runs[1])
+    finished.seal_results(runs[1])
     table = runs[1] / "accuracy.csv"
     table.write_text(table.read_text().replace("0.", "0.1", 1))
     gathered = rounds.gather(runs)

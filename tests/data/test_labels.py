@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from alrun.data import card, labels, own, sources
-from alrun.data.divided import positions
+from alrun.data.divided import positions_by_share
 from alrun.system.errors import UserError
 
 
@@ -22,7 +22,7 @@ def place(position: int) -> str:
 
 
 def numbered(values: list, names: list[str] | None = None) -> tuple[list[int], list[str]]:
-    made, classes = labels.numbered(values, place, names)
+    made, classes = labels.number_labels(values, place, names)
     return made.tolist(), classes
 
 
@@ -258,21 +258,21 @@ def test_a_split_by_groups_is_near_the_share_of_every_class(seed):
     draws = np.random.default_rng(seed)
     groups = draws.integers(60, size=600)
     numbers = (draws.random(600) < 0.3).astype(np.int64)
-    train, test = positions(numbers, 0.2, ["a", "b"], groups)
+    train, test = positions_by_share(numbers, 0.2, ["a", "b"], groups)
     assert not set(groups[train]) & set(groups[test])
     assert sorted([*train, *test]) == list(range(600))
     shares = np.bincount(numbers[test]) / np.bincount(numbers)
     assert np.abs(shares - 0.2).max() < 0.05
-    assert np.array_equal(positions(numbers, 0.2, ["a", "b"], groups)[1], test)
+    assert np.array_equal(positions_by_share(numbers, 0.2, ["a", "b"], groups)[1], test)
 
 
 def test_the_last_group_of_a_class_stays_to_be_trained_on():
     numbers, groups = np.array([0] * 9 + [1] * 3), np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
-    train, test = positions(numbers, 0.4, ["a", "b"], groups)
+    train, test = positions_by_share(numbers, 0.4, ["a", "b"], groups)
     assert set(numbers[train]) == {0, 1}
     assert len(test) == 3
     with pytest.raises(UserError, match="all pictures are of one group"):
-        positions(numbers, 0.4, ["a", "b"], np.zeros(12))
+        positions_by_share(numbers, 0.4, ["a", "b"], np.zeros(12))
 
 
 def images(count: int) -> np.ndarray:
@@ -378,7 +378,7 @@ def test_two_columns_of_one_name_are_refused(pictures, header):
 def test_a_line_break_in_a_label_does_not_break_the_log(pictures, caplog):
     caplog.set_level(logging.INFO)
     lines = rows(['"an\nt"', '"An\nt"', "bee"] * 6)
-    card.tell(card.of(csv(pictures, ["path,label", *lines])))
+    card.log_card(card.describe_data(csv(pictures, ["path,label", *lines])))
     messages = [record.getMessage() for record in caplog.records if "an" in record.getMessage()]
     assert len(messages) >= 2
     assert all(message.isprintable() for message in messages)

@@ -145,7 +145,7 @@ def test_what_a_strategy_trains_is_counted_as_training(complete):
 
 
 class FirstThirty:
-    def buyable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
+    def queryable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
         return torch.arange(len(labels)) < 30
 
 

@@ -20,7 +20,7 @@ from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import ImageData
 from alrun.loop.run import run
-from alrun.runs.labeling import Labelling, read_answers, read_told
+from alrun.runs.labeling import Labeling, read_answers, read_labels
 from alrun.settings.command_line import as_typed
 from alrun.system.errors import UserError
 from tests.conftest import QUIET
@@ -299,17 +299,17 @@ def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, 
     mistakes = labelled.tell(asked)
     assert [mistake.partition(":")[0] for mistake in mistakes] == ["line 2", "line 3"]
     assert all("have come apart" in mistake for mistake in mistakes)
-    assert len(read_told(labelled.folder, CLASSES)) == len(table) - 2
+    assert len(read_labels(labelled.folder, CLASSES)) == len(table) - 2
 
 
 def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_deleted(tmp_path):
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\n2,dgo\n")
     with pytest.raises(UserError, match=r"labels.csv, line 3: 'dgo' is no class; did you mean dog\?") as found:
-        read_told(tmp_path, ["cat", "dog"])
+        read_labels(tmp_path, ["cat", "dog"])
     assert "delete" not in str(found.value)
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\nx,dog\n")
     with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number\. Mend that line"):
-        read_told(tmp_path, ["cat", "dog"])
+        read_labels(tmp_path, ["cat", "dog"])
 
 
 def told(tmp_path: Path, content: bytes, classes: list[str], names: dict[str, str] | None = None):
@@ -441,7 +441,7 @@ def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path
     classes = [str(number) for number in range(len(counts))]
     data = ImageData(images, np.full(4, -1), images[:0], np.empty(0, np.int64), class_names=classes)
     record = SimpleNamespace(train_accuracy=accuracy, test_accuracy=float("nan"), class_labeled=counts)
-    Labelling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
+    Labeling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
     assert ("the model is at chance: its training accuracy is" in caplog.text) == is_told
     assert ("What margin chooses with it is as good as random" in caplog.text) == is_told
 

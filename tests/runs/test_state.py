@@ -236,7 +236,7 @@ def test_the_first_model_is_computed_once_and_again_when_its_file_is_damaged(tmp
         if damage:
             path.write_bytes(path.read_bytes()[:-100])
         state, compute = state_and_compute()
-        assert first_model.shared(path, state, compute) == reused
+        assert first_model.share_first_model(path, state, compute) == reused
         states.append(state)
     assert len(computed) == 2
     assert "is damaged" in caplog.text

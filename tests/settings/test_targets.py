@@ -28,7 +28,7 @@ def parts_of(value, key, kinds):
         if "_target_" in value:
             yield key, value["_target_"], kinds
         for setting, inner in value.items():
-            yield from parts_of(inner, f"{key}.{setting}", targets.inside(value, setting, kinds))
+            yield from parts_of(inner, f"{key}.{setting}", targets.kinds_inside(value, setting, kinds))
 
 
 def test_every_option_of_alrun_is_allowed_where_it_stands():
@@ -37,7 +37,7 @@ def test_every_option_of_alrun_is_allowed_where_it_stands():
         group = path.relative_to(path.parents[1]).parts[0]
         if group in (*targets.KINDS, "optimizer"):
             for key, name, kinds in parts_of(OmegaConf.to_container(OmegaConf.load(path)), group, ()):
-                assert targets.found(name, key, kinds) is not None
+                assert targets.import_target(name, key, kinds) is not None
                 names.add(name)
     assert len(names) > 70
 
@@ -89,7 +89,7 @@ def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
         ("strategy", "alrun.models.SmallCnn"),
         ("strategy", "alrun.strategies.Needs"),
         ("model", "alrun.strategies.badge.Badge"),
-        ("dataset", "alrun.data.own.assembled"),
+        ("dataset", "alrun.data.own.assemble_data"),
         ("optimizer.build", "torch.optim.lr_scheduler.StepLR"),
         ("tracking", "alrun.loop.tracking.require"),
         ("augmentation", "alrun.data.transform.torchvision"),
@@ -115,7 +115,7 @@ def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
         cfg = composed()
         cfg[group] = text
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code"):
-            targets.check(cfg)
+            targets.check_targets(cfg)
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is no part of a run"):
             factory.build(cfg[group], group)
 

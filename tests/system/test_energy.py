@@ -220,7 +220,7 @@ def test_folders_of_versions_that_did_not_measure_go_on(complete, tmp_path):
     timing = pd.read_csv(folder / "timing.csv").drop(columns=energy_columns())
     timing.to_csv(folder / "timing.csv", index=False)
     without_checkpoints(folder)
-    assert portable.revive(folder) == 2
+    assert portable.rebuild_checkpoint(folder) == 2
     state = RunState.load(folder, portable.json.loads((folder / "run.json").read_text())["data"])
     assert all(math.isnan(record.train_joules) for record in state.rounds)
     assert [record.train_seconds for record in state.rounds] == timing["train_seconds"].tolist()[:2]

@@ -147,7 +147,7 @@ def of_class(name: str, settings: Sequence[str]) -> DictConfig:
 def of_option(name: str, settings: Sequence[str]) -> DictConfig:
     """The node of an option; ``strategy@strategy.inner=margin`` and the like are taken as on alrun's command line."""
     overrides = [each if "@" in each.partition("=")[0] else f"strategy.{each}" for each in settings]
-    planned = planned_runs.of_command([f"strategy={name}", *overrides])
+    planned = planned_runs.runs_of_command([f"strategy={name}", *overrides])
     return planned[0].cfg.strategy
 
 

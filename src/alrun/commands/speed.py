@@ -39,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     with console.telling():
         words = console.with_config_dir(arguments.overrides, arguments.config_dir)
-        runs = planned_runs.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
+        runs = planned_runs.runs_of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
         for setting in dict.fromkeys(run.folder.parent for run in runs):
             print(told(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
 
@@ -65,7 +65,7 @@ def typed(best: Choice, own: Choice) -> Sequence[str]:
 
 def prepared(cfg: DictConfig) -> tuple[torch.device, Parts]:
     """The device and the parts of a run."""
-    where = device.choose(cfg.runtime.device)
+    where = device.choose_device(cfg.runtime.device)
     device.set_precision(cfg.training.precision)
     device.set_deterministic(cfg.runtime.deterministic)
     return where, build_parts(cfg, where)

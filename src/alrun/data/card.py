@@ -31,7 +31,7 @@ class Looks:
     prints: list[int] = field(default_factory=list)  # a number for each image, the same for equal ones
 
 
-def looks(images: np.ndarray) -> Looks:
+def look_at_images(images: np.ndarray) -> Looks:
     """One pass over images (N, C, H, W), which may lie in a memory map."""
     found = Looks()
     if not images.size:
@@ -46,9 +46,9 @@ def looks(images: np.ndarray) -> Looks:
     return found
 
 
-def of(data: ImageData) -> dict[str, Any]:
+def describe_data(data: ImageData) -> dict[str, Any]:
     """What ``data`` is, as plain values."""
-    pool, test = looks(data.train_images), looks(data.test_images)
+    pool, test = look_at_images(data.train_images), look_at_images(data.test_images)
     known = set(pool.prints)
     return {
         "classes": data.classes,
@@ -86,14 +86,14 @@ def levels(pool: Looks) -> dict[str, int]:
     }
 
 
-def tell(card: dict[str, Any]) -> None:
+def log_card(card: dict[str, Any]) -> None:
     """One line of what the data set is, and one for each thing that looks wrong."""
-    log.info("%s", one_line(sentence(card)))
-    for problem in problems(card):
+    log.info("%s", one_line(card_sentence(card)))
+    for problem in card_problems(card):
         log.warning("%s", problem)
 
 
-def sentence(card: dict[str, Any]) -> str:
+def card_sentence(card: dict[str, Any]) -> str:
     """``2 classes (ants, bees); 48 pictures to label, 12 to test on; passed over: .txt 3``."""
     names = card["class_names"]
     shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
@@ -103,7 +103,7 @@ def sentence(card: dict[str, Any]) -> str:
     return f"data: {card['classes']} classes ({shown}); {card['train']} pictures to label, {test}{left}"
 
 
-def problems(card: dict[str, Any]) -> list[str]:
+def card_problems(card: dict[str, Any]) -> list[str]:
     """What a person should look at before believing any result."""
     count, values = card["train"], card["levels_in_train"]
     found = []

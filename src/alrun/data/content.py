@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun.data.picture_table import existing
+from alrun.data.picture_table import existing_path
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError
 
@@ -31,7 +31,7 @@ verify = False  # whether files are read again, once in this process, whatever i
 _verified: set[str] = set()  # files that were
 
 
-def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
+def with_content_hashes(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
     """``settings`` (plain values) with ``<name>-<hash of the content>`` for every file and folder that they name.
 
     What does not exist stays as it is: whoever builds the component refuses it in its own words.
@@ -45,18 +45,18 @@ def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
         UserError: A file cannot be read.
     """
     cache = Path(outputs) / "cache" / "content"
-    result = {key: replaced(value, cache) for key, value in settings.items() if key != "dataset"}
+    result = {key: replace_paths(value, cache) for key, value in settings.items() if key != "dataset"}
     if (first := settings.get("first_model")) and os.path.isfile(str(first)):
         result["first_model"] = name_of([Path(str(first))], cache)
     dataset = settings["dataset"]
-    found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
+    found = files_of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
     if not found:
-        return result | {"dataset": replaced(dataset, cache)}
+        return result | {"dataset": replace_paths(dataset, cache)}
     rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images")}
     return result | {"dataset": rest | {"path": name_of(found, cache)}}
 
 
-def replaced(node: Any, cache: Path) -> Any:
+def replace_paths(node: Any, cache: Path) -> Any:
     """``node`` with the content of the files that its settings name."""
     if not isinstance(node, dict):
         return node
@@ -66,7 +66,7 @@ def replaced(node: Any, cache: Path) -> Any:
         if isinstance(value, str) and names_a_file(target, str(key), value):
             result[key] = name_of([Path(value)], cache)
         else:
-            result[key] = replaced(value, cache)
+            result[key] = replace_paths(value, cache)
     return result
 
 
@@ -78,7 +78,7 @@ def names_a_file(target: str, key: str, value: str) -> bool:
     return (key in PATHS if is_own else "/" in value or "." in value) and os.path.exists(value)
 
 
-def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
+def files_of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
     """Files and folders that hold a data set of alrun; none where its name alone says what it holds."""
     name = str(dataset.get("_target_", "")).removeprefix("alrun.data.")
     paths = []
@@ -89,23 +89,23 @@ def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
         case "sources.tiny_imagenet":
             paths = [root / "tinyimagenet100_32" / "tinyimagenet100_32_jpeg.npz"]
         case "own.csv":
-            paths = [Path(str(dataset["path"])), *listed(dataset)]
+            paths = [Path(str(dataset["path"])), *files_of_csv(dataset)]
         case _ if name.startswith(("own.", "sources.")):
             paths = [Path(str(dataset[key])) for key in PATHS if isinstance(dataset.get(key), str)]
     return [path for path in paths if path.exists()]
 
 
-def listed(dataset: dict[str, Any]) -> list[Path]:
+def files_of_csv(dataset: dict[str, Any]) -> list[Path]:
     """The pictures that a CSV lists, as far as they are there; whoever reads it in earnest tells what is wrong."""
     path = Path(str(dataset["path"]))
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
-        read = spreadsheet.read(path, str(path))
+        read = spreadsheet.read_sheet(path, str(path))
         column = read.column(str(dataset.get("path_column", "path"))) or ""
     except UserError:
         return []
     names = dict.fromkeys(row[column] for row in read.rows)
-    found = [Path(existing(os.path.join(base, name))) for name in names if name]
+    found = [Path(existing_path(os.path.join(base, name))) for name in names if name]
     return [file for file in found if file.is_file()]
 
 

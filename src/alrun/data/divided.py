@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 Fraction = Annotated[float, Gt(0), Lt(1)]  # of the pictures that are held out
 
 
-def parted(
+def split_as_given(
     whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
 ) -> tuple[Split, Split]:
     """The ``first`` pictures as the training split and the others as the test split, as somebody decided.
@@ -28,11 +28,11 @@ def parted(
             f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
             "first: move each to one of them, or leave the split to dataset.test_fraction."
         )
-    labels.compared(whole.labels[:first], whole.labels[first:], classes, where)
+    labels.compare_splits(whole.labels[:first], whole.labels[first:], classes, where)
     return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
 
 
-def divided(
+def split_by_share(
     whole: Split,
     test_fraction: float,
     classes: list[str],
@@ -52,13 +52,13 @@ def divided(
     Raises:
         UserError: That is not possible.
     """
-    train, test = positions(whole.labels, test_fraction, classes, groups)
+    train, test = positions_by_share(whole.labels, test_fraction, classes, groups)
     if in_order or groups is not None:
         train, test = np.sort(train), np.sort(test)
     return whole.part(train), whole.part(test)
 
 
-def positions(
+def positions_by_share(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training and of the test split.
@@ -68,7 +68,7 @@ def positions(
     """
     remedy = "or give a test set of its own"
     if groups is not None:
-        return by_group(numbers, test_fraction, classes, groups)
+        return positions_by_group(numbers, test_fraction, classes, groups)
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2:
         raise DataError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
@@ -83,10 +83,10 @@ def positions(
             f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test pictures "
             f"for {len(present)} classes: take another one, {remedy}."
         )
-    return held_out(numbers, test_fraction)
+    return hold_out_positions(numbers, test_fraction)
 
 
-def by_group(
+def positions_by_group(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same, groups being kept whole: from the largest on, each goes where the shares of classes want it.
@@ -120,12 +120,12 @@ def by_group(
             f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all "
             "are too large, or alone in a class: raise it, or give a test set of its own."
         )
-    labels.compared(numbers[train], numbers[test], classes, "dataset.group")
+    labels.compare_splits(numbers[train], numbers[test], classes, "dataset.group")
     log.info("%d of %d groups are held out: %d of %d pictures", in_test.sum(), count, len(test), len(numbers))
     return train, test
 
 
-def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+def hold_out_positions(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training and of the test examples of such a split."""
     from sklearn.model_selection import train_test_split
 

@@ -26,7 +26,7 @@ LOOKALIKES = str.maketrans(
 )
 
 
-def clean(text: str) -> str:
+def clean_name(text: str) -> str:
     """A name in one Unicode form (NFC), without blanks and invisible characters around it."""
     name = unicodedata.normalize("NFC", text)
     while name and (is_blank(name[0]) or is_blank(name[-1])):
@@ -39,7 +39,7 @@ def is_blank(letter: str) -> bool:
     return letter.isspace() or unicodedata.category(letter) in ("Cf", "Cc")
 
 
-def named(value: Any, place: Callable[[], str]) -> str:
+def class_name(value: Any, place: Callable[[], str]) -> str:
     """The name of a class, of a value as a source holds it; ``place`` says where.
 
     Raises:
@@ -56,7 +56,7 @@ def named(value: Any, place: Callable[[], str]) -> str:
         value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of numbers with a gap is one of floats
-    text = clean(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
+    text = clean_name(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
     if text.casefold() in MISSING:
         said = "is empty" if not text else f"is {value!r}, which stands for none"
         raise DataError(f"{place()}: its label {said}; give it one, or remove it.")
@@ -68,7 +68,7 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def numbered(
+def number_labels(
     values: Sequence[Any], place: Callable[[int], str], names: Sequence[str] | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Labels (n,) int64 from 0, and the names of the classes, sorted; names that are numbers go by size.
@@ -82,15 +82,15 @@ def numbered(
         UserError: A label is missing, is several, or is none of ``names``; two classes are the same number.
     """
     if names is not None:
-        return declared(values, place, names)
+        return number_declared_labels(values, place, names)
     known: dict[str, str] = {}
     found: list[str] = []
     for position, value in enumerate(values):
         if not isinstance(value, str):
-            found.append(named(value, lambda: place(position)))  # noqa: B023 - called at once
+            found.append(class_name(value, lambda: place(position)))  # noqa: B023 - called at once
             continue
         if value not in known:
-            known[value] = named(value, lambda: place(position))  # noqa: B023
+            known[value] = class_name(value, lambda: place(position))  # noqa: B023
         found.append(known[value])
     if (hidden := hidden_label(values, found)) is not None:
         raise DataError(
@@ -100,8 +100,8 @@ def numbered(
     first: dict[str, int] = {}
     for position, name in enumerate(found):
         first.setdefault(name, position)
-    classes = in_order(first)
-    tell_alike(classes, Counter(found), lambda name: place(first[name]))
+    classes = sort_names(first)
+    check_alike(classes, Counter(found), lambda name: place(first[name]))
     number = {name: position for position, name in enumerate(classes)}
     return np.array([number[name] for name in found], np.int64).reshape(len(found)), classes
 
@@ -120,16 +120,18 @@ def hidden_label(values: Sequence[Any], names: Sequence[str]) -> int | None:
     )
 
 
-def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+def number_declared_labels(
+    values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
     """The same, of labels that are positions among ``names`` or names themselves."""
-    classes = [clean(str(name)) for name in names]
+    classes = [clean_name(str(name)) for name in names]
     number = {name: position for position, name in enumerate(classes)}
     labels = np.empty(len(values), np.int64)
     for position, value in enumerate(values):
         if type(value) is int and 0 <= value < len(classes):  # nearly all are
             labels[position] = value
             continue
-        name = named(value, lambda: place(position))  # noqa: B023 - called at once
+        name = class_name(value, lambda: place(position))  # noqa: B023 - called at once
         if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
             if not 0 <= int(name) < len(classes):
                 reason = "says that it has none" if int(name) == -1 else f"is none of the {len(classes)} classes"
@@ -145,7 +147,7 @@ def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence
     return labels, classes
 
 
-def in_order(names: Sequence[str] | dict[str, Any]) -> list[str]:
+def sort_names(names: Sequence[str] | dict[str, Any]) -> list[str]:
     """Names sorted; by size where all are numbers."""
     numbers = {name: number_of(name) for name in names}
     if all(number is not None for number in numbers.values()):
@@ -168,7 +170,7 @@ def likeness(name: str) -> str:
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", seen.casefold().translate(LOOKALIKES))
 
 
-def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[str], str]) -> None:
+def check_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[str], str]) -> None:
     """Refuse two classes that are one number, and name those whose names are alike, before anything is trained.
 
     Raises:
@@ -181,7 +183,7 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
     for key, group in same.items():
         if len(group) < 2:
             continue
-        shown = " and ".join(f"{plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
+        shown = " and ".join(f"{spell_plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
         if not isinstance(key, str):
             raise DataError(f"dataset: the classes {shown} are one number: write it in one way.")
         log.warning(
@@ -190,7 +192,7 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
         )
 
 
-def plainly(name: str, others: Sequence[str]) -> str:
+def spell_plainly(name: str, others: Sequence[str]) -> str:
     """A name, so written that a person sees how it differs from the ``others``."""
     differs = any(name != other and name.isascii() != other.isascii() for other in others) or (
         not name.isascii() and not name.isprintable()
@@ -198,7 +200,7 @@ def plainly(name: str, others: Sequence[str]) -> str:
     return ascii(name) if differs else name
 
 
-def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
+def compare_splits(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
     """Refuse a class of the test split alone, and name those that the test split lacks.
 
     Raises:
@@ -229,4 +231,4 @@ def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str
 def shown_name(name: str, others: Sequence[str]) -> str:
     """A name, with the one of the ``others`` that looks alike where there is one, spelled so that a person sees it."""
     alike = [other for other in others if other != name and likeness(other) == likeness(name)]
-    return f"{plainly(name, alike)} (beside {plainly(alike[0], [name])})" if alike else name
+    return f"{spell_plainly(name, alike)} (beside {spell_plainly(alike[0], [name])})" if alike else name

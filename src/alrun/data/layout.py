@@ -39,7 +39,7 @@ def is_generic(name: str) -> bool:
     return bool(words) and all(word in GENERIC for word in words)
 
 
-def test_name(given: str | None, names: Iterable[str], where: str) -> str | None:
+def choose_test_split(given: str | None, names: Iterable[str], where: str) -> str | None:
     """Which of the split ``names`` is the test split: ``given``, else one called test, else one called validation.
 
     Raises:
@@ -66,7 +66,7 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
     return found[0] if found else None
 
 
-def tell_left(names: Iterable[str], used: Iterable[str | None], where: str, unit: str = "split") -> None:
+def warn_of_unused(names: Iterable[str], used: Iterable[str | None], where: str, unit: str = "split") -> None:
     """Name the splits of ``names`` that are not ``used``."""
     used = set(used)
     if left := [name for name in names if name not in used]:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from alrun.data import labels
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.picture_listing import Found
-from alrun.data.picture_table import table
+from alrun.data.picture_table import read_picture_table
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Listed(NamedTuple):
     groups: np.ndarray | None  # (n,)
 
 
-def listed(
+def list_pictures(
     path: str,
     images: str | None,
     path_column: str,
@@ -40,7 +40,7 @@ def listed(
     Raises:
         UserError: The file or a line of it cannot be used.
     """
-    made = table(Path(path), images, path_column, label_column, split_column, group)
+    made = read_picture_table(Path(path), images, path_column, label_column, split_column, group)
     lines = made.lines
     if made.splits is None:
         if test_split is not None:
@@ -86,9 +86,11 @@ def by_split(
         )
     others = [name for name in distinct if name not in trains]
     # Spelled in two ways, a split is one.
-    test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")
+    test = choose_test_split(
+        test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}"
+    )
     tests = [name for name in others if test is not None and (kind_of(name) or name) == (kind_of(test) or test)]
-    tell_left(others, tests, f"dataset.path={path}")
+    warn_of_unused(others, tests, f"dataset.path={path}")
     given = np.array(names)
     train, tested = np.flatnonzero(np.isin(given, trains)), np.flatnonzero(np.isin(given, tests))
     return np.concatenate([train, tested]), len(train)

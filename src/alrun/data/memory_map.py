@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alrun.data.picture_decoding import any_size, pixels
+from alrun.data.picture_decoding import any_size, decode_picture
 from alrun.data.picture_source import Split
 from alrun.system import files
 from alrun.system.errors import DataError, StorageError, UserError
@@ -49,21 +49,21 @@ class Unreadable(DataError):
         )
 
 
-def in_memory(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
-    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``pixels``.
+def decode_images(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
+    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``decode_picture``.
 
     Raises:
         Unreadable: Some cannot be read.
     """
     images = np.empty((len(split), channels, size, size), np.uint8)
     done = 0
-    for block in decoded(split, size, channels, white):
+    for block in decode_blocks(split, size, channels, white):
         images[done : done + len(block)] = block
         done += len(block)
     return images
 
 
-def mapped(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
+def map_images(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
     """The same as a map of a file in ``folder``, built there unless it is there and whole.
 
     Raises:
@@ -76,7 +76,7 @@ def mapped(split: Split, size: int, channels: int, folder: Path, white: float | 
         folder.mkdir(parents=True, exist_ok=True)
         with Lock(path.with_suffix(".lock")):
             if not is_whole(path):
-                build(split, size, channels, path, white)
+                build_map(split, size, channels, path, white)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
@@ -85,7 +85,7 @@ def mapped(split: Split, size: int, channels: int, folder: Path, white: float | 
     return np.load(path, mmap_mode="c")  # private: torch wants to be allowed to write, the file stays as it is
 
 
-def build(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
+def build_map(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
     """Decode all pictures into the file at ``path``, read it again and note its checksum beside it."""
     log.info("building the memory map %s of %d images, once", path, len(split))
     temporary, total = path.with_suffix(".part"), hashlib.sha256()
@@ -95,22 +95,22 @@ def build(split: Split, size: int, channels: int, path: Path, white: float | Non
         with temporary.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in decoded(split, size, channels, white):
+            for block in decode_blocks(split, size, channels, white):
                 file.write(block.data)
                 total.update(block.data)
             file.flush()
             os.fsync(file.fileno())  # else a power cut could leave the name and take the pixels
-            forget(file.fileno())
+            drop_from_cache(file.fileno())
         if checksum(temporary) != total.hexdigest():
             raise DataError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
         temporary.replace(path)
         files.sync_folder(path.parent)
-        files.write_text(note(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
+        files.write_text(checksum_path(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def forget(descriptor: int) -> None:
+def drop_from_cache(descriptor: int) -> None:
     """Let the system drop its copy of a file that is on the disk, so that the next one to read it reads the disk."""
     if hasattr(os, "posix_fadvise"):  # on Linux
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -119,17 +119,17 @@ def forget(descriptor: int) -> None:
 def is_whole(path: Path) -> bool:
     """Whether the map at ``path`` is as it was built; its checksum is compared where it may have been touched since."""
     with suppress(OSError, ValueError, KeyError):
-        known: dict[str, Any] = json.loads(note(path).read_text())
+        known: dict[str, Any] = json.loads(checksum_path(path).read_text())
         if {key: known[key] for key in ("size", "changed")} == stamp(path):
             return True
         if checksum(path) == known["sha256"]:
-            files.write_text(note(path), json.dumps(known | stamp(path)) + "\n")
+            files.write_text(checksum_path(path), json.dumps(known | stamp(path)) + "\n")
             return True
         log.warning("%s is damaged: it is built anew", path)
     return False
 
 
-def note(path: Path) -> Path:
+def checksum_path(path: Path) -> Path:
     """Where a map's checksum is."""
     return path.with_suffix(".json")
 
@@ -153,7 +153,7 @@ def checksum(path: Path) -> str:
     return total.hexdigest()
 
 
-def decoded(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
+def decode_blocks(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
     """The pictures of ``split`` in order, some at a time: (b, channels, size, size) uint8, contiguous.
 
     Raises:
@@ -164,7 +164,7 @@ def decoded(split: Split, size: int, channels: int, white: float | None = None) 
 
     def made(file: tuple[str, bytes | None]) -> np.ndarray | UserError:
         try:
-            return pixels(*file, size, channels, white)
+            return decode_picture(*file, size, channels, white)
         except UserError as error:
             return error
 

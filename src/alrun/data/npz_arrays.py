@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.system.errors import DataError, first_line
 
 
@@ -33,7 +33,7 @@ def npz_splits(
         else stored[arrays[0][position]]
         for position in range(len(arrays[0]))
     ]
-    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
+    groups = flatten_labels(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
     return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
 
 
@@ -58,8 +58,8 @@ def npz_names(
     trains = [name for name in names if kind_of(name) == "train"]
     if trains:
         others = [name for name in names if name not in trains]
-        test = test_name(test_split, others, f"dataset.path={path}")
-        tell_left(others, [test], f"dataset.path={path}")
+        test = choose_test_split(test_split, others, f"dataset.path={path}")
+        warn_of_unused(others, [test], f"dataset.path={path}")
         splits = [trains[0], *([] if test is None else [test])]
         arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
     else:
@@ -76,7 +76,7 @@ def npz_names(
     return arrays
 
 
-def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
+def flatten_labels(values: np.ndarray, where: str, name: str) -> np.ndarray:
     """One value an example (N,), of an array (N,) or (N, 1).
 
     Raises:

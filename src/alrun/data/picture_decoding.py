@@ -37,7 +37,9 @@ def formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def pixels(name: str, content: bytes | None, size: int, channels: int, white: float | None = None) -> np.ndarray:
+def decode_picture(
+    name: str, content: bytes | None, size: int, channels: int, white: float | None = None
+) -> np.ndarray:
     """A picture as uint8 (channels, size, size): its shorter side is resized to ``size`` and the centre is cut out.
 
     It is turned upright as its camera notes, values of more than 8 bits are scaled to 8, and what is transparent
@@ -73,7 +75,7 @@ def eight_bits(picture: Image.Image, white: float | None = None) -> Image.Image:
     ``white`` is the value that becomes 255, where the picture does not say it.
     """
     if picture.mode.startswith("I") or picture.mode == "F":
-        return deep(picture, white)
+        return reduce_to_eight_bits(picture, white)
     if picture.mode == "1":
         picture.load()
         key = picture.info.get("transparency")
@@ -107,7 +109,7 @@ def with_alpha(picture: Image.Image) -> Image.Image:
     return shown
 
 
-def deep(picture: Image.Image, white: float | None) -> Image.Image:
+def reduce_to_eight_bits(picture: Image.Image, white: float | None) -> Image.Image:
     """A grey picture of more than 8 bits, or of fractions, as one of 8 bits.
 
     Raises:

@@ -105,7 +105,7 @@ def pictures_under(path: Path) -> Found:
                 seen.add(key)
                 found[entry.path] = key
     if not found:
-        there = f"; there are {listed(passed)}" if passed else ""
+        there = f"; there are {counts_in_words(passed)}" if passed else ""
         raise DataError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
     try:
         "".join(found).encode()
@@ -149,7 +149,7 @@ def is_inside(path: str, other: str) -> bool:
     return path == other or path.startswith(other.rstrip(os.sep) + os.sep)
 
 
-def listed(counts: Counter[str]) -> str:
+def counts_in_words(counts: Counter[str]) -> str:
     """``.txt 3, .db 1``."""
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 

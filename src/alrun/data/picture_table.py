@@ -19,7 +19,7 @@ class Table:
     groups: list[str] | None
 
 
-def table(
+def read_picture_table(
     path: Path,
     images: str | None,
     path_column: str,
@@ -34,7 +34,7 @@ def table(
     """
     what = f"dataset.path={path}"
     base = path.parent if images is None else Path(images)
-    read = spreadsheet.read(path, what)
+    read = spreadsheet.read_sheet(path, what)
     columns = {}
     for setting, name in (("path_column", path_column), ("label_column", label_column), ("group", group_column)):
         if name is None:
@@ -56,7 +56,7 @@ def table(
         name, label = row[columns["path_column"]], row[columns["label_column"]]
         if not name or not label:
             raise DataError(f"{here}: its {columns['path_column' if not name else 'label_column']} is empty.")
-        file = existing(os.path.join(base, name))
+        file = existing_path(os.path.join(base, name))
         key = key_of(file)
         if key is None or key == NO_FILE:
             reason = f"there is no file {file}" if key is None else f"{file} is no file to read a picture from"
@@ -93,7 +93,7 @@ def table(
     return made
 
 
-def existing(path: str) -> str:
+def existing_path(path: str) -> str:
     """The path, with slashes for backslashes where that alone leads to a file, as Windows writes it."""
     turned = path.replace("\\", "/")
     return turned if turned != path and not os.path.lexists(path) and os.path.exists(turned) else path

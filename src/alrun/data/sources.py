@@ -12,8 +12,8 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import Fraction, divided, held_out, parted
-from alrun.data.npz_arrays import flat, names_in, npz_splits, read_arrays
+from alrun.data.divided import Fraction, hold_out_positions, split_as_given, split_by_share
+from alrun.data.npz_arrays import flatten_labels, names_in, npz_splits, read_arrays
 from alrun.data.picture_source import Files, Split
 from alrun.system.errors import DataError
 
@@ -117,8 +117,8 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
         elif name.startswith("CIFAR"):
             images = images.transpose(0, 3, 1, 2)
         arrays += [np.ascontiguousarray(images), labels]
-    check_original(name, four(arrays), root)
-    return four(arrays)
+    check_original(name, as_arrays(arrays), root)
+    return as_arrays(arrays)
 
 
 def check_original(name: str, arrays: Arrays, root: str) -> None:
@@ -154,7 +154,7 @@ def _packed_arrays(path: str) -> Arrays:
         pictures = [Image.open(io.BytesIO(stream[start:stop]), formats=["JPEG"]) for start, stop in pairwise(offsets)]
         images = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
         arrays += [np.ascontiguousarray(images.transpose(0, 3, 1, 2)), stored[f"{split}_labels"].astype(np.int64)]
-    return four(arrays)
+    return as_arrays(arrays)
 
 
 @cache
@@ -190,23 +190,25 @@ def npz(
     where = f"dataset.path={path}"
     if len(images) != len(values):
         raise DataError(f"{where}: {len(images)} images but {len(values)} labels.")
-    numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
+    numbers, classes = labels.number_labels(
+        flatten_labels(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}"
+    )
     whole = Split(Files([]), np.arange(len(numbers)), numbers)
     if first == len(numbers):
-        train, test = divided(whole, test_fraction, classes, groups)
+        train, test = split_by_share(whole, test_fraction, classes, groups)
     else:
-        train, test = parted(whole, first, classes, where, groups)
+        train, test = split_as_given(whole, first, classes, where, groups)
     images = np.ascontiguousarray(images)
     return ImageData(images[train.index], train.labels, images[test.index], test.labels, mean, std, classes)
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
     """A test split of ``test_size`` (a count or a share) of every class, always the same examples."""
-    train, test = held_out(labels, test_size)
+    train, test = hold_out_positions(labels, test_size)
     return images[train], labels[train], images[test], labels[test]
 
 
-def four(arrays: list[np.ndarray]) -> Arrays:
+def as_arrays(arrays: list[np.ndarray]) -> Arrays:
     """The list as a tuple whose length is known."""
     train_images, train_labels, test_images, test_labels = arrays
     return train_images, train_labels, test_images, test_labels

@@ -57,8 +57,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    record = card.of(data)
-    card.tell(record)
+    record = card.describe_data(data)
+    card.log_card(record)
     data = data.thinned(*sizes(cfg, data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))

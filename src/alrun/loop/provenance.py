@@ -32,8 +32,8 @@ def write(
 ) -> None:
     """Leave run.json beside the results.
 
-    ``settings`` is what alrun.settings.identity.record says of a run, ``code`` holds hashes of the user's code,
-    ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a file of
+    ``settings`` is what alrun.settings.identity.settings_record says of a run, ``code`` holds hashes of the user's
+    code, ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a file of
     the user's code was found to be another one.
     """
     record = {
@@ -42,7 +42,7 @@ def write(
         "data": data,
         "dataset": card,
         "code": code,
-        "code_changed": run_folder.record(run_dir).get("code_changed", {}) | code_changed,
+        "code_changed": run_folder.read_record(run_dir).get("code_changed", {}) | code_changed,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         **asdict(execution),

@@ -51,7 +51,7 @@ def build_pool(
     numbers = np.random.default_rng(rng.derive(seed, "redundancy"))
     sources = redundancy.apply(data.train_images, data.train_labels, numbers)
     pool = Pool(
-        placed(sources.images, where),
+        place_images(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
@@ -62,11 +62,11 @@ def build_pool(
             "raise redundancy.unique."
         )
     seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)
-    pool.buyable = cap.buyable(pool.labels, seed_set)
+    pool.queryable = cap.queryable(pool.labels, seed_set)
     return pool, seed_set
 
 
-def placed(images: np.ndarray, where: torch.device) -> Tensor:
+def place_images(images: np.ndarray, where: torch.device) -> Tensor:
     """Images (N, C, H, W) on the device, those of a memory map where they are."""
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)

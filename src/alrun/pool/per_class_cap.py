@@ -11,7 +11,7 @@ from torch import Tensor
 class Cap(Protocol):
     """What a pool asks of a cap."""
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
         """A mask (N,) of the examples that may be bought, None for all."""
         ...
 
@@ -19,7 +19,7 @@ class Cap(Protocol):
 class NoCap:
     """Every example."""
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
         """A mask (N,) of the examples that may be bought, None for all."""
         return None
 
@@ -33,7 +33,7 @@ class PerClassCap:
     def __init__(self, limit: Annotated[int, Ge(1)]) -> None:
         self.limit = limit
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor:
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor:
         """A mask (N,) on the CPU."""
         labels = labels.cpu()
         free = torch.ones(len(labels), dtype=torch.bool)

@@ -13,7 +13,7 @@ class Pool:
     images: Tensor  # (N, C, H, W) uint8, on the training device; on the CPU where they lie in a memory map
     labels: Tensor  # (N,) int64, on the training device; -1: not labeled yet by those who are asked
     labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
-    buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
+    queryable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
     source: Tensor | None = None  # (N,) which image of the training split each one is or was made from; None: its own
 
     @property
@@ -28,7 +28,7 @@ class Pool:
     @property
     def unlabeled(self) -> Tensor:
         """Indices that may still be bought, ascending, on the CPU: (n,) int64."""
-        free = torch.ones(len(self.images), dtype=torch.bool) if self.buyable is None else self.buyable.clone()
+        free = torch.ones(len(self.images), dtype=torch.bool) if self.queryable is None else self.queryable.clone()
         free[self.labeled] = False
         return free.nonzero().flatten()
 

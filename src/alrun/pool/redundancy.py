@@ -109,13 +109,13 @@ class AugmentedDuplicate(Duplicate):
         draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
         altered = torch.from_numpy(images[source[copies]])
         for shift in (self.padding, round(self.max_translate * min(images.shape[2:]))):
-            altered = shifted(altered, shift, draws)
+            altered = shift_images(altered, shift, draws)
         made = taken(images, np.arange(len(images)))
         made[copies] = altered.numpy()
         return Sources(made, source, unique)
 
 
-def shifted(images: Tensor, most: int, rng: torch.Generator) -> Tensor:
+def shift_images(images: Tensor, most: int, rng: torch.Generator) -> Tensor:
     """Each of ``images`` (N, C, H, W) moved by up to ``most`` pixels in each direction; what comes in is black."""
     crop = CropFlip(most, flip=False)
     parameters = crop.draw(len(images), rng)

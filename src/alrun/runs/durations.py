@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
-from alrun.runs.run_folder import reading
+from alrun.runs.run_folder import reading_run_file
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
@@ -28,7 +28,7 @@ class Durations:
         alike = finished.get(strategy_of(run_dir)) or [seconds for runs in finished.values() for seconds in runs]
         if alike:
             return max(0.0, mean(alike) - spent(run_dir))
-        return by_rounds(rows(run_dir / "timing.csv"), labels_of_rounds(run_dir))
+        return by_rounds(read_rows(run_dir / "timing.csv"), labels_of_rounds(run_dir))
 
     def _of_setting(self, setting: Path) -> dict[str, list[float]]:
         """Seconds of the finished runs in the folder ``setting``, by strategy."""
@@ -46,7 +46,7 @@ def strategy_of(run_dir: Path) -> str:
 
 def spent(run_dir: Path) -> float:
     """Seconds that a run took until now."""
-    return sum(float(row[phase]) for row in rows(run_dir / "timing.csv") for phase in PHASES)
+    return sum(float(row[phase]) for row in read_rows(run_dir / "timing.csv") for phase in PHASES)
 
 
 def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
@@ -67,16 +67,16 @@ def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
 def labels_of_rounds(run_dir: Path) -> list[int]:
     """Labels in every round of a run that has begun, empty where run.json does not tell."""
     with suppress(OSError, ValueError, LookupError):
-        return schedule.of_record(json.loads((run_dir / "run.json").read_text()))
+        return schedule.labels_by_round_of_record(json.loads((run_dir / "run.json").read_text()))
     return []
 
 
-def rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV, none where it is not there.
 
     Raises:
         UserError: It is no text, or something else is in its place.
     """
-    with reading(path), suppress(FileNotFoundError), path.open(newline="") as file:
+    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
         return list(csv.DictReader(file))
     return []

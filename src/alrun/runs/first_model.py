@@ -17,7 +17,7 @@ from alrun.training.stop_rule import TrainResult
 log = logging.getLogger(__name__)
 
 
-def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool:
+def share_first_model(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool:
     """Fill round 0 of ``state`` from ``path``, or by ``compute`` whose outcome is kept there; True if reused.
 
     ``compute`` is given a place for its checkpoints: if its process dies, the next one goes on from there.
@@ -32,14 +32,14 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
             lock.acquire(wait=True)
     unfinished = path.with_suffix(".training.pt")
     try:
-        if reuse(path, state):
+        if reuse_first_model(path, state):
             return True
         compute(unfinished)
         content = {"record": asdict(state.rounds[0]), "weights": state.weights, "frozen": state.frozen}
         is_ours = files.create(path, checkpoint.dumped(content))
         if not is_ours:  # one that took over while this process slept was faster: all runs begin with one model
             state.rounds.clear()
-            if not reuse(path, state):
+            if not reuse_first_model(path, state):
                 raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
         checkpoint.Keeper.clear(unfinished)
         files.remove(checkpoint.frozen_beside(unfinished))
@@ -48,7 +48,7 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
         lock.release()
 
 
-def reuse(path: Path, state: RunState) -> bool:
+def reuse_first_model(path: Path, state: RunState) -> bool:
     """Fill round 0 of ``state`` from ``path``; False where there is no such file, or it is damaged."""
     if not path.exists():
         return False
@@ -62,7 +62,7 @@ def reuse(path: Path, state: RunState) -> bool:
     return True
 
 
-def given(path: Path, model: Classifier) -> TrainResult:
+def load_given_model(path: Path, model: Classifier) -> TrainResult:
     """Fill ``model`` from the file that the setting ``first_model`` names, and tell that nothing was trained.
 
     The file is what ``torch.save(model.state_dict(), path)`` writes, or one of ``cache/first_model`` of a run. Source:

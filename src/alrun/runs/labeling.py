@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from alrun.data.dataset import ImageData
-from alrun.data.labels import clean, number_of
+from alrun.data.labels import clean_name, number_of
 from alrun.pool.pool import Pool
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError
@@ -22,11 +22,11 @@ from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
-TOLD = "labels.csv"
-ASKED = ["index", "file", "score", "label"]
+LABELS_FILE = "labels.csv"
+REQUEST_COLUMNS = ["index", "file", "score", "label"]
 
 
-class Labelling:
+class Labeling:
     """The part of a run that people do: ``ask_<round>.csv`` tells them what to label, labels.csv holds their labels."""
 
     def __init__(self, run_dir: Path, data: ImageData) -> None:
@@ -35,7 +35,7 @@ class Labelling:
         self.classes = data.class_names
         self.names = data.files
         self.tested = np.bincount(data.test_labels, minlength=1)
-        self.told = read_told(run_dir, self.classes)
+        self.told = read_labels(run_dir, self.classes)
 
     def fill(self, pool: Pool) -> None:
         """Give ``pool`` the labels that were told; the others stay -1."""
@@ -56,8 +56,8 @@ class Labelling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        for path in (self.run_dir / f".ask_{round}.csv", asked(self.run_dir, round)):
-            files.write_csv(path, ASKED, rows)
+        for path in (self.run_dir / f".ask_{round}.csv", request_path(self.run_dir, round)):
+            files.write_csv(path, REQUEST_COLUMNS, rows)
 
     def tell_chance(self, record: RoundRecord, strategy: str) -> None:
         """Say so where the model of a round knows no more than which class is the most frequent.
@@ -69,7 +69,7 @@ class Labelling:
             ("test", record.test_accuracy, self.tested),
         )
         for name, accuracy, counts in measured:
-            if accuracy <= chance(counts):  # no test set: NaN
+            if accuracy <= chance_accuracy(counts):  # no test set: NaN
                 log.warning(
                     "the model is at chance: its %s accuracy is %.0f %%, the most frequent class alone gives %.0f %%. "
                     "What %s chooses with it is as good as random: before people label it, train longer "
@@ -86,20 +86,20 @@ class Labelling:
         missing = [example for example in index.tolist() if example not in self.told]
         if not missing:
             return False
-        path = asked(self.run_dir, round)
+        path = request_path(self.run_dir, round)
         if not path.exists():
             self.ask(round, index)
         log.info(
             "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to alrun tell",
             len(missing),
             len(index),
-            shown(path),
+            display_path(path),
             ", ".join(self.classes),
         )
         return True
 
 
-def chance(counts: np.ndarray) -> float:
+def chance_accuracy(counts: np.ndarray) -> float:
     """The highest accuracy that the most frequent class alone might give: its share and two standard deviations.
 
     Of few examples no more than half of the way to 1. NaN where there are none.
@@ -111,31 +111,31 @@ def chance(counts: np.ndarray) -> float:
     return share + min(2 * math.sqrt(share * (1 - share) / total), (1 - share) / 2)
 
 
-def asked(run_dir: Path, round: int) -> Path:
+def request_path(run_dir: Path, round: int) -> Path:
     """Where it is written what people are asked for before ``round``."""
     return run_dir / f"ask_{round}.csv"
 
 
-def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
+def read_labels(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
     """The classes of examples that were told so far.
 
     Raises:
         UserError: labels.csv is damaged.
     """
-    path = run_dir / TOLD
+    path = run_dir / LABELS_FILE
     if not path.exists():
         return {}
     told: dict[int, int] = {}
-    for line, index, label, _ in lines(path):
-        example, number = whole(index), class_of(label, classes)
+    for line, index, label, _ in read_lines(path):
+        example, number = parse_index(index), class_of(label, classes)
         if example is None or number is None:
-            wrong = f"index {index!r} is no whole number." if example is None else no_class(label, classes)
+            wrong = f"index {index!r} is no whole number." if example is None else unknown_class(label, classes)
             raise DataError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
         told[example] = number
     return told
 
 
-def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
+def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
     """Add the labels in the file at ``path`` to labels.csv; how many are new, and what is wrong with other lines.
 
     A line that names the file of another example than its index is refused: somebody may have sorted one column alone.
@@ -143,12 +143,12 @@ def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: 
     Raises:
         UserError: The file cannot be read at all.
     """
-    told = read_told(run_dir, classes)
-    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in lines(sheet)}
+    told = read_labels(run_dir, classes)
+    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
     answers, mistakes = read_answers(path, classes, set(asked_for), told, names)
     if answers:
         rows = [{"index": index, "label": classes[label]} for index, label in sorted((told | answers).items())]
-        files.write_csv(run_dir / TOLD, ["index", "label"], rows)
+        files.write_csv(run_dir / LABELS_FILE, ["index", "label"], rows)
     return len(answers), mistakes
 
 
@@ -162,9 +162,9 @@ def read_answers(
     found: dict[int, tuple[int, int]] = {}  # example: line and label
     mistakes: dict[int, str] = {}
     by_end = Ends(names)
-    for line, index, label, file in lines(path):
-        example, problem = by_end.example(index, file) if not index and file else (whole(index), None)
-        problem = problem or problem_of(index, example, label, classes, asked_for)
+    for line, index, label, file in read_lines(path):
+        example, problem = by_end.example(index, file) if not index and file else (parse_index(index), None)
+        problem = problem or problem_of_line(index, example, label, classes, asked_for)
         if not problem and example is not None and index and file and not by_end.fits(example, file):
             name = names[str(example)]
             problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting a column"
@@ -174,7 +174,7 @@ def read_answers(
             continue
         if told.get(example, number) != number:
             mistakes[line] = (
-                f"{example} was told before as {classes[told[example]]}, now as {label}; mend {TOLD} itself"
+                f"{example} was told before as {classes[told[example]]}, now as {label}; mend {LABELS_FILE} itself"
             )
         elif example in found and found[example][1] != number:
             first, other = found[example]
@@ -191,15 +191,15 @@ class Ends:
     """Examples by the ends of their paths: a sheet from another machine has other folders before them."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        self.paths = {int(index): parts(name) for index, name in names.items() if name}
+        self.paths = {int(index): split_path(name) for index, name in names.items() if name}
         self.called: dict[str, list[int]] = {}
         for example, path in self.paths.items():
             self.called.setdefault(path[-1], []).append(example)
 
     def nearest(self, file: str) -> list[int]:
         """The examples whose path ends as ``file`` does, those with the longest such end."""
-        path = parts(file)
-        alike = {example: shared(self.paths[example], path) for example in self.called.get(path[-1], [])}
+        path = split_path(file)
+        alike = {example: count_shared_parts(self.paths[example], path) for example in self.called.get(path[-1], [])}
         return [example for example, length in alike.items() if length == max(alike.values())]
 
     def fits(self, example: int, file: str) -> bool:
@@ -214,18 +214,18 @@ class Ends:
         return None, f"{file} was not asked for" if not found else f"{len(found)} examples end in {file}: add the index"
 
 
-def parts(path: str) -> list[str]:
+def split_path(path: str) -> list[str]:
     """The folders and the name of a file, whichever way its slashes lean."""
-    return clean(path).replace("\\", "/").rstrip("/").split("/")
+    return clean_name(path).replace("\\", "/").rstrip("/").split("/")
 
 
-def shared(first: Sequence[str], second: Sequence[str]) -> int:
+def count_shared_parts(first: Sequence[str], second: Sequence[str]) -> int:
     """How many parts at their ends two paths have in common."""
     pairs = zip(reversed(first), reversed(second), strict=False)
     return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
-def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
+def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
     """Line number, index, label and file of every line, as spreadsheets write them.
 
     Index and file are empty where there is no such column.
@@ -233,7 +233,7 @@ def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
     Raises:
         UserError: The file cannot be read, or lacks columns.
     """
-    read = spreadsheet.read(path, str(path))
+    read = spreadsheet.read_sheet(path, str(path))
     index, label, file = (read.column(name) for name in ("index", "label", "file"))
     if (index is None and file is None) or label is None:
         absent = "label" if label is None and (index or file) else "index"
@@ -246,7 +246,7 @@ def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
         yield row.line, row[index or ""], row[label], row[file or ""]
 
 
-def whole(text: str) -> int | None:
+def parse_index(text: str) -> int | None:
     """The number of an example, also as spreadsheets write it: 35.0, 35,0, 0035, 1E+05; None: it is none."""
     if text.isdecimal():
         return int(text)
@@ -268,7 +268,7 @@ def class_of(label: str, classes: Sequence[str]) -> int | None:
 
     What spreadsheets do to a cell is undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
     """
-    name = clean(label)
+    name = clean_name(label)
     if not name:
         return None
     if name in classes:
@@ -281,7 +281,9 @@ def class_of(label: str, classes: Sequence[str]) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def problem_of(index: str, example: int | None, label: str, classes: Sequence[str], asked_for: set[int]) -> str | None:
+def problem_of_line(
+    index: str, example: int | None, label: str, classes: Sequence[str], asked_for: set[int]
+) -> str | None:
     """Why a line is refused, None if it is not; ``example`` is the one that it is about, if it says so."""
     if example is None:
         return f"index {index!r} is no whole number"
@@ -290,7 +292,7 @@ def problem_of(index: str, example: int | None, label: str, classes: Sequence[st
     if not label:
         return f"{example} has no label"
     if class_of(label, classes) is None:
-        return no_class(label, classes)
+        return unknown_class(label, classes)
     return None
 
 
@@ -299,7 +301,7 @@ DATE = re.compile(
 )
 
 
-def no_class(label: str, classes: Sequence[str]) -> str:
+def unknown_class(label: str, classes: Sequence[str]) -> str:
     """What is said of a label that is none."""
     made = " (a spreadsheet may have made a date of it: format the column as text)" if DATE.fullmatch(label) else ""
     return f"{label!r} is no class{made}; {closest(label, list(classes))}"

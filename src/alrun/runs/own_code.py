@@ -12,21 +12,21 @@ LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in r
 INSTALLED = ("site-packages", "dist-packages")
 
 
-def hashes(settings: dict[str, Any]) -> dict[str, str]:
+def hash_own_code(settings: dict[str, Any]) -> dict[str, str]:
     """SHA-256 of every such file of plain ``settings``, by its path from the folder where Python finds it.
 
     Imports are read from the source, not followed at run time: a module whose name is computed is not seen.
     """
     found: dict[Path, str] = {}
     for target in targets(settings):
-        place = None if target.partition(".")[0] in LIBRARIES else source(target)
+        place = None if target.partition(".")[0] in LIBRARIES else find_source(target)
         if place is not None:
             waiting, root = [place[0]], place[1]
             while waiting:
                 each = waiting.pop()
                 if each not in found:
                     found[each] = each.relative_to(root).as_posix()
-                    waiting += imported(each, root)
+                    waiting += imported_files(each, root)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for path, name in sorted(found.items())}
 
 
@@ -42,7 +42,7 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(value)
 
 
-def source(target: str) -> tuple[Path, Path] | None:
+def find_source(target: str) -> tuple[Path, Path] | None:
     """The file that defines the module of ``target``, and the folder where Python's search for it began.
 
     None where there is no such file.
@@ -60,9 +60,9 @@ def source(target: str) -> tuple[Path, Path] | None:
     return None
 
 
-def imported(path: Path, root: Path) -> Iterator[Path]:
+def imported_files(path: Path, root: Path) -> Iterator[Path]:
     """What the file at ``path`` imports under ``root``; where it is installed, of its own package alone."""
-    yield from files(root, list(path.parent.relative_to(root).parts))  # its packages
+    yield from module_files(root, list(path.parent.relative_to(root).parts))  # its packages
     with suppress(SyntaxError, ValueError, OSError):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
@@ -75,13 +75,13 @@ def imported(path: Path, root: Path) -> Iterator[Path]:
             else:
                 continue
             for base, parts in starts:
-                for file in files(base, parts):
+                for file in module_files(base, parts):
                     own = path.relative_to(root).parts[0] == file.relative_to(root).parts[0]
                     if own or not any(part in INSTALLED for part in root.parts):
                         yield file
 
 
-def files(base: Path, parts: list[str]) -> Iterator[Path]:
+def module_files(base: Path, parts: list[str]) -> Iterator[Path]:
     """The file of a module, and those of the packages around it, as far as they are there."""
     for count in range(1, len(parts) + 1):
         place = base.joinpath(*parts[:count])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
+from alrun.runs.run_folder import RESULTS, has_checkpoint, reading_run_file
 from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
@@ -22,7 +22,7 @@ FILES = (*RESULTS, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
-def pack(run_dirs: Iterable[Path], path: Path) -> None:
+def pack_runs(run_dirs: Iterable[Path], path: Path) -> None:
     """Write the tables of runs to the zip file at ``path``, as ``<setting>/<run>/<table>``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -33,8 +33,8 @@ def pack(run_dirs: Iterable[Path], path: Path) -> None:
     files.write(path, buffer.getvalue())
 
 
-def unpack(path: Path, runs: Path) -> None:
-    """Put what ``pack`` wrote into the folders under ``runs``; those that have a checkpoint know more and stay.
+def unpack_runs(path: Path, runs: Path) -> None:
+    """Put what ``pack_runs`` wrote into the folders under ``runs``; those that have a checkpoint know more and stay.
 
     Raises:
         UserError: The file is damaged, or holds something else.
@@ -51,7 +51,7 @@ def unpack(path: Path, runs: Path) -> None:
         raise StorageError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
 
 
-def revive(run_dir: Path) -> int:
+def rebuild_checkpoint(run_dir: Path) -> int:
     """Write the checkpoint that ``run_dir`` lacks from its tables; how many rounds the run does not compute again.
 
     A round counts once it is in all tables and what was bought after it is known: only its model could choose that.
@@ -60,9 +60,9 @@ def revive(run_dir: Path) -> int:
     Raises:
         UserError: A table is damaged.
     """
-    with reading(path := run_dir / "run.json"):
+    with reading_run_file(path := run_dir / "run.json"):
         meta = json.loads(path.read_text())
-        schema.check(schema.of(meta), str(path))
+        schema.check_version(schema.version_of(meta), str(path))
         resets = meta["settings"]["training"]["reset"]
         data = meta["data"]
     if not resets:
@@ -83,7 +83,7 @@ def class_names(run_dir: Path) -> list[str] | None:
 
 def read_queries(path: Path) -> dict[int, torch.Tensor]:
     """What was bought before each round, in order."""
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         bought: dict[int, list[int]] = {}
         for row in csv.DictReader(file):
             bought.setdefault(int(row["round"]), []).append(int(row["index"]))
@@ -95,7 +95,7 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
     rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
     count = min(len(each) for each in rows.values())
     records = []
-    with reading(run_dir):
+    with reading_run_file(run_dir):
         for round in range(count):
             (accuracy,), (timing,) = rows["accuracy"][round], rows["timing"][round]
             classes = rows["per_class"][round]
@@ -113,7 +113,7 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
 
 def read_rows(path: Path) -> dict[int, list[dict[str, str]]]:
     """The rows of every round."""
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         rows: dict[int, list[dict[str, str]]] = {}
         for row in csv.DictReader(file):
             rows.setdefault(int(row["round"]), []).append(row)

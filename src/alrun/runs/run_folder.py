@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alrun.runs import schema
-from alrun.settings.revisions import current
+from alrun.settings.revisions import current_revision
 from alrun.system import lock
 from alrun.system.errors import DataError, SettingError, StorageError, UserError, first_line
 from alrun.system.safe_text import one_line
@@ -48,10 +48,12 @@ def check_other_data(run_dir: Path) -> None:
     for other in sorted(run_dir.parent.parent.glob(pattern)):
         if (other / "labels.csv").exists():
             raise DataError(
-                f"the files of the data set have changed since labels were given in {shown(other)}: restore them to go "
-                "on there, or move that folder away to begin anew."
+                f"the files of the data set have changed since labels were given in {display_path(other)}: restore them "
+                "to continue there, or move that folder away to start over."
             )
-        log.warning("the files of the data set have changed since %s was computed: this is another run", shown(other))
+        log.warning(
+            "the files of the data set have changed since %s was computed: this is another run", display_path(other)
+        )
 
 
 def is_done(run_dir: Path) -> bool:
@@ -59,7 +61,7 @@ def is_done(run_dir: Path) -> bool:
     return all((run_dir / name).exists() for name in ("done", *RESULTS))
 
 
-def failure(run_dir: Path) -> str | None:
+def read_failure(run_dir: Path) -> str | None:
     """Why the last attempt at a run failed, in one sentence, None if it did not: failed.txt, which the next removes."""
     try:
         return one_line((run_dir / "failed.txt").read_text(errors="replace").strip())
@@ -69,7 +71,7 @@ def failure(run_dir: Path) -> str | None:
         return f"{run_dir / 'failed.txt'} cannot be read ({first_line(error)}): delete it."
 
 
-def record(run_dir: Path) -> dict[str, Any]:
+def read_record(run_dir: Path) -> dict[str, Any]:
     """run.json, empty where there is none that can be read."""
     with suppress(OSError, ValueError):
         content = json.loads((run_dir / "run.json").read_text())
@@ -79,17 +81,17 @@ def record(run_dir: Path) -> dict[str, Any]:
 
 def other_version(run_dir: Path) -> str | None:
     """Which version computed the run if its results are not those of this one, in words; None if they are."""
-    about = record(run_dir)
+    about = read_record(run_dir)
     if not about:
         return None
-    if (found := schema.of(about)) > schema.SCHEMA_VERSION:
+    if (found := schema.version_of(about)) > schema.SCHEMA_VERSION:
         return f"a later alrun ({schema.KEY} {found}; this one reads up to {schema.SCHEMA_VERSION}, so update it)"
     if "revisions" not in about:
         return f"alrun {about.get('versions', {}).get('alrun', '0.1.0')}"
     others = [
-        f"{name} {number} (now {current(name)})"
+        f"{name} {number} (now {current_revision(name)})"
         for name, number in about["revisions"].items()
-        if number != current(name)
+        if number != current_revision(name)
     ]
     return f"other revisions: {', '.join(others)}" if others else None
 
@@ -100,7 +102,7 @@ SILENCE = (
 )
 
 
-def state(run_dir: Path) -> State:
+def run_state(run_dir: Path) -> State:
     """How far a run is, as its folder alone tells, from any machine that sees it."""
     if is_done(run_dir):
         return "old" if other_version(run_dir) else "done"
@@ -114,7 +116,7 @@ def state(run_dir: Path) -> State:
     return "begun" if has_begun else "missing"
 
 
-def forget(run_dir: Path) -> None:
+def remove_refused_run(run_dir: Path) -> None:
     """Remove the folder of a run that was refused before anything was computed, and its setting's if that is empty.
 
     Nothing happens where the run has results or another process computes it.
@@ -136,13 +138,13 @@ def has_checkpoint(run_dir: Path) -> bool:
     return any(run_dir.glob("state-*.pt")) or (run_dir / "state.pt").exists()
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """``path`` as a user would type it here."""
     relative = os.path.relpath(path)
     return relative if not relative.startswith("..") else str(path)
 
 
-def named(sources: Sequence[str]) -> list[Path]:
+def find_run_folders(sources: Sequence[str]) -> list[Path]:
     """The run folders of ``sources``: what a command line asks for, by its overrides, and what lies in folders.
 
     Raises:
@@ -153,7 +155,7 @@ def named(sources: Sequence[str]) -> list[Path]:
     if overrides:
         from alrun.settings import planned_runs  # and with it Hydra
 
-        found += [run.folder for run in planned_runs.of_commands(overrides)]
+        found += [run.folder for run in planned_runs.runs_of_commands(overrides)]
     return list(dict.fromkeys(found))
 
 
@@ -164,7 +166,7 @@ def run_folders(source: str) -> list[Path]:
         UserError: There is none.
     """
     paths = [Path(source)] if os.path.exists(source) else [Path(match) for match in sorted(glob.glob(source))]
-    found = [folder for path in paths for folder in below(path)]
+    found = [folder for path in paths for folder in run_folders_below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
         raise StorageError(
@@ -173,7 +175,7 @@ def run_folders(source: str) -> list[Path]:
     return found
 
 
-def below(folder: Path) -> Iterator[Path]:
+def run_folders_below(folder: Path) -> Iterator[Path]:
     """The run folders in ``folder``, by name; ``folder`` itself if it is one."""
     for path, names, files in os.walk(folder):
         if ".hydra" in names or "run.json" in files:
@@ -183,7 +185,7 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading_run_file(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the content of ``path`` into a UserError."""
     try:
         yield

@@ -8,7 +8,7 @@ SCHEMA_VERSION = 4  # raise it when what is written here could not be read, or w
 KEY = "schema_version"
 
 
-def of(content: Any) -> int:
+def version_of(content: Any) -> int:
     """The version that ``content`` of a file tells; 0 where it tells none, as files of alrun 0.2 and before.
 
     Raises:
@@ -17,7 +17,7 @@ def of(content: Any) -> int:
     return int(content.get(KEY) or 0) if isinstance(content, dict) else 0
 
 
-def check(found: int, what: str) -> None:
+def check_version(found: int, what: str) -> None:
     """Refuse what a later version of alrun wrote; older versions are read.
 
     Raises:

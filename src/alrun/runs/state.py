@@ -207,7 +207,7 @@ class RunState:
                 f"{run_dir} has a checkpoint of schema version {found}, this version of alrun reads {READABLE} or "
                 "later: use the version that wrote it, or delete the folder to start over."
             )
-        schema.check(found, f"The checkpoint in {run_dir}")
+        schema.check_version(found, f"The checkpoint in {run_dir}")
         if data is not None and content["data"] != data:
             raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "

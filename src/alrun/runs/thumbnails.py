@@ -27,7 +27,7 @@ def rounds_shown(count: int) -> list[int]:
     return np.unique(np.linspace(1, count, min(count, ROWS)).round().astype(int)).tolist() if count else []
 
 
-def write(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> None:
+def write_thumbnails(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> None:
     """Write the thumbnails of ``rows`` of images (C, H, W), uint8; nothing where there is no row.
 
     Raises:
@@ -56,7 +56,7 @@ def thumbnail(image: np.ndarray):
     return ImageOps.pad(picture, (SIDE, SIDE), method, color="white")
 
 
-def read(run_dir: Path) -> dict[int, np.ndarray]:
+def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
     """Thumbnails (n, 32, 32, 3) of each round that has a row, with n the smaller of ten and what was bought.
 
     Raises:

@@ -35,7 +35,7 @@ def validate(cfg: DictConfig) -> None:
         raise SettingError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise SettingError(f"{key} has no value: add {key}=... to the command line.")
-    targets.check(cfg)
+    targets.check_targets(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
         # What memory may be taken may be any; a count, rate or share that is infinite is not meant.
         if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and key.endswith("memory")):
@@ -68,12 +68,12 @@ def check_ranges(cfg: DictConfig) -> None:
         node = cfg[group] if group else cfg
         for name, hint in get_type_hints(settings, include_extras=True).items():
             if hint is not Any and hint not in CLOSED and hint != list[str]:
-                ranges.check(f"{group}.{name}".removeprefix("."), node[name], hint)
+                ranges.check_range(f"{group}.{name}".removeprefix("."), node[name], hint)
     for key, hint in OPTIMIZER.items():
         part, _, name = key.rpartition(".")
         node = cfg.optimizer.get(part) if part else cfg.optimizer
         if node and name in node:
-            ranges.check(f"optimizer.{key}", node[name], hint)
+            ranges.check_range(f"optimizer.{key}", node[name], hint)
 
 
 def check_rounds(cfg: DictConfig) -> None:
@@ -121,7 +121,8 @@ def check_budget(cfg: DictConfig, size: int) -> None:
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
         if value > size:
             raise SettingError(
-                f"budget.{key}={value} is more than the {size} examples of the pool: try {fitted.advice(cfg, size)}."
+                f"budget.{key}={value} is more than the {size} examples of the pool: "
+                f"try {fitted.advise_budget(cfg, size)}."
             )
 
 
@@ -157,7 +158,7 @@ def pool_size(cfg: DictConfig) -> int | None:
         case _:
             from alrun.settings import fitted
 
-            known = fitted.counted(cfg)
+            known = fitted.count_data(cfg)
             if known is None:
                 return None
             size = known.pool

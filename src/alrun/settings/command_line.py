@@ -22,14 +22,14 @@ ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(?:,|$)""")
 
 def as_typed(words: Sequence[str]) -> list[str]:
     """The words of a command line, with quotes around names of classes, files and columns that need them."""
-    return [quoted(word) for word in words]
+    return [quote_word(word) for word in words]
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """One word; ``null`` stays none where a name may be left out, and commas go on to separate runs of a sweep."""
     if found := NAMES.fullmatch(word):
         names = [item[1] for item in ITEM.finditer(found[2]) if item[1] or item[0]]
-        return f"{found[1]}=[{','.join(map(safe, names))}]"
+        return f"{found[1]}=[{','.join(map(quote_name, names))}]"
     found = WORD.fullmatch(word)
     if not found:
         return word
@@ -65,7 +65,7 @@ def in_quotes(value: str) -> str:
     return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
 
 
-def safe(name: str) -> str:
+def quote_name(name: str) -> str:
     """A name, in quotes where it would be read as something else."""
     if PLAIN.fullmatch(name) or name[:1] in ("'", '"') or any(letter in name for letter in '"\\$') or not name:
         return name

@@ -46,18 +46,18 @@ class Fitted(NamedTuple):
     patience: int
 
 
-def number(name: str, cfg: DictConfig) -> int:
+def fitted_number(name: str, cfg: DictConfig) -> int:
     """What ``name`` should be in the settings ``cfg``; the defaults of other data where the data cannot be counted."""
-    known = counted(cfg)
+    known = count_data(cfg)
     if known is None:
         return BLANK[name]
     written = OmegaConf.to_container(cfg.budget, resolve=False)
     assert isinstance(written, dict)
     given = {str(key): int(cfg.budget[key]) for key, value in written.items() if not str(value).startswith(MARK)}
-    return getattr(suited(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
+    return getattr(fit_to_data(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
 
 
-def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: int = 20) -> Fitted:
+def fit_to_data(known: Counted, given: dict[str, int], validation: int = 0, batch: int = 20) -> Fitted:
     """Budget and training for a data set; what is ``given`` of the budget stays, and the rest follows it.
 
     Args:
@@ -87,16 +87,16 @@ def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: in
     return Fitted(seed, bought, total, epochs, max(2, patience))
 
 
-def counted(cfg: DictConfig) -> Counted | None:
+def count_data(cfg: DictConfig) -> Counted | None:
     """What a listing tells of the data set in ``cfg``, None where it is no own one or cannot be listed."""
     dataset = OmegaConf.to_container(cfg.dataset, resolve=False, throw_on_missing=False)
-    known = listing(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
+    known = count_listed(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
     limit = cfg.get("limit")
     return known if known is None or limit is None else known._replace(pool=min(known.pool, limit))
 
 
 @cache  # a command composes the settings of many runs on the same data
-def listing(written: str) -> Counted | None:
+def count_listed(written: str) -> Counted | None:
     """The same of a data set's settings, as JSON."""
     dataset: dict[str, Any] = json.loads(written)
     count = COUNTS.get(str(dataset.get("_target_")))
@@ -133,12 +133,12 @@ def of_labels(
 ) -> Counted:
     """Of labels as a source holds them, of which the ``first`` are to train on: all where a share is held out."""
     from alrun.data import labels
-    from alrun.data.divided import by_group
+    from alrun.data.divided import positions_by_group
 
-    numbers, classes = labels.numbered(values, str, names)
+    numbers, classes = labels.number_labels(values, str, names)
     share = float(dataset["test_fraction"])
     if first == len(values):
-        train = by_group(numbers, share, classes, groups)[0] if groups is not None else None
+        train = positions_by_group(numbers, share, classes, groups)[0] if groups is not None else None
         first = first - math.ceil(share * first) if train is None else len(train)
     return Counted(first, len(classes))
 
@@ -147,7 +147,7 @@ def of_folders(dataset: dict[str, Any]) -> Counted:
     """Of class folders."""
     from alrun.data import own
 
-    train, test = own.foldered(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
+    train, test = own.list_split_folders(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
     return of_labels([*train.labels, *(test.labels if test else [])], dataset, len(train.labels))
 
 
@@ -157,7 +157,7 @@ def of_csv(dataset: dict[str, Any]) -> Counted:
 
     names = ("path", "images", "path_column", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset.get(name) for name in names}
-    made = listed_pictures.listed(**settings)
+    made = listed_pictures.list_pictures(**settings)
     return of_labels([made.found.labels[at] for at in made.order], dataset, made.first, made.groups)
 
 
@@ -176,13 +176,13 @@ def of_parquet(dataset: dict[str, Any]) -> Counted:
 
 def of_npz(dataset: dict[str, Any]) -> Counted:
     """Of the labels in an npz."""
-    from alrun.data.npz_arrays import flat, npz_names
+    from alrun.data.npz_arrays import flatten_labels, npz_names
 
     path, group = dataset["path"], dataset.get("group")
     images, labels = dataset["images_array"], dataset["labels_array"]
     arrays = npz_names(path, images, labels, group, dataset.get("test_split"))
     with np.load(path, allow_pickle=False) as file:
-        kept = [[flat(file[name], path, name) for name in names[1:]] for names in arrays]
+        kept = [[flatten_labels(file[name], path, name) for name in names[1:]] for names in arrays]
     values = np.concatenate([each[0] for each in kept]).tolist()
     return of_labels(values, dataset, len(kept[0][0]), None if group is None else kept[0][1])
 
@@ -203,22 +203,22 @@ COUNTS = {
 }
 
 
-def sentence(cfg: DictConfig) -> str | None:
+def sentence_on_choice(cfg: DictConfig) -> str | None:
     """What was chosen for the data set and why, None where all is set elsewhere."""
     chosen = []
     for group in ("budget", "training"):
         written = OmegaConf.to_container(cfg[group], resolve=False)
         assert isinstance(written, dict)
         chosen += [f"{group}.{key}={cfg[group][key]}" for key, value in written.items() if str(value).startswith(MARK)]
-    known = counted(cfg)
+    known = count_data(cfg)
     if not chosen or known is None:
         return None
     network = "; model=resnet18 may be worth its time with so many" if known.pool >= LARGE else ""
     return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
 
 
-def advice(cfg: DictConfig, size: int) -> str:
+def advise_budget(cfg: DictConfig, size: int) -> str:
     """A budget that a pool of ``size`` examples can serve, as settings to type."""
-    known = counted(cfg) or Counted(size, 10)
-    made = suited(known._replace(pool=size), {}, cfg.get("validation") or 0, int(cfg.training.batch_size))
+    known = count_data(cfg) or Counted(size, 10)
+    made = fit_to_data(known._replace(pool=size), {}, cfg.get("validation") or 0, int(cfg.training.batch_size))
     return f"budget.seed_size={made.seed_size} budget.batch_size={made.batch_size} budget.total={made.total}"

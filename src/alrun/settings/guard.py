@@ -24,7 +24,7 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun.settings import schema, targets
-from alrun.settings.hydra_errors import raised_in_hydra, sentence
+from alrun.settings.hydra_errors import mistake_sentence, raised_in_hydra
 from alrun.system.errors import SettingError
 
 MAIN = "pkg://alrun.conf"
@@ -84,7 +84,7 @@ class Loader(ConfigLoaderImpl):
         try:
             cfg = super().load_configuration(config_name, overrides, *rest, **named)
         except Exception as error:
-            if sentence(error) is not None or not raised_in_hydra(error):
+            if mistake_sentence(error) is not None or not raised_in_hydra(error):
                 raise
             if isinstance(error, YAMLError):
                 raise SettingError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
@@ -179,7 +179,7 @@ def check_hydra(cfg: DictConfig) -> None:
     for key, value in leaves(hydra):
         place, _, name = key.rpartition(".")
         known = (*CALLED.get(place, ()), *targets.allowed())
-        if name == "_target_" and value is not None and not targets.within(str(value), known):
+        if name == "_target_" and value is not None and not targets.is_within(str(value), known):
             raise SettingError(f"hydra.{key}={value} would run code that is not alrun's, and Hydra's own is listed.")
     if hydra["job"]["env_set"] or hydra["job"]["env_copy"]:
         raise SettingError(

@@ -1,6 +1,6 @@
 """The words of Hydra and OmegaConf, translated: the one module that knows what they raise.
 
-``sentence`` says in one line what was a user's mistake, wherever below the command line it was met.
+``mistake_sentence`` says in one line what was a user's mistake, wherever below the command line it was met.
 """
 
 import re
@@ -36,7 +36,7 @@ LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 TOLD = re.compile(r"(?:User|Setting|Data|Storage|Strategy)Error raised while resolving interpolation: (.*)")
 
 
-def sentence(error: BaseException) -> str | None:
+def mistake_sentence(error: BaseException) -> str | None:
     """One line for a user's mistake that was raised anywhere below the command line, None for anything else."""
     message = _sentence(error)
     return None if message is None else one_line(message)

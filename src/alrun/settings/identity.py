@@ -13,8 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
-from alrun.settings.revisions import revisions, used
-from alrun.settings.schedule import rounds
+from alrun.settings.revisions import revisions, revisions_used
+from alrun.settings.schedule import labels_by_round
 from alrun.system import moved
 
 # Neither where nor how a run is executed, nor what it is called, changes what it computes.
@@ -61,7 +61,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     settings: Any = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(settings, dict)
-    settings = content.named(settings, cfg.paths.data, cfg.paths.outputs)
+    settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))
     if settings.get("first_optimizer") == settings["optimizer"]:
@@ -75,17 +75,17 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     return settings | ({"share": share} if share else {}) | ({"revisions": revised} if revised else {})
 
 
-def record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+def settings_record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     """What run.json says of a run's settings, as plain values; ``choices`` are the chosen options."""
     return {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
         "settings": identity(cfg),
-        "rounds": rounds(cfg.budget, cfg.validation),
+        "rounds": labels_by_round(cfg.budget, cfg.validation),
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,
-        "revisions": used(deciding(cfg)),
+        "revisions": revisions_used(deciding(cfg)),
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
     }

@@ -30,7 +30,7 @@ class Planned:
     seed: int  # this run's
 
 
-def of_command(overrides: Sequence[str]) -> list[Planned]:
+def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
     """The runs that ``alrun <overrides>`` would compute, those of a sweep in its order.
 
     Raises:
@@ -38,9 +38,9 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
     """
     overrides = as_typed(overrides)
     with configuration():
-        cfg = composition(overrides)
+        cfg = compose_settings(overrides)
         if cfg.hydra.mode == RunMode.MULTIRUN:
-            runs = of_sweep(cfg)
+            runs = runs_of_sweep(cfg)
         else:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
             runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
@@ -57,13 +57,13 @@ def resolve(cfg: DictConfig) -> None:
         cfg.hydra = hydra
 
 
-def of_commands(overrides: Sequence[str]) -> list[Planned]:
+def runs_of_commands(overrides: Sequence[str]) -> list[Planned]:
     """The same, several experiments by commas (or ``all`` of the paper); a run that two of them ask for comes once."""
     rest = [override for override in overrides if not override.startswith("experiment=")]
     commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
     runs: dict[Path, Planned] = {}
     for command in commands:
-        for run in of_command(command):
+        for run in runs_of_command(command):
             runs.setdefault(run.folder, run)
     return list(runs.values())
 
@@ -72,20 +72,20 @@ def experiments(overrides: Sequence[str]) -> list[str]:
     """The experiments that are named: one, several by commas, or ``all`` of the paper."""
     given = [override.partition("=")[2] for override in overrides if override.startswith("experiment=")]
     names = [name for name in ",".join(given).split(",") if name]
-    return of_the_paper() if names == ["all"] else names
+    return paper_experiments() if names == ["all"] else names
 
 
-def of_the_paper() -> list[str]:
+def paper_experiments() -> list[str]:
     """The options of ``experiment=`` that are the paper's."""
     root = Path(str(resources.files("alrun.conf"))) / "experiment"
     names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
     return sorted(name for name in names if name not in OWN)
 
 
-def options(overrides: Sequence[str]) -> dict[str, str]:
+def chosen_options(overrides: Sequence[str]) -> dict[str, str]:
     """The chosen option of every group."""
     with configuration():
-        return {str(group): str(option) for group, option in composition(overrides).hydra.runtime.choices.items()}
+        return {str(group): str(option) for group, option in compose_settings(overrides).hydra.runtime.choices.items()}
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def configuration() -> Iterator[None]:
         GlobalHydra.instance().hydra = callers
 
 
-def composition(overrides: Sequence[str]) -> DictConfig:
+def compose_settings(overrides: Sequence[str]) -> DictConfig:
     """The configuration with Hydra's own node; as Hydra's main does it, commas may be lists of a sweep."""
     return GlobalHydra.instance().hydra.compose_config(  # pyright: ignore[reportOptionalMemberAccess]
         "config",
@@ -112,7 +112,7 @@ def composition(overrides: Sequence[str]) -> DictConfig:
     )
 
 
-def of_sweep(cfg: DictConfig) -> list[Planned]:
+def runs_of_sweep(cfg: DictConfig) -> list[Planned]:
     """The runs of a sweep, ``cfg`` being the composition that holds Hydra's own node."""
     # Hydra's plugins are found by the main module; these two are part of every installation.
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper

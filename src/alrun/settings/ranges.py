@@ -28,23 +28,23 @@ WORDS = {
 }
 
 
-def check(key: str, value: Any, hint: Any) -> None:
+def check_range(key: str, value: Any, hint: Any) -> None:
     """Refuse a ``value`` of the setting ``key`` that is not of the type and in the range of ``hint``.
 
     Raises:
         UserError: It is not; the sentence says what to give.
     """
-    if not fits(value, hint):
-        raise SettingError(f"{key}={value} is not possible: give {in_words(hint)}.")
+    if not value_fits_hint(value, hint):
+        raise SettingError(f"{key}={value} is not possible: give {hint_in_words(hint)}.")
 
 
-def fits(value: Any, hint: Any) -> bool:
+def value_fits_hint(value: Any, hint: Any) -> bool:
     """Whether a plain value (as in YAML or JSON) has the type and range of ``hint``; any value has an unknown type."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError  # a tenth of a second, which ``--help`` does without
     from pydantic.errors import PydanticUserError
 
     try:
-        adapter = TypeAdapter(checked(hint), config=ConfigDict(strict=True, allow_inf_nan=False))
+        adapter = TypeAdapter(as_choice(hint), config=ConfigDict(strict=True, allow_inf_nan=False))
     except PydanticUserError:  # a class of somebody's
         return True
     # As JSON, in which a tuple is a list; names of files that are not Unicode are text all the same.
@@ -56,16 +56,16 @@ def fits(value: Any, hint: Any) -> bool:
     return isinstance(value, bool) == isinstance(taken, bool)  # Python counts True among Literal[1]
 
 
-def checked(hint: Any) -> Any:
+def as_choice(hint: Any) -> Any:
     """``hint`` with ``Annotated[str, Literal["a", "b"]]``, for OmegaConf a text, as the choice that it is."""
     if get_origin(hint) is Annotated:
         return next((each for each in get_args(hint) if get_origin(each) is Literal), hint)
     if get_origin(hint) in (Union, UnionType):
-        return Union[tuple(map(checked, get_args(hint)))]  # noqa: UP007 - of a number of types that is known here alone
+        return Union[tuple(map(as_choice, get_args(hint)))]  # noqa: UP007 - of a number of types that is known here alone
     return hint
 
 
-def of_signature(target: Callable[..., Any]) -> dict[str, Any]:
+def hints_of_signature(target: Callable[..., Any]) -> dict[str, Any]:
     """The type of each parameter of a class or function that has one; a type checker alone knows some, left out."""
     function = inspect.unwrap(target.__init__ if inspect.isclass(target) else target)
     found: dict[str, Any] = {}
@@ -77,21 +77,22 @@ def of_signature(target: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def in_words(hint: Any, many: bool = False) -> str:
+def hint_in_words(hint: Any, many: bool = False) -> str:
     """A type and its range in words: ``a number above 0``, ``random or margin``, ``a list of numbers or null``."""
-    hint = checked(hint)
+    hint = as_choice(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return alternatives(map(str, arguments))
     if origin in (Union, UnionType):
         choices = [
-            map(str, get_args(each)) if get_origin(each) is Literal else [in_words(each, many)] for each in arguments
+            map(str, get_args(each)) if get_origin(each) is Literal else [hint_in_words(each, many)]
+            for each in arguments
         ]
         return alternatives(chain.from_iterable(choices))
     if origin is Annotated:
         return constrained(arguments[0], list(each_of(arguments[1:])), many)
     if origin is list:
-        return f"{'lists' if many else 'a list'} of {in_words(*arguments, many=True)}"
+        return f"{'lists' if many else 'a list'} of {hint_in_words(*arguments, many=True)}"
     return WORDS[hint][many] if hint in WORDS else getattr(hint, "__name__", str(hint))
 
 
@@ -137,7 +138,7 @@ def constrained(base: Any, constraints: list[Any], many: bool) -> str:
     bounds = Bounds(constraints)
     least = bounds.of(MinLen, "min_length")
     if get_origin(base) is list and least:
-        return in_words(base, many).replace(" of ", f" of {least} or more ", 1)
+        return hint_in_words(base, many).replace(" of ", f" of {least} or more ", 1)
     factor = bounds.of(MultipleOf, "multiple_of")
     multiple = "" if factor is None else f"and a multiple of {factor}"
-    return " ".join(filter(None, (in_words(base, many), bounds.words(), multiple)))
+    return " ".join(filter(None, (hint_in_words(base, many), bounds.words(), multiple)))

@@ -24,29 +24,31 @@ KERNELS: dict[str, int] = {}
 USERS: dict[str, tuple[str, ...]] = {}
 
 
-def current(name: str) -> int:
+def current_revision(name: str) -> int:
     """The revision of what has this name: a component, a kernel or what every run uses."""
     return {**GENERAL, **COMPONENTS, **KERNELS}.get(name, 1)
 
 
-def used(settings: Any) -> dict[str, int]:
+def revisions_used(settings: Any) -> dict[str, int]:
     """Revisions of all that ``settings`` (resolved, plain values) name, those of 1 included."""
     named = {name for group, node in settings.items() for name in components(node, str(group))}
     kernels = {kernel for kernel in KERNELS if named.intersection(USERS[kernel])}
-    return {name: current(name) for name in sorted({*GENERAL, *named, *kernels})}
+    return {name: current_revision(name) for name in sorted({*GENERAL, *named, *kernels})}
 
 
 def revisions(settings: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Revisions above 1 of what ``settings`` (resolved, plain values) name, by group; under ``run`` of every run's."""
-    found = {"run": raised(GENERAL)}
+    found = {"run": raised_revisions(GENERAL)}
     for group, node in settings.items():
         named = set(components(node, group))
         kernels = {kernel: number for kernel, number in KERNELS.items() if named.intersection(USERS[kernel])}
-        found[group] = raised({name: COMPONENTS[name] for name in sorted(named & COMPONENTS.keys())} | kernels)
+        found[group] = raised_revisions(
+            {name: COMPONENTS[name] for name in sorted(named & COMPONENTS.keys())} | kernels
+        )
     return {group: numbers for group, numbers in found.items() if numbers}
 
 
-def raised(numbers: dict[str, int]) -> dict[str, int]:
+def raised_revisions(numbers: dict[str, int]) -> dict[str, int]:
     """Those above 1."""
     return {name: number for name, number in numbers.items() if number > 1}
 

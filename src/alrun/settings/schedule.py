@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def rounds(budget: Any, validation: int | None = None) -> list[int]:
+def labels_by_round(budget: Any, validation: int | None = None) -> list[int]:
     """Labels that are paid for by the end of every round, as accuracy.csv has them.
 
     Args:
@@ -14,7 +14,7 @@ def rounds(budget: Any, validation: int | None = None) -> list[int]:
     return list(range(size + (validation or 0), total + 1, step))
 
 
-def of_record(record: dict[str, Any]) -> list[int]:
+def labels_by_round_of_record(record: dict[str, Any]) -> list[int]:
     """The same of a run that has begun, from its run.json; alrun 0.1.0 wrote the settings alone.
 
     Raises:
@@ -23,4 +23,4 @@ def of_record(record: dict[str, Any]) -> list[int]:
     if "rounds" in record:
         return list(map(int, record["rounds"]))
     settings = record["settings"]
-    return rounds(settings["budget"], settings.get("validation"))
+    return labels_by_round(settings["budget"], settings.get("validation"))

@@ -130,20 +130,20 @@ def register() -> None:
     """Tell Hydra the schema, the resolvers that name run folders, and those that apply a scale."""
     ConfigStore.instance().store(name="schema", node=RunConfig)
     for share in ("examples", "epochs", "width"):
-        OmegaConf.register_new_resolver(share, partial(of_the_scale, share), replace=True)
-    OmegaConf.register_new_resolver("fitted", fitted, replace=True)
+        OmegaConf.register_new_resolver(share, partial(resolve_scaled, share), replace=True)
+    OmegaConf.register_new_resolver("fitted", resolve_fitted, replace=True)
     OmegaConf.register_new_resolver("setting_id", identity.setting_id, replace=True)
     OmegaConf.register_new_resolver("run_id", identity.run_id, replace=True)
 
 
-def fitted(name: str, *, _root_: DictConfig) -> int:
+def resolve_fitted(name: str, *, _root_: DictConfig) -> int:
     """``${fitted:seed_size}``: what suits the data set, see alrun.settings.fitted."""
     from alrun.settings import fitted  # numpy comes with it; most commands need none
 
-    return fitted.number(name, _root_)
+    return fitted.fitted_number(name, _root_)
 
 
-def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:
+def resolve_scaled(share: str, number: int, *, _root_: DictConfig) -> int:
     """``${examples:1000}``: that share of ``number``."""
     return scaled(number, _root_.scale[share])
 

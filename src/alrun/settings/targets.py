@@ -38,7 +38,7 @@ class Kind:
 
     def has(self, name: str) -> bool:
         """Whether ``name`` may be imported to see what it is."""
-        return name in self.makers or within(name.rpartition(".")[0], self.modules)
+        return name in self.makers or is_within(name.rpartition(".")[0], self.modules)
 
 
 KINDS = {
@@ -101,7 +101,7 @@ def _of_environment() -> list[str]:
     return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
 
 
-def check(cfg: DictConfig) -> None:
+def check_targets(cfg: DictConfig) -> None:
     """Refuse a run's settings that call what neither alrun nor the user allows; imports nothing.
 
     Raises:
@@ -122,10 +122,10 @@ def check(cfg: DictConfig) -> None:
         check_names(value, str(key), ())
 
 
-def check_early(cfg: DictConfig) -> None:
+def check_targets_early(cfg: DictConfig) -> None:
     """The same of a configuration that was just composed, before its folder is named; what a job knows may lack yet."""
     with suppress(OmegaConfBaseException):
-        check(cfg)
+        check_targets(cfg)
 
 
 def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
@@ -139,7 +139,7 @@ def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     if value.get("_target_") is not None:
         check_name(value["_target_"], key, kinds)
     for setting, inner in value.items():
-        check_names(inner, f"{key}.{setting}", inside(value, str(setting), kinds))
+        check_names(inner, f"{key}.{setting}", kinds_inside(value, str(setting), kinds))
 
 
 def kinds_at(key: str) -> tuple[Kind, ...]:
@@ -147,7 +147,7 @@ def kinds_at(key: str) -> tuple[Kind, ...]:
     return (KINDS[key],) if key in KINDS else tuple(KINDS.values())
 
 
-def inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+def kinds_inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     """What may be built as ``setting`` of ``node``: of a user's own part, any part."""
     name = node.get("_target_")
     if name is None:
@@ -177,7 +177,7 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     )
 
 
-def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
+def import_target(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
     """The class or function ``name``, which is imported where it is allowed.
 
     Raises:
@@ -186,11 +186,11 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
     check_name(name, key, kinds)
     module, _, attribute = name.rpartition(".")
     try:
-        target = getattr(imported(module), attribute)
+        target = getattr(import_user_module(module), attribute)
     except Exception as error:  # whatever a user's module raises while it is imported
         raise SettingError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     origin = str(getattr(target, "__module__", None))
-    if not within(origin, (module,)):
+    if not is_within(origin, (module,)):
         raise SettingError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
     if is_listed(name):
         known = not inspect.isclass(target) or len(kinds) != 1 or is_a(target, kinds[0])
@@ -204,7 +204,7 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
     return target
 
 
-def imported(module: str) -> ModuleType:
+def import_user_module(module: str) -> ModuleType:
     """A module, of which a user's may import torchvision beside a CPU build of torch, which fails by itself."""
     try:
         return import_module(module)
@@ -233,9 +233,9 @@ def is_a(target: type, kind: Kind) -> bool:
 
 def is_listed(name: str) -> bool:
     """Whether the user lists the module of ``name``."""
-    return within(name, allowed())
+    return is_within(name, allowed())
 
 
-def within(name: str, modules: Iterable[str]) -> bool:
+def is_within(name: str, modules: Iterable[str]) -> bool:
     """Whether ``name`` is one of ``modules`` or lies in one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)

@@ -13,7 +13,7 @@ from alrun.system.errors import SettingError
 
 
 @contextmanager
-def fitting() -> Iterator[None]:
+def explaining_full_memory() -> Iterator[None]:
     """Say what to do where a GPU's memory is full.
 
     Raises:
@@ -27,7 +27,7 @@ def fitting() -> Iterator[None]:
         ) from error
 
 
-def choose(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The torch device for ``runtime.device``.
 
     Raises:

@@ -1,6 +1,7 @@
 """What a program settles before it imports anything heavy: signals of its first second, and readers that leave.
 
-``import alrun`` calls ``begin`` where alrun is the program; an application that imports alrun keeps its own handlers.
+``import alrun`` calls ``install_early_handlers`` where alrun is the program; an application that imports alrun keeps
+its own handlers.
 """
 
 import io
@@ -23,21 +24,21 @@ def is_program() -> bool:
     return sys.argv[:1] == ["-m"] and any(word.partition(".")[0] == "alrun" for word in sys.orig_argv[1:])
 
 
-def begin() -> None:
+def install_early_handlers() -> None:
     """Let the program end with one sentence where a signal comes during imports, and outlive the reader of its output.
 
     An exception would be lost or changed on its way through the import of a library.
     """
     for number in (signal.SIGINT, *SIGNALS):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores SIGHUP
-            signal.signal(number, stop)
+            signal.signal(number, stop_process)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and type(raw_of(stream)) is io.FileIO:
             setattr(sys, name, patient(stream))
 
 
-def stop(number: int, _frame: FrameType | None) -> None:
+def stop_process(number: int, _frame: FrameType | None) -> None:
     """End the process at once."""
     says = SAYS if number == signal.SIGINT else "Stopped by a signal: type the same command again."
     with suppress(OSError):  # the terminal is gone
@@ -45,14 +46,14 @@ def stop(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number if number == signal.SIGINT else RETRY)
 
 
-def over() -> None:
+def restore_ctrl_c() -> None:
     """Ctrl-C is an exception again: whoever calls this catches it."""
-    if signal.getsignal(signal.SIGINT) is stop:
+    if signal.getsignal(signal.SIGINT) is stop_process:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def holding_ctrl_c() -> Iterator[None]:
     """In here Ctrl-C waits for the end: libraries are imported, in which an exception would be lost or changed."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is None:

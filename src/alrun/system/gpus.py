@@ -24,7 +24,7 @@ PAUSE = 1.0  # seconds between two looks for a free seat
 
 
 @contextmanager
-def taken(name: str, most: int | None) -> Iterator[torch.device]:
+def take_gpu(name: str, most: int | None) -> Iterator[torch.device]:
     """The device of ``runtime.device``, a run's own for as long as it lasts.
 
     ``auto`` is the GPU that the fewest runs of this user have, the first of several, and the CPU where there is none.
@@ -34,28 +34,28 @@ def taken(name: str, most: int | None) -> Iterator[torch.device]:
     Raises:
         UserError: The device does not exist here.
     """
-    where = device.choose(name)
+    where = device.choose_device(name)
     if name != "auto" or where.type != "cuda":
         if where.index is not None:
             torch.cuda.set_device(where)  # what torch makes without being told where is made there
         yield where
         return
-    with seated(names(torch.cuda.device_count()), most, folder()) as index:
+    with take_seat(name_gpus(torch.cuda.device_count()), most, seats_folder()) as index:
         torch.cuda.set_device(index)
         yield torch.device("cuda", index)
 
 
-def folder() -> Path:
+def seats_folder() -> Path:
     """Where this user's processes on this machine see one another's seats."""
-    return owned(Path(tempfile.gettempdir()) / f"alrun-gpus-{user()}")
+    return make_private_folder(Path(tempfile.gettempdir()) / f"alrun-gpus-{user_name()}")
 
 
-def user() -> str:
+def user_name() -> str:
     """A name for this user; a container's may have a number alone."""
     return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
-def owned(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """``path``, a folder of this user that nobody else can look into: whoever can open a seat can take it for ever.
 
     Raises:
@@ -77,14 +77,14 @@ def owned(path: Path) -> Path:
     return path
 
 
-def names(count: int) -> list[str]:
+def name_gpus(count: int) -> list[str]:
     """A name for each of the ``count`` GPUs that torch sees, the same in every process of the machine."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     return visible if len(visible) == count and all(visible) else list(map(str, range(count)))
 
 
 @contextmanager
-def seated(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
+def take_seat(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
     """Position of the GPU that is least taken, until the context ends or the process dies.
 
     A GPU has seats, files in ``where`` that the system unlocks when their process dies. All first seats are taken
@@ -107,5 +107,5 @@ def seated(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
         if not told:
             log.info("waiting for a GPU: runtime.runs_per_gpu=%d, and all have as many", most)
             told = True
-        interruption.check()
+        interruption.stop_if_signaled()
         time.sleep(PAUSE)

@@ -40,7 +40,7 @@ _running = 0  # runs that are under way in this process
 _previous: dict[int, Callable[[int, FrameType | None], Any]] = {}  # a launcher's handlers
 
 
-def install() -> None:
+def install_handlers() -> None:
     """Listen from now on; only a process's main thread can. A process that another one started ends with that one."""
     if threading.current_thread() is not threading.main_thread():
         return
@@ -50,7 +50,7 @@ def install() -> None:
         handler = signal.getsignal(number)
         if handler is _handle or handler is signal.SIG_IGN:
             continue
-        if callable(handler) and handler is not early.stop:
+        if callable(handler) and handler is not early.stop_process:
             _previous[number] = handler
         signal.signal(number, _handle)
 
@@ -81,7 +81,7 @@ def received() -> int | None:
     return _received
 
 
-def check() -> None:
+def stop_if_signaled() -> None:
     """Stop here if the process was told to: all that is computed is saved."""
     global _received
     if _received is None:
@@ -95,7 +95,7 @@ def check() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Signals wait, in here, until someone calls ``check``; outside a signal stops the run at once."""
+    """Signals wait, in here, until someone calls ``stop_if_signaled``; outside a signal stops the run at once."""
     global _deferred
     _deferred += 1
     try:
@@ -115,7 +115,7 @@ def running() -> Iterator[None]:
     try:
         yield
     except Exception:
-        check()
+        stop_if_signaled()
         raise
     finally:
         _running -= 1
@@ -131,7 +131,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)  # the one that joblib's own helper process ignores
     if not computing and not _deferred:  # else this process goes on to wait for the children
-        check()
+        stop_if_signaled()
 
 
 def _leave_the_terminal() -> None:

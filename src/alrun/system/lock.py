@@ -26,7 +26,7 @@ def lease(path: Path) -> SoftFileLease:
     return SoftFileLease(beside, lease_duration=LEASE_SECONDS, heartbeat_interval=SIGN_EVERY)
 
 
-def owner(path: Path) -> str | None:
+def lock_owner(path: Path) -> str | None:
     """Machine and process, ``name:number``, that have the lock at ``path``, None where nobody does."""
     found = lease(path).owner
     return None if found is None else f"{found.hostname}:{found.pid}"
@@ -45,7 +45,7 @@ def is_abandoned(path: Path) -> bool:
 
 
 @contextmanager
-def locking(path: Path) -> Iterator[None]:
+def explaining_locks(path: Path) -> Iterator[None]:
     """Say in a sentence what the system or filelock says of the lock at ``path``."""
     try:
         yield
@@ -81,7 +81,7 @@ class Lock:
         Raises:
             UserError: The file system gives no locks, or something else is where they should be.
         """
-        with locking(self.path):
+        with explaining_locks(self.path):
             return self._acquire(wait)
 
     def _acquire(self, wait: bool) -> bool:

@@ -118,6 +118,7 @@ MOVED = {  # below alrun; what these modules define has kept its name
     "validate": "settings.checks",
 }
 NAMES = {  # of what is not where the rest of its module is, or has another name
+    "labelling.Labelling": "runs.labeling.Labeling",
     "pool.Pool": "pool.pool.Pool",
     "selection.mutual_neighbours.mutual_neighbours": "selection.mutual_neighbors.mutual_neighbors",
     "selection.neighbour_facility_location.neighbour_facility_location": (
@@ -187,7 +188,7 @@ def place_of(module: str, name: str) -> tuple[str, str]:
     return f"alrun.{MOVED.get(old, old)}", name
 
 
-def sentence(name: str) -> str | None:
+def module_sentence(name: str) -> str | None:
     """What to write instead of the module ``name`` (``alrun.status``), None where nothing is known of it."""
     old = name.removeprefix("alrun.")
     if old in SUBCOMMANDS:
@@ -207,12 +208,12 @@ class Moved:
         Raises:
             ModuleNotFoundError: ``name`` is an old one; the message has the new one.
         """
-        if name.startswith("alrun.") and (told := sentence(name)):
+        if name.startswith("alrun.") and (told := module_sentence(name)):
             raise ModuleNotFoundError(told, name=name)
         return None
 
 
-def tell() -> None:
+def announce_new_names() -> None:
     """Let imports of old names say the new ones."""
     if Moved not in sys.meta_path:
         sys.meta_path.append(Moved)

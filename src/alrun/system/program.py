@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def typed() -> str:
+def typed_program() -> str:
     """The words before the first argument: ``alrun``, ``python -m alrun``, or with the path that was typed.
 
     They are repeated, not chosen: whether ``alrun`` or ``python`` is found, and whether that is the one of this
@@ -25,11 +25,13 @@ def typed() -> str:
     return "alrun" if found and Path(found).resolve() == Path(script).resolve() else shlex.quote(script)
 
 
-def command(words: Sequence[str]) -> str:
+def command_line(words: Sequence[str]) -> str:
     """A command line for the user's shell: ``words`` after those that started this program."""
-    return " ".join([typed(), *map(shlex.quote, words)])
+    return " ".join([typed_program(), *map(shlex.quote, words)])
 
 
 def as_typed(text: str) -> str:
     """``text``, whose indented lines that begin with ``alrun`` begin as this program was started."""
-    return re.sub(r"^( +)(?:python -m )?alrun(?= |$)", lambda found: found[1] + typed(), text, flags=re.MULTILINE)
+    return re.sub(
+        r"^( +)(?:python -m )?alrun(?= |$)", lambda found: found[1] + typed_program(), text, flags=re.MULTILINE
+    )

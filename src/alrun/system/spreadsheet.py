@@ -54,7 +54,7 @@ class Sheet:
         return found[0] if found else None
 
 
-def read(path: Path, what: str) -> Sheet:
+def read_sheet(path: Path, what: str) -> Sheet:
     """The sheet at ``path``, which is called ``what`` in a sentence.
 
     Raises:
@@ -63,24 +63,24 @@ def read(path: Path, what: str) -> Sheet:
     if path.exists() and not path.is_file():  # reading a pipe might wait for ever
         raise DataError(f"{what} cannot be read as CSV: it is no file.")
     try:
-        text, separator, skipped = opened(path, what)
+        text, separator, skipped = open_text(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
-        return Sheet(header, list(rows(reader, header, skipped, what)), what)
+        return Sheet(header, list(read_rows(reader, header, skipped, what)), what)
     except OSError as error:
         raise DataError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
     except csv.Error as error:
         raise DataError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
 
 
-def opened(path: Path, what: str) -> tuple[str, str, int]:
+def open_text(path: Path, what: str) -> tuple[str, str, int]:
     """The text at ``path`` from its header on, the separator of its cells, and how many lines come before the header.
 
     Raises:
         UserError: It is no text, or of an encoding that cannot be told.
         OSError: It cannot be read.
     """
-    text = decoded(path.read_bytes(), what)
+    text = decode_text(path.read_bytes(), what)
     lines = text.splitlines(keepends=True)
     first = lines[0].strip().strip('"').strip() if lines else ""
     told = first.casefold().startswith("sep=") and len(first) <= 5
@@ -89,7 +89,7 @@ def opened(path: Path, what: str) -> tuple[str, str, int]:
     return text, first[4] if told and len(first) == 5 else likeliest(text), int(told)
 
 
-def decoded(content: bytes, what: str) -> str:
+def decode_text(content: bytes, what: str) -> str:
     """The text of a file.
 
     Raises:
@@ -120,7 +120,7 @@ def likeliest(text: str) -> str:
     return max(SEPARATORS, key=bare.count)
 
 
-def rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what: str) -> Iterator[Row]:
+def read_rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what: str) -> Iterator[Row]:
     """The rows of a reader with the names of ``header``; those without any text are passed over.
 
     Raises:

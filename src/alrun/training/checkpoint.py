@@ -298,7 +298,7 @@ class Keeper:
         model = self.frozen.rest(content["model"], frozen)
         write(self.path, self.about | content | {"model": model, "frozen": frozen})
         self.saved = perf_counter()
-        interruption.check()
+        interruption.stop_if_signaled()
 
     @staticmethod
     def clear(path: Path) -> None:
