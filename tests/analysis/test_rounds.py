@@ -127,7 +127,7 @@ def test_a_damaged_file_leaves_the_other_runs(runs, name, content):
     assert table["run"].nunique() == 3
     assert [problem.status for problem in problems] == ["damaged"]
     assert f"{runs[2].name}/{name} is damaged" in problems[0].reason
-    assert "delete it, and the run's command writes it anew" in problems[0].reason
+    assert "delete it, and the run's command writes it again" in problems[0].reason
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):
     (tmp_path / "conf" / "strategy" / "mine.yaml").write_text("_target_: mine.Mine\n  power: 1\n")
     answer = alrun("--config-dir", "conf", "strategy=mine", cwd=tmp_path)
     assert answer.returncode == 1
-    assert re.fullmatch(r"alrun: a configuration file is no YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
+    assert re.fullmatch(r"alrun: a configuration file is not YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
 
 
 @pytest.mark.parametrize(

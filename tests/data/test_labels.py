@@ -127,7 +127,7 @@ def test_names_that_differ_are_not_warned_of(names, caplog):
     [
         ([0, 5], r"row 1: its label 5 is none of the 2 classes \(cat, dog\)"),
         ([0, -1], r"row 1: its label -1 says that it has none"),
-        (["cat", "dgo"], r"row 1: its label 'dgo' is no class; did you mean dog\?"),
+        (["cat", "dgo"], r"row 1: its label 'dgo' is not a class; did you mean dog\?"),
         ([0, None], "row 1: its label is empty"),
         ([[0, 1], [1]], "row 0: its label is .* several values"),
     ],
@@ -422,7 +422,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, s
 
 @pytest.mark.parametrize("name", [True, None, 0.5])
 def test_a_name_that_yaml_read_as_a_value_is_asked_for_in_quotes(tmp_path, name):
-    with pytest.raises(UserError, match="is no text as it was written: put quotes"):
+    with pytest.raises(UserError, match="is not text as it was written: put quotes"):
         own.unlabeled("", str(tmp_path), ["cat", name])
 
 

@@ -174,9 +174,9 @@ def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path):
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"9 pictures cannot be used") as caught:
         read(base)
-    monkey = own.Unreadable([f"dataset: {n} is bad; mend or remove it." for n in range(25)])
+    monkey = own.Unreadable([f"dataset: {n} is bad; fix or remove it." for n in range(25)])
     assert "and 15 more" in str(monkey)
-    assert str(caught.value).count("is no readable image") == 9
+    assert str(caught.value).count("is not a readable image") == 9
 
 
 def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
@@ -191,7 +191,7 @@ def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
         (plain(0, noise=7), "the pool is nearly black: its values go from 0 to 7 of 255; if the files hold fewer bits"),
         (plain(245, noise=9), "nearly white"),
         (plain(90, noise=11), "the pool has 12 levels of 256 alone, from 90 to 101"),
-        (np.arange(20, dtype=np.uint8)[:, None, None, None] * 9 + np.zeros((20, 1, 8, 8), np.uint8), "one colour each"),
+        (np.arange(20, dtype=np.uint8)[:, None, None, None] * 9 + np.zeros((20, 1, 8, 8), np.uint8), "one color each"),
     ],
 )
 def test_a_pool_that_looks_wrong_is_told_before_training(images, words):

@@ -208,12 +208,12 @@ def test_a_damaged_map_is_built_anew_and_an_untouched_copy_is_not(tmp_path, list
     path.write_bytes(content)
     with caplog.at_level(logging.INFO):
         assert own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True).fingerprint() == whole
-    assert f"{path} is damaged: it is built anew" in caplog.text
+    assert f"{path} is damaged: it is built again" in caplog.text
 
 
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, listed):
     (tmp_path / "some" / "8.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"some/8.png is no readable image"):
+    with pytest.raises(UserError, match=r"some/8.png is not a readable image"):
         own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
     assert not [path for path in tmp_path.glob("memory_maps/*") if path.suffix != ".lock"]
 

@@ -169,7 +169,7 @@ def test_a_tiff_in_which_zero_is_white_is_turned_round(dtype):
         (shades("float32", 4095), r"values go from 0 to 4095: say which is white"),
         (shades("float32", 1) - 0.5, r"values go from -0.5 to 0.5: store it without values below 0"),
         (shades("int16", 32767) - 5, r"without values below 0"),
-        (shades("float32", np.nan), "are no numbers"),
+        (shades("float32", np.nan), "are not numbers"),
     ],
 )
 def test_numbers_without_a_common_white_are_asked_for(values, words):
@@ -197,7 +197,7 @@ def test_a_colour_key_becomes_white(mode):
 
 @pytest.mark.parametrize("kind", ["EPS", "PDF"])
 def test_formats_that_hold_programs_are_never_read_whatever_they_are_called(kind):
-    with pytest.raises(UserError, match=r"x.png is no readable image"):
+    with pytest.raises(UserError, match=r"x.png is not a readable image"):
         decode_picture("x.png", stored(plain("RGB"), kind), 8, 3)
 
 
@@ -213,8 +213,8 @@ def test_raster_formats_are_read(kind):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is no readable image"),
-        (b"text", "is no readable image"),
+        (b"", "is not a readable image"),
+        (b"text", "is not a readable image"),
         (stored(plain("RGB", (99, 99)), "JPEG")[:300], r"cannot be read \("),
         (stored(plain("RGB", (99, 99)), "PNG")[:60], r"cannot be read \("),
         (

@@ -123,8 +123,8 @@ def test_a_checkpoint_that_is_there_is_not_overruled(command, tmp_path):
 def test_an_archive_of_something_else_is_refused_in_a_sentence(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
         archive.writestr(name, "")
-    with pytest.raises(UserError, match="is no archive of runs"):
+    with pytest.raises(UserError, match="is not an archive of runs"):
         portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")
     (tmp_path / "runs.zip").write_text("no zip")
-    with pytest.raises(UserError, match="is no archive of runs"):
+    with pytest.raises(UserError, match="is not an archive of runs"):
         portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")

@@ -144,4 +144,4 @@ def test_a_pipe_or_device_in_the_place_of_data_is_no_file(tmp_path, dataset):
     for path in (str(tmp_path / "pipe"), "/dev/zero"):
         with pytest.raises(Exception, match=r".") as raised:
             planned_runs.runs_of_command([f"dataset={dataset}", "model=small_cnn", f"dataset.path={path}"])
-        assert mistake_sentence(raised.value) == f"{path} is no file: name a file or a folder of files."
+        assert mistake_sentence(raised.value) == f"{path} is not a file: name a file or a folder of files."

@@ -79,7 +79,9 @@ def test_other_code_is_refused_before_it_is_imported(composed, name):
 @pytest.mark.parametrize("name", BORROWED)
 @pytest.mark.parametrize("key", ["strategy", "optimizer.build", "optimizer.schedule", "model"])
 def test_what_an_allowed_module_has_imported_is_not_its_own(key, name):
-    with pytest.raises(UserError, match=r"is defined in|cannot be imported|is no subclass|would run code|no part that"):
+    with pytest.raises(
+        UserError, match=r"is defined in|cannot be imported|is not a subclass|would run code|cannot stand there"
+    ):
         factory.build(OmegaConf.create({"_target_": name}), key)
 
 
@@ -116,7 +118,7 @@ def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
         cfg[group] = text
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code"):
             targets.check_targets(cfg)
-        with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is no part of a run"):
+        with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is not a part of a run"):
             factory.build(cfg[group], group)
 
 

@@ -122,7 +122,7 @@ def card_problems(card: dict[str, Any]) -> list[str]:
             f"all {count} pictures of the pool are alike: look at one, it may have been read otherwise than meant"
         )
     elif card["plain_in_train"] >= MANY * count:
-        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one colour each")
+        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one color each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
     if values["nearly_highest"] < DARK:
         found.append(

@@ -185,7 +185,7 @@ def stamp(path: Path) -> list[int]:
     except OSError as error:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{path} is no file: name a file or a folder of files.")
+        raise DataError(f"{path} is not a file: name a file or a folder of files.")
     return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 

@@ -134,16 +134,16 @@ def number_declared_labels(
         name = class_name(value, lambda: place(position))  # noqa: B023 - called at once
         if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
             if not 0 <= int(name) < len(classes):
-                reason = "says that it has none" if int(name) == -1 else f"is none of the {len(classes)} classes"
+                reason = "says that it has none" if int(name) == -1 else f"is not one of the {len(classes)} classes"
                 raise DataError(
                     f"{place(position)}: its label {name} {reason} ({', '.join(classes[:SHOWN])}"
-                    f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or mend it."
+                    f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or fix it."
                 )
             labels[position] = int(name)
         elif name in number:
             labels[position] = number[name]
         else:
-            raise DataError(f"{place(position)}: its label {name!r} is no class; {closest(name, classes)}")
+            raise DataError(f"{place(position)}: its label {name!r} is not a class; {closest(name, classes)}")
     return labels, classes
 
 

@@ -42,10 +42,10 @@ class Unreadable(DataError):
         if len(reasons) == 1:
             super().__init__(reasons[0])
             return
-        parts = [reason.removeprefix("dataset: ").removesuffix("; mend or remove it.") for reason in reasons[:SHOWN]]
+        parts = [reason.removeprefix("dataset: ").removesuffix("; fix or remove it.") for reason in reasons[:SHOWN]]
         more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
         super().__init__(
-            f"dataset: {len(reasons)} pictures cannot be used; mend or remove them: {'; '.join(parts)}{more}."
+            f"dataset: {len(reasons)} pictures cannot be used; fix or remove them: {'; '.join(parts)}{more}."
         )
 
 
@@ -80,7 +80,7 @@ def map_images(split: Split, size: int, channels: int, folder: Path, white: floa
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
-            "paths.data=...; the map is built anew then."
+            "paths.data=...; then the map is built again."
         ) from error
     return np.load(path, mmap_mode="c")  # private: torch wants to be allowed to write, the file stays as it is
 
@@ -125,7 +125,7 @@ def is_whole(path: Path) -> bool:
         if checksum(path) == known["sha256"]:
             files.write_text(checksum_path(path), json.dumps(known | stamp(path)) + "\n")
             return True
-        log.warning("%s is damaged: it is built anew", path)
+        log.warning("%s is damaged: it is built again", path)
     return False
 
 

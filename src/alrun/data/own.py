@@ -188,7 +188,7 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
         if test_split is not None:
             raise DataError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
         if base.exists() and not base.is_file():  # reading a pipe might wait for ever
-            raise DataError(f"dataset.path={path} is no file; name a Parquet file or a folder of them.")
+            raise DataError(f"dataset.path={path} is not a file; name a Parquet file or a folder of them.")
         return [base], []
     found: dict[str, list[Path]] = {}
     for file in sorted(each for each in base.rglob("*.parquet") if each.is_file()):
@@ -266,7 +266,7 @@ def class_names(given: Sequence[Any]) -> list[str]:
     for name in given:
         if name is None or isinstance(name, bool | float):
             raise DataError(
-                f"dataset.classes has {name}, which is no text as it was written: put quotes around the names, as "
+                f"dataset.classes has {name}, which is not text as it was written: put quotes around the names, as "
                 """dataset.classes: ["true", "0.50"] in a file and 'dataset.classes=["true","0.50"]' in a shell."""
             )
     names = [labels.clean_name(str(name)) for name in given]

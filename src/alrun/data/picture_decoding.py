@@ -64,8 +64,8 @@ def decode_picture(
             fitted = on_white(fitted).convert("L" if channels == 1 else "RGB")
     # Pillow raises whatever damaged bytes lead it to.
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
-        reason = "is no readable image" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
-        raise DataError(f"dataset: {name} {reason}; mend or remove it.") from error
+        reason = "is not a readable image" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
+        raise DataError(f"dataset: {name} {reason}; fix or remove it.") from error
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
 
 
@@ -118,7 +118,7 @@ def reduce_to_eight_bits(picture: Image.Image, white: float | None) -> Image.Ima
     picture.load()
     values = np.asarray(picture)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError("some of its values are no numbers")
+        raise ValueError("some of its values are not numbers")
     low, high = (values.min().item(), values.max().item()) if values.size else (0, 0)
     top = white or brightest(picture, high)
     if top is None or low < 0:

@@ -111,7 +111,7 @@ def pictures_under(path: Path) -> Found:
         "".join(found).encode()
     except UnicodeEncodeError:  # on a disk that was written with another encoding
         strange = next(name for name in found if not name.isprintable())
-        raise DataError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
+        raise DataError(f"dataset.path={path}: the name {strange!r} is not Unicode text: rename that file.") from None
     paths = sorted(found)
     return Found(paths, [found[each] for each in paths], [], passed)
 

@@ -59,7 +59,7 @@ def read_picture_table(
         file = existing_path(os.path.join(base, name))
         key = key_of(file)
         if key is None or key == NO_FILE:
-            reason = f"there is no file {file}" if key is None else f"{file} is no file to read a picture from"
+            reason = f"there is no file {file}" if key is None else f"{file} is not a file that can hold a picture"
             raise DataError(f"{here}: {reason}.")
         written = row[split] if split is not None else ""
         if key in first:

@@ -55,7 +55,7 @@ def reuse_first_model(path: Path, state: RunState) -> bool:
     try:
         content = checkpoint.load(path)
     except ValueError as error:
-        log.warning("%s is damaged (%s): it is computed anew", path, error)
+        log.warning("%s is damaged (%s): it is computed again", path, error)
         files.rename(path, path.with_name(f"{path.name}.damaged"))
         return False
     state.add_round(RoundRecord(**content["record"]), content["weights"], content["frozen"])
@@ -72,7 +72,7 @@ def load_given_model(path: Path, model: Classifier) -> TrainResult:
         UserError: It is no such file, or its weights are those of another network.
     """
     if not path.is_file():
-        raise StorageError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
+        raise StorageError(f"first_model={path} is not a file: name one in which torch.save has saved a state_dict.")
     try:
         content = checkpoint.load(path)
     except ValueError as error:
@@ -86,6 +86,6 @@ def load_given_model(path: Path, model: Classifier) -> TrainResult:
         reason = " ".join(str(error).split())[:200]
         raise StorageError(f"first_model={path} is of another network than model: {reason}") from error
     if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
-        raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it anew.")
+        raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it again.")
     log.info("round 0 has the model of %s", path)
     return TrainResult(math.nan, 0, 0, "given", 0.0)

@@ -129,8 +129,8 @@ def read_labels(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
     for line, index, label, _ in read_lines(path):
         example, number = parse_index(index), class_of(label, classes)
         if example is None or number is None:
-            wrong = f"index {index!r} is no whole number." if example is None else unknown_class(label, classes)
-            raise DataError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
+            wrong = f"index {index!r} is not a whole number." if example is None else unknown_class(label, classes)
+            raise DataError(f"{path}, line {line}: {wrong} Fix that line; the other labels are kept.")
         told[example] = number
     return told
 
@@ -286,7 +286,7 @@ def problem_of_line(
 ) -> str | None:
     """Why a line is refused, None if it is not; ``example`` is the one that it is about, if it says so."""
     if example is None:
-        return f"index {index!r} is no whole number"
+        return f"index {index!r} is not a whole number"
     if example not in asked_for:
         return f"{example} was not asked for"
     if not label:
@@ -304,4 +304,4 @@ DATE = re.compile(
 def unknown_class(label: str, classes: Sequence[str]) -> str:
     """What is said of a label that is none."""
     made = " (a spreadsheet may have made a date of it: format the column as text)" if DATE.fullmatch(label) else ""
-    return f"{label!r} is no class{made}; {closest(label, list(classes))}"
+    return f"{label!r} is not a class{made}; {closest(label, list(classes))}"

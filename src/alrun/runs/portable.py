@@ -44,11 +44,11 @@ def unpack_runs(path: Path, runs: Path) -> None:
             for name in archive.namelist():
                 parts = name.split("/")  # a backslash or a drive's colon would be a path on Windows
                 if len(parts) != 3 or not all(map(PART.fullmatch, parts)) or parts[2] not in FILES:
-                    raise ValueError(f"it holds {name}, which is no table of a run")
+                    raise ValueError(f"it holds {name}, which is not a table of a run")
                 if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))
     except (zipfile.BadZipFile, ValueError) as error:
-        raise StorageError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
+        raise StorageError(f"{path} is not an archive of runs ({error}): remove it, or copy it again.") from error
 
 
 def rebuild_checkpoint(run_dir: Path) -> int:

@@ -48,8 +48,8 @@ def check_other_data(run_dir: Path) -> None:
     for other in sorted(run_dir.parent.parent.glob(pattern)):
         if (other / "labels.csv").exists():
             raise DataError(
-                f"the files of the data set have changed since labels were given in {display_path(other)}: restore them "
-                "to continue there, or move that folder away to start over."
+                f"the files of the data set have changed since labels were given in {display_path(other)}: restore "
+                "them to continue there, or move that folder away to start over."
             )
         log.warning(
             "the files of the data set have changed since %s was computed: this is another run", display_path(other)
@@ -193,9 +193,11 @@ def reading_run_file(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be read ({error.strerror or error}): take away what is there, and the run's command writes "
-            "it anew."
+            f"{path} cannot be read ({error.strerror or error}): remove what is there, and the run's command writes "
+            "it again."
         ) from error
     except (ValueError, LookupError, TypeError, csv.Error) as error:
         reason = first_line(error)
-        raise StorageError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error
+        raise StorageError(
+            f"{path} is damaged ({reason}): delete it, and the run's command writes it again."
+        ) from error

@@ -198,7 +198,7 @@ class RunState:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
         """
         saved = Generations(run_dir / NAME)
-        content = saved.read(f"delete {run_dir} to begin this run anew")
+        content = saved.read(f"delete {run_dir} to start this run over")
         if content is None and not saved.path.exists():
             return cls(data or "", class_names=class_names, saved=saved)
         found = 3 if content is None else content.get(schema.KEY, content.get("format"))  # its name before 0.3
@@ -211,7 +211,7 @@ class RunState:
         if data is not None and content["data"] != data:
             raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
-                "or delete the folder to begin anew."
+                "or delete the folder to start over."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
         weights, frozen = content["weights"], content["frozen"]

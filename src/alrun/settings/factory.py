@@ -21,7 +21,9 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
         UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.
     """
     if not isinstance(node, DictConfig):
-        raise SettingError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
+        raise SettingError(
+            f"{key}={node} is not a part of a run: give what `--cfg job` shows there, or choose an option."
+        )
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     if settings.get("_target_") is None:

@@ -87,7 +87,7 @@ class Loader(ConfigLoaderImpl):
             if mistake_sentence(error) is not None or not raised_in_hydra(error):
                 raise
             if isinstance(error, YAMLError):
-                raise SettingError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
+                raise SettingError(f"a configuration file is not YAML: {' '.join(str(error).split())}.") from error
             raise SettingError(
                 f"the command line cannot be read ({type(error).__name__}): "
                 "everything on it is setting=value or group=option."
@@ -189,7 +189,7 @@ def check_hydra(cfg: DictConfig) -> None:
         raise SettingError("hydra.callbacks are alrun's own: others are not called.")
     for group, option in cfg.hydra.runtime.choices.items():
         if CONTROL.search(str(option)) or ".." in str(option).split("/"):
-            raise SettingError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
+            raise SettingError(f"{group}={option!r} is not the name of an option: it would name a folder elsewhere.")
     for key, value in FOLDERS.items():
         place, name = key.split(".")
         if hydra[place][name] != value:

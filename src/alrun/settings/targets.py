@@ -164,12 +164,12 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
         UserError: It is none of ``kinds``, and not listed by the user.
     """
     if not isinstance(name, str):
-        raise SettingError(f"{key}._target_={name} is no name: give the path of a class, such as my_al.ratio.Ratio.")
+        raise SettingError(f"{key}._target_={name} is not a name: give the path of a class, such as my_al.ratio.Ratio.")
     if is_listed(name) or any(kind.has(name) for kind in kinds):
         return
     if any(kind.has(name) for kind in KINDS.values()):
         what = f"there it must be a subclass of {' or '.join(kind.base for kind in kinds)}" if kinds else "give a value"
-        raise SettingError(f"{key}._target_={name} is no part that can stand there: {what}.")
+        raise SettingError(f"{key}._target_={name} cannot stand there: {what}.")
     module = name.rpartition(".")[0] or name
     raise SettingError(
         f"{key}._target_={name} would run code that is not alrun's: if you trust the module {module}, add "
@@ -199,7 +199,7 @@ def import_target(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
         known = any(name in kind.makers or (inspect.isclass(target) and is_a(target, kind)) for kind in kinds)
     if not known:
         raise SettingError(
-            f"{key}._target_={name} is no subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
+            f"{key}._target_={name} is not a subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
         )
     return target
 
