@@ -444,7 +444,7 @@ def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path
     classes = [str(number) for number in range(len(counts))]
     data = ImageData(images, np.full(4, -1), images[:0], np.empty(0, np.int64), class_names=classes)
     record = SimpleNamespace(train_accuracy=accuracy, test_accuracy=float("nan"), class_labeled=counts)
-    Labeling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
+    Labeling(tmp_path, data).warn_of_chance(record, "margin")  # type: ignore[arg-type]
     assert ("the model is at chance: its training accuracy is" in caplog.text) == is_told
     assert ("What margin chooses with it is as good as random" in caplog.text) == is_told
 

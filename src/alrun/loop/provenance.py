@@ -33,8 +33,8 @@ def write(
     """Leave run.json beside the results.
 
     ``settings`` is what alrun.settings.identity.settings_record says of a run, ``code`` holds hashes of the user's
-    code, ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a file of
-    the user's code was found to be another one.
+    code, ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a
+    file of the user's code was found to be another one.
     """
     record = {
         schema.KEY: schema.SCHEMA_VERSION,

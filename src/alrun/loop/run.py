@@ -184,7 +184,7 @@ class Run:
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
                 if self.labelling and round + 1 < len(self.sizes):
-                    self.labelling.tell_chance(self.state.rounds[-1], self.choices["strategy"])
+                    self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes):
                 break
             with record_function("selection"):

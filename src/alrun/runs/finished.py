@@ -1,4 +1,4 @@
-"""What a finished run must still prove: that its tables are as they were written, and its code as it was."""
+"""Checks of a finished run: whether its tables and its code are still as they were."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from alrun.system.errors import StorageError
 
 
 def seal_results(run_dir: Path) -> None:
-    """Leave the mark that the run is done, with the hashes of its results."""
+    """Mark the run as done, with the hashes of its results."""
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in RESULTS}) + "\n")
 
 
 def altered_results(run_dir: Path) -> list[str]:
-    """Results of a finished run that are not as they were when it ended."""
+    """Names of results that have changed since the run ended."""
     with reading_run_file(run_dir / "done"):
         text = (run_dir / "done").read_text()
     try:
@@ -32,31 +32,31 @@ def altered_results(run_dir: Path) -> list[str]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes."""
+    """The SHA-256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:
-    """Files of a user's own ``code`` (hashes) that are not as they were when the run last began or went on."""
+    """Files of the user's own ``code`` (hashes by name) that changed since the run was last started or resumed."""
     known = read_record(run_dir).get("code", {})
     return [name for name, now in code.items() if known.get(name, now) != now]
 
 
 def restore_tables(run_dir: Path) -> None:
-    """Write the tables of a finished run anew from its checkpoint."""
+    """Write the tables of a finished run again, from its checkpoint."""
     from alrun.runs.state import RunState  # and with it torch
 
-    if has_checkpoint(run_dir):  # runs that were copied have their tables alone
+    if has_checkpoint(run_dir):  # runs that were copied have only their tables
         RunState.load(run_dir).write_views(run_dir)
 
 
 def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:
-    """Sentences on what has changed since the run in ``run_dir`` ended; altered tables are written anew first.
+    """Sentences on what has changed since the run in ``run_dir`` ended; altered tables are restored first.
 
     ``code`` holds the hashes of the user's own code as it is now (alrun.runs.own_code).
 
     Raises:
-        UserError: Something was altered that cannot be written anew.
+        UserError: An altered table cannot be restored.
     """
     found = []
     if names := altered_results(run_dir):
@@ -71,7 +71,8 @@ def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:
         )
     for name, round in read_record(run_dir).get("code_changed", {}).items():
         found.append(
-            f"{name} was changed after round {round} of {display_path(run_dir)}: its rounds come of two codes."
+            f"{name} was changed after round {round} of {display_path(run_dir)}: "
+            "two versions of it computed the rounds."
         )
     for name in changed_code(run_dir, code):
         found.append(

@@ -1,4 +1,4 @@
-"""A user's own code that a run depends on: files that its settings name, and what these import of the user's."""
+"""A user's own code that a run depends on: the files that its settings name, and the user's files they import."""
 
 import ast
 import hashlib
@@ -13,7 +13,7 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 def hash_own_code(settings: dict[str, Any]) -> dict[str, str]:
-    """SHA-256 of every such file of plain ``settings``, by its path from the folder where Python finds it.
+    """SHA-256 of each of the user's files that plain ``settings`` need, by its path below Python's search path.
 
     Imports are read from the source, not followed at run time: a module whose name is computed is not seen.
     """
@@ -31,7 +31,7 @@ def hash_own_code(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def targets(node: Any) -> Iterator[str]:
-    """Everything that is named by a ``_target_`` in a plain value."""
+    """Every ``_target_`` in a plain value."""
     if isinstance(node, dict):
         if isinstance(node.get("_target_"), str):
             yield node["_target_"]
@@ -43,9 +43,9 @@ def targets(node: Any) -> Iterator[str]:
 
 
 def find_source(target: str) -> tuple[Path, Path] | None:
-    """The file that defines the module of ``target``, and the folder where Python's search for it began.
+    """The file that defines the module of ``target``, and the folder where Python's search for it started.
 
-    None where there is no such file.
+    None without such a file.
     """
     name = target
     while name:
@@ -61,7 +61,7 @@ def find_source(target: str) -> tuple[Path, Path] | None:
 
 
 def imported_files(path: Path, root: Path) -> Iterator[Path]:
-    """What the file at ``path`` imports under ``root``; where it is installed, of its own package alone."""
+    """Files under ``root`` that the file at ``path`` imports; if it is installed, only those of its own package."""
     yield from module_files(root, list(path.parent.relative_to(root).parts))  # its packages
     with suppress(SyntaxError, ValueError, OSError):
         for node in ast.walk(ast.parse(path.read_bytes())):
@@ -82,7 +82,7 @@ def imported_files(path: Path, root: Path) -> Iterator[Path]:
 
 
 def module_files(base: Path, parts: list[str]) -> Iterator[Path]:
-    """The file of a module, and those of the packages around it, as far as they are there."""
+    """The files of a module and of its packages, if they exist."""
     for count in range(1, len(parts) + 1):
         place = base.joinpath(*parts[:count])
         for file in (place.with_suffix(".py"), place / "__init__.py"):

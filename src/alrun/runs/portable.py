@@ -1,4 +1,4 @@
-"""Runs without their weights: where models are reset in every round, a run goes on from its tables, some kilobytes."""
+"""Runs without weights: if models are reset in every round, a run can continue from its tables, some kilobytes."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def pack_runs(run_dirs: Iterable[Path], path: Path) -> None:
 
 
 def unpack_runs(path: Path, runs: Path) -> None:
-    """Put what ``pack_runs`` wrote into the folders under ``runs``; those that have a checkpoint know more and stay.
+    """Extract what ``pack_runs`` wrote into folders under ``runs``; a run that has a checkpoint stays as it is.
 
     Raises:
         UserError: The file is damaged, or holds something else.
@@ -52,10 +52,10 @@ def unpack_runs(path: Path, runs: Path) -> None:
 
 
 def rebuild_checkpoint(run_dir: Path) -> int:
-    """Write the checkpoint that ``run_dir`` lacks from its tables; how many rounds the run does not compute again.
+    """Write the missing checkpoint of ``run_dir`` from its tables; returns how many rounds need not be computed again.
 
-    A round counts once it is in all tables and what was bought after it is known: only its model could choose that.
-    None count where a round goes on from the weights of the one before (model_update=update).
+    A round counts if it is in all tables and the query after it is known, which only its model could choose.
+    No round counts if each continues from the weights of the one before (model_update=update).
 
     Raises:
         UserError: A table is damaged.
@@ -76,22 +76,22 @@ def rebuild_checkpoint(run_dir: Path) -> int:
 
 
 def class_names(run_dir: Path) -> list[str] | None:
-    """What per_class.csv calls the classes, None where it has their numbers."""
+    """The names of the classes in per_class.csv; None if they are numbers."""
     names = [row["class"] for row in read_rows(run_dir / "per_class.csv").get(0, [])]
     return None if names == [str(number) for number in range(len(names))] else names
 
 
 def read_queries(path: Path) -> dict[int, torch.Tensor]:
-    """What was bought before each round, in order."""
+    """The query before each round: indices (k,), in order."""
     with reading_run_file(path), path.open(newline="") as file:
-        bought: dict[int, list[int]] = {}
+        queried: dict[int, list[int]] = {}
         for row in csv.DictReader(file):
-            bought.setdefault(int(row["round"]), []).append(int(row["index"]))
-    return {round: torch.tensor(index) for round, index in bought.items()}
+            queried.setdefault(int(row["round"]), []).append(int(row["index"]))
+    return {round: torch.tensor(index) for round, index in queried.items()}
 
 
 def read_records(run_dir: Path) -> list[RoundRecord]:
-    """The rounds that all tables have; a process that was killed may have written some of them only."""
+    """The rounds that are in all tables; a killed process may have written only some tables."""
     rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
     count = min(len(each) for each in rows.values())
     records = []
@@ -112,7 +112,7 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
 
 
 def read_rows(path: Path) -> dict[int, list[dict[str, str]]]:
-    """The rows of every round."""
+    """The rows of a table by round."""
     with reading_run_file(path), path.open(newline="") as file:
         rows: dict[int, list[dict[str, str]]] = {}
         for row in csv.DictReader(file):

@@ -1,4 +1,4 @@
-"""A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
+"""A run's folder as a reader of results sees it: where it is, whether it is finished or failed, damaged files."""
 
 import csv
 import glob
@@ -27,7 +27,7 @@ UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # ther
 
 
 def check_name(run_dir: Path, seed: int) -> None:
-    """Refuse a folder that is not named as those of runs are: <strategy>-<hash>-seed<seed>."""
+    """Refuse a folder whose name is not that of a run: <strategy>-<hash>-seed<seed>."""
     if not re.fullmatch(f".+-.+-seed{seed}", run_dir.name):
         raise SettingError(
             f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
@@ -36,10 +36,10 @@ def check_name(run_dir: Path, seed: int) -> None:
 
 
 def check_other_data(run_dir: Path) -> None:
-    """Tell of a run with the same settings whose data had other content: it stays, and this one begins anew.
+    """Warn of a run with the same settings on data with other content: it stays, and this one starts over.
 
     Raises:
-        UserError: People have labeled the other data, and their labels would be asked for again.
+        UserError: People have labeled the other data, and would have to label it again.
     """
     setting = re.fullmatch(r"(.+)-[0-9a-f]{8}-(.+-[0-9a-f]{8})", run_dir.parent.name)
     if setting is None or run_dir.exists():
@@ -52,17 +52,17 @@ def check_other_data(run_dir: Path) -> None:
                 "them to continue there, or move that folder away to start over."
             )
         log.warning(
-            "the files of the data set have changed since %s was computed: this is another run", display_path(other)
+            "the files of the data set have changed since %s was computed: this is a new run", display_path(other)
         )
 
 
 def is_done(run_dir: Path) -> bool:
-    """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
+    """Whether all rounds are computed and all results are there; a deleted result is written again."""
     return all((run_dir / name).exists() for name in ("done", *RESULTS))
 
 
 def read_failure(run_dir: Path) -> str | None:
-    """Why the last attempt at a run failed, in one sentence, None if it did not: failed.txt, which the next removes."""
+    """Why the last attempt at a run failed (failed.txt, which the next attempt removes); None if it did not."""
     try:
         return one_line((run_dir / "failed.txt").read_text(errors="replace").strip())
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def read_failure(run_dir: Path) -> str | None:
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
-    """run.json, empty where there is none that can be read."""
+    """The content of run.json; empty if it cannot be read."""
     with suppress(OSError, ValueError):
         content = json.loads((run_dir / "run.json").read_text())
         return content if isinstance(content, dict) else {}
@@ -80,7 +80,7 @@ def read_record(run_dir: Path) -> dict[str, Any]:
 
 
 def other_version(run_dir: Path) -> str | None:
-    """Which version computed the run if its results are not those of this one, in words; None if they are."""
+    """The version that computed the run, in words, if its results differ from those of this version; otherwise None."""
     about = read_record(run_dir)
     if not about:
         return None
@@ -103,7 +103,7 @@ SILENCE = (
 
 
 def run_state(run_dir: Path) -> State:
-    """How far a run is, as its folder alone tells, from any machine that sees it."""
+    """How far a run is, by its folder alone, on any machine that sees the folder."""
     if is_done(run_dir):
         return "old" if other_version(run_dir) else "done"
     with suppress(FileNotFoundError):
@@ -117,9 +117,9 @@ def run_state(run_dir: Path) -> State:
 
 
 def remove_refused_run(run_dir: Path) -> None:
-    """Remove the folder of a run that was refused before anything was computed, and its setting's if that is empty.
+    """Remove the folder of a run that was refused before anything was computed, and its setting's if it is then empty.
 
-    Nothing happens where the run has results or another process computes it.
+    Nothing happens if the run has results or another process computes it.
     """
     own = lock.Lock(run_dir / ".lock")
     if not run_dir.is_dir() or not set(os.listdir(run_dir)) <= UNCOMPUTED or not own.acquire(wait=False):
@@ -134,7 +134,7 @@ def remove_refused_run(run_dir: Path) -> None:
 
 
 def has_checkpoint(run_dir: Path) -> bool:
-    """Whether a checkpoint of the run's rounds is there, of this version (state-7.pt) or of the first (state.pt)."""
+    """Whether the run has a checkpoint, of this version (state-7.pt) or of the first (state.pt)."""
     return any(run_dir.glob("state-*.pt")) or (run_dir / "state.pt").exists()
 
 
@@ -145,10 +145,10 @@ def display_path(path: Path) -> str:
 
 
 def find_run_folders(sources: Sequence[str]) -> list[Path]:
-    """The run folders of ``sources``: what a command line asks for, by its overrides, and what lies in folders.
+    """The run folders of ``sources``, which are overrides of a command line or folders.
 
     Raises:
-        UserError: A source is nothing of the kind.
+        UserError: A source is neither.
     """
     overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
     found = [folder for source in sources if source not in overrides for folder in run_folders(source)]
@@ -186,7 +186,7 @@ def run_folders_below(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def reading_run_file(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with the content of ``path`` into a UserError."""
+    """Turn an error about the content of ``path`` into a UserError."""
     try:
         yield
     except (FileNotFoundError, UserError):  # the latter has said what is wrong
