@@ -147,7 +147,7 @@ def test_the_list_is_read_once(composed, monkeypatch):
 
 
 def test_a_list_in_a_file_allows_nothing(composed):
-    with pytest.raises(UserError, match=r"allow=\[os\] stands in a configuration file"):
+    with pytest.raises(UserError, match=r"allow=\[os\] is in a configuration file"):
         validate(composed("strategy._target_=os.system", "allow=[os]"))  # composed, not typed
 
 

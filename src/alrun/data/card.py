@@ -1,7 +1,7 @@
-"""What a data set is, for the log and run.json: classes, counts, what was passed over, and what looks wrong.
+"""Describes a data set for the log and run.json: classes, counts, files that were skipped, and what looks wrong.
 
-Test pictures that are in the pool make accuracy too good; a pool that is black, or of a few levels, was read otherwise
-than its pictures are meant. Both are told before anything is trained.
+Test pictures that are in the pool make accuracy too good; a pool that is nearly black or has few levels was probably
+read in a wrong way. The log warns of both before anything is trained.
 """
 
 import logging
@@ -16,7 +16,7 @@ from alrun.system.safe_text import one_line
 log = logging.getLogger(__name__)
 
 NAMED = 10  # classes in the log
-FEW = 16  # levels of 256, fewer than which are told
+FEW = 16  # levels of 256; fewer get a warning
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
@@ -24,11 +24,11 @@ MANY = 0.1  # of the pictures
 
 @dataclass
 class Looks:
-    """What one pass over images finds."""
+    """Counts of one pass over images."""
 
     levels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))  # how often each value occurs
-    plain: int = 0  # images of one colour
-    prints: list[int] = field(default_factory=list)  # a number for each image, the same for equal ones
+    plain: int = 0  # images of one color
+    prints: list[int] = field(default_factory=list)  # a number for each image, equal for equal images
 
 
 def look_at_images(images: np.ndarray) -> Looks:
@@ -47,7 +47,7 @@ def look_at_images(images: np.ndarray) -> Looks:
 
 
 def describe_data(data: ImageData) -> dict[str, Any]:
-    """What ``data`` is, as plain values."""
+    """The card of ``data``, as plain values."""
     pool, test = look_at_images(data.train_images), look_at_images(data.test_images)
     known = set(pool.prints)
     return {
@@ -65,7 +65,7 @@ def describe_data(data: ImageData) -> dict[str, Any]:
 
 
 def of_two_classes(prints: list[int], labels: list[int]) -> int:
-    """Images of which another one is the same, and of another class; those that nobody has labeled are of none."""
+    """Number of images that are equal to one of another class; unlabeled images (-1) do not count."""
     classes: dict[int, set[int]] = {}
     for each, label in zip(prints, labels, strict=True):
         if label >= 0:
@@ -74,7 +74,7 @@ def of_two_classes(prints: list[int], labels: list[int]) -> int:
 
 
 def levels(pool: Looks) -> dict[str, int]:
-    """How many values occur, the lowest and highest, and those between which all but few lie."""
+    """How many values occur, the lowest and highest, and those between which nearly all lie."""
     present = np.flatnonzero(pool.levels)
     below = np.cumsum(pool.levels) / pool.levels.sum()
     return {
@@ -87,7 +87,7 @@ def levels(pool: Looks) -> dict[str, int]:
 
 
 def log_card(card: dict[str, Any]) -> None:
-    """One line of what the data set is, and one for each thing that looks wrong."""
+    """Log one line about the data set, and a warning for each thing that looks wrong."""
     log.info("%s", one_line(card_sentence(card)))
     for problem in card_problems(card):
         log.warning("%s", problem)
@@ -104,7 +104,7 @@ def card_sentence(card: dict[str, Any]) -> str:
 
 
 def card_problems(card: dict[str, Any]) -> list[str]:
-    """What a person should look at before believing any result."""
+    """Sentences on what a person should look at before trusting any result."""
     count, values = card["train"], card["levels_in_train"]
     found = []
     if card["test_in_train"]:
@@ -118,9 +118,7 @@ def card_problems(card: dict[str, Any]) -> list[str]:
             "pixel for pixel: no model can get all of them right; look at their labels"
         )
     if count > 1 and card["repeated_in_train"] == count - 1:
-        found.append(
-            f"all {count} pictures of the pool are alike: look at one, it may have been read otherwise than meant"
-        )
+        found.append(f"all {count} pictures of the pool are alike: look at one, it may have been read in a wrong way")
     elif card["plain_in_train"] >= MANY * count:
         found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one color each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."

@@ -1,4 +1,4 @@
-"""Training and test split of labeled pictures: as they were given, or held out, by class or by group."""
+"""Training and test split of labeled pictures: as given, or held out by class or by group."""
 
 import logging
 from typing import Annotated
@@ -12,16 +12,16 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
-Fraction = Annotated[float, Gt(0), Lt(1)]  # of the pictures that are held out
+Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the pictures that is held out
 
 
 def split_as_given(
     whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
 ) -> tuple[Split, Split]:
-    """The ``first`` pictures as the training split and the others as the test split, as somebody decided.
+    """The ``first`` pictures as the training split, the others as the test split.
 
     Raises:
-        UserError: A class is in the test split alone, or a group in both.
+        UserError: A class is only in the test split, or a group in both.
     """
     if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
         raise DataError(
@@ -39,18 +39,18 @@ def split_by_share(
     groups: np.ndarray | None = None,
     in_order: bool = False,
 ) -> tuple[Split, Split]:
-    """Training and test split, ``test_fraction`` of every class in the latter, always the same.
+    """Training and test split, the latter with ``test_fraction`` of every class; always the same split.
 
     Args:
         whole: All pictures.
-        test_fraction: The share.
-        classes: Their names.
-        groups: (n,) What each picture belongs to (a patient, a video): all pictures of one go into one split, and
-            the shares are as near as that lets them be.
+        test_fraction: The share of the test split.
+        classes: Names of the classes.
+        groups: (n,) The group of each picture (a patient, a video): all pictures of a group go into one split, and
+            the shares are as close as that allows.
         in_order: Whether each split keeps the order of ``whole``.
 
     Raises:
-        UserError: That is not possible.
+        UserError: No such split exists.
     """
     train, test = positions_by_share(whole.labels, test_fraction, classes, groups)
     if in_order or groups is not None:
@@ -61,10 +61,10 @@ def split_by_share(
 def positions_by_share(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test split.
+    """Positions of the training and of the test examples, each (k,) int64.
 
     Raises:
-        UserError: That is not possible.
+        UserError: No such split exists.
     """
     remedy = "or give a test set of its own"
     if groups is not None:
@@ -89,13 +89,13 @@ def positions_by_share(
 def positions_by_group(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same, groups being kept whole: from the largest on, each goes where the shares of classes want it.
+    """Positions as in positions_by_share, with whole groups: each, the largest first, goes where it is needed.
 
-    A group goes into the test split where that brings the counts of its classes nearer to ``test_fraction`` of all, by
-    the sum of squares; of groups as large as one another a fixed shuffle says which comes first.
+    A group goes into the test split if that brings the counts of its classes nearer to ``test_fraction`` of all, by
+    the sum of squares; a fixed shuffle decides between groups of equal size.
 
     Raises:
-        UserError: A split would be empty, or a class in the test split alone.
+        UserError: A split would be empty, or a class only in the test split.
     """
     _, number = np.unique(groups, return_inverse=True)
     count = int(number.max()) + 1
@@ -126,7 +126,7 @@ def positions_by_group(
 
 
 def hold_out_positions(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test examples of such a split."""
+    """Positions of training and test examples, stratified by class; ``test_size`` is a count or a share."""
     from sklearn.model_selection import train_test_split
 
     positions = np.arange(len(labels))

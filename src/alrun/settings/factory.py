@@ -1,4 +1,4 @@
-"""What the open settings name, built. Their schema is the signature of what ``_target_`` names."""
+"""Builds what the open settings name. Their schema is the signature of their ``_target_``."""
 
 import inspect
 from functools import partial
@@ -13,9 +13,9 @@ from alrun.system.words import closest
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
-    """Call ``node``'s ``_target_`` with its settings and ``arguments``, after those of the parts in it.
+    """Call ``node``'s ``_target_`` with its settings and ``arguments``; parts in its settings are built first.
 
-    Settings are plain values by then: what was checked (alrun.settings.targets) is what is called.
+    Settings are plain values by then, so the target that was checked (alrun.settings.targets) is the one called.
 
     Raises:
         UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.
@@ -32,7 +32,7 @@ def build(node: DictConfig, key: str, **arguments: Any) -> Any:
 
 
 def build_target(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], arguments: dict[str, Any]) -> Any:
-    """What a ``node`` with a ``_target_`` names, which is one of ``kinds``."""
+    """Call the ``_target_`` of ``node``, which must be one of ``kinds``."""
     name = node["_target_"]
     target = targets.import_target(name, key, kinds)
     settings = {setting: value for setting, value in node.items() if setting not in targets.SPECIAL}
@@ -57,7 +57,7 @@ def build_target(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...]
 
 
 def build_parts(value: Any, key: str, kinds: tuple[targets.Kind, ...]) -> Any:
-    """``value`` with the parts that it names built."""
+    """``value`` with all parts in it built."""
     if isinstance(value, list):
         return [build_parts(inner, f"{key}[{position}]", kinds) for position, inner in enumerate(value)]
     if not isinstance(value, dict):
@@ -68,7 +68,7 @@ def build_parts(value: Any, key: str, kinds: tuple[targets.Kind, ...]) -> Any:
 
 
 def check_settings(target: Any, node: targets.Values, settings: targets.Values, key: str, given: set[str]) -> None:
-    """Compare ``settings`` with the signature of ``target`` without ``given``: names, types and ranges."""
+    """Compare names, types and ranges of ``settings`` with the signature of ``target``, apart from ``given``."""
     parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
@@ -84,7 +84,7 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
 
 
 def holds_a_part(value: Any) -> bool:
-    """Whether ``value`` names what is yet to be built."""
+    """Whether ``value`` holds a part that is still to be built."""
     if isinstance(value, list):
         return any(map(holds_a_part, value))
     return isinstance(value, dict) and ("_target_" in value or any(map(holds_a_part, value.values())))

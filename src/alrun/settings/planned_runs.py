@@ -1,4 +1,4 @@
-"""Which runs a command line asks for, and which folders are theirs. Nothing is computed, torch is not imported."""
+"""Lists the runs that a command line asks for, with their folders. Computes nothing and does not import torch."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -22,19 +22,19 @@ OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the pap
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that is asked for."""
+    """A run that a command line asks for."""
 
     folder: Path
     overrides: tuple[str, ...]
-    cfg: DictConfig  # of a setting: its repeats share it, and ``cfg.seed`` is that of one of them
+    cfg: DictConfig  # repeats of a setting share it, with ``cfg.seed`` of one of them
     seed: int  # this run's
 
 
 def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
-    """The runs that ``alrun <overrides>`` would compute, those of a sweep in its order.
+    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep.
 
     Raises:
-        HydraException, OmegaConfBaseException: An override is not possible.
+        HydraException, OmegaConfBaseException: An override is impossible.
     """
     overrides = as_typed(overrides)
     with configuration():
@@ -50,7 +50,7 @@ def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
 
 
 def resolve(cfg: DictConfig) -> None:
-    """Replace what a run's settings take from one another: alrun's resolvers are there for a while alone."""
+    """Resolve all interpolations in ``cfg`` now: alrun's resolvers are registered only for a while."""
     with open_dict(cfg):
         hydra = cfg.pop("hydra")
         OmegaConf.resolve(cfg)
@@ -58,7 +58,7 @@ def resolve(cfg: DictConfig) -> None:
 
 
 def runs_of_commands(overrides: Sequence[str]) -> list[Planned]:
-    """The same, several experiments by commas (or ``all`` of the paper); a run that two of them ask for comes once."""
+    """The runs of several experiments, separated by commas (or ``all`` of the paper), each run once."""
     rest = [override for override in overrides if not override.startswith("experiment=")]
     commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
     runs: dict[Path, Planned] = {}
@@ -69,7 +69,7 @@ def runs_of_commands(overrides: Sequence[str]) -> list[Planned]:
 
 
 def experiments(overrides: Sequence[str]) -> list[str]:
-    """The experiments that are named: one, several by commas, or ``all`` of the paper."""
+    """The experiments in ``overrides``: one, several separated by commas, or ``all`` of the paper."""
     given = [override.partition("=")[2] for override in overrides if override.startswith("experiment=")]
     names = [name for name in ",".join(given).split(",") if name]
     return paper_experiments() if names == ["all"] else names
@@ -90,7 +90,7 @@ def chosen_options(overrides: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def configuration() -> Iterator[None]:
-    """Hydra with alrun's configuration, outside of its main; a caller's own Hydra is there again afterwards."""
+    """Set up Hydra with alrun's configuration, outside its main; afterwards the caller's own Hydra is restored."""
     callers = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -101,7 +101,7 @@ def configuration() -> Iterator[None]:
 
 
 def compose_settings(overrides: Sequence[str]) -> DictConfig:
-    """The configuration with Hydra's own node; as Hydra's main does it, commas may be lists of a sweep."""
+    """Compose the configuration with Hydra's own node; as in Hydra's main, commas may separate values of a sweep."""
     return GlobalHydra.instance().hydra.compose_config(  # pyright: ignore[reportOptionalMemberAccess]
         "config",
         list(overrides),
@@ -113,8 +113,8 @@ def compose_settings(overrides: Sequence[str]) -> DictConfig:
 
 
 def runs_of_sweep(cfg: DictConfig) -> list[Planned]:
-    """The runs of a sweep, ``cfg`` being the composition that holds Hydra's own node."""
-    # Hydra's plugins are found by the main module; these two are part of every installation.
+    """The runs of the sweep in ``cfg``, which holds Hydra's own node."""
+    # Hydra's main module finds its plugins; the basic sweeper is part of every installation.
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Glob
@@ -135,7 +135,7 @@ def runs_of_sweep(cfg: DictConfig) -> list[Planned]:
     compositions: dict[tuple[str, ...], DictConfig] = {}
     runs: dict[Path, Planned] = {}
     for each in map(tuple, itertools.chain.from_iterable(batches)):
-        # Repeats differ in their seed alone; composing takes a tenth of a second, setting it nothing.
+        # Repeats differ only in their seed: composing takes a tenth of a second, setting the seed no time.
         seeds = [override for override in each if override.startswith("seed=")]
         setting = tuple(override for override in each if override not in seeds)
         if setting not in compositions:
