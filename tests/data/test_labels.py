@@ -226,7 +226,7 @@ def test_the_column_of_splits_may_name_a_third_one_or_another(pictures, caplog):
     assert len(csv(pictures, [line.replace("Test", "fold 1") for line in table], test_split="fold 1").test_labels) == 4
     alone = csv(pictures, [line.replace("validation", "train").replace("Test", "train") for line in table])
     assert len(alone.test_labels) == 5  # a fifth of all
-    with pytest.raises(UserError, match="no line has the split train; those there are: test"):
+    with pytest.raises(UserError, match="no line has the split train; there are: test"):
         csv(pictures, ["path,label,split", *rows(["a", "b"], ",test")])
 
 

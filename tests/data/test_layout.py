@@ -61,7 +61,7 @@ def test_of_three_splits_the_one_that_is_not_used_is_named(tmp_path, caplog):
     assert read(base, test_split="validation")["test"] == 9
     assert "the folder test is passed over" in caplog.text
     with pytest.raises(
-        UserError, match=r"dataset.test_split=fold1: .* has no such split; those beside train: test, val"
+        UserError, match=r"dataset.test_split=fold1: .* has no such split; besides train there are: test, val"
     ):
         read(base, test_split="fold1")
 

@@ -229,6 +229,6 @@ def compare_splits(train: np.ndarray, test: np.ndarray, classes: list[str], wher
 
 
 def shown_name(name: str, others: Sequence[str]) -> str:
-    """A name, with one of the ``others`` that looks alike, if any, both spelled so that a person sees the difference."""
+    """A name, with one of the ``others`` that looks alike, if any, spelled so that a person sees the difference."""
     alike = [other for other in others if other != name and likeness(other) == likeness(name)]
     return f"{spell_plainly(name, alike)} (beside {spell_plainly(alike[0], [name])})" if alike else name

@@ -1,4 +1,4 @@
-"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: own pictures, whatever their size and kind."""
+"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: a user's own pictures of any size and kind."""
 
 import logging
 from collections import Counter, deque
@@ -25,7 +25,7 @@ from alrun.system.safe_text import one_line
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Ge(1)]  # pixels
-Channels = Literal[1, 3]  # grey, color
+Channels = Literal[1, 3]  # gray, color
 White = Annotated[float, Gt(0)] | None  # the value that is white in the files
 
 
@@ -62,7 +62,7 @@ def image_folder(
 
 
 def list_split_folders(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
-    """The pictures of the training and of the test split in folders; None where there is none of the latter.
+    """The pictures of the training and of the test split in folders; None without a test split.
 
     Raises:
         UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
@@ -96,7 +96,7 @@ def list_split_folders(path: str, test_split: str | None, class_level: int | Non
 
 
 def unwrap_folder(path: Path) -> Path:
-    """The folder itself, or the one within it where it holds nothing else and that one's name says nothing."""
+    """The folder itself, or its only folder if that has a generic name and nothing is beside it."""
     while True:
         names = folders_in(path)
         if len(names) != 1 or has_pictures(path):
@@ -181,13 +181,13 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
     """The files of the training and of the test split.
 
     Raises:
-        UserError: There are none of the former, or ``test_split`` is not there.
+        UserError: There are no training files, or ``test_split`` is not there.
     """
     base = Path(path)
     if not base.is_dir():
         if test_split is not None:
             raise DataError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
-        if base.exists() and not base.is_file():  # reading a pipe might wait for ever
+        if base.exists() and not base.is_file():  # reading a pipe might wait forever
             raise DataError(f"dataset.path={path} is not a file; name a Parquet file or a folder of them.")
         return [base], []
     found: dict[str, list[Path]] = {}
@@ -207,7 +207,7 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
 
 
 def split_of(file: Path, test_split: str | None) -> str:
-    """The name of a file's split, by its name or by a folder's that it is in; its stem where neither says one."""
+    """The name of a file's split, by its own name or that of a folder around it; a fixed name if neither says one."""
     parts = [*file.parts[:-1], file.stem]
     for part in reversed(parts):
         if test_split is not None and part.casefold().startswith(test_split.casefold()):
@@ -229,10 +229,10 @@ def unlabeled(
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:
-    """All images under a folder, to be labeled by ``alrun ask`` and ``alrun tell``.
+    """All images under a folder, to be labeled with ``alrun ask`` and ``alrun tell``.
 
-    ``test`` is a folder of class folders, or a CSV of paths and labels, on which accuracy is measured; without one
-    it is not.
+    ``test`` is a folder of class folders, or a CSV of paths and labels, to measure accuracy on; without it, accuracy
+    is not measured.
     """
     names = class_names(classes)
     found = pictures_under(Path(path))
@@ -258,10 +258,10 @@ def unlabeled(
 
 
 def class_names(given: Sequence[Any]) -> list[str]:
-    """The names of classes that a person lists, in one Unicode form.
+    """The names of classes that a user lists, in one Unicode form.
 
     Raises:
-        UserError: They are no two or more, repeat one another, or lost what was typed.
+        UserError: There are fewer than two, some are repeated, or YAML changed one that was not in quotes.
     """
     for name in given:
         if name is None or isinstance(name, bool | float):
@@ -289,17 +289,17 @@ def assemble_data(
     std: Numbers,
     passed: Counter[str],
 ) -> ImageData:
-    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts what was left out of them.
+    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts the files that were skipped.
 
     Raises:
-        UserError: A picture cannot be read (all such are named), or is in both splits.
+        UserError: Pictures cannot be read (all are named), or one is in both splits.
     """
     check_apart(train, test)
     arrays: list[np.ndarray] = []
     unreadable: list[str] = []
     for split in (train, test):
         try:
-            if unreadable:  # there will be no run: the others that cannot be read are looked for alone
+            if unreadable:  # there will be no run: only look for others that cannot be read
                 deque(decode_blocks(split, size, channels, white), maxlen=0)
                 continue
             if memory_map and len(split):
@@ -319,7 +319,7 @@ def check_apart(train: Split, test: Split) -> None:
     """Refuse a file that is in both splits.
 
     Raises:
-        UserError: There is one; both places are named.
+        UserError: There is one; the sentence names both places.
     """
     if not (isinstance(train.source, Files) and isinstance(test.source, Files)):
         return

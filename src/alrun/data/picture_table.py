@@ -1,4 +1,4 @@
-"""A table that lists pictures: its columns, and files by the names that it gives."""
+"""Reads a table that lists pictures: its columns, and the files that it names."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alrun.system.errors import DataError
 
 @dataclass
 class Table:
-    """What a CSV lists: pictures with what is written about each."""
+    """The pictures of a CSV, with their lines, splits and groups."""
 
     found: Found
     lines: list[int]
@@ -30,7 +30,7 @@ def read_picture_table(
     """The pictures that a CSV lists, each once.
 
     Raises:
-        UserError: The file or a line of it cannot be used; the line is named.
+        UserError: The file or a line of it cannot be used; the sentence names the line.
     """
     what = f"dataset.path={path}"
     base = path.parent if images is None else Path(images)
@@ -94,6 +94,6 @@ def read_picture_table(
 
 
 def existing_path(path: str) -> str:
-    """The path, with slashes for backslashes where that alone leads to a file, as Windows writes it."""
+    """The path; with slashes instead of backslashes (as Windows writes) if only that is a file."""
     turned = path.replace("\\", "/")
     return turned if turned != path and not os.path.lexists(path) and os.path.exists(turned) else path

@@ -1,4 +1,4 @@
-"""Where data sets come from: functions named by ``dataset._target_``, each returning an ImageData."""
+"""Sources of data sets: functions named by ``dataset._target_``, which return an ImageData."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ FOLDERS = {
     "SVHN": "svhn",
 }
 
-# Names of the classes, where they are not the digits themselves; those of CIFAR-100 come with its packed file alone.
+# Names of the classes, unless they are digits; those of CIFAR-100 are only in its packed file.
 CLASSES = {
     "FashionMNIST": [
         *("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
@@ -44,7 +44,7 @@ CLASSES = {
 
 
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
-    """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
+    """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same examples."""
     return ImageData(*_digits_arrays(), mean, std)
 
 
@@ -86,11 +86,11 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
 
     parts = None
     for folder in (Path(root), Path(root, FOLDERS[name])):
-        with contextlib.suppress(RuntimeError):  # torchvision's word for: not there, or a checksum is wrong
+        with contextlib.suppress(RuntimeError):  # torchvision raises it if files are missing or a checksum is wrong
             parts = splits(folder, download=False)
             break
         if archives := sorted((folder / name / "raw").glob("*.gz")):
-            # MNIST as its archives: torchvision checks and unpacks them, here in a folder that can be written to.
+            # MNIST as archives: torchvision checks and unpacks them, here in a temporary folder.
             with contextlib.suppress(RuntimeError, OSError), TemporaryDirectory() as scratch:
                 raw = Path(scratch, name, "raw")
                 raw.mkdir(parents=True)
@@ -122,9 +122,9 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
 
 
 def check_original(name: str, arrays: Arrays, root: str) -> None:
-    """Refuse a data set whose name promises other content: runs are known by that name alone.
+    """Refuse files whose content does not match the name of the data set, which alone identifies runs.
 
-    torchvision compares checksums of the other data sets, and of the archives of these, but not of unpacked files.
+    torchvision compares checksums of other data sets, and of the archives of these, but not of unpacked files.
     """
     if name in ORIGINALS and fingerprint(arrays) != ORIGINALS[name]:
         raise DataError(
@@ -178,8 +178,8 @@ def npz(
 ) -> ImageData:
     """Arrays in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8, labels (N,) or (N, 1).
 
-    ``train_<images_array>`` and so on are the splits, with ``test_`` or ``val_``; where there is ``<images_array>``
-    alone, or no test split, ``test_fraction`` of every class is held out.
+    The splits are ``train_<images_array>`` and so on, with ``test_`` or ``val_``. Without a test split, or with only
+    ``<images_array>``, ``test_fraction`` of every class is held out.
     """
     stored, first = npz_splits(path, images_array, labels_array, group, test_split)
     images, values, groups = stored
