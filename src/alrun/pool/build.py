@@ -67,6 +67,6 @@ def build_pool(
 
 
 def place_images(images: np.ndarray, where: torch.device) -> Tensor:
-    """Images (N, C, H, W) on the device; those of a memory map stay where they are."""
+    """Images (N, C, H, W) or vectors (N, d) on the device; those of a memory map stay where they are."""
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)

@@ -10,7 +10,8 @@ from alrun.system.errors import StorageError
 
 
 def seal_results(run_dir: Path) -> None:
-    """Mark the run as done, with the hashes of its results."""
+    """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
+    files.sync(*(run_dir / name for name in RESULTS))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in RESULTS}) + "\n")
 
 
