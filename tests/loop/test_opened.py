@@ -38,7 +38,7 @@ def reads(monkeypatch):
         seen.append(len(data.train_labels))
         return of(data)
 
-    monkeypatch.setattr(card, "of", counted)
+    monkeypatch.setattr(card, "describe_data", counted)
     return seen
 
 

@@ -20,7 +20,7 @@ FEW = 16  # levels of 256; fewer get a warning
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
-KINDS = {  # what examples are called, and in what two of them agree
+KINDS = {  # the name of examples, and how two of them are equal
     "images": ("pictures", "pixel for pixel"),
     "vectors": ("vectors", "number for number"),
     "texts": ("texts", "letter for letter"),
@@ -72,7 +72,7 @@ def describe_data(data: ImageData) -> dict[str, Any]:
 
 
 def of_others(data: ImageData) -> dict[str, Any]:
-    """The same of vectors or texts; those of a memory map are not read for it."""
+    """The card of vectors or texts; those in a memory map are not read for it."""
     card: dict[str, Any] = {
         "kind": kind_of(data.train_images),
         "classes": data.classes,

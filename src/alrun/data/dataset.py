@@ -81,7 +81,7 @@ class ImageData:
         """See to a mean and a spread of each channel.
 
         Raises:
-            UserError: Those that are given do not fit.
+            UserError: The given ones do not fit.
         """
         channels = self.channels
         if self.mean is None and self.std is None:

@@ -29,10 +29,10 @@ class Table:
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
     def __getitem__(self, name: str) -> Sequence[Any]:
-        """A column.
+        """The column ``name``.
 
         Raises:
-            UserError: There is none of that name.
+            UserError: There is no such column.
         """
         if name not in self.columns:
             raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
@@ -96,8 +96,8 @@ def table(
 ) -> ImageData:
     """Numbers with their classes: a CSV or Parquet file, or a folder with a file for each split.
 
-    ``columns`` are the numbers, all but the label, the split and the group where it is None; one column of a Parquet
-    file may hold lists, which are vectors.
+    ``columns`` hold the numbers; None: all but the label, the split and the group. One column of a Parquet file may
+    hold lists, which are vectors.
     """
     others = (label_column, split_column, group)
 
@@ -113,10 +113,10 @@ def table(
 
 
 def numbers(table: Table, name: str) -> np.ndarray:
-    """A column of numbers (n, 1), or of lists of them (n, d).
+    """A column of numbers (n, 1), or of lists of numbers (n, d).
 
     Raises:
-        UserError: A cell is none; the first is named.
+        UserError: A cell is not a number; the sentence names the first one.
     """
     column = table[name]
     try:
@@ -126,14 +126,14 @@ def numbers(table: Table, name: str) -> np.ndarray:
     if made is None or made.ndim > 2:
         wrong = next((row for row, value in enumerate(column, 1) if not is_number(value)), 1)
         raise DataError(
-            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: mend it, or name "
+            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: fix it, or name "
             "the columns that hold numbers by dataset.columns=[...]."
         )
     return made.reshape(len(made), -1)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a cell writes a number."""
+    """Whether a cell can be read as a number."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -149,7 +149,7 @@ def read(
     group: str | None,
     test_split: str | None,
 ) -> list[Part]:
-    """The training and maybe the test part of a file or folder; ``examples`` makes an array of a table.
+    """The training and perhaps the test part of a file or folder; ``examples`` turns a table into an array.
 
     Raises:
         UserError: A file is not there, or lacks a column.
@@ -174,7 +174,7 @@ def split_files(folder: Path, test_split: str | None) -> list[Path]:
     """The file of the training split, and that of the test split if there is one.
 
     Raises:
-        UserError: There is none of the former.
+        UserError: There is no training file, or several.
     """
     found = {
         file.stem: file

@@ -1,4 +1,4 @@
-"""``dataset=features``: vectors that somebody already has, one an example, with their labels."""
+"""``dataset=features``: vectors that a user already has, one for each example, with their labels."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Values = Sequence[Any] | np.ndarray
 
 
 class Part(NamedTuple):
-    """One split, or all examples where nothing says which is which."""
+    """One split, or all examples if nothing says which split they are in."""
 
     vectors: np.ndarray  # (n, d)
     labels: Values  # n of them, as the source holds them
@@ -57,7 +57,7 @@ def features(
 def assembled(
     parts: Sequence[Part], where: str, test_fraction: float, standardize: bool, names: Sequence[str] | None = None
 ) -> ImageData:
-    """The data set of one or two ``parts``; of one, ``test_fraction`` of every class is held out.
+    """The data set of one or two ``parts``; from a single part, ``test_fraction`` of every class is held out.
 
     Raises:
         UserError: Rows or labels cannot be used.
@@ -80,7 +80,7 @@ def assembled(
 
 
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
-    """Labels of all parts from 0, and the names of the classes; of a million numbers each is looked at once alone."""
+    """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
     if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
         distinct, place = np.unique(np.concatenate(parts), return_inverse=True)
         of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
@@ -99,7 +99,7 @@ def read(
     group: str | None = None,
     test_split: str | None = None,
 ) -> list[Part]:
-    """The training and maybe the test part; .npy files are not read, but mapped.
+    """The training and perhaps the test part; .npy files are mapped, not read.
 
     Raises:
         UserError: A file is not there, or damaged.
@@ -122,7 +122,7 @@ def read(
 
 
 def labels_of(path: str, labels_path: str | None) -> Path:
-    """The CSV with the labels of the .npy at ``path``: the one that is named, else labels.csv beside it."""
+    """The CSV with the labels of the .npy at ``path``: ``labels_path``, otherwise labels.csv beside it."""
     return Path(labels_path) if labels_path is not None else Path(path).with_name("labels.csv")
 
 
@@ -170,10 +170,10 @@ def of_array(
 def by_split(
     vectors: np.ndarray, values: Values, splits: Sequence[str], test_split: str | None, where: str
 ) -> list[Part]:
-    """The part of each split, by the name of each row's.
+    """The parts of the splits that ``splits`` names for each row.
 
     Raises:
-        UserError: None is to train on.
+        UserError: There is no training split, or it has several names.
     """
     names = sorted(set(splits))
     train = [name for name in names if kind_of(name) == "train"]
@@ -194,7 +194,7 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     """A column of a CSV.
 
     Raises:
-        UserError: It has none of that name.
+        UserError: There is no such column.
     """
     column = sheet.column(name)
     if column is None:
@@ -209,7 +209,7 @@ def mapped(path: Path) -> np.ndarray:
         UserError: It is not there, or damaged.
     """
     try:
-        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch wants to be allowed to write
+        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch needs writable memory
     except FileNotFoundError:
         raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:
@@ -217,17 +217,17 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows at ascending positions; a part of a map stays one where they follow one another."""
+    """Rows at ascending positions; consecutive rows of a map stay mapped."""
     if len(at) and at[-1] - at[0] + 1 == len(at):
         return vectors[int(at[0]) : int(at[-1]) + 1]
     return vectors[at]
 
 
 def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32 or float16, the latter as they are; texts as they are.
+    """Vectors as float32; float16 and texts stay as they are.
 
     Raises:
-        UserError: They are no rows of finite numbers.
+        UserError: The vectors are not rows of finite numbers.
     """
     if vectors.dtype == object:
         return vectors
@@ -236,13 +236,13 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
             f"{where}: features are {vectors.dtype} of shape {vectors.shape}; they must be numbers of shape (N, d)."
         )
     if np.issubdtype(vectors.dtype, np.complexfloating):
-        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts beside one another.")
+        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts as separate columns.")
     if vectors.dtype not in (np.float16, np.float32):
         with np.errstate(over="ignore"):  # what is too large is refused below
             vectors = vectors.astype(np.float32)
     if not is_mapped(vectors) and (lost := lost_rows(vectors)):
         raise DataError(
-            f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): mend or remove them."
+            f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): fix or remove them."
         )
     return vectors
 
@@ -254,7 +254,7 @@ def lost_rows(vectors: np.ndarray) -> int:
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with the mean 0 and the spread 1 of each column of the pool; a constant column becomes 0."""
+    """Both scaled so that each column of the pool has mean 0 and standard deviation 1; a constant column becomes 0."""
     mean, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
     scale = np.where(spread > 0, spread, 1.0)
     first, second = (((part - mean) / scale).astype(np.float32) for part in (train, test))

@@ -153,7 +153,7 @@ class RunState:
     def write_views(self, run_dir: Path) -> None:
         """Write accuracy.csv, timing.csv, per_class.csv and queries.csv, as far as this process has not yet.
 
-        A power cut may take them until the run is done: it writes them anew when it goes on.
+        They may not survive a power cut until the run is done; a resumed run writes them again.
 
         Raises:
             TakenOver: Another process has saved meanwhile; the views are those of its newest checkpoint.

@@ -70,7 +70,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))
     if isinstance(settings.get("encoder"), dict):
-        settings["encoder"].pop("trained_on", None)  # is told, and decides nothing
+        settings["encoder"].pop("trained_on", None)  # is reported, and decides nothing
     if settings.get("first_optimizer") == settings["optimizer"]:
         settings["first_optimizer"] = None  # it is what trains round 0 anyway
     for key, value in NEUTRAL.items():

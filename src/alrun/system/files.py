@@ -132,7 +132,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]
 
 
 def sync(*paths: Path) -> None:
-    """Let files of one folder, and their names, last through a power cut; what is not there is passed over.
+    """Let files of one folder, and their names, survive a power cut; missing files are skipped.
 
     Raises:
         UserError: The disk is full.
