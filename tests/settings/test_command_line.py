@@ -124,7 +124,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(tmp_path, words, expe
     [
         ("dataset.path=a,b", """type quotes if it is one: 'dataset.path="a,b"'."""),
         ("éa=1", "éa=1 cannot be read"),
-        ("a!=1", "in quotes, as 'setting=\"value\"'"),
+        ("a!=1", "special characters, as 'setting=\"value\"'"),
     ],
 )
 def test_the_quotes_to_type_are_shown(word, expected):

@@ -156,7 +156,7 @@ def test_power_is_watched_between_readings(monkeypatch):
 @pytest.mark.parametrize("lacking", ["bindings", "gpu"])
 def test_a_gpu_that_does_not_tell_has_a_reason(monkeypatch, lacking):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(0) if lacking == "gpu" else None)
-    words = "the GPU does not tell its energy .Not Found" if lacking == "gpu" else r"pip install 'alrun\[energy\]'"
+    words = "the GPU does not report its energy .Not Found" if lacking == "gpu" else r"pip install 'alrun\[energy\]'"
     with pytest.raises(NotMeasured, match=words):
         Nvml("GPU-2")
 

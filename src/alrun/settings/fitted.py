@@ -188,7 +188,7 @@ def of_npz(dataset: dict[str, Any]) -> Counted:
 
 
 def of_features(dataset: dict[str, Any]) -> Counted:
-    """Of the labels of vectors, which are not read where they lie in a file of their own."""
+    """Count labels of vectors; vectors in a file of their own are not read."""
     from alrun.data import vectors
 
     names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
@@ -199,7 +199,7 @@ def of_features(dataset: dict[str, Any]) -> Counted:
 
 
 def of_table(dataset: dict[str, Any]) -> Counted:
-    """Of the labels of texts or of rows of numbers."""
+    """Count labels of texts or of rows of numbers."""
     from alrun.data import tables
 
     names = ("label_column", "split_column", "group", "test_split")
