@@ -125,7 +125,7 @@ def test_names_that_differ_are_not_warned_of(names, caplog):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([0, 5], r"row 1: its label 5 is none of the 2 classes \(cat, dog\)"),
+        ([0, 5], r"row 1: its label 5 is not one of the 2 classes \(cat, dog\)"),
         ([0, -1], r"row 1: its label -1 says that it has none"),
         (["cat", "dgo"], r"row 1: its label 'dgo' is not a class; did you mean dog\?"),
         ([0, None], "row 1: its label is empty"),
@@ -356,7 +356,7 @@ def parquet(path: Path, kinds: list, names: list[str] | None = None, **columns: 
         (["cat", "", "dog"], None, "all.parquet, row 1: its label is empty"),
         ([1.0, math.nan, 2.0], None, "row 1: its label is empty"),
         ([["a"], ["b"], ["a", "b"]], None, r"row 0: its label is \['a'\], several values"),
-        ([0, 1, 5], ["cat", "dog"], r"row 2: its label 5 is none of the 2 classes"),
+        ([0, 1, 5], ["cat", "dog"], r"row 2: its label 5 is not one of the 2 classes"),
         ([0, 1, -1], ["cat", "dog"], r"row 2: its label -1 says that it has none"),
     ],
 )
@@ -416,7 +416,7 @@ def test_parquet_rows_of_a_patient_stay_together(tmp_path):
 @pytest.mark.parametrize("source", [own.csv, own.parquet, sources.npz])
 def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, source):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match=r"pipe( cannot be read as CSV: it)? is no file|pipe: there is no such file"):
+    with pytest.raises(UserError, match=r"pipe( cannot be read as CSV: it)? is not a file|pipe: there is no such file"):
         source("", str(tmp_path / "pipe"))
 
 

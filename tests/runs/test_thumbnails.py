@@ -51,9 +51,9 @@ def test_every_reader_works_where_nothing_can_be_built(complete, tmp_path, monke
         reader.main()
     assert "2 runs: 2 done" in capsys.readouterr().out
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "first and last purchase" in page
+    assert "first and last query" in page
     assert "Not shown" not in page
-    assert (tmp_path / "report" / "figures" / "map_of_purchases.png").exists()
+    assert (tmp_path / "report" / "figures" / "map_of_queries.png").exists()
     assert plan.plan(["strategy=random,entropy", "hydra.mode=MULTIRUN"])
     assert run_dir.is_dir()
 
@@ -105,5 +105,5 @@ def test_thumbnails_that_are_not_a_runs_are_told(tmp_path, damage):
         path.unlink()
     else:
         (tmp_path / "queries.csv").write_text("round,index\nx,1\n")
-    with pytest.raises(UserError, match=r"is not here|is damaged"):
+    with pytest.raises(UserError, match=r"is missing|is damaged"):
         thumbnails.read_thumbnails(tmp_path)
