@@ -15,7 +15,7 @@ from alrun.analysis import rounds as results
 from alrun.analysis.formats import markdown
 from alrun.analysis.intervals import spread
 from alrun.commands.console import reporting_mistakes
-from alrun.runs.run_folder import is_done, named
+from alrun.runs.run_folder import find_run_folders, is_done
 from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def rounds_of(*command: str) -> pd.DataFrame:
         UserError: A run failed.
     """
     subprocess.run([sys.executable, "-m", "alrun", *command], check=True)
-    folders = named(command)
+    folders = find_run_folders(command)
     if missing := [str(folder) for folder in folders if not is_done(folder)]:
         raise UserError(f"{missing[0]} is not finished: run the same command again.")
     return results.gather(folders).rounds

@@ -75,7 +75,7 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
     for window in windows:
         with tempfile.TemporaryDirectory() as folder:
             if (window.folder / "runs.zip").exists():
-                portable.unpack(window.folder / "runs.zip", Path(folder))
+                portable.unpack_runs(window.folder / "runs.zip", Path(folder))
             for path in sorted(Path(folder).glob("*/*/timing.csv")):
                 meta = json.loads((path.parent / "run.json").read_text())
                 if not is_recipe(meta):

@@ -70,7 +70,7 @@ def section_of_class(settings: type) -> str:
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
     hints = get_type_hints(settings, include_extras=True)
     rows = [
-        (prefix + each.name, each.default, ranges.in_words(hints[each.name]), each.comment)
+        (prefix + each.name, each.default, ranges.hint_in_words(hints[each.name]), each.comment)
         for each in groups.fields(settings)
         if each.name in fields
     ]
@@ -93,9 +93,9 @@ def section_of_option(path: Path) -> str:
     target = plain.get("_target_")
     hints = {}
     if isinstance(target, str):
-        built = targets.found(target, group, targets.kinds_at(group))
+        built = targets.import_target(target, group, targets.kinds_at(group))
         words += f"\n\nBuilt by `{target}`: {(inspect.getdoc(built) or '').partition(chr(10) * 2)[0]}"
-        hints = ranges.of_signature(built)
+        hints = ranges.hints_of_signature(built)
     for title, entries in (
         ("Comes with", list(companions(plain.get("defaults", [])))),
         ("Sweeps over", [f"{k}={v}" for k, v in sweep(plain).items()]),
@@ -113,7 +113,7 @@ def kind_of(key: str, hints: dict[str, Any], package: str) -> str:
     """Type and range of an option's setting, from its signature or the schema of optimizers; empty if unknown."""
     known = hints | (schema.OPTIMIZER if package in ("optimizer", "first_optimizer") else {})
     if key in known:
-        return ranges.in_words(known[key])
+        return ranges.hint_in_words(known[key])
     return ""
 
 

@@ -300,7 +300,7 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         return named(made)
 
     def settings(start: int | None) -> dict:
-        return {} if start is None else {"initial_seed": start}  # the neutral value is no part of a run's settings
+        return {} if start is None else {"initial_seed": start}  # the neutral value is not a part of a run's settings
 
     shared, own, neutral = (runs_of(start) for start in (lambda seed: 42, lambda seed: seed, lambda seed: None))
     assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and so")

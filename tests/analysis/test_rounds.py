@@ -127,7 +127,7 @@ def test_a_damaged_file_leaves_the_other_runs(runs, name, content):
     assert table["run"].nunique() == 3
     assert [problem.status for problem in problems] == ["damaged"]
     assert f"{runs[2].name}/{name} is damaged" in problems[0].reason
-    assert "delete it, and the run's command writes it anew" in problems[0].reason
+    assert "delete it, and the run's command writes it again" in problems[0].reason
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_runs_of_another_version_and_altered_tables_are_named_and_left_out(runs)
     about = json.loads(record.read_text())
     del about["revisions"]
     record.write_text(json.dumps(about))
-    finished.seal(runs[1])
+    finished.seal_results(runs[1])
     table = runs[1] / "accuracy.csv"
     table.write_text(table.read_text().replace("0.", "0.1", 1))
     gathered = rounds.gather(runs)

@@ -61,7 +61,7 @@ def test_a_damaged_file_is_told_with_the_cure_and_the_rest_is_reported(runs, tmp
     summarize(tmp_path, runs)
     text = capsys.readouterr().out
     assert f"{runs[2].name}/{name} is damaged" in text
-    assert "delete it, and the run's command writes it anew" in text
+    assert "delete it, and the run's command writes it again" in text
     assert "labels random entropy" in " ".join(text.split())
     if name == "accuracy.csv":
         with pytest.raises(UserError, match=f"{name} is damaged"):

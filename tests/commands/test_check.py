@@ -181,7 +181,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
             [],
             r"strategy._target_=tests.commands.test_check.Wrong cannot be imported",
         ),
-        ("collections.Counter", [], r"collections.Counter is no subclass of alrun.strategies.Strategy"),
+        ("collections.Counter", [], r"collections.Counter is not a subclass of alrun.strategies.Strategy"),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence(name, settings, words):

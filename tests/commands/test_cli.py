@@ -11,7 +11,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun.commands import cli
-from alrun.runs.run_folder import failure
+from alrun.runs.run_folder import read_failure
 from tests.heavy.crash_cases.runs import TinyRun
 
 
@@ -98,7 +98,7 @@ def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):
     (tmp_path / "conf" / "strategy" / "mine.yaml").write_text("_target_: mine.Mine\n  power: 1\n")
     answer = alrun("--config-dir", "conf", "strategy=mine", cwd=tmp_path)
     assert answer.returncode == 1
-    assert re.fullmatch(r"alrun: a configuration file is no YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
+    assert re.fullmatch(r"alrun: a configuration file is not YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_a_run_that_is_started_again_has_not_failed_yet(tmp_path):
     folder = tmp_path / run.place
     folder.mkdir(parents=True)
     (folder / "failed.txt").write_text("it failed\n")
-    assert failure(folder) == "it failed"
+    assert read_failure(folder) == "it failed"
     run.complete(tmp_path)
-    assert failure(folder) is None
+    assert read_failure(folder) is None
 
 
 def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from alrun.commands import check
 from alrun.commands.old_code import Change, find_changes
 from alrun.settings import factory
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import ScoreStrategy
 from alrun.system import moved
 from alrun.system.errors import UserError
@@ -237,7 +237,7 @@ def test_a_renamed_setting_is_named_on_the_command_line_and_in_a_file(composed, 
     words = f"{group}.{old} is now {group}.{new}."
     with pytest.raises(Exception, match=old) as raised:
         composed(f"{group}={OPTION[of]}", f"{group}.{old}=1")
-    assert words in str(sentence(raised.value))
+    assert words in str(mistake_sentence(raised.value))
     cfg = composed(f"{group}={OPTION[of]}", f"+{group}.{old}=1")
     with pytest.raises(UserError, match=words):
         factory.build(cfg[group], group)

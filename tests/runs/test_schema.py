@@ -49,7 +49,7 @@ def test_results_of_a_later_version_are_refused_by_every_reader(run_dir, compose
     assert re.search(SAYS, run_folder.other_version(run_dir) or "")
     (problem,) = rounds.gather([run_dir]).problems
     assert (problem.status, bool(re.search(SAYS, problem.reason))) == ("other version", True)
-    for reader in (run_reader.read_run, portable.revive):
+    for reader in (run_reader.read_run, portable.rebuild_checkpoint):
         with pytest.raises(UserError, match=SAYS):
             reader(run_dir)
     with pytest.raises(UserError, match=SAYS):
@@ -80,4 +80,4 @@ def test_what_older_versions_wrote_is_read(run_dir, tmp_path):
     resave(checkpoint_of(run_dir), lambda content: content.update(format=content.pop("schema_version")))
     assert repr(RunState.load(run_dir).rounds) == repr(state.rounds)
     without_checkpoints(run_dir)
-    assert portable.revive(run_dir) == len(state.rounds) - 1
+    assert portable.rebuild_checkpoint(run_dir) == len(state.rounds) - 1

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alrun.runs.run_folder import is_done, reading
+from alrun.runs.run_folder import is_done, reading_run_file
 from alrun.system import files
 
 GRID = 20  # accuracies per curve, as in the paper's figures
@@ -53,7 +53,7 @@ def read_curve(run_dir: Path) -> Curve:
         UserError: The file is damaged.
     """
     path = run_dir / "accuracy.csv"
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
         if not rows:
             raise ValueError("it has no rows")

@@ -22,7 +22,7 @@ def draw_queried(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
     runs = rounds[rounds["facet"] == rounds["facet"].iloc[0]].drop_duplicates("curve").head(STRATEGIES)
     runs = runs.assign(folder=runs["folder"] if "folder" in runs else runs["run"])
     try:
-        found = {str(row["label"]): thumbnails.read(Path(row["folder"])) for row in runs.to_dict("records")}
+        found = {str(row["label"]): thumbnails.read_thumbnails(Path(row["folder"])) for row in runs.to_dict("records")}
     except UserError as error:
         return f"Not shown: {error}."
     found = {name: queried for name, queried in found.items() if queried}

@@ -17,8 +17,8 @@ import pandas as pd
 from alrun.analysis import formats
 from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.runs import schema
-from alrun.runs.finished import altered
-from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
+from alrun.runs.finished import altered_results
+from alrun.runs.run_folder import RESULTS, display_path, is_done, other_version, run_state
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import one_line, uncell
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     reason: str  # a sentence
 
     def __str__(self) -> str:
-        return one_line(f"{self.status}: {shown(self.run)}: {self.reason}")
+        return one_line(f"{self.status}: {display_path(self.run)}: {self.reason}")
 
 
 class Results(NamedTuple):
@@ -65,19 +65,19 @@ def gather(folders: Iterable[Path]) -> Results:
             problems.append(Problem(folder, "other version", reason))
         else:
             try:
-                if names := altered(folder):
+                if names := altered_results(folder):
                     raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
                 read = read_run(folder)
                 if name not in seen:
                     rows += read
                     seen[name] = folder, read
                 elif results_of(read) == results_of(seen[name][1]):
-                    reason = f"the same run is in {shown(seen[name][0])}; that one counts."
+                    reason = f"the same run is in {display_path(seen[name][0])}; that one counts."
                     problems.append(Problem(folder, "duplicate", reason))
                 else:
                     contradicting.append(
-                        f"{shown(seen[name][0])} and {shown(folder)} contradict each other: the same run with "
-                        "different numbers; leave one out, or report them apart."
+                        f"{display_path(seen[name][0])} and {display_path(folder)} contradict each other: the same run "
+                        "with different numbers; leave one out, or report them apart."
                     )
             except UserError as error:
                 problems.append(Problem(folder, "damaged", str(error)))
@@ -96,7 +96,7 @@ def results_of(rows: list[dict[str, Any]]) -> list[str]:
 
 def why_not(folder: Path) -> Problem:
     """Why ``folder`` is not a finished run."""
-    how_far = state(folder)
+    how_far = run_state(folder)
     if how_far == "missing":
         return Problem(folder, "missing", "it was not started.")
     if how_far == "running":
@@ -206,7 +206,7 @@ def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         ValueError: The column has something that is not a version.
     """
     for found in table[schema.KEY].unique() if schema.KEY in table else []:
-        schema.check(int(found or 0), str(path))
+        schema.check_version(int(found or 0), str(path))
     return table
 
 
@@ -215,7 +215,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
 
     A missing number is NaN; alrun.analysis.sources reports it.
     """
-    text, separator, skipped = spreadsheet.opened(path, path.name)
+    text, separator, skipped = spreadsheet.open_text(path, path.name)
     # Empty lines are kept, so that the index is the line in the file.
     table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
     table = table.fillna("").rename(columns=lambda name: str(name).strip())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.runs import schema
-from alrun.runs.run_folder import reading, shown
+from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -56,17 +56,17 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: A file is damaged or lacks rounds.
     """
-    with reading(path := folder / "run.json"):
+    with reading_run_file(path := folder / "run.json"):
         meta = json.loads(path.read_text())
-        schema.check(schema.of(meta), str(path))
+        schema.check_version(schema.version_of(meta), str(path))
         options = {
             group: "" if option == "None" else option
             for group, option in meta["options"].items()
             if group not in DERIVED and not group.startswith("hydra/")
         }
-        run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": shown(folder), **provenance(meta)}
+        run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": display_path(folder), **provenance(meta)}
         settings = dict(flatten({key: value for key, value in meta["settings"].items() if key != "seed"}))
-        count = len(schedule.of_record(meta))
+        count = len(schedule.labels_by_round_of_record(meta))
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
@@ -105,7 +105,7 @@ def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[st
     Raises:
         UserError: A column, a row or part of a row is missing, or a cell is not a number.
     """
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
         absent = [column for column in columns if not rows or column not in rows[0]]
         if absent:
@@ -129,7 +129,7 @@ def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
     """
     accuracy: list[list[str]] = [[] for _ in range(rounds)]
     labeled: list[list[str]] = [[] for _ in range(rounds)]
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         for row in csv.DictReader(file):
             if None in row.values() or None in row:
                 raise ValueError("a row is cut short")

@@ -10,7 +10,7 @@ from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
-from alrun.runs.run_folder import named
+from alrun.runs.run_folder import find_run_folders
 
 
 def load(sources: Sequence[str]) -> Results:
@@ -20,7 +20,7 @@ def load(sources: Sequence[str]) -> Results:
         UserError: A source is not one of these, or two contradict each other.
     """
     paths = [Path(source) for source in sources if rounds.is_table(Path(source))]
-    gathered = rounds.gather(named([source for source in sources if not rounds.is_table(Path(source))]))
+    gathered = rounds.gather(find_run_folders([source for source in sources if not rounds.is_table(Path(source))]))
     tables, problems = [("the run folders", gathered.rounds)], list(gathered.problems)
     for path in paths:
         table, unsound = keep_sound_runs(rounds.read_results(path), path)

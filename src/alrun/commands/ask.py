@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hydra.types import RunMode
 
 from alrun.commands import cli, console
-from alrun.runs.run_folder import is_done, shown
+from alrun.runs.run_folder import display_path, is_done
 from alrun.settings import planned_runs
 from alrun.system import program
 from alrun.system.errors import SettingError
@@ -32,7 +32,9 @@ def main() -> None:
         return
     waiting = max(run.folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
     if waiting is not None:
-        print(f"Next, with the labels filled in: {program.command(['tell', *sys.argv[1:], shown(waiting)])}")
+        print(
+            f"Next, with the labels filled in: {program.command_line(['tell', *sys.argv[1:], display_path(waiting)])}"
+        )
 
 
 def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
@@ -41,7 +43,7 @@ def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> plann
     Raises:
         UserError: It is a sweep, the classes have no names, or the data set has its labels.
     """
-    runs = planned_runs.of_command(console.with_config_dir(overrides, config_dir))
+    runs = planned_runs.runs_of_command(console.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise SettingError("labels are asked for one run at a time: give one value for each setting.")
     dataset = runs[0].cfg.dataset

@@ -58,7 +58,7 @@ def main() -> None:
 def check_one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
     """Print the verdicts on a strategy and its costs; True if it keeps all promises."""
     if name is None:
-        example = program.command(["check", "my_al.ratio.Ratio"])
+        example = program.command_line(["check", "my_al.ratio.Ratio"])
         raise SettingError(f"name a strategy: {example}, or an option such as entropy.")
     if name not in strategy_options():
         files = own_files(name)
@@ -151,7 +151,7 @@ def of_class(name: str, settings: Sequence[str]) -> DictConfig:
 def of_option(name: str, settings: Sequence[str]) -> DictConfig:
     """The configuration of an option; ``strategy@strategy.inner=margin`` works as on alrun's command line."""
     overrides = [each if "@" in each.partition("=")[0] else f"strategy.{each}" for each in settings]
-    planned = planned_runs.of_command([f"strategy={name}", *overrides])
+    planned = planned_runs.runs_of_command([f"strategy={name}", *overrides])
     return planned[0].cfg.strategy
 
 

@@ -19,11 +19,11 @@ from omegaconf import DictConfig
 
 from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished, own_code
-from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
+from alrun.runs.run_folder import check_other_data, display_path, is_done, other_version, remove_refused_run
 from alrun.settings import groups, guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early, files, interruption
 from alrun.system.errors import SettingError, UserError, first_line, traceback_of_users_code, unusable
 from alrun.system.moved import SUBCOMMANDS
@@ -43,7 +43,7 @@ def main() -> None:
     logging.raiseExceptions = False  # no traceback if run.log cannot be written: saving results says so
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
-    interruption.install()
+    interruption.install_handlers()
     is_complete, is_stopped = False, False
     with console.reporting_mistakes(early.SAYS), usable_outputs():
         try:
@@ -92,7 +92,7 @@ def words_for_hydra(words: Sequence[str]) -> list[str]:
 def launch_runs() -> None:
     """Let Hydra compose the settings and launch every run."""
     try:
-        with guard.guarded(targets.check_early, search.check_search, sweep.check_outputs):
+        with guard.guarded(targets.check_targets_early, search.check_search, sweep.check_outputs):
             hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         return
     except sweep.Unplanned as carrier:
@@ -117,34 +117,34 @@ def job(cfg: DictConfig) -> float | None:
     start_where_typed(Path(hydra_cfg.runtime.cwd))
     run_dir = Path(hydra_cfg.runtime.output_dir)
     is_alone = hydra_cfg.mode == RunMode.RUN
-    interruption.install()
+    interruption.install_handlers()
     try:
         with interruption.running():
-            interruption.check()  # a signal came while another run of the sweep was computed here
+            interruption.stop_if_signaled()  # a signal came while another run of the sweep was computed here
             outcome = start_run(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
         return search.objective(run_dir) if search.compares(hydra_cfg) else None
     except KeyboardInterrupt:
-        forget(run_dir)  # if it had not started
+        remove_refused_run(run_dir)  # if it had not started
         raise
     except interruption.Interrupted as signal_name:
-        forget(run_dir)
+        remove_refused_run(run_dir)
         if is_alone:
             raise
         # A launcher counts a run that returns as finished, and a run that exits ends the sweep.
         raise interruption.Preempted(f"stopped by {signal_name}") from None
     except Exception as error:
-        message = sentence(error)
+        message = mistake_sentence(error)
         note_failure(run_dir, message or f"{type(error).__name__}: {first_line(error)}.")
         if message is None:
-            error.add_note(f"{OURS} {shown(run_dir)}.")
+            error.add_note(f"{OURS} {display_path(run_dir)}.")
             raise
         if users_traceback := traceback_of_users_code(error):
             log.error("%s", users_traceback)
         log.error("alrun: %s", message)
         if is_alone:
-            forget(run_dir)  # if it was refused before anything was computed; a sweep first reports it
+            remove_refused_run(run_dir)  # if it was refused before anything was computed; a sweep first reports it
             sys.exit(1)
         # The other runs of a sweep go on; its report lists the missing ones. To a search, such settings are bad.
         return 0.0 if search.compares(hydra_cfg) else None
@@ -173,19 +173,21 @@ def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | 
     validate(cfg)
     check_other_data(run_dir)
     if other := other_version(run_dir):
-        raise SettingError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command starts over.")
+        raise SettingError(
+            f"{display_path(run_dir)} was computed by {other}: move it away, and the same command starts over."
+        )
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
-        for doubt in finished.doubts(run_dir, own_code.hashes(identity.deciding(cfg))):
+        for doubt in finished.doubts_about_run(run_dir, own_code.hash_own_code(identity.deciding(cfg))):
             log.warning("%s", doubt)
         efficiency.update_efficiency(run_dir)  # the random run may have ended since
-        return f"{shown(run_dir)} is done; delete the folder to run it again."
-    with early.held():
+        return f"{display_path(run_dir)} is done; delete the folder to run it again."
+    with early.holding_ctrl_c():
         from alrun.loop.run import run
 
     run(cfg, run_dir, choices)
-    return f"Done: accuracy.csv and other results in {shown(run_dir)}." if is_done(run_dir) else None
+    return f"Done: accuracy.csv and other results in {display_path(run_dir)}." if is_done(run_dir) else None
 
 
 def next_command(run_dir: Path) -> str:

@@ -14,10 +14,10 @@ from hydra._internal.utils import get_args_parser
 
 from alrun.data import content
 from alrun.settings import targets
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early
 from alrun.system.errors import SettingError, ask_for_report
-from alrun.system.program import as_typed, typed
+from alrun.system.program import as_typed, typed_program
 from alrun.system.safe_text import one_line
 
 SOURCES = (
@@ -31,7 +31,7 @@ def make_parser(name: str, documentation: str | None) -> argparse.ArgumentParser
     """The parser of ``alrun <name>``; its description is the module's ``documentation`` after the name."""
     about = (documentation or "").partition(": ")[2]
     return argparse.ArgumentParser(
-        prog=f"{typed()} {name}",
+        prog=f"{typed_program()} {name}",
         description=as_typed(about[:1].upper() + about[1:].replace("``", "")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -158,14 +158,14 @@ def reporting_mistakes(interrupted: str = "Interrupted.") -> Iterator[None]:
     Any other error keeps its traceback, followed by a request to report it.
     """
     prepare()
-    early.over()
+    early.restore_ctrl_c()
     try:
         yield
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        message = sentence(error)
+        message = mistake_sentence(error)
         if message is None:
             ask_for_report(error)
             raise

@@ -33,11 +33,9 @@ def main() -> None:
     with console.reporting_mistakes():
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)
-        runs = planned_runs.of_command(console.with_config_dir(words, arguments.config_dir))
+        runs = planned_runs.runs_of_command(console.with_config_dir(words, arguments.config_dir))
         if len(runs) != 1:
-            raise UserError(
-                "features are computed for one data set and encoder at a time: give one value for each."
-            )
+            raise UserError("features are computed for one data set and encoder at a time: give one value for each.")
         print(embed(runs[0].cfg, number, of))
 
 
@@ -71,7 +69,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
 
     if cfg.get("encoder") is None:
         raise UserError("encoder has no value: name a pretrained network by encoder=timm, torchvision or another.")
-    where = device.choose(cfg.runtime.device)
+    where = device.choose_device(cfg.runtime.device)
     encoder = factory.build(cfg.encoder, "encoder")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     store = passes.store_of(data, encoder, cfg.paths.features)

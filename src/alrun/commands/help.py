@@ -20,7 +20,7 @@ from typing import Any, get_type_hints
 
 from alrun.settings import groups
 from alrun.system.moved import SUBCOMMANDS
-from alrun.system.program import as_typed, typed
+from alrun.system.program import as_typed, typed_program
 
 # Hydra is not imported here, so this page appears as fast as Python starts.
 
@@ -90,10 +90,10 @@ def main() -> None:
 def start_page() -> str:
     """What ``alrun --help`` prints."""
     return START.format(
-        examples=format_columns((f"  {typed()} {words}", about) for words, about in EXAMPLES),
+        examples=format_columns((f"  {typed_program()} {words}", about) for words, about in EXAMPLES),
         groups=format_columns((f"  {name}", group.about) for name, group in groups.GROUPS.items()),
         commands=command_lines(),
-        more=format_columns((f"  {typed()} {words}", about) for words, about in MORE),
+        more=format_columns((f"  {typed_program()} {words}", about) for words, about in MORE),
     )
 
 
@@ -152,7 +152,7 @@ def setting_lines(part: type, prefix: str) -> str:
 
     hints = get_type_hints(part, include_extras=True)
     rows = [
-        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.in_words(hints[each.name])})".lstrip())
+        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.hint_in_words(hints[each.name])})".lstrip())
         for each in groups.fields(part)
         if hints[each.name] is not Any and hints[each.name] not in schema.CLOSED
     ]

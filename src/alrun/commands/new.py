@@ -81,8 +81,10 @@ def class_name(name: str) -> str:
 def describe_files(kind: str, name: str, package: str, paths: list[str]) -> str:
     """What was written, and what to type next."""
     code, _, test = paths
-    trial = program.command(["--config-dir", "conf", f"{kind}={name}", *TRIED_BY[kind].split(), f"allow=[{package}]"])
+    trial = program.command_line(
+        ["--config-dir", "conf", f"{kind}={name}", *TRIED_BY[kind].split(), f"allow=[{package}]"]
+    )
     lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
     if kind == "strategy":
-        lines.append(f"  {program.command(['check', f'{package}.{name}.{class_name(name)}'])}")
+        lines.append(f"  {program.command_line(['check', f'{package}.{name}.{class_name(name)}'])}")
     return "\n".join([*lines, f"  {trial}", f"The idea goes into {code}, its settings into the YAML file too."])

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alrun.runs.run_folder import shown
-from alrun.system.program import command
+from alrun.runs.run_folder import display_path
+from alrun.system.program import command_line
 
 SWEEP = ("-m", "--multirun")
 WITHOUT = "strategy"  # the group, its settings and what is packaged into it
@@ -17,19 +17,19 @@ def after_run(run_dir: Path, has_reference: bool, typed: Sequence[str]) -> str:
     kept = [argument for argument in typed if not is_of_strategy(argument)]
     # Hydra wants overrides together, so this one goes before the first of the others.
     place = next((i for i, argument in enumerate(kept) if "=" in argument and argument[0] != "-"), len(kept))
-    return command([*kept[:place], "strategy=random", *kept[place:]])
+    return command_line([*kept[:place], "strategy=random", *kept[place:]])
 
 
 def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
     """The command to type after a sweep: a report of the experiment that was typed, or of the settings."""
     if any(argument.startswith("experiment=") for argument in typed):
-        return command(["report", *(argument for argument in typed if argument not in SWEEP)])
+        return command_line(["report", *(argument for argument in typed if argument not in SWEEP)])
     return report_command(*dict.fromkeys(folder.parent for folder in folders))
 
 
 def report_command(*folders: Path) -> str:
     """The command that writes a report of all runs in ``folders``."""
-    return command(["report", *map(shown, folders)])
+    return command_line(["report", *map(display_path, folders)])
 
 
 def is_of_strategy(argument: str) -> bool:

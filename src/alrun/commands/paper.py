@@ -81,16 +81,16 @@ def make_named(names: Sequence[str], overrides: Sequence[str], draw: bool, stand
     from alrun.analysis.paper import collect, exhibits, make
 
     asked = collect.Asked(tuple(overrides), stand_ins)
-    known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
+    known = [*exhibits.ALL, *GROUPS, *planned_runs.paper_experiments()]
     for name in names:
         if name not in known:
             raise SettingError(f"{name} is not a part of the paper; {closest(name, known)}")
-    expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
+    expanded = {"all": planned_runs.paper_experiments(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:
         if name == "index":
             print(make.index(asked), flush=True)
-        elif name in planned_runs.of_the_paper():
+        elif name in planned_runs.paper_experiments():
             line = collect.line_of(name, asked)
             incomplete += [] if run_line(line) else [shlex.join(line)]
         else:

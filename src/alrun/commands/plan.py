@@ -16,7 +16,7 @@ from pathlib import Path
 
 from alrun.commands import console
 from alrun.runs.durations import Durations
-from alrun.runs.run_folder import State, shown, state
+from alrun.runs.run_folder import State, display_path, run_state
 from alrun.settings import planned_runs, schedule
 
 
@@ -45,10 +45,12 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     seen: dict[Path, planned_runs.Planned] = {}
     rows, lines = [], []
     for name in experiments or [None]:
-        runs = planned_runs.of_command([*([f"experiment={name}"] if name else []), *rest])
+        runs = planned_runs.runs_of_command([*([f"experiment={name}"] if name else []), *rest])
         rows.append(experiment_row(name or "these runs", runs, seen, measured))
         seen |= {run.folder: run for run in runs}
-        lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
+        lines += [
+            f"  {run_state(run.folder):8} {display_path(run.folder)}  {' '.join(run.overrides)}" for run in runs if each
+        ]
     if len(rows) > 1:
         rows.append(experiment_row("distinct runs", list(seen.values()), {}, measured))
     return "\n".join([*console.format_columns(rows), *lines])
@@ -58,7 +60,7 @@ def experiment_row(
     name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
 ) -> dict[str, object]:
     """The row of an experiment: its runs by state, those ``seen`` in rows above, and the hours left."""
-    states = [state(run.folder) for run in runs]
+    states = [run_state(run.folder) for run in runs]
     own = [run for run in runs if run.folder not in seen]
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
     counts = {each: states.count(each) or "" for each in State.__args__}
@@ -90,7 +92,7 @@ def hours_left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
     speeds: dict[Path, float] = {}  # by setting
     total = Hours()
     for run in runs:
-        if state(run.folder) != "done":
+        if run_state(run.folder) != "done":
             total += hours_of_run(run, durations, speeds if measured else None)
     return total
 
@@ -108,5 +110,7 @@ def hours_of_run(run: planned_runs.Planned, durations: Durations, speeds: dict[P
 
         speeds[setting] = images_per_second(run.cfg)
     held_out = run.cfg.validation or 0
-    labels = sum(size - held_out for size in schedule.rounds(run.cfg.budget, held_out))  # to train on, of all rounds
+    labels = sum(
+        size - held_out for size in schedule.labels_by_round(run.cfg.budget, held_out)
+    )  # to train on, of all rounds
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)

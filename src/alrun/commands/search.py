@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import is_done, shown
+from alrun.runs.run_folder import display_path, is_done
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -68,6 +68,6 @@ def report_labels(runs: Path, validation: int) -> str:
                     queried.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
     labels = sum(len(indices) + validation for indices in queried.values())
     return (
-        f"The {trials} runs with validation={validation} in {shown(runs)} used {labels} different labels, "
+        f"The {trials} runs with validation={validation} in {display_path(runs)} used {labels} different labels, "
         f"{validation} of each pool for validation."
     )

@@ -41,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     with console.reporting_mistakes():
         words = console.with_config_dir(arguments.overrides, arguments.config_dir)
-        runs = planned_runs.of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
+        runs = planned_runs.runs_of_command([*words, *(["hydra.mode=MULTIRUN"] if arguments.multirun else [])])
         for setting in dict.fromkeys(run.folder.parent for run in runs):
             print(describe_speeds(setting, next(run.cfg for run in runs if run.folder.parent == setting)))
 
@@ -67,7 +67,7 @@ def settings_to_type(best: Choice, own: Choice) -> Sequence[str]:
 
 def build_for_timing(cfg: DictConfig) -> tuple[torch.device, Parts]:
     """The device and the parts of a run, as the run would build them."""
-    where = device.choose(cfg.runtime.device)
+    where = device.choose_device(cfg.runtime.device)
     device.set_precision(cfg.training.precision)
     device.set_deterministic(cfg.runtime.deterministic)
     return where, build_parts(cfg, where)

@@ -19,8 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.runs.durations import Durations, labels_of_rounds, rows
-from alrun.runs.run_folder import failure, named, other_version, reading, shown, state
+from alrun.runs.durations import Durations, labels_of_rounds, read_rows
+from alrun.runs.run_folder import (
+    display_path,
+    find_run_folders,
+    other_version,
+    read_failure,
+    reading_run_file,
+    run_state,
+)
 from alrun.system import lock, program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
@@ -69,7 +76,9 @@ def main() -> None:
 def status(sources: Sequence[str], multirun: bool = False, each: bool = False, config_dir: str | None = None) -> str:
     """The status as text: a summary, a table of the runs that are neither done nor waiting, and how to go on."""
     durations = Durations()
-    folders = named([*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
+    folders = find_run_folders(
+        [*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])]
+    )
     table = sorted((status_row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
     listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
     typed = [*(["--config-dir", config_dir] if config_dir else []), *(["-m"] if multirun else []), *sources]
@@ -80,7 +89,7 @@ def status(sources: Sequence[str], multirun: bool = False, each: bool = False, c
 def status_row(folder: Path, durations: Durations) -> Row:
     """The row of the run in ``folder``; a run with damaged files counts as failed, and the others are still listed."""
     try:
-        with reading(folder):
+        with reading_run_file(folder):
             return row_of_files(folder, durations)
     except UserError as error:
         return Row(folder, "failed", None, reason=str(error))
@@ -88,8 +97,8 @@ def status_row(folder: Path, durations: Durations) -> Row:
 
 def row_of_files(folder: Path, durations: Durations) -> Row:
     """The row of a run whose files can be read."""
-    now = state(folder)
-    accuracies = rows(folder / "accuracy.csv")
+    now = run_state(folder)
+    accuracies = read_rows(folder / "accuracy.csv")
     seconds = 0.0 if now in ("done", "old") else durations.left(folder)
     done = len(accuracies)
     progress = {
@@ -99,9 +108,9 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
     if now == "running":
         with suppress(FileNotFoundError):  # written when a process has locked the run and read its data
             progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
-        progress["where"] = lock.owner(folder / ".lock") or ""
+        progress["where"] = lock.lock_owner(folder / ".lock") or ""
     if now == "failed":
-        progress["reason"] = failure(folder) or ""
+        progress["reason"] = read_failure(folder) or ""
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
     return Row(folder, WORDS.get(now, now), seconds, **progress)
@@ -148,7 +157,7 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
     stopped = [row for row in table if row.state in ("failed", "interrupted")]
     if typed is not None:
         missing = stopped or any(row.state == "waiting" for row in table)
-        return ["", f"To compute what is missing: {program.command(typed)}"] if missing else []
+        return ["", f"To compute what is missing: {program.command_line(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
     if any(row.state == "failed" for row in table):
@@ -168,9 +177,9 @@ def command_of(folder: Path) -> str | None:
         own = [source["path"] for source in sources if source["provider"] == "command-line"]
         if not isinstance(typed, list):
             return None
-        words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
+        words = [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
     if any(folder.glob("ask_*.csv")):
         words.insert(0, "ask")
-    return one_line(f"{program.command(words)}  # {shown(folder)}")
+    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

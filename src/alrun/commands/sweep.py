@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun.commands import next_step, search
-from alrun.runs.run_folder import failure, forget, is_done, shown
+from alrun.runs.run_folder import display_path, is_done, read_failure, remove_refused_run
 from alrun.settings import planned_runs
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
@@ -34,7 +34,7 @@ class RememberSweep(Callback):
         if search.compares(config.hydra):
             return
         try:
-            _folders[:] = [run.folder for run in planned_runs.of_sweep(config)]
+            _folders[:] = [run.folder for run in planned_runs.runs_of_sweep(config)]
         except Exception as error:
             raise Unplanned from error
 
@@ -77,15 +77,15 @@ def report_sweep() -> bool:
         summarize(setting, [folder for folder in _folders if folder.parent == setting])
     missing = [folder for folder in _folders if not is_done(folder)]
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
-    failures = {folder: why for folder in missing if (why := failure(folder)) is not None}
+    failures = {folder: why for folder in missing if (why := read_failure(folder)) is not None}
     if waiting := [folder for folder in missing if folder not in failures]:
         print("Not finished; the same command goes on with them:")
-        print(*(f"  {one_line(shown(folder))}" for folder in waiting), sep="\n")
+        print(*(f"  {one_line(display_path(folder))}" for folder in waiting), sep="\n")
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")
-        print(*(f"  {one_line(shown(folder))}: {why}" for folder, why in failures.items()), sep="\n")
+        print(*(f"  {one_line(display_path(folder))}: {why}" for folder, why in failures.items()), sep="\n")
         for folder in failures:
-            forget(folder)  # if the run was refused before anything was computed
+            remove_refused_run(folder)  # if the run was refused before anything was computed
     if not missing:
         print(f"Next: {next_step.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()

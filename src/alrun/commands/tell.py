@@ -13,7 +13,7 @@ from pathlib import Path
 from alrun.commands import console
 from alrun.commands.ask import find_run_to_label
 from alrun.data import own
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.system import program
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
@@ -36,7 +36,7 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if Path(word) != arguments.labels]
     if refused:
         print("Correct the refused lines and type the same command again: every label that is asked for is needed.")
-    print(f"Next: {program.command(['ask', *words])}")
+    print(f"Next: {program.command_line(['ask', *words])}")
     sys.exit(bool(refused))
 
 
@@ -46,21 +46,21 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     Raises:
         UserError: No labels were asked for yet, the run is being computed, or the file cannot be read.
     """
-    from alrun.runs.labeling import read_told, take
+    from alrun.runs.labeling import add_labels, read_labels
     from alrun.runs.portable import read_queries
     from alrun.system.lock import Lock
 
     if not (run_dir / "queries.csv").exists():
-        raise SettingError(f"{shown(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
+        raise SettingError(f"{display_path(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
     lock = Lock(run_dir / ".lock")
     if not lock.acquire(wait=False):
         raise SettingError(
-            f"{shown(run_dir)} is being computed by another process: try again when that process has ended."
+            f"{display_path(run_dir)} is being computed by another process: try again when that process has ended."
         )
     try:
         asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
-        taken, mistakes = take(run_dir, classes, asked_for, path)
-        missing = len(asked_for) - len(read_told(run_dir, classes))
+        taken, mistakes = add_labels(run_dir, classes, asked_for, path)
+        missing = len(asked_for) - len(read_labels(run_dir, classes))
     finally:
         lock.release()
     print(f"{taken} new labels are kept, {len(mistakes)} lines refused; {missing} labels are still missing.")

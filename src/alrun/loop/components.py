@@ -60,7 +60,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
-    card.tell(whole.card)
+    card.log_card(whole.card)
     data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
@@ -219,7 +219,9 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
 
 def check_takes(model: DictConfig, data: ImageData) -> None:
     """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
-    takes = inspect.signature(targets.found(model.get("_target_"), "model", targets.kinds_at("model"))).parameters
+    takes = inspect.signature(
+        targets.import_target(model.get("_target_"), "model", targets.kinds_at("model"))
+    ).parameters
     if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
         return
     name = str(model._target_).rpartition(".")[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
 from alrun.system import files
 
@@ -46,5 +46,5 @@ def profiled(run_dir: Path, where: torch.device) -> Iterator[None]:
     whole = sum(own.values())
     for name, spent in sorted(own.items(), key=lambda item: -item[1])[:OPERATIONS]:
         log.info("  %5.1f %%  %7.3f s  %s", 100 * spent / whole, spent, name)
-    log.info("all operations: %s", shown(run_dir / "profile.txt"))
-    log.info("over time, for chrome://tracing or ui.perfetto.dev: %s", shown(run_dir / "trace.json"))
+    log.info("all operations: %s", display_path(run_dir / "profile.txt"))
+    log.info("over time, for chrome://tracing or ui.perfetto.dev: %s", display_path(run_dir / "trace.json"))

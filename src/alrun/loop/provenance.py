@@ -32,9 +32,9 @@ def write_run_json(
 ) -> None:
     """Write run.json beside the results.
 
-    ``settings`` comes from alrun.settings.identity.record, ``code`` has hashes of the user's code, ``data`` is the
-    fingerprint of the data set, ``card`` describes it, and ``code_changed`` says after which round a file of the user's
-    code was found changed.
+    ``settings`` comes from alrun.settings.identity.settings_record, ``code`` has hashes of the user's code, ``data`` is
+    the fingerprint of the data set, ``card`` describes it, and ``code_changed`` says after which round a file of the
+    user's code was found changed.
     """
     record = {
         schema.KEY: schema.SCHEMA_VERSION,
@@ -42,7 +42,7 @@ def write_run_json(
         "data": data,
         "dataset": card,
         "code": code,
-        "code_changed": run_folder.record(run_dir).get("code_changed", {}) | code_changed,
+        "code_changed": run_folder.read_record(run_dir).get("code_changed", {}) | code_changed,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         **asdict(execution),

@@ -16,10 +16,10 @@ from alrun.loop.progress import Progress, announce
 from alrun.loop.round_record import record_of
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
-from alrun.pool.build import placed
+from alrun.pool.build import place_images
 from alrun.runs import finished, first_model, own_code, thumbnails
-from alrun.runs.labeling import Labelling
-from alrun.runs.run_folder import check_name, is_done, shown
+from alrun.runs.labeling import Labeling
+from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
@@ -45,12 +45,12 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         is_ours = lock.acquire(wait=False)
     if not is_ours:
-        log.warning("%s is being computed by another process; left to it", shown(run_dir))
+        log.warning("%s is being computed by another process; left to it", display_path(run_dir))
         return
     try:
         if not is_done(run_dir):  # else another process has just completed it
             files.remove_leftovers(run_dir)
-            with device.fitting(), gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
+            with device.explaining_full_memory(), gpus.take_gpu(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)
@@ -95,17 +95,17 @@ class Run:
         self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
-        self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
+        self.labelling = Labeling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
         if self.labelling:
             self.labelling.fill(self.pool)
         if not self.state.queries:
             self.state.queries.append(seed_set)
         for query in self.state.queries:
             self.pool.label(query)
-        self.test_images = placed(self.parts.data.test_images, self.device)
+        self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # labels of the budget that are not trained on
-        self.sizes = schedule.rounds(cfg.budget, self.validation)
+        self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
         self.progress = Progress(
@@ -127,7 +127,7 @@ class Run:
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
         )
-        if chosen := fitted.sentence(self.cfg):
+        if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
         if otherwise := as_published.departure_sentence(self.choices):
             log.info("%s", otherwise)
@@ -135,13 +135,13 @@ class Run:
             log.info("going on after round %d", len(self.state.rounds) - 1)
             provenance.warn_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        code = own_code.hashes(identity.deciding(self.cfg))
+        code = own_code.hash_own_code(identity.deciding(self.cfg))
         changed = finished.changed_code(self.run_dir, code) if self.state.rounds else []
         for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
         provenance.write_run_json(
             self.run_dir,
-            identity.record(self.cfg, self.choices),
+            identity.settings_record(self.cfg, self.choices),
             code,
             self.data_id,
             self.parts.card,
@@ -162,7 +162,7 @@ class Run:
         self.check()
         self.clear_training()  # also one that a suspended process left, which has lost the run
         self.keep_thumbnails()
-        finished.seal(self.run_dir)
+        finished.seal_results(self.run_dir)
         efficiency.update_efficiency(self.run_dir)
         if self.cfg.runtime.memorise:
             debugging.report_memorization(self.state.rounds[-1])
@@ -174,7 +174,7 @@ class Run:
         if data.is_vectors and data.pictures is None:
             return
         rows = [list(self.pictures(query[: thumbnails.COLUMNS])) for query in queries]
-        thumbnails.write(self.run_dir, rows)
+        thumbnails.write_thumbnails(self.run_dir, rows)
 
     def pictures(self, index: torch.Tensor) -> np.ndarray:
         """What a person sees of examples of the pool (k,): images (k, C, H, W), those that vectors were made from."""
@@ -196,7 +196,7 @@ class Run:
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
                 if self.labelling and round + 1 < len(self.sizes):
-                    self.labelling.tell_chance(self.state.rounds[-1], self.choices["strategy"])
+                    self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes):
                 break
             with record_function("selection"):
@@ -209,7 +209,7 @@ class Run:
         self.state.save(self.run_dir)
         self.clear_training()
         self.tracking.update(self.state)
-        interruption.check()
+        interruption.stop_if_signaled()
 
     def check(self) -> None:
         """Make sure that this process still owns the run: it writes nothing after a TakenOver."""
@@ -228,8 +228,8 @@ class Run:
             return
         key = f"{identity.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}.pt"
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
-        if first_model.shared(path, self.state, lambda unfinished: self.fit(0, unfinished)):
-            log.info("round 0 comes from %s", shown(path))
+        if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
+            log.info("round 0 comes from %s", display_path(path))
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
@@ -244,7 +244,7 @@ class Run:
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
         if self.cfg.first_model and not round:
-            trained = first_model.given(Path(self.cfg.first_model), model)
+            trained = first_model.load_given_model(Path(self.cfg.first_model), model)
         else:
             trained = self.train(seed, round, unfinished)
         classes = self.parts.data.classes

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.runs.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import SettingError, first_line
@@ -56,7 +56,7 @@ class TensorBoard(Tracker):
         files.remove(*folder.glob("events.out.tfevents.*"))
         self.writer = SummaryWriter(str(folder), purge_step=0)  # a TensorBoard that is open forgets them too
         self.writer.add_text("settings", f"```yaml\n{OmegaConf.to_yaml(settings)}```")
-        return f"tensorboard --logdir {shown(folder.parents[1])}"
+        return f"tensorboard --logdir {display_path(folder.parents[1])}"
 
     def add(self, values: dict[str, float], labeled: int) -> None:
         """Add a point to each curve, and flush it to disk."""
@@ -102,7 +102,7 @@ class WeightsAndBiases(Tracker):
             settings=wandb.Settings(console="off", silent=True),
         )
         self.run.define_metric("*", step_metric="labeled")
-        return self.run.url or f"wandb sync {shown(folder)}/wandb/offline-run-*"
+        return self.run.url or f"wandb sync {display_path(folder)}/wandb/offline-run-*"
 
     def add(self, values: dict[str, float], labeled: int) -> None:
         """Add a point to each curve."""

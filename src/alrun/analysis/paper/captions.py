@@ -6,7 +6,7 @@ from alrun.analysis.comparability import join_words
 from alrun.analysis.costs import seconds_in_words
 from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
 from alrun.analysis.paper.exhibits import Exhibit, Part
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 
 MOST = 12  # missing runs that are listed
 SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]
@@ -88,6 +88,6 @@ def missing(there: Collected) -> list[str]:
     """The missing runs, as a list in Markdown."""
     if not there.problems:
         return []
-    lines = [f"- {shown(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]
+    lines = [f"- {display_path(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]
     rest = len(there.problems) - MOST
     return ["Missing:", "\n".join([*lines, *([f"- and {rest} more"] if rest > 0 else [])])]

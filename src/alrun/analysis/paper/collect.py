@@ -78,14 +78,14 @@ def line_of(experiment: str, asked: Asked, *own: str) -> list[str]:
 @cache
 def dataset(experiment: str) -> str:
     """The data set that an experiment asks for."""
-    return planned_runs.options([f"experiment={experiment}"])["dataset"]
+    return planned_runs.chosen_options([f"experiment={experiment}"])["dataset"]
 
 
 @cache
 def sweep_of(experiment: str) -> dict[str, str]:
     """The sweep of an experiment: its options by key."""
     with planned_runs.configuration():
-        cfg = planned_runs.composition([f"experiment={experiment}"])
+        cfg = planned_runs.compose_settings([f"experiment={experiment}"])
     return {str(key): str(value) for key, value in (cfg.hydra.sweeper.params or {}).items()}
 
 
@@ -105,7 +105,7 @@ def merged(overrides: Iterable[str]) -> list[str]:
 @cache
 def planned(part: Part, asked: Asked) -> tuple[planned_runs.Planned, ...]:
     """The runs of ``part``."""
-    return tuple(planned_runs.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
+    return tuple(planned_runs.runs_of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
 
 
 def collect(parts: Iterable[Part], asked: Asked) -> Collected:

@@ -9,7 +9,7 @@ from alrun.analysis import formats
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.settings.identity import NOT_IDENTITY
 from alrun.system import files
 
@@ -54,7 +54,7 @@ def write_exhibit(name: str, asked: Asked) -> str:
         text = captions.caption(name, exhibit(name), there, asked, published)
         files.write_text(path.with_suffix(".md"), f"{text}\n{formats.markdown(table)}")
         written = path.with_suffix(".md")
-    return f"{name}: {there.state}: {shown(written)}"
+    return f"{name}: {there.state}: {display_path(written)}"
 
 
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
@@ -105,7 +105,7 @@ def index(asked: Asked) -> str:
         there = collect.collect(needed(name), asked)
         suffix = ".pdf" if name in FIGURES else ".md"
         path = (folder(asked) / name).with_suffix(suffix)
-        place = shown(path) if path.exists() else "not written"
+        place = display_path(path) if path.exists() else "not written"
         rows.append([name, f"{exhibit(name).place}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
     formats.write_table(table, folder(asked) / "index")
