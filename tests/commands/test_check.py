@@ -175,7 +175,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
             r"strategy.powr: tests.commands.test_check.Right has no such setting; did you mean power",
         ),
         ("tests.commands.test_check.Right", ["power=much"], r"strategy.power=much is not possible: give a number"),
-        ("tests.commands.test_check.Right", ["power"], r"power: it has no value"),
+        ("tests.commands.test_check.Right", ["power"], r"power has no value: give settings"),
         (
             "tests.commands.test_check.Wrong",
             [],
