@@ -1,4 +1,4 @@
-# `make help` lists the targets. ARGS goes on to alrun: make run ARGS="seed=0 strategy=badge"
+# `make help` lists the targets. alrun receives ARGS: make run ARGS="seed=0 strategy=badge"
 SHELL := /bin/sh
 VENV ?= .venv
 # The first Python that is new enough (a python3.x of pyenv can exist and not run).
@@ -8,11 +8,11 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 ARGS ?=
 
-# The paper's experiments: make redundancy ARGS="strategy=badge seed=0" SCALE=small. An interrupted one goes on.
+# The paper's experiments: make redundancy ARGS="strategy=badge seed=0" SCALE=small. The same again resumes one.
 SCALE ?= paper
-# STAND_INS=1: other real data in the place of what has to be downloaded (docs/evidence/reproduction.md says which).
+# STAND_INS=1: other real data instead of downloads (docs/evidence/reproduction.md says which).
 STAND_INS ?=
-# DRAW=1: compute nothing, draw figures and tables of what is there.
+# DRAW=1: compute nothing, draw figures and tables of the runs that are done.
 DRAW ?=
 # A window on a GPU, and the folder for its files: make gpu-window MINUTES=10 OUT=benchmarks/results/gpu/2027-01-31
 MINUTES ?= 10
@@ -30,7 +30,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make figure-1 ... figure-15, table-1 ... table-13: the paper's, ours beside it, in outputs/paper (DRAW=1: as it is)"
+	@echo "  make figure-1 ... figure-15, table-1 ... table-13: the paper's with ours beside it, in outputs/paper (DRAW=1: compute nothing)"
 
 install: $(READY) ## create .venv with alrun and its tools (other targets do it when needed)
 
@@ -45,7 +45,7 @@ run: $(READY) ## real active-learning runs on handwritten digits: a table, CSVs 
 test: $(READY) ## all tests, in as many processes as there are cores (up to 8); warnings are errors
 	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
-# The oldest torch that pyproject.toml allows, in an environment of its own; its CPU build is on PyTorch's index.
+# The oldest torch that pyproject.toml allows, in its own environment; its CPU build is on PyTorch's index.
 OLDEST := build/oldest-venv
 test-oldest: ## a run and the tests of selection, models and training with the oldest torch allowed (2.6)
 	@$(PYTHON) -m venv $(OLDEST)
@@ -55,9 +55,9 @@ test-oldest: ## a run and the tests of selection, models and training with the o
 	@$(OLDEST)/bin/python -m alrun debug=fast paths.outputs=build/oldest-outputs
 	@$(OLDEST)/bin/python -m pytest tests/selection tests/models tests/training tests/loop/test_run.py $(ARGS)
 
-# An environment of its own: what scripts/authors.txt names is no part of alrun's.
+# Its own environment: the packages in scripts/authors.txt are not part of alrun's.
 AUTHORS := build/authors-venv
-compare-authors: $(AUTHORS)/.ready ## choices against published code: scikit-activeml, submodlib, batchbald-redux
+compare-authors: $(AUTHORS)/.ready ## selections compared with published code: scikit-activeml, submodlib, batchbald-redux
 	@$(AUTHORS)/bin/python -m pytest -n0 -m heavy tests/heavy/authors $(ARGS)
 
 $(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts/constraints.txt scripts/requirements.lock
@@ -65,17 +65,17 @@ $(AUTHORS)/.ready: scripts/authors.txt pyproject.toml scripts/install.py scripts
 	@$(AUTHORS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/authors.txt
 	@touch $@
 
-lock: $(READY) ## scripts/requirements.lock anew, from pyproject.toml and constraints.txt: versions and their hashes
+lock: $(READY) ## write scripts/requirements.lock again from pyproject.toml and constraints.txt: versions and hashes
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv pip compile --quiet --config-file scripts/lock.toml pyproject.toml --extra dev \
 		--constraints scripts/constraints.txt --universal --python-version 3.11 --generate-hashes \
 		--no-emit-package torch --no-annotate --custom-compile-command "make lock" -o scripts/requirements.lock
 
-audit: $(READY) ## known vulnerabilities of everything in scripts/requirements.lock, as PyPI tells of them
+audit: $(READY) ## known vulnerabilities of everything in scripts/requirements.lock, from PyPI
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r scripts/requirements.lock
 
-packages: $(READY) ## what pip install alrun brings: packages and megabytes
+packages: $(READY) ## what pip install alrun installs: packages and megabytes
 	@$(PY) -m scripts.packages
 
 lint: $(READY) ## style (ruff) and types (pyright)
@@ -83,22 +83,22 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 
-pages: $(READY) ## the pages that are written from results that are here: speed, GPU, the figure of the README
+pages: $(READY) ## write the pages that come from committed results: speed, GPU, the figure of the README
 	@$(PY) -m docs.generate
 
-docs: $(READY) ## the documentation as a site in build/site; a warning is an error
+docs: $(READY) ## build the documentation in build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet && echo "Site: build/site/index.html"
 
-bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
+bench-overhead: $(READY) ## the share of the loop itself in an MNIST run (digits if there is no MNIST)
 	@$(PY) -m benchmarks.overhead $(ARGS)
 
-bench-embed: $(READY) ## alrun embed beside the bare network: images a second
+bench-embed: $(READY) ## alrun embed beside the bare network: images per second
 	@$(PY) -m benchmarks.embedding $(ARGS)
 
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) -m benchmarks.selection $(ARGS)
 
-bench-training: $(READY) ## training against a plain loop, and several runs at once: images a second, floor, ratio
+bench-training: $(READY) ## training against a plain loop, and several runs at once: images per second, floor, ratio
 	@$(PY) -m benchmarks.training $(ARGS)
 
 speed: $(READY) ## both benchmarks into benchmarks/results, then docs/evidence/speed.md, on an idle machine
@@ -117,22 +117,22 @@ gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in benc
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
-bench-features: $(READY) ## runs on features: where their seconds go, runs an hour, the head beside scikit-learn's
+bench-features: $(READY) ## runs on features: where their seconds go, runs per hour, the head beside scikit-learn's
 	@$(PY) -m benchmarks.features $(ARGS)
 
 bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
 	@$(PY) -m benchmarks.large_pools $(ARGS)
 
-bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
+bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
 	@$(PY) -m benchmarks.launchers $(ARGS)
 
-bench-startup: $(READY) ## how long --help, status and plan take to start, beside import hydra; none imports torch
+bench-startup: $(READY) ## seconds until --help, status and plan start, beside import hydra; none imports torch
 	@$(PY) -m benchmarks.startup $(ARGS)
 
-bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
+bench-results: $(READY) ## seconds to gather 2,000 runs into one table
 	@$(PY) -m benchmarks.gathering $(ARGS)
 
-false-positives: $(READY) ## how often the penalty matrix invents a difference, over 1,000 made-up experiments
+false-positives: $(READY) ## how often the penalty matrix errs, over 1,000 simulated experiments without a difference
 	@$(PY) $(HEAVY) tests/heavy/test_false_positives.py $(ARGS)
 
 strategies: $(READY) ## every strategy on digits, then the table in docs/evidence/strategies.md
@@ -151,11 +151,11 @@ augmentation: ## Section 4.2: with and without augmentation
 augmentation: EXPERIMENTS = augmentation/resnet18 augmentation/vgg11
 optimizer: ## Section 4.3: SGD against Adam
 optimizer: EXPERIMENTS = optimizer/cifar10
-redundancy: ## Section 4.4: part of the pool repeats itself
+redundancy: ## Section 4.4: part of the pool is redundant
 redundancy: EXPERIMENTS = redundancy/duplicate
-per-class: ## Section 4.5: how many examples of each class may be bought
+per-class: ## Section 4.5: how many examples of each class may be queried
 per-class: EXPERIMENTS = per_class/cifar10 per_class/fashion_mnist
-batch-size: ## Section 4.6: how many labels a round buys
+batch-size: ## Section 4.6: how many labels a round queries
 batch-size: EXPERIMENTS = batch_size/cifar10
 seed-set: ## Section 4.6: a random or a representative seed set
 seed-set: EXPERIMENTS = seed_set/cifar10
@@ -168,14 +168,14 @@ appendix-baseline: EXPERIMENTS = baseline/mnist baseline/mnist_low baseline/cifa
 	baseline/svhn_vgg19
 generalization: ## Appendix C: weight averaging and shake-shake
 generalization: EXPERIMENTS = generalization/cifar10
-redundancy-augment: ## Appendix D: part of the pool repeats itself in altered copies
+redundancy-augment: ## Appendix D: part of the pool is redundant, with altered copies
 redundancy-augment: EXPERIMENTS = redundancy/augment
-reset-update-adam: ## Appendix E: as reset-update, with Adam and without augmentation, and on SVHN
+reset-update-adam: ## Appendix E: the same with Adam and without augmentation, and on SVHN
 reset-update-adam: EXPERIMENTS = reset_update/cifar10_adam reset_update/svhn reset_update/svhn_adam
 paper: ## all of these
 paper: EXPERIMENTS = all
 
-# What is asked of every experiment; two seeds at the smallest scale, so that penalty matrices have something in them.
+# The arguments of each experiment; two seeds at the smallest scale, which penalty matrices need.
 ASKED = $(if $(STAND_INS),--stand-ins) scale=$(SCALE) $(if $(filter smoke,$(SCALE)),seed=0$(comma)1) $(ARGS)
 comma := ,
 
@@ -185,7 +185,7 @@ $(SECTIONS): $(READY)
 $(FIGURES) $(TABLES): $(READY)
 	@$(PY) -m alrun paper $@ $(if $(DRAW),--draw) $(ASKED)
 
-claims: $(READY) ## claims 1 to 5 of the paper's Appendix G, with the matrices that they rest on (figures 13 to 15)
+claims: $(READY) ## claims 1 to 5 of the paper's Appendix G, with the matrices behind them (figures 13 to 15)
 	@$(PY) -m alrun paper figure-13 figure-14 figure-15 claims $(if $(DRAW),--draw) $(ASKED)
 
 paper-times: $(READY) ## the times that the paper's text states, beside those of our runs
@@ -194,15 +194,15 @@ paper-times: $(READY) ## the times that the paper's text states, beside those of
 paper-index: $(READY) ## all figures and tables: how many of their runs are done, and their files
 	@$(PY) -m alrun paper index $(ASKED)
 
-plan: $(READY) ## what all of these ask for: runs that are done, missing or shared, and hours
+plan: $(READY) ## the runs of all these experiments: done, missing or shared, and hours
 	@$(PY) -m alrun plan experiment=all scale=$(SCALE) $(ARGS)
 
-status: $(READY) ## how far runs are: make status ARGS="experiment=quickstart"; default: all in outputs/
+status: $(READY) ## how far are the runs? make status ARGS="experiment=quickstart"; default: all in outputs/
 	@$(PY) -m alrun status $(ARGS)
 
-# Heavy tests print what they find. Their sizes are words of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
+# Heavy tests print what they find. Their sizes are variables of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
 HEAVY := -m pytest -n0 -s -m heavy
-test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, which are started for it where they are installed
+test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, those that are installed
 	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)
 
 crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kills, half a second to some seconds each)
@@ -211,10 +211,10 @@ crash-test: $(READY) ## kill runs at every write and at random (about 1,200 kill
 concurrency-test: $(READY) ## 64 processes on one sweep that share its caches
 	@$(PY) $(HEAVY) tests/heavy/test_concurrency.py $(ARGS)
 
-golden: $(READY) ## do results change? digests of tiny runs, made at the first call and compared at every other one
+golden: $(READY) ## do results change? records digests of tiny runs at the first call, compares at each other call
 	@$(PY) -m scripts.golden $(ARGS)
 
-fuzz: $(READY) ## 2,000 random command lines: each builds, or is refused in one sentence
+fuzz: $(READY) ## 2,000 random command lines: each builds or is refused in one sentence
 	@$(PY) $(HEAVY) tests/heavy/test_fuzz.py $(ARGS)
 
 soak: $(READY) ## repeated small runs in one process, and its memory over time (SOAK_MINUTES=10)

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
-    where = device.choose("auto")
+    where = device.choose_device("auto")
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, "resnet18.pth")
         torch.save(torchvision.models.resnet18().state_dict(), weights)

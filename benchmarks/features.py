@@ -49,7 +49,7 @@ def run(folder: Path, labels: int, *settings: str) -> tuple[Path, float]:
         cfg = compose("config", [*given, "runtime.progress=false", *settings], return_hydra_config=True)
         choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
         run_dir = Path(cfg.hydra.run.dir)
-    cli.start(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), run_dir, choices)
+    cli.start_run(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), run_dir, choices)
     return run_dir, perf_counter() - started
 
 

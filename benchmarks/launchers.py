@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
-from alrun.runs.durations import rows, spent
+from alrun.runs.durations import read_rows, spent
 from tests.heavy.cluster_cases.sweep import compute, equal_runs
 
 RUNS = 8
@@ -47,7 +47,7 @@ def row(folder: Path, name: str, workers: int, overrides: tuple[str, ...], seria
     if ended.status or equal < count:
         raise SystemExit(f"{name}: {equal} of {count} runs as one by one; it printed:\n{ended.text[-2000:]}")
     folders = [path.parent for path in outputs.glob("runs/*/*/done")]
-    first = [rows(each / "timing.csv")[0] for each in folders]
+    first = [read_rows(each / "timing.csv")[0] for each in folders]
     shared = mean(float(table["train_seconds"]) + float(table["evaluate_seconds"]) for table in first)
     busy = (
         sum(map(spent, folders)) - (len(folders) - 1) * shared

@@ -51,7 +51,7 @@ def single(
         for size in batch_sizes:
             made = make(case, size, overrides)
             count = images_in_epoch(case, made, size)
-            choice = speed.fastest(speed.measure(made.cfg, made.parts, made.where))
+            choice = speed.fastest(speed.measure_choices(made.cfg, made.parts, made.where))
             execution.apply(choice, made.parts, made.parts.model, made.where)
             floor = arithmetic_speed(made.where, made.cfg.training.precision) / operations(made)
             ours = images_per_second(made, count)

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="small inputs")
     parser.add_argument("--csv", type=Path, help="append the rows to this file as well")
     arguments = parser.parse_args()
-    where = device.choose(arguments.device)
+    where = device.choose_device(arguments.device)
     if arguments.small:
         torch.set_num_threads(1)  # more would wait for one another
     wanted = arguments.only.split(";") if arguments.only else [check.name for check in CHECKS]

@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     schema.register()
     logging.disable(logging.WARNING)
-    where = device.choose(arguments.device)
+    where = device.choose_device(arguments.device)
     commands = [command for command in golden.commands() if arguments.only in " ".join(command)]
     failed = 0
     for command in commands:

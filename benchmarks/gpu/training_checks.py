@@ -53,7 +53,7 @@ def network(seed: int, small: bool) -> Classifier:
 
 def trained(seed: int, place: str, small: bool, capture: bool, precision: str, epochs: int = 4) -> tuple[Tensor, float]:
     """All weights after some epochs, and the last training accuracy; may run in a process of its own."""
-    where = device.choose(place)
+    where = device.choose_device(place)
     device.set_precision(precision)
     pool, model = examples(seed, where, small), network(seed, small).to(where)
     trainer = Trainer(
@@ -152,15 +152,15 @@ def resumed(bench: Bench) -> float:
     """Differing lines of accuracy.csv: a run in one go, and one that goes on from its tables in the middle."""
     with tempfile.TemporaryDirectory() as folder:
         whole = complete(Path(folder, "whole"), bench)
-        portable.pack([whole], Path(folder, "runs.zip"))
-        portable.unpack(Path(folder, "runs.zip"), Path(folder, "moved", "runs"))
+        portable.pack_runs([whole], Path(folder, "runs.zip"))
+        portable.unpack_runs(Path(folder, "runs.zip"), Path(folder, "moved", "runs"))
         moved = Path(folder, "moved", "runs", whole.parent.name, whole.name)
         for name in ("accuracy", "timing", "per_class", "queries"):  # as if it had been stopped after round 1
             head, *rows = (moved / f"{name}.csv").read_text().splitlines(keepends=True)
             kept = [row for row in rows if int(row.partition(",")[0]) < 2 + (name == "queries")]
             (moved / f"{name}.csv").write_text("".join([head, *kept]))
         (moved / "done").unlink()
-        if portable.revive(moved) != 2:
+        if portable.rebuild_checkpoint(moved) != 2:
             return float("inf")
         complete(Path(folder, "moved"), bench)
         lines = [path.joinpath("accuracy.csv").read_text().splitlines() for path in (whole, moved)]

@@ -98,7 +98,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
 
 def machine(commit: str | None) -> dict[str, Any]:
     """What everything is measured on."""
-    where = device.choose("auto")
+    where = device.choose_device("auto")
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit", "--format=csv"]
     try:
         driver = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.strip()
@@ -167,13 +167,13 @@ class Runs:
         self.archive = arguments.out / "runs.zip"
         self.moved: list[Path] = []
         for archive in sorted(arguments.results.glob("*/runs.zip")):  # from the oldest window to the newest
-            portable.unpack(archive, arguments.outputs / "runs")
+            portable.unpack_runs(archive, arguments.outputs / "runs")
 
     def commands(self) -> Iterator[Command]:
         """One run after the other; a row is read when those before it are under way or done."""
         for row in self.rows:  # type: ignore[union-attr]
             overrides = [word for word in row["overrides"] if not (self.dry_run and word.startswith("dataset"))]  # type: ignore[index]
-            for run in planned_runs.of_command([*overrides, *self.settings]):
+            for run in planned_runs.runs_of_command([*overrides, *self.settings]):
                 if is_done(run.folder) or run.folder in self.moved:
                     continue
                 extra = self.resumed(run.folder)
@@ -186,13 +186,13 @@ class Runs:
         """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
         if not (folder / "run.json").exists():
             return {"round": 0}
-        rounds = None if has_checkpoint(folder) else portable.revive(folder)
+        rounds = None if has_checkpoint(folder) else portable.rebuild_checkpoint(folder)
         layout = json.loads((folder / "run.json").read_text())["memory_format"]
         return {"round": rounds, "format": f"runtime.memory_format={layout}"}
 
     def pack(self) -> None:
         """Write the tables of the runs that moved."""
-        portable.pack([folder for folder in self.moved if (folder / "run.json").exists()], self.archive)
+        portable.pack_runs([folder for folder in self.moved if (folder / "run.json").exists()], self.archive)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
         with initialize_config_module("alrun.conf", version_base="1.3"):
             names = ["dataset=npz", f"dataset.path={path}", f"model={case.model}", f"augmentation={case.augmentation}"]
             cfg = compose("config", [*names, f"training.batch_size={batch_size}", *overrides])
-        where = device.choose(cfg.runtime.device)
+        where = device.choose_device(cfg.runtime.device)
         device.set_deterministic(cfg.runtime.deterministic)
         device.set_precision(cfg.training.precision)
         rng.seed_globals(0)

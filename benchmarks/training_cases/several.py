@@ -23,7 +23,7 @@ PATIENCE = 300  # seconds until the others of a group must be ready
 def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
     """An epoch over ``count`` images of a run of its own."""
     made = make(case, batch_size, overrides)
-    layout = speed.chosen(made.cfg, made.where).memory_format
+    layout = speed.choice_of_run(made.cfg, made.where).memory_format
     execution.apply(execution.Choice(1, layout), made.parts, made.parts.model, made.where)
     _, engine = made.trainer.begin(made.parts.model.train(), made.pool)
     index = torch.arange(count, device=made.where) % len(made.pool.images)

@@ -1,1 +1,1 @@
-"""What writes the pages of the documentation from results and settings: ``make pages``."""
+"""Scripts that write pages of the documentation from results and settings: ``make pages``."""

@@ -1,7 +1,7 @@
 """docs/evidence/training_settings.md: what each training setting does to accuracy, on CIFAR-10 with a small network.
 
-``make facets`` trains all of them, some minutes each on two cores; what is finished is not trained again. ``--at-once``
-trains several repeats at a time. What is neither an option nor its value goes on to alrun: ``dataset.source=packed``.
+``make facets`` trains all of them, some minutes each on two cores; it skips finished runs. ``--at-once`` trains several
+repeats at a time. alrun receives all further arguments, such as ``dataset.source=packed``.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BASE = [
     "budget.total=1500",
     "training.max_epochs=20",
 ]
-PLAIN = "optimizer=sgd"  # what the others are compared with
+PLAIN = "optimizer=sgd"  # the setting that the others are compared with
 FACETS = [
     PLAIN,
     "optimizer=adam",
@@ -62,7 +62,7 @@ train on everything.
 
 
 def main() -> None:
-    """Train what is missing and write the page."""
+    """Train the missing runs and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=Path, default=Path("outputs") / "facets")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "training_settings.md")
@@ -90,11 +90,11 @@ def main() -> None:
         repeats=len(finished[PLAIN]),
     )
     arguments.page.write_text(head + "\n".join(rows) + "\n")
-    print(f"{len(FACETS)} ways of training in {arguments.page}")
+    print(f"{len(FACETS)} training settings in {arguments.page}")
 
 
 def row(facet: str, runs: list[Path], plain: pd.Series) -> str:
-    """Accuracy of the ``runs`` after every round, and in the last one less that of ``plain`` with the same seed."""
+    """A row: accuracy of the ``runs`` after each round, and the last one minus that of ``plain`` with the same seed."""
     rounds = results.gather(runs).rounds
     accuracy = (100 * rounds.set_index("labeled").test_accuracy).groupby("labeled").agg(["mean", "std"])
     cells = [spread(each.mean, each.std, 1) for each in accuracy.itertuples()]
@@ -108,7 +108,7 @@ def row(facet: str, runs: list[Path], plain: pd.Series) -> str:
 def last_accuracy(runs: list[Path]) -> pd.Series:
     """Test accuracy in % after the last round, by seed."""
     if not runs:
-        raise UserError("a way of training has no finished run: run the same command again.")
+        raise UserError("a training setting has no finished run: run the same command again.")
     rounds = results.gather(runs).rounds
     return 100 * rounds[rounds["round"] == rounds["round"].max()].set_index("seed").test_accuracy
 

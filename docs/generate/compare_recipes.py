@@ -1,7 +1,7 @@
 """docs/evidence/recipe.md: is ``optimizer=fast`` as accurate as the paper's training, and does it rank alike?
 
-``make recipe`` trains experiment=recipe, about an hour and a half of one core, and some first models more; what is
-finished is not trained again. What is written behind it goes on to alrun: ``dataset.source=packed``.
+``make recipe`` trains experiment=recipe, about an hour and a half of one core, and some more first models; it skips
+finished runs. alrun receives all further arguments, such as ``dataset.source=packed``.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import pandas as pd
 from alrun.analysis import rounds as results
 from alrun.analysis.formats import markdown
 from alrun.analysis.intervals import spread
-from alrun.commands.console import telling
-from alrun.runs.run_folder import is_done, named
+from alrun.commands.console import reporting_mistakes
+from alrun.runs.run_folder import find_run_folders, is_done
 from alrun.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ The number of images that a run trains on, over all rounds. It is the same on ev
 
 
 def main() -> None:
-    """Train what is missing and write the page."""
+    """Train the missing runs and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "recipe.md")
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "recipe", help="folder for all rounds")
@@ -82,25 +82,25 @@ def main() -> None:
     )
     arguments.page.write_text(page)
     for name, frame in (("whole", whole), ("first_models", first)):
-        results.write(frame, arguments.results / name)
+        results.write_results(frame, arguments.results / name)
     print(f"{arguments.page}: {whole.run.nunique()} runs and {first.run.nunique()} first models")
 
 
 def rounds_of(*command: str) -> pd.DataFrame:
-    """All rounds of a sweep, which is computed where it is not done.
+    """All rounds of a sweep; its missing runs are computed.
 
     Raises:
-        UserError: A run of it failed.
+        UserError: A run failed.
     """
     subprocess.run([sys.executable, "-m", "alrun", *command], check=True)
-    folders = named(command)
+    folders = find_run_folders(command)
     if missing := [str(folder) for folder in folders if not is_done(folder)]:
         raise UserError(f"{missing[0]} is not finished: run the same command again.")
     return results.gather(folders).rounds
 
 
 def compared(rounds: pd.DataFrame, by: list[str], repeat: str) -> pd.DataFrame:
-    """Accuracy of both recipes and their difference, a row for each value of ``by``; ``repeat`` tells pairs."""
+    """Accuracy of both recipes and their difference, a row for each value of ``by``; ``repeat`` pairs runs."""
     accuracy = 100 * rounds.set_index([*by, repeat, "optimizer"]).test_accuracy.unstack("optimizer")
     accuracy = accuracy[[PAPER, FAST]].assign(**{"fast minus paper": accuracy[FAST] - accuracy[PAPER]})
     table = accuracy.groupby(by, sort=False).agg(written)
@@ -128,10 +128,10 @@ def images(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def written(values: pd.Series) -> str:
-    """Mean and standard deviation in points."""
+    """Mean and standard deviation as text."""
     return spread(values.mean(), values.std(), 1)
 
 
 if __name__ == "__main__":
-    with telling():
+    with reporting_mistakes():
         main()

@@ -1,6 +1,6 @@
 """docs/evidence/strategies.md from the finished runs of ``experiment=strategies``: strategies, results, sources.
 
-``make strategies`` runs the experiment and then this. Descriptions are the first comments of conf/strategy/*.yaml.
+``make strategies`` runs the experiment and then this. Descriptions are the first comments in conf/strategy/*.yaml.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds = sources.load(["experiment=strategies", f"paths.outputs={arguments.outputs}"]).rounds
     if rounds.empty:
-        raise UserError(f"{arguments.outputs} holds no finished run of experiment=strategies: run it first.")
+        raise UserError(f"{arguments.outputs} has no finished run of experiment=strategies: run it first.")
     rounds = name_curves(rounds)
     table, target = by_strategy(rounds)
     arguments.page.parent.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def markdown(rounds: pd.DataFrame, table: pd.DataFrame) -> str:
 
 
 def followed() -> str:
-    """What every strategy follows and where it differs, as the docstrings of their classes have it."""
+    """A table of the sources of each strategy, and where it differs from them, by the docstrings of the classes."""
     rows = []
     for path in sorted((ROOT / "conf" / "strategy").glob("*.yaml")):
         text = inspect.getdoc(resolve_name(OmegaConf.load(path)._target_)) or ""
@@ -98,7 +98,7 @@ def followed() -> str:
 
 
 def description(option: str) -> str:
-    """The first comment of a strategy's YAML file, over as many lines as it has."""
+    """The first comment of a strategy's YAML file, in one line."""
     lines = []
     for line in (ROOT / "conf" / "strategy" / f"{option}.yaml").read_text().splitlines():
         if not line.startswith("#"):

@@ -3,8 +3,7 @@
     python -m docs.generate.curves                 # from results/quickstart
     python -m docs.generate.curves TABLE --page FIGURE.svg
 
-The table is one that ``alrun results RUNS -o TABLE`` wrote. Data, network, repeats and hardware in the title are read
-from it.
+``alrun results RUNS -o TABLE`` writes such a table. Data, network, repeats and hardware in the title come from it.
 """
 
 import argparse
@@ -30,14 +29,14 @@ def main() -> None:
     parser.add_argument("table", type=Path, nargs="?", default=ROOT / "results" / "quickstart")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
     arguments = parser.parse_args()
-    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # names in the file are the same every time
-    figure = both(name_curves(rounds.read(arguments.table)))
+    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
+    figure = both(name_curves(rounds.read_results(arguments.table)))
     figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
-    print(f"{arguments.page}: {title(rounds.read(arguments.table))}")
+    print(f"{arguments.page}: {title(rounds.read_results(arguments.table))}")
 
 
 def title(table: pd.DataFrame) -> str:
-    """What the curves are of.
+    """The title: data, network, repeats, hardware.
 
     Raises:
         ValueError: The table has several data sets, networks or machines, so one title would be wrong.

@@ -1,9 +1,9 @@
-"""docs/evidence/findings.md: what the paper finds and claims, and what a table of our results says of it.
+"""docs/evidence/findings.md: the paper's findings and claims, and what a table of our results says about them.
 
     python -m docs.generate.findings TABLE
 
-The table comes from ``python -m alrun results``. A verdict follows from the numbers by the rule beside it; where
-training was cut short there is none.
+The table comes from ``alrun results``. A verdict follows from the numbers by the rule beside it; there is none if
+training was cut short.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Finding(NamedTuple):
-    """A sentence of the paper in our words, and where the experiment is."""
+    """A finding or claim of the paper in our words, and how we measure it."""
 
     name: str
     says: str
@@ -43,7 +43,7 @@ FINDINGS = [
     ),
     Finding(
         "4, redundancy (altered copies)",
-        "The same with near repetitions (Appendix D).",
+        "The same with altered copies (Appendix D).",
         lambda table: measures.redundancy(table, "augment"),
     ),
     Finding(
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "findings.md")
     arguments = parser.parse_args()
-    rounds = results.read(arguments.table)
+    rounds = results.read_results(arguments.table)
     table = Table(rounds)
     lines = [f"| {finding.name} | {finding.says} | {' | '.join(judged(finding, table))} |" for finding in FINDINGS]
     head = HEAD.format(
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def judged(finding: Finding, table: Table) -> tuple[str, str]:
-    """What was measured and the verdict, or why there is none."""
+    """The measured numbers and the verdict, or the reason why there is none."""
     table.used.clear()
     try:
         measured, verdict = finding.measure(table)

@@ -1,8 +1,8 @@
 """The claims of the paper's Appendix G, which rest on penalty matrices.
 
-A cell is judged against chance: with 5 % tests one of eight rounds is significant in a third of all experiments in
-which nothing is to be found. A matrix that is as claimed agrees; one that departs from it disagrees only where chance
-would do so in less than 5 % of experiments.
+A cell is judged against chance: with tests at 5 %, a third of all experiments without a difference have a significant
+round among eight. A matrix that is as claimed agrees. One that differs disagrees only if chance would give such a
+difference in less than 5 % of experiments.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Cell(NamedTuple):
 
     @property
     def share(self) -> float:
-        """As the penalty matrix has it: of all rounds, the first one too."""
+        """The cell of the penalty matrix: of all rounds, the first one too."""
         return self.hits / self.rounds
 
 
@@ -36,7 +36,7 @@ def cells(part: pd.DataFrame) -> list[Cell]:
     """The penalty matrix of the curves of ``part``.
 
     Raises:
-        UserError: There are none to compare, or no round that can be tested.
+        UserError: There are no curves to compare, or no round can be tested.
     """
     named = name_curves(part)
     if named["curve"].nunique() < 2:
@@ -72,12 +72,12 @@ def between(part: pd.DataFrame, one: str, other: str) -> tuple[Cell, Cell]:
 
 
 def within(part: pd.DataFrame) -> dict[str, list[Cell]]:
-    """For every strategy the cells among its settings."""
+    """For each strategy the cells among its settings."""
     return {str(name): cells(frame) for name, frame in part.groupby("strategy")}
 
 
 def claim_1(table: Table) -> tuple[str, str]:
-    """Appendix G."""
+    """Claim 1: entropy and BADGE."""
     entropy, badge = between(table.part(ACTIVE), "entropy", "badge")
     verdicts = judged([badge], 0), judged([entropy], 0.12)
     verdict = DISAGREES if DISAGREES in verdicts else AGREES if set(verdicts) == {AGREES} else UNDECIDED
@@ -86,7 +86,7 @@ def claim_1(table: Table) -> tuple[str, str]:
 
 
 def claim_2(table: Table) -> tuple[str, str]:
-    """Appendix G."""
+    """Claim 2: entropy with SGD and with Adam."""
     sgd, adam = between(table.part(["entropy"], optimizer=["sgd", "adam"]), "sgd", "adam")
     opposite = judged([adam], 0) == DISAGREES
     verdict = AGREES if sgd.share > 0.8 else DISAGREES if opposite else UNDECIDED
@@ -95,20 +95,20 @@ def claim_2(table: Table) -> tuple[str, str]:
 
 
 def claim_3(table: Table) -> tuple[str, str]:
-    """Appendix G."""
+    """Claim 3: AL batch sizes."""
     found = within(batches(table))
     return f"largest cell {largest(found)}", f"{judged(flat(found), 0.2)} (at most 0.2; else against chance)"
 
 
 def claim_4(table: Table) -> tuple[str, str]:
-    """Appendix G."""
+    """Claim 4: seed sets."""
     found = within(table.part(seed_set=["random", "facility_location", "facility_location_pixels"]))
     others = {name: each for name, each in found.items() if name != "entropy"}
     return f"largest cell {largest(found)}", f"{judged(flat(others), 0)} (0 but for entropy; else against chance)"
 
 
 def claim_5(table: Table) -> tuple[str, str]:
-    """Appendix G."""
+    """Claim 5: reset and update in later rounds."""
     part = table.part(training__reset=["true", "false"])
     found = within(part[part["round"] > 3])
     return f"largest cell {largest(found)}", f"{judged(flat(found), 0)} (0; else against chance)"
@@ -120,5 +120,5 @@ def flat(found: dict[str, list[Cell]]) -> list[Cell]:
 
 
 def largest(found: dict[str, list[Cell]]) -> str:
-    """The largest cell of every strategy as text."""
+    """The largest cell of each strategy as text."""
     return ", ".join(f"{name} {max(cell.share for cell in each):.2f}" for name, each in found.items())

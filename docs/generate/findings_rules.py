@@ -1,7 +1,7 @@
 """From numbers to verdicts: the rules that findings and claims share. The seed is the unit: n is the number of repeats.
 
-"Agrees" with a difference needs an interval on its side of 0; "agrees" with no difference needs one within the margin
-(two one-sided tests), since few repeats find nothing in whatever there is. What is between is undecided.
+A difference agrees if its interval is on its side of 0. "No difference" agrees if the interval is within the margin
+(two one-sided tests), because few repeats find nothing even if there is something. Anything between is undecided.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ from alrun.system.errors import UserError
 
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 LITTLE = 1.0  # percentage points that count as little
-TRAINED = ("accuracy", "no_gain", "schedule_end")  # ends of a training that was not cut short
+TRAINED = ("accuracy", "no_gain", "schedule_end")  # how a training ends that was not cut short
 ENOUGH = 0.95  # share of the rounds that must be trained for a verdict
 
 
 def gaps(one: pd.Series, other: pd.Series) -> np.ndarray:
-    """``one`` less ``other`` (by strategy and seed), a number a seed: the mean over the strategies that both have.
+    """``one`` minus ``other`` (by strategy and seed), (seeds,): the mean over the strategies that both have.
 
     Raises:
         UserError: Fewer than two seeds have all of these strategies in both.
@@ -29,18 +29,18 @@ def gaps(one: pd.Series, other: pd.Series) -> np.ndarray:
 
 
 def enough(values: np.ndarray) -> np.ndarray:
-    """The values, a number a seed, if there are two or more.
+    """The values (seeds,), if there are two or more.
 
     Raises:
-        UserError: There are not.
+        UserError: There are fewer.
     """
     if len(values) < 2:
-        raise UserError("fewer than two repeats are there to compare")
+        raise UserError("there are fewer than two repeats to compare")
     return values
 
 
-def told(values: np.ndarray, digits: int = 1) -> str:
-    """Mean and 95 % interval over seeds."""
+def estimate(values: np.ndarray, digits: int = 1) -> str:
+    """Mean and 95 % interval over seeds, as text."""
     low, high = t_interval(values.tolist())
     return f"{values.mean():+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
@@ -60,7 +60,7 @@ def none(values: np.ndarray, margin: float = LITTLE) -> str:
 
 
 def below(values: np.ndarray, margin: float = LITTLE) -> str:
-    """Whether the true mean is less than ``margin`` above 0 (one-sided); above 0 for sure disagrees."""
+    """Whether the true mean is less than ``margin`` above 0 (one-sided); an interval above 0 disagrees."""
     if above(values) == AGREES:
         return DISAGREES
     _, high = t_interval(values.tolist(), 1 - 2 * significance.ALPHA)
@@ -75,7 +75,7 @@ def all_of(*verdicts: str) -> str:
 
 
 def slopes(values: pd.DataFrame, places: np.ndarray) -> np.ndarray:
-    """For every seed (a row of ``values``) the slope of the line through its values at ``places``."""
+    """For each seed (a row of ``values``) the slope of the line through its values at ``places``."""
     whole = values.dropna()
     return enough(np.array([np.polyfit(places, row, 1)[0] for row in whole.to_numpy(float)]))
 

@@ -16,7 +16,7 @@ class Table:
 
     def __init__(self, rounds: pd.DataFrame) -> None:
         self.rounds = rounds
-        self.used: list[pd.DataFrame] = []  # parts that were asked for
+        self.used: list[pd.DataFrame] = []  # the parts that a measure has read
         share = float(rounds.get("share.examples", pd.Series(["1"])).replace("", "1").iloc[0])
         self.batch = {number: str(round(number * share)) for number in (1000, 3000, 6000)}
         cifar = rounds[rounds["dataset"] == "cifar10"]
@@ -36,12 +36,12 @@ class Table:
         }
 
     def part(self, strategies: Sequence[str] | None = ("random", *ACTIVE), **changed: object) -> pd.DataFrame:
-        """Rounds with the options of the baseline but for ``changed`` (a list: any of these; None: any).
+        """Rounds with the options of the baseline except ``changed`` (a list: any of these; None: any).
 
         Dots of settings are written as two underscores.
 
         Raises:
-            UserError: There are none.
+            UserError: There are no such rounds.
         """
         wanted = self.base | {key.replace("__", "."): value for key, value in changed.items()}
         part = self.rounds

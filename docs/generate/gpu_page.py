@@ -1,6 +1,6 @@
-"""docs/evidence/gpu.md (``make gpu-page``): what was measured on GPUs, from the windows in benchmarks/results/gpu.
+"""docs/evidence/gpu.md (``make gpu-page``): measurements on GPUs, from the windows in benchmarks/results/gpu.
 
-With no window there it says so.
+If there is no window, the page says so.
 """
 
 import argparse
@@ -21,7 +21,7 @@ JPEG = (
     "Our CIFAR-10 images are JPEG-compressed copies (`dataset.source=packed`: the official images, order and "
     "labels, with other pixels). The paper used the originals, so accuracies need not agree to the last points."
 )
-# A run of Tables 1 and 12, its AL batch size, strategy and model update aside.
+# The options of the runs of Tables 1 and 12, apart from AL batch size, strategy and model update.
 RECIPE = {"dataset": "cifar10", "model": "resnet18", "optimizer": "sgd", "augmentation": "crop_flip"}
 PLAIN = {"redundancy": "none", "per_class_cap": "none", "seed_set": "random", "dss": "none"}
 SIZES = {1000: "b1000", 3000: "b3000", 6000: "b6000"}
@@ -75,7 +75,7 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
     for window in windows:
         with tempfile.TemporaryDirectory() as folder:
             if (window.folder / "runs.zip").exists():
-                portable.unpack(window.folder / "runs.zip", Path(folder))
+                portable.unpack_runs(window.folder / "runs.zip", Path(folder))
             for path in sorted(Path(folder).glob("*/*/timing.csv")):
                 meta = json.loads((path.parent / "run.json").read_text())
                 if not is_recipe(meta):
@@ -95,14 +95,14 @@ def gathered(windows: list[Windowed]) -> pd.DataFrame:
 
 
 def is_recipe(meta: dict[str, Any]) -> bool:
-    """Whether a run is one of those that Tables 1 and 12 are about."""
+    """Whether a run has the setting of Tables 1 and 12."""
     wanted, budget = RECIPE | PLAIN, meta["settings"]["budget"]
     paper = (budget["seed_size"], budget["total"]) == (1000, 25000) and budget["batch_size"] in SIZES
     return paper and all(meta["options"].get(group) == option for group, option in wanted.items())
 
 
 def about(meta: dict[str, Any]) -> dict[str, Any]:
-    """The columns that the tables are made by."""
+    """The columns by which the tables group runs."""
     settings = meta["settings"]
     return {
         "strategy": meta["options"]["strategy"],
@@ -115,7 +115,7 @@ def about(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown."""
+    """The rows as a table in Markdown."""
     if not rows:
         return "Nothing yet."
     lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
@@ -123,7 +123,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def listed(windows: list[Windowed]) -> str:
-    """The windows."""
+    """The section on windows."""
     rows = [
         {
             "window": each.name,
@@ -141,7 +141,7 @@ def listed(windows: list[Windowed]) -> str:
 
 
 def correctness(windows: list[Windowed]) -> str:
-    """Counts of verdicts, and every check that failed."""
+    """The section on correctness: counts of verdicts, and each check that failed."""
     rows, failures = [], []
     for each in windows:
         if not (each.folder / "correctness.csv").exists():
@@ -161,7 +161,7 @@ def correctness(windows: list[Windowed]) -> str:
 
 
 def strategies(windows: list[Windowed]) -> str:
-    """How many strategies and facets ran, and those that did not."""
+    """The section on strategies and training settings: how many ran, and which did not."""
     lines = []
     for each in windows:
         if (each.folder / "strategies.csv").exists():
@@ -175,7 +175,7 @@ def strategies(windows: list[Windowed]) -> str:
 
 
 def times(rounds: pd.DataFrame) -> str:
-    """Table 12: seconds of every round."""
+    """The section beside Table 12: seconds of each round."""
     paper = pd.read_csv(PAPER / "table12.csv", keep_default_na=False)
     rows = []
     ours = with_selection_before(rounds[rounds["batch_size"] == "b3000"]) if len(rounds) else rounds
@@ -206,7 +206,7 @@ def times(rounds: pd.DataFrame) -> str:
 
 
 def accuracies(rounds: pd.DataFrame) -> str:
-    """Table 1: accuracy by AL batch size."""
+    """The section beside Table 1: accuracy by AL batch size."""
     paper = pd.read_csv(PAPER / "table1.csv", keep_default_na=False)
     rows = []
     for strategy, size, labeled, mean, std in paper.itertuples(index=False):
@@ -235,7 +235,7 @@ def accuracies(rounds: pd.DataFrame) -> str:
 
 
 def benchmarks(windows: list[Windowed]) -> str:
-    """The benchmarks of the newest window that has them."""
+    """The section on benchmarks, from the newest window that has them."""
     parts = ["## Benchmarks"]
     for name in ("training", "selection"):
         paths = [each for each in windows if (each.folder / f"{name}.csv").exists()]

@@ -1,7 +1,7 @@
 """The page reference/options.md of the site: every option of every group and every setting.
 
 It comes from conf/, the dataclasses and the docstrings. mkdocs makes it while it builds the site (``hooks`` in
-mkdocs.yml), so no copy is kept that could grow stale. Run as a program, this prints the page.
+mkdocs.yml), so there is no copy that could become outdated. Run as a program, this prints the page.
 """
 
 import dataclasses
@@ -32,14 +32,14 @@ without a table has no settings.
 
 """
 
-PAGES = {  # that say more of a group
+PAGES = {  # that explain a group
     "strategy": " See [which strategy when](../guides/which_strategy.md).",
     "search": " See [searching for settings](../guides/clusters.md#searching-for-settings).",
 }
 
 
 def on_files(files: Any, config: Any) -> None:
-    """Add the page to those of the site; mkdocs calls this."""
+    """Add the page to the site; mkdocs calls this."""
     from mkdocs.structure.files import File
 
     files.append(File.generated(config, PAGE, content=page()))
@@ -70,17 +70,17 @@ def section_of_class(settings: type) -> str:
     fields = {field.name for field in dataclasses.fields(settings) if not (whole and is_part(field))}
     hints = get_type_hints(settings, include_extras=True)
     rows = [
-        (prefix + each.name, each.default, ranges.in_words(hints[each.name]), each.comment)
+        (prefix + each.name, each.default, ranges.hint_in_words(hints[each.name]), each.comment)
         for each in groups.fields(settings)
         if each.name in fields
     ]
     title = "Other settings" if whole else f"`{prefix}`"
-    text = "They stand by themselves." if whole else (settings.__doc__ or "").splitlines()[0]
+    text = "They belong to no group." if whole else (settings.__doc__ or "").splitlines()[0]
     return f"### {title}\n\n{text}\n\n{table(rows)}"
 
 
 def is_part(field: dataclasses.Field) -> bool:
-    """Whether a field of RunConfig is a group or another dataclass, both of which have sections of their own."""
+    """Whether a field of RunConfig is a group or another dataclass: these have their own sections."""
     return field.type is Any or dataclasses.is_dataclass(field.type)
 
 
@@ -93,9 +93,9 @@ def section_of_option(path: Path) -> str:
     target = plain.get("_target_")
     hints = {}
     if isinstance(target, str):
-        built = targets.found(target, group, targets.kinds_at(group))
+        built = targets.import_target(target, group, targets.kinds_at(group))
         words += f"\n\nBuilt by `{target}`: {(inspect.getdoc(built) or '').partition(chr(10) * 2)[0]}"
-        hints = ranges.of_signature(built)
+        hints = ranges.hints_of_signature(built)
     for title, entries in (
         ("Comes with", list(companions(plain.get("defaults", [])))),
         ("Sweeps over", [f"{k}={v}" for k, v in sweep(plain).items()]),
@@ -110,15 +110,15 @@ def section_of_option(path: Path) -> str:
 
 
 def kind_of(key: str, hints: dict[str, Any], package: str) -> str:
-    """Type and range of an option's setting, where they are known: by its signature, or of an optimizer's own."""
+    """Type and range of an option's setting, from its signature or the schema of optimizers; empty if unknown."""
     known = hints | (schema.OPTIMIZER if package in ("optimizer", "first_optimizer") else {})
     if key in known:
-        return ranges.in_words(known[key])
+        return ranges.hint_in_words(known[key])
     return ""
 
 
 def companions(defaults: list[Any]) -> Iterator[str]:
-    """What an option's defaults list brings along, as it would be typed: ``model=resnet18``."""
+    """The options that an option's defaults list brings along, as a user would type them: ``model=resnet18``."""
     for entry in defaults:
         if isinstance(entry, str):
             yield entry
@@ -129,12 +129,12 @@ def companions(defaults: list[Any]) -> Iterator[str]:
 
 
 def sweep(plain: dict[str, Any]) -> dict[str, str]:
-    """What an experiment sweeps over."""
+    """The sweep of an experiment: its options by key."""
     return plain.get("hydra", {}).get("sweeper", {}).get("params", {})
 
 
 def table(rows: list[tuple[str, str, str, str]]) -> str:
-    """Settings as Markdown; nothing where there are none."""
+    """Settings as a table in Markdown; empty if there are none."""
     if not rows:
         return ""
     lines = ["| setting | default | give | what |", "|---|---|---|---|"]

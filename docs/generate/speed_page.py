@@ -1,4 +1,4 @@
-"""docs/evidence/speed.md: how fast selection and training are, from what the benchmarks left in benchmarks/results.
+"""docs/evidence/speed.md: how fast selection and training are, from the tables in benchmarks/results.
 
 ``make speed`` runs both benchmarks on an idle machine and writes the page.
 """
@@ -84,7 +84,7 @@ def of_training(rows: pd.DataFrame) -> pd.DataFrame:
             "model": alone.model,
             "batch": alone.batch_size,
             "precision": alone.precision,
-            "images a second": alone.images_per_second.map("{:,.0f}".format),
+            "images per second": alone.images_per_second.map("{:,.0f}".format),
             "plain loop": alone.plain.map("{:,.0f}".format),
             "faster": (alone.images_per_second / alone.plain).map("{:.2f}×".format),
             "of the floor's speed": (alone.images_per_second / alone.floor).map("{:.0%}".format),

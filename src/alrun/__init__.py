@@ -59,5 +59,5 @@ def __getattr__(name: str) -> Any:
 
 
 if early.is_program():
-    early.begin()
-moved.tell()
+    early.install_early_handlers()
+moved.announce_new_names()

@@ -9,7 +9,7 @@ from alrun.system.moved import SUBCOMMANDS
 
 def main() -> None:
     """The entry point; what takes time to import comes when signals are listened to."""
-    early.begin()
+    early.install_early_handlers()
     name = command(sys.argv[1:])
     if sys.argv[1:2] == [name]:
         sys.argv = [f"{sys.argv[0]} {name}", *sys.argv[2:]]

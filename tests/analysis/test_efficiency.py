@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun.analysis.efficiency import Curve, grid, labeling_efficiency, labels_needed
+from alrun.analysis.efficiency import Curve, accuracy_grid, labeling_efficiency, labels_needed
 
 CURVE = Curve(np.array([100, 200, 300, 400]), np.array([0.5, 0.7, 0.6, 0.8]))
 
@@ -33,7 +33,7 @@ def test_efficiency_is_random_over_strategy():
 
 
 def test_the_grid_runs_from_the_first_accuracy_to_the_best():
-    assert grid(CURVE) == pytest.approx(np.linspace(0.5, 0.8, 20))
+    assert accuracy_grid(CURVE) == pytest.approx(np.linspace(0.5, 0.8, 20))
 
 
 @pytest.mark.parametrize("panel", ["CIFAR-10 ResNet-18", "CIFAR-100 ResNet-18"])

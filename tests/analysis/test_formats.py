@@ -13,7 +13,7 @@ from alrun.system import safe_text
 
 def test_a_text_that_is_missing_does_not_end_a_report(tmp_path):
     table = pd.DataFrame({"curve": ["a_b", "c"], "pair": ["x|y", None], "p": [0.5, float("nan")]})
-    formats.write(table, tmp_path / "table")
+    formats.write_table(table, tmp_path / "table")
     assert (tmp_path / "table.md").read_text().splitlines()[2:] == [r"| a_b | x\|y | 0.5 |", "| c |  |  |"]
     assert r"a\_b & x|y & 0.5 \\" in (tmp_path / "table.tex").read_text()
     assert "nan" not in (tmp_path / "table.tex").read_text()
@@ -38,7 +38,7 @@ def test_no_cell_of_a_csv_is_a_formula_and_what_is_read_back_is_what_was_written
 def test_words_become_no_markup_of_markdown_or_latex(tmp_path):
     words = ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "![x](http://a/b)", "a\n| b | c |", r"\|"]
     words += [r"\input{/etc/passwd}", "x^2~y", "\x1b[31mred", "\u202ereversed", "`code`"]
-    formats.write(pd.DataFrame({"name <b>": words}), tmp_path / "table")
+    formats.write_table(pd.DataFrame({"name <b>": words}), tmp_path / "table")
     text, typeset = (tmp_path / "table.md").read_text(), (tmp_path / "table.tex").read_text()
     assert len(text.splitlines()) == 2 + len(words)
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)

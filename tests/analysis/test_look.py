@@ -68,7 +68,7 @@ def test_a_report_says_what_its_figures_show_and_its_tables_can_be_reached_by_ke
     ]
     drawn = []
     monkeypatch.setattr(page, "data_uri", lambda figure: drawn.append(figure) or "data:,")
-    written = report.write(rounds.gather(runs), tmp_path / "report", "A title", report.Choices())
+    written = report.write_report(rounds.gather(runs), tmp_path / "report", "A title", report.Choices())
     parts = Parts()
     parts.feed(written.read_text())
     texts = [image["alt"] or "" for image in parts.images]

@@ -22,7 +22,7 @@ def test_a_report_fits_every_width_and_a_page_that_does_not_is_found_out(tmp_pat
         for option in ("random", "a_strategy_with_a_very_long_name_indeed")
         for seed in (0, 1)
     ]
-    page = report.write(rounds.gather(runs), tmp_path / "report", "A title", report.Choices(images=False))
+    page = report.write_report(rounds.gather(runs), tmp_path / "report", "A title", report.Choices(images=False))
     assert browser.problems(browser.examine(page, chromium)) == []
     bad = page.read_text().replace(
         "</body>", '<div style="width: 1100px">x</div><img src="http://127.0.0.1:9/x"></body>'

@@ -56,8 +56,8 @@ def test_findings_follow_from_the_numbers(runs):
     assert "Whether noise differs from random along the budget, 3 repeats cannot tell" in text
     pair = significance.compare(scores.per_run(named(runs)), "aubc").set_index(["first", "second"])
     seen, point = pair.loc[("random", "noise"), ["repeats_seen", "repeats_needed"]]
-    assert f"that seen here, {seen:,.0f} repeats would find it" in text
-    assert f"a true difference of 1 points needs {point:,.0f}." in text
+    assert f"the one seen here, {seen:,.0f} repeats would find it" in text
+    assert f"a true difference of 1 point needs {point:,.0f}." in text
     assert (
         "the highest accuracy that every run reaches is 70.0 %; there the labeling efficiency of badge"
         in text.replace("The highest", "the highest")
@@ -77,10 +77,10 @@ def test_what_to_know_before_comparing(tmp_path, runs):
     assert comparability.notes(named(runs)) == []
     single = make_run(tmp_path / "runs" / "toy", "single", 1, [0.5, 0.6, 0.7])
     assert comparability.notes(named([*runs, single])) == [
-        "single has one repeat: no spread and no test can be given; add repeats with seed=0,1,2."
+        "single has one repeat: there is no spread and no test; add repeats with seed=0,1,2."
     ]
     assert comparability.notes(named([run for run in runs if run.name.rsplit("-", 2)[0::2] != ["noise", "seed2"]])) == [
-        "noise lacks seed 2: comparisons with it rest on the seeds that both have; add seed=2."
+        "noise lacks seed 2: comparisons with it use the seeds that both have; add seed=2."
     ]
     without = [run for run in runs if not run.name.startswith("random")]
     assert comparability.notes(named(without)) == [
@@ -213,7 +213,7 @@ def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path):
         table.to_csv(tmp_path / "0.csv", index=False, sep=";")
         with pytest.raises(UserError) as raised:
             sources.load([str(tmp_path / "0.csv")])
-        assert f"(line 5, column test_accuracy: '{cell}' is no number{more})" in str(raised.value)
+        assert f"(line 5, column test_accuracy: '{cell}' is not a number{more})" in str(raised.value)
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
@@ -232,7 +232,7 @@ def test_percentages_are_named_and_cost_no_other_table(tmp_path, monkeypatch):
     badge["test_accuracy"] *= 100
     page = reported(tmp_path, monkeypatch, bare(*THREE), badge)
     assert (
-        "1.csv: 3 runs have accuracies from 50 to 80, which have to be shares from 0 to 1 (divide percentages by 100): "
+        "1.csv: 3 runs have accuracies from 50 to 80, which must be shares from 0 to 1 (divide percentages by 100): "
         "badge-0, badge-1 and 1 more."
     ) in page
     assert "3 runs: 1 strategy" in page
@@ -286,7 +286,7 @@ def test_folders_of_one_name_with_other_results_are_refused(tmp_path):
         make_run(tmp_path / place / "toy", "random", 0, [0.5, share]) for place, share in (("a", 0.6), ("b", 0.7))
     ]
     for order in (folders, folders[::-1]):
-        with pytest.raises(UserError, match="contradict each other: the same run with other numbers"):
+        with pytest.raises(UserError, match="contradict each other: the same run with different numbers"):
             rounds.gather(order)
 
 
@@ -300,12 +300,10 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         return named(made)
 
     def settings(start: int | None) -> dict:
-        return {} if start is None else {"initial_seed": start}  # the neutral value is no part of a run's settings
+        return {} if start is None else {"initial_seed": start}  # the neutral value is not a part of a run's settings
 
     shared, own, neutral = (runs_of(start) for start in (lambda seed: 42, lambda seed: seed, lambda seed: None))
-    assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith(
-        "Repeats share initial_seed=42, and with it"
-    )
+    assert comparability.one_start(shared.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and so")
     assert comparability.one_start(own.drop_duplicates("run")) == []
     assert own["curve"].unique().tolist() == ["random", "badge"]
     both = name_curves(pd.concat([shared, own], ignore_index=True).drop(columns=["facet", "label", "curve"]))
@@ -314,9 +312,7 @@ def test_repeats_that_share_their_start_are_told_and_others_are_one_curve(tmp_pa
         rounds.arrange(pd.concat([shared, neutral], ignore_index=True)).drop(columns=["facet", "label", "curve"])
     )
     assert mixed["facet"].unique().tolist() == ["initial_seed=42", "initial_seed=seed"]
-    assert comparability.one_start(mixed.drop_duplicates("run"))[0].startswith(
-        "Repeats share initial_seed=42, and with it"
-    )
+    assert comparability.one_start(mixed.drop_duplicates("run"))[0].startswith("Repeats share initial_seed=42, and so")
 
 
 def test_the_worst_class_is_that_of_the_lowest_mean_everywhere(tmp_path):
@@ -338,7 +334,7 @@ def test_what_is_shown_to_be_alike_is_told_apart_from_what_is_unknown(tmp_path):
     made += [make_run(tmp_path, "alike", seed, [0.5, 0.6 + seed / 500 + (-1) ** seed / 1000, 0.7]) for seed in range(5)]
     made += [make_run(tmp_path, "unknown", seed, [0.5, 0.6 + (seed - 2) / 20, 0.7]) for seed in range(5)]
     text = said(made)
-    assert "alike is like random along the budget, to within 1 points (two one-sided tests, corrected)." in text
+    assert "alike is like random along the budget, to within 1 point (two one-sided tests, corrected)." in text
     assert "Whether unknown differs from random along the budget, 5 repeats cannot tell" in text
 
 
@@ -346,11 +342,13 @@ def test_equal_numbers_are_not_ranked(tmp_path):
     made = [make_run(tmp_path, name, seed, [0.1, 0.2, 0.261]) for name in ("random", "a", "b") for seed in (0, 1)]
     text = said(made)
     assert "All curves are equally accurate in the end, 26.1 ± 0.0 %" in text
-    assert "there the labeling efficiency of all others than random is 1.00." in text
-    assert "a and b cannot be told from random: the areas under the curves are equal." in text
+    assert "there the labeling efficiency of all strategies but random is 1.00." in text
+    assert "a and b cannot be distinguished from random: the areas under the curves are equal." in text
     assert not any(word in text for word in ("Most accurate", "highest, ", "slowest", "largest", "least"))
-    table = report.significant(named(made), scores.per_run(named(made)), compared(made), report.Choices()).tables
-    assert set(table["comparisons"]["repeats for 1 points"]) == {""}
+    table = report.significance_section(
+        named(made), scores.per_run(named(made)), compared(made), report.Choices()
+    ).tables
+    assert set(table["comparisons"]["repeats for 1 point"]) == {""}
 
 
 def test_curves_are_ranked_over_the_seeds_that_all_have(tmp_path):
@@ -477,7 +475,7 @@ def test_the_papers_tables_beside_ours(tmp_path):
                 table = pd.read_csv(run / name)
                 table.assign(labeled=[1000, 25000]).to_csv(run / name, index=False)
             made.append(run)
-    table = printed.beside("table1", named(made)).set_index(["strategy", "batch_size", "labels (paper)"])
+    table = printed.compare_with_paper("table1", named(made)).set_index(["strategy", "batch_size", "labels (paper)"])
     row = table.loc[("entropy", "b3000", 25000)]
     assert row[["paper", "paper_std", "ours", "repeats"]].tolist() == pytest.approx([92.5, 0.8, 93.0, 2])
     assert row["difference"] == pytest.approx(0.5)
@@ -492,18 +490,18 @@ def test_times_beside_the_papers(tmp_path):
         make_run(tmp_path, "badge", seed, [0.5] * 9, options={"model_update": "reset"}, seconds=(10 + seed, 1, 2))
         for seed in (0, 2)
     ]
-    table = printed.beside("table12", named(runs))
+    table = printed.compare_with_paper("table12", named(runs))
     third = table[(table["strategy"] == "badge") & (table["model_update"] == "reset") & (table["round"] == 3)]
     assert third["ours"].tolist() == [11, 2]  # of this round alone: 10 and 12 s of training; a selection of 2 s
     assert third["ratio"].tolist() == pytest.approx([2120 / 11, 535.9 / 2])
-    assert printed.beside("table11", named(runs)).set_index("strategy").loc["badge", "ratio"] == pytest.approx(
-        23.277 / 2
-    )
+    assert printed.compare_with_paper("table11", named(runs)).set_index("strategy").loc[
+        "badge", "ratio"
+    ] == pytest.approx(23.277 / 2)
 
 
 def test_table_12_is_per_round_as_its_sums_in_the_text():
     """Section 4.8 and Appendix F: 8 hours of training with reset, 7.6 with update, of BADGE's selection one."""
-    hours = printed.read("table12").groupby(["phase", "model_update", "strategy"])["seconds"].sum() / 3600
+    hours = printed.read_printed("table12").groupby(["phase", "model_update", "strategy"])["seconds"].sum() / 3600
     assert hours["train_seconds", "reset", "entropy"] == pytest.approx(8, abs=0.05)
     assert hours["train_seconds", "update", "entropy"] == pytest.approx(7.6, abs=0.05)
     assert hours.filter(like="badge")["select_seconds"].sum() == pytest.approx(1.06, abs=0.01)
@@ -513,7 +511,7 @@ def test_selection_of_a_round_is_the_one_before_it(tmp_path):
     run = make_run(tmp_path, "badge", 0, [0.5] * 4, options={"model_update": "reset"})
     timing = pd.read_csv(run / "timing.csv")
     timing.assign(select_seconds=[7.0, 6.0, 5.0, 0.0]).to_csv(run / "timing.csv", index=False)
-    table = printed.beside("table12", named([run]))
+    table = printed.compare_with_paper("table12", named([run]))
     selections = table[(table["strategy"] == "badge") & (table["phase"] == "select_seconds")].set_index("round")
     assert selections["ours"].dropna().to_dict() == {1: 7.0, 2: 6.0, 3: 5.0}
 

@@ -65,23 +65,23 @@ def test_a_row_per_run_and_round_with_all_settings_as_columns(runs):
 
 def test_the_table_read_back_from_csv_is_the_same(runs, tmp_path):
     table = rounds.gather(runs).rounds
-    rounds.write(table, tmp_path / "results.csv")
-    pd.testing.assert_frame_equal(rounds.read(tmp_path / "results.csv"), table)
-    rounds.write(table, tmp_path / "results")
-    pd.testing.assert_frame_equal(rounds.read(tmp_path / "results"), table)
+    rounds.write_results(table, tmp_path / "results.csv")
+    pd.testing.assert_frame_equal(rounds.read_results(tmp_path / "results.csv"), table)
+    rounds.write_results(table, tmp_path / "results")
+    pd.testing.assert_frame_equal(rounds.read_results(tmp_path / "results"), table)
     settings, measures = (pd.read_csv(tmp_path / "results" / name) for name in ("runs.csv", "rounds.csv"))
     assert (len(settings), len(measures)) == (4, 12)
     assert "optimizer.lr" in settings
     assert "optimizer.lr" not in measures
     settings[1:].to_csv(tmp_path / "results" / "runs.csv", index=False)
-    with pytest.raises(UserError, match=f"results is no table .*{runs[0].name} is in one of its two files alone"):
-        rounds.read(tmp_path / "results")
+    with pytest.raises(UserError, match=f"results is not a table .*{runs[0].name} is in one of its two files alone"):
+        rounds.read_results(tmp_path / "results")
 
 
 def test_parquet_holds_numbers_where_a_column_has_nothing_else(runs, tmp_path):
     pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'alrun[parquet]'")
     table = rounds.gather(runs).rounds
-    rounds.write(table, tmp_path / "results.parquet")
+    rounds.write_results(table, tmp_path / "results.parquet")
     read = pd.read_parquet(tmp_path / "results.parquet")
     assert read.shape == table.shape
     assert read["optimizer.lr"].tolist() == [0.01] * 12
@@ -90,12 +90,12 @@ def test_parquet_holds_numbers_where_a_column_has_nothing_else(runs, tmp_path):
 def test_without_pyarrow_parquet_is_refused_with_the_cure(runs, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"needs pyarrow: pip install 'alrun\[parquet\]'"):
-        rounds.write(rounds.gather(runs).rounds, tmp_path / "results.parquet")
+        rounds.write_results(rounds.gather(runs).rounds, tmp_path / "results.parquet")
 
 
 def test_another_suffix_is_refused(runs, tmp_path):
     with pytest.raises(UserError, match=r"results.xlsx: results are written as .csv, .parquet or to a folder"):
-        rounds.write(rounds.gather(runs).rounds, tmp_path / "results.xlsx")
+        rounds.write_results(rounds.gather(runs).rounds, tmp_path / "results.xlsx")
 
 
 def test_runs_that_are_not_finished_are_named_with_the_reason(runs, tmp_path):
@@ -127,7 +127,7 @@ def test_a_damaged_file_leaves_the_other_runs(runs, name, content):
     assert table["run"].nunique() == 3
     assert [problem.status for problem in problems] == ["damaged"]
     assert f"{runs[2].name}/{name} is damaged" in problems[0].reason
-    assert "delete it, and the run's command writes it anew" in problems[0].reason
+    assert "delete it, and the run's command writes it again" in problems[0].reason
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_runs_of_another_version_and_altered_tables_are_named_and_left_out(runs)
     about = json.loads(record.read_text())
     del about["revisions"]
     record.write_text(json.dumps(about))
-    finished.seal(runs[1])
+    finished.seal_results(runs[1])
     table = runs[1] / "accuracy.csv"
     table.write_text(table.read_text().replace("0.", "0.1", 1))
     gathered = rounds.gather(runs)
@@ -163,14 +163,14 @@ def test_sources_are_runs_folders_patterns_and_tables(runs, tmp_path):
     assert everything["run"].nunique() == 4
     assert sources.load([str(runs[0])]).rounds["run"].unique().tolist() == [f"toy/{runs[0].name}"]
     assert sources.load([f"{tmp_path}/*/entropy-*"]).rounds["strategy"].unique().tolist() == ["entropy"]
-    rounds.write(everything, tmp_path / "all.csv")
+    rounds.write_results(everything, tmp_path / "all.csv")
     both, problems = sources.load([str(tmp_path / "all.csv"), str(runs[0])])
     assert len(both) == len(everything)  # a run counts once
     assert problems == []
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [("nowhere", "does not exist"), (".", "holds no run"), ("a.csv", "is no table of results")]
+    ("source", "reason"), [("nowhere", "does not exist"), (".", "holds no run"), ("a.csv", "is not a table of results")]
 )
 def test_a_source_that_is_none_is_refused(tmp_path, monkeypatch, source, reason):
     monkeypatch.chdir(tmp_path)
@@ -187,7 +187,7 @@ def test_the_command_writes_the_table_and_lists_what_is_left_out(runs, tmp_path,
     assert "toy  random  seeds 0, 1" in text
     assert "Left out is 1 run:" in text
     assert "3 rounds are done" in text
-    assert len(rounds.read(tmp_path / "all.csv")) == 9
+    assert len(rounds.read_results(tmp_path / "all.csv")) == 9
 
 
 def test_the_commands_start_without_torch_and_pandas():

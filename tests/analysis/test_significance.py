@@ -163,7 +163,7 @@ def test_the_papers_table_2_gives_its_claim_4_whatever_the_pairs(order):
             "labeled": row["labeled"],
             "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
         }
-        for row in printed.read("table2").to_dict("records")
+        for row in printed.read_printed("table2").to_dict("records")
         for place in range(3)
     ]
     tests = round_tests(pd.DataFrame(rows))

@@ -61,11 +61,11 @@ def test_a_damaged_file_is_told_with_the_cure_and_the_rest_is_reported(runs, tmp
     summarize(tmp_path, runs)
     text = capsys.readouterr().out
     assert f"{runs[2].name}/{name} is damaged" in text
-    assert "delete it, and the run's command writes it anew" in text
+    assert "delete it, and the run's command writes it again" in text
     assert "labels random entropy" in " ".join(text.split())
     if name == "accuracy.csv":
         with pytest.raises(UserError, match=f"{name} is damaged"):
-            efficiency.update(runs[2])
+            efficiency.update_efficiency(runs[2])
 
 
 def test_a_run_that_lost_a_file_is_not_done(runs):
@@ -78,9 +78,9 @@ def test_efficiency_is_filled_in_when_the_random_run_ends(tmp_path):
     entropy = make_run(tmp_path, "entropy", 0, [0.5, 0.7, 0.8])
     other_seed = make_run(tmp_path, "entropy", 1, [0.5, 0.7, 0.8])
     for run in (entropy, other_seed):
-        efficiency.update(run)
+        efficiency.update_efficiency(run)
         assert pd.read_csv(run / "labeling_efficiency.csv").labeling_efficiency.isna().all()
-    efficiency.update(make_run(tmp_path, "random", 0, [0.5, 0.6, 0.7]))
+    efficiency.update_efficiency(make_run(tmp_path, "random", 0, [0.5, 0.6, 0.7]))
     table = pd.read_csv(entropy / "labeling_efficiency.csv")
     assert len(table) == 20
     assert table.is_floor.tolist() == [True] + [False] * 19  # 50 %, which both first rounds have

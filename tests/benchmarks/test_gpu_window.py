@@ -57,7 +57,7 @@ def test_a_dry_run_goes_through_all_stages_and_the_next_window_has_nothing_left_
 
 def test_every_row_of_the_order_of_priority_is_a_command_that_alrun_takes():
     rows = OmegaConf.load(Path(gpu_window.__file__).with_name("priority.yaml"))
-    folders = [planned_runs.of_command([*row.overrides, "strategy=random", "seed=0"])[0].folder for row in rows]
+    folders = [planned_runs.runs_of_command([*row.overrides, "strategy=random", "seed=0"])[0].folder for row in rows]
     assert len(folders) == 11
     assert folders[0] == folders[1] == folders[3]  # the baseline is computed once for all sections that show it
     assert len(set(folders)) == 6
@@ -122,7 +122,7 @@ def window_of(tmp_path: Path, name: str, device: str, seconds: list[float]) -> N
     (run_dir / "timing.csv").write_text("\n".join([columns, *timing]))
     (run_dir / "accuracy.csv").write_text("\n".join(["round,labeled,test_accuracy", *accuracy]))
     (run_dir / "run.json").write_text(json.dumps(META))
-    gpu_page.portable.pack([run_dir], tmp_path / name / "runs.zip")
+    gpu_page.portable.pack_runs([run_dir], tmp_path / name / "runs.zip")
     versions = {"torch": "2.11", "cuda": "13.0"}
     record = {
         "dry_run": False,

@@ -1,4 +1,4 @@
-"""``python -m alrun check`` finds what a strategy does wrong, and nothing in those that are right."""
+"""``alrun check`` finds what a strategy does wrong, and nothing in strategies that are right."""
 
 import random
 import re
@@ -156,11 +156,11 @@ def test_a_pool_that_is_declined_in_a_sentence_is_no_mistake():
 
 
 def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
-    assert check.one("tests.commands.test_check.Right", ["power=2"], timed=True)
+    assert check.check_one("tests.commands.test_check.Right", ["power=2"], timed=True)
     printed = capsys.readouterr().out
     assert "All 10 promises are kept." in printed
     assert "with the pass over them, on one thread: " in printed
-    assert not check.one("tests.commands.test_check.Peeks", [], timed=True)
+    assert not check.check_one("tests.commands.test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
     assert "  FAIL    no labels of unlabeled examples: once it saw" in printed
     assert "BADGE" not in printed  # what is wrong is not timed
@@ -175,22 +175,28 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
             r"strategy.powr: tests.commands.test_check.Right has no such setting; did you mean power",
         ),
         ("tests.commands.test_check.Right", ["power=much"], r"strategy.power=much is not possible: give a number"),
-        ("tests.commands.test_check.Right", ["power"], r"power: it has no value"),
+        ("tests.commands.test_check.Right", ["power"], r"power has no value: give settings"),
         (
             "tests.commands.test_check.Wrong",
             [],
             r"strategy._target_=tests.commands.test_check.Wrong cannot be imported",
         ),
-        ("collections.Counter", [], r"collections.Counter is no subclass of alrun.strategies.Strategy"),
+        ("collections.Counter", [], r"collections.Counter is not a subclass of alrun.strategies.Strategy"),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence(name, settings, words):
     with pytest.raises(UserError, match=words):
-        check.build(name, settings)
+        check.build_strategy(name, settings)
 
 
 def test_options_of_alrun_are_checked_by_name():
-    assert isinstance(check.build("power", ["strategy@strategy.inner=margin", "beta=2"]), Strategy)
-    assert {"badge", "entropy", "vaal"} <= set(check.options())
+    assert isinstance(check.build_strategy("power", ["strategy@strategy.inner=margin", "beta=2"]), Strategy)
+    assert {"badge", "entropy", "vaal"} <= set(check.strategy_options())
     for name in ("random", "coreset"):
-        assert problems(check.build(name, check.SHORT.get(name, ()))) == []
+        assert problems(check.build_strategy(name, check.SHORT.get(name, ()))) == []
+
+
+def test_without_a_name_the_example_begins_as_this_program_was_started(monkeypatch):
+    monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "alrun", "check"])
+    with pytest.raises(UserError, match=r"^name a strategy: .venv/bin/python -m alrun check my_al.ratio.Ratio, or"):
+        check.check_one(None, [], timed=False)

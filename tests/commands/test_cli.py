@@ -11,7 +11,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun.commands import cli
-from alrun.runs.run_folder import failure
+from alrun.runs.run_folder import read_failure
 from tests.heavy.crash_cases.runs import TinyRun
 
 
@@ -85,9 +85,10 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, wor
     GlobalHydra.instance().clear()
     with pytest.raises(SystemExit) as end:
         cli.main()
-    said = end.value.code if isinstance(end.value.code, str) else ""  # Python prints it and exits with 1
-    assert said or end.value.code == 1
-    lines = (capsys.readouterr().err + said).strip().splitlines()
+    code = end.value.code
+    assert code == 1 or isinstance(code, str)  # Python prints a text, and exits with status 1
+    printed = code if isinstance(code, str) else ""
+    lines = f"{capsys.readouterr().err}\n{printed}".strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("alrun: ")
     for word in words:
@@ -99,7 +100,7 @@ def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):
     (tmp_path / "conf" / "strategy" / "mine.yaml").write_text("_target_: mine.Mine\n  power: 1\n")
     answer = alrun("--config-dir", "conf", "strategy=mine", cwd=tmp_path)
     assert answer.returncode == 1
-    assert re.fullmatch(r"alrun: a configuration file is no YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
+    assert re.fullmatch(r"alrun: a configuration file is not YAML: .*mine\.yaml\", line 2.*\n", answer.stderr)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,9 @@ def test_a_run_that_is_started_again_has_not_failed_yet(tmp_path):
     folder = tmp_path / run.place
     folder.mkdir(parents=True)
     (folder / "failed.txt").write_text("it failed\n")
-    assert failure(folder) == "it failed"
+    assert read_failure(folder) == "it failed"
     run.complete(tmp_path)
-    assert failure(folder) is None
+    assert read_failure(folder) is None
 
 
 def test_a_sweep_ends_with_a_table_and_is_skipped_the_second_time(tmp_path):

@@ -1,4 +1,4 @@
-"""Every command finds a folder of one's own options as ``python -m alrun`` does."""
+"""Each command finds the folder of the user's own options, as a run does."""
 
 import sys
 import traceback
@@ -59,7 +59,7 @@ def test_a_folder_that_is_none_is_told(answer):
 
 def ended_by(error: BaseException) -> BaseException:
     """How a command ends in which ``error`` is raised."""
-    with pytest.raises(BaseException) as end, console.telling():  # noqa: PT011
+    with pytest.raises(BaseException) as end, console.reporting_mistakes():  # noqa: PT011
         raise error
     return end.value
 
@@ -74,13 +74,13 @@ def test_a_mistake_is_a_sentence_an_interruption_a_word_and_anything_else_a_trac
     assert type(unexpected) is RuntimeError
     lines = "".join(traceback.format_exception(unexpected))
     assert "Traceback" in lines
-    assert "please report these lines with the command that you typed" in lines
+    assert "Please report it in the issues of alrun's repository, with this traceback, the command line" in lines
 
 
 def test_rows_are_told_in_columns_and_what_is_empty_is_left_out():
-    assert console.columns([{"run": "a\nb", "why": "", "left": 2.5}, {"run": "c", "why": "", "left": 10}]) == [
+    assert console.format_columns([{"run": "a\nb", "why": "", "left": 2.5}, {"run": "c", "why": "", "left": 10}]) == [
         "run   left",
         r"a\nb  2.5",
         "c     10",
     ]
-    assert console.columns([]) == []
+    assert console.format_columns([]) == []

@@ -36,7 +36,7 @@ def outputs(complete, tmp_path, monkeypatch) -> Path:
     """A folder with a finished run, which stands there as one of experiment=quickstart as well."""
     monkeypatch.chdir(tmp_path)
     made = complete("strategy=random", "limit=200", "model.width=2", "paths.outputs=outputs")
-    (planned, *_) = planned_runs.of_command(["experiment=quickstart", "strategy=random"])
+    (planned, *_) = planned_runs.runs_of_command(["experiment=quickstart", "strategy=random"])
     shutil.copytree(made, planned.folder)
     return tmp_path / "outputs"
 

@@ -52,7 +52,7 @@ def test_examples_of_the_first_page_and_of_every_group_compose():
         assert name in {re.split("[=@]", word)[0] for word in words} or name == "recipe"  # which an optimizer brings
     first = [shlex.split(words) for words, _ in help.EXAMPLES if not words.startswith("report")]
     for words in [*first, *(words for name, words in examples.items() if name != "search")]:  # an extra
-        assert planned_runs.options([word for word in words if word != "-m" and "," not in word])
+        assert planned_runs.chosen_options([word for word in words if word != "-m" and "," not in word])
 
 
 @pytest.mark.parametrize("group", sorted(FOLDERS))

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 from omegaconf import OmegaConf
 
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 
 LAUNCHERS = [
     ("slurm", "hydra_submitit_launcher", {"max_num_timeout": 100, "gpus_per_node": 1, "partition": None}),
@@ -23,7 +23,7 @@ def test_a_launcher_has_alruns_defaults_or_names_its_extra(composed, name, plugi
         with pytest.raises(Exception, match="Could not load") as refused:
             composed(*words, hydra=True)
         extra = name.partition("_")[0]
-        assert f"pip install 'alrun[{extra}]'" in (sentence(refused.value) or "")
+        assert f"pip install 'alrun[{extra}]'" in (mistake_sentence(refused.value) or "")
         return
     launcher = composed(*words, hydra=True).hydra.launcher
     assert plugin in launcher._target_

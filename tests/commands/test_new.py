@@ -1,4 +1,4 @@
-"""What ``python -m alrun new`` writes works at once."""
+"""The files that ``alrun new`` writes work at once."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun.commands.new import TRIED_BY, write
+from alrun.commands.new import TRIED_BY, write_files
 from alrun.system.errors import UserError
 
 NAMES = {
@@ -24,7 +24,7 @@ def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_all_templates_pass_their_own_tests_and_run_together(tmp_path):
     assert set(NAMES) == set(TRIED_BY)
-    told = [write(kind, name, "my_al", tmp_path) for kind, name in NAMES.items()]
+    told = [write_files(kind, name, "my_al", tmp_path) for kind, name in NAMES.items()]
     assert "python -m alrun check my_al.ratio.Ratio" in told[0]
     assert "python -m alrun --config-dir conf strategy=ratio 'allow=[my_al]'" in told[0]
     tested = python("pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests", cwd=tmp_path)
@@ -37,26 +37,35 @@ def test_all_templates_pass_their_own_tests_and_run_together(tmp_path):
     assert list(tmp_path.glob("outputs/runs/bars-one_layer-*/ratio-*-seed0/done"))
 
 
+def test_the_next_commands_begin_as_this_program_was_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "alrun", "new", "strategy", "ratio"])
+    commands = write_files("dataset", "bars", "my_al", tmp_path) + write_files("strategy", "ratio", "my_al", tmp_path)
+    assert "  .venv/bin/python -m alrun check my_al.ratio.Ratio\n" in commands
+    assert "  .venv/bin/python -m alrun --config-dir conf strategy=ratio 'allow=[my_al]'\n" in commands
+    assert "alrun --config-dir conf dataset=bars model=small_cnn augmentation=none 'allow=[my_al]'\n" in commands
+    assert commands.count("python -m alrun") == 3
+
+
 def test_an_own_strategy_takes_fewer_than_fifteen_lines(tmp_path):
-    write("strategy", "ratio", "my_al", tmp_path)
+    write_files("strategy", "ratio", "my_al", tmp_path)
     text = (tmp_path / "my_al" / "ratio.py").read_text()
-    code = text.split('"""')[::2]  # what is no docstring
+    code = text.split('"""')[::2]  # what is not a docstring
     assert sum(bool(line.strip()) for part in code for line in part.splitlines()) < 15
 
 
 def test_nothing_is_written_over_or_beside_a_file_that_is_there(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_ratio.py").write_text("mine")
-    with pytest.raises(UserError, match=r"test_ratio.py exists already, and nothing was written"):
-        write("strategy", "ratio", "my_al", tmp_path)
+    with pytest.raises(UserError, match=r"test_ratio.py exists already, so nothing was written"):
+        write_files("strategy", "ratio", "my_al", tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["test_ratio.py"]
     assert (tmp_path / "tests" / "test_ratio.py").read_text() == "mine"
 
 
 def test_a_second_one_joins_the_package(tmp_path):
-    write("strategy", "ratio", "my_al", tmp_path)
+    write_files("strategy", "ratio", "my_al", tmp_path)
     (tmp_path / "my_al" / "__init__.py").write_text("KEPT = 1\n")
-    write("strategy", "near_ratio", "my_al", tmp_path)
+    write_files("strategy", "near_ratio", "my_al", tmp_path)
     assert (tmp_path / "my_al" / "__init__.py").read_text() == "KEPT = 1\n"
     assert "class NearRatio" in (tmp_path / "my_al" / "near_ratio.py").read_text()
 
@@ -73,5 +82,5 @@ def test_a_second_one_joins_the_package(tmp_path):
 )
 def test_names_that_cannot_be(tmp_path, name, package, words):
     with pytest.raises(UserError, match=words):
-        write("strategy", name, package, tmp_path)
+        write_files("strategy", name, package, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -29,9 +29,9 @@ def test_a_run_without_a_reference_is_followed_by_the_random_run_of_its_setting(
 
 def test_that_command_computes_the_reference():
     typed = ["strategy=power", "strategy@strategy.inner=margin", "seed=1", "debug=fast"]
-    (run,) = planned_runs.of_command(typed)
+    (run,) = planned_runs.runs_of_command(typed)
     command = shlex.split(next_step.after_run(run.folder, False, typed))
-    (reference,) = planned_runs.of_command(command[3:])
+    (reference,) = planned_runs.runs_of_command(command[3:])
     assert reference.folder.parent == run.folder.parent
     assert reference.folder.name.startswith("random-")
     assert reference.folder.name.endswith("-seed1")

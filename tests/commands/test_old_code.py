@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from alrun.commands import check
-from alrun.commands.old_code import Change, changes
+from alrun.commands.old_code import Change, find_changes
 from alrun.settings import factory
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import ScoreStrategy
 from alrun.system import moved
 from alrun.system.errors import UserError
@@ -162,15 +162,15 @@ def changed(path: Path, found: list[Change]) -> None:
 
 
 def test_own_files_of_0_1_work_after_the_changes_that_check_prints(old, capsys):
-    assert check.one("my_old", [], timed=False) is False
+    assert check.check_one("my_old", [], timed=False) is False
     printed = capsys.readouterr().out
     for name, wanted in WANTED.items():
-        assert [str(each) for each in changes(old / name)] == wanted
+        assert [str(each) for each in find_changes(old / name)] == wanted
         assert f"{name} was written for alrun 0.1. Change\n  " + "\n  ".join(wanted) in printed
     for name in OLD:
-        changed(old / name, changes(old / name))
-        assert changes(old / name) == []
-    assert check.one("my_old", [], timed=False) is True
+        changed(old / name, find_changes(old / name))
+        assert find_changes(old / name) == []
+    assert check.check_one("my_old", [], timed=False) is True
     assert "nothing in it was written for alrun 0.1" in capsys.readouterr().out
 
     ratio = importlib.import_module("my_old.ratio").Ratio
@@ -187,7 +187,7 @@ def test_own_files_of_0_1_work_after_the_changes_that_check_prints(old, capsys):
 
 @pytest.mark.parametrize("name", ["my_old.ratio.Ratio", "my_old/ratio.py", "my_old.ratio"])
 def test_files_are_found_by_class_path_and_module_and_are_not_imported(old, capsys, name):
-    assert check.one(name, [], timed=False) is False
+    assert check.check_one(name, [], timed=False) is False
     printed = capsys.readouterr().out
     assert "my_old/ratio.py was written for alrun 0.1. Change" in printed
     assert "tests/test_ratio.py" in printed  # it speaks of the module
@@ -198,9 +198,9 @@ def test_files_are_found_by_class_path_and_module_and_are_not_imported(old, caps
 def test_a_file_that_is_not_python_and_a_name_of_nothing_are_one_sentence(old):
     (old / "my_old" / "ratio.py").write_text("def (")
     with pytest.raises(UserError, match=r"my_old/ratio.py cannot be read: invalid syntax"):
-        check.one("my_old", [], timed=False)
+        check.check_one("my_old", [], timed=False)
     with pytest.raises(UserError, match="nowhere: there is no such file, folder, class or option"):
-        check.one("nowhere", [], timed=False)
+        check.check_one("nowhere", [], timed=False)
 
 
 def test_a_score_of_the_unlabeled_is_refused_in_a_sentence_where_it_is_defined():
@@ -237,7 +237,7 @@ def test_a_renamed_setting_is_named_on_the_command_line_and_in_a_file(composed, 
     words = f"{group}.{old} is now {group}.{new}."
     with pytest.raises(Exception, match=old) as raised:
         composed(f"{group}={OPTION[of]}", f"{group}.{old}=1")
-    assert words in str(sentence(raised.value))
+    assert words in str(mistake_sentence(raised.value))
     cfg = composed(f"{group}={OPTION[of]}", f"+{group}.{old}=1")
     with pytest.raises(UserError, match=words):
         factory.build(cfg[group], group)

@@ -10,26 +10,26 @@ from hydra.errors import MissingConfigException
 
 from alrun.analysis.paper import collect
 from alrun.commands import paper
-from alrun.runs.run_folder import state
-from alrun.settings.planned_runs import of_command, of_the_paper
+from alrun.runs.run_folder import run_state
+from alrun.settings.planned_runs import paper_experiments, runs_of_command
 from alrun.system.errors import UserError
 
 
 @pytest.mark.parametrize(("experiment", "data"), [("cifar100", "tinyimagenet100"), ("svhn", "mnist_for_svhn")])
 def test_data_that_stand_in_are_no_public_options_and_are_found_where_they_are_asked_for(experiment, data, tmp_path):
     asked = collect.Asked(tuple(paper.with_stand_ins([f"paths.outputs={tmp_path}"])), stand_ins=True)
-    (run,) = of_command([*collect.line_of(f"baseline/{experiment}", asked, "strategy=random"), "seed=0"])
+    (run,) = runs_of_command([*collect.line_of(f"baseline/{experiment}", asked, "strategy=random"), "seed=0"])
     assert run.folder.parent.name.startswith(f"{data}-resnet18-")
-    assert run.cfg.budget.total == of_command([f"experiment=baseline/{experiment}", "seed=0"])[0].cfg.budget.total
+    assert run.cfg.budget.total == runs_of_command([f"experiment=baseline/{experiment}", "seed=0"])[0].cfg.budget.total
     with pytest.raises(MissingConfigException, match=f"dataset/{data}"):
-        of_command([f"dataset={data}"])
+        runs_of_command([f"dataset={data}"])
 
 
 def test_stand_ins_are_found_beside_options_of_a_users_own(tmp_path):
     (tmp_path / "my, 'conf'" / "model").mkdir(parents=True)
     (tmp_path / "my, 'conf'" / "model" / "mine.yaml").write_text("_target_: alrun.models.SmallCnn\n")
     given = paper.console.with_config_dir(["seed=1"], str(tmp_path / "my, 'conf'"))
-    (run,) = of_command([*paper.with_stand_ins(given), "dataset=tinyimagenet100", "model=mine"])
+    (run,) = runs_of_command([*paper.with_stand_ins(given), "dataset=tinyimagenet100", "model=mine"])
     assert run.folder.parent.name.startswith("tinyimagenet100-mine-")
 
 
@@ -49,11 +49,11 @@ def test_all_experiments_run_to_the_end(real_data, tmp_path):
         command, cwd=tmp_path, env={**os.environ, "ALRUN_DATA": str(real_data)}, capture_output=True, text=True
     )
     assert answer.returncode == 0, answer.stderr[-3000:] + answer.stdout[-1000:]
-    experiments = of_the_paper()
+    experiments = paper_experiments()
     assert re.findall(r"^experiment=(\S+)", answer.stdout, re.MULTILINE) == experiments
     outcomes = re.findall(r"(\d+) of (\d+) runs are done", answer.stdout)
     assert len(outcomes) == len(experiments)
     assert all(done == asked for done, asked in outcomes)
     runs = list(tmp_path.glob("outputs/runs/*/badge-*"))
     assert len(runs) < sum(int(asked) for _, asked in outcomes)  # sections share some
-    assert all(state(run) == "done" for run in runs)
+    assert all(run_state(run) == "done" for run in runs)

@@ -64,7 +64,7 @@ def test_the_split_is_part_of_the_budget_and_of_every_rounds_labels(complete):
     assert json.loads((run_dir / "run.json").read_text())["rounds"] == [50, 70, 90]
     table, problems = gather([run_dir])  # a good run, not a damaged one
     assert (problems, table["labeled"].tolist()) == ([], [50, 70, 90])
-    said = search.report(run_dir.parent.parent, 30)
+    said = search.report_labels(run_dir.parent.parent, 30)
     assert said.startswith("The 1 runs with validation=30")
     assert "used 90 different labels" in said
     assert search.objective(run_dir) == rounds["test_accuracy"].iloc[-1]
@@ -91,10 +91,10 @@ def test_a_plugin_that_is_missing_is_named_with_its_extra(file):
 
 def test_a_ray_cluster_needs_outputs_in_full(composed):
     cfg = composed(hydra=True)
-    sweep.check(cfg)
+    sweep.check_outputs(cfg)
     with pytest.raises(UserError, match=r"paths\.outputs=outputs is relative.*paths\.outputs=/"):
-        sweep.check(composed("+hydra.launcher.ray.init.address=auto", hydra=True))
-    sweep.check(composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True))
+        sweep.check_outputs(composed("+hydra.launcher.ray.init.address=auto", hydra=True))
+    sweep.check_outputs(composed("+hydra.launcher.ray.init.address=auto", "paths.outputs=/shared/outputs", hydra=True))
 
 
 def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path):
@@ -111,12 +111,12 @@ def test_optuna_searches_by_the_split_and_tells_what_it_cost(tmp_path):
 
 def test_a_search_by_the_test_set_or_for_low_accuracy_is_refused(composed):
     cfg = composed(hydra=True)
-    search.check(cfg)
+    search.check_search(cfg)
     cfg.hydra.sweeper._target_ = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
     with pytest.raises(UserError, match="must not use the test set: add validation="):
-        search.check(cfg)
+        search.check_search(cfg)
     cfg.validation = 30
-    search.check(cfg)
+    search.check_search(cfg)
 
 
 def test_a_run_that_is_not_done_has_no_value(tmp_path):

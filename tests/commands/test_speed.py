@@ -39,7 +39,7 @@ def test_a_run_takes_what_its_settings_name_on_whatever_machine_and_measures_not
     monkeypatch.setattr(speed, "perf_counter", lambda: pytest.fail("a clock was read"))
     cfg = composed(*SETTINGS, *overrides)
     parts = build_parts(cfg, CPU)
-    assert execution.applied(speed.chosen(cfg, CPU), parts, CPU) == expected
+    assert execution.check_and_apply(speed.choice_of_run(cfg, CPU), parts, CPU) == expected
     assert torch.get_num_threads() == expected.threads
     last = expected.memory_format == "channels_last"
     images = parts.normalize(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
@@ -50,15 +50,15 @@ def test_a_run_takes_what_its_settings_name_on_whatever_machine_and_measures_not
 
 def test_each_kind_of_device_has_one_default_format(composed):
     cfg = composed()
-    assert speed.chosen(cfg, CPU) == Choice(1, "contiguous")
-    assert speed.chosen(cfg, torch.device("cuda", 1)) == Choice(1, "channels_last")
+    assert speed.choice_of_run(cfg, CPU) == Choice(1, "contiguous")
+    assert speed.choice_of_run(cfg, torch.device("cuda", 1)) == Choice(1, "channels_last")
 
 
 def test_a_format_in_which_torch_corrupts_memory_is_refused(composed):
     """A narrow ResNet has strided 1x1 convolutions from 4 channels; the process died of them."""
     cfg = composed(*SETTINGS, "model=resnet18", "model.width=4", "runtime.memory_format=channels_last")
     with pytest.raises(UserError, match=r"runtime\.memory_format=channels_last: torch corrupts memory"):
-        execution.applied(speed.chosen(cfg, CPU), build_parts(cfg, CPU), CPU)
+        execution.check_and_apply(speed.choice_of_run(cfg, CPU), build_parts(cfg, CPU), CPU)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def told(composed, tmp_path, monkeypatch):
             return float(speeds[measured[-1]])
 
         monkeypatch.setattr(speed, "training_speed", training_speed)
-        return speed.told(tmp_path / "setting", composed(*SETTINGS, *overrides)).splitlines(), measured
+        return speed.describe_speeds(tmp_path / "setting", composed(*SETTINGS, *overrides)).splitlines(), measured
 
     return make
 
@@ -153,7 +153,7 @@ def test_run_json_records_what_bytes_depend_on_and_a_run_that_goes_on_elsewhere_
     assert record["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
     assert (record["threads"], record["memory_format"]) == (1, "contiguous")
     with caplog.at_level(logging.WARNING):
-        provenance.tell_if_elsewhere(folder, CPU, Choice(1, "contiguous"))
+        provenance.warn_if_elsewhere(folder, CPU, Choice(1, "contiguous"))
         assert not caplog.records
         for change, words in (
             ({"threads": 2}, "(threads 1, not 2)"),

@@ -33,7 +33,7 @@ def made(folder, rounds, seconds=(), names=(), total=60):
 def sweep(tmp_path):
     """Six runs: done, running here, running elsewhere, failed, interrupted and waiting."""
     where = ["strategy=random,entropy", "seed=0,1,2", f"paths.outputs={tmp_path}"]
-    folders = [run.folder for run in planned_runs.of_command([*where, "hydra.mode=MULTIRUN"])]
+    folders = [run.folder for run in planned_runs.runs_of_command([*where, "hydra.mode=MULTIRUN"])]
     done, here, elsewhere, failed, interrupted, _ = folders
     made(done, 3, (60, 180, 300), ("done", *RESULTS))  # 12 minutes
     made(here, 1, (60,), ("state-1.pt",))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from alrun.data import card, labels, own, sources
-from alrun.data.divided import positions
+from alrun.data.divided import positions_by_share
 from alrun.system.errors import UserError
 
 
@@ -22,7 +22,7 @@ def place(position: int) -> str:
 
 
 def numbered(values: list, names: list[str] | None = None) -> tuple[list[int], list[str]]:
-    made, classes = labels.numbered(values, place, names)
+    made, classes = labels.number_labels(values, place, names)
     return made.tolist(), classes
 
 
@@ -125,9 +125,9 @@ def test_names_that_differ_are_not_warned_of(names, caplog):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([0, 5], r"row 1: its label 5 is none of the 2 classes \(cat, dog\)"),
+        ([0, 5], r"row 1: its label 5 is not one of the 2 classes \(cat, dog\)"),
         ([0, -1], r"row 1: its label -1 says that it has none"),
-        (["cat", "dgo"], r"row 1: its label 'dgo' is no class; did you mean dog\?"),
+        (["cat", "dgo"], r"row 1: its label 'dgo' is not a class; did you mean dog\?"),
         ([0, None], "row 1: its label is empty"),
         ([[0, 1], [1]], "row 0: its label is .* several values"),
     ],
@@ -226,7 +226,7 @@ def test_the_column_of_splits_may_name_a_third_one_or_another(pictures, caplog):
     assert len(csv(pictures, [line.replace("Test", "fold 1") for line in table], test_split="fold 1").test_labels) == 4
     alone = csv(pictures, [line.replace("validation", "train").replace("Test", "train") for line in table])
     assert len(alone.test_labels) == 5  # a fifth of all
-    with pytest.raises(UserError, match="no line has the split train; those there are: test"):
+    with pytest.raises(UserError, match="no line has the split train; there are: test"):
         csv(pictures, ["path,label,split", *rows(["a", "b"], ",test")])
 
 
@@ -258,21 +258,21 @@ def test_a_split_by_groups_is_near_the_share_of_every_class(seed):
     draws = np.random.default_rng(seed)
     groups = draws.integers(60, size=600)
     numbers = (draws.random(600) < 0.3).astype(np.int64)
-    train, test = positions(numbers, 0.2, ["a", "b"], groups)
+    train, test = positions_by_share(numbers, 0.2, ["a", "b"], groups)
     assert not set(groups[train]) & set(groups[test])
     assert sorted([*train, *test]) == list(range(600))
     shares = np.bincount(numbers[test]) / np.bincount(numbers)
     assert np.abs(shares - 0.2).max() < 0.05
-    assert np.array_equal(positions(numbers, 0.2, ["a", "b"], groups)[1], test)
+    assert np.array_equal(positions_by_share(numbers, 0.2, ["a", "b"], groups)[1], test)
 
 
 def test_the_last_group_of_a_class_stays_to_be_trained_on():
     numbers, groups = np.array([0] * 9 + [1] * 3), np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
-    train, test = positions(numbers, 0.4, ["a", "b"], groups)
+    train, test = positions_by_share(numbers, 0.4, ["a", "b"], groups)
     assert set(numbers[train]) == {0, 1}
     assert len(test) == 3
     with pytest.raises(UserError, match="all pictures are of one group"):
-        positions(numbers, 0.4, ["a", "b"], np.zeros(12))
+        positions_by_share(numbers, 0.4, ["a", "b"], np.zeros(12))
 
 
 def images(count: int) -> np.ndarray:
@@ -356,7 +356,7 @@ def parquet(path: Path, kinds: list, names: list[str] | None = None, **columns: 
         (["cat", "", "dog"], None, "all.parquet, row 1: its label is empty"),
         ([1.0, math.nan, 2.0], None, "row 1: its label is empty"),
         ([["a"], ["b"], ["a", "b"]], None, r"row 0: its label is \['a'\], several values"),
-        ([0, 1, 5], ["cat", "dog"], r"row 2: its label 5 is none of the 2 classes"),
+        ([0, 1, 5], ["cat", "dog"], r"row 2: its label 5 is not one of the 2 classes"),
         ([0, 1, -1], ["cat", "dog"], r"row 2: its label -1 says that it has none"),
     ],
 )
@@ -378,7 +378,7 @@ def test_two_columns_of_one_name_are_refused(pictures, header):
 def test_a_line_break_in_a_label_does_not_break_the_log(pictures, caplog):
     caplog.set_level(logging.INFO)
     lines = rows(['"an\nt"', '"An\nt"', "bee"] * 6)
-    card.tell(card.of(csv(pictures, ["path,label", *lines])))
+    card.log_card(card.describe_data(csv(pictures, ["path,label", *lines])))
     messages = [record.getMessage() for record in caplog.records if "an" in record.getMessage()]
     assert len(messages) >= 2
     assert all(message.isprintable() for message in messages)
@@ -416,13 +416,13 @@ def test_parquet_rows_of_a_patient_stay_together(tmp_path):
 @pytest.mark.parametrize("source", [own.csv, own.parquet, sources.npz])
 def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, source):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match=r"pipe( cannot be read as CSV: it)? is no file|pipe: there is no such file"):
+    with pytest.raises(UserError, match=r"pipe( cannot be read as CSV: it)? is not a file|pipe: there is no such file"):
         source("", str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize("name", [True, None, 0.5])
 def test_a_name_that_yaml_read_as_a_value_is_asked_for_in_quotes(tmp_path, name):
-    with pytest.raises(UserError, match="is no text as it was written: put quotes"):
+    with pytest.raises(UserError, match="is not text as it was written: put quotes"):
         own.unlabeled("", str(tmp_path), ["cat", name])
 
 

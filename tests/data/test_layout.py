@@ -28,7 +28,7 @@ def filled(base: Path, *folders: str, each: int = 4) -> Path:
 
 
 def read(path: Path, **settings) -> dict:
-    return card.of(own.image_folder("", str(path), size=4, **settings))
+    return card.describe_data(own.image_folder("", str(path), size=4, **settings))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_of_three_splits_the_one_that_is_not_used_is_named(tmp_path, caplog):
     assert read(base, test_split="validation")["test"] == 9
     assert "the folder test is passed over" in caplog.text
     with pytest.raises(
-        UserError, match=r"dataset.test_split=fold1: .* has no such split; those beside train: test, val"
+        UserError, match=r"dataset.test_split=fold1: .* has no such split; besides train there are: test, val"
     ):
         read(base, test_split="fold1")
 
@@ -112,7 +112,7 @@ def test_the_log_says_in_one_line_what_a_data_set_is(tmp_path, caplog):
         server.bind("socket.png")
     os.link(base / "bees" / "0.png", base / "bees" / "again.png")
     with caplog.at_level(logging.INFO):
-        card.tell(read(base))
+        card.log_card(read(base))
     line = next(line for line in caplog.messages if line.startswith("data:"))
     assert line.startswith("data: 2 classes (ants, bees); 8 pictures to label, 2 to test on; passed over: ")
     for part in (".txt 2", ".heic 1", "no ending 1", "pipe, socket or device 2", "second name of a file 1"):
@@ -159,7 +159,7 @@ def test_equal_pictures_in_both_splits_are_counted_and_told(tmp_path):
         assert (base / "test" / "ants" / f"{number % 4}.png").exists()
     made = read(base)
     assert made["test_in_train"] == 3
-    assert any("3 of 11 test pictures are also in the pool" in problem for problem in card.problems(made))
+    assert any("3 of 11 test pictures are also in the pool" in problem for problem in card.card_problems(made))
 
 
 def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path):
@@ -174,9 +174,9 @@ def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path):
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"9 pictures cannot be used") as caught:
         read(base)
-    monkey = own.Unreadable([f"dataset: {n} is bad; mend or remove it." for n in range(25)])
+    monkey = own.Unreadable([f"dataset: {n} is bad; fix or remove it." for n in range(25)])
     assert "and 15 more" in str(monkey)
-    assert str(caught.value).count("is no readable image") == 9
+    assert str(caught.value).count("is not a readable image") == 9
 
 
 def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
@@ -191,19 +191,19 @@ def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
         (plain(0, noise=7), "the pool is nearly black: its values go from 0 to 7 of 255; if the files hold fewer bits"),
         (plain(245, noise=9), "nearly white"),
         (plain(90, noise=11), "the pool has 12 levels of 256 alone, from 90 to 101"),
-        (np.arange(20, dtype=np.uint8)[:, None, None, None] * 9 + np.zeros((20, 1, 8, 8), np.uint8), "one colour each"),
+        (np.arange(20, dtype=np.uint8)[:, None, None, None] * 9 + np.zeros((20, 1, 8, 8), np.uint8), "one color each"),
     ],
 )
 def test_a_pool_that_looks_wrong_is_told_before_training(images, words):
     labels = np.arange(20) % 2
-    made = card.of(own.ImageData(images, labels, images[:4], labels[:4]))
-    assert any(words in problem for problem in card.problems(made))
+    made = card.describe_data(own.ImageData(images, labels, images[:4], labels[:4]))
+    assert any(words in problem for problem in card.card_problems(made))
 
 
 def test_a_pool_that_looks_right_is_not_warned_of():
     images = np.random.default_rng(1).integers(256, size=(40, 3, 8, 8), dtype=np.uint8)
-    made = card.of(own.ImageData(images[:30], np.arange(30) % 2, images[30:], np.arange(10) % 2))
-    assert card.problems(made) == []
+    made = card.describe_data(own.ImageData(images[:30], np.arange(30) % 2, images[30:], np.arange(10) % 2))
+    assert card.card_problems(made) == []
 
 
 def test_a_pool_and_its_test_pictures_without_labels_may_not_overlap(tmp_path):
@@ -218,12 +218,12 @@ def test_equal_pictures_of_two_classes_are_counted():
     images[[4, 7]] = images[0]  # of three, two are of one class
     images[9] = images[8]  # of one class: no harm
     images[11] = images[10]  # nobody has labeled one of them
-    made = card.of(
+    made = card.describe_data(
         own.ImageData(
             images, np.array([0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, -1]), images[:0], np.arange(0), class_names=["a", "b"]
         )
     )
     assert made["of_two_classes_in_train"] == 3
     assert any(
-        "3 of 12 pictures of the pool are the same as one of another class" in each for each in card.problems(made)
+        "3 of 12 pictures of the pool are the same as one of another class" in each for each in card.card_problems(made)
     )

@@ -178,7 +178,7 @@ def test_a_memory_map_holds_the_same_pixels_and_is_built_once(tmp_path, listed, 
     assert not is_mapped(plain.train_images)
     assert np.array_equal(first.train_images, plain.train_images)
     assert (first.fingerprint(), first.mean, first.std) == (plain.fingerprint(), plain.mean, plain.std)
-    monkeypatch.setattr(memory_map, "build", None)  # a second call would fail
+    monkeypatch.setattr(memory_map, "build_map", None)  # a second call would fail
     again = own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
     assert again.fingerprint() == plain.fingerprint()
     assert len(maps(tmp_path)) == 2  # training and test
@@ -208,12 +208,12 @@ def test_a_damaged_map_is_built_anew_and_an_untouched_copy_is_not(tmp_path, list
     path.write_bytes(content)
     with caplog.at_level(logging.INFO):
         assert own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True).fingerprint() == whole
-    assert f"{path} is damaged: it is built anew" in caplog.text
+    assert f"{path} is damaged: it is built again" in caplog.text
 
 
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, listed):
     (tmp_path / "some" / "8.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"some/8.png is no readable image"):
+    with pytest.raises(UserError, match=r"some/8.png is not a readable image"):
         own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
     assert not [path for path in tmp_path.glob("memory_maps/*") if path.suffix != ".lock"]
 
@@ -224,13 +224,13 @@ def test_a_map_is_on_the_disk_and_read_from_there_before_it_has_its_name(tmp_pat
     def noting(name: str, call):
         monkeypatch.setattr(memory_map, name, lambda *given: (done.append(name), call(*given))[1])
 
-    noting("forget", memory_map.forget)
+    noting("drop_from_cache", memory_map.drop_from_cache)
     noting("checksum", memory_map.checksum)
     fsync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda descriptor: (done.append("fsync"), fsync(descriptor))[1])
     monkeypatch.setattr(Path, "replace", lambda path, target: (done.append("replace"), replace(path, target))[1])
     own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
-    assert done[:5] == ["fsync", "forget", "checksum", "replace", "fsync"]  # the last one is the folder's
+    assert done[:5] == ["fsync", "drop_from_cache", "checksum", "replace", "fsync"]  # the last one is the folder's
 
 
 def test_runs_that_start_together_build_a_map_once(tmp_path, monkeypatch):
@@ -238,10 +238,10 @@ def test_runs_that_start_together_build_a_map_once(tmp_path, monkeypatch):
         save(tmp_path / "some" / f"{seed}.png", seed)
     paths = [str(tmp_path / "some" / f"{seed}.png") for seed in range(300)]
     split, builds, found = Split(Files(paths), np.arange(300), np.zeros(300, np.int64)), [], []
-    build = memory_map.build
-    monkeypatch.setattr(memory_map, "build", lambda *given: (builds.append(1), build(*given)))
+    build = memory_map.build_map
+    monkeypatch.setattr(memory_map, "build_map", lambda *given: (builds.append(1), build(*given)))
     threads = [
-        threading.Thread(target=lambda: found.append(memory_map.mapped(split, SIZE, 3, tmp_path / "maps")))
+        threading.Thread(target=lambda: found.append(memory_map.map_images(split, SIZE, 3, tmp_path / "maps")))
         for _ in range(3)
     ]
     for thread in threads:

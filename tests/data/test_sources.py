@@ -132,7 +132,7 @@ def test_image_folder_names_what_it_cannot_read(tmp_path):
         own.image_folder("", str(tmp_path / "nowhere"))
     save_folder(tmp_path, drawn(6))
     (tmp_path / "class1" / "broken.png").write_bytes(b"\x89PNG no more")
-    with pytest.raises(UserError, match=r"broken.png is no readable image"):
+    with pytest.raises(UserError, match=r"broken.png is not a readable image"):
         own.image_folder("", str(tmp_path), test_fraction=0.5)
 
 
@@ -265,7 +265,7 @@ def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
         ({"a": [], "b": ["1.png"]}, "there is no picture under it"),
         ({"a": ["1.png", "2.png"]}, "one class folder"),
         ({"a": ["1.png", "2.png"], "b": ["1.png"]}, "test_fraction"),
-        ({"a": ["1.png", "2.png"], "b": ["1.png", "empty.png"]}, "empty.png is no readable image"),
+        ({"a": ["1.png", "2.png"], "b": ["1.png", "empty.png"]}, "empty.png is not a readable image"),
         (
             {"a": ["1.png", "2.png"], "b": ["1.png", "bomb.png"]},
             "bomb.png cannot be read .400 x 400 pixels",

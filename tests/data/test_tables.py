@@ -85,7 +85,7 @@ def test_that_texts_keep_their_line_breaks_and_a_share_is_held_out(tmp_path):
     data = tables.text("", str(tmp_path / "t.csv"))
     assert sorted([*data.train_images, *data.test_images]) == sorted(TEXTS["text"])
     assert np.bincount(data.test_labels).tolist() == [2, 2, 2]
-    assert "texts to label" in card.sentence(card.of(data))
+    assert "texts to label" in card.card_sentence(card.describe_data(data))
 
 
 def test_that_a_row_without_a_text_is_refused(tmp_path):
@@ -98,7 +98,7 @@ def test_that_texts_of_both_splits_are_told(tmp_path):
     TEXTS.assign(split=["train"] * 20 + ["test"] * 10, text=[*TEXTS["text"][:29], TEXTS["text"][0]]).to_csv(
         tmp_path / "t.csv", index=False
     )
-    (told,) = card.problems(card.of(tables.text("", str(tmp_path / "t.csv"))))
+    (told,) = card.card_problems(card.describe_data(tables.text("", str(tmp_path / "t.csv"))))
     assert told.startswith("1 of 10 test texts are also in the pool, letter for letter")
 
 

@@ -142,7 +142,7 @@ def test_that_labels_of_a_npy_are_asked_for(blobs, tmp_path):
 def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
     train, train_y, test, test_y = blobs
     leaked = np.concatenate([train[:3], test[3:]])
-    (told,) = card.problems(card.of(ImageData(train, train_y, leaked, test_y)))
+    (told,) = card.card_problems(card.describe_data(ImageData(train, train_y, leaked, test_y)))
     assert told.startswith("3 of 100 test vectors are also in the pool")
 
 

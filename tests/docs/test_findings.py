@@ -179,7 +179,7 @@ def test_the_papers_table_2_gives_the_papers_claim_4(order):
             "labeled": row["labeled"],
             "test_accuracy": (row["mean"] + (place - 1) * row["std"]) / 100,
         }
-        for _, frame in printed.read("table2").groupby(["strategy", "seed_set"])
+        for _, frame in printed.read_printed("table2").groupby(["strategy", "seed_set"])
         for number, row in enumerate(frame.to_dict("records"))
         for place in range(3)
     ]

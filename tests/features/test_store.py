@@ -274,7 +274,7 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         "runtime.device=cpu",
     ]
     for number, expected in (
-        (2, "part 2 of 2 is there; missing: 1"),
+        (2, "part 2 of 2 is done; missing: 1"),
         (1, "1297 + 500 vectors of 128 numbers, float32"),
     ):
         monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}/2"])

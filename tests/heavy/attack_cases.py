@@ -32,7 +32,7 @@ from alrun.commands import cli, report, results, status
 from alrun.loop.components import build_parts, build_pool
 from alrun.settings import factory, targets
 from alrun.settings.checks import validate
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 
 MARK = "MARK"  # no case may make this file, in whatever folder it runs
 SHELL = f"touch {MARK}"
@@ -253,7 +253,7 @@ def in_child(cases: Sequence[Case], place: Path) -> tuple[int, list[tuple[str, s
             refused += end.code not in (0, None)
         except BaseException as error:
             refused += 1
-            if sentence(error) is None:
+            if mistake_sentence(error) is None:
                 untold.append((name, "".join(traceback.format_exception(error))[-800:]))
         watch.active = False
         changed = {key for key in before.keys() | os.environ if before.get(key) != os.environ.get(key)}
@@ -366,7 +366,7 @@ def compute(cfg: DictConfig, place: str, value: Any, form: str) -> None:
     checked = None
     try:
         if form == "reference":
-            targets.check(cfg)
+            targets.check_targets(cfg)
         validate(cfg)
         build_pool(cfg, build_parts(cfg, torch.device("cpu")).data, torch.device("cpu"))
     except Exception as error:

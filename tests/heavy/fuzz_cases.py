@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from alrun.loop.components import build_parts, build_pool
 from alrun.settings import schema
 from alrun.settings.checks import validate
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import configuration
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -90,7 +90,7 @@ def outcome(line: tuple[str, ...]) -> str:
             where = torch.device("cpu")
             build_pool(cfg, build_parts(cfg, where).data, where)
     except (Exception, SystemExit) as error:
-        told = sentence(error)
+        told = mistake_sentence(error)
         if told is None or "\n" in told.strip():
             raise AssertionError(f"{line}: {type(error).__name__}: {error}") from error
         return told

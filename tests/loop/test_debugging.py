@@ -43,16 +43,16 @@ OVERFIT = ("budget.seed_size=100", "budget.batch_size=100", "budget.total=100", 
 def test_overfit_says_that_a_network_learns_its_labels_by_heart(complete, caplog):
     caplog.set_level("INFO")
     folder = complete("debug=overfit", *OVERFIT)
-    (line,) = [record.getMessage() for record in caplog.records if "memorised" in record.getMessage()]
-    assert line.startswith("memorised: training accuracy ")
+    (line,) = [record.getMessage() for record in caplog.records if "memorized" in record.getMessage()]
+    assert line.startswith("memorized: training accuracy ")
     assert "on 100 labels" in line
     assert len((folder / "accuracy.csv").read_text().splitlines()) == 2  # nothing is bought
 
 
 def test_overfit_says_that_a_network_does_not(complete, caplog):
     complete("debug=overfit", *OVERFIT, "optimizer.lr=1e-9", "training.max_epochs=3")
-    (line,) = [record.getMessage() for record in caplog.records if "memorised" in record.getMessage()]
-    assert line.startswith("not memorised: training accuracy 0.")
+    (line,) = [record.getMessage() for record in caplog.records if "memorized" in record.getMessage()]
+    assert line.startswith("not memorized: training accuracy 0.")
     assert line.endswith(
         "on 100 labels after 3 epochs; try another optimizer.lr, then look at the model and the labels"
     )

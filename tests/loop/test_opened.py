@@ -32,13 +32,13 @@ def stored(tmp_path):
 @pytest.fixture
 def reads(monkeypatch):
     """A row of numbers for each time that data were read and described."""
-    seen, of = [], card.of
+    seen, of = [], card.describe_data
 
     def counted(data):
         seen.append(len(data.train_labels))
         return of(data)
 
-    monkeypatch.setattr(card, "of", counted)
+    monkeypatch.setattr(card, "describe_data", counted)
     return seen
 
 
@@ -104,5 +104,5 @@ def test_results_last_before_the_run_is_done(stored, complete, monkeypatch):
     run_dir = complete(*stored(), "strategy=margin")
     (run_dir / "done").unlink()
     monkeypatch.setattr(files, "os", Watched())
-    finished.seal(run_dir)
+    finished.seal_results(run_dir)
     assert lasting == {name: (run_dir / name).read_bytes() for name in RESULTS}

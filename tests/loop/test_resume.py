@@ -158,7 +158,7 @@ def test_a_hang_up_that_is_to_be_ignored_is(tmp_path):
 
     def work() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        interruption.install()
+        interruption.install_handlers()
         os.kill(os.getpid(), signal.SIGHUP)
         assert interruption.received() is None
         assert signal.getsignal(signal.SIGTERM) is interruption._handle
@@ -171,7 +171,7 @@ def test_what_is_written_to_a_terminal_that_was_closed_is_no_error():
 
     def work() -> None:
         os.dup2(terminal, 2)
-        interruption.install()
+        interruption.install_handlers()
         os.close(terminal)
         os.kill(os.getppid(), 0)
         time.sleep(0.3)  # the other end is closed meanwhile
@@ -268,6 +268,6 @@ def test_the_handler_of_a_launcher_is_called_after_the_checkpoint(monkeypatch):
         interruption._handle(signal.SIGUSR2, None)
         assert interruption.received() == signal.SIGUSR2
         assert calls == []
-        interruption.check()
+        interruption.stop_if_signaled()
     assert calls == [(signal.SIGUSR2, None)]
     assert interruption.received() is None  # it came back: the run goes on

@@ -101,10 +101,10 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
         (("optimizer.schedule.T_max=0",), "optimizer.schedule with T_max=0 is not possible"),
         (("model=torchvision", "model.name=vit_b_16"), "VisionTransformer does not work on .*8, 8.*Wrong image height"),
         (("runtime.device=cuda:99",), "runtime.device=cuda:99: torch .* sees . GPUs"),
-        (("runtime.device=tpu",), "runtime.device=tpu is no device"),
+        (("runtime.device=tpu",), "runtime.device=tpu is not a device"),
         (
             ("strategy=random", "strategy._target_=alrun.models.Vgg"),
-            "=alrun.models.Vgg is no part that can stand there: .* a subclass of alrun.strat",
+            "=alrun.models.Vgg cannot stand there: .* a subclass of alrun.strat",
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
@@ -145,7 +145,7 @@ def test_what_a_strategy_trains_is_counted_as_training(complete):
 
 
 class FirstThirty:
-    def buyable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
+    def queryable(self, labels: torch.Tensor, seed_set: torch.Tensor) -> torch.Tensor:
         return torch.arange(len(labels)) < 30
 
 

@@ -110,7 +110,7 @@ def test_a_run_that_goes_on_shows_each_round_once(complete, monkeypatch, wandb):
             raise interruption.Interrupted("SIGTERM")
 
     with monkeypatch.context() as patch:
-        patch.setattr("alrun.loop.run.interruption.check", stop_after_three)
+        patch.setattr("alrun.loop.run.interruption.stop_if_signaled", stop_after_three)
         with pytest.raises(interruption.Interrupted):
             complete(*FAKE, "strategy=random")
     (first,) = wandb.runs.values()

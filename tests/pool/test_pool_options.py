@@ -140,7 +140,7 @@ def pool() -> Pool:
 def test_a_cap_counts_the_first_of_each_class_beside_the_seed_set():
     full = pool()
     seed_set = torch.arange(0, 300, 7)
-    mask = PerClassCap(20).buyable(full.labels, seed_set)
+    mask = PerClassCap(20).queryable(full.labels, seed_set)
     free = [i for i in range(COUNT) if i not in set(seed_set.tolist())]
     expected = set()
     for label in range(4):

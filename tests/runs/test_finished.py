@@ -22,7 +22,7 @@ class Mine(Strategy):
 
 
 def code(cfg) -> dict[str, str]:
-    return own_code.hashes(identity.deciding(cfg))
+    return own_code.hash_own_code(identity.deciding(cfg))
 
 
 def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
@@ -30,10 +30,10 @@ def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
     path = run_dir / "accuracy.csv"
     right = path.read_bytes()
     cfg = composed("strategy=random")
-    assert finished.doubts(run_dir, code(cfg)) == []
+    assert finished.doubts_about_run(run_dir, code(cfg)) == []
     for wrong in (right.replace(b"0.", b"1.", 1), right[:-9], b""):
         path.write_bytes(wrong)
-        (sentence,) = finished.doubts(run_dir, code(cfg))
+        (sentence,) = finished.doubts_about_run(run_dir, code(cfg))
         assert "accuracy.csv in " in sentence
         assert "was restored" in sentence
         assert path.read_bytes() == right
@@ -45,7 +45,7 @@ def test_a_copied_run_without_its_checkpoint_cannot_be_restored(complete, compos
         path.unlink()
     (run_dir / "queries.csv").write_text("round,position,index\n")
     with pytest.raises(UserError, match=r"queries.csv in .* cannot be restored: move the folder away"):
-        finished.doubts(run_dir, code(composed("strategy=random")))
+        finished.doubts_about_run(run_dir, code(composed("strategy=random")))
 
 
 def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatch):
@@ -57,10 +57,10 @@ def test_own_code_that_changed_is_named(complete, composed, tmp_path, monkeypatc
     own = ("strategy._target_=mine_changed.Mine", "allow=[mine_changed]")
     run_dir = complete("strategy=random", *own)
     cfg = composed("strategy=random", *own)
-    assert run_folder.record(run_dir)["code"].keys() == {"mine_changed.py"}
-    assert finished.doubts(run_dir, code(cfg)) == []
+    assert run_folder.read_record(run_dir)["code"].keys() == {"mine_changed.py"}
+    assert finished.doubts_about_run(run_dir, code(cfg)) == []
     path.write_text(MINE.replace("arange(query.size)", "arange(query.size).flip(0)"))
-    (sentence,) = finished.doubts(run_dir, code(cfg))
+    (sentence,) = finished.doubts_about_run(run_dir, code(cfg))
     assert sentence.startswith("mine_changed.py has changed since ")
 
 
@@ -76,28 +76,28 @@ def test_a_run_that_went_on_with_other_code_keeps_saying_so(complete, composed, 
         raise interruption.Interrupted("SIGTERM")
 
     with monkeypatch.context() as patch:
-        patch.setattr("alrun.loop.run.interruption.check", stop)
+        patch.setattr("alrun.loop.run.interruption.stop_if_signaled", stop)
         with pytest.raises(interruption.Interrupted):
             complete("strategy=random", *own)
     path.write_text(MINE + "# edited\n")
     run_dir = complete("strategy=random", *own)
-    assert run_folder.record(run_dir)["code_changed"] == {"mine_resumed.py": 0}
-    (sentence,) = finished.doubts(run_dir, code(composed("strategy=random", *own)))
+    assert run_folder.read_record(run_dir)["code_changed"] == {"mine_resumed.py": 0}
+    (sentence,) = finished.doubts_about_run(run_dir, code(composed("strategy=random", *own)))
     assert sentence.startswith("mine_resumed.py was changed after round 0 of ")
 
 
 def test_runs_of_other_versions_are_named_and_not_done(complete):
     run_dir = complete("strategy=random")
-    assert run_folder.state(run_dir) == "done"
+    assert run_folder.run_state(run_dir) == "done"
     path = run_dir / "run.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"revisions": {**about["revisions"], "trainer": 0}}))
-    assert run_folder.state(run_dir) == "old"
+    assert run_folder.run_state(run_dir) == "old"
     assert run_folder.other_version(run_dir) == "other revisions: trainer 0 (now 1)"
     del about["revisions"]
     path.write_text(json.dumps(about | {"versions": {"alrun": "0.1.0"}}))
     assert run_folder.other_version(run_dir) == "alrun 0.1.0"
-    assert run_folder.state(run_dir) == "old"
+    assert run_folder.run_state(run_dir) == "old"
 
 
 def test_other_data_under_the_same_settings_are_told(tmp_path, caplog):

@@ -78,8 +78,8 @@ def test_a_first_model_from_a_file_is_evaluated_and_not_trained(composed, comple
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "is no file"),
-        ({"conv.weight": torch.zeros(3)}, "is of another network than model"),
+        (None, "is not a file"),
+        ({"conv.weight": torch.zeros(3)}, "belongs to another network than model"),
         ("text", "cannot be read"),
         ("infinite", "has numbers that are not finite"),
     ],

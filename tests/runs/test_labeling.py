@@ -15,12 +15,12 @@ from PIL import Image
 from alrun.analysis.rounds import Results
 from alrun.analysis.sources import with_test_set
 from alrun.commands import tell as command
-from alrun.commands.ask import planned
+from alrun.commands.ask import find_run_to_label
 from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import ImageData
 from alrun.loop.run import run
-from alrun.runs.labeling import Labelling, read_answers, read_told
+from alrun.runs.labeling import Labeling, read_answers, read_labels
 from alrun.settings.command_line import as_typed
 from alrun.system.errors import UserError
 from tests.conftest import QUIET
@@ -83,7 +83,7 @@ class Labelled:
     def __init__(self, photos: Path, outputs: Path, *overrides: str) -> None:
         own = ("dataset=unlabeled", f"dataset.path={photos / 'pool'}", f"dataset.classes=[{','.join(CLASSES)}]")
         self.overrides = [*own, *TRAINING, f"paths.outputs={outputs}", *overrides]
-        self.planned = planned(self.overrides, None)
+        self.planned = find_run_to_label(self.overrides, None)
         self.folder = self.planned.folder
 
     def ask(self) -> Path | None:
@@ -93,7 +93,7 @@ class Labelled:
         return max(self.folder.glob("ask_*.csv")) if not (self.folder / "done").exists() else None
 
     def tell(self, path: Path) -> list[str]:
-        return command.tell(self.folder, CLASSES, path)
+        return command.keep_labels(self.folder, CLASSES, path)
 
 
 @pytest.mark.parametrize("strategy", ["margin", "probcover"])
@@ -150,20 +150,20 @@ def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
         "x,cat\n"
         "5,dog\n"  # 9: good
         "5,dog\n"  # 10: the same again
-        "6,dog\n"  # 11: told before as cat
-        "7,cat\n"  # 12: told before as cat
+        "6,dog\n"  # 11: already labeled cat
+        "7,cat\n"  # 12: already labeled cat
         "8\n"
     )
-    answers, mistakes = read_answers(path, ["cat", "dog"], set(range(10)), told={6: 0, 7: 0}, names={})
+    answers, mistakes = read_answers(path, ["cat", "dog"], set(range(10)), labeled={6: 0, 7: 0}, names={})
     assert answers == {1: 0, 5: 1}
     assert mistakes == [
-        "line 3: 'catt' is no class; did you mean cat?",
+        "line 3: 'catt' is not a class; did you mean cat?",
         "line 4: 99 was not asked for",
         "line 5: 3 is cat in line 5, dog in line 6",
         "line 6: 3 is cat in line 5, dog in line 6",
         "line 7: 4 has no label",
-        "line 8: index 'x' is no whole number",
-        "line 11: 6 was told before as cat, now as dog; mend labels.csv itself",
+        "line 8: index 'x' is not a whole number",
+        "line 11: 6 was already labeled cat, and is dog here; if it is dog, fix labels.csv",
         "line 13: 8 has no label",
     ]
 
@@ -217,7 +217,7 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
 )
 def test_what_cannot_be_asked_is_one_sentence(overrides, words):
     with pytest.raises(UserError, match=words):
-        planned(overrides, None)
+        find_run_to_label(overrides, None)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     code, printed = tell("wrong.csv")
     assert code == 1
     assert "7 new labels are kept, 1 lines refused; 1 labels are still missing." in printed
-    assert "wrong.csv, line 2: 'lieing' is no class; did you mean lying?" in printed
+    assert "wrong.csv, line 2: 'lieing' is not a class; did you mean lying?" in printed
     code, printed = tell(f"./{asked}")
     assert code == 0
     assert ".csv" not in printed.partition("Next: ")[2]  # ask takes no file, however its path was typed
@@ -285,7 +285,7 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
 def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
     path = tmp_path / "sheet.csv"
     path.write_text("index,file,label\n1,a.png,cat\n2,c.png,dog\n3,,dog\n")
-    answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, told={}, names={"1": "a.png", "2": "b.png"})
+    answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, labeled={}, names={"1": "a.png", "2": "b.png"})
     assert answers == {1: 0, 3: 1}
     assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting a column"]
 
@@ -299,17 +299,17 @@ def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, 
     mistakes = labelled.tell(asked)
     assert [mistake.partition(":")[0] for mistake in mistakes] == ["line 2", "line 3"]
     assert all("have come apart" in mistake for mistake in mistakes)
-    assert len(read_told(labelled.folder, CLASSES)) == len(table) - 2
+    assert len(read_labels(labelled.folder, CLASSES)) == len(table) - 2
 
 
 def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_deleted(tmp_path):
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\n2,dgo\n")
-    with pytest.raises(UserError, match=r"labels.csv, line 3: 'dgo' is no class; did you mean dog\?") as found:
-        read_told(tmp_path, ["cat", "dog"])
+    with pytest.raises(UserError, match=r"labels.csv, line 3: 'dgo' is not a class; did you mean dog\?") as found:
+        read_labels(tmp_path, ["cat", "dog"])
     assert "delete" not in str(found.value)
     (tmp_path / "labels.csv").write_text("index,label\n1,cat\nx,dog\n")
-    with pytest.raises(UserError, match=r"line 3: index 'x' is no whole number\. Mend that line"):
-        read_told(tmp_path, ["cat", "dog"])
+    with pytest.raises(UserError, match=r"line 3: index 'x' is not a whole number\. Fix that line"):
+        read_labels(tmp_path, ["cat", "dog"])
 
 
 def told(tmp_path: Path, content: bytes, classes: list[str], names: dict[str, str] | None = None):
@@ -388,11 +388,14 @@ def test_what_spreadsheets_do_to_a_label_is_undone(tmp_path, classes, written, n
         ("1,z.png,cat", r"1 is x/a.png, not z.png: index and file have come apart"),
         (",z.png,cat", "z.png was not asked for"),
         (",same.png,cat", "2 examples end in same.png: add the index"),
-        ("1.000,a.png,cat", "index '1.000' is no whole number"),  # a thousand, or one?
-        ("1.5,a.png,cat", "index '1.5' is no whole number"),
-        ("2,b.png,04. Mrz", "'04. Mrz' is no class .a spreadsheet may have made a date of it: format the column as te"),
+        ("1.000,a.png,cat", "index '1.000' is not a whole number"),  # a thousand, or one?
+        ("1.5,a.png,cat", "index '1.5' is not a whole number"),
+        (
+            "2,b.png,04. Mrz",
+            "'04. Mrz' is not a class .a spreadsheet may have made a date of it: format the column as te",
+        ),
         ("2,b.png,3/4/2026", "may have made a date of it"),
-        ("2,b.png,CAT", "'CAT' is no class; did you mean"),  # Cat or cat?
+        ("2,b.png,CAT", "'CAT' is not a class; did you mean"),  # Cat or cat?
     ],
 )
 def test_what_cannot_be_undone_is_named(tmp_path, line, words):
@@ -415,7 +418,7 @@ def test_names_on_a_command_line_stay_as_they_are_typed(tmp_path):
     given = ["true", "null", "007", "0.50", "1e3", "été", "cat"]
     (tmp_path / "x.png").write_bytes(b"")
     words = ["dataset=unlabeled", f"dataset.path={tmp_path}", f"dataset.classes=[{','.join(given)}]"]
-    assert own.class_names(planned(words, None).cfg.dataset.classes) == given
+    assert own.class_names(find_run_to_label(words, None).cfg.dataset.classes) == given
     plain = ["dataset.classes=[cat,dog]", "dataset.classes=['a,b',7]", "seed=0", "x=[true]"]
     assert as_typed(plain) == plain
     assert as_typed(["dataset.path=nan", "dataset.group=2024"]) == ['dataset.path="nan"', 'dataset.group="2024"']
@@ -441,7 +444,7 @@ def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path
     classes = [str(number) for number in range(len(counts))]
     data = ImageData(images, np.full(4, -1), images[:0], np.empty(0, np.int64), class_names=classes)
     record = SimpleNamespace(train_accuracy=accuracy, test_accuracy=float("nan"), class_labeled=counts)
-    Labelling(tmp_path, data).tell_chance(record, "margin")  # type: ignore[arg-type]
+    Labeling(tmp_path, data).warn_of_chance(record, "margin")  # type: ignore[arg-type]
     assert ("the model is at chance: its training accuracy is" in caplog.text) == is_told
     assert ("What margin chooses with it is as good as random" in caplog.text) == is_told
 

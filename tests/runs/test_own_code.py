@@ -37,17 +37,17 @@ def settings(target: str):
 
 
 def test_all_that_a_file_imports_of_the_users_counts_and_nothing_else(place):
-    found = own_code.hashes(settings("mine.Mine"))
+    found = own_code.hash_own_code(settings("mine.Mine"))
     assert set(found) == set(FILES) - {"unrelated.py", "pack/unused.py"}
     for name in found:
-        before = own_code.hashes(settings("mine.Mine"))
+        before = own_code.hash_own_code(settings("mine.Mine"))
         (place / name).write_text(FILES[name] + "# edited\n")
-        after = own_code.hashes(settings("mine.Mine"))
+        after = own_code.hash_own_code(settings("mine.Mine"))
         assert [each for each in before if before[each] != after[each]] == [name]
 
 
 def test_a_module_of_a_package_is_known_by_its_path_in_it(place):
-    assert set(own_code.hashes(settings("pack.sub.part.x"))) == {
+    assert set(own_code.hash_own_code(settings("pack.sub.part.x"))) == {
         "pack/__init__.py",
         "pack/above.py",
         "pack/sub/__init__.py",
@@ -63,8 +63,12 @@ def test_an_installed_package_counts_itself_alone(place, monkeypatch):
     (installed / "theirs" / "more.py").write_text("")
     (installed / "big.py").write_text("")
     monkeypatch.syspath_prepend(installed)
-    assert set(own_code.hashes(settings("theirs.Thing"))) == {"theirs/__init__.py", "theirs/more.py"}
+    assert set(own_code.hash_own_code(settings("theirs.Thing"))) == {"theirs/__init__.py", "theirs/more.py"}
 
 
 def test_what_is_no_file_has_none():
-    assert own_code.hashes(settings("builtins.object")) == own_code.hashes(settings("no_such_module.Thing")) == {}
+    assert (
+        own_code.hash_own_code(settings("builtins.object"))
+        == own_code.hash_own_code(settings("no_such_module.Thing"))
+        == {}
+    )

@@ -55,10 +55,12 @@ def test_on_a_new_machine_a_run_goes_on_from_its_tables_and_ends_alike(
         with pytest.raises(Stopped):
             command(tmp_path / "first", f"strategy={strategy}")
     begun = tmp_path / "first" / "runs" / whole.parent.name / whole.name
-    portable.pack([begun], tmp_path / "runs.zip")
-    portable.unpack(tmp_path / "runs.zip", tmp_path / "second" / "runs")
+    portable.pack_runs([begun], tmp_path / "runs.zip")
+    portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "second" / "runs")
     moved = tmp_path / "second" / "runs" / whole.parent.name / whole.name
-    assert portable.revive(moved) == (1 if trained else 2)  # the model that would choose after round 1 is lost
+    assert portable.rebuild_checkpoint(moved) == (
+        1 if trained else 2
+    )  # the model that would choose after round 1 is lost
     fitted = []
     fit = Run.fit
     monkeypatch.setattr(Run, "fit", lambda self, round, *rest: (fitted.append(round), fit(self, round, *rest))[1])
@@ -70,9 +72,9 @@ def test_on_a_new_machine_a_run_goes_on_from_its_tables_and_ends_alike(
 
 def test_a_finished_run_is_finished_where_it_is_unpacked_and_is_a_few_kilobytes(command, tmp_path):
     whole = command(tmp_path / "whole")
-    portable.pack([whole], tmp_path / "runs.zip")
+    portable.pack_runs([whole], tmp_path / "runs.zip")
     assert (tmp_path / "runs.zip").stat().st_size < 5000
-    portable.unpack(tmp_path / "runs.zip", tmp_path / "runs")
+    portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")
     moved = tmp_path / "runs" / whole.parent.name / whole.name
     assert {path.name for path in moved.iterdir()} == set(portable.FILES)
     for name in portable.FILES:
@@ -84,22 +86,22 @@ def test_tables_of_a_process_that_was_killed_between_them_count_as_far_as_they_a
     without_checkpoints(run_dir)
     timing = (run_dir / "timing.csv").read_text().splitlines(keepends=True)
     (run_dir / "timing.csv").write_text("".join(timing[:2]))
-    assert portable.revive(run_dir) == 1
+    assert portable.rebuild_checkpoint(run_dir) == 1
     assert len(RunState.load(run_dir, portable.json.loads((run_dir / "run.json").read_text())["data"]).rounds) == 1
 
 
 def test_where_weights_go_on_a_run_begins_anew(command, tmp_path):
     run_dir = command(tmp_path, "model_update=update")
     without_checkpoints(run_dir)
-    assert portable.revive(run_dir) == 0
+    assert portable.rebuild_checkpoint(run_dir) == 0
     assert not list(run_dir.glob("state-*.pt"))
 
 
 def test_a_checkpoint_that_is_there_is_not_overruled(command, tmp_path):
     run_dir = command(tmp_path)
-    portable.pack([run_dir], tmp_path / "runs.zip")
+    portable.pack_runs([run_dir], tmp_path / "runs.zip")
     (run_dir / "accuracy.csv").write_text("newer")
-    portable.unpack(tmp_path / "runs.zip", tmp_path / "runs")
+    portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")
     assert (run_dir / "accuracy.csv").read_text() == "newer"
 
 
@@ -121,8 +123,8 @@ def test_a_checkpoint_that_is_there_is_not_overruled(command, tmp_path):
 def test_an_archive_of_something_else_is_refused_in_a_sentence(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
         archive.writestr(name, "")
-    with pytest.raises(UserError, match="is no archive of runs"):
-        portable.unpack(tmp_path / "runs.zip", tmp_path / "runs")
+    with pytest.raises(UserError, match="is not an archive of runs"):
+        portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")
     (tmp_path / "runs.zip").write_text("no zip")
-    with pytest.raises(UserError, match="is no archive of runs"):
-        portable.unpack(tmp_path / "runs.zip", tmp_path / "runs")
+    with pytest.raises(UserError, match="is not an archive of runs"):
+        portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "runs")

@@ -38,7 +38,7 @@ def resave(path, change) -> None:
 
 
 def test_there_is_one_number_and_everything_that_is_written_has_it(run_dir, tmp_path):
-    rounds.write(rounds.gather([run_dir]).rounds, tmp_path / "table")
+    rounds.write_results(rounds.gather([run_dir]).rounds, tmp_path / "table")
     assert json.loads((run_dir / "run.json").read_text())["schema_version"] == schema.SCHEMA_VERSION
     assert pd.read_csv(tmp_path / "table" / "runs.csv")["schema_version"].tolist() == [schema.SCHEMA_VERSION]
     assert torch.load(checkpoint_of(run_dir), weights_only=True)["schema_version"] == schema.SCHEMA_VERSION
@@ -49,11 +49,11 @@ def test_results_of_a_later_version_are_refused_by_every_reader(run_dir, compose
     assert re.search(SAYS, run_folder.other_version(run_dir) or "")
     (problem,) = rounds.gather([run_dir]).problems
     assert (problem.status, bool(re.search(SAYS, problem.reason))) == ("other version", True)
-    for reader in (run_reader.read_run, portable.revive):
+    for reader in (run_reader.read_run, portable.rebuild_checkpoint):
         with pytest.raises(UserError, match=SAYS):
             reader(run_dir)
     with pytest.raises(UserError, match=SAYS):
-        cli.start(composed("strategy=random"), run_dir, {})
+        cli.start_run(composed("strategy=random"), run_dir, {})
 
 
 def test_a_checkpoint_of_a_later_version_is_refused(run_dir):
@@ -65,9 +65,9 @@ def test_a_checkpoint_of_a_later_version_is_refused(run_dir):
 @pytest.mark.parametrize("name", ["table", "table.csv"])
 def test_a_table_of_a_later_version_is_refused(run_dir, tmp_path, name):
     table = rounds.gather([run_dir]).rounds
-    rounds.write(table.assign(schema_version=str(LATER)), tmp_path / name)
+    rounds.write_results(table.assign(schema_version=str(LATER)), tmp_path / name)
     with pytest.raises(UserError, match=SAYS):
-        rounds.read(tmp_path / name)
+        rounds.read_results(tmp_path / name)
 
 
 def test_what_older_versions_wrote_is_read(run_dir, tmp_path):
@@ -75,9 +75,9 @@ def test_what_older_versions_wrote_is_read(run_dir, tmp_path):
     rewrite(run_dir / "run.json", None)
     assert repr(run_reader.read_run(run_dir)) == repr(read)  # NaN is NaN
     for name in ("table", "table.csv"):
-        rounds.write(now.drop(columns="schema_version"), tmp_path / name)
-        assert rounds.read(tmp_path / name)["test_accuracy"].tolist() == now["test_accuracy"].tolist()
+        rounds.write_results(now.drop(columns="schema_version"), tmp_path / name)
+        assert rounds.read_results(tmp_path / name)["test_accuracy"].tolist() == now["test_accuracy"].tolist()
     resave(checkpoint_of(run_dir), lambda content: content.update(format=content.pop("schema_version")))
     assert repr(RunState.load(run_dir).rounds) == repr(state.rounds)
     without_checkpoints(run_dir)
-    assert portable.revive(run_dir) == len(state.rounds) - 1
+    assert portable.rebuild_checkpoint(run_dir) == len(state.rounds) - 1

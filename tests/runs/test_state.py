@@ -50,7 +50,7 @@ def test_a_damaged_checkpoint_is_noticed(tmp_path):
     flipped[whole.index(torch.arange(6.0).numpy().tobytes()) + 9] ^= 8  # one bit of a weight
     for damaged in (flipped, *(whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 1))):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path} to begin this run anew"):
+        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path} to start this run over"):
             RunState.load(tmp_path, "data")
 
 
@@ -197,7 +197,7 @@ def test_frozen_weights_are_written_once_and_one_that_changes_is_not_lost(tmp_pa
     assert sizes["frozen.pt"] > 20_000
     assert sizes["state-7.pt"] + sizes["state-8.pt"] < 10_000
     (tmp_path / "frozen.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match=r"frozen.pt is damaged .*: delete .* to begin this run anew"):
+    with pytest.raises(UserError, match=r"frozen.pt is damaged .*: delete .* to start this run over"):
         RunState.load(tmp_path, "data")
     (tmp_path / "frozen.pt").unlink()
     with pytest.raises(UserError, match=r"frozen.pt lacks backbone and is needed by the checkpoints beside it"):
@@ -237,7 +237,7 @@ def test_the_first_model_is_computed_once_and_again_when_its_file_is_damaged(tmp
         if damage:
             path.write_bytes(path.read_bytes()[:-100])
         state, compute = state_and_compute()
-        assert first_model.shared(path, state, compute) == reused
+        assert first_model.share_first_model(path, state, compute) == reused
         states.append(state)
     assert len(computed) == 2
     assert "is damaged" in caplog.text

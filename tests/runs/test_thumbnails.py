@@ -37,7 +37,7 @@ def nothing_can_be_built(monkeypatch):
         for maker in kind.makers:
             monkeypatch.setattr(maker, raising)
             count += 1
-    monkeypatch.setattr(factory, "made", raising)
+    monkeypatch.setattr(factory, "build_target", raising)
     assert count > 100
 
 
@@ -51,9 +51,9 @@ def test_every_reader_works_where_nothing_can_be_built(complete, tmp_path, monke
         reader.main()
     assert "2 runs: 2 done" in capsys.readouterr().out
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "first and last purchase" in page
+    assert "first and last query" in page
     assert "Not shown" not in page
-    assert (tmp_path / "report" / "figures" / "map_of_purchases.png").exists()
+    assert (tmp_path / "report" / "figures" / "map_of_queries.png").exists()
     assert plan.plan(["strategy=random,entropy", "hydra.mode=MULTIRUN"])
     assert run_dir.is_dir()
 
@@ -62,7 +62,7 @@ def test_thumbnails_show_what_was_bought(complete, tmp_path):
     run_dir = complete("strategy=random", "budget.batch_size=4", "budget.total=30")
     images = factory.build(factory.OmegaConf.create({"_target_": "alrun.data.sources.digits"}), "dataset", root="")
     bought = pd.read_csv(run_dir / "queries.csv")
-    found = thumbnails.read(run_dir)
+    found = thumbnails.read_thumbnails(run_dir)
     assert list(found) == [1, 2]
     for number, row in found.items():
         index = bought[bought["round"] == number].sort_values("position")["index"]
@@ -81,17 +81,17 @@ def test_thumbnails_of_any_number_of_rounds_stay_below_a_megabyte(tmp_path):
     noise = np.random.default_rng(0).integers(256, size=(30, 10, 3, 32, 32), dtype=np.uint8)  # as large as a PNG can be
     rounds = thumbnails.rounds_shown(2000)
     assert (rounds[0], rounds[-1], len(rounds)) == (1, 2000, thumbnails.ROWS)
-    thumbnails.write(tmp_path, list(noise))
+    thumbnails.write_thumbnails(tmp_path, list(noise))
     assert 900_000 < (tmp_path / thumbnails.NAME).stat().st_size < thumbnails.MOST
     pd.DataFrame({"round": [0, *range(1, 2001)], "index": 0}).to_csv(tmp_path / "queries.csv")
-    assert list(thumbnails.read(tmp_path)) == rounds
+    assert list(thumbnails.read_thumbnails(tmp_path)) == rounds
 
 
 @pytest.mark.parametrize("damage", ["large", "other size", "no picture", "gone", "queries", "svg"])
 def test_thumbnails_that_are_not_a_runs_are_told(tmp_path, damage):
     pd.DataFrame({"round": [0, 1], "index": [0, 1]}).to_csv(tmp_path / "queries.csv")
-    thumbnails.write(tmp_path, [[np.zeros((1, 8, 8), np.uint8)]])
-    assert thumbnails.read(tmp_path)[1].shape == (1, 32, 32, 3)
+    thumbnails.write_thumbnails(tmp_path, [[np.zeros((1, 8, 8), np.uint8)]])
+    assert thumbnails.read_thumbnails(tmp_path)[1].shape == (1, 32, 32, 3)
     path = tmp_path / thumbnails.NAME
     if damage == "large":
         path.write_bytes(path.read_bytes() + bytes(thumbnails.MOST))
@@ -105,5 +105,5 @@ def test_thumbnails_that_are_not_a_runs_are_told(tmp_path, damage):
         path.unlink()
     else:
         (tmp_path / "queries.csv").write_text("round,index\nx,1\n")
-    with pytest.raises(UserError, match=r"is not here|is damaged"):
-        thumbnails.read(tmp_path)
+    with pytest.raises(UserError, match=r"is missing|is damaged"):
+        thumbnails.read_thumbnails(tmp_path)

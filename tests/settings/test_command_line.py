@@ -10,8 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from alrun.commands import console
 from alrun.settings import planned_runs
-from alrun.settings.command_line import quoted
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.command_line import quote_word
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system.errors import UserError
 
 
@@ -42,7 +42,7 @@ def alrun(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProce
     ],
 )
 def test_options_may_stand_between_overrides(typed, expected):
-    assert console.in_order(typed.split()) == expected.split()
+    assert console.put_options_first(typed.split()) == expected.split()
 
 
 def test_options_between_overrides_are_obeyed(tmp_path):
@@ -60,16 +60,16 @@ def test_options_between_overrides_are_obeyed(tmp_path):
 )
 @pytest.mark.parametrize("key", ["dataset.path", "paths.outputs", "strategy.embeddings.path", "model.weights"])
 def test_letters_in_paths_are_taken_as_typed(key, path):
-    assert OverridesParser.create().parse_override(quoted(f"{key}={path}")).value() == path
+    assert OverridesParser.create().parse_override(quote_word(f"{key}={path}")).value() == path
 
 
 @pytest.mark.parametrize("value", ["null", '"quoted é"', "'quoted (1)'", "choice(a,b)", "glob(*)", "${oc.env:HOME}"])
 def test_what_hydra_reads_stays_its_own(value):
-    assert quoted(f"dataset.path={value}") == f"dataset.path={value}"
+    assert quote_word(f"dataset.path={value}") == f"dataset.path={value}"
 
 
 def test_each_value_of_a_sweep_is_quoted_by_itself():
-    override = OverridesParser.create().parse_override(quoted("dataset.path=photos (1),été,plain"))
+    override = OverridesParser.create().parse_override(quote_word("dataset.path=photos (1),été,plain"))
     assert override.is_sweep_override()
     assert [getattr(value, "text", value) for value in override.value().list] == ["photos (1)", "été", "plain"]
 
@@ -77,8 +77,8 @@ def test_each_value_of_a_sweep_is_quoted_by_itself():
 def test_home_is_meant_by_its_sign_at_the_beginning(monkeypatch):
     monkeypatch.setenv("HOME", "/home/zoé")
     for key in ("dataset.path", "paths.data", "paths.outputs"):
-        assert OverridesParser.create().parse_override(quoted(f"{key}=~/x")).value() == "/home/zoé/x"
-    assert OverridesParser.create().parse_override(quoted("dataset.path=a~/x")).value() == "a~/x"
+        assert OverridesParser.create().parse_override(quote_word(f"{key}=~/x")).value() == "/home/zoé/x"
+    assert OverridesParser.create().parse_override(quote_word("dataset.path=a~/x")).value() == "a~/x"
 
 
 @pytest.mark.parametrize("dataset", ["cifar10 dataset.source=packed", "mnist"])
@@ -115,7 +115,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(tmp_path, words, expe
     assert len(answer.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError) as refused:
-        planned_runs.of_command(["debug=fast", "seed=0,1", *words, "hydra.mode=MULTIRUN"])
+        planned_runs.runs_of_command(["debug=fast", "seed=0,1", *words, "hydra.mode=MULTIRUN"])
     assert expected in str(refused.value)
 
 
@@ -124,13 +124,13 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(tmp_path, words, expe
     [
         ("dataset.path=a,b", """type quotes if it is one: 'dataset.path="a,b"'."""),
         ("éa=1", "éa=1 cannot be read"),
-        ("a!=1", "in quotes, as 'setting=\"value\"'"),
+        ("a!=1", "special characters, as 'setting=\"value\"'"),
     ],
 )
 def test_the_quotes_to_type_are_shown(word, expected):
     with pytest.raises(Exception, match=r".") as raised:
-        planned_runs.of_command(["dataset=image_folder", "model=small_cnn", word])
-    told = sentence(raised.value)
+        planned_runs.runs_of_command(["dataset=image_folder", "model=small_cnn", word])
+    told = mistake_sentence(raised.value)
     assert told is not None
     assert expected in told
     assert "hydra.cc" not in told
@@ -143,5 +143,5 @@ def test_a_pipe_or_device_in_the_place_of_data_is_no_file(tmp_path, dataset):
     os.mkfifo(tmp_path / "pipe")
     for path in (str(tmp_path / "pipe"), "/dev/zero"):
         with pytest.raises(Exception, match=r".") as raised:
-            planned_runs.of_command([f"dataset={dataset}", "model=small_cnn", f"dataset.path={path}"])
-        assert sentence(raised.value) == f"{path} is no file: name a file or a folder of files."
+            planned_runs.runs_of_command([f"dataset={dataset}", "model=small_cnn", f"dataset.path={path}"])
+        assert mistake_sentence(raised.value) == f"{path} is not a file: name a file or a folder of files."

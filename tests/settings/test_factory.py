@@ -38,7 +38,7 @@ def test_what_cannot_be_built_is_named(settings, words):
 
 
 def test_a_number_is_no_part():
-    with pytest.raises(UserError, match=r"optimizer\.swa=1 is no part of a run"):
+    with pytest.raises(UserError, match=r"optimizer\.swa=1 is not a part of a run"):
         factory.build(OmegaConf.create({"swa": 1}).swa, "optimizer.swa")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from alrun.data import own, sources
 from alrun.settings import fitted, planned_runs
 from alrun.settings.checks import validate
-from alrun.settings.fitted import Counted, Fitted, suited
+from alrun.settings.fitted import Counted, Fitted, fit_to_data
 from alrun.settings.identity import identity
 from alrun.system.errors import UserError
 from tests.conftest import QUIET
@@ -35,14 +35,14 @@ from tests.conftest import QUIET
     ],
 )
 def test_numbers_follow_the_pool_and_what_is_given(known, given, expected):
-    assert suited(known, given) == expected
+    assert fit_to_data(known, given) == expected
 
 
 @pytest.mark.parametrize("pool", [7, 20, 33, 150, 999, 12_345])
 @pytest.mark.parametrize("classes", [2, 3, 10, 200])
 @pytest.mark.parametrize("validation", [0, 2])
 def test_a_pool_of_any_size_can_serve_them(pool, classes, validation, composed):
-    made = suited(Counted(pool, classes), {}, validation)
+    made = fit_to_data(Counted(pool, classes), {}, validation)
     assert 2 <= made.seed_size < made.total <= pool
     assert made.seed_size + made.batch_size + validation <= made.total
     budget = {key: value for key, value in made._asdict().items() if key in ("seed_size", "batch_size", "total")}
@@ -78,17 +78,17 @@ def test_what_is_counted_is_what_is_read(tmp_path, composed):
     for name in ("one", "two"):
         cfg = composed("dataset=npz", f"dataset.path={tmp_path / name}.npz")
         data = sources.npz("", str(tmp_path / f"{name}.npz"))
-        assert fitted.counted(cfg) == Counted(len(data.train_labels), data.classes)
+        assert fitted.count_data(cfg) == Counted(len(data.train_labels), data.classes)
     for split in (True, False):
         path = listed(tmp_path, f"{split}.csv", split)
         data = own.csv("", str(path), size=4)
         cfg = composed("dataset=csv", f"dataset.path={path}")
-        assert fitted.counted(cfg) == Counted(len(data.train_labels), data.classes)
+        assert fitted.count_data(cfg) == Counted(len(data.train_labels), data.classes)
     cfg = composed("dataset=image_folder", f"dataset.path={tmp_path / 'p'}", "dataset.test_fraction=0.33")
     data = own.image_folder("", str(tmp_path / "p"), size=4, test_fraction=0.33)
-    assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+    assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
     cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[a,b]", "limit=20")
-    assert fitted.counted(cfg) == Counted(20, 2, by_people=True)
+    assert fitted.count_data(cfg) == Counted(20, 2, by_people=True)
 
 
 def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
@@ -98,7 +98,7 @@ def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
     parquet.write_table(arrow.table({"image": content, "label": ["a", "b", "c"] * 5}), tmp_path / "all.parquet")
     cfg = composed("dataset=parquet", f"dataset.path={tmp_path / 'all.parquet'}")
     data = own.parquet("", str(tmp_path / "all.parquet"), size=4)
-    assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+    assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
 
 
 def test_a_picture_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as_they_are_read(tmp_path, composed):
@@ -116,7 +116,7 @@ def test_a_picture_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_a
         path.write_text("\n".join([header, *lines]) + "\n")
         data = own.csv("", str(path), size=4, group="group" if more else None)
         cfg = composed("dataset=csv", f"dataset.path={path}", *more)
-        assert fitted.counted(cfg) == Counted(len(data.train_labels), 3)
+        assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
         assert pool in (None, len(data.train_labels))
         validate(cfg)
 
@@ -124,10 +124,12 @@ def test_a_picture_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_a
 def test_the_classes_that_only_the_test_split_or_a_declaration_has_are_counted(tmp_path, composed):
     images, kinds = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 3
     np.savez(tmp_path / "a.npz", images_train=images, labels_train=kinds, labels_other=kinds, images_val=images[:6])
-    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/a.npz")) is None  # labels_val is not there
+    assert (
+        fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/a.npz")) is None
+    )  # labels_val is not there
     np.savez(tmp_path / "b.npz", train_images=images, train_labels=kinds, extra_labels=kinds)
     data = sources.npz("", str(tmp_path / "b.npz"))
-    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/b.npz")) == Counted(9, 3)
+    assert fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/b.npz")) == Counted(9, 3)
     assert len(data.train_labels) == 9
 
 
@@ -136,7 +138,7 @@ def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
     path = listed(tmp_path, "folds.csv", split=True)
     path.write_text(path.read_text().replace(",train", ",0").replace(",test", ",1"))
     cfg = composed("dataset=csv", f"dataset.path={path}")
-    assert fitted.counted(cfg) is None
+    assert fitted.count_data(cfg) is None
     assert cfg.training.patience == 10
     with pytest.raises(UserError, match=r"the column split holds 0 and 1, which name no split; known are train, test"):
         own.csv("", str(path))
@@ -147,9 +149,9 @@ def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
         with pytest.raises(UserError, match=f"{key}=0"):
             validate(cfg)
     np.savez(tmp_path / "none.npz", images=np.zeros((0, 4, 4), np.uint8), labels=np.zeros(0, int))
-    assert fitted.counted(composed("dataset=npz", f"dataset.path={tmp_path}/none.npz")) is None
+    assert fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/none.npz")) is None
     cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[]")
-    assert fitted.counted(cfg) is None
+    assert fitted.count_data(cfg) is None
 
 
 def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, composed):
@@ -158,18 +160,22 @@ def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, c
     cfg = composed(*words)
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 pictures, 3 classes
     assert identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
-    assert "chosen for 48 pictures and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence(cfg)
+    assert "chosen for 48 pictures and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence_on_choice(
+        cfg
+    )
     cfg = composed(*words, "budget.total=30", "training.max_epochs=7")
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.training.max_epochs) == (6, 4, 7)
-    assert "budget.total" not in fitted.sentence(cfg)
+    assert "budget.total" not in fitted.sentence_on_choice(cfg)
     typed = ["budget.seed_size=6", "budget.batch_size=4", "budget.total=26", "training.max_epochs=300"]
-    alike = [planned_runs.of_command([*words, *more])[0].folder for more in ([], [*typed, "training.patience=200"])]
+    alike = [
+        planned_runs.runs_of_command([*words, *more])[0].folder for more in ([], [*typed, "training.patience=200"])
+    ]
     assert alike[0] == alike[1]
 
 
 def test_data_that_cannot_be_listed_are_left_to_what_reads_them(tmp_path, composed):
-    assert fitted.counted(composed("dataset=digits")) is None
-    assert fitted.sentence(composed("dataset=digits")) is None
+    assert fitted.count_data(composed("dataset=digits")) is None
+    assert fitted.sentence_on_choice(composed("dataset=digits")) is None
     for words in (["dataset.path=nowhere"], [], [f"dataset.path={tmp_path}"]):
         cfg = composed("dataset=image_folder", *words)
         assert (cfg.budget.seed_size, cfg.training.patience) == (1000, 10)

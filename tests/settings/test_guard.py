@@ -39,7 +39,7 @@ with hydra.initialize_config_dir(os.getcwd(), version_base="1.1"):
     before = state()
     import alrun.commands.cli, alrun.settings.planned_runs, alrun.commands.check, alrun.commands.status, alrun.loop.run
     assert state() == before, "importing"
-    alrun.settings.planned_runs.of_command(["strategy=random"])
+    alrun.settings.planned_runs.runs_of_command(["strategy=random"])
     assert state() == before, "planning"
     assert hydra.compose("theirs").value == "theirs"
     GlobalHydra.instance().clear()
@@ -84,7 +84,7 @@ def test_a_mistake_in_the_guard_is_not_called_the_users(monkeypatch):
 
     monkeypatch.setattr(guard, "logging_of", broken)
     with pytest.raises(ZeroDivisionError):
-        planned_runs.of_command(["strategy=random"])
+        planned_runs.runs_of_command(["strategy=random"])
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_a_launcher_and_its_settings_may_be_typed():
         "hydra.job_logging.root.level=DEBUG",
         "strategy=random",
     ]
-    assert len(planned_runs.of_command(words)) == 1
+    assert len(planned_runs.runs_of_command(words)) == 1
     for word in (
         "hydra.job_logging.handlers.file.filename=x",
         "+hydra.job.env_set.X=1",
         "hydra.launcher._target_=os.x",
     ):
         with pytest.raises(UserError, match=r"^hydra\."):
-            planned_runs.of_command([word])
+            planned_runs.runs_of_command([word])

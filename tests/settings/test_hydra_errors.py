@@ -2,7 +2,7 @@
 
 from hydra.errors import ConfigCompositionException
 
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system.errors import UserError
 
 
@@ -32,7 +32,7 @@ def test_a_users_mistake_is_its_sentence_through_any_number_of_causes():
             raise KeyError("further up") from error
 
     for work in (user_mistake, wrapped, twice):
-        assert sentence(raised(work)) == "seed=x is no number."
+        assert mistake_sentence(raised(work)) == "seed=x is no number."
 
 
 def test_a_mistake_of_alruns_while_a_users_is_handled_is_alruns():
@@ -55,7 +55,7 @@ def test_a_mistake_of_alruns_while_a_users_is_handled_is_alruns():
             raise ZeroDivisionError from None
 
     for work in (handled, closed, suppressed):
-        assert sentence(raised(work)) is None
+        assert mistake_sentence(raised(work)) is None
 
 
 def test_what_hydra_passes_on_without_a_cause_is_still_the_users(monkeypatch):
@@ -69,8 +69,8 @@ def test_what_hydra_passes_on_without_a_cause_is_still_the_users(monkeypatch):
         "        raise ConfigCompositionException('in a file')\n",
         names,
     )
-    assert sentence(raised(lambda: names["compose"](user_mistake))) == "seed=x is no number."
+    assert mistake_sentence(raised(lambda: names["compose"](user_mistake))) == "seed=x is no number."
 
 
 def test_a_sentence_is_one_line_that_no_terminal_obeys():
-    assert sentence(UserError("a\nb\x1b[31mc")) == r"a\nb\x1b[31mc"
+    assert mistake_sentence(UserError("a\nb\x1b[31mc")) == r"a\nb\x1b[31mc"

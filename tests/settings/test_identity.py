@@ -253,7 +253,7 @@ def test_a_csv_has_the_content_of_its_pictures(tmp_path):
     node = {"dataset": {"_target_": "alrun.data.own.csv", "path": str(listing), "images": None}}
 
     def name() -> str:
-        return content.named(node, "data", str(tmp_path / "outputs"))["dataset"]["path"]
+        return content.with_content_hashes(node, "data", str(tmp_path / "outputs"))["dataset"]["path"]
 
     before = name()
     (tmp_path / "unrelated.png").write_bytes(b"changed")

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from alrun.commands import plan
-from alrun.runs.run_folder import RESULTS, SILENCE, state
+from alrun.runs.run_folder import RESULTS, SILENCE, run_state
 from alrun.settings import planned_runs
 
 SWEEP = ["experiment=redundancy/duplicate", "redundancy.factor=2,5", "scale=small"]
 
 
 def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
-    runs = planned_runs.of_command(SWEEP)
+    runs = planned_runs.runs_of_command(SWEEP)
     expected = []
     for factor, strategy, seed in itertools.product((2, 5), ("random", "entropy", "badge"), (0, 1, 2)):
         single = [f"redundancy.factor={factor}", f"strategy={strategy}", f"seed={seed}", SWEEP[0], SWEEP[2]]
@@ -26,14 +26,14 @@ def test_the_runs_of_a_sweep_are_those_of_single_command_lines(composed):
 
 
 def test_without_a_sweep_there_is_one_run(composed):
-    (run,) = planned_runs.of_command(["strategy=random", "seed=3"])
+    (run,) = planned_runs.runs_of_command(["strategy=random", "seed=3"])
     assert run.folder == Path(composed("strategy=random", "seed=3", hydra=True).hydra.run.dir)
-    assert len(planned_runs.of_command(["strategy=random", "hydra.mode=MULTIRUN", "seed=range(4)"])) == 4
+    assert len(planned_runs.runs_of_command(["strategy=random", "hydra.mode=MULTIRUN", "seed=range(4)"])) == 4
 
 
 def test_the_chosen_options_are_told_for_experiments_that_sweep_too():
-    assert planned_runs.options(["experiment=redundancy/duplicate"])["dataset"] == "cifar10"
-    assert planned_runs.options(["experiment=baseline/svhn_vgg19", "scale=small"])["model"] == "vgg19"
+    assert planned_runs.chosen_options(["experiment=redundancy/duplicate"])["dataset"] == "cifar10"
+    assert planned_runs.chosen_options(["experiment=baseline/svhn_vgg19", "scale=small"])["model"] == "vgg19"
 
 
 def make(folder: Path, *names: str, seconds: float = 0.0) -> None:
@@ -46,23 +46,23 @@ def make(folder: Path, *names: str, seconds: float = 0.0) -> None:
 
 
 def test_the_state_of_a_run_is_that_of_its_folder(tmp_path):
-    assert state(tmp_path / "a") == "missing"
+    assert run_state(tmp_path / "a") == "missing"
     make(tmp_path / "b", "state-1.pt")
-    assert state(tmp_path / "b") == "begun"
+    assert run_state(tmp_path / "b") == "begun"
     make(tmp_path / "c", "state-1.pt", "failed.txt")
-    assert state(tmp_path / "c") == "failed"
+    assert run_state(tmp_path / "c") == "failed"
     make(tmp_path / "d", "done", *RESULTS)
-    assert state(tmp_path / "d") == "done"
+    assert run_state(tmp_path / "d") == "done"
     make(tmp_path / "e", "state-1.pt", ".lock.lease")
-    assert state(tmp_path / "e") == "running"
+    assert run_state(tmp_path / "e") == "running"
     long_ago = os.stat(tmp_path / "e").st_mtime - 2 * SILENCE
     os.utime(tmp_path / "e" / ".lock.lease", (long_ago, long_ago))
-    assert state(tmp_path / "e") == "begun"  # its process died
+    assert run_state(tmp_path / "e") == "begun"  # its process died
 
 
 def test_a_plan_counts_states_and_takes_hours_from_siblings(tmp_path):
     where = f"paths.outputs={tmp_path}"
-    runs = {run.overrides[:2]: run.folder for run in planned_runs.of_command(["experiment=quickstart", where])}
+    runs = {run.overrides[:2]: run.folder for run in planned_runs.runs_of_command(["experiment=quickstart", where])}
     make(runs["strategy=random", "seed=0"], "done", *RESULTS, seconds=3600)
     make(runs["strategy=badge", "seed=0"], "done", *RESULTS, seconds=7200)
     make(runs["strategy=badge", "seed=1"], "state-1.pt", seconds=1800)

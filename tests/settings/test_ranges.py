@@ -51,8 +51,8 @@ class Rated:
     ],
 )
 def test_a_value_is_of_the_type_and_in_the_range_or_is_not(hint, right, wrong):
-    assert [value for value in right if not ranges.fits(value, hint)] == []
-    assert [value for value in wrong if ranges.fits(value, hint)] == []
+    assert [value for value in right if not ranges.value_fits_hint(value, hint)] == []
+    assert [value for value in wrong if ranges.value_fits_hint(value, hint)] == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_value_is_of_the_type_and_in_the_range_or_is_not(hint, right, wrong):
     ],
 )
 def test_a_type_and_its_range_in_words(hint, words):
-    assert ranges.in_words(hint) == words
+    assert ranges.hint_in_words(hint) == words
 
 
 def test_a_setting_of_ones_own_class_has_its_range_and_a_name_for_type_checkers_alone_does_no_harm(monkeypatch):

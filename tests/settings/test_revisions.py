@@ -72,7 +72,7 @@ def test_what_is_used_is_recorded_with_its_revision(monkeypatch):
     monkeypatch.setitem(revisions.COMPONENTS, "embeddings.FromFile", 4)
     monkeypatch.setitem(revisions.KERNELS, "made_up", 3)
     monkeypatch.setitem(revisions.USERS, "made_up", ("strategy.Clue",))
-    assert revisions.used(settings) == {
+    assert revisions.revisions_used(settings) == {
         "embeddings.FromFile": 4,
         "evaluation": 1,
         "made_up": 3,

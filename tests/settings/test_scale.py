@@ -4,12 +4,12 @@ import pytest
 
 from alrun.settings.checks import pool_size, validate
 from alrun.settings.identity import setting_id
-from alrun.settings.planned_runs import of_the_paper
+from alrun.settings.planned_runs import paper_experiments
 
 NETWORKS = {"augmentation/vgg11", "baseline/cifar10_dla", "baseline/cifar10_vgg19", "baseline/svhn_vgg19"}
 
 
-@pytest.mark.parametrize("experiment", of_the_paper())
+@pytest.mark.parametrize("experiment", paper_experiments())
 def test_every_experiment_keeps_its_proportions(composed, experiment):
     paper = composed(f"experiment={experiment}")
     cfg = composed(f"experiment={experiment}", "scale=small")

@@ -23,9 +23,11 @@ def bought(seed_size: int, batch_size: int, total: int, validation: int) -> list
 def test_the_rounds_are_those_of_spending_the_budget(seed_size, batch_size, total, validation):
     budget = {"seed_size": seed_size, "batch_size": batch_size, "total": total}
     expected = bought(seed_size, batch_size, total, validation)
-    assert schedule.rounds(budget, validation) == expected
-    assert schedule.of_record({"settings": {"budget": budget, "validation": validation}}) == expected
-    assert schedule.of_record({"settings": {"budget": budget}}) == bought(seed_size, batch_size, total, 0)
+    assert schedule.labels_by_round(budget, validation) == expected
+    assert schedule.labels_by_round_of_record({"settings": {"budget": budget, "validation": validation}}) == expected
+    assert schedule.labels_by_round_of_record({"settings": {"budget": budget}}) == bought(
+        seed_size, batch_size, total, 0
+    )
 
 
 def test_what_a_run_recorded_counts(tmp_path):
@@ -37,7 +39,7 @@ def test_what_a_run_recorded_counts(tmp_path):
 
 def test_a_plan_of_runs_with_held_out_labels_counts_those_that_are_trained_on(tmp_path, monkeypatch):
     settings = ["validation=50", "budget.seed_size=50", "budget.batch_size=50", "budget.total=500"]
-    (run,) = planned_runs.of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
+    (run,) = planned_runs.runs_of_command([*settings, "training.max_epochs=10", f"paths.outputs={tmp_path}"])
     monkeypatch.setattr(speed, "images_per_second", lambda cfg: 1.0)
-    found = plan.hours(run, durations.Durations(), {})
+    found = plan.hours_of_run(run, durations.Durations(), {})
     assert found.most == pytest.approx(10 * sum(range(50, 451, 50)) / 3600)  # nine rounds, not ten

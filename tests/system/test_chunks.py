@@ -41,7 +41,7 @@ def test_a_pass_that_does_not_fit_goes_on_in_smaller_chunks_with_the_same_output
     assert torch.allclose(small.log_probs, large.log_probs, atol=1e-6)
     assert torch.allclose(small.embedding, large.embedding, atol=1e-6)
     assert sum(seen) == 53
-    assert ("memory is full: going on with" in caplog.text) == (chunk > 9)
+    assert ("memory is full: continuing with" in caplog.text) == (chunk > 9)
     labels = torch.arange(53) % 2
     tested = [evaluate(model(kind), IMAGES, labels, NORMALIZE, chunk, 2) for kind in (Small, SmallCnn)]
     assert tested[0].accuracy == tested[1].accuracy

@@ -68,7 +68,7 @@ def test_a_signal_before_the_run_says_to_try_again(tmp_path, name):
 
 def test_an_application_that_imports_alrun_keeps_its_handlers(tmp_path):
     probe = "import signal, sys, alrun; from alrun.system import early; "
-    probe += "sys.exit(signal.getsignal(signal.SIGINT) is early.stop or isinstance(sys.stdout, early.Patient))"
+    probe += "sys.exit(signal.getsignal(signal.SIGINT) is early.stop_process or isinstance(sys.stdout, early.Patient))"
     assert subprocess.run([sys.executable, "-c", probe], cwd=tmp_path).returncode == 0
 
 
@@ -80,7 +80,7 @@ def test_ctrl_c_waits_for_an_import_and_is_not_lost():
         time.sleep(0.01)
 
     def imported():
-        with early.held():
+        with early.holding_ctrl_c():
             try:
                 interrupt()
             except BaseException as error:  # what a library might do

@@ -156,7 +156,7 @@ def test_power_is_watched_between_readings(monkeypatch):
 @pytest.mark.parametrize("lacking", ["bindings", "gpu"])
 def test_a_gpu_that_does_not_tell_has_a_reason(monkeypatch, lacking):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(0) if lacking == "gpu" else None)
-    words = "the GPU does not tell its energy .Not Found" if lacking == "gpu" else r"pip install 'alrun\[energy\]'"
+    words = "the GPU does not report its energy .Not Found" if lacking == "gpu" else r"pip install 'alrun\[energy\]'"
     with pytest.raises(NotMeasured, match=words):
         Nvml("GPU-2")
 
@@ -220,7 +220,7 @@ def test_folders_of_versions_that_did_not_measure_go_on(complete, tmp_path):
     timing = pd.read_csv(folder / "timing.csv").drop(columns=energy_columns())
     timing.to_csv(folder / "timing.csv", index=False)
     without_checkpoints(folder)
-    assert portable.revive(folder) == 2
+    assert portable.rebuild_checkpoint(folder) == 2
     state = RunState.load(folder, portable.json.loads((folder / "run.json").read_text())["data"])
     assert all(math.isnan(record.train_joules) for record in state.rounds)
     assert [record.train_seconds for record in state.rounds] == timing["train_seconds"].tolist()[:2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import errors
 from alrun.system.errors import DataError, SettingError, StorageError, StrategyError, UserError, located, writing
 from tests.conftest import QUIET, SMALL
@@ -17,7 +17,7 @@ from tests.conftest import QUIET, SMALL
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOTDIR])
 def test_the_system_is_translated_where_files_are_written_and_nowhere_else(code):
     error = OSError(code, os.strerror(code), "/somewhere")
-    assert sentence(error) is None
+    assert mistake_sentence(error) is None
     with pytest.raises(StorageError, match=r"/somewhere cannot be used \(.*\): free space there"), writing():
         raise error
     assert errors.unusable(OSError(errno.EBADF, "Bad file descriptor")) is None
@@ -28,7 +28,7 @@ def test_a_mistake_keeps_its_kind_where_its_place_is_added(kind):
     with pytest.raises(kind, match=r"^round 3: lr=x is not possible\.$") as raised, located("round 3"):
         raise kind("lr=x is not possible.")
     assert isinstance(raised.value, UserError)
-    assert sentence(raised.value) == "round 3: lr=x is not possible."
+    assert mistake_sentence(raised.value) == "round 3: lr=x is not possible."
 
 
 OWN = """

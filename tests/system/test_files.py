@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alrun.runs.state import RunState
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import files, lock
 from alrun.system.errors import UserError
 from alrun.training import checkpoint
@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises((UserError, OSError)) as caught:
         TinyRun.composed().complete(tmp_path / "file")
-    told = sentence(caught.value)
+    told = mistake_sentence(caught.value)
     assert told is not None
     assert "Not a directory" in told
 
@@ -246,7 +246,7 @@ def test_a_folder_or_foreign_bytes_in_the_place_of_a_file_are_one_sentence_or_no
         assert told is not None or (run_dir / "done").exists()
         if told is not None:
             assert str(path).removesuffix(".lease") in told
-            assert "take away" in told or ": delete it" in told
+            assert "remove what is there" in told or ": delete it" in told
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EIO])
@@ -261,7 +261,7 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code
         UserError, match=rf"\.lock cannot be locked \({os.strerror(code)}\): .*paths.outputs="
     ) as caught:
         lock.Lock(tmp_path / ".lock").acquire(wait=False)
-    assert sentence(caught.value) == str(caught.value)
+    assert mistake_sentence(caught.value) == str(caught.value)
     monkeypatch.undo()
     with lock.Lock(tmp_path / ".lock"):
         pass  # and nothing was left locked

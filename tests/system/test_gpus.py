@@ -17,7 +17,7 @@ def beside_one_another(count, names, most, folder, seconds=0.5):
     for number in range(count):
         child = fork()
         if child == 0:
-            with gpus.seated(names, most, folder) as index:
+            with gpus.take_seat(names, most, folder) as index:
                 started = time.monotonic()
                 time.sleep(seconds)
                 (folder / f"{number}.txt").write_text(f"{index} {started} {time.monotonic()}")
@@ -45,10 +45,10 @@ def test_a_gpu_has_no_more_runs_than_it_may(tmp_path, monkeypatch):
 def test_the_seat_of_a_process_that_died_is_free(tmp_path):
     child = fork()
     if child == 0:
-        next(gpus.seated.__wrapped__(["0"], 1, tmp_path))
+        next(gpus.take_seat.__wrapped__(["0"], 1, tmp_path))
         os._exit(9)
     os.waitpid(child, 0)
-    with gpus.seated(["0"], 1, tmp_path) as index:
+    with gpus.take_seat(["0"], 1, tmp_path) as index:
         assert index == 0
 
 
@@ -65,7 +65,7 @@ def test_gpus_have_the_same_name_in_every_process(monkeypatch, visible, count, n
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert gpus.names(count) == names
+    assert gpus.name_gpus(count) == names
 
 
 def test_auto_takes_the_least_taken_gpu_and_a_named_device_no_seat(tmp_path, monkeypatch):
@@ -73,11 +73,11 @@ def test_auto_takes_the_least_taken_gpu_and_a_named_device_no_seat(tmp_path, mon
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", used.append)
-    monkeypatch.setattr(gpus, "folder", lambda: tmp_path)
-    with gpus.taken("auto", 1) as first, gpus.taken("auto", 1) as second, gpus.taken("cuda:0", 1) as named:
+    monkeypatch.setattr(gpus, "seats_folder", lambda: tmp_path)
+    with gpus.take_gpu("auto", 1) as first, gpus.take_gpu("auto", 1) as second, gpus.take_gpu("cuda:0", 1) as named:
         assert [first, second, named] == [torch.device("cuda", 0), torch.device("cuda", 1), torch.device("cuda:0")]
     assert used == [0, 1, torch.device("cuda:0")]
-    with gpus.taken("cpu", 1) as where:
+    with gpus.take_gpu("cpu", 1) as where:
         assert where == torch.device("cpu")
 
 
@@ -86,25 +86,25 @@ def test_seats_are_in_a_folder_that_no_other_user_can_prepare_or_look_into(tmp_p
     monkeypatch.setattr(gpus.getpass, "getuser", lambda: pytest.fail("a container's user may have no name"))
     old = os.umask(0)
     try:
-        folder = gpus.folder()
+        folder = gpus.seats_folder()
     finally:
         os.umask(old)
     assert folder == tmp_path / f"alrun-gpus-{os.getuid()}"
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)  # of an earlier version, or by mistake
-    assert gpus.folder().stat().st_mode & 0o777 == 0o700
+    assert gpus.seats_folder().stat().st_mode & 0o777 == 0o700
     words = "cannot be used to share GPUs .* set TMPDIR to a folder of your own"
     with monkeypatch.context() as patch:
         owner = os.getuid()
         patch.setattr(os, "getuid", lambda: owner + 1)
         folder.rename(tmp_path / f"alrun-gpus-{owner + 1}")
         with pytest.raises(UserError, match=words):
-            gpus.folder()
+            gpus.seats_folder()
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match=words):
-        gpus.folder()
+        gpus.seats_folder()
     folder.unlink()
     folder.write_text("")
     with pytest.raises(UserError, match=words):
-        gpus.folder()
+        gpus.seats_folder()

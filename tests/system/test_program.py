@@ -25,8 +25,8 @@ def test_the_words_that_started_it_are_repeated(tmp_path, monkeypatch, words, ty
     script.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "orig_argv", [word.format(bin=tmp_path) for word in words])
-    assert program.typed() == typed
-    assert program.command(["report", "my runs"]) == f"{typed} report 'my runs'"
+    assert program.typed_program() == typed
+    assert program.command_line(["report", "my runs"]) == f"{typed} report 'my runs'"
     assert program.as_typed("alrun is\n    alrun help\n  alrun\n  of alrun") == (
         f"alrun is\n    {typed} help\n  {typed}\n  of alrun"
     )

@@ -1,4 +1,4 @@
-"""What a reader must know before comparing: each a sentence that names the runs and the cure."""
+"""What a reader must know before comparing curves: sentences that name the runs and the remedy."""
 
 import itertools
 
@@ -16,13 +16,13 @@ def notes(rounds: pd.DataFrame) -> list[str]:
 
 
 def mixed(runs: pd.DataFrame) -> list[str]:
-    """More than one setting."""
+    """A sentence if there is more than one setting."""
     count = runs["facet"].nunique()
     if count < 2:
         return []
     names = "curves are named by them"
     if USUAL in runs["facet"].to_numpy():
-        names = f"curves are named by what they change of the usual setting, the commonest value of each ({USUAL})"
+        names = f"curves are named by what they change of the usual setting, the most common value of each ({USUAL})"
     return [
         f"The runs have {count} settings ({some(list(runs['facet'].unique()), '; ')}): {names}, and labeling "
         "efficiency compares within a setting alone."
@@ -30,13 +30,13 @@ def mixed(runs: pd.DataFrame) -> list[str]:
 
 
 def repeats(runs: pd.DataFrame) -> list[str]:
-    """One repeat, or different ones."""
+    """Sentences on curves with a single repeat or with fewer repeats than others."""
     seeds = runs.groupby("curve", sort=False)["seed"].apply(lambda values: tuple(sorted(values)))
     single = [str(curve) for curve, values in seeds.items() if len(values) == 1]
     found = []
     if single:
         found.append(
-            f"{some(single)} {'has' if len(single) == 1 else 'have'} one repeat: no spread and no test can be given; "
+            f"{some(single)} {'has' if len(single) == 1 else 'have'} one repeat: there is no spread and no test; "
             "add repeats with seed=0,1,2."
         )
     every = sorted(set(itertools.chain(*seeds)))
@@ -48,16 +48,16 @@ def repeats(runs: pd.DataFrame) -> list[str]:
             if lacking > MOST:
                 continue
             found.append(
-                f"{curve} lacks seed {', '.join(absent)}: comparisons with it rest on the seeds that both have; "
+                f"{curve} lacks seed {', '.join(absent)}: comparisons with it use the seeds that both have; "
                 f"add seed={','.join(absent)}."
             )
     if lacking > MOST:
-        found.append(f"{lacking - MOST} more curves lack repeats that others have.")
+        found.append(f"{lacking - MOST} more curves lack repeats that other curves have.")
     return found
 
 
 def one_start(runs: pd.DataFrame) -> list[str]:
-    """Repeats that share their initial seed, and with it the seed set and the first model."""
+    """A sentence on repeats that share their initial seed, and so the seed set and the first model."""
     if "initial_seed" not in runs:
         return []
     seeds = runs.groupby(["curve", initial_seeds(runs)], sort=False)["seed"].nunique()
@@ -65,14 +65,14 @@ def one_start(runs: pd.DataFrame) -> list[str]:
     if not shared:
         return []
     return [
-        f"Repeats share initial_seed={', '.join(shared)}, and with it one seed set and one first model: intervals and "
-        "tests tell how results scatter after that one start, not over others, and the first round is not tested. "
+        f"Repeats share initial_seed={', '.join(shared)}, and so one seed set and one first model: intervals and "
+        "tests describe the scatter after this one start, not over other starts, and the first round is not tested. "
         "initial_seed=null gives every repeat its own."
     ]
 
 
 def references(runs: pd.DataFrame) -> list[str]:
-    """Strategies without a random run of the same setting and seed."""
+    """Sentences on strategies without a random run of the same setting and seed."""
     known = {(row["facet"], row["seed"]) for row in runs.to_dict("records") if row["strategy"] == REFERENCE}
     found: list[str] = []
     for facet, frame in runs.groupby("facet", sort=False):
@@ -89,7 +89,7 @@ def references(runs: pd.DataFrame) -> list[str]:
 
 
 def labels(rounds: pd.DataFrame) -> list[str]:
-    """Curves that are known at different numbers of labels."""
+    """A sentence if the curves have different numbers of labels."""
     points = rounds.groupby("curve", sort=False)["labeled"].apply(lambda values: tuple(sorted(set(values))))
     common = set.intersection(*(set(values) for values in points))
     if points.nunique() == 1:
@@ -101,7 +101,7 @@ def labels(rounds: pd.DataFrame) -> list[str]:
 
 
 def hardware(runs: pd.DataFrame) -> list[str]:
-    """Times and versions that do not compare."""
+    """Sentences on times that do not compare, and on different data under one name."""
     found = []
     for column, what in (("hardware", "different hardware"), ("threads", "different numbers of threads")):
         values = sorted(set(runs[column]) - {""}) if column in runs else []
@@ -114,12 +114,12 @@ def hardware(runs: pd.DataFrame) -> list[str]:
 
 
 def some(names: list[str], separator: str = ", ") -> str:
-    """The first names of many, and how many more there are."""
+    """The first names, and how many more there are."""
     if len(names) <= 2 * MOST:
-        return listed(names) if separator == ", " else separator.join(names)
+        return join_words(names) if separator == ", " else separator.join(names)
     return f"{separator.join(names[: 2 * MOST])}{separator}{len(names) - 2 * MOST} more"
 
 
-def listed(names: list[str]) -> str:
+def join_words(names: list[str]) -> str:
     """``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -5,15 +5,15 @@ import math
 import pandas as pd
 
 from alrun.analysis import figures
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.page import Section
 
 PHASES = {"train_joules": "training", "select_joules": "selection", "evaluate_joules": "evaluation"}
 KWH = 3.6e6  # joules
 
 
-def time(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
-    """Seconds by round, and by run; ``runs`` are those of scores.per_run."""
+def time_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
+    """The section on seconds per round and per run; ``runs`` comes from scores.per_run."""
     if named["curve"].nunique() > figures.LEGIBLE:
         return Section("Time", "Mean over repeats; there are too many curves to draw.", {}, {"times": times(runs)})
     text = (
@@ -24,15 +24,15 @@ def time(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 
 
 def times(runs: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a run spends in each phase."""
+    """A row per curve: mean time of each phase of a run, as text."""
     found = runs.groupby("curve", sort=False)
     columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
-    table = {name: found[column].mean().map(in_words) for column, name in columns.items()}
+    table = {name: found[column].mean().map(seconds_in_words) for column, name in columns.items()}
     return pd.DataFrame(table).rename_axis("per run").reset_index()
 
 
-def in_words(value: float) -> str:
-    """Seconds in the unit that suits them."""
+def seconds_in_words(value: float) -> str:
+    """``4.2 s``, ``42 s``, ``3.5 min``, ``2.5 h``."""
     if value >= 7200:
         return f"{value / 3600:.1f} h"
     return f"{value / 60:.1f} min" if value >= 120 else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
@@ -41,7 +41,7 @@ def in_words(value: float) -> str:
 def energy_of_runs(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: ``curve``, joules of each phase, their sum ``joules``, and ``grams`` of CO2-equivalent.
 
-    NaN where a round of the run was not measured: the rest would look like a saving.
+    NaN if a round of the run was not measured: the sum of the others would look like a saving.
     """
     rows = []
     for run, frame in rounds.groupby("run", sort=False):
@@ -53,32 +53,32 @@ def energy_of_runs(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def intensity(rounds: pd.DataFrame) -> float:
-    """Grams of CO2-equivalent for a kWh, as the run's settings say; NaN where it has none."""
+    """Grams of CO2-equivalent per kWh, from the run's settings; NaN if the table has no such column."""
     return float(pd.to_numeric(rounds.get("carbon_intensity", pd.Series([math.nan])), errors="coerce").iloc[0])
 
 
-def energy(named: pd.DataFrame) -> Section:
-    """A table of means per run, or why there is none."""
+def energy_section(named: pd.DataFrame) -> Section:
+    """The section on energy: a table of means per run, or the reason why there is none."""
     runs = energy_of_runs(named)
     reasons = unmeasured(named, runs)
     if runs["joules"].isna().all():
-        return Section("Energy", f"Not measured: {listed(reasons)}.")
+        return Section("Energy", f"Not measured: {join_words(reasons)}.")
     sources = sorted(set(named["energy_source"]) - {"", "none"})
     grams = sorted(set(named["carbon_intensity"]) - {""}) if "carbon_intensity" in named else []
     text = (
-        f"Means per run, measured by {listed(sources)}: nvml is a GPU's own counter, rapl that of the processors and "
-        "their memory. The rest of the machine is not included. A counter belongs to the device: it includes whatever "
-        "else ran on it at that time, and each of several simultaneous runs (at_once) counts the whole device. "
-        f"CO2 is an estimate with {listed(grams)} g per kWh (runtime.carbon_intensity)."
+        f"Means per run, measured by {join_words(sources)}: nvml is a GPU's own counter, rapl that of the processors "
+        "and their memory. The rest of the machine is not included. A counter belongs to the device: it includes "
+        "whatever else ran on it at that time, and each of several simultaneous runs (at_once) counts the whole "
+        f"device. CO2 is an estimate with {join_words(grams)} g per kWh (runtime.carbon_intensity)."
     )
     if reasons:
-        text += f" {int(runs['joules'].isna().sum())} of {len(runs)} runs were not measured: {listed(reasons)}."
+        text += f" {int(runs['joules'].isna().sum())} of {len(runs)} runs were not measured: {join_words(reasons)}."
     means = runs.groupby("curve", sort=False)[[*PHASES, "joules", "grams"]].mean()
     table = pd.DataFrame({"per run": means.index})
     for column, name in PHASES.items():
-        table[f"{name} (kJ)"] = [significant(value / 1e3) for value in means[column]]
-    table["all (Wh)"] = [significant(1e3 * value / KWH) for value in means["joules"]]
-    table["CO2 (g)"] = [significant(value) for value in means["grams"]]
+        table[f"{name} (kJ)"] = [three_digits(value / 1e3) for value in means[column]]
+    table["all (Wh)"] = [three_digits(1e3 * value / KWH) for value in means["joules"]]
+    table["CO2 (g)"] = [three_digits(value) for value in means["grams"]]
     return Section("Energy", text, {}, {"energy": table})
 
 
@@ -94,21 +94,21 @@ def unmeasured(named: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(known))
 
 
-def significant(value: float) -> str:
-    """Three digits; empty where there is no number."""
+def three_digits(value: float) -> str:
+    """A number as text with three digits; empty for NaN."""
     return "" if math.isnan(value) else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def sentence(rounds: pd.DataFrame) -> list[str]:
-    """What all measured runs used together."""
+def energy_sentence(rounds: pd.DataFrame) -> list[str]:
+    """A sentence on the energy of all measured runs together; empty if none was measured."""
     runs = energy_of_runs(rounds).dropna(subset="joules")
     if runs.empty or not runs["joules"].sum() > 0:
         return []
     joules = runs[[*PHASES, "joules"]].sum()
     text = (
-        f"{len(runs)} runs used {significant(joules['joules'] / KWH * 1e3)} Wh of the devices they ran on, "
+        f"{len(runs)} runs used {three_digits(joules['joules'] / KWH * 1e3)} Wh of the devices they ran on, "
         f"{100 * joules['train_joules'] / joules['joules']:.0f} % in training and "
         f"{100 * joules['select_joules'] / joules['joules']:.0f} % in selection"
     )
     grams = runs["grams"].sum(skipna=False)
-    return [text + ("." if math.isnan(grams) else f"; about {significant(grams)} g of CO2.")]
+    return [text + ("." if math.isnan(grams) else f"; about {three_digits(grams)} g of CO2.")]

@@ -1,27 +1,27 @@
-"""Which rounds form a curve: runs that differ in their seed alone, named by what tells them from the others at hand."""
+"""Which runs form a curve: those that differ only in their seed. It is named by what distinguishes it from others."""
 
 import pandas as pd
 
 from alrun.analysis.rounds import is_of_strategy, setting_columns
 
-# Groups in the order in which they are tried as a name, before single settings: the paper's facets.
+# Groups in the order in which they are tried as names, before settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
 GROUPS += ("model_update", "dss")
 UNDOTTED = ("limit", "initial_seed", "validation", "first_model")  # settings that are in no group
-SPELT = 2  # columns that the name of a setting spells out
-USUAL = "usual setting"  # departs in nothing
+SPELT = 2  # columns that the name of a setting gives in full
+USUAL = "usual setting"  # the setting that has the most common value everywhere
 REFERENCE = "random"  # option of the strategy with which labeling efficiency compares
 
 
 def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
     """The table with two more columns, and random sampling first.
 
-    ``facet`` names what tells the settings apart, strategies aside (``redundancy.factor=10``; empty for a single one).
-    ``curve`` is that and the strategy: its variant or option, and those of its settings that tell it from namesakes.
+    ``facet`` names what distinguishes the settings, strategies aside (``redundancy.factor=10``; empty for one alone).
+    ``curve`` adds the strategy: its variant or option, and its settings that differ from those of others of that name.
     """
     runs = rounds.drop_duplicates("run")
     runs = runs.assign(facet=facets(runs), label=strategy_labels(runs))
-    # A facet comes first for every strategy that has it, so that curves with one setting stand side by side.
+    # Sorted by facet first, so that curves of one setting stand side by side.
     runs["curve"] = [
         f"{label}, {facet}" if facet else label for label, facet in zip(runs["label"], runs["facet"], strict=True)
     ]
@@ -32,9 +32,9 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def facets(runs: pd.DataFrame) -> list[str]:
-    """A text for the setting of every run: the fewest options and settings that tell all settings apart.
+    """A text for the setting of each run: the fewest options and settings that distinguish all settings.
 
-    Where these are many, a text says only in what a setting departs from the value that most settings have.
+    If these are many, a text gives only what differs from the value that most settings have.
     """
     columns = [column for column in setting_columns(runs) if not is_of_strategy(column)]
     settings = sorted((c for c in columns if "." in c or c in UNDOTTED), key=lambda c: "_target_" in c)
@@ -57,7 +57,7 @@ def facets(runs: pd.DataFrame) -> list[str]:
 
 
 def initial_seeds(runs: pd.DataFrame) -> pd.Series:
-    """The initial seed of every run; ``seed`` of repeats that each draw their own, which are one setting."""
+    """The initial seed of each run; the text ``seed`` if each repeat draws its own, which makes them one setting."""
     seed = runs["seed"].astype(str)
     initial = runs["initial_seed"].where(~runs["initial_seed"].isin(["", "null"]), seed)  # the neutral value
     shared = set(initial[initial != seed])
@@ -74,7 +74,7 @@ def options_of(options: pd.Series, setting: pd.Series) -> pd.Series:
 
 
 def strategy_labels(runs: pd.DataFrame) -> list[str]:
-    """A text for the strategy of every run: two are the same only if their strategies have the same settings."""
+    """A text for the strategy of each run: two texts are equal only if the strategies have equal settings."""
     settings = [str(column) for column in runs if str(column).startswith("strategy.")]
     variant = runs["variant"].replace("null", "") if "variant" in runs else pd.Series("", runs.index)
     names = variant.where(variant != "", runs["strategy"])
@@ -88,13 +88,13 @@ def strategy_labels(runs: pd.DataFrame) -> list[str]:
 
 
 def wide(rounds: pd.DataFrame, measure: str, curves: list[str] | None = None) -> dict[str, pd.DataFrame]:
-    """For every curve a table of ``measure``: a row per seed, a column per number of labels."""
+    """For each curve a table of ``measure``: a row per seed, a column per number of labels."""
     chosen = rounds if curves is None else rounds[rounds["curve"].isin(curves)]
     means = chosen.groupby(["curve", "seed", "labeled"], sort=False)[measure].mean().sort_index()
     return {str(curve): means.loc[curve].unstack("labeled") for curve in chosen["curve"].unique()}
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two such tables, at the seeds and numbers of labels that both have."""
+    """Both tables of ``wide``, at the seeds and numbers of labels that both have."""
     seeds, labels = first.index.intersection(second.index), first.columns.intersection(second.columns)
     return first.loc[seeds, labels], second.loc[seeds, labels]

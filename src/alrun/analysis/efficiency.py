@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alrun.runs.run_folder import is_done, reading
+from alrun.runs.run_folder import is_done, reading_run_file
 from alrun.system import files
 
 GRID = 20  # accuracies per curve, as in the paper's figures
@@ -33,16 +33,16 @@ def labels_needed(curve: Curve, accuracy: float) -> float:
 
 
 def labeling_efficiency(strategy: Curve, random: Curve, accuracy: float) -> float:
-    """Labels that random sampling needs to reach ``accuracy``, divided by those that the strategy needs.
+    """Labels that random sampling needs to reach ``accuracy``, divided by the labels that the strategy needs.
 
-    NaN where either curve never reaches it. Source: Section 4.1 of the paper, in the direction of its figures
+    NaN if either curve never reaches it. Source: Section 4.1 of the paper, in the direction of its figures
     ("2x" means half the labels).
     """
     return labels_needed(random, accuracy) / labels_needed(strategy, accuracy)
 
 
-def grid(curve: Curve) -> np.ndarray:
-    """Accuracies at which to compare: evenly from a curve's first accuracy to its highest."""
+def accuracy_grid(curve: Curve) -> np.ndarray:
+    """Accuracies (GRID,) at which to compare: evenly from a curve's first accuracy to its highest."""
     return np.linspace(curve.accuracy[0], curve.accuracy.max(), GRID)
 
 
@@ -53,7 +53,7 @@ def read_curve(run_dir: Path) -> Curve:
         UserError: The file is damaged.
     """
     path = run_dir / "accuracy.csv"
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
         if not rows:
             raise ValueError("it has no rows")
@@ -63,8 +63,8 @@ def read_curve(run_dir: Path) -> Curve:
         )
 
 
-def update(run_dir: Path) -> None:
-    """Write labeling_efficiency.csv of a finished run, and of its finished siblings if it is their reference.
+def update_efficiency(run_dir: Path) -> None:
+    """Write labeling_efficiency.csv of a finished run; of a random run also those that it is the reference of.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """
@@ -88,7 +88,7 @@ def write_efficiency(run_dir: Path, reference: Path | None) -> None:
     curve = read_curve(run_dir)
     random = read_curve(reference) if reference else None
     rows = []
-    for accuracy in grid(curve):
+    for accuracy in accuracy_grid(curve):
         needed = labels_needed(random, accuracy) if random else math.nan
         own = labels_needed(curve, accuracy)
         rows.append(
@@ -97,7 +97,7 @@ def write_efficiency(run_dir: Path, reference: Path | None) -> None:
                 "labels": own,
                 "random_labels": needed,
                 "labeling_efficiency": needed / own,
-                # Where a first round has the accuracy, fewer labels might do: no measurement.
+                # If a first round has the accuracy, fewer labels might be enough: not a measurement.
                 "is_floor": bool(max(curve.accuracy[0], random.accuracy[0] if random else 0) >= accuracy),
             }
         )

@@ -1,6 +1,6 @@
 """Figures, in one style that color-blind readers can tell apart and that is legible at the width of a column.
 
-Every function takes the table of results with named curves (analysis.curves), or what was computed of it.
+Each function takes the table of results with named curves (analysis.curves), or numbers computed from it.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F
 MARKERS = "osD^vPX"
 DASHES = ("-", "-.", (0, (5, 1, 1, 1, 1, 1)), ":")
 COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
-BANDED = 7  # more lines than that are drawn without their spread
+BANDED = 7  # with more lines, the spread is not drawn
 PANELS = 30  # of a figure, in rows of three
-ROWS = 60  # of a figure with a row for each curve, which is a page long by then
-LEGIBLE = 20  # lines or rows of a matrix that can still be told apart
+ROWS = 60  # of a figure with a row for each curve: with more it is longer than a page
+LEGIBLE = 20  # lines, or rows of a matrix, that a reader can still distinguish
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -51,7 +51,7 @@ STYLE: Any = {
 
 
 def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
-    """Draw in the style, without pyplot: no global state, no display."""
+    """Decorator: draw in STYLE, without pyplot, which has global state and needs a display."""
 
     @wraps(draw)
     def wrapped(*arguments: Any, **settings: Any) -> "Figure":
@@ -63,17 +63,17 @@ def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
     return wrapped
 
 
-def save(figure: "Figure", path: Path) -> None:
+def save_figure(figure: "Figure", path: Path) -> None:
     """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
     with writing():
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path.with_suffix(".png"), dpi=300)
-        figure.set_layout_engine("none")  # the layout is found, and a large part of the time
+        figure.set_layout_engine("none")  # the layout is known now, and takes much of the time
         figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Color, marker and dash of every line: random sampling is black and dashed."""
+    """Color, marker and dash of each line: random sampling is black and dashed."""
     styles = {}
     others = [name for name in names if name != "random"]
     for position, name in enumerate(others):
@@ -107,7 +107,7 @@ def lines(
             (handles[name],) = axes.plot(frame[x], frame["mean"], **styles[str(name)])
             if len(names) <= BANDED and frame["std"].notna().any():
                 high = frame["mean"] + frame["std"]
-                # On a log axis as far below the mean as above it: mean - std may be negative, and has no place there.
+                # On a log axis as far below the mean as above it, because mean - std may be negative.
                 low = frame["mean"] ** 2 / high if log else frame["mean"] - frame["std"]
                 axes.fill_between(frame[x], low, high, color=styles[str(name)]["color"], alpha=0.15, lw=0)
         if len(panels) > 1:
@@ -126,7 +126,7 @@ def lines(
 
 
 def log_scale(axes: "Axes") -> None:
-    """A logarithmic axis of what is drawn, with two labeled ticks or more."""
+    """Make the y axis logarithmic, with at least two labeled ticks."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     axes.set_yscale("log", nonpositive="mask")
@@ -152,7 +152,7 @@ def accuracy(rounds: pd.DataFrame, by: str = "facet") -> "Figure":
 
 
 def efficiency(curves: pd.DataFrame) -> "Figure":
-    """Labeling efficiency against accuracy, of ``scores.efficiency_curves``."""
+    """Labeling efficiency against accuracy, from ``scores.efficiency_curves``."""
     table = curves.assign(accuracy=100 * curves["accuracy"])
     return lines(table, "accuracy", "facet", "label", "test accuracy (%)", "labeling efficiency")
 
@@ -245,7 +245,7 @@ def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
 
 @styled
 def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figure":
-    """Mean ranks over data sets; a bar joins what Nemenyi's test cannot tell apart."""
+    """Mean ranks over data sets; a bar joins strategies that Nemenyi's test cannot distinguish."""
     import scikit_posthocs
     from matplotlib.figure import Figure
 
@@ -257,8 +257,8 @@ def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figur
     return figure
 
 
-def described(name: str, figure: "Figure") -> str:
-    """What a figure shows, for readers who cannot see it: its axes, panels and lines, as they are drawn."""
+def describe_figure(name: str, figure: "Figure") -> str:
+    """A text for readers who cannot see the figure: its axes, panels and lines, as they are drawn."""
     drawn = [axes for axes in figure.axes if axes.get_visible()]
     x, y = figure.get_supxlabel(), figure.get_supylabel()
     if x and y:
@@ -274,7 +274,7 @@ def described(name: str, figure: "Figure") -> str:
 
 
 def annotate(image: "AxesImage", values: np.ndarray, pattern: str, size: float = 7) -> None:
-    """Write each cell's number, black on what is light and white on what is dark."""
+    """Write each cell's number, black on light cells and white on dark ones."""
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             red, green, blue, _ = image.cmap(image.norm(value))
@@ -284,7 +284,7 @@ def annotate(image: "AxesImage", values: np.ndarray, pattern: str, size: float =
 
 
 def bare(axes: "Axes") -> None:
-    """No grid, frame or tick marks: the cells are the frame."""
+    """Remove grid, frame and tick marks: the cells are the frame."""
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

@@ -1,4 +1,4 @@
-"""What the numbers say, in words. Every sentence is computed; none is true of all results."""
+"""Findings in words. Each sentence is computed from the results at hand."""
 
 import itertools
 import math
@@ -6,12 +6,12 @@ import math
 import pandas as pd
 
 from alrun.analysis import costs, scores
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
 
 MOST = 6  # sentences of a kind
-AFFORDABLE = 1000  # repeats
+AFFORDABLE = 1000  # repeats: more are reported as more than this
 
 
 def findings(
@@ -29,7 +29,7 @@ def findings(
         *efficiency(rounds),
         *significant(tests, alpha),
         *time(runs),
-        *costs.sentence(rounds),
+        *costs.energy_sentence(rounds),
         *uneven(rounds, runs),
     ]
 
@@ -42,7 +42,7 @@ def final(runs: pd.DataFrame) -> list[str]:
     common = set.intersection(*seeds)
     is_even = all(each == common for each in seeds)
     if not common:
-        return ["No seed is common to all curves: which is most accurate in the end cannot be told from their means."]
+        return ["No seed is common to all curves: their means do not show which is most accurate in the end."]
     compared = runs[runs["seed"].isin(common)]
     means = (100 * compared.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
     means = means.sort_values("mean", ascending=False, kind="stable")
@@ -57,7 +57,7 @@ def final(runs: pd.DataFrame) -> list[str]:
 
 
 def are_tied(values: pd.Series) -> bool:
-    """Whether several values are one, so that none is the highest; tiny gaps come from the order of sums."""
+    """Whether all of several values are equal, so that none is the highest; tiny gaps come from the order of sums."""
     return len(values) > 1 and bool(values.max() - values.min() < 1e-9)
 
 
@@ -67,7 +67,7 @@ def with_spread(mean: float, std: float) -> str:
 
 
 def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of each strategy with random of its facet, as difference of the strategy from random."""
+    """The pairs of each strategy with random of its facet; differences are the strategy's minus random's."""
     info = runs.drop_duplicates("curve").set_index("curve")[["facet", "strategy"]]
     turned = pairs.rename(columns={"first": "second", "second": "first", "t_low": "t_high", "t_high": "t_low"})
     turned = turned.rename(columns={"bootstrap_low": "bootstrap_high", "bootstrap_high": "bootstrap_low"})
@@ -79,7 +79,7 @@ def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, difference: float) -> list[str]:
-    """Strategies against random, by the mean accuracy along the budget."""
+    """Sentences on strategies against random, by the mean accuracy along the budget."""
     compared = against_random(runs, pairs).sort_values("difference", ascending=False)
     tested = int(pairs["p"].notna().sum())
     clear = compared["p_holm"] < alpha
@@ -100,71 +100,80 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
     unclear = compared[~clear & ~alike]
     is_equal = unclear["p"].isna() & (unclear["difference"].abs() < 1e-12)  # no scatter, and no difference
     if is_equal.any():
-        found.append(f"{shown(unclear[is_equal])} cannot be told from random: the areas under the curves are equal.")
+        found.append(
+            f"{strategy_names(unclear[is_equal])} cannot be distinguished from random: the areas under the curves are "
+            "equal."
+        )
     for _, group in unclear[~is_equal].groupby("repeats"):
         found += undecided(group, tested, difference)
     return found
 
 
 def corrected(tests: int) -> str:
-    """That p was corrected, if more than one difference was tested."""
+    """The words that p was corrected; empty if one difference was tested."""
     return f" after correction for {tests} comparisons" if tests > 1 else ""
 
 
-def shown(compared: pd.DataFrame) -> str:
-    """The names of the strategies, the first few of many."""
+def strategy_names(compared: pd.DataFrame) -> str:
+    """The names of the compared strategies; of many, the first few."""
     names = compared["first"].tolist()
-    return listed([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
+    return join_words([*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])])
 
 
 def repeats_in_words(count: float) -> str:
-    """A number of repeats; beyond ``AFFORDABLE`` the very number is no advice."""
+    """A number of repeats; above ``AFFORDABLE`` only that it is more: the exact number would not help."""
     return f"more than {AFFORDABLE:,}" if count > AFFORDABLE else f"{count:,.0f}"
 
 
 def same(alike: pd.DataFrame, difference: float) -> list[str]:
-    """Which strategies are shown to be like random."""
+    """A sentence on strategies that are shown to be equivalent to random."""
     if alike.empty:
         return []
     return [
-        f"{shown(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
-        f"{100 * difference:g} points (two one-sided tests, corrected)."
+        f"{strategy_names(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
+        f"{in_points(difference)} (two one-sided tests, corrected)."
     ]
 
 
 def luck(clear: pd.DataFrame, alpha: float) -> list[str]:
-    """What few repeats cannot show, however small the p of their t-test is."""
+    """A warning that a small p of the t-test proves little with few repeats."""
     repeats = int(clear["repeats"].min())
     if least_wilcoxon(repeats) < alpha:
         return []
     enough = next(count for count in itertools.count(repeats) if least_wilcoxon(count) < alpha)
     return [
-        f"With {repeats} repeats a small p can still be luck: the t-test takes their scatter for normal and for well "
-        f"known. Wilcoxon's signed ranks, which do not, cannot give less than {least_wilcoxon(repeats):g} here; they "
+        f"With {repeats} repeats a small p can still be luck: the t-test assumes that their differences are normal. "
+        f"Wilcoxon's signed ranks, which do not, cannot give less than {least_wilcoxon(repeats):g} here; they "
         f"need {enough} repeats to come below {alpha:g}, and more after a correction."
     ]
 
 
 def undecided(unclear: pd.DataFrame, tested: int, difference: float) -> list[str]:
-    """Which strategies cannot be told from random by as many repeats, and how many repeats could."""
+    """Sentences on strategies that these repeats cannot distinguish from random, and the repeats that could."""
     if unclear.empty:
         return []
     repeats = int(unclear["repeats"].min())
     correction = corrected(tested) if unclear["p"].notna().any() else ""
     text = (
-        f"Whether {shown(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, {repeats} "
-        f"repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
+        f"Whether {strategy_names(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, "
+        f"{repeats} repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
     )
-    seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # none of one repeat
+    seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # empty with one repeat
     if len(seen):
         low, high = repeats_in_words(seen.min()), repeats_in_words(seen.max())
         text += (
-            f" If the true difference{'s are those' if len(seen) > 1 else ' is that'} seen here, "
+            f" If the true difference{'s are those' if len(seen) > 1 else ' is the one'} seen here, "
             f"{low if low == high else f'{low} to {high}'} repeats would find {'them' if len(seen) > 1 else 'it'} with "
             f"a power of {POWER:g} at this scatter"
         )
-        text += f"; a true difference of {100 * difference:g} points needs {repeats_in_words(needed.max())}."
+        text += f"; a true difference of {in_points(difference)} needs {repeats_in_words(needed.max())}."
     return [text]
+
+
+def in_points(difference: float) -> str:
+    """A difference in accuracy (a share) in percentage points: ``1 point``, ``0.5 points``."""
+    text = f"{100 * difference:g}"
+    return f"{text} point" if text == "1" else f"{text} points"
 
 
 def interval(row: dict) -> str:
@@ -174,7 +183,7 @@ def interval(row: dict) -> str:
 
 
 def efficiency(rounds: pd.DataFrame) -> list[str]:
-    """Labels saved at the accuracy that all runs of a facet reach."""
+    """Sentences on labeling efficiency at the accuracy that all runs of a facet reach."""
     found: list[str] = []
     narrow = rounds[[*scores.KEYS, "label", "run", "round", "labeled", "test_accuracy"]]
     for facet, frame in narrow.groupby("facet", sort=False):
@@ -203,17 +212,17 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
         subject = "the" if facet else "The"
         reached = f"{where} {subject} highest accuracy that every run reaches is {100 * accuracy:.1f} %; there".strip()
         if are_tied(others["mean"]):
-            found.append(f"{reached} the labeling efficiency of all others than random is {row['mean']:.2f}.")
+            found.append(f"{reached} the labeling efficiency of all strategies but random is {row['mean']:.2f}.")
             continue
         if abs(row["mean"] - 1) < 1e-9:
-            found.append(f"{reached} no labeling efficiency is above 1, that of random itself.")
+            found.append(f"{reached} no labeling efficiency is above that of random itself, 1.")
             continue
         found.append(f"{reached} the labeling efficiency of {name} is the highest, {row['mean']:.2f}{bounds}.")
     return found
 
 
 def significant(tests: pd.DataFrame, alpha: float) -> list[str]:
-    """How many rounds differ, and how many would by chance."""
+    """A sentence on how many rounds differ, and how many would by chance."""
     tested = tests[tests["p"].notna()]
     if tested.empty:
         return []
@@ -226,7 +235,7 @@ def significant(tests: pd.DataFrame, alpha: float) -> list[str]:
 
 
 def time(runs: pd.DataFrame) -> list[str]:
-    """Where the time goes."""
+    """A sentence on the time that selection takes."""
     table = runs.groupby("curve", sort=False)[["train_seconds", "select_seconds", "evaluate_seconds"]].mean()
     total = float(table.to_numpy().sum())
     if not total > 0:  # NaN where a table has no times
@@ -235,15 +244,17 @@ def time(runs: pd.DataFrame) -> list[str]:
         return [f"Selection takes {100 * table['select_seconds'].sum() / total:.1f} % of the time of all runs."]
     slowest = str(table["select_seconds"].idxmax())
     share = 100 * table["select_seconds"].sum() / total
-    selection, training = (costs.in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds"))
+    selection, training = (
+        costs.seconds_in_words(table[column][slowest]) for column in ("select_seconds", "train_seconds")
+    )
     return [
         f"Selection takes {share:.1f} % of the time of all runs; the slowest, {slowest}, takes "
-        f"{selection} a run beside {training} of training."
+        f"{selection} per run beside {training} of training."
     ]
 
 
 def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
-    """The curve with the worst class, and the most one-sided purchases."""
+    """A sentence on the curve with the worst class and the one with the least even queries."""
     worst = scores.worst_classes(rounds)
     if worst.empty:
         return []

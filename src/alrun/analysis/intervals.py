@@ -1,4 +1,4 @@
-"""How sure a mean over repeats is."""
+"""Intervals and spreads of a mean over repeats."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
-LEAST = 10  # values of which a bootstrap interval is given
+LEAST = 10  # values that a bootstrap interval needs
 
-Interval = tuple[float, float]  # low, high; NaN where there are too few repeats
+Interval = tuple[float, float]  # low, high; NaN with too few repeats
 
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
@@ -27,8 +27,8 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 def bootstrap_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Percentile bootstrap interval of the mean of ``values``; NaN for fewer than ``LEAST``.
 
-    It lies within the range of ``values``, so with few it is too narrow: of three normal ones the 95 % interval is
-    their range, which holds the true mean in 75 % of all cases; that of five does in 83 %, of ten in 90 %.
+    It lies within the range of ``values``, so with few it is too narrow: with three normal values the 95 % interval is
+    their range, which contains the true mean in 75 % of all cases; with five in 83 %, with ten in 90 %.
     """
     if len(values) < LEAST:
         return math.nan, math.nan
@@ -46,7 +46,7 @@ def resamples(count: int) -> np.ndarray:
 
 
 def spread(mean: float, std: float, digits: int) -> str:
-    """``12.3 ± 0.4``; without the spread where there is only one repeat, empty where there is none."""
+    """``12.3 ± 0.4``; the mean alone if ``std`` is NaN, empty if ``mean`` is NaN."""
     if np.isnan(mean):
         return ""
     return f"{mean:.{digits}f}" if np.isnan(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"

@@ -1,4 +1,4 @@
-"""The parts of a report, and the page that holds them all and needs no other file."""
+"""The sections of a report, and the page that contains them all and needs no other file."""
 
 import base64
 import io
@@ -18,22 +18,22 @@ from alrun.system import files
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDE = 5  # inches from which a figure is scrolled on a phone, not shrunk
-SCALE = 1.38  # figures are set for print, in 7.5 points; on a screen they are larger, at most as wide as the page
+WIDE = 5  # inches: a wider figure scrolls on a phone instead of shrinking
+SCALE = 1.38  # figures have print size, 7.5 point; on a screen they are larger, at most as wide as the page
 
 
 @dataclass
 class Section:
-    """A part of the page."""
+    """A section of the page."""
 
     title: str
     text: str = ""
     figures: "dict[str, Figure]" = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    unshown: dict[str, pd.DataFrame] = field(default_factory=dict)  # tables that are files alone
+    unshown: dict[str, pd.DataFrame] = field(default_factory=dict)  # tables that are only written as files
 
 
-def write(
+def write_page(
     folder: Path, title: str, lead: str, findings: Sequence[str], notes: Sequence[str], parts: Sequence[Section]
 ) -> Path:
     """Write report.html and the figures and tables of its parts as files; returns the path of the page."""
@@ -42,19 +42,19 @@ def write(
     sections = []
     for part in parts:
         for name, figure in part.figures.items():
-            figures.save(figure, folder / "figures" / slug(name))
+            figures.save_figure(figure, folder / "figures" / slug(name))
         for name, table in (part.tables | part.unshown).items():
-            formats.write(table, folder / "tables" / slug(name))
+            formats.write_table(table, folder / "tables" / slug(name))
         images = [
             {
-                "alt": figures.described(name, figure),
+                "alt": figures.describe_figure(name, figure),
                 "uri": data_uri(figure),
                 "wide": figure.get_figwidth() > WIDE,
                 "width": round(96 * SCALE * figure.get_figwidth()),
             }
             for name, figure in part.figures.items()
         ]
-        shown = [{"name": name, **cells(table, folder)} for name, table in part.tables.items()]
+        shown = [{"name": name, **page_cells(table, folder)} for name, table in part.tables.items()]
         sections.append({"title": part.title, "text": part.text, "images": images, "tables": shown})
     environment = Environment(loader=PackageLoader("alrun.analysis", "."), autoescape=True, trim_blocks=True)
     content = environment.get_template("report.html.j2").render(
@@ -66,19 +66,19 @@ def write(
 
 
 def slug(name: str) -> str:
-    """A name for a file."""
+    """``name`` as the name of a file."""
     return "".join(sign if sign.isalnum() or sign in ".-" else "_" for sign in name).strip("_")
 
 
 def data_uri(figure: "Figure") -> str:
-    """The figure as an address that holds it."""
+    """The figure as a data URI (SVG)."""
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
-    """A table for the page; a run links to its folder where that exists."""
+def page_cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """A table for the template; a run links to its folder if the folder exists."""
     shown = table.drop(columns="folder", errors="ignore")
     rows: list[list[Any]] = shown.astype(str).to_numpy().tolist()
     if "folder" in table:

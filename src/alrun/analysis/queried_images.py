@@ -1,4 +1,4 @@
-"""Queried images: those of the first and last query, and a map of all, from thumbnails that runs keep."""
+"""Figures of queried images: the first and the last query, and a map of all, from the thumbnails in run folders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,16 @@ from alrun.system.errors import UserError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STRATEGIES = 6  # the most that are drawn
+STRATEGIES = 6  # drawn at most
 Queried = dict[int, np.ndarray]  # thumbnails (n, 32, 32, 3) by round
 
 
-def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
-    """The contact sheet and the map of the first repeat of each strategy; a sentence where they cannot be had."""
+def draw_queried(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
+    """The contact sheet and the map of the first repeat of each strategy; a sentence if there are none."""
     runs = rounds[rounds["facet"] == rounds["facet"].iloc[0]].drop_duplicates("curve").head(STRATEGIES)
     runs = runs.assign(folder=runs["folder"] if "folder" in runs else runs["run"])
     try:
-        found = {str(row["label"]): thumbnails.read(Path(row["folder"])) for row in runs.to_dict("records")}
+        found = {str(row["label"]): thumbnails.read_thumbnails(Path(row["folder"])) for row in runs.to_dict("records")}
     except UserError as error:
         return f"Not shown: {error}."
     found = {name: queried for name, queried in found.items() if queried}
@@ -33,7 +33,7 @@ def figures(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
 
 @styled
 def contact_sheet(found: dict[str, Queried]) -> "Figure":
-    """The first examples of the first and of the last query, a row each."""
+    """The first examples of each strategy's first and last query, a row each."""
     from matplotlib.figure import Figure
 
     rows = [(name, number) for name, queried in found.items() for number in dict.fromkeys((min(queried), max(queried)))]
@@ -51,7 +51,7 @@ def contact_sheet(found: dict[str, Queried]) -> "Figure":
 
 @styled
 def query_map(found: dict[str, Queried]) -> "Figure":
-    """Queries of each strategy, colored by round, on a map of what all of them queried."""
+    """The queries of each strategy, colored by round, on a map of the queries of all strategies."""
     from matplotlib.figure import Figure
 
     owners = [name for name, queried in found.items() for row in queried.values() for _ in row]

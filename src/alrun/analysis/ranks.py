@@ -1,4 +1,4 @@
-"""Strategies over several data sets: mean ranks, Friedman's test, and how far ranks must be apart.
+"""Strategies over several data sets: mean ranks, Friedman's test, and the critical difference of ranks.
 
 Source: Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 2006.
 """
@@ -12,7 +12,7 @@ import pandas as pd
 def score_table(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Mean ``measure``: a row per data set, a column per strategy that was run on all of them.
 
-    ``runs`` are those of scores.per_run with a column ``dataset``.
+    ``runs`` is the table of scores.per_run with a column ``dataset``.
     """
     return runs.pivot_table(measure, "dataset", "label", sort=False).dropna(axis="columns")
 
@@ -23,7 +23,7 @@ def mean_ranks(scores: pd.DataFrame) -> pd.Series:
 
 
 def friedman(scores: pd.DataFrame) -> float:
-    """Chance of ranks as uneven as these if all columns were alike; NaN for fewer than three columns or two rows."""
+    """P value of Friedman's test that all columns are alike; NaN for fewer than three columns or two rows."""
     from scipy import stats
 
     if len(scores.columns) < 3 or len(scores) < 2:

@@ -1,6 +1,6 @@
-"""A run that comes more than once: counted once where all agree, refused where they do not.
+"""A run that occurs more than once: counted once if the copies agree, refused if they do not.
 
-Which one counts would else follow from the order in which they are named.
+Otherwise the order of the sources would decide which copy counts.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from alrun.analysis.curves import UNDOTTED
 from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
 
-DIGITS = 9  # of an accuracy; text and back may change later ones
+DIGITS = 9  # of an accuracy that must agree; a conversion to text and back may change later ones
 
 
-def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    """The rows of all ``tables`` (where they come from, and the rows), those of a run once.
+def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of all ``tables`` (pairs of source and rows), each run once.
 
     Raises:
-        UserError: Two tables, or two runs of one setting and seed, have other numbers.
+        UserError: Two tables, or two runs of one setting and seed, have different numbers.
     """
     seen: dict[str, tuple[str, Curve]] = {}
     parts = []
@@ -30,7 +30,7 @@ def once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
             if name not in seen:
                 seen[name] = source, curve
                 new.append(name)
-            elif difference := differing(seen[name][1], curve):
+            elif difference := difference_in_words(seen[name][1], curve):
                 raise DataError(
                     f"{seen[name][0]} and {source} contradict each other: both hold the run {name}, {difference}. They "
                     "are two experiments under one name: leave one out, or report them apart."
@@ -44,12 +44,12 @@ Curve = dict[int, tuple[int, float]]  # labels and accuracy by round
 
 
 def curve_of(frame: pd.DataFrame) -> Curve:
-    """What must agree of the rows of a run."""
+    """The numbers of a run that must agree between copies."""
     columns = (frame[name].tolist() for name in ("round", "labeled", "test_accuracy"))
     return {number: (labeled, round(accuracy, DIGITS)) for number, labeled, accuracy in zip(*columns, strict=True)}
 
 
-def differing(first: Curve, second: Curve) -> str:
+def difference_in_words(first: Curve, second: Curve) -> str:
     """Where two curves differ, in words; empty where they agree."""
     if first.keys() != second.keys():
         return f"one with {len(first)} rounds and one with {len(second)}"
@@ -65,7 +65,7 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """The table with each round of a run once.
 
     Raises:
-        UserError: A round is there twice with other numbers.
+        UserError: A round occurs twice with different numbers.
     """
     numbers = table[["run", "round", "labeled"]].assign(accuracy=table["test_accuracy"].round(DIGITS))
     rows = table[~numbers.duplicated()]
@@ -73,17 +73,17 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     if len(twice):
         first = twice.iloc[0]
         raise DataError(
-            f"{source} contradicts itself: it holds round {first['round']} of the run {first['run']} twice, with other "
-            "numbers. Leave one out."
+            f"{source} contradicts itself: it holds round {first['round']} of the run {first['run']} twice, with "
+            "different numbers. Leave one out."
         )
     return rows
 
 
 def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> set[str]:
-    """Runs that are another one's under another name: same settings, same seed, same numbers.
+    """Runs that are copies of another run under another name: same settings, same seed, same numbers.
 
     Raises:
-        UserError: Two runs of one setting and seed have other numbers.
+        UserError: Two runs of one setting and seed have different numbers.
     """
     runs = rounds.drop_duplicates("run")
     columns = [c for c in setting_columns(runs) if "." in c or c in (*UNDOTTED, "strategy", "dataset", "model")]
@@ -93,7 +93,7 @@ def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> 
     for _, frame in twice.groupby([*columns, *names, "seed"], sort=False, dropna=False):
         first, *others = map(str, frame["run"])
         for other in others:
-            if difference := differing(seen[first][1], seen[other][1]):
+            if difference := difference_in_words(seen[first][1], seen[other][1]):
                 raise DataError(
                     f"{first} ({seen[first][0]}) and {other} ({seen[other][0]}) have one setting and seed, {difference}"
                     f"{told_apart(frame)}: leave one out, or report them apart."
@@ -103,6 +103,6 @@ def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> 
 
 
 def told_apart(runs: pd.DataFrame) -> str:
-    """What beside their settings tells two such runs apart."""
+    """What distinguishes two such runs beside their settings, as text."""
     known = [name for name in ("data", "alrun", "commit") if name in runs and runs[name].nunique() > 1]
     return "".join(f"; {name} {' and '.join(runs[name])}" for name in known[:1])

@@ -1,4 +1,4 @@
-"""A report of the runs at hand: one HTML file that needs nothing else, and its figures and tables as files."""
+"""A report of runs: one HTML file that needs nothing else, and its figures and tables as files."""
 
 import math
 from collections.abc import Sequence
@@ -14,29 +14,31 @@ from alrun.analysis.page import Section
 from alrun.analysis.paper import printed
 from alrun.analysis.summary_text import across_datasets, datasets, overview
 
-MANY = 12  # curves of which every pair is still listed
+MANY = 12  # curves; with more, the table lists only pairs with random
 
 
 class Choices(NamedTuple):
-    """What may be chosen of a report."""
+    """The user's choices for a report."""
 
-    accuracies: Sequence[float] = ()  # shares, at which labeling efficiency is read; none: what every run reaches
+    accuracies: Sequence[
+        float
+    ] = ()  # shares at which labeling efficiency is read; empty: the highest that every run reaches
     alpha: float = significance.ALPHA
     difference: float = 0.01  # of accuracy, for the number of repeats needed
     full_data: tuple[float, str] | None = None  # a known accuracy with all labels, and its source
-    experiments: Sequence[str] = ()  # that were asked for, which say what tables of the paper they compute
+    experiments: Sequence[str] = ()  # on the command line; they say which tables of the paper the runs compute
     images: bool = True  # show queried images
 
 
 class Comparisons(NamedTuple):
-    """Of curves."""
+    """Comparisons of curves."""
 
-    pairs: pd.DataFrame  # of their areas, as significance.compare gives them
-    tests: pd.DataFrame  # of their rounds, as significance.round_tests does
-    which: str  # pairs, in words
+    pairs: pd.DataFrame  # of their areas, from significance.compare
+    tests: pd.DataFrame  # of their rounds, from significance.round_tests
+    which: str  # the compared pairs, in words
 
 
-def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
+def write_report(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
     """Write the report of ``results`` to ``folder``; returns the path of report.html."""
     parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
     frames = datasets(results.rounds)
@@ -52,13 +54,13 @@ def write(results: rounds.Results, folder: Path, title: str, choices: Choices) -
         found = findings.findings(named, runs, pairs, tests, choices.alpha, choices.difference)
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in comparability.notes(named)]
-    parts += [*across_datasets(frames, choices.alpha), provenance(results.rounds)]
-    rounds.write(results.rounds, folder / "results.csv")
-    return page.write(folder, title, overview(results.rounds), sentences, notes, parts)
+    parts += [*across_datasets(frames, choices.alpha), runs_section(results.rounds)]
+    rounds.write_results(results.rounds, folder / "results.csv")
+    return page.write_page(folder, title, overview(results.rounds), sentences, notes, parts)
 
 
 def marked(section: Section, mark: str) -> Section:
-    """The section with its data set in front of every name."""
+    """The section with its data set in front of each name."""
     return Section(
         mark + section.title,
         section.text,
@@ -69,24 +71,30 @@ def marked(section: Section, mark: str) -> Section:
 
 
 def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> list[Section]:
-    """All parts that are about one data set; ``runs`` are those of scores.per_run."""
-    sections = [accuracy(named, runs, choices), efficiency(named, choices), significant(named, runs, compared, choices)]
+    """The sections on one data set; ``runs`` comes from scores.per_run."""
+    sections = [
+        accuracy_section(named, runs, choices),
+        efficiency_section(named, choices),
+        significance_section(named, runs, compared, choices),
+    ]
     if "train_seconds" in named:
-        sections.append(costs.time(named, runs))
-        sections.append(costs.energy(named))
+        sections.append(costs.time_section(named, runs))
+        sections.append(costs.energy_section(named))
     if len(scores.class_tables(named)[0]):
-        sections.append(classes(named, runs))
+        sections.append(classes_section(named, runs))
     if choices.images:
         sections.append(queried_section(named))
     for name in printed.fitting(named, choices.experiments):
-        if len(table := printed.beside(name, named)):
+        if len(table := printed.compare_with_paper(name, named)):
             title = f"Beside the paper: {printed.TABLES[name].title}"
-            sections.append(Section(title, printed.explained(name, named), {}, {name: printed.shown(table)}))
+            sections.append(
+                Section(title, printed.explain_comparison(name, named), {}, {name: printed.with_two_decimals(table)})
+            )
     return sections
 
 
-def accuracy(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
-    """Curves, area, final accuracy."""
+def accuracy_section(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Section:
+    """The section on accuracy: curves, area, final accuracy."""
     settings = named["facet"].nunique()
     images = {"accuracy": figures.accuracy(named)} if settings <= figures.PANELS else {}
     if 1 < settings <= figures.LEGIBLE:
@@ -97,11 +105,11 @@ def accuracy(named: pd.DataFrame, runs: pd.DataFrame, choices: Choices) -> Secti
         f"intervals by Student's t and, from {LEAST} repeats on, by bootstrap."
     )
     if not images:
-        text += f" {settings} settings are too many to draw: report a selection, by their folders."
+        text += f" {settings} settings are too many to draw: report some of them, by their folders."
     known = math.nan
     if choices.full_data:
         known, source = choices.full_data
-        text += f" The full-data accuracy is {100 * known:g} % ({source}) where no run here labels everything."
+        text += f" The full-data accuracy is {100 * known:g} % ({source}) if no run here labels everything."
     return Section(
         "Accuracy", text, images, {"accuracy": score_table(named, runs, known), "accuracy by labels": by_labels(named)}
     )
@@ -138,13 +146,13 @@ def score_table(named: pd.DataFrame, runs: pd.DataFrame, full_data: float = math
 
 
 def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[str]:
-    """Intervals as text; empty where there is none."""
+    """Intervals as text; empty for NaN."""
     pairs = zip(scale * found[f"{kind}_low"], scale * found[f"{kind}_high"], strict=True)
     return ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in pairs]
 
 
-def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
-    """Labels saved."""
+def efficiency_section(named: pd.DataFrame, choices: Choices) -> Section:
+    """The section on labeling efficiency."""
     text = (
         "The labels that random sampling needs to reach an accuracy, divided by the labels that the strategy needs: 2 "
         "means half the labels. Computed for pairs of runs with the same seed, where the curves first cross the "
@@ -172,9 +180,10 @@ def efficiency(named: pd.DataFrame, choices: Choices) -> Section:
     return Section("Labeling efficiency", text, images, {"labeling efficiency": table})
 
 
-def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
-    """Penalty matrices and comparisons of pairs."""
+def significance_section(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, choices: Choices) -> Section:
+    """The section on significance: the penalty matrix and comparisons of pairs."""
     pairs, tests, which = compared
+    margin = findings.in_points(choices.difference)
     curves = list(named["curve"].unique())
     images, unshown = {}, {}
     if math.comb(len(curves), 2) <= significance.PAIRS:
@@ -194,9 +203,9 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
         f"Compared are {which}. The table compares the AUBC of two curves over the seeds that both have: the "
         "difference in percentage points with its intervals by Student's t and by bootstrap; p of the t-test, and "
         "p_holm after Holm's correction for all pairs; p_wilcoxon of the signed ranks; p_equivalence of two one-sided "
-        f"t-tests for a difference within {100 * choices.difference:g} points. The last columns are the repeats "
+        f"t-tests for a difference within {margin}. The last columns are the repeats "
         f"needed, with a power of {significance.POWER:g} at this scatter, to find a true difference of "
-        f"{100 * choices.difference:g} points, and one as large as the observed one. With few repeats, p values and "
+        f"{margin}, and one as large as the observed one. With few repeats, p values and "
         "bootstrap intervals are unreliable: see the findings."
     )
     text = " ".join([text, *comparability.one_start(named.drop_duplicates("run"))])
@@ -212,8 +221,8 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
                 name: [probability(value) for value in pairs[name]]
                 for name in ("p", "p_holm", "p_wilcoxon", "p_equivalence")
             },
-            f"repeats for {100 * choices.difference:g} points": [repeats(value) for value in pairs["repeats_needed"]],
-            "for this": [repeats(value) for value in pairs["repeats_seen"]],
+            f"repeats for {margin}": [repeats_as_text(value) for value in pairs["repeats_needed"]],
+            "for this": [repeats_as_text(value) for value in pairs["repeats_seen"]],
         }
     )
     if pairs["bootstrap_low"].isna().all():
@@ -221,23 +230,23 @@ def significant(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparisons, 
     return Section("Significance", text, images, {"comparisons": table}, unshown)
 
 
-def repeats(value: float) -> str:
-    """How many repeats are needed; empty where it is unknown."""
+def repeats_as_text(value: float) -> str:
+    """A number of repeats as text; empty for NaN."""
     return "" if math.isnan(value) else findings.repeats_in_words(value)
 
 
-def number(value: float, digits: int) -> str:
-    """A number as text; empty where there is none."""
+def number_as_text(value: float, digits: int) -> str:
+    """A number as text; empty for NaN."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def probability(value: float) -> str:
-    """A p value as text: never 0."""
-    return "< 0.001" if value < 0.001 else number(value, 3)
+    """A p value as text, never 0; empty for NaN."""
+    return "< 0.001" if value < 0.001 else number_as_text(value, 3)
 
 
-def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
-    """Accuracy by class and calibration."""
+def classes_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
+    """The section on accuracy by class and calibration."""
     text = (
         "The accuracy of each class after the last round and its share of the queried labels, as means over repeats. "
         "The worst class has the lowest mean accuracy. Balance is the entropy of the queried classes, 1 for equal "
@@ -253,16 +262,16 @@ def classes(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
         {
             "curve": worst.index,
             "worst class": worst["class"].tolist(),
-            "its accuracy (%)": [number(100 * value, 1) for value in worst["accuracy"]],
-            "balance of the queried labels": [number(value, 3) for value in balance.loc[worst.index]],
+            "its accuracy (%)": [number_as_text(100 * value, 1) for value in worst["accuracy"]],
+            "balance of the queried labels": [number_as_text(value, 3) for value in balance.loc[worst.index]],
         }
     )
     return Section("Classes and calibration", text, images, {"classes": table})
 
 
 def queried_section(named: pd.DataFrame) -> Section:
-    """Images of the first and last query, and a map of all queries."""
-    shown = queried_images.figures(named)
+    """The section on queried images: the first and last query, and a map of all queries."""
+    shown = queried_images.draw_queried(named)
     if isinstance(shown, str):
         return Section("Queried images", shown)
     text = (
@@ -273,8 +282,8 @@ def queried_section(named: pd.DataFrame) -> Section:
     return Section("Queried images", text, shown)
 
 
-def provenance(table: pd.DataFrame) -> Section:
-    """Every run with a link to its folder."""
+def runs_section(table: pd.DataFrame) -> Section:
+    """The section on runs: each with its provenance and a link to its folder."""
     columns = ["run", "hardware", "threads", "alrun", "commit", "torch", "data", "folder"]
     runs = table.drop_duplicates("run")[[column for column in columns if column in table]]
     return Section("Runs", "Links lead to the run folders, if they are on this machine.", {}, {"runs": runs})

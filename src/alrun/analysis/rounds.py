@@ -1,9 +1,9 @@
 """All results as one table, a row per run and round: gathered from run folders, written to and read from CSV.
 
-Everything in analysis/ starts from this table, so that results can be analysed where the run folders are not. Columns:
-``run`` (the last two parts of the folder, a name of what was computed), ``seed``, ``round``, ``labeled``; the measures;
+All of analysis/ starts from this table, so results can be analyzed without the run folders. Columns: ``run`` (the last
+two parts of the folder, which name what was computed), ``seed``, ``round``, ``labeled``; the measures;
 a column per configuration group with the chosen option; a column per setting (``budget.batch_size``); provenance.
-Options, settings and provenance are text, and empty where a run has none.
+Options, settings and provenance are text, empty if a run has none.
 """
 
 import io
@@ -17,8 +17,8 @@ import pandas as pd
 from alrun.analysis import formats
 from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, WORDS, read_run, run_name
 from alrun.runs import schema
-from alrun.runs.finished import altered
-from alrun.runs.run_folder import RESULTS, is_done, other_version, shown, state
+from alrun.runs.finished import altered_results
+from alrun.runs.run_folder import RESULTS, display_path, is_done, other_version, run_state
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import one_line, uncell
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     reason: str  # a sentence
 
     def __str__(self) -> str:
-        return one_line(f"{self.status}: {shown(self.run)}: {self.reason}")
+        return one_line(f"{self.status}: {display_path(self.run)}: {self.reason}")
 
 
 class Results(NamedTuple):
@@ -49,10 +49,10 @@ class Results(NamedTuple):
 
 
 def gather(folders: Iterable[Path]) -> Results:
-    """The finished runs among ``folders``, and what is wrong with each of the others.
+    """The finished runs among ``folders``, and a problem for each of the others.
 
     Raises:
-        UserError: Two folders of one name hold other results.
+        UserError: Two folders of one name have different results.
     """
     rows: list[dict[str, Any]] = []
     problems, seen, contradicting = [], {}, []
@@ -61,28 +61,28 @@ def gather(folders: Iterable[Path]) -> Results:
         if not is_done(folder):
             problems.append(why_not(folder))
         elif other := other_version(folder):
-            reason = f"it was computed by {other}, and would not come out the same today."
+            reason = f"it was computed by {other}; this version would give other results."
             problems.append(Problem(folder, "other version", reason))
         else:
             try:
-                if names := altered(folder):
+                if names := altered_results(folder):
                     raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
                 read = read_run(folder)
                 if name not in seen:
                     rows += read
                     seen[name] = folder, read
                 elif results_of(read) == results_of(seen[name][1]):
-                    reason = f"the same run is in {shown(seen[name][0])}; that one counts."
+                    reason = f"the same run is in {display_path(seen[name][0])}; that one counts."
                     problems.append(Problem(folder, "duplicate", reason))
                 else:
                     contradicting.append(
-                        f"{shown(seen[name][0])} and {shown(folder)} contradict each other: the same run with other "
-                        "numbers; leave one out, or report them apart."
+                        f"{display_path(seen[name][0])} and {display_path(folder)} contradict each other: the same run "
+                        "with different numbers; leave one out, or report them apart."
                     )
             except UserError as error:
                 problems.append(Problem(folder, "damaged", str(error)))
             except OSError as error:
-                reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it anew."
+                reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it again."
                 problems.append(Problem(folder, "damaged", reason))
     if contradicting:
         raise DataError(contradicting[0])
@@ -90,13 +90,13 @@ def gather(folders: Iterable[Path]) -> Results:
 
 
 def results_of(rows: list[dict[str, Any]]) -> list[str]:
-    """What two runs of one name must have in common; as text, so that NaN is NaN."""
+    """The numbers that two runs of one name must share; as text, so that NaN equals NaN."""
     return [f"{row['round']} {row['labeled']} {row['test_accuracy']}" for row in rows]
 
 
 def why_not(folder: Path) -> Problem:
-    """What keeps ``folder`` from being a finished run."""
-    how_far = state(folder)
+    """Why ``folder`` is not a finished run."""
+    how_far = run_state(folder)
     if how_far == "missing":
         return Problem(folder, "missing", "it was not started.")
     if how_far == "running":
@@ -110,7 +110,7 @@ def why_not(folder: Path) -> Problem:
         return Problem(folder, "failed", lines[-1].partition(" ERROR ")[2].removeprefix("alrun: "))
     if (folder / "done").exists():
         lost = ", ".join(name for name in RESULTS if not (folder / name).exists())
-        return Problem(folder, "unfinished", f"{lost} was deleted; the run's command writes it anew.")
+        return Problem(folder, "unfinished", f"{lost} was deleted; the run's command writes it again.")
     accuracy = folder / "accuracy.csv"
     count = max(len(accuracy.read_text(errors="replace").splitlines()) - 1, 0) if accuracy.exists() else 0
     rounds = "1 round is" if count == 1 else f"{count or 'no'} rounds are"
@@ -118,7 +118,7 @@ def why_not(folder: Path) -> Problem:
 
 
 def arrange(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns in order: keys and strategy, measures, options and settings, provenance; text without gaps."""
+    """The columns in order: keys and strategy, measures, options and settings, provenance; missing text is empty."""
     if frame.empty:
         return pd.DataFrame(columns=list(REQUIRED))
     columns = [str(column) for column in frame]
@@ -129,30 +129,30 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     text = [column for column in (*head, *middle, *tail) if column not in (*KEYS[1:], *NUMBERS)]
     frame = frame[[*head, *middle, *tail]].copy()
     frame[text] = frame[text].fillna("").astype(str)
-    shown = [column for column in text if column != "folder"]  # a folder is looked up by its name as it is
+    shown = [column for column in text if column != "folder"]  # a folder keeps its exact name, by which it is found
     frame[shown] = frame[shown].map(one_line)
     return frame
 
 
 def setting_columns(rounds: pd.DataFrame) -> list[str]:
-    """The columns with options and settings: what decides the results of a run, its seed aside."""
+    """The columns with options and settings, which decide the results of a run, apart from its seed."""
     others = (*KEYS, *NUMBERS, *WORDS, *BY_CLASS, *PROVENANCE, *NAMES, *CURVE)
     return [str(column) for column in rounds if column not in others]
 
 
 def is_of_strategy(column: str) -> bool:
-    """Whether a column tells of the strategy or of what it is made of (``strategy@strategy.inner``)."""
+    """Whether a column is a setting of the strategy or of a strategy inside it (``strategy@strategy.inner``)."""
     return column.split("@")[0] == "strategy" or column.startswith("strategy.") or "@strategy." in column
 
 
-def write(rounds: pd.DataFrame, path: Path) -> None:
-    """Write the table as the suffix of ``path`` says: .csv, or .parquet with numbers where all of a column are.
+def write_results(rounds: pd.DataFrame, path: Path) -> None:
+    """Write the table as the suffix of ``path`` says: .csv, or .parquet, where a column of numbers has numbers.
 
-    Without a suffix ``path`` is a folder of two tables, a tenth as large: runs.csv with what all rounds of a run share,
-    and rounds.csv with the rest.
+    Without a suffix ``path`` is a folder of two smaller tables: runs.csv with the columns that all rounds of a run
+    share, and rounds.csv with the rest.
 
     Raises:
-        UserError: The suffix is another one, or Parquet is not installed.
+        UserError: The suffix is another one, or pyarrow is not installed.
     """
     if path.suffix == ".csv":
         files.write_text(path, formats.csv(rounds))
@@ -169,19 +169,21 @@ def write(rounds: pd.DataFrame, path: Path) -> None:
         files.write_text(path / "runs.csv", formats.csv(rounds.drop(columns=varying).drop_duplicates("run")))
         files.write_text(path / "rounds.csv", formats.csv(rounds[["run", *varying]]))
     else:
-        raise DataError(f"{path}: results are written as .csv, .parquet or to a folder; give such a name.")
+        raise DataError(
+            f"{path}: results are written as .csv, .parquet or to a folder (a name without a suffix); give such a name."
+        )
 
 
 def is_table(path: Path) -> bool:
-    """Whether ``path`` names what ``write`` wrote as CSV."""
+    """Whether ``path`` names a table that ``write_results`` wrote as CSV."""
     return path.suffix == ".csv" or all((path / name).exists() for name in ("runs.csv", "rounds.csv"))
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The table that ``write`` wrote as CSV, as ``gather`` gives it.
+def read_results(path: Path) -> pd.DataFrame:
+    """The table that ``write_results`` wrote as CSV, in the form that ``gather`` returns.
 
     Raises:
-        UserError: It is not there or is not such a table.
+        UserError: It does not exist or is not such a table.
     """
     try:
         if not path.is_dir():
@@ -193,28 +195,28 @@ def read(path: Path) -> pd.DataFrame:
         return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise DataError(f"{path} is no table of results ({reason}): alrun results writes one.") from error
+        raise DataError(f"{path} is not a table of results ({reason}): alrun results writes one.") from error
 
 
 def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """``table``, unless a later version of alrun wrote it; one of an older version has no column that tells its own.
+    """``table``, unless a later version of alrun wrote it; tables of 0.1 have no column with the version.
 
     Raises:
         UserError: A later version wrote it.
-        ValueError: What it tells is no version.
+        ValueError: The column has something that is not a version.
     """
     for found in table[schema.KEY].unique() if schema.KEY in table else []:
-        schema.check(int(found or 0), str(path))
+        schema.check_version(int(found or 0), str(path))
     return table
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
     """A CSV with at least the ``required`` columns; numbers as numbers, all else as text.
 
-    A gap in a number is NaN, and told by sources.
+    A missing number is NaN; alrun.analysis.sources reports it.
     """
-    text, separator, skipped = spreadsheet.opened(path, path.name)
-    # Empty lines are kept, so that the index tells the line in the file.
+    text, separator, skipped = spreadsheet.open_text(path, path.name)
+    # Empty lines are kept, so that the index is the line in the file.
     table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
     table = table.fillna("").rename(columns=lambda name: str(name).strip())
     table.index += 2 + skipped
@@ -231,10 +233,12 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
 
 
 def numbers(cells: pd.Series) -> pd.Series:
-    """The numbers that ``cells`` hold as text; NaN where one is empty. Whole ones are int, but for accuracies.
+    """The numbers that ``cells`` has as text; NaN for an empty cell. Integers are int, accuracies always float.
+
+    ``cells`` is named by its column; its index has the lines of the file.
 
     Raises:
-        ValueError: A cell holds something else; the name of ``cells`` is that of its column, its index the lines.
+        ValueError: A cell is not a number.
     """
     cells = cells.str.strip()
     found = []
@@ -243,9 +247,9 @@ def numbers(cells: pd.Series) -> pd.Series:
             number = float(cell or "nan")
         except ValueError:
             number = math.nan
-        if cell and math.isnan(number):  # the text NaN is no number either
+        if cell and math.isnan(number):  # the text NaN is not a number either
             point = "; decimals have a point" if "," in cell else ""
-            raise ValueError(f"line {line}, column {cells.name}: {cell!r} is no number{point}")
+            raise ValueError(f"line {line}, column {cells.name}: {cell!r} is not a number{point}")
         found.append(number)
     is_whole = cells.name != "test_accuracy" and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
     return pd.Series(found, cells.index, dtype=float).astype(int if is_whole else float)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.runs import schema
-from alrun.runs.run_folder import reading, shown
+from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -39,10 +39,10 @@ PROVENANCE = (
     "cuda",
 )
 PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", schema.KEY)
-NAMED = 100  # classes whose names are kept with every row
-# Groups that only set what has its own columns, or change no result.
+NAMED = 100  # classes; the names of more are not repeated in each row
+# Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
-NAMES = ("variant", "baseline")  # of a setting; they change no result by themselves
+NAMES = ("variant", "baseline")  # of a setting; they do not change results by themselves
 
 
 def run_name(folder: Path) -> str:
@@ -51,22 +51,22 @@ def run_name(folder: Path) -> str:
 
 
 def read_run(folder: Path) -> list[dict[str, Any]]:
-    """A row for every round of a finished run.
+    """A row for each round of a finished run.
 
     Raises:
         UserError: A file is damaged or lacks rounds.
     """
-    with reading(path := folder / "run.json"):
+    with reading_run_file(path := folder / "run.json"):
         meta = json.loads(path.read_text())
-        schema.check(schema.of(meta), str(path))
+        schema.check_version(schema.version_of(meta), str(path))
         options = {
             group: "" if option == "None" else option
             for group, option in meta["options"].items()
             if group not in DERIVED and not group.startswith("hydra/")
         }
-        run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": shown(folder), **provenance(meta)}
+        run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": display_path(folder), **provenance(meta)}
         settings = dict(flatten({key: value for key, value in meta["settings"].items() if key != "seed"}))
-        count = len(schedule.of_record(meta))
+        count = len(schedule.labels_by_round_of_record(meta))
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
@@ -75,14 +75,14 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
-    """Where the results of a run.json come from."""
+    """The columns of provenance, from a run.json."""
     known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device"), "class_names": class_names(meta)}
-    known[schema.KEY] = schema.SCHEMA_VERSION  # of the table that is made here
+    known[schema.KEY] = schema.SCHEMA_VERSION  # of the table, not of the run
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
 
 
 def class_names(meta: dict[str, Any]) -> str | None:
-    """The names of the classes as JSON, None where they are numbers, or too many for every row of a table."""
+    """The names of the classes as JSON; None if they are just numbers, or too many to repeat in each row."""
     dataset = meta.get("dataset")
     names = dataset.get("class_names") if isinstance(dataset, dict) else None
     if not isinstance(names, list) or len(names) > NAMED or names == [str(number) for number in range(len(names))]:
@@ -91,7 +91,7 @@ def class_names(meta: dict[str, Any]) -> str | None:
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Leaves of a nested dictionary as (dotted name, text); the text is JSON but for strings."""
+    """Leaves of a nested dictionary as (dotted name, text); strings as they are, other values as JSON."""
     for key, value in node.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
@@ -103,9 +103,9 @@ def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[st
     """A CSV with a row for each of ``rounds``, as numbers and words.
 
     Raises:
-        UserError: A column, a row or part of a row is missing, or is no number.
+        UserError: A column, a row or part of a row is missing, or a cell is not a number.
     """
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
         absent = [column for column in columns if not rows or column not in rows[0]]
         if absent:
@@ -122,21 +122,21 @@ _COLUMNS: dict[str, Callable[[str], Any]] = {"round": int, "labeled": int, **NUM
 
 
 def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
-    """per_class.csv as one text per round and measure, the classes in order.
+    """per_class.csv as one text per round and measure, a number per class in order.
 
     Raises:
-        UserError: As ``read_rows``.
+        UserError: A row or part of a row is missing, or a cell is not a number.
     """
     accuracy: list[list[str]] = [[] for _ in range(rounds)]
     labeled: list[list[str]] = [[] for _ in range(rounds)]
-    with reading(path), path.open(newline="") as file:
+    with reading_run_file(path), path.open(newline="") as file:
         for row in csv.DictReader(file):
             if None in row.values() or None in row:
                 raise ValueError("a row is cut short")
             accuracy[int(row["round"])].append(f"{float(row['test_accuracy']):.6g}")
             labeled[int(row["round"])].append(str(int(row["labeled"])))
         if len({len(each) for each in accuracy}) != 1 or not accuracy[0]:
-            raise ValueError("it has not a row for each class and round")
+            raise ValueError("it does not have a row for each class and round")
     return [
         {"class_accuracy": " ".join(a), "class_labeled": " ".join(b)} for a, b in zip(accuracy, labeled, strict=True)
     ]

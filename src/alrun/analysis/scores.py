@@ -1,4 +1,4 @@
-"""A few numbers for every run, and their means and intervals for every curve."""
+"""A few numbers for each run, and their means and intervals for each curve."""
 
 import json
 import math
@@ -11,21 +11,21 @@ from alrun.analysis.efficiency import Curve, labels_needed
 from alrun.analysis.intervals import bootstrap_interval, t_interval
 from alrun.analysis.rounds import BY_ROUND, is_of_strategy, setting_columns
 
-# Examples to label in the data sets that alrun knows: a run that labels all of them tells the full-data accuracy.
+# Sizes of the pools of known data sets: a run that labels all of one gives the full-data accuracy.
 POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
 
-# Of the data that are used, where not all are; alrun 0.1.0 called them by the first two names.
+# Columns with the shares of the data that are used; alrun 0.1.0 had the first two names.
 SHARES = ("data.examples", "data.test", "share.examples", "share.test")
 
 CURVE_COLUMNS = ["curve", "repeats", "missing", "mean", "std", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
-KEYS = ["curve", "facet", "strategy", "seed"]  # of a run
+KEYS = ["curve", "facet", "strategy", "seed"]  # columns that identify a run
 
 
 def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: ``aubc``, ``final`` and ``best`` accuracy, class balance, seconds; shares of 1.
 
     ``aubc`` is the area under the accuracy curve over the range of labels, divided by this range: the mean accuracy
-    along the budget (trapezoids). ``class_balance`` is the entropy of the queried classes by that of equal numbers.
+    along the budget (trapezoids). ``class_balance`` is the entropy of the queried classes divided by its maximum.
     """
     from scipy.integrate import trapezoid
 
@@ -55,14 +55,14 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_class(row: pd.Series, column: str) -> np.ndarray:
-    """The numbers of a row for its classes; empty where it has none."""
+    """The numbers of a row by class, (C,); empty if it has none."""
     return np.array(str(row.get(column, "")).split(), float)
 
 
 def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per curve, a column per class, means over repeats: accuracy after the last round, share of the queries.
 
-    Empty where the curves have no per-class results.
+    Empty if the curves have no results by class.
     """
     accuracy, queried = {}, {}
     known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
@@ -85,7 +85,7 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def class_names(rounds: pd.DataFrame) -> list[str]:
-    """What the classes are called, empty where that is not known or not the same in all runs."""
+    """The names of the classes; empty if they are unknown or differ between runs."""
     known = rounds["class_names"].unique().tolist() if "class_names" in rounds else []
     if len(known) != 1 or not isinstance(known[0], str):
         return []
@@ -97,9 +97,9 @@ def class_names(rounds: pd.DataFrame) -> list[str]:
 
 
 def worst_classes(rounds: pd.DataFrame) -> pd.DataFrame:
-    """A row per curve: its worst ``class``, that of the lowest mean accuracy over repeats, and this ``accuracy``.
+    """A row per curve: its worst ``class``, with the lowest mean accuracy over repeats, and this ``accuracy``.
 
-    The mean of every repeat's lowest class would be another number, and lower: it picks what was unlucky.
+    The mean over repeats of the lowest accuracy would be lower, because each repeat would pick its unluckiest class.
     """
     accuracy = class_tables(rounds)[0].dropna(axis="columns", how="all").dropna(how="all")
     if accuracy.empty:
@@ -116,15 +116,15 @@ def class_balance(counts: np.ndarray) -> float:
 
 
 def total(frame: pd.DataFrame, column: str) -> float:
-    """Sum of a column; NaN where the table has none."""
+    """Sum of a column; NaN if the table does not have it."""
     return float(frame[column].sum()) if column in frame else math.nan
 
 
 def per_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     """A row per curve: repeats, mean, standard deviation and both intervals of ``measure`` (a column of per_run).
 
-    Only repeats that have a value count; ``repeats`` says how many, ``missing`` how many have none. With a missing one
-    the mean is NaN: the rest would be a choice of the better ones.
+    Only repeats with a value count; ``repeats`` says how many have one, ``missing`` how many do not. If one is missing,
+    the mean is NaN: the mean of the others would favor the better ones.
     """
     rows = []
     for curve, frame in runs.groupby("curve", sort=False):
@@ -157,15 +157,15 @@ def common_accuracy(rounds: pd.DataFrame) -> float:
 def efficiency_at(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     """A row per run: ``needed`` labels to reach ``accuracy``, and ``efficiency`` against random of its facet and seed.
 
-    NaN where this run or its random run never reaches it, or there is no such random run (``is_paired`` tells). Where
-    either has it in its first round already, ``is_floor``: fewer labels might do, so the ratio is no measurement.
+    NaN if this run or its random run never reaches it, or without such a random run (``is_paired`` is false). If either
+    has it in its first round, ``is_floor`` is true: fewer labels might be enough, so it is not a measurement.
     """
     return efficiency_of(run_curves(rounds), accuracy)
 
 
 def run_curves(rounds: pd.DataFrame) -> pd.DataFrame:
     """A row per run: curve, facet, strategy, seed, run, and its ``points``, accuracy against labels."""
-    narrow = rounds[[*KEYS, "run", "round", "labeled", "test_accuracy"]]  # not the settings, of which there are many
+    narrow = rounds[[*KEYS, "run", "round", "labeled", "test_accuracy"]]  # without the many settings
     rows = []
     for run, frame in narrow.sort_values("round", kind="stable").groupby("run", sort=False):
         points = Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy())
@@ -174,7 +174,7 @@ def run_curves(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """The same as ``efficiency_at`` from what ``run_curves`` returns."""
+    """The table of ``efficiency_at``, from the table of ``run_curves``."""
     known = {
         "needed": [labels_needed(points, accuracy) for points in runs["points"]],
         "begins": [bool(points.accuracy[0] >= accuracy) for points in runs["points"]],
@@ -193,8 +193,8 @@ def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
 def efficiencies(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     """``per_curve`` of the efficiency at ``accuracy`` over the repeats that have a random run.
 
-    More columns: ``unpaired``, repeats without one, which the others do not suffer from; ``is_floor``, whether it is
-    one in any repeat.
+    More columns: ``unpaired``, the number of repeats without a random run, which are left out; ``is_floor``, true if
+    any repeat is a floor.
     """
     found = efficiency_at(rounds, accuracy)
     by_curve = found.groupby("curve", sort=False)
@@ -208,7 +208,7 @@ def efficiencies(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
 def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
     """Mean and standard deviation of the efficiency over repeats, at accuracies from a facet's first to its best.
 
-    Columns: curve, facet, label, strategy, accuracy, mean, std; NaN where a repeat or its random run is never as good.
+    Columns: curve, facet, label, strategy, accuracy, mean, std; NaN if one is never reached.
     """
     frames = []
     for _, frame in rounds.groupby("facet", sort=False):
@@ -225,9 +225,9 @@ def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
 
 
 def full_data(rounds: pd.DataFrame) -> pd.Series:
-    """For every run the mean accuracy of those that label all of its data set in its setting; NaN where none does.
+    """For each run the mean accuracy of runs of its setting that label the whole data set; NaN if none does.
 
-    Budget and strategy do not matter when all is labeled. Runs with a ``limit`` or on a small scale have another pool.
+    Budget and strategy do not matter once everything is labeled. Runs with a ``limit`` or a small scale are left out.
     """
     settings = [c for c in setting_columns(rounds) if not is_of_strategy(c) and not c.startswith("budget.")]
     settings = [c for c in settings if c != "batch_size"]

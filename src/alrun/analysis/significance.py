@@ -1,4 +1,4 @@
-"""Which differences between curves are more than chance. Pairs are runs of two curves with the same seed."""
+"""Tests of whether differences between curves are more than chance. Pairs are runs of two curves with one seed."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ Pairs = Iterable[tuple[str, str]]  # names of curves
 
 ALPHA = 0.05
 POWER = 0.8
-PAIRS = 1000  # of curves, of which all are compared
+PAIRS = 1000  # of curves: up to so many, all are compared
 PAIR_COLUMNS = ["first", "second", "repeats", "difference", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
 PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "p_equivalence", "repeats_needed", "repeats_seen"]
 
@@ -23,32 +23,32 @@ PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "p_equivalence", "repeats_needed",
 def t_test(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean difference and two-sided p of the paired t-test over axis 0 (repeats).
 
-    p is NaN, not tested, with one repeat and where the differences have no scatter: t then divides by 0. So it is by
-    construction in a first round that all repeats share (one model a setting: p = 0 would claim certainty from a
-    single observation) or that both curves share (the difference is 0 in every pair).
+    p is NaN, not tested, with one repeat or if the differences have no scatter: t then divides by 0. That is so by
+    construction in a first round that all repeats share (one model per setting: p = 0 would claim certainty from a
+    single observation) or that both curves share (the difference is 0 in each pair).
     """
-    from scipy.special import stdtr  # Student's distribution; scipy.stats wraps it in a hundred times the time
+    from scipy.special import stdtr  # Student's distribution; scipy.stats takes a hundred times as long
 
     difference = first - second
     mean, count = difference.mean(0), len(difference)
     if count < 2:
         return mean, np.full_like(mean, math.nan)
     error = difference.std(0, ddof=1) / math.sqrt(count)
-    with np.errstate(all="ignore"):  # no scatter: left out
+    with np.errstate(all="ignore"):  # division by 0 without scatter
         p = 2 * stdtr(count - 1, -np.abs(mean) / error)
     return mean, np.where(has_scatter(difference), p, math.nan)
 
 
 def has_scatter(difference: np.ndarray) -> np.ndarray:
-    """Whether differences (repeats first) differ; accuracies are counts of test examples, so no tiny gap is real."""
+    """Whether differences (repeats first) differ; accuracies are counts of test examples, so tiny gaps are rounding."""
     return np.ptp(difference, axis=0) > 1e-12
 
 
 def equivalence(differences: np.ndarray, margin: float) -> float:
     """P of two one-sided t-tests (TOST) that the true mean of ``differences`` lies within ±``margin``.
 
-    Below alpha where the 1 - 2 alpha interval lies within the margin: this shows "no effect", a large p of the t-test
-    does not. NaN where there is no scatter to judge by. Source: Schuirmann 1987.
+    It is below alpha if the 1 - 2 alpha interval lies within the margin. That shows "no effect"; a large p of the
+    t-test does not. NaN without scatter. Source: Schuirmann 1987.
     """
     from scipy.special import stdtr
 
@@ -61,8 +61,8 @@ def equivalence(differences: np.ndarray, margin: float) -> float:
 def by_chance(count: int, tests: int, alpha: float = ALPHA, cells: int = 1) -> float:
     """Chance that the largest of ``cells`` cells of a penalty matrix has ``count`` or more of ``tests`` rounds.
 
-    It takes both curves for alike and the rounds for independent; a test is then significant in the direction of the
-    cell with probability alpha / 2.
+    It assumes that both curves are alike and that rounds are independent; then a test is significant in the direction
+    of the cell with probability alpha / 2.
     """
     from scipy import stats
 
@@ -71,9 +71,9 @@ def by_chance(count: int, tests: int, alpha: float = ALPHA, cells: int = 1) -> f
 
 
 def all_pairs(rounds: pd.DataFrame) -> tuple[list[tuple[str, str]], str]:
-    """The pairs of curves to compare, and in words which they are: their number grows with the square of the curves.
+    """The pairs of curves to compare, and a description: their number grows with the square of the curves.
 
-    All up to ``PAIRS``; above it those of one setting; if these are more too, those with random sampling.
+    Up to ``PAIRS`` all of them; otherwise those within a setting; if these are too many, those with random sampling.
     """
     curves = rounds.drop_duplicates("curve")
     if math.comb(len(curves), 2) <= PAIRS:
@@ -135,7 +135,7 @@ def penalty_matrix(
 
     ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. ``rounds`` of each
     pair are counted, by their numbers of labels: ``slice(0, 4)`` the first four. Rounds that were not tested count as
-    rounds; the cell is NaN where none was. Source: Ash et al. 2020; Appendix G of the paper.
+    rounds; the cell is NaN if none was. Source: Ash et al. 2020; Appendix G of the paper.
     """
     matrix = pd.DataFrame(math.nan, curves, curves)
     for curve in curves:
@@ -160,7 +160,7 @@ def compare(
     Columns: ``difference`` (mean), its t and bootstrap intervals, p of the t-test (``p``, and ``p_holm`` over all
     pairs) and of Wilcoxon's signed ranks (``p_wilcoxon``), p that they are alike to within ``difference``
     (``p_equivalence``), and ``repeats_needed`` to find a true ``difference`` with
-    a power of 0.8 at ``alpha``, if repeats scatter as they do here; ``repeats_seen`` if the true one is that seen here.
+    a power of 0.8 at ``alpha``, if repeats scatter as they do here; ``repeats_seen`` if the observed one is true.
     """
     rows = []
     values = {str(name): frame.set_index("seed")[measure].dropna() for name, frame in runs.groupby("curve", sort=False)}
@@ -181,9 +181,9 @@ def compare(
 
 
 def wilcoxon(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test, exact for the few repeats of a run; NaN where nothing differs.
+    """Two-sided p of Wilcoxon's signed-rank test, exact up to 50 repeats; NaN if nothing differs.
 
-    Of n repeats it cannot be below ``least_wilcoxon(n)``.
+    With n repeats it cannot be below ``least_wilcoxon(n)``.
     """
     from scipy import stats
 
@@ -201,19 +201,19 @@ def least_wilcoxon(repeats: int) -> float:
 def repeats_needed(difference: float, std: float, alpha: float = ALPHA, power: float = POWER) -> float:
     """Pairs of repeats with which the two-sided paired t-test finds a true ``difference`` with probability ``power``.
 
-    ``std`` is the standard deviation of the paired differences. NaN where it is unknown or 0, and for no difference.
+    ``std`` is the standard deviation of the paired differences. NaN if it is unknown or 0, and for a difference of 0.
     """
     from scipy.special import nctdtr, stdtrit
 
     if math.isnan(std) or std <= 1e-12 or difference < 1e-12:
-        return math.nan  # no scatter was seen: that tells nothing of how much there is
+        return math.nan  # no scatter was seen: its size is unknown
     effect = difference / std
 
     def is_enough(count: int) -> bool:
-        critical, centre = stdtrit(count - 1, 1 - alpha / 2), effect * math.sqrt(count)
-        # Not significant upwards, or downwards (by symmetry); NaN is where scipy's series end, next to 0 and to 1.
-        upwards = np.nan_to_num(nctdtr(count - 1, centre, critical), nan=0.0)
-        downwards = np.nan_to_num(nctdtr(count - 1, -centre, critical), nan=1.0)
+        critical, center = stdtrit(count - 1, 1 - alpha / 2), effect * math.sqrt(count)
+        # Chances of no significance upwards, and downwards (by symmetry); scipy gives NaN next to 0 and to 1.
+        upwards = np.nan_to_num(nctdtr(count - 1, center, critical), nan=0.0)
+        downwards = np.nan_to_num(nctdtr(count - 1, -center, critical), nan=1.0)
         return (1 - upwards) + (1 - downwards) >= power
 
     high = 2

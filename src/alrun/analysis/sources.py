@@ -1,4 +1,4 @@
-"""What a command is asked to report: an experiment, run folders, folders of them, patterns, or tables of results."""
+"""The sources of a report: an experiment, run folders, folders of them, patterns, or tables of results."""
 
 import math
 from collections.abc import Sequence
@@ -7,35 +7,35 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import repeated, rounds
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
-from alrun.runs.run_folder import named
+from alrun.runs.run_folder import find_run_folders
 
 
 def load(sources: Sequence[str]) -> Results:
-    """The table of all ``sources``, in their order; a run that comes twice counts once. What is unsound is left out.
+    """The table of all ``sources``, in their order; a run that occurs twice counts once, unsound runs are left out.
 
     Raises:
-        UserError: A source is nothing of the kind, or two contradict each other.
+        UserError: A source is not one of these, or two contradict each other.
     """
     paths = [Path(source) for source in sources if rounds.is_table(Path(source))]
-    gathered = rounds.gather(named([source for source in sources if not rounds.is_table(Path(source))]))
+    gathered = rounds.gather(find_run_folders([source for source in sources if not rounds.is_table(Path(source))]))
     tables, problems = [("the run folders", gathered.rounds)], list(gathered.problems)
     for path in paths:
-        table, unsound = sound(rounds.read(path), path)
+        table, unsound = keep_sound_runs(rounds.read_results(path), path)
         tables.append((str(path), table))
         problems += unsound
     tables = [(source, table) for source, table in tables if len(table)]
-    table = rounds.arrange(repeated.once(tables)) if tables else gathered.rounds
+    table = rounds.arrange(repeated.keep_once(tables)) if tables else gathered.rounds
     return Results(table, problems)
 
 
-def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
-    """The runs of the table at ``path`` whose numbers can be used; the others are named, by what is wrong."""
+def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """The runs of the table at ``path`` whose numbers can be used, and a problem for each kind of others."""
     accuracy = table["test_accuracy"]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
-    measured = accuracy.notna().groupby(table["run"]).transform("any")  # else there was no test set
+    measured = accuracy.notna().groupby(table["run"]).transform("any")  # otherwise there was no test set
     problems, left_out = [], pd.Series(False, table.index)
     for rows, reason in (
         (lacking, "a row without seed, round or labels"),
@@ -46,14 +46,14 @@ def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]
         (accuracy.isna() & measured, "rounds without an accuracy among others that have one"),
         (
             (accuracy < 0) | (accuracy > 1),
-            f"accuracies from {accuracy.min():g} to {accuracy.max():g}, which have to be shares from 0 to 1 (divide "
+            f"accuracies from {accuracy.min():g} to {accuracy.max():g}, which must be shares from 0 to 1 (divide "
             "percentages by 100)",
         ),
     ):
         runs = table.loc[rows & ~left_out, "run"].unique().tolist()
         if runs:
             count = f"{len(runs)} runs have" if len(runs) > 1 else "1 run has"
-            shown = listed([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
+            shown = join_words([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
             problems.append(Problem(path, "damaged", f"{count} {reason}: {shown}."))
         left_out |= table["run"].isin(runs)
     kept = table[~left_out]
@@ -61,14 +61,14 @@ def sound(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]
 
 
 def rising(table: pd.DataFrame) -> pd.Series:
-    """For every row whether it has more labels than the round before it; a repeated round is compared elsewhere."""
+    """For each row whether it has more labels than the round before it; a repeated round is compared elsewhere."""
     rows = table.drop_duplicates(["run", "round"]).sort_values("round", kind="stable")
     steps = rows.groupby("run", sort=False)["labeled"].diff()
     return ~(steps <= 0).reindex(table.index, fill_value=False)
 
 
 def most_labels(table: pd.DataFrame) -> pd.Series:
-    """For every row the labels that its budget and its data set allow; NaN where the table tells neither."""
+    """For each row the most labels that its budget and its data set allow; NaN if the table has neither."""
     unknown = pd.Series(math.nan, table.index)
     budget = pd.to_numeric(table["budget.total"], errors="coerce") if "budget.total" in table else unknown
     pool = table["dataset"].map(POOLS) if "dataset" in table else unknown
@@ -76,12 +76,12 @@ def most_labels(table: pd.DataFrame) -> pd.Series:
 
 
 def with_test_set(results: Results) -> Results:
-    """Without the runs whose accuracy was not measured, for want of labeled test images; they are named."""
+    """The results without the runs that had no labeled test images; a problem names each of them."""
     table = results.rounds
     if table.empty:
         return results
     untested = table[table["test_accuracy"].isna()].drop_duplicates("run")
-    reason = "its accuracies are empty, as they are without a test set: there is none to report."
+    reason = "its accuracies are empty, because it had no test set: there is nothing to report."
     places = untested["run"]
     if "folder" in untested:
         places = untested["folder"].where(untested["folder"] != "", places)

@@ -1,4 +1,4 @@
-"""What ends a sweep: the table and figure of one setting, all of its strategies side by side."""
+"""The table and figure at the end of a sweep: one setting, all of its strategies side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.system import files
 
-WIDE = 7  # more strategies than that do not fit beside one another
+WIDE = 7  # strategies that fit beside one another
 
 
 def summarize(setting: Path, runs: Sequence[Path]) -> None:
@@ -23,7 +23,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     per_round = accuracy_by_round(named)
     by_curve, target = by_strategy(named)
     files.write_text(setting / "summary.csv", formats.csv(per_round.reset_index()))
-    figures.save(figures.accuracy(named), setting / "accuracy")
+    figures.save_figure(figures.accuracy(named), setting / "accuracy")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string(index=False))
     print(f"\nPer run; labeling efficiency at {100 * target:.1f} % accuracy, which every run reaches")

@@ -1,19 +1,19 @@
-"""What a report is about: its data sets, its runs in a sentence, and strategies over several data sets."""
+"""The text on top of a report, its data sets, and the section on strategies over several data sets."""
 
 import math
 
 import pandas as pd
 
 from alrun.analysis import figures, ranks, scores
-from alrun.analysis.comparability import listed
+from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import name_curves, strategy_labels
 from alrun.analysis.page import Section
 
-SEVERAL = 3  # strategies of which ranks can be compared
+SEVERAL = 3  # strategies that a comparison of ranks needs
 
 
 def datasets(rounds: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The table by data set: accuracies on different ones do not compare."""
+    """The table split by data set: accuracies on different data sets do not compare."""
     if "dataset" not in rounds:
         return {"": rounds}
     return {str(name): frame for name, frame in rounds.groupby("dataset", sort=False)}
@@ -23,8 +23,8 @@ def overview(rounds: pd.DataFrame) -> str:
     """A sentence such as ``9 runs: 3 strategies on digits (small_cnn), 20 to 200 labels in 10 rounds, 3 repeats``."""
     runs = rounds.drop_duplicates("run")
     strategies = len(set(zip(runs["strategy"], strategy_labels(runs), strict=True)))
-    where = listed(sorted(runs["dataset"].unique())) if "dataset" in runs else "one data set"
-    models = f" ({listed(sorted(runs['model'].unique()))})" if "model" in runs else ""
+    where = join_words(sorted(runs["dataset"].unique())) if "dataset" in runs else "one data set"
+    models = f" ({join_words(sorted(runs['model'].unique()))})" if "model" in runs else ""
     counts = [counted(len(runs), "run"), counted(strategies, "strategy"), counted(runs["seed"].nunique(), "repeat")]
     budget = f"{rounds['labeled'].min()} to {rounds['labeled'].max()} labels in {rounds['round'].max() + 1} rounds"
     return f"{counts[0]}: {counts[1]} on {where}{models}, {budget}, {counts[2]}."
@@ -37,7 +37,7 @@ def counted(count: int, thing: str) -> str:
 
 
 def across_datasets(frames: dict[str, pd.DataFrame], alpha: float) -> list[Section]:
-    """Ranks over data sets, as a list of one part, or of none where there is one data set."""
+    """The section on ranks over data sets, in a list; empty if there is one data set."""
     if len(frames) < 2:
         return []
     runs = pd.concat([scores.per_run(name_curves(frame)).assign(dataset=name) for name, frame in frames.items()])
@@ -49,8 +49,8 @@ def across_datasets(frames: dict[str, pd.DataFrame], alpha: float) -> list[Secti
     distance = ranks.critical_difference(len(table.columns), len(table), alpha)
     text = (
         f"Mean ranks by the area under the accuracy curve over {len(table)} data sets; 1 is the best. Friedman's test "
-        f"that all are alike: p = {p:.3f}. Nemenyi's test tells strategies apart whose ranks differ by {distance:.2f} "
-        f"or more at {alpha:g}; bars join those that it cannot."
+        f"that all are alike: p = {p:.3f}. Nemenyi's test distinguishes strategies whose ranks differ by "
+        f"{distance:.2f} or more at {alpha:g}; bars join those that it does not distinguish."
     )
     drawn = {"ranks": figures.critical_difference(mean, ranks.nemenyi(table), "mean rank")} if not math.isnan(p) else {}
     scored = (100 * table).round(2).rename_axis("data set").reset_index()

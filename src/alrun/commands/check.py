@@ -1,13 +1,13 @@
-"""``python -m alrun check``: does a strategy keep its promises, and what does it cost beside BADGE?
+"""``alrun check``: does a strategy keep its promises, and what does it cost compared with BADGE?
 
-    python -m alrun check my_al.ratio.Ratio power=2       a class of your own, with its settings
-    python -m alrun check entropy dropout_samples=5       an option of strategy=
-    python -m alrun check --all                           all of alrun's
-    python -m alrun check my_al                           what to change in files written for alrun 0.1
+    alrun check my_al.ratio.Ratio power=2       a class of your own, with its settings
+    alrun check entropy dropout_samples=5       an option of strategy=
+    alrun check --all                           all of alrun's strategies
+    alrun check my_al                           what to change in files written for alrun 0.1
 
-A class whose files were written for alrun 0.1 is not tried: what to change in them is printed, line by line. The exit
-status is 1 where there is something to change, and where a promise is not kept. A strategy may refuse a pool that
-leaves nothing to choose by, in a sentence of its own (alrun.UserError).
+If the files of a class were written for alrun 0.1, the class is not tried: the command prints what to change, line by
+line. The exit status is 1 if there is something to change or if a promise is broken. A strategy may refuse a pool that
+gives it nothing to choose by, with a sentence of its own (alrun.UserError).
 """
 
 import os
@@ -21,13 +21,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console, old_code
 from alrun.settings import factory, planned_runs, targets
+from alrun.system import program
 from alrun.system.errors import SettingError
 
 if TYPE_CHECKING:
     from alrun.strategies import Strategy
 
 POOL, BATCH, LABELED, WIDTH = 10_000, 200, 200, 128  # of the trial that is timed
-# What an option needs on a small network: length of training and search does not matter, dropout is there.
+# Settings that make an option fast enough here: the contract does not depend on how long it trains or searches.
 SHORT = {
     "vaal": ("iterations=3", "width=4", "batch_size=8"),
     "learning_loss": ("epochs=3",),
@@ -38,8 +39,8 @@ SHORT = {
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("check", __doc__)
+    """Check one strategy or all; exit with status 1 if a promise is broken or a file needs a change."""
+    parser = console.make_parser("check", __doc__)
     parser.add_argument("strategy", nargs="?", help="module path of a class, or an option of strategy=")
     parser.add_argument("settings", nargs="*", metavar="setting=value", help="of the strategy")
     parser.add_argument("--all", action="store_true", help="all of alrun's strategies, without timing")
@@ -47,16 +48,19 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
-    with console.telling():
-        kept = every() if arguments.all else one(arguments.strategy, arguments.settings, not arguments.no_timing)
+    with console.reporting_mistakes():
+        kept = (
+            check_all() if arguments.all else check_one(arguments.strategy, arguments.settings, not arguments.no_timing)
+        )
     sys.exit(not kept)
 
 
-def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
-    """Print the verdicts on a strategy, and what it costs; True if all promises are kept."""
+def check_one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
+    """Print the verdicts on a strategy and its costs; True if it keeps all promises."""
     if name is None:
-        raise SettingError("name a strategy: python -m alrun check my_al.ratio.Ratio, or an option such as entropy.")
-    if name not in options():
+        example = program.command_line(["check", "my_al.ratio.Ratio"])
+        raise SettingError(f"name a strategy: {example}, or an option such as entropy.")
+    if name not in strategy_options():
         files = own_files(name)
         if print_changes(files):
             return False
@@ -65,7 +69,7 @@ def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
                 raise SettingError(f"{name}: there is no such file, folder, class or option of strategy= here.")
             print(f"{name}: nothing in it was written for alrun 0.1.")
             return True
-    strategy = build(name, settings)
+    strategy = build_strategy(name, settings)
     kept = print_verdicts(" ".join((name, *settings)), strategy)
     if timed and kept:
         print_costs(strategy)
@@ -73,7 +77,7 @@ def one(name: str | None, settings: Sequence[str], timed: bool) -> bool:
 
 
 def is_class(name: str) -> bool:
-    """Whether ``name`` may be the module path of a class, and not a file, folder or module."""
+    """Whether ``name`` can be the module path of a class: it is not a file, folder or module."""
     return "." in name and not Path(name).exists() and module_file(name) is None
 
 
@@ -84,7 +88,7 @@ def module_file(name: str) -> Path | None:
 
 
 def own_files(name: str) -> list[Path]:
-    """The user's files for ``name``: its Python files, and those of conf/ and tests/ that speak of its module."""
+    """The user's files for ``name``: its Python files, and the files in conf/ and tests/ that mention its module."""
     place = Path(name) if Path(name).exists() else module_file(name) or module_file(name.rpartition(".")[0] or name)
     if place is None:
         return []
@@ -95,27 +99,27 @@ def own_files(name: str) -> list[Path]:
 
 
 def print_changes(files: Sequence[Path]) -> bool:
-    """What to change in files that were written for alrun 0.1; True if anything is."""
-    found = {path: old_code.changes(path) for path in files}
+    """Print what to change in files that were written for alrun 0.1; True if there is anything."""
+    found = {path: old_code.find_changes(path) for path in files}
     for path, changes in found.items():
         if changes:
             print(f"{path} was written for alrun 0.1. Change", *dict.fromkeys(map(str, changes)), sep="\n  ")
     return any(found.values())
 
 
-def every() -> bool:
-    """A line for each of alrun's strategies; True if all keep all promises."""
+def check_all() -> bool:
+    """Print a line for each of alrun's strategies; True if all keep all promises."""
     from alrun.testing.contract import problems
 
     kept = True
-    for name in options():
-        broken = problems(build(name, SHORT.get(name, ())))
+    for name in strategy_options():
+        broken = problems(build_strategy(name, SHORT.get(name, ())))
         print(f"{'FAIL' if broken else 'pass'}  {name}", *broken, sep="\n      ")
         kept = kept and not broken
     return kept
 
 
-def options() -> list[str]:
+def strategy_options() -> list[str]:
     """The options of ``strategy=``."""
     from importlib import resources
 
@@ -123,36 +127,36 @@ def options() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def build(name: str, settings: Sequence[str]) -> "Strategy":
+def build_strategy(name: str, settings: Sequence[str]) -> "Strategy":
     """The strategy ``name``, a class by its module path or an option, with ``settings`` as setting=value.
 
     Raises:
-        UserError: It does not exist, is no strategy, or does not take a setting.
+        UserError: It does not exist, is not a strategy, or does not take a setting.
     """
     from alrun.system import device
 
-    device.set_threads(1)  # more of them wait for one another on data this small, and on a machine with other work
+    device.set_threads(1)  # several would wait for one another on data this small, and on a busy machine
     if bad := [each for each in settings if "=" not in each]:
-        raise SettingError(f"{bad[0]}: it has no value; settings of a strategy are setting=value.")
+        raise SettingError(f"{bad[0]} has no value: give settings of a strategy as setting=value.")
     node = of_class(name, settings) if "." in name else of_option(name, settings)
     return factory.build(node, "strategy")
 
 
 def of_class(name: str, settings: Sequence[str]) -> DictConfig:
-    """The node that names a class, which the user typed, and so trusts."""
+    """The configuration of a class. The user typed its name, so alrun may load it."""
     targets.allow_typed([f"allow=[{name}]"])
     return OmegaConf.merge({"_target_": name}, OmegaConf.from_dotlist(list(settings)))  # type: ignore[return-value]
 
 
 def of_option(name: str, settings: Sequence[str]) -> DictConfig:
-    """The node of an option; ``strategy@strategy.inner=margin`` and the like are taken as on alrun's command line."""
+    """The configuration of an option; ``strategy@strategy.inner=margin`` works as on alrun's command line."""
     overrides = [each if "@" in each.partition("=")[0] else f"strategy.{each}" for each in settings]
-    planned = planned_runs.of_command([f"strategy={name}", *overrides])
+    planned = planned_runs.runs_of_command([f"strategy={name}", *overrides])
     return planned[0].cfg.strategy
 
 
 def print_verdicts(title: str, strategy: "Strategy") -> bool:
-    """A table of the promises; True if all are kept."""
+    """Print a table of the promises; True if all are kept."""
     from alrun.testing.contract import verdicts
 
     found = verdicts(strategy)
@@ -166,19 +170,19 @@ def print_verdicts(title: str, strategy: "Strategy") -> bool:
 
 
 def print_costs(strategy: "Strategy") -> None:
-    """Time and memory of one selection, beside BADGE's of the same pool."""
+    """Print time and memory of one selection, beside BADGE's on the same pool."""
     from alrun.strategies.badge import Badge
 
-    costs([Badge(), strategy], POOL // 10)  # the first call of anything takes longer
-    (badge, badge_memory), (own, memory) = costs([Badge(), strategy], POOL)
+    measure_costs([Badge(), strategy], POOL // 10)  # warm up: first calls take longer
+    (badge, badge_memory), (own, memory) = measure_costs([Badge(), strategy], POOL)
     print(
         f"Choosing {BATCH} of {POOL - LABELED:,} small images, with the pass over them, on one thread: {own:.2f} s "
-        f"(BADGE {badge:.2f} s) and {shown(memory)} (BADGE {shown(badge_memory)})."
+        f"(BADGE {badge:.2f} s) and {memory_in_words(memory)} (BADGE {memory_in_words(badge_memory)})."
     )
 
 
-def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int | None]]:
-    """Seconds and peak bytes above what was there before, for each; no bytes where the system does not tell."""
+def measure_costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int | None]]:
+    """Seconds of a selection by each strategy, and the bytes that its peak adds; None if they cannot be measured."""
     import torch
 
     from alrun.pool.pool import Pool
@@ -192,7 +196,7 @@ def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int 
         try:
             reset_peak()
             before = peak_bytes()
-        except (OSError, RuntimeError):  # no Linux
+        except (OSError, RuntimeError):  # not Linux
             before = None
         started = perf_counter()
         strategy.select(query_of(strategy, pool, model, BATCH, chunk=100))
@@ -201,6 +205,6 @@ def costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[float, int 
     return made
 
 
-def shown(memory: int | None) -> str:
-    """``12 MB``."""
+def memory_in_words(memory: int | None) -> str:
+    """``12 MB``, ``less than 1 MB`` or ``memory unknown``."""
     return "memory unknown" if memory is None else f"{memory / 1e6:.0f} MB" if memory > 1e6 else "less than 1 MB"

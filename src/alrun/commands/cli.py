@@ -1,7 +1,7 @@
 """The command line of runs, in order of time. Imports Hydra alone: torch comes with the first run.
 
-``main`` reads the words and hands them to Hydra, which composes the settings and calls ``job`` for every run; then it
-reports on the sweep and ends with the exit status. ``job`` computes a run and says what came of it.
+``main`` hands the command line to Hydra, which composes the settings and calls ``job`` for every run. Then it reports
+on the sweep and exits with the status. ``job`` computes a run and logs its outcome.
 """
 
 import logging
@@ -19,11 +19,11 @@ from omegaconf import DictConfig
 
 from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished, own_code
-from alrun.runs.run_folder import check_other_data, forget, is_done, other_version, shown
+from alrun.runs.run_folder import check_other_data, display_path, is_done, other_version, remove_refused_run
 from alrun.settings import groups, guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early, files, interruption
 from alrun.system.errors import SettingError, UserError, first_line, traceback_of_users_code, unusable
 from alrun.system.moved import SUBCOMMANDS
@@ -40,14 +40,14 @@ def main() -> None:
     Exit status: 0 if all is done, 1 if a run is missing or a setting was refused, 75 after a signal, 130 after Ctrl-C.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
-    logging.raiseExceptions = False  # a run.log that cannot be written costs no traceback; saving results tells
+    logging.raiseExceptions = False  # no traceback if run.log cannot be written: saving results says so
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
-    interruption.install()
+    interruption.install_handlers()
     is_complete, is_stopped = False, False
-    with console.telling(early.SAYS), usable_outputs():
+    with console.reporting_mistakes(early.SAYS), usable_outputs():
         try:
-            is_complete = answer()
+            is_complete = run_and_report()
         except (interruption.Interrupted, interruption.Preempted):
             is_stopped = True
     if is_stopped or interruption.received():
@@ -57,26 +57,26 @@ def main() -> None:
         sys.exit(1)
 
 
-def answer() -> bool:
-    """Compute what is typed, then report on a sweep, also where a launcher gave up on one of its runs.
+def run_and_report() -> bool:
+    """Compute what the user typed, then report on a sweep, even if a launcher gave up on one of its runs.
 
     Returns:
-        Whether no run of a sweep is missing.
+        True if no run of a sweep is missing.
     """
     try:
         sys.argv[1:] = words_for_hydra(sys.argv[1:])
-        compute()
+        launch_runs()
     finally:
         is_over = isinstance(sys.exc_info()[1], KeyboardInterrupt) or interruption.received()
-        is_complete = bool(is_over) or sweep.report()
+        is_complete = bool(is_over) or sweep.report_sweep()
     return is_complete
 
 
 def words_for_hydra(words: Sequence[str]) -> list[str]:
-    """The command line as Hydra reads it: options first, names in quotes, nothing that is alrun's alone.
+    """The command line as Hydra reads it: options first, names in quotes, without alrun's own options.
 
     Raises:
-        UserError: It names a command that is not there, or an option of Hydra's that could run any code.
+        UserError: It names a command that does not exist, or an option of Hydra's that could run any code.
     """
     if any(word.startswith("--ex") for word in words):
         raise SettingError(
@@ -86,13 +86,13 @@ def words_for_hydra(words: Sequence[str]) -> list[str]:
         print(*completion.commands(), flush=True)
     elif words and re.fullmatch(r"[a-z][a-z_-]*", words[0]) and words[0] not in groups.GROUPS:
         raise SettingError(f"{words[0]}: there is no such command; {closest(words[0], [*SUBCOMMANDS])}")
-    return as_typed(console.in_order(console.without_verify(words)))
+    return as_typed(console.put_options_first(console.without_verify(words)))
 
 
-def compute() -> None:
+def launch_runs() -> None:
     """Let Hydra compose the settings and launch every run."""
     try:
-        with guard.guarded(targets.check_early, search.check, sweep.check):
+        with guard.guarded(targets.check_targets_early, search.check_search, sweep.check_outputs):
             hydra.main(version_base="1.3", config_path=guard.MAIN, config_name="config")(job)()
         return
     except sweep.Unplanned as carrier:
@@ -102,7 +102,7 @@ def compute() -> None:
 
 @contextmanager
 def usable_outputs() -> Iterator[None]:
-    """Turn what the system says of the folder in which Hydra makes those of runs into a user's mistake."""
+    """Turn a system error about the outputs folder, where Hydra makes the run folders, into a user's mistake."""
     try:
         yield
     except OSError as error:
@@ -112,91 +112,97 @@ def usable_outputs() -> Iterator[None]:
 
 
 def job(cfg: DictConfig) -> float | None:
-    """One run; Hydra's launchers call this in whatever process they choose. What it returns is for a search."""
+    """Compute one run; Hydra's launchers call this in a process of their choice. Returns the objective of a search."""
     hydra_cfg = HydraConfig.get()
     start_where_typed(Path(hydra_cfg.runtime.cwd))
     run_dir = Path(hydra_cfg.runtime.output_dir)
     is_alone = hydra_cfg.mode == RunMode.RUN
-    interruption.install()
+    interruption.install_handlers()
     try:
         with interruption.running():
-            interruption.check()  # a signal came while another run of the sweep was computed here
-            outcome = start(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
+            interruption.stop_if_signaled()  # a signal came while another run of the sweep was computed here
+            outcome = start_run(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
         return search.objective(run_dir) if search.compares(hydra_cfg) else None
     except KeyboardInterrupt:
-        forget(run_dir)  # if it had not begun
+        remove_refused_run(run_dir)  # if it had not started
         raise
     except interruption.Interrupted as signal_name:
-        forget(run_dir)
+        remove_refused_run(run_dir)
         if is_alone:
             raise
-        # To a launcher a run that returns is finished, and one that exits takes the sweep with it.
+        # A launcher counts a run that returns as finished, and a run that exits ends the sweep.
         raise interruption.Preempted(f"stopped by {signal_name}") from None
     except Exception as error:
-        message = sentence(error)
+        message = mistake_sentence(error)
         note_failure(run_dir, message or f"{type(error).__name__}: {first_line(error)}.")
         if message is None:
-            error.add_note(f"{OURS} {shown(run_dir)}.")
+            error.add_note(f"{OURS} {display_path(run_dir)}.")
             raise
         if users_traceback := traceback_of_users_code(error):
             log.error("%s", users_traceback)
         log.error("alrun: %s", message)
         if is_alone:
-            forget(run_dir)  # if it was refused before anything was computed; a sweep first reports it
+            remove_refused_run(run_dir)  # if it was refused before anything was computed; a sweep first reports it
             sys.exit(1)
-        # The other runs of a sweep go on; its report says which are missing. A search turns away from such settings.
+        # The other runs of a sweep go on; its report lists the missing ones. To a search, such settings are bad.
         return 0.0 if search.compares(hydra_cfg) else None
 
 
 def in_a_run(error: BaseException) -> bool:
-    """Whether a run raised ``error``, maybe in another process."""
+    """Whether a run raised ``error``, here or in another process."""
     return any(note.startswith(OURS) for note in getattr(error, "__notes__", []))
 
 
 def start_where_typed(folder: Path) -> None:
-    """Let relative paths and a user's own modules be those of the command line: a Ray worker starts elsewhere."""
+    """Resolve relative paths and the user's modules from where the command was typed: a Ray worker starts elsewhere."""
     if folder.is_dir():
         os.chdir(folder)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
-def start(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:
-    """Check the settings and run, unless the run is done; says where the results are, None if another process knows."""
+def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:
+    """Check the settings and compute the run unless it is done.
+
+    Returns:
+        A sentence that says where the results are; None if another process computes the run.
+    """
     files.remove(run_dir / "failed.txt")
     validate(cfg)
     check_other_data(run_dir)
     if other := other_version(run_dir):
-        raise SettingError(f"{shown(run_dir)} was computed by {other}: move it away, and the same command starts over.")
+        raise SettingError(
+            f"{display_path(run_dir)} was computed by {other}: move it away, and the same command starts over."
+        )
     if is_done(run_dir):
         from alrun.analysis import efficiency
 
-        for doubt in finished.doubts(run_dir, own_code.hashes(identity.deciding(cfg))):
+        for doubt in finished.doubts_about_run(run_dir, own_code.hash_own_code(identity.deciding(cfg))):
             log.warning("%s", doubt)
-        efficiency.update(run_dir)  # the random run may have ended since
-        return f"{shown(run_dir)} is done; delete the folder to run it again."
-    with early.held():
+        efficiency.update_efficiency(run_dir)  # the random run may have ended since
+        return f"{display_path(run_dir)} is done; delete the folder to run it again."
+    with early.holding_ctrl_c():
         from alrun.loop.run import run
 
     run(cfg, run_dir, choices)
-    return f"Done: accuracy.csv and other results in {shown(run_dir)}." if is_done(run_dir) else None
+    return f"Done: accuracy.csv and other results in {display_path(run_dir)}." if is_done(run_dir) else None
 
 
 def next_command(run_dir: Path) -> str:
     """What to type after a single run."""
     from alrun.analysis import efficiency
 
-    is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would cost as many labels
+    is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would need as many labels again
     return next_step.after_run(
         run_dir, is_labeled_by_people or efficiency.reference_of(run_dir) is not None, sys.argv[1:]
     )
 
 
 def note_failure(run_dir: Path, message: str) -> None:
-    """Leave failed.txt in the run's folder, for those who look at a sweep later."""
+    """Write failed.txt into the run's folder, for alrun status and reports."""
     try:
         files.write_text(run_dir / "failed.txt", message + "\n")
-    except UserError as error:  # a full disk, likely the failure itself
+    except UserError as error:  # a full disk, probably the failure itself
         log.error("alrun: %s", error)

@@ -12,7 +12,7 @@ def is_asked(words: Sequence[str]) -> bool:
 
 
 def commands() -> Iterator[str]:
-    """The subcommands that the first word can become. One that is whole leaves COMP_LINE: Hydra completes the rest."""
+    """The subcommands that complete the first word. A whole one is removed from COMP_LINE: Hydra completes the rest."""
     program, _, rest = os.environ["COMP_LINE"].partition(" ")
     first, space, further = rest.lstrip().partition(" ")
     if not space:

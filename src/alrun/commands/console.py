@@ -1,4 +1,4 @@
-"""What the commands share: a parser made of their own words, ``--config-dir``, sources of results, mistakes."""
+"""What the commands share: a parser made from their docstring, ``--config-dir``, sources of results, user mistakes."""
 
 import argparse
 import os
@@ -14,10 +14,10 @@ from hydra._internal.utils import get_args_parser
 
 from alrun.data import content
 from alrun.settings import targets
-from alrun.settings.hydra_errors import sentence
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early
 from alrun.system.errors import SettingError, ask_for_report
-from alrun.system.program import as_typed, typed
+from alrun.system.program import as_typed, typed_program
 from alrun.system.safe_text import one_line
 
 SOURCES = (
@@ -27,18 +27,18 @@ SOURCES = (
 )
 
 
-def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
-    """The parser of ``alrun <name>``, described by its module's ``documentation`` after the name."""
+def make_parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
+    """The parser of ``alrun <name>``; its description is the module's ``documentation`` after the name."""
     about = (documentation or "").partition(": ")[2]
     return argparse.ArgumentParser(
-        prog=f"{typed()} {name}",
+        prog=f"{typed_program()} {name}",
         description=as_typed(about[:1].upper() + about[1:].replace("``", "")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
-    """The option that names a folder of one's own options, which Hydra gives to runs."""
+    """Add ``--config-dir``, which names the folder of the user's own options."""
     parser.add_argument("--config-dir", metavar="FOLDER", help="of your own options, as for alrun")
 
 
@@ -55,7 +55,7 @@ def own_folder(config_dir: str) -> Path:
 
 
 def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
-    """Overrides and one more, which does what ``--config-dir`` does; folders alone are left as they are.
+    """The overrides, and one more that does what ``--config-dir`` does; a list of folders stays as it is.
 
     Raises:
         UserError: There is no such folder.
@@ -67,22 +67,22 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """The arguments of commands that read results."""
+    """Add the arguments of commands that read results."""
     parser.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
     add_config_dir(parser)
 
 
-def answer_about(sources: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:
-    """Run a ``command`` that reads results with the arguments of the command line."""
+def run_on_sources(sources: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:
+    """Call ``command``, which reads results, with the arguments of the command line."""
     chosen = sources.parse_intermixed_args()
-    with telling():
+    with reporting_mistakes():
         chosen.sources = with_config_dir(chosen.sources, chosen.config_dir)
         command(chosen)
 
 
-def columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """``rows`` as lines of text under their names; a column that is empty throughout is left out."""
-    # Files of strangers are shown, too: no text may end a line or command the terminal.
+def format_columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """``rows`` as lines of text under a line of column names; empty columns are left out."""
+    # The files may come from a stranger: no text may end a line or control the terminal.
     cells = [{name: one_line(str(value)) for name, value in row.items()} for row in rows]
     widths = {name: max(len(row[name]) for row in [{name: name}, *cells]) for name in (cells[0] if cells else {})}
     kept = [name for name in widths if any(row[name] for row in cells)]
@@ -91,14 +91,14 @@ def columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def print_problems(problems: Sequence[object]) -> None:
-    """Name the runs that are left out."""
+    """Print the runs that are left out, with the reasons."""
     if problems:
         print(f"\nLeft out are {len(problems)} runs:" if len(problems) > 1 else "\nLeft out is 1 run:")
         print(*(f"  {problem}" for problem in problems), sep="\n")
 
 
 def add_verify(parser: argparse.ArgumentParser) -> None:
-    """The option that reads the files of data sets and weights again, whatever is known of them."""
+    """Add ``--verify``, which reads the files of data sets and weights again even if they look unchanged."""
     what = "read the files of data and weights again, whatever their size and time of change say"
     parser.add_argument("--verify", action=Verify, nargs=0, help=what)
 
@@ -107,19 +107,19 @@ class Verify(argparse.Action):
     """``--verify``."""
 
     def __call__(self, *_: Any) -> None:
-        """Note it."""
+        """Switch verification on."""
         content.verify = True
 
 
 def without_verify(words: Sequence[str]) -> list[str]:
-    """The words that Hydra knows: ``--verify`` is obeyed and taken out."""
+    """The words without ``--verify``, which Hydra does not know; it is obeyed here."""
     if "--verify" in words:
         content.verify = True
     return [word for word in words if word != "--verify"]
 
 
-def in_order(words: Sequence[str]) -> list[str]:
-    """Options first, then overrides: Hydra takes these in one row, people type ``-m`` and ``--cfg job`` anywhere."""
+def put_options_first(words: Sequence[str]) -> list[str]:
+    """Options first, then overrides: Hydra wants overrides together, people type ``-m`` and ``--cfg job`` anywhere."""
     options, overrides, rest = [], [], deque(words)
     known = get_args_parser()._option_string_actions
     while rest:
@@ -133,40 +133,39 @@ def in_order(words: Sequence[str]) -> list[str]:
             continue
         if action.nargs is None and rest:  # a value follows
             options.append(rest.popleft())
-        elif action.nargs == "?":  # one may
+        elif action.nargs == "?":  # a value may follow
             options.append(rest.popleft() if rest and rest[0] in (action.choices or ()) else "all")
     return [*options, *overrides]
 
 
 def prepare() -> None:
-    """Settle what is read once, before anything is composed or imported: called by programs alone.
+    """Set what is read only once, before anything is composed or imported; only programs call this.
 
-    That is the user's list of modules, the folder of data, and how torch's CPU threads wait: they spin for a moment,
-    then sleep. GNU OpenMP's default is to spin so long that any other busy process slows training by an order of
-    magnitude.
+    These are the user's list of modules, the data folder, and how torch's CPU threads wait: they spin for a moment,
+    then sleep. By default GNU OpenMP spins so long that any other busy process slows training by an order of magnitude.
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     if data := os.environ.get("ALRUN_DATA"):
-        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # no shell does in quotes, nor a file of settings
+        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # a shell leaves ~ in quotes as it is, and so does a file
 
 
 @contextmanager
-def telling(interrupted: str = "Interrupted.") -> Iterator[None]:
-    """What ends a program is told to its user.
+def reporting_mistakes(interrupted: str = "Interrupted.") -> Iterator[None]:
+    """Turn what ends a command into what its user should see.
 
-    A user's mistake is one sentence and exit status 1; Ctrl-C is the sentence ``interrupted`` and 130; anything else
-    keeps its traceback, with a word on reporting it.
+    A user's mistake becomes one sentence and exit status 1. Ctrl-C becomes the sentence ``interrupted`` and status 130.
+    Any other error keeps its traceback, followed by a request to report it.
     """
     prepare()
-    early.over()
+    early.restore_ctrl_c()
     try:
         yield
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        message = sentence(error)
+        message = mistake_sentence(error)
         if message is None:
             ask_for_report(error)
             raise

@@ -1,4 +1,4 @@
-"""``alrun help``: the commands in a line each; or a command, a group of options, an option, all settings.
+"""``alrun help``: one line on each command; or a command, a group of options, an option, or all settings.
 
     alrun help
     alrun help status
@@ -6,7 +6,7 @@
     alrun help strategy=entropy
     alrun help settings
 
-``alrun --help`` is the page to begin with. A folder of your own options is named by --config-dir, as for a run.
+``alrun --help`` is the first page to read. --config-dir names a folder of your own options, as for a run.
 """
 
 import shutil
@@ -20,22 +20,22 @@ from typing import Any, get_type_hints
 
 from alrun.settings import groups
 from alrun.system.moved import SUBCOMMANDS
-from alrun.system.program import as_typed, typed
+from alrun.system.program import as_typed, typed_program
 
-# Hydra is not imported here: this page is there as fast as Python starts.
+# Hydra is not imported here, so this page appears as fast as Python starts.
 
 START = """\
 alrun runs deep active-learning experiments on images. A run trains a network on a few labeled images, lets a strategy
-choose which to label next, and repeats this until the budget of labels is spent. What it finds is written to outputs/.
+choose which to label next, and repeats this until the budget of labels is spent. The results are in outputs/.
 
 Examples:
 {examples}
-Type a command again to go on with a run that was interrupted; a finished run is left as it is.
+Type a command again to resume a run that was interrupted; a finished run stays as it is.
 
 Groups of options, chosen by group=option (alrun help strategy lists the options of strategy):
 {groups}
 
-Commands (alrun help status says more of status):
+Commands (alrun help status explains status):
 {commands}
 
 More:
@@ -46,22 +46,22 @@ EXAMPLES = (
     ("strategy=entropy seed=1", "another strategy, another repeat"),
     ("-m strategy=random,badge seed=0,1,2", "a sweep: each strategy, three times"),
     ("report outputs", "a page with figures and tables of all runs"),
-    ("strategy=badge dataset=cifar10", "the paper's setting; it wants a GPU"),
+    ("strategy=badge dataset=cifar10", "the paper's setting; it needs a GPU in practice"),
 )
 OVERVIEW = """\
-alrun [group=option] [setting=value] computes a run, with -m a sweep; alrun --help says more of both.
+alrun [group=option] [setting=value] computes a run, with -m a sweep; alrun --help explains both.
 
 Commands:
 {commands}"""
 MORE = (
     ("help settings", "every setting, with its default; setting=value changes it"),
-    ("strategy=entropy --cfg job", "all settings of a run, without computing anything"),
+    ("strategy=entropy --cfg job", "all settings of a run; computes nothing"),
     ("--hydra-help", "further options, such as -m, --cfg and --config-dir"),
 )
 
 
 def main() -> None:
-    """Print what is asked for."""
+    """Print the start page, the list of commands, or the lines on a topic."""
     words = sys.argv[1:]
     if not sys.argv[0].endswith(" help"):
         print(start_page(), end="")
@@ -75,35 +75,35 @@ def main() -> None:
         return
     from alrun.commands import console  # and with it Hydra
 
-    parser = console.parser("help", __doc__)
+    parser = console.make_parser("help", __doc__)
     parser.add_argument("topic", nargs="?", help="a command, a group, group=option, or settings")
     console.add_config_dir(parser)
     arguments = parser.parse_args()
     if arguments.topic in (None, "help"):
         parser.print_help()
         return
-    with console.telling():
+    with console.reporting_mistakes():
         own = [console.own_folder(arguments.config_dir)] if arguments.config_dir else []
-        print(as_typed("\n".join(answer(arguments.topic, [groups.folder(), *own]))))
+        print(as_typed("\n".join(answer_topic(arguments.topic, [groups.folder(), *own]))))
 
 
 def start_page() -> str:
     """What ``alrun --help`` prints."""
     return START.format(
-        examples=columns((f"  {typed()} {words}", about) for words, about in EXAMPLES),
-        groups=columns((f"  {name}", group.about) for name, group in groups.GROUPS.items()),
+        examples=format_columns((f"  {typed_program()} {words}", about) for words, about in EXAMPLES),
+        groups=format_columns((f"  {name}", group.about) for name, group in groups.GROUPS.items()),
         commands=command_lines(),
-        more=columns((f"  {typed()} {words}", about) for words, about in MORE),
+        more=format_columns((f"  {typed_program()} {words}", about) for words, about in MORE),
     )
 
 
 def command_lines() -> str:
-    """The commands in a line each, as the first line of their modules says."""
+    """One line on each command: the first line of its module."""
     rows = []
     for name in SUBCOMMANDS:
         with Path(__file__).with_name(f"{name}.py").open(encoding="utf-8") as file:
             rows.append((f"  {name}", capitalized(file.readline().partition(": ")[2].strip())))
-    return columns(rows)
+    return format_columns(rows)
 
 
 def capitalized(line: str) -> str:
@@ -111,29 +111,29 @@ def capitalized(line: str) -> str:
     return line[:1].upper() + line[1:].removesuffix('"""').replace("``", "")
 
 
-def answer(topic: str, folders: Sequence[Path]) -> Iterator[str]:
+def answer_topic(topic: str, folders: Sequence[Path]) -> Iterator[str]:
     """The lines about a topic.
 
     Raises:
-        UserError: There is nothing of that name.
+        UserError: There is no such topic.
     """
     from alrun.system.errors import SettingError
     from alrun.system.words import closest
 
     if topic == "settings":
-        yield from settings()
+        yield from list_settings()
     elif "=" in topic:
-        yield from option(topic, folders)
+        yield from describe_option(topic, folders)
     elif topic in groups.GROUPS:
-        yield from group(topic, folders)
+        yield from describe_group(topic, folders)
     else:
         raise SettingError(
             f"{topic}: there is no such topic; {closest(topic, [*SUBCOMMANDS, *groups.GROUPS, 'settings'])}"
         )
 
 
-def settings() -> Iterator[str]:
-    """Every setting that a run has whatever its options are."""
+def list_settings() -> Iterator[str]:
+    """The settings that every run has, whatever its options."""
     from alrun.settings import schema
 
     yield "Settings of every run, with their defaults; type setting=value to change one."
@@ -143,24 +143,24 @@ def settings() -> Iterator[str]:
     yield "\nothers:"
     yield setting_lines(schema.RunConfig, "")
     yield "\nAn option brings settings of its own:\n  alrun help strategy=glister"
-    yield "With the value that each has in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
+    yield "And this shows the value of each setting in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
 
 
 def setting_lines(part: type, prefix: str) -> str:
-    """The settings of a dataclass, each with its comment, its type and its range; what is a group is left out."""
+    """The settings of a dataclass with comment, type and range; groups of options are left out."""
     from alrun.settings import ranges, schema
 
     hints = get_type_hints(part, include_extras=True)
     rows = [
-        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.in_words(hints[each.name])})".lstrip())
+        (f"  {prefix}{each.name}={each.default}", f"{each.comment} ({ranges.hint_in_words(hints[each.name])})".lstrip())
         for each in groups.fields(part)
         if hints[each.name] is not Any and hints[each.name] not in schema.CLOSED
     ]
-    return columns(rows, whole=True)
+    return format_columns(rows, whole=True)
 
 
-def group(name: str, folders: Sequence[Path]) -> Iterator[str]:
-    """What a group is for, and its options in a line each."""
+def describe_group(name: str, folders: Sequence[Path]) -> Iterator[str]:
+    """What a group is for, and a line on each of its options."""
     from alrun.system.errors import first_line
 
     about = groups.GROUPS[name]
@@ -172,12 +172,12 @@ def group(name: str, folders: Sequence[Path]) -> Iterator[str]:
                 rows.append((f"  {each}", groups.about(path.read_text(encoding="utf-8"))))
             except (OSError, ValueError) as error:
                 rows.append((f"  {each}", f"cannot be read: {first_line(error)}"))
-    yield columns(rows)
-    yield f"\nOne of them, whole, with its settings:\n  alrun help {name}={rows[0][0].strip()}"
+    yield format_columns(rows)
+    yield f"\nOne of them in full, with its settings:\n  alrun help {name}={rows[0][0].strip()}"
 
 
-def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
-    """What an option is, and its settings.
+def describe_option(word: str, folders: Sequence[Path]) -> Iterator[str]:
+    """The description of an option, and its settings.
 
     Raises:
         UserError: There is no such option.
@@ -191,25 +191,25 @@ def option(word: str, folders: Sequence[Path]) -> Iterator[str]:
         hint = closest(chosen, [*known]) if known else f"there is no group {name}."
         raise SettingError(f"{word}: there is no such option; {hint}")
     text = known[chosen].read_text(encoding="utf-8")
-    yield textwrap.fill(f"{word}: {groups.about(text)}", width())
+    yield textwrap.fill(f"{word}: {groups.about(text)}", terminal_width())
     rows = [
         (f"  {each.name}={each.default}", each.comment) for each in groups.settings(text, groups.package(text, name))
     ]
-    yield f"\nSettings:\n{columns(rows, whole=True)}" if rows else "\nIt has no settings."
+    yield f"\nSettings:\n{format_columns(rows, whole=True)}" if rows else "\nIt has no settings."
 
 
-def columns(rows: Iterable[tuple[str, str]], whole: bool = False) -> str:
-    """Two columns; the second is cut where the terminal ends, or goes on below if ``whole``."""
+def format_columns(rows: Iterable[tuple[str, str]], whole: bool = False) -> str:
+    """Two columns as text; the second is cut at the edge of the terminal, or continues below if ``whole``."""
     table = list(rows)
     wide = max(len(left) for left, _ in table) + 2
     lines = []
     for left, right in table:
-        room = max(width() - wide, 30)
+        room = max(terminal_width() - wide, 30)
         parts = textwrap.wrap(right, room, max_lines=None if whole else 1, placeholder=" ...") or [""]
         lines += [f"{start:<{wide}}{part}".rstrip() for start, part in zip_longest([left], parts, fillvalue="")]
     return "\n".join(lines)
 
 
-def width() -> int:
-    """Of the terminal; 120 where the output goes elsewhere."""
+def terminal_width() -> int:
+    """Columns of the terminal; 120 if the output is not a terminal."""
     return shutil.get_terminal_size((120, 24)).columns

@@ -1,9 +1,9 @@
-"""``python -m alrun new``: a strategy, model, data set, optimizer or augmentation of your own to start from.
+"""``alrun new``: a strategy, model, data set, optimizer or augmentation of your own to start from.
 
-    python -m alrun new strategy ratio
-    python -m alrun new dataset photos --package my_al
+    alrun new strategy ratio
+    alrun new dataset photos --package my_al
 
-Writes a class that works, its YAML file and its test into this folder, and never over a file that is there.
+It writes a class that works, its YAML file and its test into this folder. It never overwrites a file.
 """
 
 import sys
@@ -13,9 +13,10 @@ from pathlib import Path
 from string import Template
 
 from alrun.commands import console
+from alrun.system import program
 from alrun.system.errors import SettingError, writing
 
-TRIED_BY = {  # how each kind is chosen on the command line, beside the option itself
+TRIED_BY = {  # what a trial of each kind needs on the command line beside the option itself
     "strategy": "",
     "model": "",
     "dataset": "model=small_cnn augmentation=none",
@@ -23,26 +24,26 @@ TRIED_BY = {  # how each kind is chosen on the command line, beside the option i
     "augmentation": "",
 }
 
-LONGEST = 100  # letters of a name, which is part of others
+LONGEST = 100  # letters of a name: it becomes part of longer ones
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("new", __doc__)
+    """Write the files, and print what to type next."""
+    parser = console.make_parser("new", __doc__)
     parser.add_argument("kind", choices=list(TRIED_BY))
     parser.add_argument("name", help="of the option: small letters, digits and underscores")
     parser.add_argument("--package", default="my_al", help="folder of your modules (default: my_al)")
     parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
     arguments = parser.parse_args()
-    with console.telling():
-        print(write(arguments.kind, arguments.name, arguments.package, arguments.folder))
+    with console.reporting_mistakes():
+        print(write_files(arguments.kind, arguments.name, arguments.package, arguments.folder))
 
 
-def write(kind: str, name: str, package: str, folder: Path) -> str:
-    """Write the files of a new ``kind``; what was written and what to type next, as text.
+def write_files(kind: str, name: str, package: str, folder: Path) -> str:
+    """Write the files of a new ``kind``; returns what was written and what to type next, as text.
 
     Raises:
-        UserError: A name is not possible, or a file is there.
+        UserError: A name is not possible, or a file exists already.
     """
     for what, value in (("name", name), ("--package", package)):
         if not value.isidentifier() or value != value.lower() or iskeyword(value):
@@ -61,7 +62,7 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
         f"{kind}_test.py.txt": folder / "tests" / f"test_{name}.py",
     }
     if there := [str(path) for path in places.values() if path.exists()]:
-        raise SettingError(f"{there[0]} exists already, and nothing was written: choose another name, or move it away.")
+        raise SettingError(f"{there[0]} exists already, so nothing was written: choose another name, or move it away.")
     with writing():
         for template, path in places.items():
             text = (resources.files("alrun.commands") / "templates" / template).read_text(encoding="utf-8")
@@ -69,7 +70,7 @@ def write(kind: str, name: str, package: str, folder: Path) -> str:
             path.write_text(Template(text).substitute(words), encoding="utf-8")
         if not (folder / package / "__init__.py").exists():
             (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
-    return told(kind, name, package, [str(path) for path in places.values()])
+    return describe_files(kind, name, package, [str(path) for path in places.values()])
 
 
 def class_name(name: str) -> str:
@@ -77,13 +78,13 @@ def class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def told(kind: str, name: str, package: str, paths: list[str]) -> str:
+def describe_files(kind: str, name: str, package: str, paths: list[str]) -> str:
     """What was written, and what to type next."""
     code, _, test = paths
-    command = " ".join(
-        filter(None, ["python -m alrun --config-dir conf", f"{kind}={name}", TRIED_BY[kind], f"'allow=[{package}]'"])
+    trial = program.command_line(
+        ["--config-dir", "conf", f"{kind}={name}", *TRIED_BY[kind].split(), f"allow=[{package}]"]
     )
     lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
     if kind == "strategy":
-        lines.append(f"  python -m alrun check {package}.{name}.{class_name(name)}")
-    return "\n".join([*lines, f"  {command}", f"The idea goes into {code}, its settings into the YAML file too."])
+        lines.append(f"  {program.command_line(['check', f'{package}.{name}.{class_name(name)}'])}")
+    return "\n".join([*lines, f"  {trial}", f"The idea goes into {code}, its settings into the YAML file too."])

@@ -1,6 +1,6 @@
 """Code and YAML files written for alrun 0.1: what to change in them, by the tables in alrun.system.moved.
 
-Files are read and never imported, so that what cannot be imported any more is read as well.
+Files are read, never imported, so a file that can no longer be imported is read too.
 """
 
 import ast
@@ -19,11 +19,11 @@ PARAMETER = "unlabeled"  # of ``score`` in 0.1
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """Text to be replaced."""
+    """A piece of text to replace."""
 
     line: int  # from 1
     column: int  # from 0
-    old: str  # empty: ``new`` is put in
+    old: str  # empty: ``new`` is inserted
     new: str
 
     def __str__(self) -> str:
@@ -31,8 +31,8 @@ class Change:
         return f"line {self.line}: {what}"
 
 
-def changes(path: Path) -> list[Change]:
-    """What to change in a Python or YAML file, in its order.
+def find_changes(path: Path) -> list[Change]:
+    """What to change in a Python or YAML file, in the order of the file.
 
     Raises:
         UserError: It cannot be read.
@@ -81,7 +81,7 @@ def of_import_from(node: ast.ImportFrom, text: str) -> Iterator[Change]:
 
 
 def of_import(node: ast.Import, text: str) -> Iterator[Change]:
-    """``import alrun.errors``."""
+    """``import alrun.errors`` by its new name."""
     for each in node.names:
         if (new := moved.MOVED.get(each.name.removeprefix("alrun."))) and each.name.startswith("alrun."):
             yield change(each, text, f"alrun.{new}" + (f" as {each.asname}" if each.asname else ""))
@@ -117,7 +117,7 @@ def of_calls(tree: ast.Module, text: str) -> Iterator[Change]:
 
 
 def change(node: ast.alias | ast.arg | ast.expr | ast.stmt, text: str, new: str) -> Change:
-    """The source of ``node`` replaced."""
+    """The change that replaces the source of ``node`` by ``new``."""
     column = len(text.splitlines()[node.lineno - 1].encode()[: node.col_offset].decode())
     return Change(node.lineno, column, str(ast.get_source_segment(text, node)), new)
 
@@ -130,7 +130,7 @@ def in_yaml(text: str) -> Iterator[Change]:
 
 
 def of_node(node: yaml.Node, key: str) -> Iterator[Change]:
-    """Changes in a YAML node that stands under the dotted ``key`` of its file."""
+    """Changes in a YAML node at the dotted ``key`` of its file."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
             yield from of_node(each, key)
@@ -149,7 +149,7 @@ def of_node(node: yaml.Node, key: str) -> Iterator[Change]:
 
 
 def renamed(name: yaml.ScalarNode, full: str, target: str | None) -> Iterator[Change]:
-    """The new name of a setting: that of ``target``, or each that it may have where the file does not say of what."""
+    """The new name of a setting of ``target``; all possible names if the file does not say which class it sets."""
     *outer, last = str(name.value).split(".")
     if target is None:
         found = moved.new_settings(full.partition(".")[0], None, last) if "." in full else {}
@@ -159,7 +159,7 @@ def renamed(name: yaml.ScalarNode, full: str, target: str | None) -> Iterator[Ch
 
 
 def replaced(node: yaml.ScalarNode, new: list[str]) -> Iterator[Change]:
-    """A word of a YAML file by one of ``new``."""
+    """The change that replaces a word of a YAML file by one of ``new``; none if ``new`` is empty."""
     if new:
         mark = node.start_mark
         yield Change(mark.line + 1, mark.column, str(node.value), " or ".join(new))

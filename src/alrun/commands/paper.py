@@ -1,13 +1,13 @@
-"""``alrun paper``: a figure or table of the paper by its number: computes its runs and shows ours beside the paper's.
+"""``alrun paper``: computes the runs of a figure or table of the paper, and draws ours beside the paper's.
 
     alrun paper figure-4 scale=small
     alrun paper table-12 --draw
     alrun paper redundancy/duplicate strategy=badge seed=0
     alrun paper index
 
-Names are figure-1 to figure-15, table-1 to table-13, claims (those of Appendix G), times (those in the text), index
-(which runs are done), figures (all of these), an experiment such as redundancy/duplicate, or all (every experiment).
---draw computes nothing: it draws the runs that are done.
+Names are figure-1 to figure-15, table-1 to table-13, claims (of Appendix G), times (in the paper's text), index (which
+runs are done), figures (all of these), an experiment such as redundancy/duplicate, or all (every experiment). --draw
+computes nothing: it draws the runs that are done.
 """
 
 import shlex
@@ -33,20 +33,20 @@ GROUPS = ("times", "claims", "figures", "index", "all")
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("paper", __doc__)
+    """Compute and write what is named; exit with the commands to repeat if runs are missing."""
+    parser = console.make_parser("paper", __doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help="and overrides: scale=small seed=0,1")
-    parser.add_argument("--draw", action="store_true", help="compute nothing: draw what is there")
+    parser.add_argument("--draw", action="store_true", help="compute nothing: draw the runs that are done")
     parser.add_argument("--stand-ins", action="store_true", help="other data and features where a download is needed")
     console.add_config_dir(parser)
     arguments = parser.parse_intermixed_args()
     try:
-        with console.telling():
+        with console.reporting_mistakes():
             names = [word for word in arguments.names if "=" not in word]
             overrides = console.with_config_dir([w for w in arguments.names if "=" in w], arguments.config_dir)
             if arguments.stand_ins:
                 overrides = with_stand_ins(overrides)
-            incomplete = made(names, overrides, arguments.draw, arguments.stand_ins)
+            incomplete = make_named(names, overrides, arguments.draw, arguments.stand_ins)
     except KeyboardInterrupt:
         sys.exit(130)
     if incomplete:
@@ -55,15 +55,15 @@ def main() -> None:
 
 
 def with_stand_ins(overrides: Sequence[str]) -> list[str]:
-    """``overrides`` that find the options of data that stand in, beside those of a ``--config-dir``.
+    """The ``overrides``, with the folder of the stand-in data sets beside that of ``--config-dir``.
 
     Raises:
-        UserError: They are not there: they are no part of the package.
+        UserError: The folder is missing: it is in the repository, not in the package.
     """
     if not STAND_INS.is_dir():
         raise SettingError(
-            "--stand-ins: the options of the data that stand in are in benchmarks/conf of alrun's repository, which is "
-            "not here: run it in a clone of that (make paper STAND_INS=1), or leave --stand-ins out."
+            "--stand-ins: the options of the stand-in data sets are in benchmarks/conf of alrun's repository, which is "
+            "not here: run it in a clone (make paper STAND_INS=1), or leave --stand-ins out."
         )
     (found,) = console.with_config_dir([], str(STAND_INS))
     key = found.partition("=")[0]
@@ -72,52 +72,52 @@ def with_stand_ins(overrides: Sequence[str]) -> list[str]:
     return [*(word for word in overrides if word not in given), f"{key}=[{','.join(folders)}]"]
 
 
-def made(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
-    """Compute and write what is named; returns the command lines of which runs are missing.
+def make_named(names: Sequence[str], overrides: Sequence[str], draw: bool, stand_ins: bool) -> list[str]:
+    """Compute and write what is named; returns the command lines that have missing runs.
 
     Raises:
-        UserError: A name is none.
+        UserError: A name is not a part of the paper.
     """
     from alrun.analysis.paper import collect, exhibits, make
 
     asked = collect.Asked(tuple(overrides), stand_ins)
-    known = [*exhibits.ALL, *GROUPS, *planned_runs.of_the_paper()]
+    known = [*exhibits.ALL, *GROUPS, *planned_runs.paper_experiments()]
     for name in names:
         if name not in known:
             raise SettingError(f"{name} is not a part of the paper; {closest(name, known)}")
-    expanded = {"all": planned_runs.of_the_paper(), "figures": [*exhibits.ALL, "claims", "index"]}
+    expanded = {"all": planned_runs.paper_experiments(), "figures": [*exhibits.ALL, "claims", "index"]}
     incomplete = []
     for name in [each for given in names for each in expanded.get(given, [given])]:
         if name == "index":
             print(make.index(asked), flush=True)
-        elif name in planned_runs.of_the_paper():
+        elif name in planned_runs.paper_experiments():
             line = collect.line_of(name, asked)
-            incomplete += [] if run(line) else [shlex.join(line)]
+            incomplete += [] if run_line(line) else [shlex.join(line)]
         else:
-            incomplete += [] if draw else compute(make.needed(name), asked)
-            print(make.write(name, asked), flush=True)
+            incomplete += [] if draw else compute_parts(make.needed(name), asked)
+            print(make.write_exhibit(name, asked), flush=True)
     return incomplete
 
 
-def compute(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
-    """Compute the runs of ``parts`` that are not done, in this process, so that data are read once.
+def compute_parts(parts: "Iterable[Part]", asked: "Asked") -> list[str]:
+    """Compute the missing runs of ``parts``, in this process, so that data are read once.
 
     Returns:
-        The command lines of which some run failed: the others went on.
+        The command lines that have failed runs; a failure does not stop the others.
     """
     from alrun.analysis.paper import collect
 
     incomplete = []
     for part in parts:
-        if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run(
+        if not all(is_done(each.folder) for each in collect.planned(part, asked)) and not run_line(
             collect.words(part, asked)
         ):
             incomplete.append(shlex.join(collect.words(part, asked)))
     return incomplete
 
 
-def run(line: list[str]) -> bool:
-    """Compute what ``alrun`` with the words of ``line`` computes; whether all its runs are done.
+def run_line(line: list[str]) -> bool:
+    """Compute what ``alrun`` computes with the words of ``line``; True if all its runs are done.
 
     Raises:
         SystemExit: A signal or Ctrl-C asked it to stop.
@@ -129,7 +129,7 @@ def run(line: list[str]) -> bool:
     except SystemExit as stop:
         if stop.code in (130, interruption.EXIT_CODE):
             raise
-        if isinstance(stop.code, str):  # what the user should correct
+        if isinstance(stop.code, str):  # a mistake for the user to correct
             print(stop.code, file=sys.stderr)
         return not stop.code
     return True

@@ -1,12 +1,12 @@
-"""``alrun plan``: which runs an experiment or a sweep consists of, before anything is computed, and the hours left.
+"""``alrun plan``: the runs of an experiment or a sweep before anything is computed, and the hours left.
 
     alrun plan experiment=quickstart
     alrun plan experiment=quickstart,strategies strategy=random --runs
     alrun plan -m strategy=random,badge seed=0,1,2 --measure
 
-It takes what a run takes; several experiments by commas, or all of the paper's by experiment=all. Runs that two
-experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own finished
-rounds; where there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
+It takes what a run takes. Separate several experiments by commas; experiment=all means all of the paper's. Runs that
+two experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own
+finished rounds. If there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
 rounds.
 """
 
@@ -16,21 +16,23 @@ from pathlib import Path
 
 from alrun.commands import console
 from alrun.runs.durations import Durations
-from alrun.runs.run_folder import State, shown, state
+from alrun.runs.run_folder import State, display_path, run_state
 from alrun.settings import planned_runs, schedule
 
 
 def main() -> None:
     """Print the plan."""
-    parser = console.parser("plan", __doc__)
+    parser = console.make_parser("plan", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="group=option", help="as for a run")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
     parser.add_argument("--runs", action="store_true", help="list every run")
-    parser.add_argument("--measure", action="store_true", help="measure how fast a model trains where no run is done")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure how fast a model trains if no run of its setting is done"
+    )
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
-    with console.telling():
+    with console.reporting_mistakes():
         overrides = console.with_config_dir(arguments.overrides, arguments.config_dir)
         print(plan(overrides, arguments.multirun, arguments.runs, arguments.measure))
 
@@ -43,58 +45,60 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     seen: dict[Path, planned_runs.Planned] = {}
     rows, lines = [], []
     for name in experiments or [None]:
-        runs = planned_runs.of_command([*([f"experiment={name}"] if name else []), *rest])
-        rows.append(row(name or "these runs", runs, seen, measured))
+        runs = planned_runs.runs_of_command([*([f"experiment={name}"] if name else []), *rest])
+        rows.append(experiment_row(name or "these runs", runs, seen, measured))
         seen |= {run.folder: run for run in runs}
-        lines += [f"  {state(run.folder):8} {shown(run.folder)}  {' '.join(run.overrides)}" for run in runs if each]
+        lines += [
+            f"  {run_state(run.folder):8} {display_path(run.folder)}  {' '.join(run.overrides)}" for run in runs if each
+        ]
     if len(rows) > 1:
-        rows.append(row("distinct runs", list(seen.values()), {}, measured))
-    return "\n".join([*console.columns(rows), *lines])
+        rows.append(experiment_row("distinct runs", list(seen.values()), {}, measured))
+    return "\n".join([*console.format_columns(rows), *lines])
 
 
-def row(
+def experiment_row(
     name: str, runs: Sequence[planned_runs.Planned], seen: dict[Path, planned_runs.Planned], measured: bool
 ) -> dict[str, object]:
-    """The row of an experiment."""
-    states = [state(run.folder) for run in runs]
+    """The row of an experiment: its runs by state, those ``seen`` in rows above, and the hours left."""
+    states = [run_state(run.folder) for run in runs]
     own = [run for run in runs if run.folder not in seen]
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
     counts = {each: states.count(each) or "" for each in State.__args__}
-    return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": left(own, measured)}
+    return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": hours_left(own, measured)}
 
 
 @dataclass(frozen=True)
 class Hours:
     """Hours of some runs, one after the other."""
 
-    likely: float = 0.0  # of runs that are under way or whose siblings are done
-    most: float = 0.0  # of others, if every round trains for all epochs
-    unknown: int = 0  # runs of which nothing is known
+    likely: float = 0.0  # of started runs, and of runs whose setting has finished runs
+    most: float = 0.0  # upper bound for others: every round trains for all epochs
+    unknown: int = 0  # number of runs without an estimate
 
     def __add__(self, other: "Hours") -> "Hours":
         return Hours(self.likely + other.likely, self.most + other.most, self.unknown + other.unknown)
 
     def __str__(self) -> str:
-        """``1.2``, ``at most 3.4``, ``1.2 and 5 runs unmeasured``."""
+        """``1.2``, ``at most 3.4``, ``1.2 + 5 runs unmeasured``."""
         parts = [f"{self.likely:.1f}"] if self.likely or not (self.most or self.unknown) else []
         parts += [f"at most {self.most:.1f}"] if self.most else []
         parts += [f"{self.unknown} runs unmeasured"] if self.unknown else []
         return " + ".join(parts)
 
 
-def left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
+def hours_left(runs: Sequence[planned_runs.Planned], measured: bool) -> Hours:
     """Hours until all of ``runs`` are done."""
     durations = Durations()
     speeds: dict[Path, float] = {}  # by setting
     total = Hours()
     for run in runs:
-        if state(run.folder) != "done":
-            total += hours(run, durations, speeds if measured else None)
+        if run_state(run.folder) != "done":
+            total += hours_of_run(run, durations, speeds if measured else None)
     return total
 
 
-def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
-    """Hours that a run still takes; ``speeds``, where given, keeps what is measured of a setting."""
+def hours_of_run(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, float] | None) -> Hours:
+    """Hours that a run still takes; ``speeds``, if given, caches the images per second measured for each setting."""
     seconds = durations.left(run.folder)
     if seconds is not None:
         return Hours(likely=seconds / 3600)
@@ -106,5 +110,7 @@ def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, fl
 
         speeds[setting] = images_per_second(run.cfg)
     held_out = run.cfg.validation or 0
-    labels = sum(size - held_out for size in schedule.rounds(run.cfg.budget, held_out))  # to train on, of all rounds
+    labels = sum(
+        size - held_out for size in schedule.labels_by_round(run.cfg.budget, held_out)
+    )  # to train on, of all rounds
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)

@@ -4,7 +4,7 @@
     alrun report experiment=quickstart --accuracy 0.8 0.9 --title "My runs"
 
 It writes report.html, which needs no other file, figures (PNG, PDF), tables (CSV, Markdown, LaTeX) and all results as
-one table. Runs that are missing are named, the others are reported.
+one table. It names missing runs and reports the others.
 """
 
 from argparse import Namespace
@@ -15,8 +15,8 @@ from alrun.system.errors import SettingError
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("report", __doc__)
+    """Read the command line and write the report."""
+    parser = console.make_parser("report", __doc__)
     console.add_sources(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: outputs/reports/<experiment>")
     parser.add_argument("--title", help="of the page; default: the name of the experiment")
@@ -35,20 +35,20 @@ def main() -> None:
         metavar="SHARE",
         type=float,
         default=0.01,
-        help="accuracy that repeats should be able to tell apart, for their number (default: 0.01)",
+        help="difference in accuracy that the repeats should be able to detect (default: 0.01)",
     )
     parser.add_argument(
         "--full-data",
         metavar=("SHARE", "SOURCE"),
         nargs=2,
-        help="accuracy with all labels and where it is published, if no run labels everything",
+        help="accuracy with all labels, and its source, if no run labels everything",
     )
     parser.add_argument("--no-images", action="store_true", help="do not show the images that were queried")
-    console.answer_about(parser, report)
+    console.run_on_sources(parser, report_runs)
 
 
-def report(arguments: Namespace) -> None:
-    """Write the report."""
+def report_runs(arguments: Namespace) -> None:
+    """Check the arguments, gather the runs and write the report."""
     for name in ("alpha", "difference"):
         if not 0 < getattr(arguments, name) < 1:
             raise SettingError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")
@@ -66,7 +66,7 @@ def report(arguments: Namespace) -> None:
             ) from None
 
     from alrun.analysis import sources
-    from alrun.analysis.report import Choices, write
+    from alrun.analysis.report import Choices, write_report
     from alrun.settings import planned_runs
 
     results = sources.with_test_set(sources.load(arguments.sources))
@@ -79,6 +79,6 @@ def report(arguments: Namespace) -> None:
     choices = Choices(
         arguments.accuracy, arguments.alpha, arguments.difference, full_data, experiments, not arguments.no_images
     )
-    page = write(results, folder, arguments.title or name, choices)
+    page = write_report(results, folder, arguments.title or name, choices)
     console.print_problems(results.problems)
     print(f"Report: {page}   Figures: {folder / 'figures'}   Tables: {folder / 'tables'}")

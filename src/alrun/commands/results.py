@@ -13,8 +13,8 @@ from alrun.commands import console
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("results", __doc__)
+    """Read the command line and write the table."""
+    parser = console.make_parser("results", __doc__)
     console.add_sources(parser)
     parser.add_argument(
         "-o",
@@ -23,19 +23,19 @@ def main() -> None:
         type=Path,
         action="append",
         default=[],
-        help="write the table there, as .csv or .parquet, or as runs.csv and rounds.csv to a folder; more than one may "
-        "be given",
+        help="write the table to a .csv or .parquet file, or as runs.csv and rounds.csv to a folder; can be given more "
+        "than once",
     )
-    console.answer_about(parser, table)
+    console.run_on_sources(parser, write_table)
 
 
-def table(arguments: Namespace) -> None:
-    """Write the table and print what it holds."""
+def write_table(arguments: Namespace) -> None:
+    """Write the table, and print which runs it has."""
     from alrun.analysis import rounds, sources
 
     results = sources.load(arguments.sources)
     for path in arguments.output:
-        rounds.write(results.rounds, path)
+        rounds.write_results(results.rounds, path)
     frame = results.rounds
     print(f"{len(frame)} rounds of {frame['run'].nunique()} runs")
     if len(frame):

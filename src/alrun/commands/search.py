@@ -1,8 +1,8 @@
-"""Choosing settings by a search: on a validation split of the pool, whose labels count, never by the test set.
+"""A search for settings: on a validation split of the pool, whose labels count, never on the test set.
 
-A sweeper that compares runs, such as Optuna's, is given the accuracy after the last round. With ``validation=100`` this
-is the accuracy on 100 examples that were drawn from the pool and are labeled first; the test split is dropped as soon
-as the data are read. They are part of ``budget.total`` and of the labels in every round.
+A sweeper that compares runs, such as Optuna's, receives the accuracy after the last round. With ``validation=100`` this
+is the accuracy on 100 examples of the pool that are labeled first; the test split is dropped as soon as the data are
+read. The 100 examples are part of ``budget.total`` and of the labels in every round.
 """
 
 import csv
@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import is_done, shown
+from alrun.runs.run_folder import display_path, is_done
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 
 def compares(hydra: Any) -> bool:
-    """Whether the sweeper decides by results which runs come next."""
+    """Whether the sweeper chooses the next runs by the results of earlier ones."""
     return not hydra.sweeper._target_.endswith(".BasicSweeper")
 
 
-def check(cfg: DictConfig) -> None:
+def check_search(cfg: DictConfig) -> None:
     """Refuse a search that would use the test set, or look for the worst settings.
 
     Raises:
@@ -48,7 +48,7 @@ def check(cfg: DictConfig) -> None:
 
 
 def objective(run_dir: Path) -> float | None:
-    """Validation accuracy after the last round, None if the run did not end; waits where another process has it."""
+    """Validation accuracy after the last round, None if the run did not end; waits while another process has it."""
     with Lock(run_dir / ".lock"):
         if not is_done(run_dir):
             return None
@@ -56,8 +56,8 @@ def objective(run_dir: Path) -> float | None:
         return float(list(csv.DictReader(file))[-1]["test_accuracy"])
 
 
-def report(runs: Path, validation: int) -> str:
-    """The labels of a search: those of all runs below the folder ``runs`` with ``validation`` held-out examples."""
+def report_labels(runs: Path, validation: int) -> str:
+    """A sentence on the labels that all runs below ``runs`` with ``validation`` held-out examples used together."""
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
         with suppress(OSError, ValueError, KeyError):
@@ -68,6 +68,6 @@ def report(runs: Path, validation: int) -> str:
                     queried.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
     labels = sum(len(indices) + validation for indices in queried.values())
     return (
-        f"The {trials} runs with validation={validation} in {shown(runs)} used {labels} different labels, "
+        f"The {trials} runs with validation={validation} in {display_path(runs)} used {labels} different labels, "
         f"{validation} of each pool for validation."
     )

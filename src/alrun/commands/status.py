@@ -1,14 +1,14 @@
-"""``alrun status``: how many runs of a sweep are done, running, failed or waiting, and the hours that are left.
+"""``alrun status``: how many runs are done, running, failed or waiting, and the hours left.
 
     alrun status
     alrun status -m strategy=random,badge seed=0,1,2
     alrun status experiment=quickstart strategy=random,badge
     alrun status outputs --runs
 
-It reads run folders: all below a folder (outputs, if nothing is named), or those of the runs that a command line asks
-for. They may be computed by any launcher on any machine. A run is running if its process gave a sign of life within the
-last minute; it is interrupted if it began and its process is gone. Hours are estimated from finished runs of the same
-setting, or from a run's own finished rounds.
+It reads run folders: all below a folder (by default outputs), or those of the runs of a command line. Any launcher on
+any machine may compute them. A run is running if its process gave a sign of life within the last minute; it is
+interrupted if it started and its process is gone. Hours are estimated from finished runs of the same setting, or from a
+run's own finished rounds.
 """
 
 import time
@@ -19,8 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.runs.durations import Durations, labels_of_rounds, rows
-from alrun.runs.run_folder import failure, named, other_version, reading, shown, state
+from alrun.runs.durations import Durations, labels_of_rounds, read_rows
+from alrun.runs.run_folder import (
+    display_path,
+    find_run_folders,
+    other_version,
+    read_failure,
+    reading_run_file,
+    run_state,
+)
 from alrun.system import lock, program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
@@ -29,7 +36,7 @@ WORDS = {
     "begun": "interrupted",
     "missing": "waiting",
     "old": "of another version",
-}  # what a run folder's state means to one who waits for a sweep
+}  # the state of a run folder in words
 ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
 
@@ -39,17 +46,17 @@ class Row:
 
     folder: Path
     state: str
-    seconds: float | None  # that it still takes; None: unknown
+    seconds: float | None  # left; None: unknown
     round: str = ""
     accuracy: str = ""
-    since: str = ""  # when the process that computes it began
+    since: str = ""  # start of the process that computes it
     where: str = ""  # machine and process
     reason: str = ""  # why it failed
 
 
 def main() -> None:
-    """The command."""
-    parser = console.parser("status", __doc__)
+    """Read the command line and print the status."""
+    parser = console.make_parser("status", __doc__)
     parser.add_argument(
         "sources",
         nargs="*",
@@ -57,39 +64,41 @@ def main() -> None:
         help="as for a run, or folders (default: outputs)",
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as for runs")
-    parser.add_argument("--runs", action="store_true", help="list every run, also those that are done or waiting")
+    parser.add_argument("--runs", action="store_true", help="list all runs, also those that are done or waiting")
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
     sources = arguments.sources if arguments.sources or arguments.multirun else ["outputs"]
-    with console.telling():
+    with console.reporting_mistakes():
         print(status(sources, arguments.multirun, arguments.runs, arguments.config_dir))
 
 
 def status(sources: Sequence[str], multirun: bool = False, each: bool = False, config_dir: str | None = None) -> str:
-    """The status as text: a line of summary, a table of runs that are under way or failed, and how to go on."""
+    """The status as text: a summary, a table of the runs that are neither done nor waiting, and how to go on."""
     durations = Durations()
-    folders = named([*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])])
-    table = sorted((row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
+    folders = find_run_folders(
+        [*console.with_config_dir(sources, config_dir), *(["hydra.mode=MULTIRUN"] if multirun else [])]
+    )
+    table = sorted((status_row(folder, durations) for folder in folders), key=lambda row: ORDER.index(row.state))
     listed = table if each else [row for row in table if row.state not in ("waiting", "done")]
     typed = [*(["--config-dir", config_dir] if config_dir else []), *(["-m"] if multirun else []), *sources]
     folders_named = any("=" not in source for source in sources)
-    return "\n".join([summary(table), *lines(listed), *how_to_go_on(table, None if folders_named else typed)])
+    return "\n".join([summary(table), *run_table(listed), *how_to_go_on(table, None if folders_named else typed)])
 
 
-def row(folder: Path, durations: Durations) -> Row:
-    """The row of the run in ``folder``; a run with damaged files has failed, and the others are still listed."""
+def status_row(folder: Path, durations: Durations) -> Row:
+    """The row of the run in ``folder``; a run with damaged files counts as failed, and the others are still listed."""
     try:
-        with reading(folder):
+        with reading_run_file(folder):
             return row_of_files(folder, durations)
     except UserError as error:
         return Row(folder, "failed", None, reason=str(error))
 
 
 def row_of_files(folder: Path, durations: Durations) -> Row:
-    """The row of a run whose files are whole."""
-    now = state(folder)
-    accuracies = rows(folder / "accuracy.csv")
+    """The row of a run whose files can be read."""
+    now = run_state(folder)
+    accuracies = read_rows(folder / "accuracy.csv")
     seconds = 0.0 if now in ("done", "old") else durations.left(folder)
     done = len(accuracies)
     progress = {
@@ -97,11 +106,11 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
     }
     if now == "running":
-        with suppress(FileNotFoundError):  # written when a process has the run and its data
+        with suppress(FileNotFoundError):  # written when a process has locked the run and read its data
             progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
-        progress["where"] = lock.owner(folder / ".lock") or ""
+        progress["where"] = lock.lock_owner(folder / ".lock") or ""
     if now == "failed":
-        progress["reason"] = failure(folder) or ""
+        progress["reason"] = read_failure(folder) or ""
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
     return Row(folder, WORDS.get(now, now), seconds, **progress)
@@ -125,7 +134,7 @@ def summary(table: Sequence[Row]) -> str:
     return f"{text}, without {unknown} runs of unknown length." if unknown else f"{text}."
 
 
-def lines(table: Sequence[Row]) -> list[str]:
+def run_table(table: Sequence[Row]) -> list[str]:
     """A table of runs, after an empty line."""
     rows = [
         {
@@ -140,15 +149,15 @@ def lines(table: Sequence[Row]) -> list[str]:
         }
         for row in table
     ]
-    return ["", *console.columns(rows)] if rows else []
+    return ["", *console.format_columns(rows)] if rows else []
 
 
 def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]:
-    """The command that computes what is missing; of folders (None), that of every run that failed or stopped."""
+    """The command that computes the missing runs; if folders were named (None), one for each failed or stopped run."""
     stopped = [row for row in table if row.state in ("failed", "interrupted")]
     if typed is not None:
         missing = stopped or any(row.state == "waiting" for row in table)
-        return ["", f"To compute what is missing: {program.command(typed)}"] if missing else []
+        return ["", f"To compute what is missing: {program.command_line(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
     if any(row.state == "failed" for row in table):
@@ -157,8 +166,8 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 
 def command_of(folder: Path) -> str | None:
-    """The command line of a run that has begun, from Hydra's record of it; None where there is none."""
-    import yaml  # as text: nothing is interpolated, no tag makes an object
+    """The command line of a run that has started, from Hydra's record; None if there is no record."""
+    import yaml  # as plain text: no interpolation, and no tag creates an object
 
     try:
         typed, composed = (
@@ -168,9 +177,9 @@ def command_of(folder: Path) -> str | None:
         own = [source["path"] for source in sources if source["provider"] == "command-line"]
         if not isinstance(typed, list):
             return None
-        words = [word for folder in own for word in ("--config-dir", shown(Path(folder)))] + [*map(str, typed)]
+        words = [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
     if any(folder.glob("ask_*.csv")):
         words.insert(0, "ask")
-    return one_line(f"{program.command(words)}  # {shown(folder)}")
+    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

@@ -1,4 +1,4 @@
-"""The runs of a sweep, and the table and figure at its end; after a search, the labels that it used."""
+"""The runs of a sweep, and the table and figure at its end; after a search, the number of labels it used."""
 
 import logging
 import os
@@ -10,14 +10,14 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from alrun.commands import next_step, search
-from alrun.runs.run_folder import failure, forget, is_done, shown
+from alrun.runs.run_folder import display_path, is_done, read_failure, remove_refused_run
 from alrun.settings import planned_runs
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 
-NAME, PATH = 255, 3500  # bytes of a name and of a path; what lies below needs some of the 4,096 that systems take
+NAME, PATH = 255, 3500  # bytes of a name and of a path; files below need the rest of the 4,096 that systems allow
 
 _folders: list[Path] = []  # of the sweep that this process started
 
@@ -27,28 +27,28 @@ class Unplanned(BaseException):
 
 
 class RememberSweep(Callback):
-    """Notes the run folders of a sweep when it starts: launchers may compute them in other processes."""
+    """Remembers the run folders of a sweep when it starts: launchers may compute the runs in other processes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra in the user's own process. A search decides as it goes: its folders are not known."""
+        """Called by Hydra in the user's own process. The folders of a search are not known in advance."""
         if search.compares(config.hydra):
             return
         try:
-            _folders[:] = [run.folder for run in planned_runs.of_sweep(config)]
+            _folders[:] = [run.folder for run in planned_runs.runs_of_sweep(config)]
         except Exception as error:
             raise Unplanned from error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the same process, when all jobs have ended."""
         if search.compares(config.hydra):
-            print(search.report(Path(config.hydra.sweep.dir), config.validation))
+            print(search.report_labels(Path(config.hydra.sweep.dir), config.validation))
 
 
-def check(cfg: DictConfig) -> None:
-    """Refuse an outputs folder that cannot be made, before anything is written there.
+def check_outputs(cfg: DictConfig) -> None:
+    """Refuse an outputs folder that cannot be created, before anything is written there.
 
     Raises:
-        UserError: It has no name, a name that is too long, or would be another folder on each worker of a Ray cluster.
+        UserError: Its name is empty or too long, or it would be another folder on each worker of a Ray cluster.
     """
     outputs = str(cfg.paths.outputs)
     if not outputs.strip():
@@ -57,7 +57,7 @@ def check(cfg: DictConfig) -> None:
     if len(os.fsencode(whole)) > PATH or max(len(os.fsencode(part)) for part in whole.parts) > NAME:
         raise SettingError(
             f"paths.outputs={outputs[:20]}... is too long for a file system: name a folder of up to {NAME} bytes, "
-            f"{PATH} with those that it is in."
+            f"{PATH} with its parent folders."
         )
     ray = cfg.hydra.launcher.get("ray")
     if ray is not None and ray.init.get("address") and not Path(cfg.paths.outputs).is_absolute():
@@ -67,25 +67,25 @@ def check(cfg: DictConfig) -> None:
         )
 
 
-def report() -> bool:
+def report_sweep() -> bool:
     """Print a sweep's tables, its files and the runs that are missing; True if none is missing."""
     if not _folders:
-        return True  # no sweep
+        return True  # not a sweep
     from alrun.analysis.summary import summarize
 
     for setting in dict.fromkeys(folder.parent for folder in _folders):
         summarize(setting, [folder for folder in _folders if folder.parent == setting])
     missing = [folder for folder in _folders if not is_done(folder)]
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
-    failures = {folder: why for folder in missing if (why := failure(folder)) is not None}
+    failures = {folder: why for folder in missing if (why := read_failure(folder)) is not None}
     if waiting := [folder for folder in missing if folder not in failures]:
         print("Not finished; the same command goes on with them:")
-        print(*(f"  {one_line(shown(folder))}" for folder in waiting), sep="\n")
+        print(*(f"  {one_line(display_path(folder))}" for folder in waiting), sep="\n")
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")
-        print(*(f"  {one_line(shown(folder))}: {why}" for folder, why in failures.items()), sep="\n")
+        print(*(f"  {one_line(display_path(folder))}: {why}" for folder, why in failures.items()), sep="\n")
         for folder in failures:
-            forget(folder)  # if it was refused before anything was computed
+            remove_refused_run(folder)  # if the run was refused before anything was computed
     if not missing:
         print(f"Next: {next_step.after_sweep(_folders, sys.argv[1:])}")
     _folders.clear()

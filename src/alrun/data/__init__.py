@@ -1,1 +1,1 @@
-"""Data sets, and what shapes the pool and the seed set."""
+"""Data sets: where images and labels come from, how they are split, stored, normalized and augmented."""

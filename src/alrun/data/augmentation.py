@@ -1,4 +1,4 @@
-"""Augmentation and normalisation of a batch, on the device that holds the pool.
+"""Augmentation and normalization of a batch, on the device that holds the pool.
 
 An augmentation first *draws* its parameters for every image of an epoch (on the CPU, so that they are the same on
 every device) and later *applies* them to a block of images.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """What the trainer needs of an augmentation."""
+    """An augmentation, as the trainer uses it."""
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """Parameters for ``count`` images: (count, k) int64 on the CPU."""
@@ -29,11 +29,11 @@ class NoAugmentation:
     """Images as they are."""
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Nothing: (count, 0)."""
+        """No parameters: (count, 0)."""
         return torch.empty(count, 0, dtype=torch.int64)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """The images themselves."""
+        """The images (B, C, H, W) themselves."""
         return images
 
 
@@ -54,7 +54,7 @@ class CropFlip:
         return torch.cat([offsets, flips], dim=1)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """One gather from the padded batch."""
+        """Crops (B, C, H, W), by one gather from the padded batch."""
         count, _, height, width = images.shape
         padded = F.pad(images, [self.padding] * 4)
         top, left, flip = parameters.to(images.device)[:, :, None].unbind(1)  # each (B, 1)
@@ -123,9 +123,9 @@ class ResizedCrop:
 
 
 class Normalize:
-    """Bytes to floats with zero mean and unit spread per channel, as torchvision's ToTensor and Normalize do.
+    """Bytes to floats with zero mean and unit spread per channel, like torchvision's ToTensor and Normalize.
 
-    Images that lie elsewhere come to ``device``.
+    Images on another device are moved to ``device``.
     """
 
     memory_format = torch.contiguous_format  # of its results; a model with weights of the same layout is fastest

@@ -1,7 +1,7 @@
-"""What a data set is, for the log and run.json: classes, counts, what was passed over, and what looks wrong.
+"""Describes a data set for the log and run.json: classes, counts, files that were skipped, and what looks wrong.
 
-Test pictures that are in the pool make accuracy too good; a pool that is black, or of a few levels, was read otherwise
-than its pictures are meant. Both are told before anything is trained.
+Test pictures that are in the pool make accuracy too good; a pool that is nearly black or has few levels was probably
+read in a wrong way. The log warns of both before anything is trained.
 """
 
 import logging
@@ -16,11 +16,11 @@ from alrun.system.safe_text import one_line
 log = logging.getLogger(__name__)
 
 NAMED = 10  # classes in the log
-FEW = 16  # levels of 256, fewer than which are told
+FEW = 16  # levels of 256; fewer get a warning
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
-KINDS = {  # what examples are called, and in what two of them agree
+KINDS = {  # the name of examples, and how two of them are equal
     "images": ("pictures", "pixel for pixel"),
     "vectors": ("vectors", "number for number"),
     "texts": ("texts", "letter for letter"),
@@ -29,14 +29,14 @@ KINDS = {  # what examples are called, and in what two of them agree
 
 @dataclass
 class Looks:
-    """What one pass over images finds."""
+    """Counts of one pass over images."""
 
     levels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))  # how often each value occurs
-    plain: int = 0  # images of one colour
-    prints: list[int] = field(default_factory=list)  # a number for each image, the same for equal ones
+    plain: int = 0  # images of one color
+    prints: list[int] = field(default_factory=list)  # a number for each image, equal for equal images
 
 
-def looks(images: np.ndarray) -> Looks:
+def look_at_images(images: np.ndarray) -> Looks:
     """One pass over images (N, C, H, W), which may lie in a memory map."""
     found = Looks()
     if not images.size:
@@ -51,11 +51,11 @@ def looks(images: np.ndarray) -> Looks:
     return found
 
 
-def of(data: ImageData) -> dict[str, Any]:
-    """What ``data`` is, as plain values."""
+def describe_data(data: ImageData) -> dict[str, Any]:
+    """The card of ``data``, as plain values."""
     if kind_of(data.train_images) != "images":
         return of_others(data)
-    pool, test = looks(data.train_images), looks(data.test_images)
+    pool, test = look_at_images(data.train_images), look_at_images(data.test_images)
     known = set(pool.prints)
     return {
         "classes": data.classes,
@@ -72,7 +72,7 @@ def of(data: ImageData) -> dict[str, Any]:
 
 
 def of_others(data: ImageData) -> dict[str, Any]:
-    """The same of vectors or texts; those of a memory map are not read for it."""
+    """The card of vectors or texts; those in a memory map are not read for it."""
     card: dict[str, Any] = {
         "kind": kind_of(data.train_images),
         "classes": data.classes,
@@ -100,7 +100,7 @@ def bytes_of(example: np.ndarray | str) -> bytes:
 
 
 def of_two_classes(prints: list[int], labels: list[int]) -> int:
-    """Images of which another one is the same, and of another class; those that nobody has labeled are of none."""
+    """Number of images that are equal to one of another class; unlabeled images (-1) do not count."""
     classes: dict[int, set[int]] = {}
     for each, label in zip(prints, labels, strict=True):
         if label >= 0:
@@ -109,7 +109,7 @@ def of_two_classes(prints: list[int], labels: list[int]) -> int:
 
 
 def levels(pool: Looks) -> dict[str, int]:
-    """How many values occur, the lowest and highest, and those between which all but few lie."""
+    """How many values occur, the lowest and highest, and those between which nearly all lie."""
     present = np.flatnonzero(pool.levels)
     below = np.cumsum(pool.levels) / pool.levels.sum()
     return {
@@ -121,17 +121,17 @@ def levels(pool: Looks) -> dict[str, int]:
     }
 
 
-def tell(card: dict[str, Any]) -> None:
-    """One line of what the data set is, and one for each thing that looks wrong."""
-    log.info("%s", one_line(sentence(card)))
+def log_card(card: dict[str, Any]) -> None:
+    """Log one line about the data set, and a warning for each thing that looks wrong."""
+    log.info("%s", one_line(card_sentence(card)))
     if encoder := card.get("encoder"):
         trained = encoder["trained_on"] or "data that nobody named (encoder.trained_on=...)"
         log.info("features: %s, %d numbers, trained on %s", encoder["network"], encoder["dimension"], trained)
-    for problem in problems(card):
+    for problem in card_problems(card):
         log.warning("%s", problem)
 
 
-def sentence(card: dict[str, Any]) -> str:
+def card_sentence(card: dict[str, Any]) -> str:
     """``2 classes (ants, bees); 48 pictures to label, 12 to test on; passed over: .txt 3``."""
     names = card["class_names"]
     shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
@@ -142,8 +142,8 @@ def sentence(card: dict[str, Any]) -> str:
     return f"data: {card['classes']} classes ({shown}); {card['train']} {what} to label, {test}{left}"
 
 
-def problems(card: dict[str, Any]) -> list[str]:
-    """What a person should look at before believing any result."""
+def card_problems(card: dict[str, Any]) -> list[str]:
+    """Sentences on what a person should look at before trusting any result."""
     count, found = card["train"], []
     if overlap := (card.get("encoder") or {}).get("overlap"):
         found.append(overlap)
@@ -160,17 +160,15 @@ def problems(card: dict[str, Any]) -> list[str]:
         )
     alike = count > 1 and card.get("repeated_in_train") == count - 1
     if alike:
-        found.append(
-            f"all {count} {what} of the pool are alike: look at one, it may have been read otherwise than meant"
-        )
+        found.append(f"all {count} {what} of the pool are alike: look at one, it may have been read in a wrong way")
     return found + looks_wrong(card, alike) if "levels_in_train" in card else found
 
 
 def looks_wrong(card: dict[str, Any], alike: bool) -> list[str]:
-    """What a person should look at of the values of pixels."""
+    """Sentences on values of pixels that a person should look at."""
     count, values, found = card["train"], card["levels_in_train"], []
     if not alike and card["plain_in_train"] >= MANY * count:
-        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one colour each")
+        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one color each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
     if values["nearly_highest"] < DARK:
         found.append(

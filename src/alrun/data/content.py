@@ -1,7 +1,7 @@
-"""The content of files that settings name: what stands for a path in the name of a run. Imports no torch.
+"""Hashes the files that settings name: in the name of a run, the content replaces the path. Imports no torch.
 
 A file has the SHA-256 of its bytes, a folder that of the relative names and contents of its files. Hashes are kept
-under ``<paths.outputs>/cache/content`` and made anew for a file whose size, time of change or inode differ.
+under ``<paths.outputs>/cache/content`` and computed again if a file's size, time of change or inode differs.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from alrun.data.picture_table import existing
+from alrun.data.picture_table import existing_path
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError
 
@@ -27,17 +27,17 @@ MANY = 2**28  # bytes to read above which there is a progress bar
 # Settings of alrun's own components that name a file or a folder.
 PATHS = ("path", "test", "weights")
 
-verify = False  # whether files are read again, once in this process, whatever is known of them (--verify)
-_verified: set[str] = set()  # files that were
+verify = False  # read all files again, once in this process, also those with a known hash (--verify)
+_verified: set[str] = set()  # files that were read again
 
 
-def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
+def with_content_hashes(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
     """``settings`` (plain values) with ``<name>-<hash of the content>`` for every file and folder that they name.
 
-    What does not exist stays as it is: whoever builds the component refuses it in its own words.
+    A path that does not exist stays as it is: building the component refuses it with a sentence.
 
     Args:
-        settings: Resolved.
+        settings: Resolved settings.
         data: ``paths.data``.
         outputs: ``paths.outputs``, where hashes are kept.
 
@@ -45,19 +45,19 @@ def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
         UserError: A file cannot be read.
     """
     cache = Path(outputs) / "cache" / "content"
-    result = {key: replaced(value, cache) for key, value in settings.items() if key != "dataset"}
+    result = {key: replace_paths(value, cache) for key, value in settings.items() if key != "dataset"}
     if (first := settings.get("first_model")) and os.path.isfile(str(first)):
         result["first_model"] = name_of([Path(str(first))], cache)
     dataset = settings["dataset"]
-    found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
+    found = files_of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
     if not found:
-        return result | {"dataset": replaced(dataset, cache)}
+        return result | {"dataset": replace_paths(dataset, cache)}
     rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images", "labels_path")}
     return result | {"dataset": rest | {"path": name_of(found, cache)}}
 
 
-def replaced(node: Any, cache: Path) -> Any:
-    """``node`` with the content of the files that its settings name."""
+def replace_paths(node: Any, cache: Path) -> Any:
+    """``node`` with ``<name>-<hash>`` instead of each path in it."""
     if not isinstance(node, dict):
         return node
     target = str(node.get("_target_", ""))
@@ -66,20 +66,20 @@ def replaced(node: Any, cache: Path) -> Any:
         if isinstance(value, str) and names_a_file(target, str(key), value):
             result[key] = name_of([Path(value)], cache)
         else:
-            result[key] = replaced(value, cache)
+            result[key] = replace_paths(value, cache)
     return result
 
 
 def names_a_file(target: str, key: str, value: str) -> bool:
-    """Whether a setting of a component holds a path: alrun's by its name, another one's by what is there."""
+    """Whether a setting holds a path: in alrun's components by its name, in others if such a file exists."""
     if key == "_target_" or not target or target.startswith("torch"):
         return False
     is_own = target.startswith("alrun.")
     return (key in PATHS if is_own else "/" in value or "." in value) and os.path.exists(value)
 
 
-def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
-    """Files and folders that hold a data set of alrun; none where its name alone says what it holds."""
+def files_of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
+    """Files and folders that hold a data set of alrun; none if its name already says what it holds."""
     name = str(dataset.get("_target_", "")).removeprefix("alrun.data.")
     paths = []
     match name:
@@ -89,7 +89,7 @@ def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
         case "sources.tiny_imagenet":
             paths = [root / "tinyimagenet100_32" / "tinyimagenet100_32_jpeg.npz"]
         case "own.csv":
-            paths = [Path(str(dataset["path"])), *listed(dataset)]
+            paths = [Path(str(dataset["path"])), *files_of_csv(dataset)]
         case "vectors.features" if str(dataset["path"]).endswith(".npy"):
             labels = dataset.get("labels_path") or os.path.join(os.path.dirname(str(dataset["path"])), "labels.csv")
             paths = [Path(str(dataset["path"])), Path(str(labels))]
@@ -98,22 +98,22 @@ def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-def listed(dataset: dict[str, Any]) -> list[Path]:
-    """The pictures that a CSV lists, as far as they are there; whoever reads it in earnest tells what is wrong."""
+def files_of_csv(dataset: dict[str, Any]) -> list[Path]:
+    """The existing pictures that a CSV lists; what is wrong in it is reported when the data are read."""
     path = Path(str(dataset["path"]))
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:
-        read = spreadsheet.read(path, str(path))
+        read = spreadsheet.read_sheet(path, str(path))
         column = read.column(str(dataset.get("path_column", "path"))) or ""
     except UserError:
         return []
     names = dict.fromkeys(row[column] for row in read.rows)
-    found = [Path(existing(os.path.join(base, name))) for name in names if name]
+    found = [Path(existing_path(os.path.join(base, name))) for name in names if name]
     return [file for file in found if file.is_file()]
 
 
 def name_of(paths: list[Path], cache: Path) -> str:
-    """``<name>-<hash>`` of some files and folders together, named after the first."""
+    """``<name>-<hash>`` of several files and folders together, named after the first."""
     total = hashlib.sha256()
     hashes = Hashes(cache / f"{hashlib.sha256(os.path.realpath(paths[0]).encode()).hexdigest()[:16]}.json")
     everything = [(relative, file) for path in paths for relative, file in files_of(path)]
@@ -124,7 +124,7 @@ def name_of(paths: list[Path], cache: Path) -> str:
 
 
 def files_of(path: Path) -> Iterator[tuple[str, Path]]:
-    """Relative name and path of every regular file that is not hidden at or under ``path``, by name, each once."""
+    """Relative name and path of every visible regular file at or under ``path``, sorted by name, each once."""
     if not path.is_dir():
         yield "", path  # its name decides nothing
         return
@@ -153,7 +153,7 @@ class Hashes:
             self.known = content if isinstance(content, dict) else {}
 
     def of(self, paths: list[Path]) -> list[str]:
-        """One each, in order; files that are not known are read.
+        """The hash of each file, in order; files without a known hash are read.
 
         Raises:
             UserError: A file cannot be read.
@@ -166,7 +166,7 @@ class Hashes:
         ]
         if new:
             size = sum(stamps[position][0] for position in new)
-            hidden = size < MANY or not sys.stderr.isatty()  # told to tqdm at once, which else shows 0% before
+            hidden = size < MANY or not sys.stderr.isatty()  # tqdm must know at once, otherwise it shows 0% first
             bar = tqdm(
                 total=size, desc="hashing the data, once", unit="B", unit_scale=True, leave=False, disable=hidden
             )
@@ -176,24 +176,24 @@ class Hashes:
                     if verify:
                         _verified.add(keys[position])
                     bar.update(stamps[position][0])
-            with suppress(UserError):  # a folder that cannot be written to costs time alone
+            with suppress(UserError):  # a folder that cannot be written to only costs time
                 files.write_text(self.path, json.dumps(self.known))
         return [self.known[key][-1] for key in keys]
 
 
 def stamp(path: Path) -> list[int]:
-    """What changes when a file does: size, time of change, inode."""
+    """Size, time of change and inode of a file, which change when the file does."""
     try:
         found = os.stat(path)
     except OSError as error:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{path} is no file: name a file or a folder of files.")
+        raise DataError(f"{path} is not a file: name a file or a folder of files.")
     return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes."""
+    """The SHA-256 of a file's bytes."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

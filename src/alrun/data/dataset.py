@@ -81,7 +81,7 @@ class ImageData:
         """See to a mean and a spread of each channel.
 
         Raises:
-            UserError: Those that are given do not fit.
+            UserError: The given ones do not fit.
         """
         channels = self.channels
         if self.mean is None and self.std is None:
@@ -120,7 +120,7 @@ class ImageData:
         return bool((self.train_labels < 0).any())
 
     def thinned(self, train: int, test: int) -> "ImageData":
-        """So many examples of each split, evenly spaced, with the normalisation and classes of all."""
+        """So many examples of each split, evenly spaced, with the normalization and classes of all."""
         if (train, test) == (len(self.train_labels), len(self.test_labels)):
             return self
         kept_train = np.linspace(0, len(self.train_labels) - 1, train).astype(int)
@@ -139,7 +139,7 @@ class ImageData:
         return part
 
     def held_out(self, count: int, numbers: np.random.Generator) -> "ImageData":
-        """``count`` training examples, drawn by ``numbers``, in the place of the test split, of which nothing is left.
+        """``count`` training examples, drawn by ``numbers``, instead of the test split, which is dropped.
 
         Raises:
             UserError: No training example would be left, or their labels are not known.
@@ -208,9 +208,9 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
         for channel, counts in enumerate(counts_of):
             counts += np.bincount(images[start : start + some, channel].ravel(), minlength=256)
     for counts in counts_of:
-        centre = float(np.average(levels, weights=counts))
-        mean.append(round(centre, 6))
-        std.append(round(float(np.sqrt(np.average((levels - centre) ** 2, weights=counts))), 6))
+        center = float(np.average(levels, weights=counts))
+        mean.append(round(center, 6))
+        std.append(round(float(np.sqrt(np.average((levels - center) ** 2, weights=counts))), 6))
     return mean, [value or 1.0 for value in std]  # a constant channel stays as it is
 
 
@@ -220,7 +220,7 @@ def is_mapped(images: np.ndarray) -> bool:
 
 
 def taken(images: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The images at ``index``, in memory; where that copies them out of a memory map it is said."""
+    """The images at ``index`` (k,), in memory: (k, C, H, W); warns if they are copied out of a memory map."""
     if is_mapped(images):
         size = len(index) * images[0].nbytes
         log.warning("%.1f MB of the memory map are copied into memory, for a part of its images", size / 2**20)

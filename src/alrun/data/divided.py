@@ -1,4 +1,4 @@
-"""Training and test split of labeled pictures: as they were given, or held out, by class or by group."""
+"""Training and test split of labeled pictures: as given, or held out by class or by group."""
 
 import logging
 from typing import Annotated
@@ -12,63 +12,63 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
-Fraction = Annotated[float, Gt(0), Lt(1)]  # of the pictures that are held out
+Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the pictures that is held out
 
 
-def parted(
+def split_as_given(
     whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
 ) -> tuple[Split, Split]:
-    """The ``first`` pictures as the training split and the others as the test split, as somebody decided.
+    """The ``first`` pictures as the training split, the others as the test split.
 
     Raises:
-        UserError: A class is in the test split alone, or a group in both.
+        UserError: A class is only in the test split, or a group in both.
     """
     if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
         raise DataError(
             f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
             "first: move each to one of them, or leave the split to dataset.test_fraction."
         )
-    labels.compared(whole.labels[:first], whole.labels[first:], classes, where)
+    labels.compare_splits(whole.labels[:first], whole.labels[first:], classes, where)
     return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
 
 
-def divided(
+def split_by_share(
     whole: Split,
     test_fraction: float,
     classes: list[str],
     groups: np.ndarray | None = None,
     in_order: bool = False,
 ) -> tuple[Split, Split]:
-    """Training and test split, ``test_fraction`` of every class in the latter, always the same.
+    """Training and test split, the latter with ``test_fraction`` of every class; always the same split.
 
     Args:
         whole: All pictures.
-        test_fraction: The share.
-        classes: Their names.
-        groups: (n,) What each picture belongs to (a patient, a video): all pictures of one go into one split, and
-            the shares are as near as that lets them be.
+        test_fraction: The share of the test split.
+        classes: Names of the classes.
+        groups: (n,) The group of each picture (a patient, a video): all pictures of a group go into one split, and
+            the shares are as close as that allows.
         in_order: Whether each split keeps the order of ``whole``.
 
     Raises:
-        UserError: That is not possible.
+        UserError: No such split exists.
     """
-    train, test = positions(whole.labels, test_fraction, classes, groups)
+    train, test = positions_by_share(whole.labels, test_fraction, classes, groups)
     if in_order or groups is not None:
         train, test = np.sort(train), np.sort(test)
     return whole.part(train), whole.part(test)
 
 
-def positions(
+def positions_by_share(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test split.
+    """Positions of the training and of the test examples, each (k,) int64.
 
     Raises:
-        UserError: That is not possible.
+        UserError: No such split exists.
     """
     remedy = "or give a test set of its own"
     if groups is not None:
-        return by_group(numbers, test_fraction, classes, groups)
+        return positions_by_group(numbers, test_fraction, classes, groups)
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2:
         raise DataError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
@@ -83,19 +83,19 @@ def positions(
             f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test pictures "
             f"for {len(present)} classes: take another one, {remedy}."
         )
-    return held_out(numbers, test_fraction)
+    return hold_out_positions(numbers, test_fraction)
 
 
-def by_group(
+def positions_by_group(
     numbers: np.ndarray, test_fraction: float, classes: list[str], groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same, groups being kept whole: from the largest on, each goes where the shares of classes want it.
+    """Positions as in positions_by_share, with whole groups: each, the largest first, goes where it is needed.
 
-    A group goes into the test split where that brings the counts of its classes nearer to ``test_fraction`` of all, by
-    the sum of squares; of groups as large as one another a fixed shuffle says which comes first.
+    A group goes into the test split if that brings the counts of its classes nearer to ``test_fraction`` of all, by
+    the sum of squares; a fixed shuffle decides between groups of equal size.
 
     Raises:
-        UserError: A split would be empty, or a class in the test split alone.
+        UserError: A split would be empty, or a class only in the test split.
     """
     _, number = np.unique(groups, return_inverse=True)
     count = int(number.max()) + 1
@@ -120,13 +120,13 @@ def by_group(
             f"dataset.test_fraction={test_fraction}: none of the {count} groups of dataset.group can be held out, all "
             "are too large, or alone in a class: raise it, or give a test set of its own."
         )
-    labels.compared(numbers[train], numbers[test], classes, "dataset.group")
+    labels.compare_splits(numbers[train], numbers[test], classes, "dataset.group")
     log.info("%d of %d groups are held out: %d of %d pictures", in_test.sum(), count, len(test), len(numbers))
     return train, test
 
 
-def held_out(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test examples of such a split."""
+def hold_out_positions(labels: np.ndarray, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of training and test examples, stratified by class; ``test_size`` is a count or a share."""
     from sklearn.model_selection import train_test_split
 
     positions = np.arange(len(labels))

@@ -1,4 +1,4 @@
-"""The labels of every source become numbers here, by one rule: what is missing is refused, what is alike is told."""
+"""Turns the labels of every source into numbers, by one rule: missing ones are refused, similar ones get a warning."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
-MISSING = ("", "nan", "<na>", "nat")  # what tools write for a label that is not there
+MISSING = ("", "nan", "<na>", "nat")  # what tools write for a missing label
 SHOWN = 5  # of a longer list
 # Letters that look like Latin ones: Cyrillic, then Greek.
 LOOKALIKES = str.maketrans(
@@ -26,7 +26,7 @@ LOOKALIKES = str.maketrans(
 )
 
 
-def clean(text: str) -> str:
+def clean_name(text: str) -> str:
     """A name in one Unicode form (NFC), without blanks and invisible characters around it."""
     name = unicodedata.normalize("NFC", text)
     while name and (is_blank(name[0]) or is_blank(name[-1])):
@@ -35,15 +35,15 @@ def clean(text: str) -> str:
 
 
 def is_blank(letter: str) -> bool:
-    """Whether nothing is seen of a character."""
+    """Whether a character is invisible."""
     return letter.isspace() or unicodedata.category(letter) in ("Cf", "Cc")
 
 
-def named(value: Any, place: Callable[[], str]) -> str:
-    """The name of a class, of a value as a source holds it; ``place`` says where.
+def class_name(value: Any, place: Callable[[], str]) -> str:
+    """The name of the class for a value of a source; ``place`` says where the value is.
 
     Raises:
-        UserError: It is missing, or several.
+        UserError: The value is missing, or holds several labels.
     """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
@@ -56,7 +56,7 @@ def named(value: Any, place: Callable[[], str]) -> str:
         value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of numbers with a gap is one of floats
-    text = clean(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
+    text = clean_name(str(value)) if value is not None and not (isinstance(value, float) and math.isnan(value)) else ""
     if text.casefold() in MISSING:
         said = "is empty" if not text else f"is {value!r}, which stands for none"
         raise DataError(f"{place()}: its label {said}; give it one, or remove it.")
@@ -68,29 +68,29 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def numbered(
+def number_labels(
     values: Sequence[Any], place: Callable[[int], str], names: Sequence[str] | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Labels (n,) int64 from 0, and the names of the classes, sorted; names that are numbers go by size.
 
     Args:
-        values: As a source holds them: text, numbers, and what else there may be.
-        place: What to call the position of a value in a sentence: file and line.
-        names: Of the classes where a source declares them; values are then positions among them, or names.
+        values: Labels as the source holds them: text, numbers or other values.
+        place: Names the position of a value in a sentence: file and line.
+        names: The classes, if the source declares them; values are then positions among them, or names.
 
     Raises:
-        UserError: A label is missing, is several, or is none of ``names``; two classes are the same number.
+        UserError: A label is missing, holds several labels, or is not one of ``names``; two classes are one number.
     """
     if names is not None:
-        return declared(values, place, names)
+        return number_declared_labels(values, place, names)
     known: dict[str, str] = {}
     found: list[str] = []
     for position, value in enumerate(values):
         if not isinstance(value, str):
-            found.append(named(value, lambda: place(position)))  # noqa: B023 - called at once
+            found.append(class_name(value, lambda: place(position)))  # noqa: B023 - called at once
             continue
         if value not in known:
-            known[value] = named(value, lambda: place(position))  # noqa: B023
+            known[value] = class_name(value, lambda: place(position))  # noqa: B023
         found.append(known[value])
     if (hidden := hidden_label(values, found)) is not None:
         raise DataError(
@@ -100,16 +100,16 @@ def numbered(
     first: dict[str, int] = {}
     for position, name in enumerate(found):
         first.setdefault(name, position)
-    classes = in_order(first)
-    tell_alike(classes, Counter(found), lambda name: place(first[name]))
+    classes = sort_names(first)
+    check_alike(classes, Counter(found), lambda name: place(first[name]))
     number = {name: position for position, name in enumerate(classes)}
     return np.array([number[name] for name in found], np.int64).reshape(len(found)), classes
 
 
 def hidden_label(values: Sequence[Any], names: Sequence[str]) -> int | None:
-    """The first position of a label -1 that stands for none, None where there is no such.
+    """The first position of a label -1 that means "no label"; None without one.
 
-    It is a class beside 1 alone, and as text also beside words, and beside another number below 0.
+    -1 is a class if the only other label is 1; as text also beside words or other numbers below 0.
     """
     distinct = set(names)
     if "-1" not in distinct or distinct == {"-1", "1"}:
@@ -120,33 +120,35 @@ def hidden_label(values: Sequence[Any], names: Sequence[str]) -> int | None:
     )
 
 
-def declared(values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """The same, of labels that are positions among ``names`` or names themselves."""
-    classes = [clean(str(name)) for name in names]
+def number_declared_labels(
+    values: Sequence[Any], place: Callable[[int], str], names: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
+    """Labels (n,) int64 and class names, from labels that are positions among ``names`` or names themselves."""
+    classes = [clean_name(str(name)) for name in names]
     number = {name: position for position, name in enumerate(classes)}
     labels = np.empty(len(values), np.int64)
     for position, value in enumerate(values):
         if type(value) is int and 0 <= value < len(classes):  # nearly all are
             labels[position] = value
             continue
-        name = named(value, lambda: place(position))  # noqa: B023 - called at once
+        name = class_name(value, lambda: place(position))  # noqa: B023 - called at once
         if not isinstance(value, str) and re.fullmatch(r"-?\d+", name):
             if not 0 <= int(name) < len(classes):
-                reason = "says that it has none" if int(name) == -1 else f"is none of the {len(classes)} classes"
+                reason = "says that it has none" if int(name) == -1 else f"is not one of the {len(classes)} classes"
                 raise DataError(
                     f"{place(position)}: its label {name} {reason} ({', '.join(classes[:SHOWN])}"
-                    f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or mend it."
+                    f"{', ...' if len(classes) > SHOWN else ''}): take another split or label column, or fix it."
                 )
             labels[position] = int(name)
         elif name in number:
             labels[position] = number[name]
         else:
-            raise DataError(f"{place(position)}: its label {name!r} is no class; {closest(name, classes)}")
+            raise DataError(f"{place(position)}: its label {name!r} is not a class; {closest(name, classes)}")
     return labels, classes
 
 
-def in_order(names: Sequence[str] | dict[str, Any]) -> list[str]:
-    """Names sorted; by size where all are numbers."""
+def sort_names(names: Sequence[str] | dict[str, Any]) -> list[str]:
+    """Names sorted; by size if all are numbers."""
     numbers = {name: number_of(name) for name in names}
     if all(number is not None for number in numbers.values()):
         return sorted(numbers, key=lambda name: (numbers[name], name))
@@ -154,7 +156,7 @@ def in_order(names: Sequence[str] | dict[str, Any]) -> list[str]:
 
 
 def number_of(name: str) -> float | None:
-    """The number that a name writes, None where it is none."""
+    """The number that a name stands for; None if it is not a finite number."""
     try:
         number = float(name)
     except ValueError:
@@ -163,13 +165,13 @@ def number_of(name: str) -> float | None:
 
 
 def likeness(name: str) -> str:
-    """What two names that look alike have in common: case, kind of blank and form of letters are left out."""
+    """A form that is equal for names that look alike: case, kinds of blanks and forms of letters are ignored."""
     seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", seen.casefold().translate(LOOKALIKES))
 
 
-def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[str], str]) -> None:
-    """Refuse two classes that are one number, and name those whose names are alike, before anything is trained.
+def check_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[str], str]) -> None:
+    """Refuse two classes that are one number, and warn of classes whose names look alike.
 
     Raises:
         UserError: ``1`` and ``1.0`` are two classes.
@@ -181,7 +183,7 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
     for key, group in same.items():
         if len(group) < 2:
             continue
-        shown = " and ".join(f"{plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
+        shown = " and ".join(f"{spell_plainly(name, group)} ({counts[name]}, first {place(name)})" for name in group)
         if not isinstance(key, str):
             raise DataError(f"dataset: the classes {shown} are one number: write it in one way.")
         log.warning(
@@ -190,19 +192,19 @@ def tell_alike(classes: Sequence[str], counts: Counter[str], place: Callable[[st
         )
 
 
-def plainly(name: str, others: Sequence[str]) -> str:
-    """A name, so written that a person sees how it differs from the ``others``."""
+def spell_plainly(name: str, others: Sequence[str]) -> str:
+    """A name, written so that a person sees how it differs from the ``others``."""
     differs = any(name != other and name.isascii() != other.isascii() for other in others) or (
         not name.isascii() and not name.isprintable()
     )
     return ascii(name) if differs else name
 
 
-def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
-    """Refuse a class of the test split alone, and name those that the test split lacks.
+def compare_splits(train: np.ndarray, test: np.ndarray, classes: list[str], where: str) -> None:
+    """Refuse a class that only the test split has, and warn of classes that the test split lacks.
 
     Raises:
-        UserError: No training example has a class that test examples have.
+        UserError: Test examples have a class that no training example has.
     """
     trained, tested = (set(np.unique(labels).tolist()) for labels in (train, test))
     if strange := sorted(tested - trained):
@@ -227,6 +229,6 @@ def compared(train: np.ndarray, test: np.ndarray, classes: list[str], where: str
 
 
 def shown_name(name: str, others: Sequence[str]) -> str:
-    """A name, with the one of the ``others`` that looks alike where there is one, spelled so that a person sees it."""
+    """A name, with one of the ``others`` that looks alike, if any, spelled so that a person sees the difference."""
     alike = [other for other in others if other != name and likeness(other) == likeness(name)]
-    return f"{plainly(name, alike)} (beside {plainly(alike[0], [name])})" if alike else name
+    return f"{spell_plainly(name, alike)} (beside {spell_plainly(alike[0], [name])})" if alike else name

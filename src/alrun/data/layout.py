@@ -1,6 +1,6 @@
-"""Which folders, files, columns and arrays hold which split, by their names: ``train``, ``Validation``, ``Test_set``.
+"""Finds the split of folders, files, columns and arrays by their names: ``train``, ``Validation``, ``Test_set``.
 
-Torch is not imported.
+Imports no torch.
 """
 
 import logging
@@ -19,7 +19,7 @@ KINDS = {
 }
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
 FILLERS = {"set", "sets", "split", "data", "dataset", "images", "imgs", "img", "pictures", "photos", "folder", "of"}
-# What folders are called for what is in them, not for what the pictures show.
+# Names of folders for the kind of files in them, not for what the pictures show.
 GENERIC = FILLERS | {
     *("image", "picture", "photo", "jpeg", "jpg", "png", "jpegs", "pngs", "jpegimages", "thumbnail", "thumbnails"),
     *("thumb", "thumbs", "previews", "preview", "mask", "masks", "annotations", "labels", "originals", "resized"),
@@ -27,23 +27,23 @@ GENERIC = FILLERS | {
 
 
 def kind_of(name: str) -> str | None:
-    """``train``, ``test`` or ``val`` where a name means a split (Test, valid_images, train-0-of-2), else None."""
+    """``train``, ``test`` or ``val`` if a name means a split (Test, valid_images, train-0-of-2), otherwise None."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word and word not in FILLERS]
     kinds = {KIND_OF.get(word) or KIND_OF.get(word.removesuffix("set")) for word in words}
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def is_generic(name: str) -> bool:
-    """Whether a folder's name says nothing of a class."""
+    """Whether a folder's name says nothing about a class."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word]
     return bool(words) and all(word in GENERIC for word in words)
 
 
-def test_name(given: str | None, names: Iterable[str], where: str) -> str | None:
-    """Which of the split ``names`` is the test split: ``given``, else one called test, else one called validation.
+def choose_test_split(given: str | None, names: Iterable[str], where: str) -> str | None:
+    """The test split among ``names``: ``given``, otherwise one called test, otherwise one called validation.
 
     Raises:
-        UserError: The one that is given is not there, or two could be meant.
+        UserError: The given one is not there, or two could be meant.
     """
     names = list(names)
     kinds = {name: kind_of(name) for name in names}
@@ -53,7 +53,7 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
         found = exact[:1] or alike
         if not found:
             there = ", ".join(name for name in names if kinds[name] != "train") or "none"
-            raise DataError(f"dataset.test_split={given}: {where} has no such split; those beside train: {there}.")
+            raise DataError(f"dataset.test_split={given}: {where} has no such split; besides train there are: {there}.")
     else:
         found = next((some for kind in ("test", "val") if (some := [n for n in names if kinds[n] == kind])), [])
     if len(found) > 1:
@@ -66,8 +66,8 @@ def test_name(given: str | None, names: Iterable[str], where: str) -> str | None
     return found[0] if found else None
 
 
-def tell_left(names: Iterable[str], used: Iterable[str | None], where: str, unit: str = "split") -> None:
-    """Name the splits of ``names`` that are not ``used``."""
+def warn_of_unused(names: Iterable[str], used: Iterable[str | None], where: str, unit: str = "split") -> None:
+    """Warn of splits among ``names`` that are not ``used``."""
     used = set(used)
     if left := [name for name in names if name not in used]:
         log.warning(

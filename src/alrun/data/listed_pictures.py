@@ -1,4 +1,4 @@
-"""Pictures that a table lists: which are for training and which for the test."""
+"""Splits the pictures that a table lists into training and test examples."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,25 +8,25 @@ from typing import NamedTuple
 import numpy as np
 
 from alrun.data import labels
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.picture_listing import Found
-from alrun.data.picture_table import table
+from alrun.data.picture_table import read_picture_table
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
 
 class Listed(NamedTuple):
-    """What a CSV lists."""
+    """The pictures of a CSV in order of their splits."""
 
-    found: Found  # each picture once
+    found: Found  # each picture once, in the order of lines
     order: np.ndarray  # (n,) positions in ``found`` of training and then of test examples
-    first: int  # how many are the former; all where nothing says which are the latter
-    place: Callable[[int], str]  # what to call a position in ``order``
+    first: int  # number of training examples; all if nothing says which are for the test
+    place: Callable[[int], str]  # the name of a position in ``order``, for a sentence
     groups: np.ndarray | None  # (n,)
 
 
-def listed(
+def list_pictures(
     path: str,
     images: str | None,
     path_column: str,
@@ -35,12 +35,12 @@ def listed(
     group: str | None,
     test_split: str | None,
 ) -> Listed:
-    """The pictures in a CSV by split, none of them read.
+    """The pictures of a CSV by split, without reading them.
 
     Raises:
         UserError: The file or a line of it cannot be used.
     """
-    made = table(Path(path), images, path_column, label_column, split_column, group)
+    made = read_picture_table(Path(path), images, path_column, label_column, split_column, group)
     lines = made.lines
     if made.splits is None:
         if test_split is not None:
@@ -55,10 +55,10 @@ def listed(
 def by_split(
     names: Sequence[str], lines: Sequence[int], test_split: str | None, path: str, column: str
 ) -> tuple[np.ndarray, int]:
-    """The positions of training and then of test examples, and how many are the former; other splits are named.
+    """The positions of training and then of test examples, and the number of the former; warns of other splits.
 
     Raises:
-        UserError: A line names no split, or there is no training split.
+        UserError: A line has an unknown split, or there is no training split.
     """
     distinct = sorted({name for name in names if name})
     known = [name for name in distinct if kind_of(name) or name.casefold() == (test_split or "").casefold()]
@@ -78,17 +78,19 @@ def by_split(
     trains = [name for name in distinct if kind_of(name) == "train"]
     if not trains:
         there = ", ".join(distinct) or "none"
-        raise DataError(f"dataset.path={path}: no line has the {column} train; those there are: {there}.")
+        raise DataError(f"dataset.path={path}: no line has the {column} train; there are: {there}.")
     if blank := sum(not name for name in names):
         log.warning(
             "dataset.path=%s: rows without a split (%d of %d) are passed over: write train or test into their %s",
             *(path, blank, len(names), column),
         )
     others = [name for name in distinct if name not in trains]
-    # Spelled in two ways, a split is one.
-    test = test_name(test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}")
+    # A split that is spelled in two ways is one.
+    test = choose_test_split(
+        test_split, {kind_of(name) or name: name for name in others}.values(), f"dataset.path={path}"
+    )
     tests = [name for name in others if test is not None and (kind_of(name) or name) == (kind_of(test) or test)]
-    tell_left(others, tests, f"dataset.path={path}")
+    warn_of_unused(others, tests, f"dataset.path={path}")
     given = np.array(names)
     train, tested = np.flatnonzero(np.isin(given, trains)), np.flatnonzero(np.isin(given, tests))
     return np.concatenate([train, tested]), len(train)

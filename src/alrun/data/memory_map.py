@@ -1,8 +1,7 @@
-"""Decoded images of a data set: in memory, or in a file that is mapped into it where they are too many.
+"""Decoded images of a data set: in memory or, if they are too many, in a file that is mapped into memory.
 
-A map is built once, by one process while others wait, and is known by the pictures that it was made from: a changed
-picture makes another map. It is read again, from the disk, after it was written and must have the checksum of what was
-decoded.
+A map is built once, by one process while others wait, and is identified by its pictures: a changed picture makes
+another map. After it is written, it is read again from the disk and must have the checksum of the decoded images.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alrun.data.picture_decoding import any_size, pixels
+from alrun.data.picture_decoding import any_size, decode_picture
 from alrun.data.picture_source import Split
 from alrun.system import files
 from alrun.system.errors import DataError, StorageError, UserError
@@ -26,7 +25,7 @@ from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # of what pictures become; raise it when decoding changes
+FORMAT = 2  # of decoded pictures; raise it when decoding changes
 BLOCK = 256  # pictures that are decoded before they are stored
 MEGABYTE = 2**20
 
@@ -42,29 +41,29 @@ class Unreadable(DataError):
         if len(reasons) == 1:
             super().__init__(reasons[0])
             return
-        parts = [reason.removeprefix("dataset: ").removesuffix("; mend or remove it.") for reason in reasons[:SHOWN]]
+        parts = [reason.removeprefix("dataset: ").removesuffix("; fix or remove it.") for reason in reasons[:SHOWN]]
         more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
         super().__init__(
-            f"dataset: {len(reasons)} pictures cannot be used; mend or remove them: {'; '.join(parts)}{more}."
+            f"dataset: {len(reasons)} pictures cannot be used; fix or remove them: {'; '.join(parts)}{more}."
         )
 
 
-def in_memory(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
-    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``pixels``.
+def decode_images(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
+    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``decode_picture``.
 
     Raises:
         Unreadable: Some cannot be read.
     """
     images = np.empty((len(split), channels, size, size), np.uint8)
     done = 0
-    for block in decoded(split, size, channels, white):
+    for block in decode_blocks(split, size, channels, white):
         images[done : done + len(block)] = block
         done += len(block)
     return images
 
 
-def mapped(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
-    """The same as a map of a file in ``folder``, built there unless it is there and whole.
+def map_images(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
+    """The same pictures, mapped from a file in ``folder``, which is built unless it is there and whole.
 
     Raises:
         UserError: A picture cannot be read, or the file cannot be written.
@@ -76,61 +75,61 @@ def mapped(split: Split, size: int, channels: int, folder: Path, white: float | 
         folder.mkdir(parents=True, exist_ok=True)
         with Lock(path.with_suffix(".lock")):
             if not is_whole(path):
-                build(split, size, channels, path, white)
+                build_map(split, size, channels, path, white)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
-            "paths.data=...; the map is built anew then."
+            "paths.data=...; then the map is built again."
         ) from error
-    return np.load(path, mmap_mode="c")  # private: torch wants to be allowed to write, the file stays as it is
+    return np.load(path, mmap_mode="c")  # private: torch needs writable memory, the file stays as it is
 
 
-def build(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
-    """Decode all pictures into the file at ``path``, read it again and note its checksum beside it."""
+def build_map(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
+    """Decode all pictures into the file at ``path``, read it again and write its checksum beside it."""
     log.info("building the memory map %s of %d images, once", path, len(split))
     temporary, total = path.with_suffix(".part"), hashlib.sha256()
     shape = (len(split), channels, size, size)
     try:
-        # Written, not mapped: a disk that is full then raises an error instead of killing the process.
+        # Written, not mapped: a full disk then raises an error instead of killing the process.
         with temporary.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in decoded(split, size, channels, white):
+            for block in decode_blocks(split, size, channels, white):
                 file.write(block.data)
                 total.update(block.data)
             file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave the name and take the pixels
-            forget(file.fileno())
+            os.fsync(file.fileno())  # otherwise a power cut could leave the name without the pixels
+            drop_from_cache(file.fileno())
         if checksum(temporary) != total.hexdigest():
             raise DataError(f"{temporary} does not hold what was written to it: check the disk that has paths.data.")
         temporary.replace(path)
         files.sync_folder(path.parent)
-        files.write_text(note(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
+        files.write_text(checksum_path(path), json.dumps({"sha256": total.hexdigest(), **stamp(path)}) + "\n")
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def forget(descriptor: int) -> None:
-    """Let the system drop its copy of a file that is on the disk, so that the next one to read it reads the disk."""
+def drop_from_cache(descriptor: int) -> None:
+    """Let the system drop its copy of a file, so that the next reader reads the disk."""
     if hasattr(os, "posix_fadvise"):  # on Linux
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the map at ``path`` is as it was built; its checksum is compared where it may have been touched since."""
+    """Whether the map at ``path`` is as it was built; if it was touched since, its checksum is compared."""
     with suppress(OSError, ValueError, KeyError):
-        known: dict[str, Any] = json.loads(note(path).read_text())
+        known: dict[str, Any] = json.loads(checksum_path(path).read_text())
         if {key: known[key] for key in ("size", "changed")} == stamp(path):
             return True
         if checksum(path) == known["sha256"]:
-            files.write_text(note(path), json.dumps(known | stamp(path)) + "\n")
+            files.write_text(checksum_path(path), json.dumps(known | stamp(path)) + "\n")
             return True
-        log.warning("%s is damaged: it is built anew", path)
+        log.warning("%s is damaged: it is built again", path)
     return False
 
 
-def note(path: Path) -> Path:
-    """Where a map's checksum is."""
+def checksum_path(path: Path) -> Path:
+    """The file with a map's checksum."""
     return path.with_suffix(".json")
 
 
@@ -141,7 +140,7 @@ def stamp(path: Path) -> dict[str, int]:
 
 
 def checksum(path: Path) -> str:
-    """Of the pixels in the file at ``path``, a megabyte at a time."""
+    """The SHA-256 of the pixels in the file at ``path``, read by megabytes."""
     total = hashlib.sha256()
     with path.open("rb") as file:
         version = np.lib.format.read_magic(file)
@@ -153,18 +152,18 @@ def checksum(path: Path) -> str:
     return total.hexdigest()
 
 
-def decoded(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
-    """The pictures of ``split`` in order, some at a time: (b, channels, size, size) uint8, contiguous.
+def decode_blocks(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
+    """The pictures of ``split`` in order, in blocks: (b, channels, size, size) uint8, contiguous.
 
     Raises:
-        Unreadable: Some cannot be read; all are looked at before that is said.
+        Unreadable: Some cannot be read; it is raised after all were tried.
     """
     source, positions = split.source, split.index.tolist()
     reasons: list[str] = []
 
     def made(file: tuple[str, bytes | None]) -> np.ndarray | UserError:
         try:
-            return pixels(*file, size, channels, white)
+            return decode_picture(*file, size, channels, white)
         except UserError as error:
             return error
 
@@ -172,7 +171,7 @@ def decoded(split: Split, size: int, channels: int, white: float | None = None) 
     with bar, any_size(), ThreadPoolExecutor() as pool:
         for start in range(0, len(split), BLOCK):
             some = positions[start : start + BLOCK]
-            # Read here, since a source may not stand several readers; decoded beside one another.
+            # Read in this thread, since a source may allow only one reader; decoded in parallel.
             files_of = [(source.name(position), source.content(position)) for position in some]
             pictures = list(pool.map(made, files_of))
             bar.update(len(some))

@@ -1,4 +1,4 @@
-"""Arrays of an npz: which of them are images, labels and splits, read without executing anything."""
+"""Finds images, labels and splits among the arrays of an npz, and reads them without executing anything."""
 
 import math
 import zipfile
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.system.errors import DataError, first_line
 
 
 def npz_splits(
     path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], int]:
-    """Images, labels and groups of the training and then of the test examples, and how many are the former.
+    """Images, labels and groups of the training and then of the test examples, and the number of the former.
 
     Raises:
         UserError: An array is not there, or cannot be used.
@@ -33,14 +33,14 @@ def npz_splits(
         else stored[arrays[0][position]]
         for position in range(len(arrays[0]))
     ]
-    groups = flat(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
+    groups = flatten_labels(joined[2], f"dataset.path={path}", str(group)) if group is not None else None
     return (joined[0], joined[1], groups), len(stored[arrays[0][1]])
 
 
 def npz_names(
     path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
 ) -> list[list[str]]:
-    """Names of the arrays of images, labels and maybe groups, for the training and for the test split if there is one.
+    """Names of the arrays of images, labels and perhaps groups, for the training split and, if any, the test split.
 
     Raises:
         UserError: An array is not there.
@@ -58,8 +58,8 @@ def npz_names(
     trains = [name for name in names if kind_of(name) == "train"]
     if trains:
         others = [name for name in names if name not in trains]
-        test = test_name(test_split, others, f"dataset.path={path}")
-        tell_left(others, [test], f"dataset.path={path}")
+        test = choose_test_split(test_split, others, f"dataset.path={path}")
+        warn_of_unused(others, [test], f"dataset.path={path}")
         splits = [trains[0], *([] if test is None else [test])]
         arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
     else:
@@ -71,16 +71,16 @@ def npz_names(
         there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
         raise DataError(
             f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
-            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_, where these begin so)."
+            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_ before them)."
         )
     return arrays
 
 
-def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
-    """One value an example (N,), of an array (N,) or (N, 1).
+def flatten_labels(values: np.ndarray, where: str, name: str) -> np.ndarray:
+    """One value for each example, (N,), from an array (N,) or (N, 1).
 
     Raises:
-        UserError: There are several; columns of which one is 1 are named as what they are.
+        UserError: There are several values; one-hot labels have a sentence of their own.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         return values[:, 0]
@@ -93,7 +93,7 @@ def flat(values: np.ndarray, where: str, name: str) -> np.ndarray:
 
 
 def names_in(path: str) -> dict[str, str]:
-    """Names of the arrays in an npz with their types and shapes, read of their headers."""
+    """Names of the arrays in an npz with their types and shapes, from their headers."""
     if not Path(path).is_file():
         raise DataError(f"dataset.path={path}: there is no such file; give the path of an npz file.")
     try:
@@ -113,7 +113,7 @@ def names_in(path: str) -> dict[str, str]:
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Type and shape of an array, refused where its header claims another size than it has."""
+    """Type and shape of an array; an error if its header claims another size than it has."""
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -127,7 +127,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 
 
 def read_arrays(path: str, names: list[str]) -> dict[str, np.ndarray]:
-    """The arrays that are named.
+    """The arrays called ``names``.
 
     Raises:
         UserError: One of them is not there, or the file is damaged.

@@ -1,4 +1,4 @@
-"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: own pictures, whatever their size and kind."""
+"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: a user's own pictures of any size and kind."""
 
 import logging
 from collections import Counter, deque
@@ -11,13 +11,13 @@ from annotated_types import Ge, Gt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData
-from alrun.data.divided import Fraction, divided, parted
-from alrun.data.layout import is_generic, kind_of, tell_left, test_name
-from alrun.data.listed_pictures import listed
-from alrun.data.memory_map import Unreadable, decoded, in_memory, mapped
+from alrun.data.divided import Fraction, split_as_given, split_by_share
+from alrun.data.layout import choose_test_split, is_generic, kind_of, warn_of_unused
+from alrun.data.listed_pictures import list_pictures
+from alrun.data.memory_map import Unreadable, decode_blocks, decode_images, map_images
 from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
-from alrun.data.picture_table import table
+from alrun.data.picture_table import read_picture_table
 from alrun.data.sources import Numbers
 from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
@@ -25,7 +25,7 @@ from alrun.system.safe_text import one_line
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Ge(1)]  # pixels
-Channels = Literal[1, 3]  # grey, color
+Channels = Literal[1, 3]  # gray, color
 White = Annotated[float, Gt(0)] | None  # the value that is white in the files
 
 
@@ -47,30 +47,30 @@ def image_folder(
     Folders ``train`` and ``test`` (or ``val``; in any case and spelling) under ``path`` that hold class folders are the
     splits; otherwise ``test_fraction`` of every class, the same examples each time, is held out.
     """
-    train, test = foldered(path, test_split, class_level)
+    train, test = list_split_folders(path, test_split, class_level)
     whole = Found()
     whole.add(train)
     if test is not None:
         whole.add(test)
-    numbers, classes = labels.numbered(whole.labels, lambda position: f"dataset: {whole.paths[position]}")
+    numbers, classes = labels.number_labels(whole.labels, lambda position: f"dataset: {whole.paths[position]}")
     every = Split(Files(whole.paths, whole.keys), np.arange(len(numbers)), numbers)
     if test is None:
-        splits = divided(every, test_fraction, classes)
+        splits = split_by_share(every, test_fraction, classes)
     else:
-        splits = parted(every, len(train.paths), classes, f"dataset.path={path}")
-    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, whole.passed)
+        splits = split_as_given(every, len(train.paths), classes, f"dataset.path={path}")
+    return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, whole.passed)
 
 
-def foldered(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
-    """The pictures of the training and of the test split in folders; None where there is none of the latter.
+def list_split_folders(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
+    """The pictures of the training and of the test split in folders; None without a test split.
 
     Raises:
         UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
     """
-    base = unwrapped(Path(path))
+    base = unwrap_folder(Path(path))
     names = folders_in(base)
     kinds = {name: kind for name in names if (kind := kind_of(name))}
-    splits = [name for name in kinds if folders_in(inner := unwrapped(base / name)) and not has_pictures(inner)]
+    splits = [name for name in kinds if folders_in(inner := unwrap_folder(base / name)) and not has_pictures(inner)]
     trains = [name for name in splits if kinds[name] == "train"]
     if len(trains) > 1:
         raise DataError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
@@ -89,14 +89,14 @@ def foldered(path: str, test_split: str | None, class_level: int | None) -> tupl
             raise DataError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
         return class_folders(base, class_level), None
     (train,) = trains
-    test = test_name(test_split, [name for name in splits if name != train], f"dataset.path={path}")
-    tell_left(names, (train, test), f"dataset.path={path}", "folder")
-    found = class_folders(unwrapped(base / train), class_level)
-    return found, None if test is None else class_folders(unwrapped(base / test), class_level)
+    test = choose_test_split(test_split, [name for name in splits if name != train], f"dataset.path={path}")
+    warn_of_unused(names, (train, test), f"dataset.path={path}", "folder")
+    found = class_folders(unwrap_folder(base / train), class_level)
+    return found, None if test is None else class_folders(unwrap_folder(base / test), class_level)
 
 
-def unwrapped(path: Path) -> Path:
-    """The folder itself, or the one within it where it holds nothing else and that one's name says nothing."""
+def unwrap_folder(path: Path) -> Path:
+    """The folder itself, or its only folder if that has a generic name and nothing is beside it."""
     while True:
         names = folders_in(path)
         if len(names) != 1 or has_pictures(path):
@@ -129,17 +129,17 @@ def csv(
 
     A column ``split`` with ``train`` and ``test`` says which is which; without one ``test_fraction`` is held out.
     """
-    found, order, first, places, groups = listed(
+    found, order, first, places, groups = list_pictures(
         path, images, path_column, label_column, split_column, group, test_split
     )
     where = f"dataset.path={path}"
-    numbers, classes = labels.numbered([found.labels[at] for at in order], places)
+    numbers, classes = labels.number_labels([found.labels[at] for at in order], places)
     whole = Split(Files(found.paths, found.keys), order, numbers)
     if first == len(order):
-        splits = divided(whole, test_fraction, classes, groups)
+        splits = split_by_share(whole, test_fraction, classes, groups)
     else:
-        splits = parted(whole, first, classes, where, groups)
-    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
+        splits = split_as_given(whole, first, classes, where, groups)
+    return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
 def parquet(
@@ -164,29 +164,31 @@ def parquet(
     """
     train_files, test_files = parquet_files(path, test_split)
     rows = ParquetRows([*train_files, *test_files], image_column, label_column, group)
-    numbers, classes = labels.numbered(rows.labels, lambda at: f"dataset.path: {rows.name(at)}", rows.class_names)
+    numbers, classes = labels.number_labels(rows.labels, lambda at: f"dataset.path: {rows.name(at)}", rows.class_names)
     whole = Split(rows, np.arange(len(numbers)), numbers)
     groups = None if group is None else np.array([str(each) for each in rows.belongs])
     if test_files:
         first = sum(file.metadata.num_rows for file in rows.files[: len(train_files)])
-        splits = parted(whole, first, classes, f"dataset.path={path}", groups)
+        splits = split_as_given(whole, first, classes, f"dataset.path={path}", groups)
     else:
-        splits = divided(whole, test_fraction, classes, groups, in_order=True)  # row groups are then read once each
-    return assembled(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())
+        splits = split_by_share(
+            whole, test_fraction, classes, groups, in_order=True
+        )  # row groups are then read once each
+    return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())
 
 
 def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[Path]]:
     """The files of the training and of the test split.
 
     Raises:
-        UserError: There are none of the former, or ``test_split`` is not there.
+        UserError: There are no training files, or ``test_split`` is not there.
     """
     base = Path(path)
     if not base.is_dir():
         if test_split is not None:
             raise DataError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
-        if base.exists() and not base.is_file():  # reading a pipe might wait for ever
-            raise DataError(f"dataset.path={path} is no file; name a Parquet file or a folder of them.")
+        if base.exists() and not base.is_file():  # reading a pipe might wait forever
+            raise DataError(f"dataset.path={path} is not a file; name a Parquet file or a folder of them.")
         return [base], []
     found: dict[str, list[Path]] = {}
     for file in sorted(each for each in base.rglob("*.parquet") if each.is_file()):
@@ -199,13 +201,13 @@ def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[P
                 return files, []  # files without names of splits are parts of one
         raise DataError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
     others = [name for name in found if name not in trains]
-    test = test_name(test_split, others, f"dataset.path={path}")
-    tell_left(others, [test], f"dataset.path={path}")
+    test = choose_test_split(test_split, others, f"dataset.path={path}")
+    warn_of_unused(others, [test], f"dataset.path={path}")
     return [file for name in trains for file in found[name]], found.get(test or "", [])
 
 
 def split_of(file: Path, test_split: str | None) -> str:
-    """The name of a file's split, by its name or by a folder's that it is in; its stem where neither says one."""
+    """The name of a file's split, by its own name or that of a folder around it; a fixed name if neither says one."""
     parts = [*file.parts[:-1], file.stem]
     for part in reversed(parts):
         if test_split is not None and part.casefold().startswith(test_split.casefold()):
@@ -227,10 +229,10 @@ def unlabeled(
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:
-    """All images under a folder, to be labeled by ``alrun ask`` and ``alrun tell``.
+    """All images under a folder, to be labeled with ``alrun ask`` and ``alrun tell``.
 
-    ``test`` is a folder of class folders, or a CSV of paths and labels, on which accuracy is measured; without one
-    it is not.
+    ``test`` is a folder of class folders, or a CSV of paths and labels, to measure accuracy on; without it, accuracy
+    is not measured.
     """
     names = class_names(classes)
     found = pictures_under(Path(path))
@@ -242,39 +244,39 @@ def unlabeled(
         base = Path(test)
         if not base.exists():
             raise DataError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
-        known = class_folders(base) if base.is_dir() else table(base, None, "path", "label").found
-        there = labels.numbered(known.labels, lambda at: f"dataset.test={test}: {known.paths[at]}")[1]
+        known = class_folders(base) if base.is_dir() else read_picture_table(base, None, "path", "label").found
+        there = labels.number_labels(known.labels, lambda at: f"dataset.test={test}: {known.paths[at]}")[1]
         if strange := [name for name in there if name not in names]:
             raise DataError(
                 f"dataset.test={test} has the class {labels.shown_name(strange[0], names)}, "
                 f"which is not in dataset.classes={names}."
             )
         place = {name: number for number, name in enumerate(names)}
-        numbers = np.array([place[labels.clean(name)] for name in known.labels], np.int64)
+        numbers = np.array([place[labels.clean_name(name)] for name in known.labels], np.int64)
         tested = Split(Files(known.paths, known.keys), np.arange(len(numbers)), numbers)
-    return assembled(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
+    return assemble_data(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
 def class_names(given: Sequence[Any]) -> list[str]:
-    """The names of classes that a person lists, in one Unicode form.
+    """The names of classes that a user lists, in one Unicode form.
 
     Raises:
-        UserError: They are no two or more, repeat one another, or lost what was typed.
+        UserError: There are fewer than two, some are repeated, or YAML changed one that was not in quotes.
     """
     for name in given:
         if name is None or isinstance(name, bool | float):
             raise DataError(
-                f"dataset.classes has {name}, which is no text as it was written: put quotes around the names, as "
+                f"dataset.classes has {name}, which is not text as it was written: put quotes around the names, as "
                 """dataset.classes: ["true", "0.50"] in a file and 'dataset.classes=["true","0.50"]' in a shell."""
             )
-    names = [labels.clean(str(name)) for name in given]
+    names = [labels.clean_name(str(name)) for name in given]
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise DataError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
-    labels.tell_alike(sorted(names), Counter(names), lambda name: "in dataset.classes")
+    labels.check_alike(sorted(names), Counter(names), lambda name: "in dataset.classes")
     return names
 
 
-def assembled(
+def assemble_data(
     train: Split,
     test: Split,
     classes: list[str],
@@ -287,23 +289,23 @@ def assembled(
     std: Numbers,
     passed: Counter[str],
 ) -> ImageData:
-    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts what was left out of them.
+    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts the files that were skipped.
 
     Raises:
-        UserError: A picture cannot be read (all such are named), or is in both splits.
+        UserError: Pictures cannot be read (all are named), or one is in both splits.
     """
     check_apart(train, test)
     arrays: list[np.ndarray] = []
     unreadable: list[str] = []
     for split in (train, test):
         try:
-            if unreadable:  # there will be no run: the others that cannot be read are looked for alone
-                deque(decoded(split, size, channels, white), maxlen=0)
+            if unreadable:  # there will be no run: only look for others that cannot be read
+                deque(decode_blocks(split, size, channels, white), maxlen=0)
                 continue
             if memory_map and len(split):
-                images = mapped(split, size, channels, Path(root) / "memory_maps", white)
+                images = map_images(split, size, channels, Path(root) / "memory_maps", white)
             else:
-                images = in_memory(split, size, channels, white)
+                images = decode_images(split, size, channels, white)
             arrays += [images, split.labels]
         except Unreadable as error:
             unreadable += error.reasons
@@ -317,7 +319,7 @@ def check_apart(train: Split, test: Split) -> None:
     """Refuse a file that is in both splits.
 
     Raises:
-        UserError: There is one; both places are named.
+        UserError: There is one; the sentence names both places.
     """
     if not (isinstance(train.source, Files) and isinstance(test.source, Files)):
         return

@@ -10,19 +10,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from alrun.system.errors import DataError
 
-MOST_PIXELS = 180_000_000  # that are decoded of one picture: half a gigabyte; of a JPEG file a part may do
-# What is read, whatever a file is called: raster formats that hold no program and start none. EPS, WMF and PDF do.
+MOST_PIXELS = 180_000_000  # of one picture that are decoded: half a gigabyte; of a JPEG file a part is enough
+# Formats that are read, whatever a file is called: raster formats without programs; EPS, WMF and PDF have them.
 FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "PCX", "SGI", "QOI"),
-    "TGA",  # last: it has no mark of its own
+    "TGA",  # last: its files have no signature
 )
-PHOTOMETRIC, BITS, SIGN = 262, 258, 339  # tags of TIFF: 0 means that 0 is white; bits of a value; 2 if it has a sign
-SHARPER = 2  # times the wanted size is what a JPEG file is decoded to at least, before it is resized
+PHOTOMETRIC, BITS, SIGN = 262, 258, 339  # tags of TIFF: 0 if 0 is white; bits of a value; 2 if it has a sign
+SHARPER = 2  # a JPEG file is decoded to at least this many times the wanted size, then resized
 
 
 @contextmanager
 def any_size() -> Iterator[None]:
-    """Pillow without its own limits: it judges a picture by its full size, also where an eighth of it is decoded."""
+    """Turn off Pillow's own limits, which count the full size of a picture even if an eighth of it is decoded."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -32,23 +32,25 @@ def any_size() -> Iterator[None]:
 
 @cache
 def formats() -> list[str]:
-    """Those of FORMATS that this Pillow can read."""
+    """The formats among FORMATS that this Pillow can read."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def pixels(name: str, content: bytes | None, size: int, channels: int, white: float | None = None) -> np.ndarray:
-    """A picture as uint8 (channels, size, size): its shorter side is resized to ``size`` and the centre is cut out.
+def decode_picture(
+    name: str, content: bytes | None, size: int, channels: int, white: float | None = None
+) -> np.ndarray:
+    """A picture as uint8 (channels, size, size): its shorter side is resized to ``size`` and the center is cut out.
 
-    It is turned upright as its camera notes, values of more than 8 bits are scaled to 8, and what is transparent
-    becomes white.
+    It is turned upright by its EXIF data, values of more than 8 bits are scaled to 8, and transparent pixels become
+    white.
 
     Args:
-        name: Of the file, or of what holds ``content``.
+        name: The file, or the name of the source of ``content``.
         content: The file's bytes; None: they are read from the file ``name``.
-        size: Of the result.
-        channels: 1 for grey, 3 for colour.
-        white: The value that is white in the file; None: what its format says (see ``brightest``).
+        size: Pixels of a side of the result.
+        channels: 1 for gray, 3 for color.
+        white: The value that is white in the file; None: by its format (see ``brightest``).
 
     Raises:
         UserError: It cannot be read, or would fill the memory.
@@ -60,31 +62,31 @@ def pixels(name: str, content: bytes | None, size: int, channels: int, white: fl
                 raise ValueError(f"{picture.width} x {picture.height} pixels would fill the memory: store it smaller")
             fitted = ImageOps.exif_transpose(ImageOps.fit(eight_bits(picture, white), (size, size)))
             fitted = on_white(fitted).convert("L" if channels == 1 else "RGB")
-    # Pillow raises whatever damaged bytes lead it to.
+    # Damaged bytes may raise any of these in Pillow.
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
-        reason = "is no readable image" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
-        raise DataError(f"dataset: {name} {reason}; mend or remove it.") from error
+        reason = "is not a readable image" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
+        raise DataError(f"dataset: {name} {reason}; fix or remove it.") from error
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
 
 
 def eight_bits(picture: Image.Image, white: float | None = None) -> Image.Image:
-    """The picture with 8 bits a channel and no palette, what is transparent in an alpha channel.
+    """The picture with 8 bits a channel, without a palette; transparency is in an alpha channel.
 
-    ``white`` is the value that becomes 255, where the picture does not say it.
+    ``white`` is the value that becomes 255, if the picture does not define it.
     """
     if picture.mode.startswith("I") or picture.mode == "F":
-        return deep(picture, white)
+        return reduce_to_eight_bits(picture, white)
     if picture.mode == "1":
         picture.load()
         key = picture.info.get("transparency")
-        grey = picture.convert("L")
+        gray = picture.convert("L")
         if isinstance(key, int):
-            grey.info["transparency"] = 255 if key else 0
-        return with_alpha(grey)
+            gray.info["transparency"] = 255 if key else 0
+        return with_alpha(gray)
     if picture.mode == "P":
         return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     picture = with_alpha(picture)
-    if white is not None and white < 255:  # fewer bits than the file has room for
+    if white is not None and white < 255:  # the file uses fewer bits than it has room for
         alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else None
         picture = picture.convert("RGB").point([min(255, int(255 * level / white)) for level in range(256)] * 3)
         if alpha is not None:
@@ -93,7 +95,7 @@ def eight_bits(picture: Image.Image, white: float | None = None) -> Image.Image:
 
 
 def with_alpha(picture: Image.Image) -> Image.Image:
-    """The picture with an alpha channel where one colour of it is declared transparent."""
+    """The picture, with an alpha channel if one of its colors is declared transparent."""
     picture.load()  # a PNG's key may stand behind its header
     key = picture.info.get("transparency")
     if picture.mode not in ("L", "RGB") or key is None or isinstance(key, bytes):
@@ -107,16 +109,16 @@ def with_alpha(picture: Image.Image) -> Image.Image:
     return shown
 
 
-def deep(picture: Image.Image, white: float | None) -> Image.Image:
-    """A grey picture of more than 8 bits, or of fractions, as one of 8 bits.
+def reduce_to_eight_bits(picture: Image.Image, white: float | None) -> Image.Image:
+    """A gray picture of more than 8 bits, or of fractions, with 8 bits.
 
     Raises:
-        ValueError: It does not say which value is white.
+        ValueError: Nothing says which value is white.
     """
     picture.load()
     values = np.asarray(picture)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError("some of its values are no numbers")
+        raise ValueError("some of its values are not numbers")
     low, high = (values.min().item(), values.max().item()) if values.size else (0, 0)
     top = white or brightest(picture, high)
     if top is None or low < 0:
@@ -127,25 +129,25 @@ def deep(picture: Image.Image, white: float | None) -> Image.Image:
     scaled = np.minimum(255, np.floor(values.astype(np.float64) * 255 / top + HALF * (values.dtype.kind == "f")))
     if getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == 0:
         scaled = 255 - scaled
-    grey = Image.fromarray(scaled.astype(np.uint8))
-    grey.info["exif"] = picture.getexif().tobytes()  # it may lie turned
+    gray = Image.fromarray(scaled.astype(np.uint8))
+    gray.info["exif"] = picture.getexif().tobytes()  # it may be stored turned
     key = picture.info.get("transparency")
     if isinstance(key, int):
-        shown = grey.convert("LA")
+        shown = gray.convert("LA")
         shown.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
         return shown
-    return grey
+    return gray
 
 
-KINDS = ((BITS, 16), (SIGN, 1))  # and what they are in formats without such tags
+KINDS = ((BITS, 16), (SIGN, 1))  # with their values in formats without such tags
 HALF = 0.5  # fractions are rounded, whole numbers keep their upper bits
 
 
 def brightest(picture: Image.Image, high: float) -> float | None:
-    """White of a picture by its kind, None where its values speak against that.
+    """The white value of a picture by its kind; None if it has higher values.
 
-    Integers of up to 16 bits fill their bits. Wider ones and fractions have no common white: 255 and 1 are taken, but
-    not where a value is higher, so that one picture is never scaled otherwise than the next.
+    Integers of up to 16 bits use all of their bits. Wider integers and fractions have no common white: 255 and 1 are
+    used, unless a value is higher, so that all pictures are scaled alike.
     """
     if picture.mode == "F":
         return 1.0 if high <= 1 else None
@@ -157,7 +159,7 @@ def brightest(picture: Image.Image, high: float) -> float | None:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """The picture without transparency."""
+    """The picture on a white background, without transparency."""
     if picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
         return picture
     shown = picture.convert("RGBA")

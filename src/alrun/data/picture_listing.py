@@ -1,4 +1,4 @@
-"""Lists of pictures that are not read yet: of folders, and of CSV files."""
+"""Lists pictures in folders without reading them."""
 
 import os
 import stat
@@ -10,33 +10,33 @@ from pathlib import Path
 from alrun.data.layout import is_generic
 from alrun.system.errors import DataError
 
-# What is taken for a picture, by its name; what is no picture inside is told when it is read.
+# Endings of pictures; whether the content is a picture shows when it is read.
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib", ".tif"),
     *(".tiff", ".webp", ".gif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".tga", ".pcx", ".sgi", ".qoi"),
 )
-UNSEEN = ("__MACOSX",)  # what macOS adds to archives; all in it is hidden elsewhere
+UNSEEN = ("__MACOSX",)  # macOS adds it to archives, with hidden files
 SHOWN = 4  # of a longer list
 
-Key = tuple[int, int]  # what a file is on its disk, whatever leads to it
+Key = tuple[int, int]  # device and inode of a file, the same for all its names
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is taken for a picture."""
+    """Whether a file is a picture, by its name."""
     return not name.startswith(".") and name.lower().endswith(ENDINGS)
 
 
 @dataclass
 class Found:
-    """Pictures in files, each once, and what was passed over."""
+    """Pictures in files, each once, and counts of files that were skipped."""
 
     paths: list[str] = field(default_factory=list)
-    keys: list[Key | None] = field(default_factory=list)  # None: the file cannot be looked at, which reading tells
-    labels: list[str] = field(default_factory=list)  # as they are written; empty where nobody has labeled them
-    passed: Counter[str] = field(default_factory=Counter)  # files by their ending, or by why
+    keys: list[Key | None] = field(default_factory=list)  # None: the file is not accessible, as reading it will say
+    labels: list[str] = field(default_factory=list)  # as they are written; empty if nobody has labeled them
+    passed: Counter[str] = field(default_factory=Counter)  # skipped files by their ending or the reason
 
     def add(self, other: "Found") -> None:
-        """Append what ``other`` found."""
+        """Append the pictures and counts of ``other``."""
         self.paths += other.paths
         self.keys += other.keys
         self.labels += other.labels
@@ -58,12 +58,12 @@ def folders_in(path: Path) -> list[str]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a folder or file is none of the user's."""
+    """Whether a folder or file is hidden, or was added by the system."""
     return name.startswith(".") or name in UNSEEN
 
 
 def has_pictures(path: Path) -> bool:
-    """Whether pictures lie right in a folder."""
+    """Whether pictures are directly in a folder."""
     with os.scandir(path) as found:
         return any(is_picture(entry.name) and not entry.is_dir() for entry in found)
 
@@ -71,11 +71,11 @@ def has_pictures(path: Path) -> bool:
 def pictures_under(path: Path) -> Found:
     """All pictures under ``path``, at any depth, sorted by path; hidden files and folders are left out.
 
-    Links are followed, but not to a folder above or to one that was met before; a file that several names lead to
-    comes once. Pipes, sockets and devices are passed over.
+    Links are followed, except to a folder above or one that was visited before; a file with several names comes once.
+    Pipes, sockets and devices are skipped.
 
     Raises:
-        UserError: There is none, or a name is no text.
+        UserError: There are none, or a name is not text.
     """
     found: dict[str, Key | None] = {}
     passed: Counter[str] = Counter()
@@ -105,13 +105,13 @@ def pictures_under(path: Path) -> Found:
                 seen.add(key)
                 found[entry.path] = key
     if not found:
-        there = f"; there are {listed(passed)}" if passed else ""
+        there = f"; there are {counts_in_words(passed)}" if passed else ""
         raise DataError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
     try:
         "".join(found).encode()
     except UnicodeEncodeError:  # on a disk that was written with another encoding
         strange = next(name for name in found if not name.isprintable())
-        raise DataError(f"dataset.path={path}: the name {strange!r} is no Unicode text: rename that file.") from None
+        raise DataError(f"dataset.path={path}: the name {strange!r} is not Unicode text: rename that file.") from None
     paths = sorted(found)
     return Found(paths, [found[each] for each in paths], [], passed)
 
@@ -120,7 +120,7 @@ NO_FILE: Key = (-1, -1)
 
 
 def key_of(path: str) -> Key | None:
-    """What a file is on its disk; NO_FILE for what no picture can be read from, None where nothing can be told."""
+    """The key of a file; NO_FILE if it is not a regular file, None if it is not accessible."""
     try:
         known = os.stat(path)
     except OSError:
@@ -129,7 +129,7 @@ def key_of(path: str) -> Key | None:
 
 
 def entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    """What is visible in a folder, by name; nothing of one that is not there.
+    """The visible entries of a folder, by name; none if the folder is not there.
 
     Raises:
         UserError: It cannot be read.
@@ -149,8 +149,8 @@ def is_inside(path: str, other: str) -> bool:
     return path == other or path.startswith(other.rstrip(os.sep) + os.sep)
 
 
-def listed(counts: Counter[str]) -> str:
-    """``.txt 3, .db 1``."""
+def counts_in_words(counts: Counter[str]) -> str:
+    """Counts as ``.txt 3, .db 1``."""
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
@@ -159,10 +159,10 @@ def class_folders(path: Path, level: int | None = None) -> Found:
 
     Args:
         path: The folder of class folders.
-        level: 1: the classes are the folders in ``path``; 2: those in these; None: 1, where nothing speaks against it.
+        level: 1: the classes are the folders in ``path``; 2: the folders in these; None: 1, unless it is doubtful.
 
     Raises:
-        UserError: There are no two class folders with pictures, or it is not clear which folders are the classes.
+        UserError: There are fewer than two class folders, or it is not clear which folders are the classes.
     """
     names = folders_in(path)
     if not names:
@@ -176,7 +176,7 @@ def class_folders(path: Path, level: int | None = None) -> Found:
     if level is None:
         check_level(path, inner)
     elif level == 2 and (flat := [name for name, parts in inner.items() if any(len(each) < 2 for each in parts)]):
-        raise DataError(f"dataset.class_level=2: there are pictures right in {path / flat[0]}, without a class.")
+        raise DataError(f"dataset.class_level=2: there are pictures directly in {path / flat[0]}, without a class.")
     whole = Found()
     for name, some in found.items():
         if level == 2:
@@ -189,12 +189,12 @@ def class_folders(path: Path, level: int | None = None) -> Found:
 
 
 def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
-    """Refuse folders that are named for something else than the classes of the pictures in them.
+    """Refuse folders that are not named after the classes of the pictures in them.
 
-    ``inner`` are the parts of the paths of pictures within each.
+    ``inner`` holds, for each folder, the paths of its pictures within it, in parts.
 
     Raises:
-        UserError: Their pictures all lie a level deeper, or their names say nothing of a class.
+        UserError: All pictures are a level deeper, or the names say nothing about a class.
     """
     names = list(inner)
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
@@ -215,10 +215,10 @@ def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
 
 
 def check_once(found: Found) -> None:
-    """Refuse a file to which two class folders lead.
+    """Refuse a file that is in two class folders; drop second names of a file in one.
 
     Raises:
-        UserError: There is one; both places are named.
+        UserError: There is such a file; the sentence names both places.
     """
     first: dict[Key, int] = {}
     for position, key in enumerate(found.keys):

@@ -1,4 +1,4 @@
-"""Training and test examples as they lie on a disk: where each picture is, and its class."""
+"""Training and test examples on the disk: where each picture is, and its class."""
 
 import json
 import os
@@ -15,18 +15,18 @@ UNKNOWN = -1  # the label of an example that nobody has labeled
 
 
 class Source(Protocol):
-    """Pictures by their position."""
+    """Pictures, by position."""
 
     def name(self, position: int) -> str:
-        """What to call a picture: its file."""
+        """The name of a picture in a sentence: its file."""
         ...
 
     def content(self, position: int) -> bytes | None:
-        """The bytes of its file; None: they are in the file ``name``."""
+        """The bytes of a picture's file; None: they are in the file ``name``."""
         ...
 
     def stamp(self) -> list[Any]:
-        """What changes when a picture does, as plain values, without reading any."""
+        """Plain values that change when a picture does, without reading any picture."""
         ...
 
 
@@ -46,23 +46,23 @@ class Split:
         return Split(self.source, self.index[chosen], self.labels[chosen])
 
     def names(self) -> list[str]:
-        """Of all pictures."""
+        """The names of all pictures of the split."""
         return [self.source.name(int(position)) for position in self.index]
 
 
 class Files:
-    """Pictures in files of their own; ``keys`` tell which file a path leads to, as far as that is known."""
+    """Pictures in files of their own; ``keys`` identify the file of each path, None if it is not known."""
 
     def __init__(self, paths: Sequence[str], keys: Sequence[Any] | None = None) -> None:
         self.paths = paths
         self.keys = keys if keys is not None else [None] * len(paths)
 
     def name(self, position: int) -> str:
-        """The path."""
+        """The path of a picture."""
         return self.paths[position]
 
     def content(self, position: int) -> None:
-        """It is in the file."""
+        """None: the bytes are in the file."""
 
     def stamp(self) -> list[Any]:
         """Paths, sizes and times of change."""
@@ -114,7 +114,7 @@ class ParquetRows:
         self.kept: tuple[int, Any] = (-1, None)  # the row group that was read last
 
     def name(self, position: int) -> str:
-        """File and row."""
+        """The file and the row of a picture."""
         number, _ = self.groups[self.group_of(position)]
         return f"{self.paths[number]}, row {position - self.first[number]}"
 
@@ -123,7 +123,7 @@ class ParquetRows:
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
     def content(self, position: int) -> bytes:
-        """From the row group that holds it."""
+        """The bytes of a picture's file; its row group is read and kept."""
         where = self.group_of(position)
         if self.kept[0] != where:
             number, group = self.groups[where]
@@ -132,15 +132,15 @@ class ParquetRows:
         stored = value.get("bytes") if isinstance(value, dict) else value
         if isinstance(stored, bytes):
             return stored
-        raise DataError(f"dataset: {self.name(position)} holds no bytes of an image; store images within the file.")
+        raise DataError(f"dataset: {self.name(position)} holds no bytes of an image; store the images in the file.")
 
     def stamp(self) -> list[Any]:
-        """Of the files."""
+        """The column, and paths, sizes and times of change."""
         return [self.column, *(changed(path) for path in self.paths)]
 
 
 def declared_classes(schema: Any, column: str) -> list[str] | None:
-    """The names of classes that the Hugging Face libraries note beside the columns, None where there are none."""
+    """The class names that the Hugging Face libraries store beside the columns; None without them."""
     try:
         noted = json.loads(schema.metadata[b"huggingface"])
         return noted["info"]["features"][column]["names"]
@@ -149,7 +149,7 @@ def declared_classes(schema: Any, column: str) -> list[str] | None:
 
 
 def changed(path: str | Path) -> list[Any]:
-    """What tells that a file is another one: its path, size and time of change."""
+    """Path, size and time of change of a file, which differ for another file."""
     try:
         found = os.stat(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A table that lists pictures: its columns, and files by the names that it gives."""
+"""Reads a table that lists pictures: its columns, and the files that it names."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alrun.system.errors import DataError
 
 @dataclass
 class Table:
-    """What a CSV lists: pictures with what is written about each."""
+    """The pictures of a CSV, with their lines, splits and groups."""
 
     found: Found
     lines: list[int]
@@ -19,7 +19,7 @@ class Table:
     groups: list[str] | None
 
 
-def table(
+def read_picture_table(
     path: Path,
     images: str | None,
     path_column: str,
@@ -30,11 +30,11 @@ def table(
     """The pictures that a CSV lists, each once.
 
     Raises:
-        UserError: The file or a line of it cannot be used; the line is named.
+        UserError: The file or a line of it cannot be used; the sentence names the line.
     """
     what = f"dataset.path={path}"
     base = path.parent if images is None else Path(images)
-    read = spreadsheet.read(path, what)
+    read = spreadsheet.read_sheet(path, what)
     columns = {}
     for setting, name in (("path_column", path_column), ("label_column", label_column), ("group", group_column)):
         if name is None:
@@ -56,10 +56,10 @@ def table(
         name, label = row[columns["path_column"]], row[columns["label_column"]]
         if not name or not label:
             raise DataError(f"{here}: its {columns['path_column' if not name else 'label_column']} is empty.")
-        file = existing(os.path.join(base, name))
+        file = existing_path(os.path.join(base, name))
         key = key_of(file)
         if key is None or key == NO_FILE:
-            reason = f"there is no file {file}" if key is None else f"{file} is no file to read a picture from"
+            reason = f"there is no file {file}" if key is None else f"{file} is not a file that can hold a picture"
             raise DataError(f"{here}: {reason}.")
         written = row[split] if split is not None else ""
         if key in first:
@@ -93,7 +93,7 @@ def table(
     return made
 
 
-def existing(path: str) -> str:
-    """The path, with slashes for backslashes where that alone leads to a file, as Windows writes it."""
+def existing_path(path: str) -> str:
+    """The path; with slashes instead of backslashes (as Windows writes) if only that is a file."""
     turned = path.replace("\\", "/")
     return turned if turned != path and not os.path.lexists(path) and os.path.exists(turned) else path

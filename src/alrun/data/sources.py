@@ -1,4 +1,4 @@
-"""Where data sets come from: functions named by ``dataset._target_``, each returning an ImageData."""
+"""Sources of data sets: functions named by ``dataset._target_``, which return an ImageData."""
 
 import contextlib
 import io
@@ -12,8 +12,8 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import Fraction, divided, held_out, parted
-from alrun.data.npz_arrays import flat, names_in, npz_splits, read_arrays
+from alrun.data.divided import Fraction, hold_out_positions, split_as_given, split_by_share
+from alrun.data.npz_arrays import flatten_labels, names_in, npz_splits, read_arrays
 from alrun.data.picture_source import Files, Split
 from alrun.system.errors import DataError
 
@@ -32,7 +32,7 @@ FOLDERS = {
     "SVHN": "svhn",
 }
 
-# Names of the classes, where they are not the digits themselves; those of CIFAR-100 come with its packed file alone.
+# Names of the classes, unless they are digits; those of CIFAR-100 are only in its packed file.
 CLASSES = {
     "FashionMNIST": [
         *("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
@@ -44,7 +44,7 @@ CLASSES = {
 
 
 def digits(root: str, mean: Numbers = None, std: Numbers = None) -> ImageData:
-    """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same ones."""
+    """scikit-learn's handwritten digits: 1,297 to label and 500 to test, stratified, always the same examples."""
     return ImageData(*_digits_arrays(), mean, std)
 
 
@@ -86,11 +86,11 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
 
     parts = None
     for folder in (Path(root), Path(root, FOLDERS[name])):
-        with contextlib.suppress(RuntimeError):  # torchvision's word for: not there, or a checksum is wrong
+        with contextlib.suppress(RuntimeError):  # torchvision raises it if files are missing or a checksum is wrong
             parts = splits(folder, download=False)
             break
         if archives := sorted((folder / name / "raw").glob("*.gz")):
-            # MNIST as its archives: torchvision checks and unpacks them, here in a folder that can be written to.
+            # MNIST as archives: torchvision checks and unpacks them, here in a temporary folder.
             with contextlib.suppress(RuntimeError, OSError), TemporaryDirectory() as scratch:
                 raw = Path(scratch, name, "raw")
                 raw.mkdir(parents=True)
@@ -117,14 +117,14 @@ def _torchvision_arrays(name: str, root: str) -> Arrays:
         elif name.startswith("CIFAR"):
             images = images.transpose(0, 3, 1, 2)
         arrays += [np.ascontiguousarray(images), labels]
-    check_original(name, four(arrays), root)
-    return four(arrays)
+    check_original(name, as_arrays(arrays), root)
+    return as_arrays(arrays)
 
 
 def check_original(name: str, arrays: Arrays, root: str) -> None:
-    """Refuse a data set whose name promises other content: runs are known by that name alone.
+    """Refuse files whose content does not match the name of the data set, which alone identifies runs.
 
-    torchvision compares checksums of the other data sets, and of the archives of these, but not of unpacked files.
+    torchvision compares checksums of other data sets, and of the archives of these, but not of unpacked files.
     """
     if name in ORIGINALS and fingerprint(arrays) != ORIGINALS[name]:
         raise DataError(
@@ -154,7 +154,7 @@ def _packed_arrays(path: str) -> Arrays:
         pictures = [Image.open(io.BytesIO(stream[start:stop]), formats=["JPEG"]) for start, stop in pairwise(offsets)]
         images = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
         arrays += [np.ascontiguousarray(images.transpose(0, 3, 1, 2)), stored[f"{split}_labels"].astype(np.int64)]
-    return four(arrays)
+    return as_arrays(arrays)
 
 
 @cache
@@ -178,8 +178,8 @@ def npz(
 ) -> ImageData:
     """Arrays in one npz; images (N, H, W), (N, H, W, C) or (N, C, H, W), uint8, labels (N,) or (N, 1).
 
-    ``train_<images_array>`` and so on are the splits, with ``test_`` or ``val_``; where there is ``<images_array>``
-    alone, or no test split, ``test_fraction`` of every class is held out.
+    The splits are ``train_<images_array>`` and so on, with ``test_`` or ``val_``. Without a test split, or with only
+    ``<images_array>``, ``test_fraction`` of every class is held out.
     """
     stored, first = npz_splits(path, images_array, labels_array, group, test_split)
     images, values, groups = stored
@@ -190,23 +190,25 @@ def npz(
     where = f"dataset.path={path}"
     if len(images) != len(values):
         raise DataError(f"{where}: {len(images)} images but {len(values)} labels.")
-    numbers, classes = labels.numbered(flat(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}")
+    numbers, classes = labels.number_labels(
+        flatten_labels(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}"
+    )
     whole = Split(Files([]), np.arange(len(numbers)), numbers)
     if first == len(numbers):
-        train, test = divided(whole, test_fraction, classes, groups)
+        train, test = split_by_share(whole, test_fraction, classes, groups)
     else:
-        train, test = parted(whole, first, classes, where, groups)
+        train, test = split_as_given(whole, first, classes, where, groups)
     images = np.ascontiguousarray(images)
     return ImageData(images[train.index], train.labels, images[test.index], test.labels, mean, std, classes)
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:
     """A test split of ``test_size`` (a count or a share) of every class, always the same examples."""
-    train, test = held_out(labels, test_size)
+    train, test = hold_out_positions(labels, test_size)
     return images[train], labels[train], images[test], labels[test]
 
 
-def four(arrays: list[np.ndarray]) -> Arrays:
+def as_arrays(arrays: list[np.ndarray]) -> Arrays:
     """The list as a tuple whose length is known."""
     train_images, train_labels, test_images, test_labels = arrays
     return train_images, train_labels, test_images, test_labels

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data.dataset import ImageData
-from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.vectors import Part, assembled, by_split
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
@@ -25,14 +25,14 @@ class Table:
         if path.suffix.casefold() == ".parquet":
             self.columns = of_parquet(path)
         else:
-            sheet = spreadsheet.read(path, f"dataset.path={path}")
+            sheet = spreadsheet.read_sheet(path, f"dataset.path={path}")
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
     def __getitem__(self, name: str) -> Sequence[Any]:
-        """A column.
+        """The column ``name``.
 
         Raises:
-            UserError: There is none of that name.
+            UserError: There is no such column.
         """
         if name not in self.columns:
             raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
@@ -96,8 +96,8 @@ def table(
 ) -> ImageData:
     """Numbers with their classes: a CSV or Parquet file, or a folder with a file for each split.
 
-    ``columns`` are the numbers, all but the label, the split and the group where it is None; one column of a Parquet
-    file may hold lists, which are vectors.
+    ``columns`` hold the numbers; None: all but the label, the split and the group. One column of a Parquet file may
+    hold lists, which are vectors.
     """
     others = (label_column, split_column, group)
 
@@ -113,10 +113,10 @@ def table(
 
 
 def numbers(table: Table, name: str) -> np.ndarray:
-    """A column of numbers (n, 1), or of lists of them (n, d).
+    """A column of numbers (n, 1), or of lists of numbers (n, d).
 
     Raises:
-        UserError: A cell is none; the first is named.
+        UserError: A cell is not a number; the sentence names the first one.
     """
     column = table[name]
     try:
@@ -126,14 +126,14 @@ def numbers(table: Table, name: str) -> np.ndarray:
     if made is None or made.ndim > 2:
         wrong = next((row for row, value in enumerate(column, 1) if not is_number(value)), 1)
         raise DataError(
-            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: mend it, or name "
+            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: fix it, or name "
             "the columns that hold numbers by dataset.columns=[...]."
         )
     return made.reshape(len(made), -1)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a cell writes a number."""
+    """Whether a cell can be read as a number."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -149,7 +149,7 @@ def read(
     group: str | None,
     test_split: str | None,
 ) -> list[Part]:
-    """The training and maybe the test part of a file or folder; ``examples`` makes an array of a table.
+    """The training and perhaps the test part of a file or folder; ``examples`` turns a table into an array.
 
     Raises:
         UserError: A file is not there, or lacks a column.
@@ -174,7 +174,7 @@ def split_files(folder: Path, test_split: str | None) -> list[Path]:
     """The file of the training split, and that of the test split if there is one.
 
     Raises:
-        UserError: There is none of the former.
+        UserError: There is no training file, or several.
     """
     found = {
         file.stem: file
@@ -185,6 +185,6 @@ def split_files(folder: Path, test_split: str | None) -> list[Path]:
     if len(trains) != 1:
         raise DataError(f"dataset.path={folder} must hold one file train.csv or train.parquet, and test.csv beside it.")
     others = [name for name in found if name not in trains]
-    test = test_name(test_split, others, f"dataset.path={folder}")
-    tell_left(others, [test], f"dataset.path={folder}")
+    test = choose_test_split(test_split, others, f"dataset.path={folder}")
+    warn_of_unused(others, [test], f"dataset.path={folder}")
     return [found[name] for name in (trains[0], test) if name is not None]

@@ -16,8 +16,8 @@ class Policy:
 
     Args:
         transform: Of uint8 images (C, H, W), such as ``torchvision.transforms.v2.TrivialAugmentWide()``.
-        padding: As in CropFlip.
-        flip: As in CropFlip.
+        padding: Zeros around the image, in pixels, as in CropFlip.
+        flip: Whether half of the images are mirrored, as in CropFlip.
     """
 
     def __init__(self, transform: Callable[[Tensor], Tensor], padding: Annotated[int, Ge(0)], flip: bool) -> None:
@@ -25,12 +25,12 @@ class Policy:
         self.crop_flip = CropFlip(padding, flip)
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """The parameters of the crop and flip, and a seed for the transform: (count, 4)."""
+        """The parameters of the crop and flip, and a seed for the transform: (count, 4) int64."""
         seeds = torch.randint(2**62, (count, 1), generator=rng)
         return torch.cat([self.crop_flip.draw(count, rng), seeds], dim=1)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """The transform takes its random numbers from torch's global CPU generator, which is put back afterwards."""
+        """Altered copies (B, C, H, W); the transform draws from torch's CPU generator, which is then restored."""
         cropped = self.crop_flip.apply(images, parameters[:, :3])
         altered = []
         with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""``dataset=features``: vectors that somebody already has, one an example, with their labels."""
+"""``dataset=features``: vectors that a user already has, one for each example, with their labels."""
 
 import logging
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from annotated_types import Gt, Lt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, is_mapped
-from alrun.data.divided import positions
-from alrun.data.layout import kind_of, tell_left, test_name
-from alrun.data.npz_arrays import flat, npz_names, read_arrays
+from alrun.data.divided import positions_by_share
+from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.npz_arrays import flatten_labels, npz_names, read_arrays
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 
@@ -23,7 +23,7 @@ Values = Sequence[Any] | np.ndarray
 
 
 class Part(NamedTuple):
-    """One split, or all examples where nothing says which is which."""
+    """One split, or all examples if nothing says which split they are in."""
 
     vectors: np.ndarray  # (n, d)
     labels: Values  # n of them, as the source holds them
@@ -57,7 +57,7 @@ def features(
 def assembled(
     parts: Sequence[Part], where: str, test_fraction: float, standardize: bool, names: Sequence[str] | None = None
 ) -> ImageData:
-    """The data set of one or two ``parts``; of one, ``test_fraction`` of every class is held out.
+    """The data set of one or two ``parts``; from a single part, ``test_fraction`` of every class is held out.
 
     Raises:
         UserError: Rows or labels cannot be used.
@@ -69,9 +69,9 @@ def assembled(
     first = len(parts[0].labels)
     if len(parts) > 1:
         (train, train_y), (test, test_y) = (parts[0].vectors, numbers[:first]), (parts[1].vectors, numbers[first:])
-        labels.compared(train_y, test_y, classes, where)
+        labels.compare_splits(train_y, test_y, classes, where)
     else:
-        split = (np.sort(at) for at in positions(numbers, test_fraction, classes, parts[0].groups))
+        split = (np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, parts[0].groups))
         (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
     train, test = usable(train, where), usable(test, where)
     if standardize:
@@ -80,13 +80,13 @@ def assembled(
 
 
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
-    """Labels of all parts from 0, and the names of the classes; of a million numbers each is looked at once alone."""
+    """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
     if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
         distinct, place = np.unique(np.concatenate(parts), return_inverse=True)
-        of_distinct, classes = labels.numbered(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
+        of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
         return of_distinct[place], classes
     values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
-    return labels.numbered(values, lambda at: f"{where}, example {at}", names)
+    return labels.number_labels(values, lambda at: f"{where}, example {at}", names)
 
 
 def read(
@@ -99,7 +99,7 @@ def read(
     group: str | None = None,
     test_split: str | None = None,
 ) -> list[Part]:
-    """The training and maybe the test part; .npy files are not read, but mapped.
+    """The training and perhaps the test part; .npy files are mapped, not read.
 
     Raises:
         UserError: A file is not there, or damaged.
@@ -114,15 +114,15 @@ def read(
     return [
         Part(
             stored[split[0]],
-            flat(stored[split[1]], where, split[1]),
-            flat(stored[split[2]], where, split[2]) if group is not None else None,
+            flatten_labels(stored[split[1]], where, split[1]),
+            flatten_labels(stored[split[2]], where, split[2]) if group is not None else None,
         )
         for split in names
     ]
 
 
 def labels_of(path: str, labels_path: str | None) -> Path:
-    """The CSV with the labels of the .npy at ``path``: the one that is named, else labels.csv beside it."""
+    """The CSV with the labels of the .npy at ``path``: ``labels_path``, otherwise labels.csv beside it."""
     return Path(labels_path) if labels_path is not None else Path(path).with_name("labels.csv")
 
 
@@ -137,10 +137,10 @@ def of_folder(folder: Path, test_split: str | None) -> list[Part]:
     if len(trains) != 1:
         raise DataError(f"dataset.path={folder} holds no train_features.npy: name a folder that does, or a file.")
     others = [name for name in found if name not in trains]
-    test = test_name(test_split, others, f"dataset.path={folder}")
-    tell_left(others, [test], f"dataset.path={folder}")
+    test = choose_test_split(test_split, others, f"dataset.path={folder}")
+    warn_of_unused(others, [test], f"dataset.path={folder}")
     return [
-        Part(mapped(found[name]), flat(mapped(folder / f"{name}_labels.npy"), str(folder), name))
+        Part(mapped(found[name]), flatten_labels(mapped(folder / f"{name}_labels.npy"), str(folder), name))
         for name in (trains[0], test)
         if name is not None
     ]
@@ -155,7 +155,7 @@ def of_array(
             f"dataset.path={path}: there is no {labels_path} with the labels, one a row in a column {label_column}; "
             "name another CSV by dataset.labels_path=..."
         )
-    vectors, sheet = mapped(path), spreadsheet.read(labels_path, f"dataset.labels_path={labels_path}")
+    vectors, sheet = mapped(path), spreadsheet.read_sheet(labels_path, f"dataset.labels_path={labels_path}")
     values = column_of(sheet, label_column, labels_path)
     if len(values) != len(vectors):
         raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
@@ -170,18 +170,18 @@ def of_array(
 def by_split(
     vectors: np.ndarray, values: Values, splits: Sequence[str], test_split: str | None, where: str
 ) -> list[Part]:
-    """The part of each split, by the name of each row's.
+    """The parts of the splits that ``splits`` names for each row.
 
     Raises:
-        UserError: None is to train on.
+        UserError: There is no training split, or it has several names.
     """
     names = sorted(set(splits))
     train = [name for name in names if kind_of(name) == "train"]
     if len(train) != 1:
         raise DataError(f"{where}: no row, or rows of several names, are of the split train; there are {names}.")
     others = [name for name in names if name not in train]
-    test = test_name(test_split, others, where)
-    tell_left(others, [test], where)
+    test = choose_test_split(test_split, others, where)
+    warn_of_unused(others, [test], where)
     given, parts = np.array(splits), []
     for name in (train[0], test):
         if name is not None:
@@ -194,7 +194,7 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     """A column of a CSV.
 
     Raises:
-        UserError: It has none of that name.
+        UserError: There is no such column.
     """
     column = sheet.column(name)
     if column is None:
@@ -209,7 +209,7 @@ def mapped(path: Path) -> np.ndarray:
         UserError: It is not there, or damaged.
     """
     try:
-        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch wants to be allowed to write
+        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch needs writable memory
     except FileNotFoundError:
         raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:
@@ -217,17 +217,17 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows at ascending positions; a part of a map stays one where they follow one another."""
+    """Rows at ascending positions; consecutive rows of a map stay mapped."""
     if len(at) and at[-1] - at[0] + 1 == len(at):
         return vectors[int(at[0]) : int(at[-1]) + 1]
     return vectors[at]
 
 
 def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32 or float16, the latter as they are; texts as they are.
+    """Vectors as float32; float16 and texts stay as they are.
 
     Raises:
-        UserError: They are no rows of finite numbers.
+        UserError: The vectors are not rows of finite numbers.
     """
     if vectors.dtype == object:
         return vectors
@@ -236,14 +236,12 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
             f"{where}: features are {vectors.dtype} of shape {vectors.shape}; they must be numbers of shape (N, d)."
         )
     if np.issubdtype(vectors.dtype, np.complexfloating):
-        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts beside one another.")
+        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts as separate columns.")
     if vectors.dtype not in (np.float16, np.float32):
         with np.errstate(over="ignore"):  # what is too large is refused below
             vectors = vectors.astype(np.float32)
     if not is_mapped(vectors) and (lost := lost_rows(vectors)):
-        raise DataError(
-            f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): mend or remove them."
-        )
+        raise DataError(f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): fix or remove them.")
     return vectors
 
 
@@ -254,7 +252,7 @@ def lost_rows(vectors: np.ndarray) -> int:
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with the mean 0 and the spread 1 of each column of the pool; a constant column becomes 0."""
+    """Both scaled so that each column of the pool has mean 0 and standard deviation 1; a constant column becomes 0."""
     mean, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
     scale = np.where(spread > 0, spread, 1.0)
     first, second = (((part - mean) / scale).astype(np.float32) for part in (train, test))

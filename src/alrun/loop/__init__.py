@@ -1,1 +1,1 @@
-"""The active-learning loop, its components, and those who watch it."""
+"""The active-learning loop, its components, and its observers."""

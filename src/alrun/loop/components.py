@@ -1,4 +1,4 @@
-"""From settings to objects: everything that a run is made of, checked against one another before training."""
+"""From settings to objects: the components of a run, built and checked against one another before training."""
 
 import inspect
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
-    card.tell(whole.card)
+    card.log_card(whole.card)
     data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
@@ -100,10 +100,10 @@ def build_trainer(
     normalize: ToFloats,
     where: torch.device,
 ) -> Learner:
-    """What trains ``model`` in a round.
+    """The trainer of ``model`` for a round.
 
     Raises:
-        UserError: A setting of the optimizer or of what goes with it is wrong.
+        UserError: A setting of the optimizer, its schedule or its averaging is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
     chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
@@ -169,7 +169,7 @@ def check_samples(samples: int, model: Classifier) -> None:
 
 
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
-    """``strategy``, or one built anew where classes of ``data`` were given by name."""
+    """``strategy``, or a new one if its settings give classes of ``data`` by name."""
     settings = OmegaConf.to_container(cfg.strategy, resolve=True)
     numbered = with_numbers(settings, data, "strategy")
     return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
@@ -219,7 +219,9 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
 
 def check_takes(model: DictConfig, data: ImageData) -> None:
     """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
-    takes = inspect.signature(targets.found(model.get("_target_"), "model", targets.kinds_at("model"))).parameters
+    takes = inspect.signature(
+        targets.import_target(model.get("_target_"), "model", targets.kinds_at("model"))
+    ).parameters
     if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
         return
     name = str(model._target_).rpartition(".")[2]
@@ -239,7 +241,7 @@ def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any
     """``make(argument)``, the optimizer or its schedule.
 
     Raises:
-        UserError: Its settings in ``cfg.optimizer`` are not taken.
+        UserError: It refuses its settings in ``cfg.optimizer``.
     """
     try:
         return make(argument)

@@ -1,4 +1,4 @@
-"""What debug=overfit and debug=profile tell."""
+"""The reports of debug=overfit and debug=profile."""
 
 import logging
 from collections.abc import Iterator
@@ -8,30 +8,32 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
 from alrun.system import files
 
 log = logging.getLogger(__name__)
 
-BY_HEART = 0.99  # training accuracy; the running one of an epoch lags a little behind the weights
+MEMORIZED = 0.99  # training accuracy; the running mean over an epoch lags a little behind the weights
 PHASES = ("training", "evaluation", "selection")  # regions that alrun.loop.run marks
 OPERATIONS = 10  # shown; profile.txt has more
 
 
-def tell_memory(record: RoundRecord) -> None:
-    """Say whether the labels of a round were learned by heart."""
+def report_memorization(record: RoundRecord) -> None:
+    """Log whether the network memorized the labels of a round."""
     outcome = f"training accuracy {record.train_accuracy:.3f} on {record.labeled} labels after {record.epochs} epochs"
-    if record.train_accuracy >= BY_HEART:
-        log.info("memorised: %s", outcome)
+    if record.train_accuracy >= MEMORIZED:
+        log.info("memorized: %s", outcome)
     else:
-        log.warning("not memorised: %s; try another optimizer.lr, then look at the model and the labels", outcome)
+        log.warning("not memorized: %s; try another optimizer.lr, then look at the model and the labels", outcome)
 
 
 @contextmanager
 def profiled(run_dir: Path, where: torch.device) -> Iterator[None]:
-    """Profile what happens within; then say where the time went and leave profile.txt and trace.json in ``run_dir``."""
-    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (where.type == "cuda")
+    """Profile the body; then log where the time went, and write profile.txt and trace.json to ``run_dir``."""
+    activities = [ProfilerActivity.CPU]
+    if where.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
     with profile(activities=activities) as profiler:
         yield
     averages = profiler.key_averages()
@@ -44,5 +46,5 @@ def profiled(run_dir: Path, where: torch.device) -> Iterator[None]:
     whole = sum(own.values())
     for name, spent in sorted(own.items(), key=lambda item: -item[1])[:OPERATIONS]:
         log.info("  %5.1f %%  %7.3f s  %s", 100 * spent / whole, spent, name)
-    log.info("all operations: %s", shown(run_dir / "profile.txt"))
-    log.info("over time, for chrome://tracing or ui.perfetto.dev: %s", shown(run_dir / "trace.json"))
+    log.info("all operations: %s", display_path(run_dir / "profile.txt"))
+    log.info("over time, for chrome://tracing or ui.perfetto.dev: %s", display_path(run_dir / "trace.json"))

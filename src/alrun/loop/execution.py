@@ -1,10 +1,10 @@
 """How many CPU threads a run uses, and how its images and weights lie in memory: settings, with fixed defaults.
 
-Another number of threads or another format adds up in another order and gives other bits, so neither follows from a
-measurement or from the machine. ``alrun speed`` measures what is fastest on a machine, for its user to decide.
+Another number of threads or another format adds up in another order and gives other bits, so neither depends on the
+machine or on a measurement. ``alrun speed`` measures what is fastest on a machine; the user decides.
 The default is one thread: the same everywhere, and a sweep fills the other processors with other runs (``at_once=``).
-Images are contiguous on a CPU, where some networks are faster in the one format and some in the other and torch
-corrupts memory with narrow ones in the other; they are channels-last on a GPU, whose fast convolutions take them so.
+Images are contiguous on a CPU: some networks are faster with channels-last, others slower, and with narrow networks
+torch corrupts memory. They are channels-last on a GPU, where the fast convolutions use this format.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ REGISTER = 16  # float32 numbers in a CPU's widest register
 
 @dataclass(frozen=True)
 class Choice:
-    """What a run uses."""
+    """Threads and memory format of a run."""
 
     threads: int
     memory_format: str
@@ -32,16 +32,16 @@ class Choice:
         return f"{self.threads} thread{'s' * (self.threads != 1)}, {self.memory_format}"
 
 
-def chosen(threads: int, memory_format: str | None, where: torch.device) -> Choice:
-    """What the settings name, and the default of the device where they leave the format open."""
+def choose_execution(threads: int, memory_format: str | None, where: torch.device) -> Choice:
+    """The choice of the settings; the format of the device by default."""
     return Choice(threads, memory_format or DEFAULT[where.type])
 
 
-def applied(choice: Choice, parts: Parts, where: torch.device) -> Choice:
+def check_and_apply(choice: Choice, parts: Parts, where: torch.device) -> Choice:
     """Apply ``choice`` to this process and to ``parts``.
 
     Raises:
-        UserError: It is a memory format in which this model would corrupt memory.
+        UserError: This model would corrupt memory in that memory format.
     """
     if where.type == "cpu" and choice.memory_format == "channels_last" and overruns_in_channels_last(parts.model):
         raise SettingError(
@@ -53,7 +53,7 @@ def applied(choice: Choice, parts: Parts, where: torch.device) -> Choice:
 
 
 def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) -> None:
-    """Let torch, the images of a run and ``model`` follow ``choice``."""
+    """Set torch's threads, and the memory format of ``model`` and of the images of ``parts``."""
     torch.set_num_threads(choice.threads)
     memory_format = FORMATS[choice.memory_format]
     parts.normalize.memory_format = memory_format
@@ -61,10 +61,10 @@ def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) 
 
 
 def overruns_in_channels_last(model: nn.Module) -> bool:
-    """Whether a convolution of ``model`` writes where it must not, on a CPU with channels-last images.
+    """Whether a convolution of ``model`` writes out of bounds, on a CPU with channels-last images.
 
-    The backward pass of a strided 1x1 convolution does, where it has fewer input channels than fit a register: the
-    process dies, or the gradients are wrong. Seen with torch 2.13; github.com/uxlfoundation/oneDNN/issues/6035.
+    The backward pass of a strided 1x1 convolution does if it has fewer input channels than fit a register: the process
+    dies, or the gradients are wrong. Seen with torch 2.13; github.com/uxlfoundation/oneDNN/issues/6035.
     """
     return any(
         set(layer.kernel_size) == {1} and max(layer.stride) > 1 and layer.in_channels // layer.groups < REGISTER

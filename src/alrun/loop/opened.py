@@ -40,7 +40,7 @@ def opened(cfg: DictConfig, where: torch.device) -> Opened:
     if key is None or key not in _last:
         _last.clear()
         data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-        told = card.of(data)
+        told = card.describe_data(data)
         data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
         made = Opened(data, told | features)
         if key is None:
@@ -58,7 +58,9 @@ def key_of(cfg: DictConfig) -> str | None:
             return None
     if settings["encoder"] is None:
         settings = {"dataset": settings["dataset"]}
-    return json.dumps([cfg.paths.data, content.named(settings, cfg.paths.data, cfg.paths.outputs)], sort_keys=True)
+    return json.dumps(
+        [cfg.paths.data, content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)], sort_keys=True
+    )
 
 
 def sizes(cfg: DictConfig, data: ImageData) -> list[int]:

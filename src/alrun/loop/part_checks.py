@@ -1,4 +1,4 @@
-"""Whether the parts of a run go together, found out before training."""
+"""Checks before training that the parts of a run fit together."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, I
 
 
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
-    """Refuse more padding than the images are large."""
+    """Refuse padding that is larger than the images."""
     if data.is_vectors:
         return
     padding, side = node.get("padding"), max(data.image_size)
@@ -30,7 +30,7 @@ def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
 
 
 def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
-    """Alter a few images, so that a transform that does not fit shows at once; no random numbers are used up.
+    """Augment a few images, so that a transform that does not fit fails at once; random states stay as they are.
 
     Raises:
         UserError: It fails.
@@ -52,7 +52,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
 
 
 def check_model(model: Classifier, data: ImageData) -> None:
-    """Pass two images through, as in training and as in use, so that a network that does not fit shows at once.
+    """Pass two images through, in training and in evaluation mode, so that a network that does not fit fails at once.
 
     Raises:
         UserError: It fails, or its embeddings or logits have a wrong shape.
@@ -78,10 +78,10 @@ def check_model(model: Classifier, data: ImageData) -> None:
 
 
 def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
-    """Refuse what would look at labels of the whole pool, where nobody has labeled it.
+    """Refuse settings that read the labels of the whole pool, if people label it.
 
     Raises:
-        UserError: A setting does.
+        UserError: A setting reads them.
     """
     reads = {
         "redundancy": not isinstance(redundancy, NoRedundancy),

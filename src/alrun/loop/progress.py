@@ -1,4 +1,4 @@
-"""What a run prints: what it is about to do, a bar in a terminal, and a line per round."""
+"""What a run prints: its plan, a bar in a terminal, and a line per round."""
 
 import logging
 import math
@@ -57,22 +57,22 @@ class Progress:
         self.bar = self.new_bar(f"round {round}/{self.rounds - 1}  {labeled} labels", self.max_epochs, "epoch")
 
     def epoch(self, epoch: int, accuracy: float) -> None:
-        """Count an epoch."""
+        """Advance the bar by an epoch."""
         if self.bar is not None:
             self.bar.set_postfix_str(f"training accuracy {accuracy:.3f}", refresh=False)
             self.bar.update()
 
     def start_selection(self, round: int, examples: int) -> None:
-        """Show the bar of the pass over ``examples`` from which the strategy chooses after ``round``."""
+        """Show the bar of the pass over ``examples`` before the query after ``round``."""
         self.bar = self.new_bar(f"query after round {round}", examples, "image")
 
     def passed(self, examples: int) -> None:
-        """Count ``examples`` more that went through the model."""
+        """Advance the bar by ``examples`` that went through the model."""
         if self.bar is not None:
             self.bar.update(examples)
 
     def end_selection(self) -> None:
-        """Close the bar: the strategy has chosen."""
+        """Close the bar when the strategy has chosen."""
         if self.bar is not None:
             self.bar.close()
 
@@ -99,7 +99,7 @@ class Progress:
         )
 
     def left(self, upcoming: list[int]) -> float:
-        """Seconds left, if training costs per label what it did so far, and the rest per round."""
+        """Seconds left, if training takes as long per label as before, and the rest as long per round."""
         training = sum(record.train_seconds for record in self.done) / sum(record.labeled for record in self.done)
         rest = sum(record.evaluate_seconds + record.select_seconds for record in self.done) / len(self.done)
         return training * sum(upcoming) + rest * len(upcoming)

@@ -20,7 +20,7 @@ from alrun.system import device, energy, files
 log = logging.getLogger(__name__)
 
 
-def write(
+def write_run_json(
     run_dir: Path,
     settings: dict[str, Any],
     code: dict[str, str],
@@ -30,11 +30,11 @@ def write(
     execution: Choice,
     code_changed: dict[str, int],
 ) -> None:
-    """Leave run.json beside the results.
+    """Write run.json beside the results.
 
-    ``settings`` is what alrun.settings.identity.record says of a run, ``code`` holds hashes of the user's code,
-    ``data`` is the fingerprint, ``card`` what the data set is, and ``code_changed`` tells after which round a file of
-    the user's code was found to be another one.
+    ``settings`` comes from alrun.settings.identity.settings_record, ``code`` has hashes of the user's code, ``data`` is
+    the fingerprint of the data set, ``card`` describes it, and ``code_changed`` says after which round a file of the
+    user's code was found changed.
     """
     record = {
         schema.KEY: schema.SCHEMA_VERSION,
@@ -42,7 +42,7 @@ def write(
         "data": data,
         "dataset": card,
         "code": code,
-        "code_changed": run_folder.record(run_dir).get("code_changed", {}) | code_changed,
+        "code_changed": run_folder.read_record(run_dir).get("code_changed", {}) | code_changed,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         **asdict(execution),
@@ -59,15 +59,16 @@ def write(
     files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
 
 
-def tell_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
-    """Say what of torch, hardware, instruction set, threads and format is other than run.json has it.
+def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
+    """Warn if torch, hardware, instruction set, threads or memory format differ from those in run.json.
 
-    Bytes are promised where all are the same; elsewhere the rest of a run is another draw of the same distribution.
+    Equal bytes are promised if all are the same; otherwise the rest of the run is another draw from the same
+    distribution.
     """
     try:
         before = json.loads((run_dir / "run.json").read_text())
         known = {**before, "torch": before["versions"]["torch"]}
-    except (OSError, ValueError, LookupError, TypeError):  # it is written anew in a moment
+    except (OSError, ValueError, LookupError, TypeError):  # run.json is written again in a moment
         return
     now = {
         "torch": torch.__version__,
@@ -88,7 +89,7 @@ def git_commit() -> str | None:
     """The commit of the checkout that this code runs from, ``+changes`` if edited; None where alrun is installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
-        return None  # installed; a repository further up would be somebody else's
+        return None  # installed; a repository further up would be another project's
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--abbrev=12", "--exclude=*"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)

@@ -1,4 +1,4 @@
-"""The record of a round: what its training and its evaluation came to."""
+"""The record of a round, from its training and its evaluation."""
 
 from torch import Tensor
 
@@ -15,11 +15,11 @@ def record_of(
 
     Args:
         round: Its number.
-        labels: (m,) Of the labeled set, on the device of training.
-        held_out: Labels that are paid for but not trained on.
-        trained: What training came to.
-        tested: What evaluation came to.
-        evaluation: What it cost.
+        labels: (m,) labels of the labeled set, on the device of training.
+        held_out: Labels of the budget that are not trained on.
+        trained: The result of the training.
+        tested: The result of the evaluation.
+        evaluation: Time and energy of the evaluation.
     """
     return RoundRecord(
         round=round,
@@ -38,6 +38,6 @@ def record_of(
         evaluate_seconds=evaluation.cost.seconds,
         train_joules=trained.joules,
         evaluate_joules=evaluation.cost.joules,
-        select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN where that would be
+        select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN stays NaN
         energy_source=evaluation.meter.source,
     )

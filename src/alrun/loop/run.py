@@ -16,10 +16,10 @@ from alrun.loop.progress import Progress, announce
 from alrun.loop.round_record import record_of
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
-from alrun.pool.build import placed
+from alrun.pool.build import place_images
 from alrun.runs import finished, first_model, own_code, thumbnails
-from alrun.runs.labeling import Labelling
-from alrun.runs.run_folder import check_name, is_done, shown
+from alrun.runs.labeling import Labeling
+from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.query import build_query, check_selection, check_supply, choosing
@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
-    """Compute what ``run_dir`` still lacks of the run ``cfg``; ``choices`` are the names of the chosen options.
+    """Compute the rest of the run ``cfg`` in ``run_dir``; ``choices`` are the names of the chosen options.
 
     Raises:
-        UserError: A setting or a file is not usable; what was computed before is kept.
+        UserError: A setting or a file cannot be used; what was computed before is kept.
     """
     check_name(run_dir, cfg.seed)
     lock = Lock(run_dir / ".lock")
@@ -45,12 +45,12 @@ def run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         is_ours = lock.acquire(wait=False)
     if not is_ours:
-        log.warning("%s is being computed by another process; left to it", shown(run_dir))
+        log.warning("%s is being computed by another process; left to it", display_path(run_dir))
         return
     try:
-        if not is_done(run_dir):  # else another process ended it since this one looked
+        if not is_done(run_dir):  # else another process has just completed it
             files.remove_leftovers(run_dir)
-            with device.fitting(), gpus.taken(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
+            with device.explaining_full_memory(), gpus.take_gpu(cfg.runtime.device, cfg.runtime.runs_per_gpu) as where:
                 complete(Run(cfg, run_dir, choices, lock, where))
     except TakenOver as error:
         log.warning("%s", error)
@@ -67,7 +67,7 @@ def complete(run: "Run") -> None:
     except TakenOver:
         raise
     except UserError:
-        run.check()  # what failed may have failed because the folder is another process's by now
+        run.check()  # the error may come from another process that has taken the folder over
         if is_done(run.run_dir):
             raise TakenOver(f"{run.run_dir} was completed by another process, while this one slept.") from None
         raise
@@ -95,19 +95,19 @@ class Run:
         self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
-        self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
+        self.labelling = Labeling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
         if self.labelling:
             self.labelling.fill(self.pool)
         if not self.state.queries:
             self.state.queries.append(seed_set)
         for query in self.state.queries:
             self.pool.label(query)
-        self.test_images = placed(self.parts.data.test_images, self.device)
+        self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        self.validation = cfg.validation or 0  # labels that are no one's to train on, but paid for
-        self.sizes = schedule.rounds(cfg.budget, self.validation)
-        choice = execution.chosen(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
-        self.execution = execution.applied(choice, self.parts, self.device)
+        self.validation = cfg.validation or 0  # labels of the budget that are not trained on
+        self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
+        choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
+        self.execution = execution.check_and_apply(choice, self.parts, self.device)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -116,7 +116,7 @@ class Run:
         )
 
     def complete(self) -> None:
-        """Compute all rounds, then leave the mark that the run is done; or those whose labels are known."""
+        """Compute all rounds and mark the run as done; in annotation, compute the rounds whose labels are known."""
         announce(
             self.choices,
             f"{self.device}, {self.execution}",
@@ -127,21 +127,21 @@ class Run:
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
         )
-        if chosen := fitted.sentence(self.cfg):
+        if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
-        if otherwise := as_published.sentence(self.choices):
+        if otherwise := as_published.departure_sentence(self.choices):
             log.info("%s", otherwise)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
-            provenance.tell_if_elsewhere(self.run_dir, self.device, self.execution)
+            provenance.warn_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
-        code = own_code.hashes(identity.deciding(self.cfg))
+        code = own_code.hash_own_code(identity.deciding(self.cfg))
         changed = finished.changed_code(self.run_dir, code) if self.state.rounds else []
         for name in changed:
             log.warning("%s has changed since this run began: its rounds before were computed by the old code", name)
-        provenance.write(
+        provenance.write_run_json(
             self.run_dir,
-            identity.record(self.cfg, self.choices),
+            identity.settings_record(self.cfg, self.choices),
             code,
             self.data_id,
             self.parts.card,
@@ -155,26 +155,26 @@ class Run:
         with profiled, self.tracking:
             self.tracking.update(self.state)
             self.loop()
-            is_over = self.state.is_trained  # else it waits for labels that people give
+            is_over = self.state.is_trained  # else it waits for labels from people
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
         self.check()
-        self.clear_training()  # also what a process left that had slept and lost the run
+        self.clear_training()  # also one that a suspended process left, which has lost the run
         self.keep_thumbnails()
-        finished.seal(self.run_dir)
-        efficiency.update(self.run_dir)
+        finished.seal_results(self.run_dir)
+        efficiency.update_efficiency(self.run_dir)
         if self.cfg.runtime.memorise:
-            debugging.tell_memory(self.state.rounds[-1])
+            debugging.report_memorization(self.state.rounds[-1])
 
     def keep_thumbnails(self) -> None:
-        """Leave thumbnails of what was bought, for reports, where there are images."""
-        bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
+        """Write thumbnails of the queried images for reports, if there are images."""
+        queries = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
         data = self.parts.data
         if data.is_vectors and data.pictures is None:
             return
-        rows = [list(self.pictures(query[: thumbnails.COLUMNS])) for query in bought]
-        thumbnails.write(self.run_dir, rows)
+        rows = [list(self.pictures(query[: thumbnails.COLUMNS])) for query in queries]
+        thumbnails.write_thumbnails(self.run_dir, rows)
 
     def pictures(self, index: torch.Tensor) -> np.ndarray:
         """What a person sees of examples of the pool (k,): images (k, C, H, W), those that vectors were made from."""
@@ -185,7 +185,7 @@ class Run:
         return pictures[source.numpy()]
 
     def loop(self) -> None:
-        """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""
+        """Train, select, train. The state alone decides what comes next, so resuming is not a special case."""
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
@@ -196,7 +196,7 @@ class Run:
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
                 if self.labelling and round + 1 < len(self.sizes):
-                    self.labelling.tell_chance(self.state.rounds[-1], self.choices["strategy"])
+                    self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes):
                 break
             with record_function("selection"):
@@ -204,32 +204,32 @@ class Run:
             self.save()
 
     def save(self) -> None:
-        """Keep what is computed; then stop, if the process was told to."""
+        """Save what is computed; then stop if a signal asked for it."""
         self.lock.check()
         self.state.save(self.run_dir)
         self.clear_training()
         self.tracking.update(self.state)
-        interruption.check()
+        interruption.stop_if_signaled()
 
     def check(self) -> None:
-        """Make sure that the run is still this process's: nothing is written after a TakenOver."""
+        """Make sure that this process still owns the run: it writes nothing after a TakenOver."""
         self.lock.check()
         self.state.check()
 
     def clear_training(self) -> None:
-        """Remove the checkpoint of a training whose outcome is saved."""
+        """Remove the checkpoint of a training whose result is saved."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
-        if round or self.labelling:  # labels that people told are this run's alone
+        if round or self.labelling:  # labels from people belong to this run alone
             self.fit(round, self.run_dir / "training.pt")
             return
         key = f"{identity.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}.pt"
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
-        if first_model.shared(path, self.state, lambda unfinished: self.fit(0, unfinished)):
-            log.info("round 0 comes from %s", shown(path))
+        if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
+            log.info("round 0 comes from %s", display_path(path))
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
@@ -244,7 +244,7 @@ class Run:
         model.load_state_dict(weights)
         self.progress.start_round(round, len(self.pool.labeled))
         if self.cfg.first_model and not round:
-            trained = first_model.given(Path(self.cfg.first_model), model)
+            trained = first_model.load_given_model(Path(self.cfg.first_model), model)
         else:
             trained = self.train(seed, round, unfinished)
         classes = self.parts.data.classes
@@ -256,7 +256,7 @@ class Run:
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
-        """Train the model, which has the weights to begin with."""
+        """Train the model from the weights that it has."""
         keeper = Keeper(unfinished, self.cfg.runtime.checkpoint_minutes, round, self.pool.labeled, self.check)
         trainer = self.parts.trainer if round else self.parts.first_trainer
         with record_function("training"):
@@ -277,12 +277,12 @@ class Run:
         self.parts.model.load_state_dict(self.state.weights)
         training = device.Stopwatch(self.device)
         with (selection := device.Stopwatch(self.device)):
-            bought = self.choose(round, training)
-        self.pool.label(bought)
-        self.state.add_query(bought, selection.cost - training.cost, training.cost)
+            query = self.choose(round, training)
+        self.pool.label(query)
+        self.state.add_query(query, selection.cost - training.cost, training.cost)
 
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
-        """What the strategy chooses to label after ``round``; ``training`` times what it trains."""
+        """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
@@ -305,7 +305,7 @@ class Run:
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
-        bought = unlabeled[positions]
+        queried = unlabeled[positions]
         if self.labelling:
-            self.labelling.ask(round + 1, bought, scores)
-        return bought
+            self.labelling.ask(round + 1, queried, scores)
+        return queried

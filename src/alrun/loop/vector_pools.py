@@ -81,7 +81,7 @@ def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: 
 
 
 class Encoded:
-    """A redundancy of images on the vectors that were made of them: altered copies are encoded anew.
+    """A redundancy of images on the vectors that were made of them: altered copies are encoded again.
 
     Args:
         redundancy: Alters images.

@@ -15,10 +15,10 @@ from alrun.system.errors import SettingError
 
 
 class SeedSet(Protocol):
-    """What chooses the seed set: see alrun.strategies.seed_set."""
+    """Chooses the seed set: see alrun.strategies.seed_set."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
-        """``size`` of the ``candidates``, which are indices into the pool."""
+        """Indices (size,) into the pool, taken from ``candidates`` (k,)."""
         ...
 
 
@@ -33,25 +33,25 @@ def build_pool(
     seed: int,
     chunk: int,
 ) -> tuple[Pool, Tensor]:
-    """The pool on ``where`` with nothing labeled yet, and the seed set of ``seed_size`` examples.
+    """The pool on ``where``, with nothing labeled yet, and the seed set (seed_size,) of indices into it.
 
     Args:
         data: The data set.
         where: The device of training.
-        redundancy: What repeats examples.
-        chooser: What chooses the seed set.
-        cap: Which examples may be queried.
+        redundancy: Repeats examples.
+        chooser: Chooses the seed set.
+        cap: Decides which examples may be queried.
         seed_size: Examples in the seed set.
-        seed: What redundancy and seed set are drawn by.
+        seed: For the draws of redundancy and seed set.
         chunk: Images in a forward pass.
 
     Raises:
-        UserError: Fewer examples stay unique than the seed set has.
+        UserError: Fewer examples stay unique than the seed set needs.
     """
     numbers = np.random.default_rng(rng.derive(seed, "redundancy"))
     sources = redundancy.apply(data.train_images, data.train_labels, numbers)
     pool = Pool(
-        placed(sources.images, where),
+        place_images(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
@@ -62,11 +62,11 @@ def build_pool(
             "raise redundancy.unique."
         )
     seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)
-    pool.buyable = cap.buyable(pool.labels, seed_set)
+    pool.queryable = cap.queryable(pool.labels, seed_set)
     return pool, seed_set
 
 
-def placed(images: np.ndarray, where: torch.device) -> Tensor:
-    """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
+def place_images(images: np.ndarray, where: torch.device) -> Tensor:
+    """Images (N, C, H, W) or vectors (N, d) on the device; those of a memory map stay where they are."""
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)

@@ -1,4 +1,4 @@
-"""``per_class_cap=``: which examples may be bought."""
+"""``per_class_cap=``: which examples may be queried."""
 
 from typing import Annotated, Protocol, runtime_checkable
 
@@ -9,23 +9,26 @@ from torch import Tensor
 
 @runtime_checkable
 class Cap(Protocol):
-    """What a pool asks of a cap."""
+    """Limits which examples of the pool may be queried."""
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
-        """A mask (N,) of the examples that may be bought, None for all."""
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
+        """The examples that may be queried: a mask (N,) bool on the CPU, None for all.
+
+        ``labels`` (N,) are those of the pool, ``seed_set`` (k,) are indices.
+        """
         ...
 
 
 class NoCap:
-    """Every example."""
+    """No cap: every example may be queried."""
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
-        """A mask (N,) of the examples that may be bought, None for all."""
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor | None:
+        """None: all may be queried."""
         return None
 
 
 class PerClassCap:
-    """The first ``limit`` examples of each class, those of the seed set not counted.
+    """A cap at the first ``limit`` examples of each class, besides the seed set.
 
     Source: Section 4.5 of the paper; its notebooks count the unlabeled part only.
     """
@@ -33,8 +36,8 @@ class PerClassCap:
     def __init__(self, limit: Annotated[int, Ge(1)]) -> None:
         self.limit = limit
 
-    def buyable(self, labels: Tensor, seed_set: Tensor) -> Tensor:
-        """A mask (N,) on the CPU."""
+    def queryable(self, labels: Tensor, seed_set: Tensor) -> Tensor:
+        """A mask (N,) bool on the CPU; ``labels`` (N,), ``seed_set`` (k,) indices."""
         labels = labels.cpu()
         free = torch.ones(len(labels), dtype=torch.bool)
         free[seed_set] = False

@@ -8,18 +8,18 @@ from torch import Tensor
 
 @dataclass
 class Pool:
-    """Images and labels of the training split, and the only mutable view of what was bought."""
+    """Images and labels of the training split, and the only mutable view of what is labeled."""
 
     # (N, C, H, W) uint8, or vectors (N, d) float32 or float16; on the training device, mapped ones on the CPU.
     images: Tensor
-    labels: Tensor  # (N,) int64, on the training device; -1: not labeled yet by those who are asked
-    labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
-    buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
-    source: Tensor | None = None  # (N,) which image of the training split each one is or was made from; None: its own
+    labels: Tensor  # (N,) int64, on the training device; -1: people have not labeled it yet
+    labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) as queried, CPU
+    queryable: Tensor | None = None  # (N,) bool, CPU; None: every example may be queried
+    source: Tensor | None = None  # (N,) the image of the training split that each was made from; None: its own
 
     @property
     def device(self) -> torch.device:
-        """That of training."""
+        """The device of training."""
         return self.labels.device
 
     def take(self, index: Tensor) -> Tensor:
@@ -28,8 +28,8 @@ class Pool:
 
     @property
     def unlabeled(self) -> Tensor:
-        """Indices that may still be bought, ascending, on the CPU: (n,) int64."""
-        free = torch.ones(len(self.images), dtype=torch.bool) if self.buyable is None else self.buyable.clone()
+        """Indices that may still be queried, ascending, on the CPU: (n,) int64."""
+        free = torch.ones(len(self.images), dtype=torch.bool) if self.queryable is None else self.queryable.clone()
         free[self.labeled] = False
         return free.nonzero().flatten()
 

@@ -1,4 +1,4 @@
-"""``redundancy=``: making part of the pool repeat itself, before anything else is done with it."""
+"""``redundancy=``: part of the pool repeats itself, before anything else is done with it."""
 
 import math
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
@@ -17,21 +17,21 @@ class Sources(NamedTuple):
     """Where the images of a pool of N examples come from. Every example keeps its label."""
 
     images: np.ndarray  # (N, C, H, W)
-    source: np.ndarray  # (N,) position of the example whose image each one has
-    unique: np.ndarray  # (N,) bool: not part of what repeats itself; the seed set is chosen among these
+    source: np.ndarray  # (N,) position of the example that each image comes from
+    unique: np.ndarray  # (N,) bool: examples that are not repeated; the seed set is chosen among them
 
 
 @runtime_checkable
 class Redundancy(Protocol):
-    """What a pool is made with."""
+    """Makes the pool from the images of a data set."""
 
     def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
-        """The pool of ``images`` (N, C, H, W) with ``labels`` (N,)."""
+        """The pool of ``images`` (N, C, H, W) with ``labels`` (N,), drawn by ``rng``."""
         ...
 
 
 class NoRedundancy:
-    """The pool as the data set has it."""
+    """The pool as it is in the data set."""
 
     def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
         """The images (N, C, H, W) themselves."""
@@ -39,14 +39,14 @@ class NoRedundancy:
 
 
 class Duplicate:
-    """A few examples, drawn at random, stay unique; of the others, a ``factor``-th part of each class stands for all.
+    """Some random examples stay unique; of the others, a ``factor``-th part of each class replaces the rest.
 
-    Size and class ratios stay as they are. A class of n such examples keeps ceil(n / factor) of them, and repeats
-    these until it has n again.
+    Size and class ratios stay the same. A class with n other examples keeps ceil(n / factor) of them and repeats
+    these until there are n again.
 
     Args:
-        factor: How many times as many examples as different ones.
-        unique: Examples that stay unique, those of the seed set among them.
+        factor: How many copies of each such example there are.
+        unique: Examples that stay unique; the seed set is among them.
 
     Source: Section 4.4 of the paper; the numbers of its public notebooks.
     """
@@ -59,13 +59,13 @@ class Duplicate:
         """The pool with repetitions.
 
         Raises:
-            UserError: More examples shall be unique than there are.
+            UserError: More examples are to stay unique than there are.
         """
         source, unique = self.repeat(labels, rng)
         return Sources(taken(images, source), source, unique)
 
     def repeat(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Which example each one becomes a copy of (N,), and which are unique (N,)."""
+        """The example that each becomes a copy of, (N,) int64, and which stay unique, (N,) bool."""
         count = len(labels)
         check_unique(self.unique, count)
         order = rng.permutation(count)
@@ -79,12 +79,12 @@ class Duplicate:
 
 
 class AugmentedDuplicate(Duplicate):
-    """As Duplicate, but every repetition is an altered copy: cropped at random, then shifted.
+    """Like Duplicate, but every repetition is an altered copy: cropped at random, then shifted.
 
     Args:
         factor: As in Duplicate.
         unique: As in Duplicate.
-        padding: Zeros around the image from which the crop is taken.
+        padding: Zeros around the image that the crop is taken from, in pixels.
         max_translate: The largest shift, as a share of the image's shorter side. The paper's translations are "slight";
             its notebooks shift by up to half of the image.
 
@@ -103,20 +103,20 @@ class AugmentedDuplicate(Duplicate):
         self.max_translate = max_translate
 
     def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
-        """The pool with altered copies; the example that is copied stays as it is."""
+        """The pool with altered copies; the copied example stays as it is."""
         source, unique = self.repeat(labels, rng)
         copies = np.flatnonzero(source != np.arange(len(source)))
         draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
         altered = torch.from_numpy(images[source[copies]])
         for shift in (self.padding, round(self.max_translate * min(images.shape[2:]))):
-            altered = shifted(altered, shift, draws)
+            altered = shift_images(altered, shift, draws)
         made = taken(images, np.arange(len(images)))
         made[copies] = altered.numpy()
         return Sources(made, source, unique)
 
 
-def shifted(images: Tensor, most: int, rng: torch.Generator) -> Tensor:
-    """Each of ``images`` (N, C, H, W) moved by up to ``most`` pixels in each direction; what comes in is black."""
+def shift_images(images: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Each of ``images`` (N, C, H, W) moved by up to ``most`` pixels in each direction; black comes in."""
     crop = CropFlip(most, flip=False)
     parameters = crop.draw(len(images), rng)
     parts = [crop.apply(*part) for part in zip(images.split(1000), parameters.split(1000), strict=True)]

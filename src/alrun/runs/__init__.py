@@ -1,1 +1,1 @@
-"""Runs on disk: a run's folder, state, tables, labels that people gave, and whether it is done."""
+"""Runs on disk: a run's folder, state, tables, labels that people gave, and whether the run is done."""

@@ -1,4 +1,4 @@
-"""How long runs take, as their folders tell: of finished runs, and from them what unfinished ones still need."""
+"""How long runs take: measured in the folders of finished runs, and estimated for unfinished ones."""
 
 import csv
 import json
@@ -6,29 +6,29 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
-from alrun.runs.run_folder import reading
+from alrun.runs.run_folder import reading_run_file
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
 
 
 class Durations:
-    """Seconds that runs still take; every setting's finished runs are read once."""
+    """Seconds that runs still need; the finished runs of each setting are read once."""
 
     def __init__(self) -> None:
         self._finished: dict[Path, dict[str, list[float]]] = {}  # by setting and strategy
 
     def left(self, run_dir: Path) -> float | None:
-        """Seconds until the run is done, None where nothing is known of it.
+        """Seconds until the run is done, None if they cannot be estimated.
 
-        Those of finished runs of the same setting, with the same strategy where there are such; else what the rounds of
-        this run that are done say of those to come.
+        The estimate comes from finished runs of the same setting, with the same strategy if there are any; otherwise
+        from the rounds of this run that are done.
         """
         finished = self._of_setting(run_dir.parent)
         alike = finished.get(strategy_of(run_dir)) or [seconds for runs in finished.values() for seconds in runs]
         if alike:
             return max(0.0, mean(alike) - spent(run_dir))
-        return by_rounds(rows(run_dir / "timing.csv"), labels_of_rounds(run_dir))
+        return by_rounds(read_rows(run_dir / "timing.csv"), labels_of_rounds(run_dir))
 
     def _of_setting(self, setting: Path) -> dict[str, list[float]]:
         """Seconds of the finished runs in the folder ``setting``, by strategy."""
@@ -45,12 +45,12 @@ def strategy_of(run_dir: Path) -> str:
 
 
 def spent(run_dir: Path) -> float:
-    """Seconds that a run took until now."""
-    return sum(float(row[phase]) for row in rows(run_dir / "timing.csv") for phase in PHASES)
+    """Seconds that a run has taken so far."""
+    return sum(float(row[phase]) for row in read_rows(run_dir / "timing.csv") for phase in PHASES)
 
 
 def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
-    """Seconds of the rounds to come, if training goes on costing what it did per label, and the rest per round.
+    """Seconds of the rounds to come, if training costs the same per label as before, and the rest the same per round.
 
     Args:
         done: Rows of timing.csv.
@@ -65,18 +65,18 @@ def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
 
 
 def labels_of_rounds(run_dir: Path) -> list[int]:
-    """Labels in every round of a run that has begun, empty where run.json does not tell."""
+    """Labels in every round of a run that has begun; empty if run.json does not say."""
     with suppress(OSError, ValueError, LookupError):
-        return schedule.of_record(json.loads((run_dir / "run.json").read_text()))
+        return schedule.labels_by_round_of_record(json.loads((run_dir / "run.json").read_text()))
     return []
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV, none where it is not there.
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none if there is no file.
 
     Raises:
-        UserError: It is no text, or something else is in its place.
+        UserError: It is not text, or something else is in its place.
     """
-    with reading(path), suppress(FileNotFoundError), path.open(newline="") as file:
+    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
         return list(csv.DictReader(file))
     return []

@@ -1,23 +1,23 @@
-"""What a finished run must still prove: that its tables are as they were written, and its code as it was."""
+"""Checks of a finished run: whether its tables and its code are still as they were."""
 
 import hashlib
 import json
 from pathlib import Path
 
-from alrun.runs.run_folder import RESULTS, has_checkpoint, reading, record, shown
+from alrun.runs.run_folder import RESULTS, display_path, has_checkpoint, read_record, reading_run_file
 from alrun.system import files
 from alrun.system.errors import StorageError
 
 
-def seal(run_dir: Path) -> None:
-    """Leave the mark that the run is done, with the hashes of its results, which last from now on."""
+def seal_results(run_dir: Path) -> None:
+    """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
     files.sync(*(run_dir / name for name in RESULTS))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in RESULTS}) + "\n")
 
 
-def altered(run_dir: Path) -> list[str]:
-    """Results of a finished run that are not as they were when it ended."""
-    with reading(run_dir / "done"):
+def altered_results(run_dir: Path) -> list[str]:
+    """Names of results that have changed since the run ended."""
+    with reading_run_file(run_dir / "done"):
         text = (run_dir / "done").read_text()
     try:
         sealed = dict(json.loads(text))
@@ -33,46 +33,51 @@ def altered(run_dir: Path) -> list[str]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes."""
+    """The SHA-256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:
-    """Files of a user's own ``code`` (hashes) that are not as they were when the run last began or went on."""
-    known = record(run_dir).get("code", {})
+    """Files of the user's own ``code`` (hashes by name) that changed since the run was last started or resumed."""
+    known = read_record(run_dir).get("code", {})
     return [name for name, now in code.items() if known.get(name, now) != now]
 
 
-def restore(run_dir: Path) -> None:
-    """Write the tables of a finished run anew from its checkpoint."""
+def restore_tables(run_dir: Path) -> None:
+    """Write the tables of a finished run again, from its checkpoint."""
     from alrun.runs.state import RunState  # and with it torch
 
-    if has_checkpoint(run_dir):  # runs that were copied have their tables alone
+    if has_checkpoint(run_dir):  # runs that were copied have only their tables
         RunState.load(run_dir).write_views(run_dir)
 
 
-def doubts(run_dir: Path, code: dict[str, str]) -> list[str]:
-    """Sentences on what has changed since the run in ``run_dir`` ended; altered tables are written anew first.
+def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:
+    """Sentences on what has changed since the run in ``run_dir`` ended; altered tables are restored first.
 
     ``code`` holds the hashes of the user's own code as it is now (alrun.runs.own_code).
 
     Raises:
-        UserError: Something was altered that cannot be written anew.
+        UserError: An altered table cannot be restored.
     """
     found = []
-    if names := altered(run_dir):
-        restore(run_dir)
-        if lost := altered(run_dir):
+    if names := altered_results(run_dir):
+        restore_tables(run_dir)
+        if lost := altered_results(run_dir):
             raise StorageError(
-                f"{', '.join(lost)} in {shown(run_dir)} changed since the run ended and cannot be restored: move the "
-                "folder away to compute the run anew."
+                f"{', '.join(lost)} in {display_path(run_dir)} changed since the run ended and cannot be restored: "
+                "move the folder away to compute the run again."
             )
-        found.append(f"{', '.join(names)} in {shown(run_dir)} had been changed since the run ended and was restored.")
-    for name, round in record(run_dir).get("code_changed", {}).items():
-        found.append(f"{name} was changed after round {round} of {shown(run_dir)}: its rounds come of two codes.")
+        found.append(
+            f"{', '.join(names)} in {display_path(run_dir)} had been changed since the run ended and was restored."
+        )
+    for name, round in read_record(run_dir).get("code_changed", {}).items():
+        found.append(
+            f"{name} was changed after round {round} of {display_path(run_dir)}: "
+            "two versions of it computed the rounds."
+        )
     for name in changed_code(run_dir, code):
         found.append(
-            f"{name} has changed since {shown(run_dir)} was computed: its results are those of the old code. Delete "
-            "the folder to compute them anew."
+            f"{name} has changed since {display_path(run_dir)} was computed: its results are those of the old code. "
+            "Delete the folder to compute them again."
         )
     return found

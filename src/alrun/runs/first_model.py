@@ -17,12 +17,12 @@ from alrun.training.stop_rule import TrainResult
 log = logging.getLogger(__name__)
 
 
-def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool:
-    """Fill round 0 of ``state`` from ``path``, or by ``compute`` whose outcome is kept there; True if reused.
+def share_first_model(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool:
+    """Fill round 0 of ``state`` from ``path``, or by ``compute``, whose result is stored there; True if reused.
 
-    ``compute`` is given a place for its checkpoints: if its process dies, the next one goes on from there.
+    ``compute`` receives a path for its checkpoints: if its process dies, the next one continues from there.
 
-    While one process computes, the others wait for it. A damaged file is computed anew.
+    While one process computes, the others wait for it. A damaged file is computed again.
     """
     lock = Lock(path.with_suffix(".lock"))
     with writing():
@@ -32,14 +32,14 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
             lock.acquire(wait=True)
     unfinished = path.with_suffix(".training.pt")
     try:
-        if reuse(path, state):
+        if reuse_first_model(path, state):
             return True
         compute(unfinished)
         content = {"record": asdict(state.rounds[0]), "weights": state.weights, "frozen": state.frozen}
         is_ours = files.create(path, checkpoint.dumped(content))
-        if not is_ours:  # one that took over while this process slept was faster: all runs begin with one model
+        if not is_ours:  # another process took over while this one slept; all runs start from one model
             state.rounds.clear()
-            if not reuse(path, state):
+            if not reuse_first_model(path, state):
                 raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
         checkpoint.Keeper.clear(unfinished)
         files.remove(checkpoint.frozen_beside(unfinished))
@@ -48,31 +48,31 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
         lock.release()
 
 
-def reuse(path: Path, state: RunState) -> bool:
-    """Fill round 0 of ``state`` from ``path``; False where there is no such file, or it is damaged."""
+def reuse_first_model(path: Path, state: RunState) -> bool:
+    """Fill round 0 of ``state`` from ``path``; False if there is no such file, or it is damaged."""
     if not path.exists():
         return False
     try:
         content = checkpoint.load(path)
     except ValueError as error:
-        log.warning("%s is damaged (%s): it is computed anew", path, error)
+        log.warning("%s is damaged (%s): it is computed again", path, error)
         files.rename(path, path.with_name(f"{path.name}.damaged"))
         return False
     state.add_round(RoundRecord(**content["record"]), content["weights"], content["frozen"])
     return True
 
 
-def given(path: Path, model: Classifier) -> TrainResult:
-    """Fill ``model`` from the file that the setting ``first_model`` names, and tell that nothing was trained.
+def load_given_model(path: Path, model: Classifier) -> TrainResult:
+    """Fill ``model`` from the file that ``first_model`` names; the result says that nothing was trained.
 
-    The file is what ``torch.save(model.state_dict(), path)`` writes, or one of ``cache/first_model`` of a run. Source:
+    The file comes from ``torch.save(model.state_dict(), path)``, or from ``cache/first_model`` of a run. Source:
     Appendix A.1 of the paper.
 
     Raises:
-        UserError: It is no such file, or its weights are those of another network.
+        UserError: It is not such a file, or its weights belong to another network.
     """
     if not path.is_file():
-        raise StorageError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
+        raise StorageError(f"first_model={path} is not a file: name one in which torch.save has saved a state_dict.")
     try:
         content = checkpoint.load(path)
     except ValueError as error:
@@ -84,8 +84,8 @@ def given(path: Path, model: Classifier) -> TrainResult:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"first_model={path} is of another network than model: {reason}") from error
+        raise StorageError(f"first_model={path} belongs to another network than model: {reason}") from error
     if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
-        raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it anew.")
+        raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it again.")
     log.info("round 0 has the model of %s", path)
     return TrainResult(math.nan, 0, 0, "given", 0.0)

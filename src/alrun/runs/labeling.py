@@ -1,4 +1,4 @@
-"""Labels that people give: what they are asked for in each round, and what they told, in the run's folder."""
+"""Labels that people give: the requests of each round and the answers, in the run's folder."""
 
 import itertools
 import logging
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from alrun.data.dataset import ImageData
-from alrun.data.labels import clean, number_of
+from alrun.data.labels import clean_name, number_of
 from alrun.pool.pool import Pool
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError
@@ -22,12 +22,12 @@ from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
 
-TOLD = "labels.csv"
-ASKED = ["index", "file", "score", "label"]
+LABELS_FILE = "labels.csv"
+REQUEST_COLUMNS = ["index", "file", "score", "label"]
 
 
-class Labelling:
-    """The part of a run that people do: ``ask_<round>.csv`` tells them what to label, labels.csv holds their labels."""
+class Labeling:
+    """The part of a run that people do: ``ask_<round>.csv`` says what to label, labels.csv holds their labels."""
 
     def __init__(self, run_dir: Path, data: ImageData) -> None:
         assert data.class_names is not None
@@ -35,19 +35,19 @@ class Labelling:
         self.classes = data.class_names
         self.names = data.files
         self.tested = np.bincount(data.test_labels, minlength=1)
-        self.told = read_told(run_dir, self.classes)
+        self.given = read_labels(run_dir, self.classes)
 
     def fill(self, pool: Pool) -> None:
-        """Give ``pool`` the labels that were told; the others stay -1."""
+        """Give ``pool`` the labels that people gave so far; the others stay -1."""
         pool.labels = pool.labels.clone()  # it may share its memory with the data set
-        if self.told:
-            index = torch.tensor(list(self.told), device=pool.device)
-            pool.labels[index] = torch.tensor(list(self.told.values()), device=pool.device)
+        if self.given:
+            index = torch.tensor(list(self.given), device=pool.device)
+            pool.labels[index] = torch.tensor(list(self.given.values()), device=pool.device)
 
     def ask(self, round: int, index: Tensor, scores: Tensor | None = None) -> None:
-        """Write ``ask_<round>.csv``: a line for each example at ``index``, with an empty label.
+        """Write ``ask_<round>.csv``: a line for each example at ``index`` (k,), with an empty label.
 
-        People fill it in where it lies; what was asked is kept beside it, out of sight.
+        People fill it in where it is; a hidden copy of the request is kept beside it.
         """
         rows = [
             {"index": example, "file": self.names[example] if self.names else "", "score": "", "label": ""}
@@ -56,20 +56,20 @@ class Labelling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        for path in (self.run_dir / f".ask_{round}.csv", asked(self.run_dir, round)):
-            files.write_csv(path, ASKED, rows)
+        for path in (self.run_dir / f".ask_{round}.csv", request_path(self.run_dir, round)):
+            files.write_csv(path, REQUEST_COLUMNS, rows)
 
-    def tell_chance(self, record: RoundRecord, strategy: str) -> None:
-        """Say so where the model of a round knows no more than which class is the most frequent.
+    def warn_of_chance(self, record: RoundRecord, strategy: str) -> None:
+        """Warn if the model of a round knows only which class is the most frequent.
 
-        What is bought next is then bought at random, at the price of labels that people give.
+        Its next query is then as good as random, but costs labels that people give.
         """
         measured = (
             ("training", record.train_accuracy, np.array(record.class_labeled)),
             ("test", record.test_accuracy, self.tested),
         )
         for name, accuracy, counts in measured:
-            if accuracy <= chance(counts):  # no test set: NaN
+            if accuracy <= chance_accuracy(counts):  # no test set: NaN
                 log.warning(
                     "the model is at chance: its %s accuracy is %.0f %%, the most frequent class alone gives %.0f %%. "
                     "What %s chooses with it is as good as random: before people label it, train longer "
@@ -82,27 +82,27 @@ class Labelling:
                 return
 
     def is_waiting(self, round: int, index: Tensor) -> bool:
-        """Whether labels of the examples at ``index``, bought before ``round``, are still missing; then say so."""
-        missing = [example for example in index.tolist() if example not in self.told]
+        """Whether labels of the examples at ``index`` (k,), queried before ``round``, are missing; if so, log it."""
+        missing = [example for example in index.tolist() if example not in self.given]
         if not missing:
             return False
-        path = asked(self.run_dir, round)
+        path = request_path(self.run_dir, round)
         if not path.exists():
             self.ask(round, index)
         log.info(
             "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to alrun tell",
             len(missing),
             len(index),
-            shown(path),
+            display_path(path),
             ", ".join(self.classes),
         )
         return True
 
 
-def chance(counts: np.ndarray) -> float:
+def chance_accuracy(counts: np.ndarray) -> float:
     """The highest accuracy that the most frequent class alone might give: its share and two standard deviations.
 
-    Of few examples no more than half of the way to 1. NaN where there are none.
+    With few examples it is at most halfway between the share and 1; NaN without any.
     """
     total = counts.sum()
     if not total:
@@ -111,60 +111,63 @@ def chance(counts: np.ndarray) -> float:
     return share + min(2 * math.sqrt(share * (1 - share) / total), (1 - share) / 2)
 
 
-def asked(run_dir: Path, round: int) -> Path:
-    """Where it is written what people are asked for before ``round``."""
+def request_path(run_dir: Path, round: int) -> Path:
+    """The file with the request for labels before ``round``."""
     return run_dir / f"ask_{round}.csv"
 
 
-def read_told(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
-    """The classes of examples that were told so far.
+def read_labels(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
+    """The labels that people gave so far: the number of the class by example.
 
     Raises:
         UserError: labels.csv is damaged.
     """
-    path = run_dir / TOLD
+    path = run_dir / LABELS_FILE
     if not path.exists():
         return {}
-    told: dict[int, int] = {}
-    for line, index, label, _ in lines(path):
-        example, number = whole(index), class_of(label, classes)
+    given: dict[int, int] = {}
+    for line, index, label, _ in read_lines(path):
+        example, number = parse_index(index), class_of(label, classes)
         if example is None or number is None:
-            wrong = f"index {index!r} is no whole number." if example is None else no_class(label, classes)
-            raise DataError(f"{path}, line {line}: {wrong} Mend that line; the other labels are kept.")
-        told[example] = number
-    return told
+            wrong = (
+                f"index {index!r} is not a whole number." if example is None else unknown_class_sentence(label, classes)
+            )
+            raise DataError(f"{path}, line {line}: {wrong} Fix that line; the other labels are kept.")
+        given[example] = number
+    return given
 
 
-def take(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
-    """Add the labels in the file at ``path`` to labels.csv; how many are new, and what is wrong with other lines.
+def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
+    """Add the labels in the file at ``path`` to labels.csv; returns how many are new, and what is wrong in other lines.
 
-    A line that names the file of another example than its index is refused: somebody may have sorted one column alone.
+    A line whose file belongs to another example than its index is refused: somebody may have sorted only one column.
 
     Raises:
         UserError: The file cannot be read at all.
     """
-    told = read_told(run_dir, classes)
-    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in lines(sheet)}
-    answers, mistakes = read_answers(path, classes, set(asked_for), told, names)
+    given = read_labels(run_dir, classes)
+    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
+    answers, mistakes = read_answers(path, classes, set(asked_for), given, names)
     if answers:
-        rows = [{"index": index, "label": classes[label]} for index, label in sorted((told | answers).items())]
-        files.write_csv(run_dir / TOLD, ["index", "label"], rows)
+        rows = [{"index": index, "label": classes[label]} for index, label in sorted((given | answers).items())]
+        files.write_csv(run_dir / LABELS_FILE, ["index", "label"], rows)
     return len(answers), mistakes
 
 
 def read_answers(
-    path: Path, classes: Sequence[str], asked_for: set[int], told: dict[int, int], names: Mapping[str, str]
+    path: Path, classes: Sequence[str], asked_for: set[int], labeled: dict[int, int], names: Mapping[str, str]
 ) -> tuple[dict[int, int], list[str]]:
     """New labels by example, and a sentence for each line that is refused, in the order of lines.
 
-    ``names`` are the files of examples, as far as they have one; a line without an index is found by its file.
+    ``labeled`` are the labels given before, ``names`` the files of examples that have one; a line without an index is
+    found by its file.
     """
     found: dict[int, tuple[int, int]] = {}  # example: line and label
     mistakes: dict[int, str] = {}
     by_end = Ends(names)
-    for line, index, label, file in lines(path):
-        example, problem = by_end.example(index, file) if not index and file else (whole(index), None)
-        problem = problem or problem_of(index, example, label, classes, asked_for)
+    for line, index, label, file in read_lines(path):
+        example, problem = by_end.example(index, file) if not index and file else (parse_index(index), None)
+        problem = problem or problem_of_line(index, example, label, classes, asked_for)
         if not problem and example is not None and index and file and not by_end.fits(example, file):
             name = names[str(example)]
             problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting a column"
@@ -172,9 +175,10 @@ def read_answers(
         if problem or example is None or number is None:
             mistakes[line] = str(problem)
             continue
-        if told.get(example, number) != number:
+        if labeled.get(example, number) != number:
             mistakes[line] = (
-                f"{example} was told before as {classes[told[example]]}, now as {label}; mend {TOLD} itself"
+                f"{example} was already labeled {classes[labeled[example]]}, and is {label} here; if it is {label}, "
+                f"fix {LABELS_FILE}"
             )
         elif example in found and found[example][1] != number:
             first, other = found[example]
@@ -182,58 +186,58 @@ def read_answers(
         else:
             found.setdefault(example, (line, number))
     answers = {
-        example: label for example, (line, label) in found.items() if line not in mistakes and example not in told
+        example: label for example, (line, label) in found.items() if line not in mistakes and example not in labeled
     }
     return answers, [f"line {line}: {mistakes[line]}" for line in sorted(mistakes)]
 
 
 class Ends:
-    """Examples by the ends of their paths: a sheet from another machine has other folders before them."""
+    """Finds examples by the ends of their paths: on another machine, other folders come before them."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        self.paths = {int(index): parts(name) for index, name in names.items() if name}
+        self.paths = {int(index): split_path(name) for index, name in names.items() if name}
         self.called: dict[str, list[int]] = {}
         for example, path in self.paths.items():
             self.called.setdefault(path[-1], []).append(example)
 
     def nearest(self, file: str) -> list[int]:
-        """The examples whose path ends as ``file`` does, those with the longest such end."""
-        path = parts(file)
-        alike = {example: shared(self.paths[example], path) for example in self.called.get(path[-1], [])}
+        """The examples whose paths have the longest common end with ``file``."""
+        path = split_path(file)
+        alike = {example: count_shared_parts(self.paths[example], path) for example in self.called.get(path[-1], [])}
         return [example for example, length in alike.items() if length == max(alike.values())]
 
     def fits(self, example: int, file: str) -> bool:
-        """Whether ``file`` may be that of ``example``; it may where none is known."""
+        """Whether ``file`` may belong to ``example``; always true if the example has no known file."""
         return example not in self.paths or example in self.nearest(file)
 
     def example(self, index: str, file: str) -> tuple[int | None, str | None]:
-        """The example of a line that names its file alone, or why there is none."""
+        """The example of a line that has only a file, or why there is none."""
         found = self.nearest(file)
         if len(found) == 1:
             return found[0], None
         return None, f"{file} was not asked for" if not found else f"{len(found)} examples end in {file}: add the index"
 
 
-def parts(path: str) -> list[str]:
-    """The folders and the name of a file, whichever way its slashes lean."""
-    return clean(path).replace("\\", "/").rstrip("/").split("/")
+def split_path(path: str) -> list[str]:
+    """The folders and the name of a file, with slashes or backslashes."""
+    return clean_name(path).replace("\\", "/").rstrip("/").split("/")
 
 
-def shared(first: Sequence[str], second: Sequence[str]) -> int:
+def count_shared_parts(first: Sequence[str], second: Sequence[str]) -> int:
     """How many parts at their ends two paths have in common."""
     pairs = zip(reversed(first), reversed(second), strict=False)
     return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
-def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
+def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
     """Line number, index, label and file of every line, as spreadsheets write them.
 
-    Index and file are empty where there is no such column.
+    Index and file are empty without such a column.
 
     Raises:
         UserError: The file cannot be read, or lacks columns.
     """
-    read = spreadsheet.read(path, str(path))
+    read = spreadsheet.read_sheet(path, str(path))
     index, label, file = (read.column(name) for name in ("index", "label", "file"))
     if (index is None and file is None) or label is None:
         absent = "label" if label is None and (index or file) else "index"
@@ -246,8 +250,8 @@ def lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
         yield row.line, row[index or ""], row[label], row[file or ""]
 
 
-def whole(text: str) -> int | None:
-    """The number of an example, also as spreadsheets write it: 35.0, 35,0, 0035, 1E+05; None: it is none."""
+def parse_index(text: str) -> int | None:
+    """The number of an example, also as spreadsheets write it: 35.0, 35,0, 0035, 1E+05; None if it is not a number."""
     if text.isdecimal():
         return int(text)
     if re.fullmatch(r"[0-9]+[.,]0{1,2}", text):  # with three zeros it may be thousands
@@ -264,11 +268,11 @@ TRUTH |= {"falsch": "false", "faux": "false", "falso": "false"}
 
 
 def class_of(label: str, classes: Sequence[str]) -> int | None:
-    """The number of the class that a label names, None where it names none, or two.
+    """The number of the class that a label names; None if it names no class, or two.
 
-    What spreadsheets do to a cell is undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
+    Changes by spreadsheets are undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
     """
-    name = clean(label)
+    name = clean_name(label)
     if not name:
         return None
     if name in classes:
@@ -281,16 +285,18 @@ def class_of(label: str, classes: Sequence[str]) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def problem_of(index: str, example: int | None, label: str, classes: Sequence[str], asked_for: set[int]) -> str | None:
-    """Why a line is refused, None if it is not; ``example`` is the one that it is about, if it says so."""
+def problem_of_line(
+    index: str, example: int | None, label: str, classes: Sequence[str], asked_for: set[int]
+) -> str | None:
+    """Why a line is refused, None if it is not; ``example`` is the one that the line names, if any."""
     if example is None:
-        return f"index {index!r} is no whole number"
+        return f"index {index!r} is not a whole number"
     if example not in asked_for:
         return f"{example} was not asked for"
     if not label:
         return f"{example} has no label"
     if class_of(label, classes) is None:
-        return no_class(label, classes)
+        return unknown_class_sentence(label, classes)
     return None
 
 
@@ -299,7 +305,7 @@ DATE = re.compile(
 )
 
 
-def no_class(label: str, classes: Sequence[str]) -> str:
-    """What is said of a label that is none."""
+def unknown_class_sentence(label: str, classes: Sequence[str]) -> str:
+    """The sentence for a label that is not a class."""
     made = " (a spreadsheet may have made a date of it: format the column as text)" if DATE.fullmatch(label) else ""
-    return f"{label!r} is no class{made}; {closest(label, list(classes))}"
+    return f"{label!r} is not a class{made}; {closest(label, list(classes))}"

@@ -1,4 +1,4 @@
-"""A user's own code that a run depends on: files that its settings name, and what these import of the user's."""
+"""A user's own code that a run depends on: the files that its settings name, and the user's files they import."""
 
 import ast
 import hashlib
@@ -12,26 +12,26 @@ LIBRARIES = ("alrun", "torch", "torchvision", "timm")  # their versions are in r
 INSTALLED = ("site-packages", "dist-packages")
 
 
-def hashes(settings: dict[str, Any]) -> dict[str, str]:
-    """SHA-256 of every such file of plain ``settings``, by its path from the folder where Python finds it.
+def hash_own_code(settings: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of each of the user's files that plain ``settings`` need, by its path below Python's search path.
 
     Imports are read from the source, not followed at run time: a module whose name is computed is not seen.
     """
     found: dict[Path, str] = {}
     for target in targets(settings):
-        place = None if target.partition(".")[0] in LIBRARIES else source(target)
+        place = None if target.partition(".")[0] in LIBRARIES else find_source(target)
         if place is not None:
             waiting, root = [place[0]], place[1]
             while waiting:
                 each = waiting.pop()
                 if each not in found:
                     found[each] = each.relative_to(root).as_posix()
-                    waiting += imported(each, root)
+                    waiting += imported_files(each, root)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for path, name in sorted(found.items())}
 
 
 def targets(node: Any) -> Iterator[str]:
-    """Everything that is named by a ``_target_`` in a plain value."""
+    """Every ``_target_`` in a plain value."""
     if isinstance(node, dict):
         if isinstance(node.get("_target_"), str):
             yield node["_target_"]
@@ -42,10 +42,10 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(value)
 
 
-def source(target: str) -> tuple[Path, Path] | None:
-    """The file that defines the module of ``target``, and the folder where Python's search for it began.
+def find_source(target: str) -> tuple[Path, Path] | None:
+    """The file that defines the module of ``target``, and the folder where Python's search for it started.
 
-    None where there is no such file.
+    None without such a file.
     """
     name = target
     while name:
@@ -60,9 +60,9 @@ def source(target: str) -> tuple[Path, Path] | None:
     return None
 
 
-def imported(path: Path, root: Path) -> Iterator[Path]:
-    """What the file at ``path`` imports under ``root``; where it is installed, of its own package alone."""
-    yield from files(root, list(path.parent.relative_to(root).parts))  # its packages
+def imported_files(path: Path, root: Path) -> Iterator[Path]:
+    """Files under ``root`` that the file at ``path`` imports; if it is installed, only those of its own package."""
+    yield from module_files(root, list(path.parent.relative_to(root).parts))  # its packages
     with suppress(SyntaxError, ValueError, OSError):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
@@ -75,14 +75,14 @@ def imported(path: Path, root: Path) -> Iterator[Path]:
             else:
                 continue
             for base, parts in starts:
-                for file in files(base, parts):
+                for file in module_files(base, parts):
                     own = path.relative_to(root).parts[0] == file.relative_to(root).parts[0]
                     if own or not any(part in INSTALLED for part in root.parts):
                         yield file
 
 
-def files(base: Path, parts: list[str]) -> Iterator[Path]:
-    """The file of a module, and those of the packages around it, as far as they are there."""
+def module_files(base: Path, parts: list[str]) -> Iterator[Path]:
+    """The files of a module and of its packages, if they exist."""
     for count in range(1, len(parts) + 1):
         place = base.joinpath(*parts[:count])
         for file in (place.with_suffix(".py"), place / "__init__.py"):

@@ -1,4 +1,4 @@
-"""Runs without their weights: where models are reset in every round, a run goes on from its tables, some kilobytes."""
+"""Runs without weights: if models are reset in every round, a run can continue from its tables, some kilobytes."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.run_folder import RESULTS, has_checkpoint, reading
+from alrun.runs.run_folder import RESULTS, has_checkpoint, reading_run_file
 from alrun.runs.state import BY_CLASS, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
@@ -22,7 +22,7 @@ FILES = (*RESULTS, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
-def pack(run_dirs: Iterable[Path], path: Path) -> None:
+def pack_runs(run_dirs: Iterable[Path], path: Path) -> None:
     """Write the tables of runs to the zip file at ``path``, as ``<setting>/<run>/<table>``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -33,8 +33,8 @@ def pack(run_dirs: Iterable[Path], path: Path) -> None:
     files.write(path, buffer.getvalue())
 
 
-def unpack(path: Path, runs: Path) -> None:
-    """Put what ``pack`` wrote into the folders under ``runs``; those that have a checkpoint know more and stay.
+def unpack_runs(path: Path, runs: Path) -> None:
+    """Extract what ``pack_runs`` wrote into folders under ``runs``; a run that has a checkpoint stays as it is.
 
     Raises:
         UserError: The file is damaged, or holds something else.
@@ -44,25 +44,25 @@ def unpack(path: Path, runs: Path) -> None:
             for name in archive.namelist():
                 parts = name.split("/")  # a backslash or a drive's colon would be a path on Windows
                 if len(parts) != 3 or not all(map(PART.fullmatch, parts)) or parts[2] not in FILES:
-                    raise ValueError(f"it holds {name}, which is no table of a run")
+                    raise ValueError(f"it holds {name}, which is not a table of a run")
                 if not has_checkpoint(runs.joinpath(*parts[:2])):
                     files.write(runs.joinpath(*parts), archive.read(name))
     except (zipfile.BadZipFile, ValueError) as error:
-        raise StorageError(f"{path} is no archive of runs ({error}): take it away, or copy it anew.") from error
+        raise StorageError(f"{path} is not an archive of runs ({error}): remove it, or copy it again.") from error
 
 
-def revive(run_dir: Path) -> int:
-    """Write the checkpoint that ``run_dir`` lacks from its tables; how many rounds the run does not compute again.
+def rebuild_checkpoint(run_dir: Path) -> int:
+    """Write the missing checkpoint of ``run_dir`` from its tables; returns how many rounds need not be computed again.
 
-    A round counts once it is in all tables and what was bought after it is known: only its model could choose that.
-    None count where a round goes on from the weights of the one before (model_update=update).
+    A round counts if it is in all tables and the query after it is known, which only its model could choose.
+    No round counts if each continues from the weights of the one before (model_update=update).
 
     Raises:
         UserError: A table is damaged.
     """
-    with reading(path := run_dir / "run.json"):
+    with reading_run_file(path := run_dir / "run.json"):
         meta = json.loads(path.read_text())
-        schema.check(schema.of(meta), str(path))
+        schema.check_version(schema.version_of(meta), str(path))
         resets = meta["settings"]["training"]["reset"]
         data = meta["data"]
     if not resets:
@@ -76,26 +76,26 @@ def revive(run_dir: Path) -> int:
 
 
 def class_names(run_dir: Path) -> list[str] | None:
-    """What per_class.csv calls the classes, None where it has their numbers."""
+    """The names of the classes in per_class.csv; None if they are numbers."""
     names = [row["class"] for row in read_rows(run_dir / "per_class.csv").get(0, [])]
     return None if names == [str(number) for number in range(len(names))] else names
 
 
 def read_queries(path: Path) -> dict[int, torch.Tensor]:
-    """What was bought before each round, in order."""
-    with reading(path), path.open(newline="") as file:
-        bought: dict[int, list[int]] = {}
+    """The query before each round: indices (k,), in order."""
+    with reading_run_file(path), path.open(newline="") as file:
+        queried: dict[int, list[int]] = {}
         for row in csv.DictReader(file):
-            bought.setdefault(int(row["round"]), []).append(int(row["index"]))
-    return {round: torch.tensor(index) for round, index in bought.items()}
+            queried.setdefault(int(row["round"]), []).append(int(row["index"]))
+    return {round: torch.tensor(index) for round, index in queried.items()}
 
 
 def read_records(run_dir: Path) -> list[RoundRecord]:
-    """The rounds that all tables have; a process that was killed may have written some of them only."""
+    """The rounds that are in all tables; a killed process may have written only some tables."""
     rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
     count = min(len(each) for each in rows.values())
     records = []
-    with reading(run_dir):
+    with reading_run_file(run_dir):
         for round in range(count):
             (accuracy,), (timing,) = rows["accuracy"][round], rows["timing"][round]
             classes = rows["per_class"][round]
@@ -112,8 +112,8 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
 
 
 def read_rows(path: Path) -> dict[int, list[dict[str, str]]]:
-    """The rows of every round."""
-    with reading(path), path.open(newline="") as file:
+    """The rows of a table by round."""
+    with reading_run_file(path), path.open(newline="") as file:
         rows: dict[int, list[dict[str, str]]] = {}
         for row in csv.DictReader(file):
             rows.setdefault(int(row["round"]), []).append(row)

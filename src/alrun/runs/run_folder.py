@@ -1,4 +1,4 @@
-"""A run's folder as those see it who read results: where it is, whether it is finished or failed, damaged files."""
+"""A run's folder as a reader of results sees it: where it is, whether it is finished or failed, damaged files."""
 
 import csv
 import glob
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alrun.runs import schema
-from alrun.settings.revisions import current
+from alrun.settings.revisions import current_revision
 from alrun.system import lock
 from alrun.system.errors import DataError, SettingError, StorageError, UserError, first_line
 from alrun.system.safe_text import one_line
@@ -27,7 +27,7 @@ UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # ther
 
 
 def check_name(run_dir: Path, seed: int) -> None:
-    """Refuse a folder that is not named as those of runs are: <strategy>-<hash>-seed<seed>."""
+    """Refuse a folder whose name is not that of a run: <strategy>-<hash>-seed<seed>."""
     if not re.fullmatch(f".+-.+-seed{seed}", run_dir.name):
         raise SettingError(
             f"hydra.run.dir={run_dir}: runs name their folders themselves, for results to be found and compared; "
@@ -36,10 +36,10 @@ def check_name(run_dir: Path, seed: int) -> None:
 
 
 def check_other_data(run_dir: Path) -> None:
-    """Tell of a run with the same settings whose data had other content: it stays, and this one begins anew.
+    """Warn of a run with the same settings on data with other content: it stays, and this one starts over.
 
     Raises:
-        UserError: People have labeled the other data, and their labels would be asked for again.
+        UserError: People have labeled the other data, and would have to label it again.
     """
     setting = re.fullmatch(r"(.+)-[0-9a-f]{8}-(.+-[0-9a-f]{8})", run_dir.parent.name)
     if setting is None or run_dir.exists():
@@ -48,19 +48,21 @@ def check_other_data(run_dir: Path) -> None:
     for other in sorted(run_dir.parent.parent.glob(pattern)):
         if (other / "labels.csv").exists():
             raise DataError(
-                f"the files of the data set have changed since labels were given in {shown(other)}: restore them to go "
-                "on there, or move that folder away to begin anew."
+                f"the files of the data set have changed since labels were given in {display_path(other)}: restore "
+                "them to continue there, or move that folder away to start over."
             )
-        log.warning("the files of the data set have changed since %s was computed: this is another run", shown(other))
+        log.warning(
+            "the files of the data set have changed since %s was computed: this is a new run", display_path(other)
+        )
 
 
 def is_done(run_dir: Path) -> bool:
-    """Whether all rounds are computed and all results are there; a result that was deleted is written anew."""
+    """Whether all rounds are computed and all results are there; a deleted result is written again."""
     return all((run_dir / name).exists() for name in ("done", *RESULTS))
 
 
-def failure(run_dir: Path) -> str | None:
-    """Why the last attempt at a run failed, in one sentence, None if it did not: failed.txt, which the next removes."""
+def read_failure(run_dir: Path) -> str | None:
+    """Why the last attempt at a run failed (failed.txt, which the next attempt removes); None if it did not."""
     try:
         return one_line((run_dir / "failed.txt").read_text(errors="replace").strip())
     except FileNotFoundError:
@@ -69,8 +71,8 @@ def failure(run_dir: Path) -> str | None:
         return f"{run_dir / 'failed.txt'} cannot be read ({first_line(error)}): delete it."
 
 
-def record(run_dir: Path) -> dict[str, Any]:
-    """run.json, empty where there is none that can be read."""
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """The content of run.json; empty if it cannot be read."""
     with suppress(OSError, ValueError):
         content = json.loads((run_dir / "run.json").read_text())
         return content if isinstance(content, dict) else {}
@@ -78,18 +80,18 @@ def record(run_dir: Path) -> dict[str, Any]:
 
 
 def other_version(run_dir: Path) -> str | None:
-    """Which version computed the run if its results are not those of this one, in words; None if they are."""
-    about = record(run_dir)
+    """The version that computed the run, in words, if its results differ from those of this version; otherwise None."""
+    about = read_record(run_dir)
     if not about:
         return None
-    if (found := schema.of(about)) > schema.SCHEMA_VERSION:
+    if (found := schema.version_of(about)) > schema.SCHEMA_VERSION:
         return f"a later alrun ({schema.KEY} {found}; this one reads up to {schema.SCHEMA_VERSION}, so update it)"
     if "revisions" not in about:
         return f"alrun {about.get('versions', {}).get('alrun', '0.1.0')}"
     others = [
-        f"{name} {number} (now {current(name)})"
+        f"{name} {number} (now {current_revision(name)})"
         for name, number in about["revisions"].items()
-        if number != current(name)
+        if number != current_revision(name)
     ]
     return f"other revisions: {', '.join(others)}" if others else None
 
@@ -100,8 +102,8 @@ SILENCE = (
 )
 
 
-def state(run_dir: Path) -> State:
-    """How far a run is, as its folder alone tells, from any machine that sees it."""
+def run_state(run_dir: Path) -> State:
+    """How far a run is, by its folder alone, on any machine that sees the folder."""
     if is_done(run_dir):
         return "old" if other_version(run_dir) else "done"
     with suppress(FileNotFoundError):
@@ -114,10 +116,10 @@ def state(run_dir: Path) -> State:
     return "begun" if has_begun else "missing"
 
 
-def forget(run_dir: Path) -> None:
-    """Remove the folder of a run that was refused before anything was computed, and its setting's if that is empty.
+def remove_refused_run(run_dir: Path) -> None:
+    """Remove the folder of a run that was refused before anything was computed, and its setting's if it is then empty.
 
-    Nothing happens where the run has results or another process computes it.
+    Nothing happens if the run has results or another process computes it.
     """
     own = lock.Lock(run_dir / ".lock")
     if not run_dir.is_dir() or not set(os.listdir(run_dir)) <= UNCOMPUTED or not own.acquire(wait=False):
@@ -132,28 +134,28 @@ def forget(run_dir: Path) -> None:
 
 
 def has_checkpoint(run_dir: Path) -> bool:
-    """Whether a checkpoint of the run's rounds is there, of this version (state-7.pt) or of the first (state.pt)."""
+    """Whether the run has a checkpoint, of this version (state-7.pt) or of the first (state.pt)."""
     return any(run_dir.glob("state-*.pt")) or (run_dir / "state.pt").exists()
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """``path`` as a user would type it here."""
     relative = os.path.relpath(path)
     return relative if not relative.startswith("..") else str(path)
 
 
-def named(sources: Sequence[str]) -> list[Path]:
-    """The run folders of ``sources``: what a command line asks for, by its overrides, and what lies in folders.
+def find_run_folders(sources: Sequence[str]) -> list[Path]:
+    """The run folders of ``sources``, which are overrides of a command line or folders.
 
     Raises:
-        UserError: A source is nothing of the kind.
+        UserError: A source is neither.
     """
     overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
     found = [folder for source in sources if source not in overrides for folder in run_folders(source)]
     if overrides:
         from alrun.settings import planned_runs  # and with it Hydra
 
-        found += [run.folder for run in planned_runs.of_commands(overrides)]
+        found += [run.folder for run in planned_runs.runs_of_commands(overrides)]
     return list(dict.fromkeys(found))
 
 
@@ -164,7 +166,7 @@ def run_folders(source: str) -> list[Path]:
         UserError: There is none.
     """
     paths = [Path(source)] if os.path.exists(source) else [Path(match) for match in sorted(glob.glob(source))]
-    found = [folder for path in paths for folder in below(path)]
+    found = [folder for path in paths for folder in run_folders_below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
         raise StorageError(
@@ -173,7 +175,7 @@ def run_folders(source: str) -> list[Path]:
     return found
 
 
-def below(folder: Path) -> Iterator[Path]:
+def run_folders_below(folder: Path) -> Iterator[Path]:
     """The run folders in ``folder``, by name; ``folder`` itself if it is one."""
     for path, names, files in os.walk(folder):
         if ".hydra" in names or "run.json" in files:
@@ -183,17 +185,19 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with the content of ``path`` into a UserError."""
+def reading_run_file(path: Path) -> Iterator[None]:
+    """Turn an error about the content of ``path`` into a UserError."""
     try:
         yield
     except (FileNotFoundError, UserError):  # the latter has said what is wrong
         raise
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be read ({error.strerror or error}): take away what is there, and the run's command writes "
-            "it anew."
+            f"{path} cannot be read ({error.strerror or error}): remove what is there, and the run's command writes "
+            "it again."
         ) from error
     except (ValueError, LookupError, TypeError, csv.Error) as error:
         reason = first_line(error)
-        raise StorageError(f"{path} is damaged ({reason}): delete it, and the run's command writes it anew.") from error
+        raise StorageError(
+            f"{path} is damaged ({reason}): delete it, and the run's command writes it again."
+        ) from error

@@ -1,24 +1,24 @@
-"""The version of what runs leave: run.json, checkpoints, and the tables that are gathered from them."""
+"""The version of the files of runs: run.json, checkpoints, and the tables that are gathered from them."""
 
 from typing import Any
 
 from alrun.system.errors import UserError
 
-SCHEMA_VERSION = 4  # raise it when what is written here could not be read, or would be misread, by the version before
+SCHEMA_VERSION = 4  # raise it if the version before could not read what is written here, or would misread it
 KEY = "schema_version"
 
 
-def of(content: Any) -> int:
-    """The version that ``content`` of a file tells; 0 where it tells none, as files of alrun 0.2 and before.
+def version_of(content: Any) -> int:
+    """The schema version in ``content`` of a file; 0 without one, as in files of alrun 0.2 and before.
 
     Raises:
-        ValueError: It is no number.
+        ValueError: The version is not a number.
     """
     return int(content.get(KEY) or 0) if isinstance(content, dict) else 0
 
 
-def check(found: int, what: str) -> None:
-    """Refuse what a later version of alrun wrote; older versions are read.
+def check_version(found: int, what: str) -> None:
+    """Refuse a file of a later version of alrun; older versions are read.
 
     Raises:
         UserError: ``found`` is later than SCHEMA_VERSION.

@@ -1,4 +1,4 @@
-"""What a run has computed so far: a checkpoint that resuming reads, and CSV views of it for people."""
+"""The state of a run: a checkpoint to resume from, and CSV views of it for people."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 class RoundRecord:
     """One row of accuracy.csv and timing.csv, and one of per_class.csv for every class.
 
-    Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN where it tells none.
+    Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
 
     round: int
@@ -41,7 +41,7 @@ class RoundRecord:
     device: str
     class_accuracy: list[float]  # test accuracy of each class; NaN for one without test examples
     class_labeled: list[int]  # labeled examples of each class
-    train_seconds: float  # with what the strategy trained of its own after this round
+    train_seconds: float  # including what the strategy trained for itself after this round
     evaluate_seconds: float
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
     train_joules: float = math.nan
@@ -74,9 +74,9 @@ TIMING_COLUMNS = ["round", "labeled", *COSTS]
 class RunState:
     """Rounds and queries of a run.
 
-    ``queries[0]`` is the seed set and ``queries[r]`` what was bought before round r; ``weights`` are those of the
-    last trained round, ``frozen`` the names of those that no training should change. Equal lengths of rounds and
-    queries mean that the next step is a selection.
+    ``queries[0]`` is the seed set, ``queries[r]`` the query before round r; ``weights`` are those of the last trained
+    round, ``frozen`` the names of weights that training does not change. If there are as many rounds as queries, the
+    next step is a selection.
     """
 
     data: str  # fingerprint of the data set
@@ -90,7 +90,7 @@ class RunState:
 
     @property
     def labeled(self) -> Tensor:
-        """All labeled indices in order of purchase."""
+        """All labeled indices, in the order of queries: (m,) int64."""
         return torch.cat(self.queries)
 
     @property
@@ -99,13 +99,13 @@ class RunState:
         return len(self.rounds) == len(self.queries)
 
     def add_round(self, record: RoundRecord, weights: dict[str, Tensor], frozen: Iterable[str] = ()) -> None:
-        """Note that the current round was trained and evaluated; ``frozen`` are names of weights that stay."""
+        """Record that the current round was trained and evaluated; ``frozen`` are names of weights that stay."""
         self.rounds.append(record)
         self.frozen = sorted(frozen)
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
     def add_query(self, index: Tensor, selection: Cost, training: Cost) -> None:
-        """Note what was bought after the current round, and what choosing and the strategy's own training cost."""
+        """Record the query after the current round, and what the selection and the strategy's own training cost."""
         last = self.rounds[-1]
         self.rounds[-1] = replace(
             last,
@@ -120,8 +120,8 @@ class RunState:
         """Write the next checkpoint, then the CSV views, each in one step; frozen weights are written once.
 
         Raises:
-            TakenOver: Another process has saved since this state was loaded or saved; what that one wrote stays.
-            UserError: The disk is full or the folder cannot be written to; what was saved before is kept.
+            TakenOver: Another process has saved since this state was loaded or saved; its files stay.
+            UserError: The disk is full or the folder cannot be written to; the checkpoint before is kept.
         """
         if self.saved is None:
             self.saved = Generations(run_dir / NAME)
@@ -153,7 +153,7 @@ class RunState:
     def write_views(self, run_dir: Path) -> None:
         """Write accuracy.csv, timing.csv, per_class.csv and queries.csv, as far as this process has not yet.
 
-        A power cut may take them until the run is done: it writes them anew when it goes on.
+        They may not survive a power cut until the run is done; a resumed run writes them again.
 
         Raises:
             TakenOver: Another process has saved meanwhile; the views are those of its newest checkpoint.
@@ -165,7 +165,7 @@ class RunState:
             for name, columns, rows in self.views(*is_new):
                 files.write_csv(run_dir / name, columns, rows, lasts=False)
                 self.check()
-        except TakenOver:  # while this one slept: the view that it has just written may be older than the one there
+        except TakenOver:  # while this process slept: the view that it wrote may be older than the one that was there
             RunState.load(run_dir, self.data).write_views(run_dir)
             raise
         self.shown = counts
@@ -179,12 +179,12 @@ class RunState:
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows
         if chosen:
-            bought = [
+            queried = [
                 {"round": round, "position": position, "index": index}
                 for round, query in enumerate(self.queries)
                 for position, index in enumerate(query.tolist())
             ]
-            yield "queries.csv", ["round", "position", "index"], bought
+            yield "queries.csv", ["round", "position", "index"], queried
 
     def by_class(self) -> list[dict[str, Any]]:
         """The rows of per_class.csv."""
@@ -210,7 +210,7 @@ class RunState:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
         """
         saved = Generations(run_dir / NAME)
-        content = saved.read(f"delete {run_dir} to begin this run anew")
+        content = saved.read(f"delete {run_dir} to start this run over")
         if content is None and not saved.path.exists():
             return cls(data or "", class_names=class_names, saved=saved)
         found = 3 if content is None else content.get(schema.KEY, content.get("format"))  # its name before 0.3
@@ -219,11 +219,11 @@ class RunState:
                 f"{run_dir} has a checkpoint of schema version {found}, this version of alrun reads {READABLE} or "
                 "later: use the version that wrote it, or delete the folder to start over."
             )
-        schema.check(found, f"The checkpoint in {run_dir}")
+        schema.check_version(found, f"The checkpoint in {run_dir}")
         if data is not None and content["data"] != data:
             raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
-                "or delete the folder to begin anew."
+                "or delete the folder to start over."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
         weights, frozen = content["weights"], content["frozen"]

@@ -1,7 +1,7 @@
-"""``bought.png`` in a run's folder: thumbnails of what its strategy bought, for reports, which read no data set.
+"""``bought.png`` in a run's folder: thumbnails of the queries, for reports, which do not read the data set.
 
-A row for each round, ten columns, 32 pixels a side, in order of purchase. With many rounds as many as stay below a
-megabyte have a row, evenly spaced, the first and the last among them.
+Each round has a row of ten thumbnails with 32 pixels a side, in the order of the query. If there are many rounds, only
+as many as fit into a megabyte have a row, evenly spaced, including the first and the last.
 """
 
 import csv
@@ -27,8 +27,8 @@ def rounds_shown(count: int) -> list[int]:
     return np.unique(np.linspace(1, count, min(count, ROWS)).round().astype(int)).tolist() if count else []
 
 
-def write(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> None:
-    """Write the thumbnails of ``rows`` of images (C, H, W), uint8; nothing where there is no row.
+def write_thumbnails(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> None:
+    """Write the thumbnails of ``rows`` of images (C, H, W), uint8; nothing without rows.
 
     Raises:
         UserError: The folder cannot be written to.
@@ -47,7 +47,7 @@ def write(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndarray]]) -> N
 
 
 def thumbnail(image: np.ndarray):
-    """An image (C, H, W) in a square; two or more than three channels show their first."""
+    """A square picture of an image (C, H, W); of two or more than three channels, the first is shown."""
     from PIL import Image, ImageOps
 
     channels = image.transpose(1, 2, 0)
@@ -56,19 +56,19 @@ def thumbnail(image: np.ndarray):
     return ImageOps.pad(picture, (SIDE, SIDE), method, color="white")
 
 
-def read(run_dir: Path) -> dict[int, np.ndarray]:
-    """Thumbnails (n, 32, 32, 3) of each round that has a row, with n the smaller of ten and what was bought.
+def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
+    """Thumbnails (n, 32, 32, 3) of each round that has a row, with n the size of the query, at most ten.
 
     Raises:
-        UserError: They are not there, or damaged.
+        UserError: The file is not there, or damaged.
     """
     from PIL import Image
 
     path = run_dir / NAME
     try:
         with (run_dir / "queries.csv").open(newline="") as file:
-            bought = Counter(int(row["round"]) for row in csv.DictReader(file))
-        rounds = rounds_shown(max(bought))
+            sizes = Counter(int(row["round"]) for row in csv.DictReader(file))
+        rounds = rounds_shown(max(sizes))
         if path.stat().st_size > MOST:
             raise ValueError("it is larger than a run makes it")
         with Image.open(path, formats=["PNG"]) as picture:
@@ -76,8 +76,8 @@ def read(run_dir: Path) -> dict[int, np.ndarray]:
                 raise ValueError("it has not a row for each round")
             strip = np.asarray(picture)
     except FileNotFoundError as error:
-        raise StorageError(f"{error.filename} is not here, which holds what was bought") from error
+        raise StorageError(f"{error.filename} is missing, which holds the queries") from error
     except (OSError, ValueError, LookupError, SyntaxError, Image.DecompressionBombError) as error:
         raise StorageError(f"{path} or queries.csv beside it is damaged ({first_line(error)})") from error
     cells = strip.reshape(len(rounds), SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2)
-    return {round: row[: min(COLUMNS, bought[round])] for round, row in zip(rounds, cells, strict=True)}
+    return {round: row[: min(COLUMNS, sizes[round])] for round, row in zip(rounds, cells, strict=True)}

@@ -1,1 +1,1 @@
-"""Settings: their schema, checks, composition by Hydra, the objects that they name, and the name of a run."""
+"""Settings: their schema, checks, composition by Hydra, the objects that they name, and the names of runs."""

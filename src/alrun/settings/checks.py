@@ -1,4 +1,4 @@
-"""Which settings are refused before torch is imported and data are read: within the first second."""
+"""Refuses impossible settings before torch is imported and data are read: within the first second."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ POOL_SIZES = {
 
 
 def validate(cfg: DictConfig) -> None:
-    """Refuse what is wrong whatever the data turn out to be, and what is known to be wrong for bundled ones.
+    """Refuse settings that are wrong for any data, or for data whose size is known.
 
     Raises:
         UserError: A setting has no value, is out of range or contradicts another one.
@@ -35,9 +35,9 @@ def validate(cfg: DictConfig) -> None:
         raise SettingError(f"{key}: there is no such setting; {closest(key, known)}")
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise SettingError(f"{key} has no value: add {key}=... to the command line.")
-    targets.check(cfg)
+    targets.check_targets(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
-        # What memory may be taken may be any; a count, rate or share that is infinite is not meant.
+        # Memory may be unlimited; an infinite count, rate or share is a mistake.
         if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and key.endswith("memory")):
             raise SettingError(f"{key}={value} is not possible: give a finite number.")
     check_ranges(cfg)
@@ -60,24 +60,24 @@ def validate(cfg: DictConfig) -> None:
 
 
 def check_ranges(cfg: DictConfig) -> None:
-    """Refuse a value of the closed settings, or of an optimizer's, that their types and ranges in the schema exclude.
+    """Refuse a value of the closed settings, or of an optimizer, that its type and range in the schema exclude.
 
-    Those of the open settings are refused when they are built (alrun.settings.factory).
+    Values of the open settings are refused when they are built (alrun.settings.factory).
     """
     for group, settings in (("", RunConfig), *((each.__name__.lower(), each) for each in CLOSED)):
         node = cfg[group] if group else cfg
         for name, hint in get_type_hints(settings, include_extras=True).items():
             if hint is not Any and hint not in CLOSED and hint != list[str]:
-                ranges.check(f"{group}.{name}".removeprefix("."), node[name], hint)
+                ranges.check_range(f"{group}.{name}".removeprefix("."), node[name], hint)
     for key, hint in OPTIMIZER.items():
         part, _, name = key.rpartition(".")
         node = cfg.optimizer.get(part) if part else cfg.optimizer
         if node and name in node:
-            ranges.check(f"optimizer.{key}", node[name], hint)
+            ranges.check_range(f"optimizer.{key}", node[name], hint)
 
 
 def check_rounds(cfg: DictConfig) -> None:
-    """Refuse a budget in which a round does not fit."""
+    """Refuse a budget that has no room for a round."""
     budget = cfg.budget
     if budget.total < budget.seed_size:
         raise SettingError(
@@ -99,7 +99,7 @@ def check_rounds(cfg: DictConfig) -> None:
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in dictionaries and lists of them, with its key."""
+    """Every value in nested dictionaries and lists, with its dotted key."""
     if not isinstance(value, dict | list):
         yield key, value
         return
@@ -108,32 +108,33 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, DictConfig]]:
-    """The strategy and those that it wraps, with their keys."""
+    """The strategy and the strategies that it wraps, with their keys."""
     yield key, node
     if isinstance(inner := node.get("inner"), DictConfig):
         yield from strategies(inner, f"{key}.inner")
 
 
 def check_budget(cfg: DictConfig, size: int) -> None:
-    """Refuse a budget that a pool of ``size`` examples cannot serve, and name one that it can."""
+    """Refuse a budget that is larger than a pool of ``size`` examples, and suggest one that fits."""
     from alrun.settings import fitted  # with numpy, which `--help` does without
 
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
         if value > size:
             raise SettingError(
-                f"budget.{key}={value} is more than the {size} examples of the pool: try {fitted.advice(cfg, size)}."
+                f"budget.{key}={value} is more than the {size} examples of the pool: "
+                f"try {fitted.advise_budget(cfg, size)}."
             )
 
 
 def check_options(key: str, node: DictConfig) -> None:
-    """Refuse the name of an option where the option itself is wanted: its group must be named too."""
+    """Refuse the name of an option as a value: an option is chosen by its group."""
     for setting, group in (("embeddings", "embeddings"), ("inner", "strategy"), ("strategy", "strategy")):
         if isinstance(name := node.get(setting), str):
             raise SettingError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
 
 
 def check_unique(unique: int, size: int) -> None:
-    """Refuse a pool of ``size`` examples of which more shall stay unique."""
+    """Refuse to keep more examples unique than the ``size`` of the pool."""
     if unique > size:
         raise SettingError(f"redundancy.unique={unique} is more than the {size} examples of the pool: lower it.")
 
@@ -149,7 +150,7 @@ def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
 
 
 def pool_size(cfg: DictConfig) -> int | None:
-    """Examples in the pool, None where that is known only when the data are read."""
+    """Examples in the pool; None if only reading the data can say."""
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
             size = POOL_SIZES["digits"]
@@ -158,7 +159,7 @@ def pool_size(cfg: DictConfig) -> int | None:
         case _:
             from alrun.settings import fitted
 
-            known = fitted.counted(cfg)
+            known = fitted.count_data(cfg)
             if known is None:
                 return None
             size = known.pool
@@ -167,7 +168,7 @@ def pool_size(cfg: DictConfig) -> int | None:
 
 
 def has_dropout(cfg: DictConfig) -> bool | None:
-    """Whether the model has dropout, or an ensemble instead, None where that is known only when it is built."""
+    """Whether the model has dropout, or an ensemble instead; None if only building it can say."""
     match cfg.model._target_:
         case "alrun.models.ResNet18":
             return False

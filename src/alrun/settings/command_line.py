@@ -1,7 +1,7 @@
-"""A command line as it was typed.
+"""Puts quotes around names on a command line, so that Hydra takes them as they were typed.
 
-Hydra would read ``true``, ``nan``, ``007`` and ``0.50`` as values where they are names, and refuses most letters of
-names of files (é, parentheses, %, =, ~) outside quotes.
+Hydra would read the names ``true``, ``nan``, ``007`` and ``0.50`` as values, and refuses many characters of file names
+(é, parentheses, %, =, ~) outside quotes.
 """
 
 import os
@@ -22,14 +22,14 @@ ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(?:,|$)""")
 
 def as_typed(words: Sequence[str]) -> list[str]:
     """The words of a command line, with quotes around names of classes, files and columns that need them."""
-    return [quoted(word) for word in words]
+    return [quote_word(word) for word in words]
 
 
-def quoted(word: str) -> str:
-    """One word; ``null`` stays none where a name may be left out, and commas go on to separate runs of a sweep."""
+def quote_word(word: str) -> str:
+    """One word; ``null`` stays null where a name is optional, and commas still separate the runs of a sweep."""
     if found := NAMES.fullmatch(word):
         names = [item[1] for item in ITEM.finditer(found[2]) if item[1] or item[0]]
-        return f"{found[1]}=[{','.join(map(safe, names))}]"
+        return f"{found[1]}=[{','.join(map(quote_name, names))}]"
     found = WORD.fullmatch(word)
     if not found:
         return word
@@ -46,12 +46,12 @@ def quoted(word: str) -> str:
 
 
 def at_home(path: str) -> str:
-    """``~/x`` in the user's own folder: no shell replaces it after ``=``."""
+    """The path with ``~`` replaced by the home folder: a shell does not replace it after ``=``."""
     return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path
 
 
 def is_readable(word: str) -> bool:
-    """Whether Hydra takes the word."""
+    """Whether Hydra can parse the word."""
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
@@ -60,13 +60,13 @@ def is_readable(word: str) -> bool:
 
 
 def in_quotes(value: str) -> str:
-    """``value`` as a text: in quotes, those inside it and backslashes before them escaped."""
+    """``value`` in quotes; quotes in it, and backslashes before them, are escaped."""
     escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
     return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
 
 
-def safe(name: str) -> str:
-    """A name, in quotes where it would be read as something else."""
+def quote_name(name: str) -> str:
+    """A name, in quotes if Hydra would read it as something else."""
     if PLAIN.fullmatch(name) or name[:1] in ("'", '"') or any(letter in name for letter in '"\\$') or not name:
         return name
     return f'"{name}"'

@@ -1,4 +1,4 @@
-"""What the open settings name, built. Their schema is the signature of what ``_target_`` names."""
+"""Builds what the open settings name. Their schema is the signature of their ``_target_``."""
 
 import inspect
 from functools import partial
@@ -13,33 +13,35 @@ from alrun.system.words import closest
 
 
 def build(node: DictConfig, key: str, **arguments: Any) -> Any:
-    """Call ``node``'s ``_target_`` with its settings and ``arguments``, after those of the parts in it.
+    """Call ``node``'s ``_target_`` with its settings and ``arguments``; parts in its settings are built first.
 
-    Settings are plain values by then: what was checked (alrun.settings.targets) is what is called.
+    Settings are plain values by then, so the target that was checked (alrun.settings.targets) is the one called.
 
     Raises:
         UserError: The target is not allowed there, cannot be imported, or does not take a setting or its type.
     """
     if not isinstance(node, DictConfig):
-        raise SettingError(f"{key}={node} is no part of a run: give what `--cfg job` shows there, or choose an option.")
+        raise SettingError(
+            f"{key}={node} is not a part of a run: give what `--cfg job` shows there, or choose an option."
+        )
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     if settings.get("_target_") is None:
         raise SettingError(f"{key} has no _target_: its YAML file must name a class or function.")
-    return made(settings, key, targets.kinds_at(key), arguments)
+    return build_target(settings, key, targets.kinds_at(key), arguments)
 
 
-def made(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], arguments: dict[str, Any]) -> Any:
-    """What a ``node`` with a ``_target_`` names, which is one of ``kinds``."""
+def build_target(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], arguments: dict[str, Any]) -> Any:
+    """Call the ``_target_`` of ``node``, which must be one of ``kinds``."""
     name = node["_target_"]
-    target = targets.found(name, key, kinds)
+    target = targets.import_target(name, key, kinds)
     settings = {setting: value for setting, value in node.items() if setting not in targets.SPECIAL}
     if unknown := [setting for setting in settings if str(setting).startswith("_")]:
         raise SettingError(f"{key}.{unknown[0]} is not known: beside settings there are _target_ and _partial_.")
     if not name.startswith(("torch.", "torchvision.")):  # whose parameters are named too loosely to check
         check_settings(target, node, settings, key, set(arguments))
     given = {
-        setting: filled(value, f"{key}.{setting}", targets.inside(node, str(setting), kinds))
+        setting: build_parts(value, f"{key}.{setting}", targets.kinds_inside(node, str(setting), kinds))
         for setting, value in settings.items()
     }
     try:
@@ -54,23 +56,23 @@ def made(node: targets.Values, key: str, kinds: tuple[targets.Kind, ...], argume
     return result
 
 
-def filled(value: Any, key: str, kinds: tuple[targets.Kind, ...]) -> Any:
-    """``value`` with the parts that it names built."""
+def build_parts(value: Any, key: str, kinds: tuple[targets.Kind, ...]) -> Any:
+    """``value`` with all parts in it built."""
     if isinstance(value, list):
-        return [filled(inner, f"{key}[{position}]", kinds) for position, inner in enumerate(value)]
+        return [build_parts(inner, f"{key}[{position}]", kinds) for position, inner in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if value.get("_target_") is not None:
-        return made(value, key, kinds, {})
-    return {setting: filled(inner, f"{key}.{setting}", kinds) for setting, inner in value.items()}
+        return build_target(value, key, kinds, {})
+    return {setting: build_parts(inner, f"{key}.{setting}", kinds) for setting, inner in value.items()}
 
 
 def check_settings(target: Any, node: targets.Values, settings: targets.Values, key: str, given: set[str]) -> None:
-    """Compare ``settings`` with the signature of ``target`` without ``given``: names, types and ranges."""
+    """Compare names, types and ranges of ``settings`` with the signature of ``target``, apart from ``given``."""
     parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    hints = ranges.of_signature(target)
+    hints = ranges.hints_of_signature(target)
     for setting, value in settings.items():
         if setting not in parameters:
             if renamed := moved.setting_sentence(f"{key}.{setting}", node["_target_"]):
@@ -78,11 +80,11 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
             hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
             raise SettingError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
         if setting in hints and not holds_a_part(value):
-            ranges.check(f"{key}.{setting}", value, hints[setting])
+            ranges.check_range(f"{key}.{setting}", value, hints[setting])
 
 
 def holds_a_part(value: Any) -> bool:
-    """Whether ``value`` names what is yet to be built."""
+    """Whether ``value`` holds a part that is still to be built."""
     if isinstance(value, list):
         return any(map(holds_a_part, value))
     return isinstance(value, dict) and ("_target_" in value or any(map(holds_a_part, value.values())))

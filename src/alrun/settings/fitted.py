@@ -1,6 +1,6 @@
-"""Budget and training for own data where nobody set them: from the size of the pool and the number of classes.
+"""Default budget and training for a user's own data, from the size of the pool and the number of classes.
 
-Both are counted from a listing (folders, a CSV, the labels of Parquet and npz files), without decoding a picture and
+Both are counted in a listing (folders, a CSV, the labels of Parquet and npz files), without decoding a picture and
 without torch, since a run's folder is named by its settings before anything is read.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 A_CLASS = (2, 5)  # labels of the seed set: at least, and at most
-PART = 10  # a round buys a tenth of the pool ...
-MOST, MOST_OF_PEOPLE = 1000, 100  # ... and no more than this, where labels are known and where people give them
+PART = 10  # a round queries a tenth of the pool ...
+MOST, MOST_OF_PEOPLE = 1000, 100  # ... and no more than this if labels are known, or if people give them
 ROUNDS = 5
 STEPS, PATIENCE = 4000, 200  # of training: at most, and without gain before it stops
 EPOCHS = (30, 300)
@@ -29,11 +29,11 @@ MARK = "${fitted:"
 
 
 class Counted(NamedTuple):
-    """What a listing tells of a data set."""
+    """The size of a data set, as counted in a listing."""
 
     pool: int
     classes: int
-    by_people: bool = False  # labels are asked for
+    by_people: bool = False  # people give the labels
 
 
 class Fitted(NamedTuple):
@@ -46,23 +46,23 @@ class Fitted(NamedTuple):
     patience: int
 
 
-def number(name: str, cfg: DictConfig) -> int:
-    """What ``name`` should be in the settings ``cfg``; the defaults of other data where the data cannot be counted."""
-    known = counted(cfg)
+def fitted_number(name: str, cfg: DictConfig) -> int:
+    """The value of the setting ``name`` that suits the data of ``cfg``; a general default if they cannot be counted."""
+    known = count_data(cfg)
     if known is None:
         return BLANK[name]
     written = OmegaConf.to_container(cfg.budget, resolve=False)
     assert isinstance(written, dict)
     given = {str(key): int(cfg.budget[key]) for key, value in written.items() if not str(value).startswith(MARK)}
-    return getattr(suited(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
+    return getattr(fit_to_data(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
 
 
-def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: int = 20) -> Fitted:
-    """Budget and training for a data set; what is ``given`` of the budget stays, and the rest follows it.
+def fit_to_data(known: Counted, given: dict[str, int], validation: int = 0, batch: int = 20) -> Fitted:
+    """Budget and training for a data set; settings of the budget that are ``given`` stay, the rest adapts to them.
 
     Args:
         known: The data set.
-        given: Of ``seed_size``, ``batch_size`` and ``total`` those that are set.
+        given: The settings among ``seed_size``, ``batch_size`` and ``total`` that the user gave.
         validation: Labels that are held out of the pool.
         batch: Examples in a step of training.
     """
@@ -75,29 +75,29 @@ def suited(known: Counted, given: dict[str, int], validation: int = 0, batch: in
     if "total" in given:
         seed = max(2, min(seed, (given["total"] - validation) // 2))
     seed = given.get("seed_size", seed)
-    bought = min(max(1, pool // PART), MOST_OF_PEOPLE if known.by_people else MOST)
+    queried = min(max(1, pool // PART), MOST_OF_PEOPLE if known.by_people else MOST)
     if "total" in given:
-        bought = max(1, (given["total"] - validation - seed) // ROUNDS)
-    bought = given.get("batch_size", bought)
-    rounds = min(ROUNDS, max(0, pool - seed) // bought)
-    total = given.get("total", seed + rounds * bought + validation)
+        queried = max(1, (given["total"] - validation - seed) // ROUNDS)
+    queried = given.get("batch_size", queried)
+    rounds = min(ROUNDS, max(0, pool - seed) // queried)
+    total = given.get("total", seed + rounds * queried + validation)
     low, high = EPOCHS
     epochs = min(high, max(low, math.ceil(STEPS * batch / max(1, total))))
     patience = min(epochs, max(BLANK["patience"], math.ceil(PATIENCE / math.ceil(seed / batch))))
-    return Fitted(seed, bought, total, epochs, max(2, patience))
+    return Fitted(seed, queried, total, epochs, max(2, patience))
 
 
-def counted(cfg: DictConfig) -> Counted | None:
-    """What a listing tells of the data set in ``cfg``, None where it is no own one or cannot be listed."""
+def count_data(cfg: DictConfig) -> Counted | None:
+    """The size of the data set in ``cfg``; None if it is not the user's own or cannot be listed."""
     dataset = OmegaConf.to_container(cfg.dataset, resolve=False, throw_on_missing=False)
-    known = listing(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
+    known = count_listed(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
     limit = cfg.get("limit")
     return known if known is None or limit is None else known._replace(pool=min(known.pool, limit))
 
 
 @cache  # a command composes the settings of many runs on the same data
-def listing(written: str) -> Counted | None:
-    """The same of a data set's settings, as JSON."""
+def count_listed(written: str) -> Counted | None:
+    """The size of a data set, from its settings as JSON; None as in count_data."""
     dataset: dict[str, Any] = json.loads(written)
     count = COUNTS.get(str(dataset.get("_target_")))
     paths = [dataset[key] for key in ("path", "test", "images") if isinstance(dataset.get(key), str)]
@@ -115,7 +115,7 @@ def listing(written: str) -> Counted | None:
 
 @contextmanager
 def silently() -> Iterator[None]:
-    """What a listing tells is told when the data are read."""
+    """Log nothing: the messages of a listing come again when the data are read."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -131,38 +131,38 @@ def of_labels(
     groups: np.ndarray | None = None,
     names: list[str] | None = None,
 ) -> Counted:
-    """Of labels as a source holds them, of which the ``first`` are to train on: all where a share is held out."""
+    """Count labels as a source holds them; the ``first`` ones are for training: all if a share will be held out."""
     from alrun.data import labels
-    from alrun.data.divided import by_group
+    from alrun.data.divided import positions_by_group
 
-    numbers, classes = labels.numbered(values, str, names)
+    numbers, classes = labels.number_labels(values, str, names)
     share = float(dataset["test_fraction"])
     if first == len(values):
-        train = by_group(numbers, share, classes, groups)[0] if groups is not None else None
+        train = positions_by_group(numbers, share, classes, groups)[0] if groups is not None else None
         first = first - math.ceil(share * first) if train is None else len(train)
     return Counted(first, len(classes))
 
 
 def of_folders(dataset: dict[str, Any]) -> Counted:
-    """Of class folders."""
+    """Count pictures in class folders."""
     from alrun.data import own
 
-    train, test = own.foldered(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
+    train, test = own.list_split_folders(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
     return of_labels([*train.labels, *(test.labels if test else [])], dataset, len(train.labels))
 
 
 def of_csv(dataset: dict[str, Any]) -> Counted:
-    """Of a CSV."""
+    """Count pictures in a CSV."""
     from alrun.data import listed_pictures
 
     names = ("path", "images", "path_column", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset.get(name) for name in names}
-    made = listed_pictures.listed(**settings)
+    made = listed_pictures.list_pictures(**settings)
     return of_labels([made.found.labels[at] for at in made.order], dataset, made.first, made.groups)
 
 
 def of_parquet(dataset: dict[str, Any]) -> Counted:
-    """Of the labels in Parquet files."""
+    """Count labels in Parquet files."""
     from alrun.data import own
     from alrun.data.picture_source import ParquetRows
 
@@ -175,20 +175,20 @@ def of_parquet(dataset: dict[str, Any]) -> Counted:
 
 
 def of_npz(dataset: dict[str, Any]) -> Counted:
-    """Of the labels in an npz."""
-    from alrun.data.npz_arrays import flat, npz_names
+    """Count labels in an npz."""
+    from alrun.data.npz_arrays import flatten_labels, npz_names
 
     path, group = dataset["path"], dataset.get("group")
     images, labels = dataset["images_array"], dataset["labels_array"]
     arrays = npz_names(path, images, labels, group, dataset.get("test_split"))
     with np.load(path, allow_pickle=False) as file:
-        kept = [[flat(file[name], path, name) for name in names[1:]] for names in arrays]
+        kept = [[flatten_labels(file[name], path, name) for name in names[1:]] for names in arrays]
     values = np.concatenate([each[0] for each in kept]).tolist()
     return of_labels(values, dataset, len(kept[0][0]), None if group is None else kept[0][1])
 
 
 def of_features(dataset: dict[str, Any]) -> Counted:
-    """Of the labels of vectors, which are not read where they lie in a file of their own."""
+    """Count labels of vectors; vectors in a file of their own are not read."""
     from alrun.data import vectors
 
     names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
@@ -199,7 +199,7 @@ def of_features(dataset: dict[str, Any]) -> Counted:
 
 
 def of_table(dataset: dict[str, Any]) -> Counted:
-    """Of the labels of texts or of rows of numbers."""
+    """Count labels of texts or of rows of numbers."""
     from alrun.data import tables
 
     names = ("label_column", "split_column", "group", "test_split")
@@ -209,7 +209,7 @@ def of_table(dataset: dict[str, Any]) -> Counted:
 
 
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
-    """Of pictures that people label."""
+    """Count pictures that people will label."""
     from alrun.data.picture_listing import pictures_under
 
     return Counted(len(pictures_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
@@ -227,14 +227,14 @@ COUNTS = {
 }
 
 
-def sentence(cfg: DictConfig) -> str | None:
-    """What was chosen for the data set and why, None where all is set elsewhere."""
+def sentence_on_choice(cfg: DictConfig) -> str | None:
+    """The settings that were chosen for the data set and why; None if the user set all of them."""
     chosen = []
     for group in ("budget", "training"):
         written = OmegaConf.to_container(cfg[group], resolve=False)
         assert isinstance(written, dict)
         chosen += [f"{group}.{key}={cfg[group][key]}" for key, value in written.items() if str(value).startswith(MARK)]
-    known = counted(cfg)
+    known = count_data(cfg)
     if not chosen or known is None:
         return None
     is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
@@ -242,8 +242,8 @@ def sentence(cfg: DictConfig) -> str | None:
     return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
 
 
-def advice(cfg: DictConfig, size: int) -> str:
-    """A budget that a pool of ``size`` examples can serve, as settings to type."""
-    known = counted(cfg) or Counted(size, 10)
-    made = suited(known._replace(pool=size), {}, cfg.get("validation") or 0, int(cfg.training.batch_size))
+def advise_budget(cfg: DictConfig, size: int) -> str:
+    """A budget that suits a pool of ``size`` examples, as settings to type."""
+    known = count_data(cfg) or Counted(size, 10)
+    made = fit_to_data(known._replace(pool=size), {}, cfg.get("validation") or 0, int(cfg.training.batch_size))
     return f"budget.seed_size={made.seed_size} budget.batch_size={made.batch_size} budget.total={made.total}"

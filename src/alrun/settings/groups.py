@@ -1,4 +1,4 @@
-"""What each group of options is for, and what the comments of conf/ and of dataclasses say of options and settings.
+"""Describes groups of options, and reads what the comments of conf/ and of dataclasses say about settings.
 
 Only text is read: nothing is composed, and neither Hydra nor torch is imported.
 """
@@ -20,7 +20,7 @@ class Group:
     example: str
 
 
-GROUPS = {  # in the order of --help: what is looked for most comes first
+GROUPS = {  # in the order of --help: the most wanted come first
     "dataset": Group("Images and labels, with the network and the augmentation that go with them.", "dataset=cifar10"),
     "encoder": Group(
         "A pretrained network that makes vectors of images or texts, on which a head is trained.",
@@ -76,33 +76,33 @@ class Setting:
 
 
 def folder() -> Path:
-    """Where alrun's options are: conf/."""
+    """The folder of alrun's options: conf/."""
     spec = find_spec("alrun.conf")
     return Path(next(iter(spec.submodule_search_locations)))  # type: ignore[union-attr, arg-type]
 
 
 def options(group: str, root: Path) -> Iterator[tuple[str, Path]]:
-    """The names and files of a group's options below ``root``: alrun's own conf/ or a user's."""
+    """The names and files of a group's options below ``root``, which is alrun's own conf/ or a user's."""
     for path in sorted((root / group).rglob("*.yaml")):
         yield path.relative_to(root / group).with_suffix("").as_posix(), path
 
 
 def about(text: str) -> str:
-    """What an option's file says at its head, in one line."""
+    """The comment at the head of an option's file, in one line."""
     head = re.match(r"(?:#.*\n)*", text)
     lines = head[0].splitlines() if head else []
     return " ".join(line.lstrip("# ") for line in lines if not line.startswith("# @package"))
 
 
 def package(text: str, group: str) -> str:
-    """Where the settings of an option's file go: a prefix of their names, empty for the top."""
+    """The prefix of the names of settings in an option's file; empty for the top."""
     found = re.search(r"^# @package (\S+)", text, re.MULTILINE)
     place = found[1] if found else group
     return "" if place == "_global_" else place
 
 
 def settings(text: str, prefix: str = "") -> Iterator[Setting]:
-    """Every setting of an option's file, by its dotted name after ``prefix``; Hydra's own keys are left out."""
+    """Every setting of an option's file, with its dotted name after ``prefix``; without Hydra's own keys."""
     import yaml
 
     yield from _leaves(yaml.compose(text), text, prefix, is_top=True)
@@ -142,7 +142,7 @@ def fields(schema: type) -> Iterator[Setting]:
 
 
 def _default(value: Any) -> str:
-    """The syntax of a default as a user types it: ``null``, ``true``; a list that is made anew is empty."""
+    """The syntax of a default as a user types it: ``null``, ``true``; a list that a factory makes is empty."""
     import ast
 
     literal = [] if isinstance(value, ast.Call) else ast.literal_eval(value)

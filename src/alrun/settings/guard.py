@@ -1,10 +1,9 @@
-"""Hydra as alrun uses it: its own settings, and the code that it calls by them, come from alrun's configuration alone.
+"""Guards Hydra: its own settings, and the code that it calls by them, come only from alrun's configuration.
 
 Hydra starts launchers, sweepers, callbacks and log handlers, sets the environment and writes files as its node
-``hydra`` says, before alrun's code is reached. So a file that is not alrun's sets nothing there but what a sweep is
-made of and the sizes of a launcher, and on the command line callbacks, log handlers and the environment are left alone
-too. This is checked where files are loaded, by the loader that Hydra is given: it goes with a job to whatever process
-computes it.
+``hydra`` says, before alrun's code is reached. So a file that is not alrun's may set only the parameters of a sweep and
+the sizes of a launcher there, and the command line cannot set callbacks, log handlers or the environment either. The
+loader that Hydra receives checks this when it loads files; it goes with a job to whatever process computes it.
 """
 
 import re
@@ -24,13 +23,13 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun.settings import schema, targets
-from alrun.settings.hydra_errors import raised_in_hydra, sentence
+from alrun.settings.hydra_errors import mistake_sentence, raised_in_hydra
 from alrun.system.errors import SettingError
 
 MAIN = "pkg://alrun.conf"
 TRUSTED = re.compile(r"pkg://(alrun\.conf|hydra\.conf|hydra_plugins\..*)|structured://.*")
 CORE, PLUGINS = "hydra._internal.core_plugins", "hydra_plugins"
-CALLED = {  # what Hydra may call, by place
+CALLED = {  # what Hydra may call, by its key
     "callbacks.sweep": ("alrun.commands.sweep.RememberSweep",),
     "launcher": (
         f"{CORE}.basic_launcher.BasicLauncher",
@@ -47,20 +46,20 @@ CALLED = {  # what Hydra may call, by place
         f"optuna.samplers.{name}Sampler" for name in ("CmaEs", "Grid", "MOTPE", "NSGAII", "Random", "TPE")
     ),
 }
-FOLDERS = {  # what conf/config.yaml says
+FOLDERS = {  # as in conf/config.yaml
     "run.dir": "${paths.outputs}/runs/${setting_id:}/${run_id:}",
     "sweep.dir": "${paths.outputs}/runs",
     "sweep.subdir": "${setting_id:}/${run_id:}",
 }
 LOGGING = ("job_logging", "hydra_logging")
-# Words that clusters want and that no shell takes for anything else.
+# Settings of clusters, whose values must be harmless in a shell.
 PLACES = ("account", "constraint", "exclude", "gres", "name", "partition", "qos")
 WORD = re.compile(r"[\w.,:@-]*")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Loader(ConfigLoaderImpl):
-    """Hydra's loader of configurations, with checks: ``checks`` are those of the whole configuration."""
+    """Hydra's loader of configurations, with checks; ``checks`` are called with each whole configuration."""
 
     def __init__(
         self, config_search_path: ConfigSearchPath, checks: tuple[Callable[[DictConfig], None], ...] = ()
@@ -69,10 +68,10 @@ class Loader(ConfigLoaderImpl):
         self.checks = checks
 
     def load_configuration(self, config_name: str | None, overrides: list[str], *rest: Any, **named: Any) -> DictConfig:
-        """Compose; what Hydra cannot read and has no words for, such as ``+=``, is the command line's fault as well.
+        """Compose a configuration; an error of Hydra's parser, as for ``+=``, becomes one about the command line.
 
         Raises:
-            UserError: Something would have Hydra call other code than alrun's.
+            UserError: Hydra would call code that is not alrun's.
         """
         schema.register()  # also in the process of a launcher, which has unpickled this loader
         targets.allowed()
@@ -84,10 +83,10 @@ class Loader(ConfigLoaderImpl):
         try:
             cfg = super().load_configuration(config_name, overrides, *rest, **named)
         except Exception as error:
-            if sentence(error) is not None or not raised_in_hydra(error):
+            if mistake_sentence(error) is not None or not raised_in_hydra(error):
                 raise
             if isinstance(error, YAMLError):
-                raise SettingError(f"a configuration file is no YAML: {' '.join(str(error).split())}.") from error
+                raise SettingError(f"a configuration file is not YAML: {' '.join(str(error).split())}.") from error
             raise SettingError(
                 f"the command line cannot be read ({type(error).__name__}): "
                 "everything on it is setting=value or group=option."
@@ -98,7 +97,7 @@ class Loader(ConfigLoaderImpl):
         return cfg
 
     def _load_single_config(self, *arguments: Any, **named: Any) -> Any:
-        """One file, with its settings at their place."""
+        """One file, with its settings at their keys."""
         loaded = super()._load_single_config(*arguments, **named)
         if not TRUSTED.fullmatch(loaded.path):
             settings = OmegaConf.to_container(loaded.config, resolve=False)
@@ -107,24 +106,24 @@ class Loader(ConfigLoaderImpl):
         return loaded
 
     def _compose_config_from_defaults_list(self, *arguments: Any, **named: Any) -> DictConfig:
-        """All files together, before the command line changes them."""
+        """All files merged, before the command line changes them."""
         cfg = super()._compose_config_from_defaults_list(*arguments, **named)
         self.logging = logging_of(cfg)
         return cfg
 
     def _load_configuration_impl(self, *arguments: Any, **named: Any) -> DictConfig:
-        """Files and command line."""
+        """The files, changed by the command line."""
         cfg = super()._load_configuration_impl(*arguments, **named)
         if logging_of(cfg) != self.logging:
-            raise SettingError("hydra.job_logging and hydra.hydra_logging stay as they are, but for their levels.")
+            raise SettingError("hydra.job_logging and hydra.hydra_logging cannot be changed, except for their levels.")
         return cfg
 
 
 @contextmanager
 def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
-    """Let Hydra load by Loader, which knows alrun's schema and resolvers.
+    """Let Hydra load with Loader, which knows alrun's schema and resolvers.
 
-    Other applications of Hydra in this process have their own again afterwards.
+    Afterwards, other applications of Hydra in this process have their own loader again.
     """
     loader, store = internal.__dict__["ConfigLoaderImpl"], ConfigStore.instance()
     resolvers, known, base = dict(BaseContainer._resolvers), copy(store.repo), VersionBase.instance().getbase()
@@ -140,10 +139,10 @@ def guarded(*checks: Callable[[DictConfig], None]) -> Iterator[None]:
 
 
 def check_foreign(hydra: Any, path: str) -> None:
-    """Refuse what a file at ``path`` that is not alrun's may not set in Hydra's node.
+    """Refuse settings of Hydra in the file at ``path``, which is not alrun's, unless they are harmless.
 
     Raises:
-        UserError: It would decide what Hydra calls, writes or has the shell do.
+        UserError: A setting would decide what Hydra calls, writes or runs in a shell.
     """
     for key, value in leaves(hydra):
         if not is_harmless(key, value):
@@ -154,7 +153,7 @@ def check_foreign(hydra: Any, path: str) -> None:
 
 
 def is_harmless(key: str, value: Any) -> bool:
-    """Whether a file may set ``hydra.<key>``."""
+    """Whether a user's file may set ``hydra.<key>`` to ``value``."""
     place, _, rest = key.partition(".")
     if place == "mode" or key == "verbose":
         return value in ("RUN", "MULTIRUN", True, False)
@@ -169,18 +168,21 @@ def is_harmless(key: str, value: Any) -> bool:
 
 
 def check_hydra(cfg: DictConfig) -> None:
-    """Refuse a composed configuration by which Hydra would call other code, or write elsewhere.
+    """Refuse a composed configuration with which Hydra would call other code or write elsewhere.
 
     Raises:
-        UserError: It would.
+        UserError: A setting would do that; the sentence names it.
     """
     hydra = OmegaConf.to_container(cfg.hydra, resolve=False)
     assert isinstance(hydra, dict)
     for key, value in leaves(hydra):
         place, _, name = key.rpartition(".")
         known = (*CALLED.get(place, ()), *targets.allowed())
-        if name == "_target_" and value is not None and not targets.within(str(value), known):
-            raise SettingError(f"hydra.{key}={value} would run code that is not alrun's, and Hydra's own is listed.")
+        if name == "_target_" and value is not None and not targets.is_within(str(value), known):
+            raise SettingError(
+                f"hydra.{key}={value} would run code that is not alrun's: choose one of Hydra's own launchers and "
+                "sweepers."
+            )
     if hydra["job"]["env_set"] or hydra["job"]["env_copy"]:
         raise SettingError(
             "hydra.job.env_set and hydra.job.env_copy are not used: set variables where alrun is started."
@@ -189,7 +191,7 @@ def check_hydra(cfg: DictConfig) -> None:
         raise SettingError("hydra.callbacks are alrun's own: others are not called.")
     for group, option in cfg.hydra.runtime.choices.items():
         if CONTROL.search(str(option)) or ".." in str(option).split("/"):
-            raise SettingError(f"{group}={option!r} is no name of an option: it would name a folder elsewhere.")
+            raise SettingError(f"{group}={option!r} is not the name of an option: it would name a folder elsewhere.")
     for key, value in FOLDERS.items():
         place, name = key.split(".")
         if hydra[place][name] != value:
@@ -203,13 +205,13 @@ def check_hydra(cfg: DictConfig) -> None:
 
 
 def logging_of(cfg: DictConfig) -> dict[str, Any]:
-    """How Hydra logs, without the levels."""
+    """The settings of Hydra's logging, without the levels."""
     nodes = {name: OmegaConf.to_container(cfg.hydra[name], resolve=False) for name in LOGGING}
     return {key: value for key, value in leaves(nodes) if key.rpartition(".")[2] != "level"}
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in nested settings with its key; an empty dictionary or list is none."""
+    """Every value in nested settings with its dotted key; empty dictionaries and lists have none."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from leaves(inner, f"{key}.{name}".removeprefix("."))

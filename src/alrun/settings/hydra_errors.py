@@ -1,6 +1,6 @@
-"""The words of Hydra and OmegaConf, translated: the one module that knows what they raise.
+"""Translates errors of Hydra and OmegaConf: the only module that knows what they raise.
 
-``sentence`` says in one line what was a user's mistake, wherever below the command line it was met.
+``mistake_sentence`` says in one line what the user's mistake was, wherever below the command line it was found.
 """
 
 import re
@@ -21,7 +21,7 @@ from alrun.system.errors import UserError, first_line
 from alrun.system.safe_text import one_line
 from alrun.system.words import closest
 
-# What comes with plugins of Hydra, and the extra of ours that installs each.
+# Options that come with plugins of Hydra, and the extra of alrun that installs each.
 EXTRAS = {
     "hydra/launcher/submitit_local": "slurm",
     "hydra/launcher/submitit_slurm": "slurm",
@@ -29,24 +29,24 @@ EXTRAS = {
     "hydra/sweeper/optuna": "optuna",
 }
 
-# What OmegaConf says where a group was removed (~strategy) or is a list of options.
+# OmegaConf's message if a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
-# How OmegaConf passes on a user's mistake that a resolver met, without the error itself.
-TOLD = re.compile(r"(?:User|Setting|Data|Storage|Strategy)Error raised while resolving interpolation: (.*)")
+# How OmegaConf passes on a user's mistake that a resolver found, without the error itself.
+PASSED_ON = re.compile(r"(?:User|Setting|Data|Storage|Strategy)Error raised while resolving interpolation: (.*)")
 
 
-def sentence(error: BaseException) -> str | None:
-    """One line for a user's mistake that was raised anywhere below the command line, None for anything else."""
+def mistake_sentence(error: BaseException) -> str | None:
+    """One line for a user's mistake that was raised anywhere below the command line; None for other errors."""
     message = _sentence(error)
     return None if message is None else one_line(message)
 
 
 def chained(error: BaseException) -> list[BaseException]:
-    """An error and what it was raised from.
+    """An error and its causes.
 
-    An error that was raised while another was handled is one of its own: a mistake in alrun's handling of a user's is
-    alrun's. But Hydra and OmegaConf pass on what they met without naming it as the cause.
+    An error that was raised while another one was handled stands for itself: if alrun fails to handle a user's mistake,
+    that is alrun's mistake. But Hydra and OmegaConf pass on errors without naming them as the cause.
     """
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -58,7 +58,7 @@ def chained(error: BaseException) -> list[BaseException]:
 
 
 def raised_in_hydra(error: BaseException) -> bool:
-    """Whether code of Hydra or OmegaConf raised ``error``, or what it had called, alrun aside."""
+    """Whether ``error`` was raised by Hydra or OmegaConf, or by a library that they called, rather than by alrun."""
     names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     packages = [package for name in names if (package := name.partition(".")[0]) in ("alrun", "hydra", "omegaconf")]
     return bool(packages) and packages[-1] != "alrun"
@@ -69,8 +69,8 @@ def _sentence(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, UserError):
             return str(link)
-        if isinstance(link, InterpolationResolutionError) and (told := TOLD.match(first_line(link))):
-            return f"{told[1]}."
+        if isinstance(link, InterpolationResolutionError) and (found := PASSED_ON.match(first_line(link))):
+            return f"{found[1]}."
     for link in chain:
         if isinstance(link, MissingOption) and (link.options or link.missing_cfg_file in EXTRAS):
             return unknown_option(link.missing_cfg_file or "", list(link.options or []))
@@ -89,7 +89,7 @@ def _sentence(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, OverrideParseException) and "missing EQUAL" not in str(link):
             return (
-                f"{link.override} cannot be read: type setting=value, and letters that are no part of names in quotes, "
+                f"{link.override} cannot be read: type setting=value, with quotes around special characters, "
                 "as 'setting=\"value\"'."
             )
         if isinstance(link, HydraException | OmegaConfBaseException):
@@ -98,7 +98,7 @@ def _sentence(error: BaseException) -> str | None:
 
 
 def unknown_option(file: str, options: list[str]) -> str:
-    """The sentence for an option of a group that does not exist, of which Hydra looked for ``file``."""
+    """The sentence for an option that does not exist; ``file`` is the one that Hydra looked for."""
     if file in EXTRAS:
         return (
             f"{'='.join(file.rsplit('/', 1))} comes with a package that is not installed: pip install "
@@ -113,13 +113,13 @@ def unknown_option(file: str, options: list[str]) -> str:
         for part in folder.iterdir()
         if part.is_dir()
         for entry in part.iterdir()
-    ]:  # experiment=baseline/cifar10: Hydra names the options of one folder alone
+    ]:  # experiment=baseline/cifar10: Hydra names only the options of one folder
         options = [*deeper, *(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.is_file())]
     return f"{group}={option}: there is no such option; {closest(option, options)}"
 
 
 def misspelled(message: str) -> str:
-    """What Hydra says of a command line that it cannot read, in our words where the mistake is a common one."""
+    """The sentence for a command line that Hydra cannot read: ours for common mistakes, otherwise its own."""
     if lost := re.match(r"Error parsing override '(.*?)' missing EQUAL", message):
         return f"{lost[1]}: it has no value; everything on the command line is setting=value or group=option."
     if several := re.match(r"Ambiguous value for argument '(.*?)'", message):
@@ -130,7 +130,7 @@ def misspelled(message: str) -> str:
 
 
 def unknown_key(error: OmegaConfBaseException) -> str:
-    """The sentence for a setting that does not exist."""
+    """The sentence for a setting that does not exist: its new name, or names that are alike."""
     full, parent = str(error.full_key), error.parent_node
     prefix = full.rpartition(".")[0]
     known = [f"{prefix}.{key}" if prefix else str(key) for key in parent] if hasattr(parent, "__iter__") else []

@@ -1,8 +1,8 @@
-"""What a run is called: all that decides its results and nothing else. Imports no torch.
+"""Names a run by everything that decides its results, and nothing else. Imports no torch.
 
 A name is made of the settings that are not neutral, the content of the data, and the revisions of the components that
-compute the results. It holds neither a path nor a neutral setting: the same pictures in another folder are the same
-runs, and a new group of settings renames no run that leaves it alone.
+compute the results. It has neither paths nor neutral settings: the same pictures in another folder are the same run,
+and a new setting does not rename runs that leave it neutral.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import content
-from alrun.settings.revisions import revisions, used
-from alrun.settings.schedule import rounds
+from alrun.settings.revisions import revisions, revisions_used
+from alrun.settings.schedule import labels_by_round
 from alrun.system import moved
 
-# Neither where nor how a run is executed, nor what it is called, changes what it computes.
+# Where and how a run is executed, and what it is called, do not change what it computes.
 NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "baseline", "allow")
 
-# Values at which a setting does nothing: they are left out. A setting that is added later gets its line here.
+# Values with which a setting has no effect: they are left out. A setting that is added later gets a line here.
 NEUTRAL: dict[str, Any] = {
     "encoder": None,
     "augmentation": {"_target_": "NoAugmentation"},
@@ -48,15 +48,15 @@ NEUTRAL: dict[str, Any] = {
     "initial_seed": None,
 }
 
-# Subset selections that train round 0 on all labels, so that its model is the one without them.
+# Subset selections that train round 0 on all labels, so that its model is the same as without them.
 FULL_FIRST = ("Craig", "Glister", "GradMatch", "Random")
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
     """The resolved settings that decide what a run computes, without the neutral ones, as plain values.
 
-    Components have the names of their classes, files and folders their content. ``share`` tells how much of the
-    data is used, ``revisions`` which components have been revised.
+    Components are named by their classes, files and folders by their content. ``share`` is how much of the data is
+    used, ``revisions`` lists the components that have been revised.
 
     Raises:
         UserError: A file of the data cannot be read.
@@ -66,11 +66,11 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     settings: Any = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(settings, dict)
-    settings = content.named(settings, cfg.paths.data, cfg.paths.outputs)
+    settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))
     if isinstance(settings.get("encoder"), dict):
-        settings["encoder"].pop("trained_on", None)  # is told, and decides nothing
+        settings["encoder"].pop("trained_on", None)  # is reported, and decides nothing
     if settings.get("first_optimizer") == settings["optimizer"]:
         settings["first_optimizer"] = None  # it is what trains round 0 anyway
     for key, value in NEUTRAL.items():
@@ -82,24 +82,24 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     return settings | ({"share": share} if share else {}) | ({"revisions": revised} if revised else {})
 
 
-def record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
-    """What run.json says of a run's settings, as plain values; ``choices`` are the chosen options."""
+def settings_record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+    """What run.json says about a run's settings, as plain values; ``choices`` are the chosen options."""
     return {
         "options": choices,
         "strategy": OmegaConf.to_container(cfg.strategy, resolve=True),
         "settings": identity(cfg),
-        "rounds": rounds(cfg.budget, cfg.validation),
+        "rounds": labels_by_round(cfg.budget, cfg.validation),
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,
-        "revisions": used(deciding(cfg)),
+        "revisions": revisions_used(deciding(cfg)),
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
     }
 
 
 def owner(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    """The dictionary that holds the dotted ``key``, an empty one where there is none, and the key's last part."""
+    """The dictionary that holds the dotted ``key``, or an empty one, and the last part of the key."""
     *outer, last = key.split(".")
     for part in outer:
         settings = settings[part] if isinstance(settings.get(part), dict) else {}
@@ -107,13 +107,13 @@ def owner(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
 
 
 def deciding(cfg: DictConfig) -> dict[str, Any]:
-    """The settings that may decide results as plain values, interpolations as they are written."""
+    """The settings that may decide results, as plain values; interpolations stay as they are written."""
     settings: Any = OmegaConf.to_container(cfg)
     return {str(key): value for key, value in settings.items() if key not in NOT_IDENTITY}
 
 
 def with_short_names(node: Any) -> Any:
-    """``node`` with the classes of alrun by their names alone: where a class is defined decides no result."""
+    """``node`` with alrun's classes by name, without modules: where a class is defined decides no result."""
     if isinstance(node, dict):
         return {
             str(key): value.rpartition(".")[2]
@@ -125,21 +125,21 @@ def with_short_names(node: Any) -> Any:
 
 
 def with_old_settings(node: Any, group: str | None = None) -> Any:
-    """``node`` with settings that were renamed by the names that they had first: a new word renames no run."""
+    """``node`` with renamed settings under their first names: renaming a setting does not rename runs."""
     if isinstance(node, list):
         return [with_old_settings(value, group) for value in node]
     if not isinstance(node, dict):
         return node
     made = {str(key): with_old_settings(value, group or str(key)) for key, value in node.items()}
     target = made.get("_target_")
-    if (group, target) == ("dss", "Glister"):  # whose old word counted something else; the default did the same
+    if (group, target) == ("dss", "Glister"):  # the old setting counted something else, with the same default
         return with_hundred_refreshes(made)
     new = {new: old for old, new in moved.SETTINGS.get(group or "", {}).get(str(target), {}).items()}
     return {new.get(key, key): value for key, value in made.items()}
 
 
 def with_hundred_refreshes(node: dict[str, Any]) -> dict[str, Any]:
-    """Settings of ``dss=glister``, with the default of ``refresh_every`` as it was written first."""
+    """Settings of ``dss=glister``, with the default of ``refresh_every`` as it was first written."""
     if node.get("refresh_every", 0) is not None:
         return node
     return {key: value for key, value in node.items() if key != "refresh_every"} | {"refreshes": 100}
@@ -151,10 +151,10 @@ def digest(value: Any, length: int = 8) -> str:
 
 
 def setting_id(*, _root_: DictConfig) -> str:
-    """Folder of all runs that differ in strategy and seed alone: ``<data>-<model>-<hash>``.
+    """Folder of all runs that differ only in strategy and seed: ``<data>-<model>-<hash>``.
 
-    ``<data>`` is the chosen option or, of a user's own data, the name of their folder or file and a hash of their
-    content: runs with the same settings on other data lie side by side.
+    ``<data>`` is the chosen option or, for a user's own data, the name of their folder or file and a hash of their
+    content, so that runs with the same settings on other data have their own folder.
     """
     settings = identity(_root_)
     data, model = _root_.hydra.runtime.choices.dataset, _root_.hydra.runtime.choices.model
@@ -164,14 +164,14 @@ def setting_id(*, _root_: DictConfig) -> str:
 
 
 def without_strategy(settings: dict[str, Any]) -> dict[str, Any]:
-    """What all strategies and repeats share of an identity."""
+    """The part of an identity that all strategies and repeats share."""
     shared = {key: value for key, value in settings.items() if key not in ("strategy", "seed", "revisions")}
     revised = {group: value for group, value in settings.get("revisions", {}).items() if group != "strategy"}
     return shared | ({"revisions": revised} if revised else {})
 
 
 def run_id(*, _root_: DictConfig) -> str:
-    """Folder of one run in it: ``<strategy>-<hash>-seed<seed>``."""
+    """Folder of one run in its setting's: ``<strategy>-<hash>-seed<seed>``."""
     settings = identity(_root_)
     revised = settings.get("revisions", {}).get("strategy")
     strategy = [settings["strategy"], revised] if revised else settings["strategy"]
@@ -179,7 +179,7 @@ def run_id(*, _root_: DictConfig) -> str:
 
 
 def first_model_id(cfg: DictConfig) -> str:
-    """Name of all that the model of round 0 depends on, data and device aside."""
+    """Hash of everything that the model of round 0 depends on, except data and device."""
     settings = without_strategy(identity(first_round(cfg)))
     del settings["training"]["reset"]
     if isinstance(settings.get("dss"), dict) and settings["dss"].get("_target_") in FULL_FIRST:
@@ -191,7 +191,7 @@ def first_model_id(cfg: DictConfig) -> str:
 
 
 def first_round(cfg: DictConfig) -> DictConfig:
-    """The settings that train round 0: those of the run, with ``first_optimizer`` where one is given."""
+    """The settings that train round 0: those of the run, with ``first_optimizer`` if it is given."""
     if cfg.get("first_optimizer") is None:
         return cfg
     trains = OmegaConf.to_container(cfg.first_optimizer, resolve=True)

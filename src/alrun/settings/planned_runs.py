@@ -1,4 +1,4 @@
-"""Which runs a command line asks for, and which folders are theirs. Nothing is computed, torch is not imported."""
+"""Lists the runs that a command line asks for, with their folders. Computes nothing and does not import torch."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -22,25 +22,25 @@ OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the pap
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that is asked for."""
+    """A run that a command line asks for."""
 
     folder: Path
     overrides: tuple[str, ...]
-    cfg: DictConfig  # of a setting: its repeats share it, and ``cfg.seed`` is that of one of them
+    cfg: DictConfig  # repeats of a setting share it, with ``cfg.seed`` of one of them
     seed: int  # this run's
 
 
-def of_command(overrides: Sequence[str]) -> list[Planned]:
-    """The runs that ``alrun <overrides>`` would compute, those of a sweep in its order.
+def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
+    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep.
 
     Raises:
-        HydraException, OmegaConfBaseException: An override is not possible.
+        HydraException, OmegaConfBaseException: An override is impossible.
     """
     overrides = as_typed(overrides)
     with configuration():
-        cfg = composition(overrides)
+        cfg = compose_settings(overrides)
         if cfg.hydra.mode == RunMode.MULTIRUN:
-            runs = of_sweep(cfg)
+            runs = runs_of_sweep(cfg)
         else:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
             runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
@@ -50,47 +50,47 @@ def of_command(overrides: Sequence[str]) -> list[Planned]:
 
 
 def resolve(cfg: DictConfig) -> None:
-    """Replace what a run's settings take from one another: alrun's resolvers are there for a while alone."""
+    """Resolve all interpolations in ``cfg`` now: alrun's resolvers are registered only for a while."""
     with open_dict(cfg):
         hydra = cfg.pop("hydra")
         OmegaConf.resolve(cfg)
         cfg.hydra = hydra
 
 
-def of_commands(overrides: Sequence[str]) -> list[Planned]:
-    """The same, several experiments by commas (or ``all`` of the paper); a run that two of them ask for comes once."""
+def runs_of_commands(overrides: Sequence[str]) -> list[Planned]:
+    """The runs of several experiments, separated by commas (or ``all`` of the paper), each run once."""
     rest = [override for override in overrides if not override.startswith("experiment=")]
     commands = [[f"experiment={name}", *rest] for name in experiments(overrides)] or [rest]
     runs: dict[Path, Planned] = {}
     for command in commands:
-        for run in of_command(command):
+        for run in runs_of_command(command):
             runs.setdefault(run.folder, run)
     return list(runs.values())
 
 
 def experiments(overrides: Sequence[str]) -> list[str]:
-    """The experiments that are named: one, several by commas, or ``all`` of the paper."""
+    """The experiments in ``overrides``: one, several separated by commas, or ``all`` of the paper."""
     given = [override.partition("=")[2] for override in overrides if override.startswith("experiment=")]
     names = [name for name in ",".join(given).split(",") if name]
-    return of_the_paper() if names == ["all"] else names
+    return paper_experiments() if names == ["all"] else names
 
 
-def of_the_paper() -> list[str]:
+def paper_experiments() -> list[str]:
     """The options of ``experiment=`` that are the paper's."""
     root = Path(str(resources.files("alrun.conf"))) / "experiment"
     names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
     return sorted(name for name in names if name not in OWN)
 
 
-def options(overrides: Sequence[str]) -> dict[str, str]:
+def chosen_options(overrides: Sequence[str]) -> dict[str, str]:
     """The chosen option of every group."""
     with configuration():
-        return {str(group): str(option) for group, option in composition(overrides).hydra.runtime.choices.items()}
+        return {str(group): str(option) for group, option in compose_settings(overrides).hydra.runtime.choices.items()}
 
 
 @contextmanager
 def configuration() -> Iterator[None]:
-    """Hydra with alrun's configuration, outside of its main; a caller's own Hydra is there again afterwards."""
+    """Set up Hydra with alrun's configuration, outside its main; afterwards the caller's own Hydra is restored."""
     callers = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -100,8 +100,8 @@ def configuration() -> Iterator[None]:
         GlobalHydra.instance().hydra = callers
 
 
-def composition(overrides: Sequence[str]) -> DictConfig:
-    """The configuration with Hydra's own node; as Hydra's main does it, commas may be lists of a sweep."""
+def compose_settings(overrides: Sequence[str]) -> DictConfig:
+    """Compose the configuration with Hydra's own node; as in Hydra's main, commas may separate values of a sweep."""
     return GlobalHydra.instance().hydra.compose_config(  # pyright: ignore[reportOptionalMemberAccess]
         "config",
         list(overrides),
@@ -112,9 +112,9 @@ def composition(overrides: Sequence[str]) -> DictConfig:
     )
 
 
-def of_sweep(cfg: DictConfig) -> list[Planned]:
-    """The runs of a sweep, ``cfg`` being the composition that holds Hydra's own node."""
-    # Hydra's plugins are found by the main module; these two are part of every installation.
+def runs_of_sweep(cfg: DictConfig) -> list[Planned]:
+    """The runs of the sweep in ``cfg``, which holds Hydra's own node."""
+    # Hydra's main module finds its plugins; the basic sweeper is part of every installation.
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Glob
@@ -135,7 +135,7 @@ def of_sweep(cfg: DictConfig) -> list[Planned]:
     compositions: dict[tuple[str, ...], DictConfig] = {}
     runs: dict[Path, Planned] = {}
     for each in map(tuple, itertools.chain.from_iterable(batches)):
-        # Repeats differ in their seed alone; composing takes a tenth of a second, setting it nothing.
+        # Repeats differ only in their seed: composing takes a tenth of a second, setting the seed no time.
         seeds = [override for override in each if override.startswith("seed=")]
         setting = tuple(override for override in each if override not in seeds)
         if setting not in compositions:

@@ -1,7 +1,7 @@
-"""Types and ranges of settings: a signature states them, here they are checked and put into words.
+"""Checks types and ranges of settings, as signatures state them, and puts them into words.
 
-A constructor writes ``lr: Annotated[float, Gt(0)] = 0.1`` (annotated-types), and nothing else says what ``lr`` may be.
-Numbers are strict: an integer is a float too, but true is not a number, and neither is the text "0.1".
+A constructor writes ``lr: Annotated[float, Gt(0)] = 0.1`` (annotated-types); nothing else says what ``lr`` may be.
+Numbers are strict: an integer is a float too, but neither true nor the text "0.1" is a number.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen, MultipleOf
 
 from alrun.system.errors import SettingError
 
-# One of them, and several.
+# Singular and plural.
 WORDS = {
     int: ("a whole number", "whole numbers"),
     float: ("a number", "numbers"),
@@ -28,26 +28,26 @@ WORDS = {
 }
 
 
-def check(key: str, value: Any, hint: Any) -> None:
-    """Refuse a ``value`` of the setting ``key`` that is not of the type and in the range of ``hint``.
+def check_range(key: str, value: Any, hint: Any) -> None:
+    """Refuse a ``value`` of the setting ``key`` that does not fit the type and range of ``hint``.
 
     Raises:
-        UserError: It is not; the sentence says what to give.
+        UserError: It does not fit; the sentence says what to give.
     """
-    if not fits(value, hint):
-        raise SettingError(f"{key}={value} is not possible: give {in_words(hint)}.")
+    if not value_fits_hint(value, hint):
+        raise SettingError(f"{key}={value} is not possible: give {hint_in_words(hint)}.")
 
 
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value (as in YAML or JSON) has the type and range of ``hint``; any value has an unknown type."""
+def value_fits_hint(value: Any, hint: Any) -> bool:
+    """Whether a plain value (as in YAML or JSON) has the type and range of ``hint``; any value fits an unknown type."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError  # a tenth of a second, which ``--help`` does without
     from pydantic.errors import PydanticUserError
 
     try:
-        adapter = TypeAdapter(checked(hint), config=ConfigDict(strict=True, allow_inf_nan=False))
-    except PydanticUserError:  # a class of somebody's
+        adapter = TypeAdapter(as_choice(hint), config=ConfigDict(strict=True, allow_inf_nan=False))
+    except PydanticUserError:  # a class that pydantic does not know
         return True
-    # As JSON, in which a tuple is a list; names of files that are not Unicode are text all the same.
+    # As JSON, where a tuple is a list; file names that are not Unicode are still text.
     written = json.dumps(value, ensure_ascii=False, default=str).encode(errors="replace")
     try:
         taken = adapter.validate_json(written)
@@ -56,17 +56,17 @@ def fits(value: Any, hint: Any) -> bool:
     return isinstance(value, bool) == isinstance(taken, bool)  # Python counts True among Literal[1]
 
 
-def checked(hint: Any) -> Any:
-    """``hint`` with ``Annotated[str, Literal["a", "b"]]``, for OmegaConf a text, as the choice that it is."""
+def as_choice(hint: Any) -> Any:
+    """``hint`` with each ``Annotated[str, Literal["a", "b"]]``, which OmegaConf takes for a text, as its Literal."""
     if get_origin(hint) is Annotated:
         return next((each for each in get_args(hint) if get_origin(each) is Literal), hint)
     if get_origin(hint) in (Union, UnionType):
-        return Union[tuple(map(checked, get_args(hint)))]  # noqa: UP007 - of a number of types that is known here alone
+        return Union[tuple(map(as_choice, get_args(hint)))]  # noqa: UP007 - of a number of types that is known here alone
     return hint
 
 
-def of_signature(target: Callable[..., Any]) -> dict[str, Any]:
-    """The type of each parameter of a class or function that has one; a type checker alone knows some, left out."""
+def hints_of_signature(target: Callable[..., Any]) -> dict[str, Any]:
+    """The type hint of each parameter of a class or function, except hints that only a type checker can resolve."""
     function = inspect.unwrap(target.__init__ if inspect.isclass(target) else target)
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(target).parameters.items():
@@ -77,21 +77,22 @@ def of_signature(target: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def in_words(hint: Any, many: bool = False) -> str:
+def hint_in_words(hint: Any, many: bool = False) -> str:
     """A type and its range in words: ``a number above 0``, ``random or margin``, ``a list of numbers or null``."""
-    hint = checked(hint)
+    hint = as_choice(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return alternatives(map(str, arguments))
     if origin in (Union, UnionType):
         choices = [
-            map(str, get_args(each)) if get_origin(each) is Literal else [in_words(each, many)] for each in arguments
+            map(str, get_args(each)) if get_origin(each) is Literal else [hint_in_words(each, many)]
+            for each in arguments
         ]
         return alternatives(chain.from_iterable(choices))
     if origin is Annotated:
         return constrained(arguments[0], list(each_of(arguments[1:])), many)
     if origin is list:
-        return f"{'lists' if many else 'a list'} of {in_words(*arguments, many=True)}"
+        return f"{'lists' if many else 'a list'} of {hint_in_words(*arguments, many=True)}"
     return WORDS[hint][many] if hint in WORDS else getattr(hint, "__name__", str(hint))
 
 
@@ -103,7 +104,7 @@ def alternatives(words: Iterable[str]) -> str:
 
 
 def each_of(metadata: Iterable[Any]) -> Iterator[Any]:
-    """The constraints in what ``Annotated`` holds: those of an Interval, or of a Field of pydantic, one by one."""
+    """The single constraints in the metadata of ``Annotated``: an Interval or a pydantic Field holds several."""
     for each in metadata:
         inner = each if isinstance(each, GroupedMetadata) else getattr(each, "metadata", None)
         yield from [each] if inner is None else each_of(inner)
@@ -111,12 +112,12 @@ def each_of(metadata: Iterable[Any]) -> Iterator[Any]:
 
 @dataclass
 class Bounds:
-    """A range in words."""
+    """The bounds of a number, in words."""
 
     constraints: list[Any]
 
     def words(self) -> str:
-        """``above 0 and up to 1``; nothing where nothing bounds a value."""
+        """``above 0 and up to 1``; empty without bounds."""
         above, least = self.of(Gt, "gt"), self.of(Ge, "ge")
         below, most = self.of(Lt, "lt"), self.of(Le, "le")
         if above is not None and below is not None:
@@ -128,7 +129,7 @@ class Bounds:
         return " and ".join(filter(None, (low, high)))
 
     def of(self, kind: type, name: str) -> Any:
-        """The bound of this kind, None where there is none."""
+        """The bound of this kind, None without one."""
         return next((getattr(each, name) for each in self.constraints if isinstance(each, kind)), None)
 
 
@@ -137,7 +138,7 @@ def constrained(base: Any, constraints: list[Any], many: bool) -> str:
     bounds = Bounds(constraints)
     least = bounds.of(MinLen, "min_length")
     if get_origin(base) is list and least:
-        return in_words(base, many).replace(" of ", f" of {least} or more ", 1)
+        return hint_in_words(base, many).replace(" of ", f" of {least} or more ", 1)
     factor = bounds.of(MultipleOf, "multiple_of")
     multiple = "" if factor is None else f"and a multiple of {factor}"
-    return " ".join(filter(None, (in_words(base, many), bounds.words(), multiple)))
+    return " ".join(filter(None, (hint_in_words(base, many), bounds.words(), multiple)))

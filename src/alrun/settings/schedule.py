@@ -1,26 +1,26 @@
-"""How many labels each round of a run has: the one place that knows it. Imports no torch."""
+"""How many labels each round of a run has: the only place that knows it. Imports no torch."""
 
 from typing import Any
 
 
-def rounds(budget: Any, validation: int | None = None) -> list[int]:
-    """Labels that are paid for by the end of every round, as accuracy.csv has them.
+def labels_by_round(budget: Any, validation: int | None = None) -> list[int]:
+    """Labels given by the end of each round, as in accuracy.csv.
 
     Args:
         budget: Has the keys ``seed_size``, ``batch_size`` and ``total``.
-        validation: Labels held out of the pool: part of every round and of ``total``, but not trained on.
+        validation: Labels held out of the pool: they count in every round and in ``total``, but are not trained on.
     """
     size, step, total = (int(budget[name]) for name in ("seed_size", "batch_size", "total"))
     return list(range(size + (validation or 0), total + 1, step))
 
 
-def of_record(record: dict[str, Any]) -> list[int]:
-    """The same of a run that has begun, from its run.json; alrun 0.1.0 wrote the settings alone.
+def labels_by_round_of_record(record: dict[str, Any]) -> list[int]:
+    """Labels given by the end of each round of a started run, from its run.json; alrun 0.1.0 wrote only the settings.
 
     Raises:
-        LookupError: It tells nothing of them.
+        LookupError: run.json does not say.
     """
     if "rounds" in record:
         return list(map(int, record["rounds"]))
     settings = record["settings"]
-    return rounds(settings["budget"], settings.get("validation"))
+    return labels_by_round(settings["budget"], settings.get("validation"))

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import identity
 
-# Annotated[str, Literal[...]]: OmegaConf knows no Literal and takes it for a text; alrun.settings.ranges checks it.
+# Annotated[str, Literal[...]]: OmegaConf has no Literal and takes it for a text; alrun.settings.ranges checks it.
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Training:
     # tf32: of convolutions on a GPU; float32 on a CPU
     precision: Annotated[str, Literal["float32", "tf32", "bf16"]] = "tf32"
     reset: bool = True  # new weights before each round
-    # training accuracy; at every 50th epoch, begin anew from new weights if it is lower
+    # training accuracy; at every 50th epoch, start over with new weights if it is lower
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.0
 
 
@@ -53,7 +53,7 @@ class Runtime:
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     # images per forward pass in evaluation and selection; null: see alrun.system.device
     chunk: Annotated[int, Ge(1)] | None = None
-    # between checkpoints within a round; null: when told to stop alone
+    # between checkpoints within a round; null: only when a signal stops the run
     checkpoint_minutes: Annotated[float, Ge(0)] | None = 3.0
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     # g of CO2-equivalent for a kWh; the world's in 2024 (Ember's review of 2025)
@@ -84,7 +84,7 @@ class Scale:
 
 CLOSED = (Budget, Training, Runtime, Paths, Scale)
 
-# What an option of ``optimizer=`` may have, beside what its parts take.
+# Settings of an option of ``optimizer=``, besides those of its parts.
 OPTIMIZER = {
     "lr": Annotated[float, Gt(0)],
     "build.lr": Annotated[float, Gt(0)],
@@ -113,12 +113,12 @@ class RunConfig:
     runtime: Runtime = field(default_factory=Runtime)
     paths: Paths = field(default_factory=Paths)
     scale: Scale = field(default_factory=Scale)
-    # labels held out of the pool to evaluate on, in place of the test set (alrun.commands.search)
+    # labels held out of the pool to evaluate on, instead of the test set (alrun.commands.search)
     validation: Annotated[int, Ge(1)] | None = None
     limit: Annotated[int, Ge(2)] | None = None  # examples of each split, evenly spaced, for trials; null: all
     seed: Annotated[int, Ge(0)] = 0  # differs between repeats
     first_model: str | None = None  # file with the weights of round 0's model (a state_dict); null: it is trained
-    first_optimizer: Any = None  # of round 0 alone, so that optimizers begin with one model; null: the run's own
+    first_optimizer: Any = None  # of round 0 alone, so that all optimizers start from one model; null: the run's own
     # of seed set and first model; null: the run's own seed; the paper: 42 for all
     initial_seed: Annotated[int, Ge(0)] | None = None
     name: str | None = None  # of the experiment
@@ -129,23 +129,23 @@ class RunConfig:
 
 
 def register() -> None:
-    """Tell Hydra the schema, the resolvers that name run folders, and those that apply a scale."""
+    """Register the schema with Hydra, and the resolvers that name run folders or apply a scale."""
     ConfigStore.instance().store(name="schema", node=RunConfig)
     for share in ("examples", "epochs", "width"):
-        OmegaConf.register_new_resolver(share, partial(of_the_scale, share), replace=True)
-    OmegaConf.register_new_resolver("fitted", fitted, replace=True)
+        OmegaConf.register_new_resolver(share, partial(resolve_scaled, share), replace=True)
+    OmegaConf.register_new_resolver("fitted", resolve_fitted, replace=True)
     OmegaConf.register_new_resolver("setting_id", identity.setting_id, replace=True)
     OmegaConf.register_new_resolver("run_id", identity.run_id, replace=True)
 
 
-def fitted(name: str, *, _root_: DictConfig) -> int:
-    """``${fitted:seed_size}``: what suits the data set, see alrun.settings.fitted."""
+def resolve_fitted(name: str, *, _root_: DictConfig) -> int:
+    """``${fitted:seed_size}``: the value that suits the data set, see alrun.settings.fitted."""
     from alrun.settings import fitted  # numpy comes with it; most commands need none
 
-    return fitted.number(name, _root_)
+    return fitted.fitted_number(name, _root_)
 
 
-def of_the_scale(share: str, number: int, *, _root_: DictConfig) -> int:
+def resolve_scaled(share: str, number: int, *, _root_: DictConfig) -> int:
     """``${examples:1000}``: that share of ``number``."""
     return scaled(number, _root_.scale[share])
 

@@ -1,11 +1,11 @@
-"""Which code a configuration may call: a file from a stranger must not run what it likes.
+"""Limits the code that a configuration may call: a file from a stranger must not run anything it likes.
 
 ``_target_`` names a class or function that is called with the settings beside it; ``os.system`` would be one too. So
-every place where a part may stand has a kind: what is built there is a subclass of the kind's base, or a function that
-is listed, and its module is one of the kind's *before* it is imported. A name that a module has only imported, such as
-``alrun.pool.pool.torch``, is none of its own. What the user lists is allowed too. The list counts where a downloaded
-file cannot write, and is read once, before anything is composed: on the command line (``allow=[mine]``) or in the
-environment variable ALRUN_ALLOW (``mine,other``).
+every setting that takes a part has a kind: the part must be a subclass of the kind's base or a listed function, and its
+module must be one of the kind's *before* it is imported. A name that a module has only imported, such as
+``alrun.pool.pool.torch``, does not count as its own. Modules that the user lists are allowed too. The list counts only
+where a downloaded file cannot write, and is read once, before anything is composed: on the command line
+(``allow=[mine]``) or in the environment variable ALRUN_ALLOW (``mine,other``).
 """
 
 import inspect
@@ -30,15 +30,15 @@ Values = dict[Any, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What may be built in one place."""
+    """What may be built for one setting."""
 
-    base: str  # what its classes are subclasses of
+    base: str  # its classes are subclasses of this one
     modules: tuple[str, ...] = ()  # where these are defined
-    makers: tuple[str, ...] = ()  # functions that make one
+    makers: tuple[str, ...] = ()  # functions that return one
 
     def has(self, name: str) -> bool:
-        """Whether ``name`` may be imported to see what it is."""
-        return name in self.makers or within(name.rpartition(".")[0], self.modules)
+        """Whether ``name`` may be imported in order to look at it."""
+        return name in self.makers or is_within(name.rpartition(".")[0], self.modules)
 
 
 KINDS = {
@@ -78,7 +78,7 @@ KINDS = {
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
 KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
-# Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
+# Settings of parts, alrun's or a listed library's, that are parts themselves.
 INNER = {
     "inner": "strategy",
     "strategy": "strategy",
@@ -92,7 +92,7 @@ SPECIAL = ("_target_", "_partial_")
 
 
 def allow_typed(arguments: list[str]) -> None:
-    """Read the user's list, for this process and those that it starts: the environment, and ``allow=[...]``."""
+    """Read the user's list from the environment and ``allow=[...]``, for this process and its children."""
     global _listed
     listed = _of_environment()
     for argument in arguments:
@@ -107,7 +107,7 @@ _listed: tuple[str, ...] | None = None
 
 
 def allowed() -> tuple[str, ...]:
-    """The modules that the user lists, as they were when this was first asked."""
+    """The modules that the user lists, as read at the first call."""
     global _listed
     if _listed is None:
         _listed = tuple(_of_environment())
@@ -118,17 +118,17 @@ def _of_environment() -> list[str]:
     return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
 
 
-def check(cfg: DictConfig) -> None:
-    """Refuse a run's settings that call what neither alrun nor the user allows; imports nothing.
+def check_targets(cfg: DictConfig) -> None:
+    """Refuse settings that call code that neither alrun nor the user allows; imports nothing.
 
     Raises:
-        UserError: A ``_target_`` lies elsewhere.
+        UserError: A ``_target_`` is in another module.
     """
     for name in cfg.get("allow") or []:
         if name not in allowed():
             raise SettingError(
-                f"allow=[{name}] stands in a configuration file: what may be run counts on the command line alone, "
-                f"allow=[{name}], or in the environment variable {VARIABLE}."
+                f"allow=[{name}] is in a configuration file, where it does not count: give it on the command line, or "
+                f"in the environment variable {VARIABLE}."
             )
     # Resolved, since an interpolation can make a part: ${oc.create:...}, ${oc.decode:...}, or a part of another group.
     run = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
@@ -139,14 +139,14 @@ def check(cfg: DictConfig) -> None:
         check_names(value, str(key), ())
 
 
-def check_early(cfg: DictConfig) -> None:
-    """The same of a configuration that was just composed, before its folder is named; what a job knows may lack yet."""
+def check_targets_early(cfg: DictConfig) -> None:
+    """check_targets for a configuration that was just composed; values that only a job has may still be missing."""
     with suppress(OmegaConfBaseException):
-        check(cfg)
+        check_targets(cfg)
 
 
 def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
-    """Refuse a name in ``value``, of the setting ``key``, that is none of ``kinds``; parts in parts have their own."""
+    """Refuse a name in ``value`` of the setting ``key`` that is not of ``kinds``; parts inside parts have their own."""
     if isinstance(value, list):
         for position, inner in enumerate(value):
             check_names(inner, f"{key}[{position}]", kinds)
@@ -156,16 +156,16 @@ def check_names(value: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     if value.get("_target_") is not None:
         check_name(value["_target_"], key, kinds)
     for setting, inner in value.items():
-        check_names(inner, f"{key}.{setting}", inside(value, str(setting), kinds))
+        check_names(inner, f"{key}.{setting}", kinds_inside(value, str(setting), kinds))
 
 
 def kinds_at(key: str) -> tuple[Kind, ...]:
-    """What may be built as the setting ``key``; any part where it is none of alrun's settings."""
+    """The kinds that may be built for the setting ``key``; any kind if it is not a setting of alrun."""
     return (KINDS[key],) if key in KINDS else tuple(KINDS.values())
 
 
-def inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """What may be built as ``setting`` of ``node``: of a user's own part, any part."""
+def kinds_inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """The kinds that may be built for ``setting`` of ``node``; any kind inside a user's own part."""
     name = node.get("_target_")
     if name is None:
         return kinds
@@ -175,18 +175,18 @@ def inside(node: Values, setting: str, kinds: tuple[Kind, ...]) -> tuple[Kind, .
 
 
 def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
-    """Refuse a name that is not to be imported as ``key``.
+    """Refuse a name that must not be imported for ``key``.
 
     Raises:
-        UserError: It is none of ``kinds``, and not listed by the user.
+        UserError: It is not of ``kinds``, and the user does not list it.
     """
     if not isinstance(name, str):
-        raise SettingError(f"{key}._target_={name} is no name: give the path of a class, such as my_al.ratio.Ratio.")
+        raise SettingError(f"{key}._target_={name} is not a name: give the path of a class, such as my_al.ratio.Ratio.")
     if is_listed(name) or any(kind.has(name) for kind in kinds):
         return
     if any(kind.has(name) for kind in KINDS.values()):
         what = f"there it must be a subclass of {' or '.join(kind.base for kind in kinds)}" if kinds else "give a value"
-        raise SettingError(f"{key}._target_={name} is no part that can stand there: {what}.")
+        raise SettingError(f"{key}._target_={name} cannot stand there: {what}.")
     module = name.rpartition(".")[0] or name
     raise SettingError(
         f"{key}._target_={name} would run code that is not alrun's: if you trust the module {module}, add "
@@ -194,20 +194,20 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     )
 
 
-def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
-    """The class or function ``name``, which is imported where it is allowed.
+def import_target(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
+    """Import the class or function ``name``, if it is allowed.
 
     Raises:
-        UserError: It is not allowed as ``key``, cannot be imported, or is something else than it seems.
+        UserError: It is not allowed for ``key``, cannot be imported, or is not what its name says.
     """
     check_name(name, key, kinds)
     module, _, attribute = name.rpartition(".")
     try:
-        target = getattr(imported(module), attribute)
+        target = getattr(import_user_module(module), attribute)
     except Exception as error:  # whatever a user's module raises while it is imported
         raise SettingError(f"{key}._target_={name} cannot be imported: {first_line(error)}.") from error
     origin = str(getattr(target, "__module__", None))
-    if not within(origin, (module,)):
+    if not is_within(origin, (module,)):
         raise SettingError(f"{key}._target_={name} is defined in {origin}: name it there, if that is what you mean.")
     if is_listed(name):
         known = not inspect.isclass(target) or len(kinds) != 1 or is_a(target, kinds[0])
@@ -216,38 +216,38 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
         known = any(name in kind.makers or (inspect.isclass(target) and is_a(target, kind)) for kind in kinds)
     if not known:
         raise SettingError(
-            f"{key}._target_={name} is no subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
+            f"{key}._target_={name} is not a subclass of {' or '.join(kind.base for kind in kinds)}: derive it."
         )
     return target
 
 
-def imported(module: str) -> ModuleType:
-    """A module; before a user's, torchvision is prepared, which it may import and fails beside a CPU build of torch."""
+def import_user_module(module: str) -> ModuleType:
+    """Import a module; before a user's, prepare torchvision, whose import fails beside a CPU build of torch."""
     if is_listed(module):
         from alrun.system import torchvision_import  # noqa: F401
     return import_module(module)
 
 
 def check_made(made: Any, name: str, key: str, kinds: tuple[Kind, ...]) -> None:
-    """Refuse what a function made, if something else is wanted.
+    """Refuse the result of a function that is not of the kind of ``key``.
 
     Raises:
-        UserError: It is not of the one kind that ``key`` has.
+        UserError: It is of another class.
     """
     if len(kinds) == 1 and not isinstance(made, partial) and not isinstance(made, resolve_name(kinds[0].base)):
-        raise SettingError(f"{key}._target_={name} does not make an {kinds[0].base}, but a {type(made).__name__}.")
+        raise SettingError(f"{key}._target_={name} makes a {type(made).__name__}, but it must make an {kinds[0].base}.")
 
 
 def is_a(target: type, kind: Kind) -> bool:
-    """Whether ``target`` is a subclass of the kind's base, or has its methods where that is a protocol."""
+    """Whether ``target`` is a subclass of the kind's base, or has its methods if that is a protocol."""
     return issubclass(target, resolve_name(kind.base))
 
 
 def is_listed(name: str) -> bool:
     """Whether the user lists the module of ``name``."""
-    return within(name, allowed())
+    return is_within(name, allowed())
 
 
-def within(name: str, modules: Iterable[str]) -> bool:
+def is_within(name: str, modules: Iterable[str]) -> bool:
     """Whether ``name`` is one of ``modules`` or lies in one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)

@@ -1,4 +1,4 @@
-"""Passes over many images in chunks that shrink where the device's memory does not suffice."""
+"""Passes over many images in chunks, which shrink if the device's memory does not suffice."""
 
 import logging
 from collections.abc import Callable
@@ -9,9 +9,9 @@ log = logging.getLogger(__name__)
 
 
 def in_chunks(count: int, chunk: int, work: Callable[[slice], None]) -> None:
-    """Call ``work`` with consecutive slices of ``range(count)``, of ``chunk`` or, after running out of memory, half.
+    """Call ``work`` with consecutive slices of ``range(count)``, of ``chunk``; half of that where memory runs out.
 
-    ``work`` must leave nothing behind where it raises torch.OutOfMemoryError. A single image that does not fit raises.
+    ``work`` must leave nothing behind if it raises torch.OutOfMemoryError. A single image that does not fit raises.
     """
     start = 0
     while start < count:
@@ -24,8 +24,8 @@ def in_chunks(count: int, chunk: int, work: Callable[[slice], None]) -> None:
         else:
             start = stop
             continue
-        # Outside of the handler, so that what the failed pass holds is free.
+        # Outside the handler, so that what the failed pass held is free.
         chunk = max(1, min(chunk, count) // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        log.warning("the device's memory is full: going on with %d images at a time (runtime.chunk)", chunk)
+        log.warning("the device's memory is full: continuing with %d images at a time (runtime.chunk)", chunk)

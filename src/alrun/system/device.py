@@ -13,11 +13,11 @@ from alrun.system.errors import SettingError
 
 
 @contextmanager
-def fitting() -> Iterator[None]:
-    """Say what to do where a GPU's memory is full.
+def explaining_full_memory() -> Iterator[None]:
+    """Turn an error of a GPU whose memory is full into a sentence that says what to do.
 
     Raises:
-        SettingError: It is.
+        SettingError: The memory is full.
     """
     try:
         yield
@@ -27,7 +27,7 @@ def fitting() -> Iterator[None]:
         ) from error
 
 
-def choose(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The torch device for ``runtime.device``.
 
     Raises:
@@ -38,7 +38,7 @@ def choose(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise SettingError(f"runtime.device={name} is no device: give auto, cpu, cuda or cuda:<index>.") from None
+        raise SettingError(f"runtime.device={name} is not a device: give auto, cpu, cuda or cuda:<index>.") from None
     if device.type not in ("cpu", "cuda"):
         raise SettingError(f"runtime.device={name} is not supported: give auto, cpu, cuda or cuda:<index>.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
@@ -46,14 +46,14 @@ def choose(name: str) -> torch.device:
         raise SettingError(
             f"runtime.device={name}: torch {torch.__version__} sees {found} GPUs; use runtime.device=cpu."
         )
-    # The same run twice gives the same numbers: no convolution algorithm is picked by a race.
+    # The same run twice gives the same numbers: cuDNN must not choose algorithms by a race.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     return device
 
 
 def set_deterministic(wanted: bool) -> None:
-    """Let torch use deterministic algorithms alone, and raise where it has none; slower on a GPU."""
+    """Let torch use only deterministic algorithms, and raise where it has none; slower on a GPU."""
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, before its first use
     torch.use_deterministic_algorithms(wanted)
@@ -87,7 +87,7 @@ def widened(outputs: torch.Tensor) -> torch.Tensor:
 
 @cache
 def granted_threads() -> int:
-    """What the environment or a launcher grants this process: torch's number before alrun first changes it."""
+    """Threads that the environment or a launcher grants this process: torch's number before alrun changes it."""
     return torch.get_num_threads()
 
 
@@ -105,7 +105,7 @@ def usable_processors() -> int:
 def thread_choices() -> list[int]:
     """Numbers of CPU threads worth trying, the default first: half of the usable processors, one, and all of them.
 
-    Two hardware threads share a core's arithmetic units, and all of them leave nothing for any other process.
+    Two hardware threads share a core's arithmetic units, and using all leaves nothing for other processes.
     Where the environment allows fewer threads (OMP_NUM_THREADS, a launcher's share), no more are taken.
     """
     usable = usable_processors()
@@ -113,7 +113,7 @@ def thread_choices() -> list[int]:
 
 
 def chunk_size(device: torch.device, chunk: int | None, of_vectors: bool = False) -> int:
-    """Examples per forward pass; by default what keeps a CPU's caches or a GPU's cores busy.
+    """Examples per forward pass; the default keeps a CPU's caches or a GPU's cores busy.
 
     On a CPU, 500 images a pass take twice the time per image that 100 take: their activations leave the cache. Vectors
     have few of these.
@@ -134,7 +134,7 @@ def describe(device: torch.device) -> str:
 
 
 class Stopwatch:
-    """Adds up the seconds and joules spent in ``with stopwatch:``, those of work given to ``device`` included."""
+    """Adds up the seconds and joules spent in ``with stopwatch:``, including those of work queued on ``device``."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -152,6 +152,6 @@ class Stopwatch:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for the device, so that a clock read next is honest."""
+    """Wait for the device, so that the clock counts its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""What a step costs: seconds and joules. Joules are the device's: all that runs on it at the time counts."""
+"""What a step costs: seconds and joules. Joules count everything that runs on the device at the time."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time and energy; NaN joules where the hardware does not tell."""
+    """Wall time and energy; joules are NaN where the hardware does not measure them."""
 
     seconds: float = 0.0
     joules: float = 0.0
@@ -31,11 +31,11 @@ class Cost:
 
 
 class Meter:
-    """Adds up what some sources tell.
+    """Adds up the readings of some sources.
 
     Args:
-        sources: Of which the joules are summed; with none all readings are NaN.
-        missing: Why others tell nothing.
+        sources: Counters whose joules are summed; without any, all readings are NaN.
+        missing: Why other sources have no reading.
     """
 
     def __init__(self, sources: Sequence[Source], missing: Sequence[str] = ()) -> None:
@@ -57,11 +57,11 @@ class Meter:
         return "; ".join([self.source, *self.missing])
 
     def now(self) -> Cost:
-        """What clock and counters show; only differences mean something."""
+        """Readings of the clock and the counters; only their differences mean something."""
         return Cost(perf_counter(), self.joules())
 
     def joules(self) -> float:
-        """Used since the meter was made; NaN where that is not known."""
+        """Joules used since the meter was made; NaN if they are not known."""
         with self.lock:
             try:
                 return sum(source.joules() for source in self.sources) if self.sources else math.nan
@@ -72,18 +72,18 @@ class Meter:
                 return math.nan
 
     def watch(self, interval: float) -> None:
-        """Read before a counter can start again unseen, or to see how power changes."""
+        """Read every ``interval`` seconds, before a counter can start again unseen, or to follow changing power."""
         pause = threading.Event()
         while self.sources and not pause.wait(interval):
             self.joules()
 
 
 def meter(device: torch.device) -> Meter:
-    """The meter of ``device``: a GPU's holds the processor that feeds it too."""
+    """The meter of ``device``; that of a GPU includes the processor that feeds it."""
     return _meter(device.type, device.index or 0)
 
 
-@cache  # counters are opened once, and a reason is told once
+@cache  # counters are opened once, and a reason is logged once
 def _meter(kind: str, index: int) -> Meter:
     sources, missing = [], []
     openings: list[Callable[[], Source]] = [Rapl]

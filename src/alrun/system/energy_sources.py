@@ -1,4 +1,4 @@
-"""Counters that tell how much energy the hardware has used: a processor's (RAPL) and an NVIDIA GPU's (NVML)."""
+"""Counters of the energy that the hardware has used: a processor's (RAPL) and an NVIDIA GPU's (NVML)."""
 
 import math
 from pathlib import Path
@@ -11,20 +11,20 @@ POWERCAP = Path("/sys/class/powercap")
 
 
 class NotMeasured(Exception):
-    """The hardware does not tell, or not to this user; the message is the reason."""
+    """The hardware has no reading, or not for this user; the message is the reason."""
 
 
 class Source(Protocol):
-    """Something that tells joules."""
+    """A counter of joules."""
 
     name: str
-    interval: float | None  # seconds within which it must be asked again; None: its counter needs no watching
+    interval: float | None  # seconds within which it must be read again; None: any time will do
 
     def joules(self) -> float:
-        """Used since this object was made.
+        """Joules used since this object was made.
 
         Raises:
-            NotMeasured: It cannot be read any more.
+            NotMeasured: The counter can no longer be read.
         """
         ...
 
@@ -39,7 +39,7 @@ class Rapl:
     interval: float | None = 60.0  # a counter may start again after 262 kJ, which a server uses in ten minutes
 
     def __init__(self, root: Path = POWERCAP) -> None:
-        """Begin to count.
+        """Start to count.
 
         Raises:
             NotMeasured: There is no counter, or this user may not read it.
@@ -56,7 +56,7 @@ class Rapl:
         return [number_in(path / "energy_uj") for path in self.domains]
 
     def joules(self) -> float:
-        """See Source."""
+        """Joules used since this object was made; see Source."""
         now = self.read()
         for before, after, full in zip(self.last, now, self.full, strict=True):
             self.total += after - before + (full if after < before else 0)  # else it has started again
@@ -65,7 +65,7 @@ class Rapl:
 
 
 def is_counted(domain: Path) -> bool:
-    """Whether a power domain is a package or its memory: others (cores, the whole board) are in these or hold them."""
+    """Whether a power domain is a package or its memory; others (cores, the whole board) overlap with these."""
     try:
         name = (domain / "name").read_text().strip()
     except OSError:
@@ -74,7 +74,11 @@ def is_counted(domain: Path) -> bool:
 
 
 def number_in(path: Path) -> int:
-    """The number in a file of the kernel."""
+    """The number in a kernel's file.
+
+    Raises:
+        NotMeasured: It cannot be read.
+    """
     try:
         return int(path.read_text())
     except PermissionError:
@@ -92,10 +96,10 @@ class Nvml:
     name = "nvml"
 
     def __init__(self, uuid: str) -> None:
-        """Begin to count.
+        """Start to count.
 
         Raises:
-            NotMeasured: The bindings are not installed, or the driver or GPU does not tell.
+            NotMeasured: The bindings are not installed, or the driver or GPU has no reading.
         """
         try:
             import pynvml  # pyright: ignore[reportMissingImports] - an extra
@@ -114,16 +118,16 @@ class Nvml:
                 self.watts = pynvml.nvmlDeviceGetPowerUsage(self.handle) / 1e3
                 self.interval = 0.1
         except pynvml.NVMLError as error:
-            raise NotMeasured(f"the GPU does not tell its energy ({error})") from error
+            raise NotMeasured(f"the GPU does not report its energy ({error})") from error
 
     def joules(self) -> float:
-        """See Source."""
+        """Joules used since this object was made; see Source."""
         try:
             if self.interval is None:
                 return (self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle) - self.start) / 1e3
             watts = self.nvml.nvmlDeviceGetPowerUsage(self.handle) / 1e3
         except self.nvml.NVMLError as error:
-            raise NotMeasured(f"the GPU does not tell its energy any more ({error})") from error
+            raise NotMeasured(f"the GPU no longer reports its energy ({error})") from error
         now = perf_counter()
         self.total += (now - self.asked) * (watts + self.watts) / 2  # trapezoids
         self.asked, self.watts = now, watts

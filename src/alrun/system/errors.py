@@ -8,8 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What the system says of a folder that is full, protected or not a folder: the user's to correct, where files are
-# written.
+# Errors of the system for a folder that is full, protected or not a folder, which the user can correct.
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
@@ -20,7 +19,7 @@ REPORT = (
 
 
 class UserError(ValueError):
-    """What alrun cannot work with. The message is the sentence that the user reads."""
+    """A mistake that the user can correct. The message is the sentence that the user reads."""
 
 
 class SettingError(UserError):
@@ -41,7 +40,7 @@ class StrategyError(UserError):
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Say in a user's mistake where in a run it was met."""
+    """Add to a user's mistake where in a run it was found."""
     try:
         yield
     except UserError as error:
@@ -57,7 +56,7 @@ def at_least(key: str, value: float, low: float) -> None:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn what the system says of a folder that cannot be used into a StorageError: where files are written."""
+    """Turn an error of the system about a folder into a StorageError, where files are written."""
     try:
         yield
     except OSError as error:
@@ -67,7 +66,7 @@ def writing() -> Iterator[None]:
 
 
 def unusable(error: OSError) -> str | None:
-    """The sentence for a folder that is full, protected or none, None for any other failure of the system."""
+    """The sentence for a folder that is full, protected or not a folder; None for any other error."""
     if error.errno not in UNUSABLE and not is_refused_folder(error):
         return None
     return (
@@ -77,7 +76,7 @@ def unusable(error: OSError) -> str | None:
 
 
 def traceback_of_users_code(error: BaseException) -> str | None:
-    """The traceback of what a user's own code raised in a strategy, None where ``error`` is something else."""
+    """The traceback of an error in a user's own strategy; None if ``error`` is something else."""
     cause = error.__cause__ if isinstance(error, StrategyError) else None
     if cause is None or isinstance(cause, UserError):
         return None
@@ -85,17 +84,17 @@ def traceback_of_users_code(error: BaseException) -> str | None:
 
 
 def ask_for_report(error: BaseException) -> None:
-    """Add to a mistake of alrun's own where to report it and what to attach."""
+    """Note on an error of alrun where to report it and what to attach."""
     error.add_note(REPORT)
 
 
 def is_refused_folder(error: OSError) -> bool:
-    """Whether a folder could not be made though all above it are there, as in /proc."""
+    """Whether a folder could not be made although its parent exists, as in /proc."""
     frames = traceback.extract_tb(error.__traceback__)
     return error.errno == errno.ENOENT and bool(frames) and frames[-1].name in ("mkdir", "makedirs")
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says before it goes into detail, without a full stop."""
+    """The first line of an error's message, without a full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__

@@ -14,21 +14,21 @@ from typing import Any
 from alrun.system.errors import StorageError
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
-# What some network file systems answer to the fsync of a folder: they have renamed for good already.
+# Errors of some network file systems for the fsync of a folder: they have renamed it durably already.
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
-# What file systems answer that give a file one name alone (exFAT, drives of a cloud).
+# Errors of file systems without hard links (exFAT, cloud drives).
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK}
-NAME = 200  # signs of a name that a temporary one repeats; a name has at most 255 bytes
+NAME = 200  # characters of a name that its temporary file repeats; a name has at most 255 bytes
 
 
 def write(path: Path, content: bytes, keep: Path | None = None, lasts: bool = True) -> None:
     """Replace ``path`` by ``content``, in one step that neither a crash nor a power cut can split.
 
-    What was at ``path`` is then at ``keep``, where one is given; between the two steps nothing is at ``path``. Without
-    ``lasts`` a power cut may take the content, until ``sync``: for what can be written again.
+    If ``keep`` is given, the old file is moved there first; between the two steps nothing is at ``path``. Without
+    ``lasts`` the content may not survive a power cut until ``sync``: for files that can be written again.
 
     Raises:
-        UserError: The disk is full or the folder cannot be written to; what was at ``path`` is there or at ``keep``.
+        UserError: The disk is full or the folder cannot be written to; the old file is at ``path`` or ``keep``.
     """
     with _beside(path, content, lasts) as temporary:
         if keep is not None:
@@ -40,9 +40,9 @@ def write(path: Path, content: bytes, keep: Path | None = None, lasts: bool = Tr
 
 
 def create(path: Path, content: bytes) -> bool:
-    """Make ``path`` with ``content``, as safely; False where there is one, which stays as it is.
+    """Make ``path`` with ``content``, as safely; False if there is one already, which stays as it is.
 
-    Of two processes that try, on whatever machines that share the folder, one alone succeeds.
+    Of several processes that try, on any machines that share the folder, exactly one succeeds.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to; there is nothing at ``path``.
@@ -51,7 +51,7 @@ def create(path: Path, content: bytes) -> bool:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            # A network file system asks again where the answer was lost; then it is this very file.
+            # A network file system repeats a request whose answer was lost; then this very file is there.
             if not os.path.samefile(temporary, path):
                 return False
         except OSError as error:
@@ -67,14 +67,14 @@ def create(path: Path, content: bytes) -> bool:
 
 
 def _create_in_place(path: Path, content: bytes) -> bool:
-    """``create`` where files have one name alone: a process that dies meanwhile leaves half a file, with a name."""
+    """``create`` on a file system without hard links: a process that dies meanwhile leaves half a file at ``path``."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return False
     try:
         _write_all(descriptor, content, lasts=True)
-        # A process that slept in here may have been succeeded by one that put half a file aside.
+        # While this process slept, another one may have moved its half file aside.
         return path.exists() and os.path.samestat(os.fstat(descriptor), os.stat(path))
     finally:
         os.close(descriptor)
@@ -83,7 +83,7 @@ def _create_in_place(path: Path, content: bytes) -> bool:
 
 @contextlib.contextmanager
 def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
-    """A file with ``content`` that a power cut leaves whole, in the folder of ``path``; in the end it has no name.
+    """A temporary file with ``content`` beside ``path`` that survives a power cut; it is removed at the end.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to, here or within.
@@ -98,7 +98,7 @@ def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
             os.close(descriptor)
         yield temporary
     except OSError as error:
-        fix = "take away the folder that has its name" if path.is_dir() else "free space there"
+        fix = "remove the folder that has its name" if path.is_dir() else "free space there"
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): {fix}, or name another folder with "
             "paths.outputs=...; what was computed before is kept."
@@ -109,7 +109,7 @@ def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
 
 
 def _write_all(descriptor: int, content: bytes, lasts: bool) -> None:
-    """Write ``content``, so that it ``lasts`` through a power cut."""
+    """Write ``content``; with ``lasts`` it survives a power cut."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
@@ -132,7 +132,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]
 
 
 def sync(*paths: Path) -> None:
-    """Let files of one folder, and their names, last through a power cut; what is not there is passed over.
+    """Let files of one folder, and their names, survive a power cut; missing files are skipped.
 
     Raises:
         UserError: The disk is full.
@@ -153,7 +153,7 @@ def sync(*paths: Path) -> None:
 
 
 def remove(*paths: Path) -> None:
-    """Remove files that may be there.
+    """Remove files, if they are there.
 
     Raises:
         UserError: The folder cannot be written to.
@@ -163,12 +163,12 @@ def remove(*paths: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         except OSError as error:
-            fix = "take away the folder that has its name" if path.is_dir() else "make its folder writable"
+            fix = "remove the folder that has its name" if path.is_dir() else "make its folder writable"
             raise StorageError(f"{path} cannot be removed ({error.strerror or error}): {fix}.") from error
 
 
 def rename(path: Path, target: Path) -> None:
-    """Give the file at ``path`` the name ``target``, whatever had it.
+    """Rename the file at ``path`` to ``target``, replacing what is there.
 
     Raises:
         UserError: The folder cannot be written to.
@@ -182,12 +182,12 @@ def rename(path: Path, target: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that died while they wrote have left in ``folder``; the caller has it locked."""
+    """Remove the temporary files in ``folder`` of processes that died while writing; the caller holds its lock."""
     remove(*(path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)))
 
 
 def sync_folder(folder: Path) -> None:
-    """Let a renaming in ``folder`` last through a power cut."""
+    """Let a renaming in ``folder`` survive a power cut."""
     if os.name == "nt":  # has no descriptors of folders
         return
     descriptor = os.open(folder, os.O_RDONLY)

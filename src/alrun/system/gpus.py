@@ -1,4 +1,4 @@
-"""Which GPU of a machine a run takes, where launchers start several runs that do not know of one another."""
+"""Which GPU of a machine a run takes if launchers start several runs that do not know of each other."""
 
 import errno
 import getpass
@@ -20,53 +20,53 @@ from alrun.system.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-PAUSE = 1.0  # seconds between two looks for a free seat
+PAUSE = 1.0  # seconds between two attempts to find a free seat
 
 
 @contextmanager
-def taken(name: str, most: int | None) -> Iterator[torch.device]:
-    """The device of ``runtime.device``, a run's own for as long as it lasts.
+def take_gpu(name: str, most: int | None) -> Iterator[torch.device]:
+    """The device of ``runtime.device``, held until the context ends.
 
-    ``auto`` is the GPU that the fewest runs of this user have, the first of several, and the CPU where there is none.
-    With ``most`` no GPU has more runs than that: where all are full, the run waits for one. A launcher that gives its
-    jobs GPUs (SLURM, Ray) shows each job its own alone, which leaves nothing to choose.
+    ``auto`` is the GPU with the fewest runs of this user, the first of several, or the CPU if there is no GPU.
+    ``most`` is the highest number of runs on a GPU: if all are full, the run waits. A launcher that assigns GPUs to
+    its jobs (SLURM, Ray) shows each job only its own, so nothing is left to choose.
 
     Raises:
         UserError: The device does not exist here.
     """
-    where = device.choose(name)
+    where = device.choose_device(name)
     if name != "auto" or where.type != "cuda":
         if where.index is not None:
-            torch.cuda.set_device(where)  # what torch makes without being told where is made there
+            torch.cuda.set_device(where)  # torch's default from now on
         yield where
         return
-    with seated(names(torch.cuda.device_count()), most, folder()) as index:
+    with take_seat(name_gpus(torch.cuda.device_count()), most, seats_folder()) as index:
         torch.cuda.set_device(index)
         yield torch.device("cuda", index)
 
 
-def folder() -> Path:
-    """Where this user's processes on this machine see one another's seats."""
-    return owned(Path(tempfile.gettempdir()) / f"alrun-gpus-{user()}")
+def seats_folder() -> Path:
+    """The folder in which this user's processes on this machine see each other's seats."""
+    return make_private_folder(Path(tempfile.gettempdir()) / f"alrun-gpus-{user_name()}")
 
 
-def user() -> str:
-    """A name for this user; a container's may have a number alone."""
+def user_name() -> str:
+    """A name for this user: the number where there is one, since in a container a user may have no name."""
     return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
-def owned(path: Path) -> Path:
-    """``path``, a folder of this user that nobody else can look into: whoever can open a seat can take it for ever.
+def make_private_folder(path: Path) -> Path:
+    """Make ``path`` a folder that only this user can look into: whoever can open a seat can hold it forever.
 
     Raises:
-        UserError: Something else is there, such as a folder or a link that another user has prepared.
+        UserError: Something else is there, such as a folder or a link of another user.
     """
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
         if hasattr(os, "getuid"):
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                raise OSError(errno.EPERM, "it is another user's, or no folder")
+                raise OSError(errno.EPERM, "it belongs to another user, or is not a folder")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 path.chmod(0o700)
     except OSError as error:
@@ -77,20 +77,20 @@ def owned(path: Path) -> Path:
     return path
 
 
-def names(count: int) -> list[str]:
+def name_gpus(count: int) -> list[str]:
     """A name for each of the ``count`` GPUs that torch sees, the same in every process of the machine."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     return visible if len(visible) == count and all(visible) else list(map(str, range(count)))
 
 
 @contextmanager
-def seated(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
-    """Position of the GPU that is least taken, until the context ends or the process dies.
+def take_seat(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
+    """Position of the GPU with the fewest runs, held until the context ends or the process dies.
 
-    A GPU has seats, files in ``where`` that the system unlocks when their process dies. All first seats are taken
+    A GPU has seats: files in ``where``, which the system unlocks when their process dies. All first seats are taken
     before any second one.
     """
-    told = False
+    is_announced = False
     while True:
         for seat in itertools.count() if most is None else range(most):
             for index, gpu in enumerate(gpus):
@@ -104,8 +104,8 @@ def seated(gpus: Sequence[str], most: int | None, where: Path) -> Iterator[int]:
                 finally:
                     lock.release()
                 return
-        if not told:
+        if not is_announced:
             log.info("waiting for a GPU: runtime.runs_per_gpu=%d, and all have as many", most)
-            told = True
-        interruption.check()
+            is_announced = True
+        interruption.stop_if_signaled()
         time.sleep(PAUSE)

@@ -1,10 +1,10 @@
-"""Being told to stop: SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 end a run after the step it is at, with a checkpoint.
+"""Signals that stop a run: SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 end it after its current step, with a checkpoint.
 
-A terminal that is closed sends SIGHUP; one that is ignored (nohup) stays so. A worker of a sweep ends with the process
-that started it, at once: nobody would tell it to stop, and what it saved is there.
+A closed terminal sends SIGHUP; if it is ignored (nohup), it stays so. A worker of a sweep ends at once when the process
+that started it ends: nobody else would stop it, and its checkpoints are there.
 
-Where a launcher has a handler of its own (submitit requeues the job), that one is called once the checkpoint is
-written, and if it returns the run goes on.
+If a launcher has a handler of its own (submitit requeues the job), it is called once the checkpoint is written; if it
+returns, the run continues.
 """
 
 import contextlib
@@ -27,21 +27,21 @@ EXIT_CODE = early.RETRY
 
 
 class Interrupted(BaseException):
-    """Ends a run from within. Not an Exception, so that nothing on the way takes it for a failure."""
+    """Ends a run from within. Not an Exception, so that no handler takes it for a failure."""
 
 
 class Preempted(Exception):
-    """Tells a launcher that a run was stopped and is not finished."""
+    """Informs a launcher that a run was stopped before it was finished."""
 
 
-_received: int | None = None  # the signal that told this process to stop
+_received: int | None = None  # the signal to stop that this process received
 _deferred = 0  # how many callers look for signals themselves
 _running = 0  # runs that are under way in this process
 _previous: dict[int, Callable[[int, FrameType | None], Any]] = {}  # a launcher's handlers
 
 
-def install() -> None:
-    """Listen from now on; only a process's main thread can. A process that another one started ends with that one."""
+def install_handlers() -> None:
+    """Handle signals from now on; only the main thread can. A process that another one started ends with that one."""
     if threading.current_thread() is not threading.main_thread():
         return
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
@@ -50,7 +50,7 @@ def install() -> None:
         handler = signal.getsignal(number)
         if handler is _handle or handler is signal.SIG_IGN:
             continue
-        if callable(handler) and handler is not early.stop:
+        if callable(handler) and handler is not early.stop_process:
             _previous[number] = handler
         signal.signal(number, _handle)
 
@@ -60,16 +60,16 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 @cache  # a process has one parent
 def end_with(parent: int) -> None:
-    """Let this process end when the process ``parent``, which started it, is gone, however that one ended."""
+    """Let this process end when ``parent``, the process that started it, has ended in any way."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # elsewhere than on Linux
-        # The system's own way reaches a process that is deep in a computation, too.
+        # The system's own way also reaches a process that is deep in a computation.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_watch, args=[parent], name="parent", daemon=True).start()
 
 
 def _watch(parent: int) -> None:
-    """Look every second whether ``parent`` is there, and end this process when it is not."""
-    if os.name == "nt":  # goes on telling a parent's number when that one is gone
+    """End this process when ``parent`` is gone; look every second."""
+    if os.name == "nt":  # keeps the parent's number after it is gone
         multiprocessing.parent_process().join()  # pyright: ignore[reportOptionalMemberAccess]
     while os.name != "nt" and os.getppid() == parent:
         time.sleep(1)
@@ -77,12 +77,16 @@ def _watch(parent: int) -> None:
 
 
 def received() -> int | None:
-    """The signal that told this process to stop, if one did."""
+    """The number of the signal to stop that this process received, None without one."""
     return _received
 
 
-def check() -> None:
-    """Stop here if the process was told to: all that is computed is saved."""
+def stop_if_signaled() -> None:
+    """Stop here if a signal to stop was received: all that is computed is saved.
+
+    Raises:
+        Interrupted: A signal was received, and no launcher handles it.
+    """
     global _received
     if _received is None:
         return
@@ -95,7 +99,7 @@ def check() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Signals wait, in here, until someone calls ``check``; outside a signal stops the run at once."""
+    """In this context signals wait until ``stop_if_signaled`` is called; outside, a signal stops the run at once."""
     global _deferred
     _deferred += 1
     try:
@@ -106,16 +110,16 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def running() -> Iterator[None]:
-    """In here this process computes a run itself; outside, its child processes do, if it has any.
+    """In this context the process computes a run itself; outside, its child processes do, if it has any.
 
-    An error in here after a signal is taken for the signal's: it may have reached code that could not bear it.
+    An error after a signal counts as caused by the signal, which may have reached code that cannot handle it.
     """
     global _running
     _running += 1
     try:
         yield
     except Exception:
-        check()
+        stop_if_signaled()
         raise
     finally:
         _running -= 1
@@ -131,11 +135,11 @@ def _handle(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)  # the one that joblib's own helper process ignores
     if not computing and not _deferred:  # else this process goes on to wait for the children
-        check()
+        stop_if_signaled()
 
 
 def _leave_the_terminal() -> None:
-    """Let what is written to a terminal that is gone vanish, instead of being an error where it is written."""
+    """Drop what is written to a terminal that is gone, instead of raising an error."""
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
             if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):

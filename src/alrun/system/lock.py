@@ -1,4 +1,4 @@
-"""One process at a time, on one machine or on several that share a file system."""
+"""Locks: one process at a time, on one machine or on several that share a file system."""
 
 import os
 from collections.abc import Iterator
@@ -12,28 +12,28 @@ from alrun.system.errors import StorageError, UserError
 
 
 class TakenOver(UserError):
-    """This process has lost a run to another one: it writes nothing more into the run's folder."""
+    """This process has lost a run to another one: it must write nothing more into the run's folder."""
 
 
 LEASE_SECONDS = 60.0  # without a sign of life from another machine, after which its process counts as dead
 SIGN_EVERY = 15.0  # seconds
-STILLBORN_SECONDS = 2.0  # a lease is written within milliseconds of its making
+EMPTY_SECONDS = 2.0  # a lease is written within milliseconds of its making
 
 
 def lease(path: Path) -> SoftFileLease:
-    """What stands beside the lock at ``path`` for other machines; nothing is taken yet."""
+    """The lease beside the lock at ``path``, for other machines; it is not acquired yet."""
     beside = path.with_name(f"{path.name}.lease")
     return SoftFileLease(beside, lease_duration=LEASE_SECONDS, heartbeat_interval=SIGN_EVERY)
 
 
-def owner(path: Path) -> str | None:
-    """Machine and process, ``name:number``, that have the lock at ``path``, None where nobody does."""
+def lock_owner(path: Path) -> str | None:
+    """Machine and process that hold the lock at ``path``, as ``name:number``; None if nobody does."""
     found = lease(path).owner
     return None if found is None else f"{found.hostname}:{found.pid}"
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether a process of this machine that is gone has the lock at ``path``; its lease looks alive for a minute."""
+    """Whether a dead process of this machine holds the lock at ``path``; its lease looks alive for a minute."""
     found = lease(path).owner
     if found is None or found.hostname != os.uname().nodename:
         return False
@@ -45,8 +45,8 @@ def is_abandoned(path: Path) -> bool:
 
 
 @contextmanager
-def locking(path: Path) -> Iterator[None]:
-    """Say in a sentence what the system or filelock says of the lock at ``path``."""
+def explaining_locks(path: Path) -> Iterator[None]:
+    """Turn errors of the system or of filelock about the lock at ``path`` into a sentence."""
     try:
         yield
     except Timeout:  # an OSError, too
@@ -54,7 +54,7 @@ def locking(path: Path) -> Iterator[None]:
     except (OSError, LeaseSettingsMismatch) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise StorageError(
-            f"{path} cannot be locked ({reason}): take away what is there, or name a folder of another file system "
+            f"{path} cannot be locked ({reason}): remove what is there, or name a folder of another file system "
             "with paths.outputs=... (results) or paths.data=... (data)."
         ) from error
 
@@ -62,10 +62,10 @@ def locking(path: Path) -> Iterator[None]:
 class Lock:
     """Two locks in one, since neither suffices alone.
 
-    The system's own (flock) is free the moment its process dies, but some network file systems do not pass it on to
-    other machines. A lease beside it, ``<path>.lease``, names machine and process and is renewed every 15 s; where
-    its owner is on another machine and was silent for a minute, it is taken over, and an owner that only slept finds
-    out in ``check``.
+    The system's own lock (flock) is free the moment its process dies, but some network file systems do not pass it on
+    to other machines. A lease beside it, ``<path>.lease``, names machine and process and is renewed every 15 s. If its
+    owner is on another machine and was silent for a minute, it is taken over; an owner that only slept finds out in
+    ``check``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,14 +74,14 @@ class Lock:
         self._lease = lease(path)
 
     def acquire(self, wait: bool) -> bool:
-        """Whether it is ours; without ``wait``, False at once where a process of this machine has it.
+        """Acquire the lock; without ``wait``, return False at once if a process of this machine holds it.
 
-        An owner on another machine is given a minute to show that it lives.
+        An owner on another machine has a minute to show that it is alive.
 
         Raises:
-            UserError: The file system gives no locks, or something else is where they should be.
+            UserError: The file system has no locks, or something else is in their place.
         """
-        with locking(self.path):
+        with explaining_locks(self.path):
             return self._acquire(wait)
 
     def _acquire(self, wait: bool) -> bool:
@@ -90,7 +90,7 @@ class Lock:
         except Timeout:
             return False
         try:
-            self._remove_stillborn()
+            self._remove_empty_lease()
             self._lease.acquire(timeout=-1 if wait else 1.5 * LEASE_SECONDS)
         except Timeout:
             self._local.release()
@@ -100,10 +100,10 @@ class Lock:
             raise
         return True
 
-    def _remove_stillborn(self) -> None:
-        """Remove an empty lease: its process died before it wrote it, and filelock would respect it for ever."""
+    def _remove_empty_lease(self) -> None:
+        """Remove an empty lease: its process died before it wrote it, and filelock would respect it forever."""
         path = Path(self._lease.lock_file)
-        for pause in (STILLBORN_SECONDS, 0):
+        for pause in (EMPTY_SECONDS, 0):
             try:
                 if path.stat().st_size:
                     return
@@ -113,7 +113,7 @@ class Lock:
         path.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock for others."""
         try:
             self._lease.release()
         finally:
@@ -127,7 +127,7 @@ class Lock:
         self.release()
 
     def check(self) -> None:
-        """Make sure that it is still ours; who saves makes sure again (alrun.training.checkpoint.Generations).
+        """Make sure that the lock is still ours; saving checks it again (alrun.training.checkpoint.Generations).
 
         Raises:
             TakenOver: This process was silent for so long that another machine took over.
@@ -139,10 +139,10 @@ class Lock:
             )
 
     def _is_anothers(self) -> bool:
-        """Whether another process is in the lease; the heartbeat, which tells too, may have slept with us."""
+        """Whether the lease names another process; the heartbeat would notice too, but may have slept with us."""
         for pause in (0.1, 0):
             found = self._lease.owner
             if found is None or self._lease.token is None or found.token == self._lease.token:
                 return False
-            sleep(pause)  # one that looks whether we live exchanges the file for a moment
+            sleep(pause)  # a process that checks whether we are alive replaces the file for a moment
         return True

@@ -1,6 +1,6 @@
-"""What alrun 0.1 named otherwise: modules, classes and settings. Who uses an old name gets the new one in a sentence.
+"""Modules, classes and settings that alrun 0.1 named otherwise: an old name is answered by a sentence with the new one.
 
-``alrun check`` goes through one's own files by these tables (alrun.commands.old_code).
+``alrun check`` goes through a user's own files by these tables (alrun.commands.old_code).
 """
 
 import sys
@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 SUBCOMMANDS = ("ask", "check", "embed", "help", "new", "paper", "plan", "report", "results", "speed", "status", "tell")
-MOVED = {  # below alrun; what these modules define has kept its name
+MOVED = {  # modules of alrun; what users import from them has kept its name
     "augment": "data.augmentation",
     "checkpoint": "training.checkpoint",
     "chunks": "system.chunks",
@@ -117,7 +117,8 @@ MOVED = {  # below alrun; what these modules define has kept its name
     "typed": "settings.command_line",
     "validate": "settings.checks",
 }
-NAMES = {  # of what is not where the rest of its module is, or has another name
+NAMES = {  # what moved to another module than the rest of its own, or has a new name
+    "labelling.Labelling": "runs.labeling.Labeling",
     "pool.Pool": "pool.pool.Pool",
     "selection.mutual_neighbours.mutual_neighbours": "selection.mutual_neighbors.mutual_neighbors",
     "selection.neighbour_facility_location.neighbour_facility_location": (
@@ -187,8 +188,8 @@ def place_of(module: str, name: str) -> tuple[str, str]:
     return f"alrun.{MOVED.get(old, old)}", name
 
 
-def sentence(name: str) -> str | None:
-    """What to write instead of the module ``name`` (``alrun.status``), None where nothing is known of it."""
+def module_sentence(name: str) -> str | None:
+    """What to write instead of the module ``name`` (``alrun.status``); None if it is not an old name."""
     old = name.removeprefix("alrun.")
     if old in SUBCOMMANDS:
         return f"python -m alrun.{old} is now: alrun {old}, or python -m alrun {old}."
@@ -196,23 +197,23 @@ def sentence(name: str) -> str | None:
 
 
 class Moved:
-    """A finder for names that no other finder knows."""
+    """An import finder for modules that no other finder knows."""
 
     @staticmethod
     def find_spec(
         name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Never a module.
+        """Find no module; raise for an old name.
 
         Raises:
             ModuleNotFoundError: ``name`` is an old one; the message has the new one.
         """
-        if name.startswith("alrun.") and (told := sentence(name)):
-            raise ModuleNotFoundError(told, name=name)
+        if name.startswith("alrun.") and (message := module_sentence(name)):
+            raise ModuleNotFoundError(message, name=name)
         return None
 
 
-def tell() -> None:
-    """Let imports of old names say the new ones."""
+def announce_new_names() -> None:
+    """Let an import of an old name fail with the new name."""
     if Moved not in sys.meta_path:
         sys.meta_path.append(Moved)

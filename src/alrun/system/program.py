@@ -1,4 +1,4 @@
-"""How this program was started, for command lines that a user may copy from its output."""
+"""How this program was started, for command lines in its output that a user may copy."""
 
 import re
 import shlex
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def typed() -> str:
+def typed_program() -> str:
     """The words before the first argument: ``alrun``, ``python -m alrun``, or with the path that was typed.
 
-    They are repeated, not chosen: whether ``alrun`` or ``python`` is found, and whether that is the one of this
-    environment, depends on the user's shell. What started this program also starts the next one. Where alrun is not
-    the program (a notebook, a test) it is ``python -m alrun``, which needs nothing but alrun's own Python.
+    They are repeated as typed: which ``alrun`` or ``python`` is found depends on the user's shell, and what started
+    this program also starts the next one. If alrun is not the program (a notebook, a test), it is
+    ``python -m alrun``, which needs nothing but alrun's own Python.
     """
     python, *words = sys.orig_argv or ["python"]
     if "-m" in words and words[words.index("-m") + 1 :][:1] == ["alrun"]:
@@ -25,11 +25,13 @@ def typed() -> str:
     return "alrun" if found and Path(found).resolve() == Path(script).resolve() else shlex.quote(script)
 
 
-def command(words: Sequence[str]) -> str:
-    """A command line for the user's shell: ``words`` after those that started this program."""
-    return " ".join([typed(), *map(shlex.quote, words)])
+def command_line(words: Sequence[str]) -> str:
+    """A command line for the user's shell: the words that started this program, then ``words``."""
+    return " ".join([typed_program(), *map(shlex.quote, words)])
 
 
 def as_typed(text: str) -> str:
-    """``text``, whose indented lines that begin with ``alrun`` begin as this program was started."""
-    return re.sub(r"^( +)(?:python -m )?alrun(?= |$)", lambda found: found[1] + typed(), text, flags=re.MULTILINE)
+    """``text`` in which indented command lines begin as this program was started, instead of with ``alrun``."""
+    return re.sub(
+        r"^( +)(?:python -m )?alrun(?= |$)", lambda found: found[1] + typed_program(), text, flags=re.MULTILINE
+    )

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for, never on what was drawn before: a resumed run redraws the same."""
+"""Random numbers that depend on their purpose, never on earlier draws: a resumed run draws the same ones."""
 
 import hashlib
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ def generator(*parts: int | str) -> torch.Generator:
 
 
 def seed_globals(*parts: int | str) -> None:
-    """Seed torch's global generators: weight initialisation and dropout take no other."""
+    """Seed torch's global generators: weight initialization and dropout use them."""
     torch.manual_seed(derive(*parts))
 
 

@@ -1,7 +1,7 @@
-"""Tables that people and spreadsheets write, as CSV: what a program did to the form is undone, the content is kept.
+"""Reads tables that people and spreadsheets write as CSV, in any of the forms that programs give them.
 
-Taken are commas, semicolons, tabs and bars; a first line ``sep=;``; UTF-8 with or without a mark, UTF-16 and UTF-32
-with one; names of columns in any case and with blanks around; lines that are empty but for separators.
+Accepted are commas, semicolons, tabs and bars; a first line ``sep=;``; UTF-8 with or without a byte order mark, UTF-16
+and UTF-32 with one; names of columns in any case and with blanks around them; lines that hold only separators.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from alrun.system.errors import DataError, first_line
 
 SEPARATORS = ",;\t|"
 MARKS = (
-    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # before those of UTF-16, which begin alike
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # before UTF-16, whose marks begin alike
     *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig")),
 )
 OTHERS = {b"PK\x03\x04": "a workbook or archive", b"\xd0\xcf\x11\xe0": "a workbook", b"{": "JSON", b"[": "JSON"}
@@ -29,7 +29,7 @@ class Row:
     cells: dict[str, str]  # stripped, by the name of the column
 
     def __getitem__(self, column: str) -> str:
-        """A cell, empty where the row is too short or there is no such column."""
+        """A cell; empty if the row is too short or has no such column."""
         return self.cells.get(column, "")
 
 
@@ -39,13 +39,13 @@ class Sheet:
 
     header: list[str]
     rows: list[Row]
-    what: str  # it is called in a sentence
+    what: str  # its name in a sentence
 
     def column(self, name: str) -> str | None:
-        """The column that is called ``name``, in any case where none is called just so; None: there is none.
+        """The column called ``name``, in any case if none has exactly this name; None without one.
 
         Raises:
-            UserError: There are several.
+            UserError: Several columns match.
         """
         exact = [column for column in self.header if column == name]
         found = exact or [column for column in self.header if column.casefold() == name.strip().casefold()]
@@ -54,46 +54,46 @@ class Sheet:
         return found[0] if found else None
 
 
-def read(path: Path, what: str) -> Sheet:
-    """The sheet at ``path``, which is called ``what`` in a sentence.
+def read_sheet(path: Path, what: str) -> Sheet:
+    """The sheet at ``path``; ``what`` is its name in a sentence.
 
     Raises:
-        UserError: It cannot be read as CSV; the remedy is named.
+        UserError: It cannot be read as CSV; the sentence says what to do.
     """
-    if path.exists() and not path.is_file():  # reading a pipe might wait for ever
-        raise DataError(f"{what} cannot be read as CSV: it is no file.")
+    if path.exists() and not path.is_file():  # reading a pipe might wait forever
+        raise DataError(f"{what} cannot be read as CSV: it is not a file.")
     try:
-        text, separator, skipped = opened(path, what)
+        text, separator, skipped = open_text(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
         header = [name.strip() for name in next(reader, [])]
-        return Sheet(header, list(rows(reader, header, skipped, what)), what)
+        return Sheet(header, list(read_rows(reader, header, skipped, what)), what)
     except OSError as error:
         raise DataError(f"{what} cannot be read as CSV ({error.strerror or error}).") from error
     except csv.Error as error:
         raise DataError(f"{what} cannot be read as CSV ({first_line(error)}): save it as CSV, UTF-8.") from error
 
 
-def opened(path: Path, what: str) -> tuple[str, str, int]:
-    """The text at ``path`` from its header on, the separator of its cells, and how many lines come before the header.
+def open_text(path: Path, what: str) -> tuple[str, str, int]:
+    """The text at ``path`` from its header on, its separator, and the number of lines before the header.
 
     Raises:
-        UserError: It is no text, or of an encoding that cannot be told.
+        UserError: It is not text, or of an unknown encoding.
         OSError: It cannot be read.
     """
-    text = decoded(path.read_bytes(), what)
+    text = decode_text(path.read_bytes(), what)
     lines = text.splitlines(keepends=True)
     first = lines[0].strip().strip('"').strip() if lines else ""
-    told = first.casefold().startswith("sep=") and len(first) <= 5
-    if told:
+    names_separator = first.casefold().startswith("sep=") and len(first) <= 5
+    if names_separator:
         text = text[len(lines[0]) :]
-    return text, first[4] if told and len(first) == 5 else likeliest(text), int(told)
+    return text, first[4] if names_separator and len(first) == 5 else likeliest_separator(text), int(names_separator)
 
 
-def decoded(content: bytes, what: str) -> str:
+def decode_text(content: bytes, what: str) -> str:
     """The text of a file.
 
     Raises:
-        UserError: It is no text, or of an encoding that cannot be told.
+        UserError: It is not text, or of an unknown encoding.
     """
     for start, kind in OTHERS.items():
         if content.startswith(start):
@@ -113,15 +113,15 @@ def decoded(content: bytes, what: str) -> str:
     return text
 
 
-def likeliest(text: str) -> str:
-    """The separator that is most often in the first line that has text, outside of quotes."""
+def likeliest_separator(text: str) -> str:
+    """The separator that occurs most often, outside quotes, in the first line with text."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     bare = "".join(first.split('"')[::2])
     return max(SEPARATORS, key=bare.count)
 
 
-def rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what: str) -> Iterator[Row]:
-    """The rows of a reader with the names of ``header``; those without any text are passed over.
+def read_rows(reader: Iterator[list[str]], header: Sequence[str], skipped: int, what: str) -> Iterator[Row]:
+    """The rows of a reader with the names of ``header``; rows without text are skipped.
 
     Raises:
         UserError: A row has text beyond the last column.

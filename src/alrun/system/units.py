@@ -6,5 +6,5 @@ from annotated_types import Ge
 from pydantic import AllowInfNan
 
 MEGABYTE = 2**20
-# Memory that may be taken; ``.inf`` is as much as there is.
+# Memory that may be used; ``.inf`` is all there is.
 Megabytes = Annotated[float, Ge(0), AllowInfNan(True)]

@@ -1,9 +1,17 @@
-"""Words that are alike: what somebody may have meant by a name that does not exist."""
+"""Finds the name that a user may have meant by one that does not exist."""
 
 import re
 
-SLIPS = (0, 0, 0, 1, 1, 1, 2)  # letters that may be wrong in a word of so many, or of more
-MEANINGS = {  # what others call it
+SLIPS = (
+    0,
+    0,
+    0,
+    1,
+    1,
+    1,
+    2,
+)  # wrong letters that are allowed, by the length of the word; the last also for longer ones
+MEANINGS = {  # words of other programs
     "learning_rate": ("lr",),
     "rate": ("lr",),
     "directory": ("path",),
@@ -21,7 +29,7 @@ MEANINGS = {  # what others call it
 
 
 def closest(name: str, known: list[str]) -> str:
-    """``did you mean x?`` where a known name is alike in letters or in meaning, the known names otherwise."""
+    """``did you mean x?`` if a known name is alike in letters or in meaning, otherwise the known names."""
     prefix, _, last = name.rpartition(".")
     ends = {each.removeprefix(f"{prefix}."): each for each in known}
     near = {end: distance(bare(last), bare(end)) for end in ends}
@@ -29,14 +37,14 @@ def closest(name: str, known: list[str]) -> str:
     if not matches:
         means = {bare(word) for word in MEANINGS.get(last.lower(), ())}
         matches = [end for end in ends if bare(end) in means]
-    if not matches:  # one that alone has the same words and others: epochs is max_epochs, quick is quickstart
+    if not matches:  # the only name that contains the word or is part of it: epochs is max_epochs
         matches = [end for end in ends if is_part(last.lower(), end.lower()) or is_part(end.lower(), last.lower())]
         matches = matches if len(matches) == 1 else []
     return f"did you mean {ends[matches[0]]}?" if matches else f"choose from: {', '.join(sorted(known))}."
 
 
 def bare(word: str) -> str:
-    """Letters and digits alone."""
+    """The letters and digits of ``word``, in lower case."""
     return re.sub(r"[\W_]", "", word.lower())
 
 
@@ -46,7 +54,7 @@ def is_part(short: str, whole: str) -> bool:
 
 
 def distance(one: str, other: str) -> int:
-    """Letters to insert, leave out, replace or exchange with their neighbor (optimal string alignment)."""
+    """Number of letters to insert, drop, replace or swap with their neighbor (optimal string alignment)."""
     rows = [list(range(len(other) + 1))]
     for i, letter in enumerate(one, 1):
         row = [i]

@@ -211,7 +211,7 @@ class Frozen:
                 self.held = load(self.path)
             except ValueError as error:
                 raise StorageError(
-                    f"{self.path} is damaged ({error}): delete {self.path.parent} to begin this run anew."
+                    f"{self.path} is damaged ({error}): delete {self.path.parent} to start this run over."
                 ) from error
         return self.held or {}
 
@@ -237,7 +237,7 @@ class Frozen:
         if lost := [name for name in names if name not in held]:
             raise StorageError(
                 f"{self.path} lacks {lost[0]} and is needed by the checkpoints beside it: copy it back, or delete "
-                f"{self.path.parent} to begin this run anew."
+                f"{self.path.parent} to start this run over."
             )
         return rest | {name: held[name] for name in names}
 
@@ -298,7 +298,7 @@ class Keeper:
         model = self.frozen.rest(content["model"], frozen)
         write(self.path, self.about | content | {"model": model, "frozen": frozen})
         self.saved = perf_counter()
-        interruption.check()
+        interruption.stop_if_signaled()
 
     @staticmethod
     def clear(path: Path) -> None:

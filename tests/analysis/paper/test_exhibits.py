@@ -57,7 +57,7 @@ def test_each_asks_for_the_runs_that_it_shows_and_no_others(names):
 
 
 def test_the_digitised_curves_are_those_of_the_reference(reference):
-    ours, theirs = points.digitised(), pd.read_csv(reference / "figure_curves.csv")
+    ours, theirs = points.digitized(), pd.read_csv(reference / "figure_curves.csv")
     assert ours["y"].tolist() == theirs["y"].tolist()
     assert ours["figure"].str.removeprefix("figure-").tolist() == theirs["figure"].str.removeprefix("fig").tolist()
     assert ours["series"].tolist() == theirs["series"].tolist()
@@ -73,7 +73,7 @@ def test_every_digitised_curve_has_its_place():
         for panel in row
         for series in panel.shown
     }
-    curves = set(points.digitised()[["figure", "panel", "kind", "series"]].itertuples(index=False, name=None))
+    curves = set(points.digitized()[["figure", "panel", "kind", "series"]].itertuples(index=False, name=None))
     assert curves <= placed
     drawn = {figure for figure, *_ in curves}
     lacking = {
@@ -85,7 +85,7 @@ def test_every_digitised_curve_has_its_place():
 @pytest.mark.parametrize("panel", ["CIFAR-10 ResNet-18", "CIFAR-100 ResNet-18"])
 def test_efficiency_of_the_papers_accuracies_is_its_own_efficiency(panel):
     """Its accuracy plot, put through our computation, gives its efficiency plot, to within what a pixel allows."""
-    every = points.digitised()
+    every = points.digitized()
     every = every[(every["figure"] == "figure-1") & (every["panel"] == panel)]
     curves = {
         name: Curve(frame["x"].to_numpy(), frame["y"].to_numpy())
@@ -118,14 +118,14 @@ def test_our_settings_are_the_papers(number):
 
 
 def test_no_two_strategies_have_one_color_and_dash():
-    looks = [(style["color"], style["linestyle"]) for style in draw.COLOURS.values()]
-    assert set(draw.COLOURS) == set(exhibits.LOW)  # all that the paper's figures have
+    looks = [(style["color"], style["linestyle"]) for style in draw.COLORS.values()]
+    assert set(draw.COLORS) == set(exhibits.LOW)  # all that the paper's figures have
     assert len(set(looks)) == len(looks)
 
 
 def test_a_table_of_settings_says_at_which_scale_ours_are(tmp_path):
     for overrides, words in (((), "composed to. "), (("scale=small",), "composed to, with scale=small. ")):
-        make.write("table-10", Asked((*overrides, f"paths.outputs={tmp_path}")))
+        make.write_exhibit("table-10", Asked((*overrides, f"paths.outputs={tmp_path}")))
         assert words in (tmp_path / "paper" / "table-10.md").read_text()
 
 
@@ -139,7 +139,7 @@ def test_a_digitised_point_that_may_be_of_two_settings_is_drawn_as_of_either():
         if panel.kind == "accuracy" and len(panel.parts) == 2
     }
     assert {name for name, _ in found} == {"figure-2", "figure-3", "figure-6", "figure-12"}
-    every = points.digitised()
+    every = points.digitized()
     for (name, title), drawn in found.items():
         theirs = every[(every["figure"] == name) & (every["panel"] == title) & (every["kind"] == "accuracy")]
         assert set(drawn["series"]) == set(THREE)
@@ -169,13 +169,15 @@ DIGITS += ("budget.seed_size=20", "budget.batch_size=10", "budget.total=100")  #
 
 def test_some_commands(tmp_path):
     asked = Asked((*DIGITS, "seed=0,1", f"paths.outputs={tmp_path}", *REAL))
-    assert make.write("figure-6", asked) == f"figure-6: nothing yet (0 of 12 runs): {tmp_path}/paper/figure-6.pdf"
+    assert (
+        make.write_exhibit("figure-6", asked) == f"figure-6: nothing yet (0 of 12 runs): {tmp_path}/paper/figure-6.pdf"
+    )
     for name in FAST:
-        assert paper.compute(make.needed(name), asked) == []
+        assert paper.compute_parts(make.needed(name), asked) == []
     check(FAST, asked)
     one = next(iter(collect.planned(make.needed("figure-6")[0], asked)))
     (one.folder / "done").unlink()
-    assert "partial (11 of 12 runs)" in make.write("figure-6", asked)
+    assert "partial (11 of 12 runs)" in make.write_exhibit("figure-6", asked)
     caption = (tmp_path / "paper" / "figure-6.md").read_text()
     assert f"{one.folder.name}: unfinished" in caption
     assert "Repeats: 1 to 2" in caption
@@ -190,7 +192,7 @@ def test_all_28_commands(real_data, tmp_path, monkeypatch):
     asked = Asked(tuple(words), stand_ins=True)
     names = [*exhibits.ALL, "claims", "times"]
     for name in names:
-        assert paper.compute(make.needed(name), asked) == [], name
+        assert paper.compute_parts(make.needed(name), asked) == [], name
     check(names, asked)
     index = make.index(asked).splitlines()
     assert len(index) == 1 + 30  # a heading, 28 of the paper, times and claims
@@ -203,7 +205,7 @@ UNREPLACED = ("figure-7", "figure-8", "table-11")  # MNIST is there for everyone
 def check(names, asked: Asked) -> None:
     """Each of ``names`` leaves its files, with every panel, series and row of the paper, and values of the runs."""
     for name in names:
-        make.write(name, asked)
+        make.write_exhibit(name, asked)
         caption = (make.folder(asked) / f"{name}.md").read_text()
         path = make.folder(asked) / name
         if name in exhibits.FIGURES:
@@ -348,7 +350,7 @@ def test_a_claim_of_which_a_curve_is_missing_is_not_tested():
 
 def test_times_of_the_text_are_those_of_the_papers_own_table():
     """Table 12 put in the place of our runs gives the hours and ratios that the text states."""
-    published = printed.read("table12").pivot_table(
+    published = printed.read_printed("table12").pivot_table(
         index=["strategy", "model_update", "round"], columns="phase", values="seconds"
     )
     frames = []

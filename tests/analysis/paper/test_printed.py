@@ -40,7 +40,7 @@ def test_every_mean_and_spread_is_the_papers(reference, name):
     facet = printed.TABLES[name].facet
     ours = {
         keys: [(float(mean), float(std)) for mean, std in frame[["mean", "std"]].to_numpy()]
-        for keys, frame in printed.read(name).groupby(["strategy", facet])
+        for keys, frame in printed.read_printed(name).groupby(["strategy", facet])
     }
     assert ours == {key: [(float(mean), float(std)) for mean, std in cells] for key, cells in expected.items()}
     assert len(ours) == {"table1": 9, "table2": 4, "table13": 6}[name]
@@ -61,7 +61,7 @@ def test_every_mean_and_spread_is_the_papers(reference, name):
 )
 def test_the_reference_has_the_same_numbers_but_for_two_spreads(reference, name, published, facet, wrong):
     names = {"grad_match": "gradmatch", "none": "full", "b1000": "1000", "b3000": "3000", "b6000": "6000"}
-    ours, theirs = printed.read(name), pd.read_csv(reference / f"{published}.csv", dtype={facet: str})
+    ours, theirs = printed.read_printed(name), pd.read_csv(reference / f"{published}.csv", dtype={facet: str})
     keys = ["strategy", "facet", "labeled"]
     ours = ours.assign(facet=ours[printed.TABLES[name].facet].replace(names)).set_index(keys)
     theirs = theirs.assign(facet=theirs[facet]).set_index(keys).loc[ours.index]
@@ -74,6 +74,6 @@ def test_the_reference_has_the_same_numbers_but_for_two_spreads(reference, name,
 
 def test_times_of_the_paper_are_transcribed_right(reference):
     theirs = pd.read_csv(reference / "table12_cifar10_seconds.csv")
-    assert printed.read("table12")["seconds"].tolist() == theirs["seconds"].tolist()
+    assert printed.read_printed("table12")["seconds"].tolist() == theirs["seconds"].tolist()
     theirs = pd.read_csv(reference / "table11_mnist_low_selection_seconds.csv")
-    assert printed.read("table11")["seconds"].tolist() == theirs["selection_seconds_mean"].tolist()
+    assert printed.read_printed("table11")["seconds"].tolist() == theirs["selection_seconds_mean"].tolist()

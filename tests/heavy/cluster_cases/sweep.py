@@ -66,7 +66,7 @@ def results(outputs: Path) -> dict[str, bytes]:
     """What must not depend on who computed it, by run and file; efficiencies as the last run to end leaves them."""
     folders = sorted(path.parent for path in outputs.glob("runs/*/*/done"))
     for folder in folders:
-        efficiency.update(folder)
+        efficiency.update_efficiency(folder)
     return {f"{folder.name}/{name}": (folder / name).read_bytes() for folder in folders for name in COMPARED}
 
 

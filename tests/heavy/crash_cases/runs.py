@@ -68,7 +68,7 @@ class TinyRun:
     def complete(self, outputs: Path) -> None:
         """Start it, or go on with it, in this process."""
         self.cfg.paths.outputs = str(outputs)
-        cli.start(self.cfg, outputs / self.place, self.choices)
+        cli.start_run(self.cfg, outputs / self.place, self.choices)
 
     def results(self, outputs: Path) -> dict[str, bytes]:
         """What must not depend on how often it died."""

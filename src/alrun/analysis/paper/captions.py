@@ -1,14 +1,14 @@
-"""What was run for a figure or table, as the text that stands beside it."""
+"""The caption of a figure or table: what was run for it."""
 
 import pandas as pd
 
-from alrun.analysis.comparability import listed
-from alrun.analysis.costs import in_words
+from alrun.analysis.comparability import join_words
+from alrun.analysis.costs import seconds_in_words
 from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
 from alrun.analysis.paper.exhibits import Exhibit, Part
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 
-MOST = 12  # runs that are named
+MOST = 12  # missing runs that are listed
 SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]
 INSTEAD = {
     "cifar10": "JPEG copies of CIFAR-10 for CIFAR-10",
@@ -22,12 +22,12 @@ def caption(name: str, exhibit: Exhibit, there: Collected, asked: Asked, publish
     title = f"# {name.replace('-', ' ').capitalize()} ({exhibit.place}): {exhibit.title}"
     parts = [title, " ".join(filter(None, [exhibit.says, published]))]
     if there.asked:
-        parts += [ran(there), *stood_in(exhibit.needed, asked), *missing(there)]
+        parts += [describe_runs(there), *stood_in(exhibit.needed, asked), *missing(there)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def ran(there: Collected) -> str:
-    """Scale, data, networks, repeats, hours."""
+def describe_runs(there: Collected) -> str:
+    """A text on scale, data, networks, repeats and hours."""
     scales = {f"{run.cfg.scale.examples:g}" for run in there.asked}
     epochs = {f"{run.cfg.scale.epochs:g}" for run in there.asked}
     full = scales == epochs == {"1"}
@@ -41,24 +41,26 @@ def ran(there: Collected) -> str:
         "networks": {str(run.cfg.hydra.runtime.choices.model) for run in there.asked},
     }
     words = [f"Ours: {there.state}, at {size}."]
-    words.append("; ".join(f"{key}: {listed(sorted(values))}" for key, values in of_config.items()) + ".")
+    words.append("; ".join(f"{key}: {join_words(sorted(values))}" for key, values in of_config.items()) + ".")
     if there.table.empty:
         return " ".join(words)
     runs = there.table.drop_duplicates("run")
     repeats = there.table.groupby("series")["seed"].nunique()
     words.append(f"Repeats: {span(repeats.min(), repeats.max())} of each curve.")
     seconds = there.table.drop_duplicates(["run", "round"])[SECONDS].to_numpy().sum()
-    words.append(f"Training, selection and evaluation took {in_words(float(seconds))} in all, on {on(runs)}.")
+    words.append(
+        f"Training, selection and evaluation took {seconds_in_words(float(seconds))} in all, on {hardware_of(runs)}."
+    )
     cut = (there.table["stopped_by"] == "max_epochs").mean() if "stopped_by" in there.table else 0
     words.append(f"{100 * cut:.0f} % of the rounds were cut short by the limit on epochs." if cut else "")
     if not full:
-        words.append("At such a size the numbers mean nothing beside the paper's: they show that all runs.")
+        words.append("At this size the numbers do not compare with the paper's: they show that everything runs.")
     return " ".join(filter(None, words))
 
 
 def shares(values: set[str]) -> str:
-    """As percentages."""
-    return listed([f"{100 * float(value):g} %" for value in sorted(values, key=float)])
+    """Shares as percentages."""
+    return join_words([f"{100 * float(value):g} %" for value in sorted(values, key=float)])
 
 
 def span(least: int, most: int) -> str:
@@ -66,26 +68,26 @@ def span(least: int, most: int) -> str:
     return f"{least}" if least == most else f"{least} to {most}"
 
 
-def on(runs: pd.DataFrame) -> str:
+def hardware_of(runs: pd.DataFrame) -> str:
     """The hardware of the runs."""
-    return listed(sorted(set(runs["hardware"]))) if "hardware" in runs else "hardware that is not told"
+    return join_words(sorted(set(runs["hardware"]))) if "hardware" in runs else "unknown hardware"
 
 
 def stood_in(parts: tuple[Part, ...], asked: Asked) -> list[str]:
-    """What takes the place of what the paper has."""
+    """A sentence on the data and features that stand in for the paper's; empty without stand-ins."""
     if not asked.stand_ins:
         return []
     sets = {dataset(part.experiment) for part in parts}
     words = [INSTEAD[each] for each in STAND_INS if each in sets]
     if any(f"seed_set={option}" in part.choices for part in parts for option in WITHOUT_WEIGHTS):
         words.append("principal components of the pixels, which chose the seed sets, for a pretrained network")
-    return [f"Stand-ins: {listed(words)}."] if words else []
+    return [f"Stand-ins: {join_words(words)}."] if words else []
 
 
 def missing(there: Collected) -> list[str]:
-    """The runs that are not there."""
+    """The missing runs, as a list in Markdown."""
     if not there.problems:
         return []
-    lines = [f"- {shown(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]
+    lines = [f"- {display_path(problem.run)}: {problem.status}" for problem in there.problems[:MOST]]
     rest = len(there.problems) - MOST
     return ["Missing:", "\n".join([*lines, *([f"- and {rest} more"] if rest > 0 else [])])]

@@ -15,7 +15,7 @@ Cells = dict[str, float]  # by "one over other"
 
 
 class Claim(NamedTuple):
-    """What the paper claims of cells, and whether ours are so."""
+    """What the paper claims about cells, and the rule by which ours agree."""
 
     says: str
     figure: str
@@ -25,7 +25,7 @@ class Claim(NamedTuple):
 
 
 def cell(matrix: pd.DataFrame, one: str, other: str) -> Cells:
-    """The cell of ``one`` over ``other``, NaN where it is not there."""
+    """The cell of ``one`` over ``other``, NaN if it is missing."""
     known = one in matrix.index and other in matrix.columns
     return {f"{one} over {other}": float(matrix[other].to_dict()[one]) if known else math.nan}
 
@@ -36,17 +36,17 @@ def each_way(matrix: pd.DataFrame, one: str, other: str) -> Cells:
 
 
 def claim_1(points: Matrices) -> Cells:
-    """Entropy and BADGE."""
+    """The cells of entropy and BADGE."""
     return each_way(cells_of(points["figure-13"], "claim 1"), "entropy", "badge")
 
 
 def claim_2(points: Matrices) -> Cells:
-    """Entropy with SGD and with Adam."""
+    """The cells of entropy with SGD and with Adam."""
     return each_way(cells_of(points["figure-13"], "claim 2"), "entropy_sgd", "entropy_adam")
 
 
 def settings(points: Matrices, words: str) -> Cells:
-    """All cells of Figure 14 by ``words``."""
+    """All cells of the panels of Figure 14 whose titles end with ``words``."""
     panels = [panel for row in FIGURES["figure-14"].panels for panel in row if panel.title.endswith(words)]
     cells: Cells = {}
     for panel in panels:
@@ -57,7 +57,7 @@ def settings(points: Matrices, words: str) -> Cells:
 
 
 def claim_5(points: Matrices) -> Cells:
-    """Reset and update of every strategy."""
+    """The cells of reset and update of each strategy."""
     matrix = cells_of(points["figure-15"], "the rounds after them")
     return {key: value for name in THREE for key, value in each_way(matrix, f"{name}_reset", f"{name}_update").items()}
 
@@ -104,7 +104,7 @@ CLAIMS = (
 
 
 def table(points: Matrices) -> pd.DataFrame:
-    """A row for each claim: the paper's cells, ours, and whether ours are as claimed."""
+    """A row for each claim: the paper's cells, ours, and whether ours agree."""
     rows = []
     for position, claim in enumerate(CLAIMS, 1):
         cells = claim.cells(points)

@@ -1,4 +1,4 @@
-"""The runs of a figure or table: which command lines ask for them, computing them, reading what there is of them."""
+"""The runs of a figure or table: their command lines, and the results that exist."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from alrun.analysis.paper.exhibits import SHOWN, Part
 from alrun.analysis.rounds import Problem
 from alrun.settings import planned_runs
 
-# What takes the place of data that cannot be downloaded, by the data set that an experiment asks for. All are real
-# images: CIFAR-10 as JPEG files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.
+# Stand-ins for data that cannot be downloaded, by the data set of an experiment. All are real images: CIFAR-10 as JPEG
+# files, 100 classes of Tiny ImageNet for CIFAR-100, the digits of MNIST for those of SVHN.
 STAND_INS = {
     "cifar10": ["dataset.source=packed"],
     "cifar100": ["dataset=tinyimagenet100"],
     "svhn": ["dataset=mnist_for_svhn"],
 }
-# Where nothing can be downloaded, neither can the weights of the network that a seed set is chosen with.
+# Without downloads there are no weights of the pretrained network that chooses a seed set.
 WITHOUT_WEIGHTS = {"facility_location": "facility_location_pixels", "dispersion_min": "dispersion_min_pixels"}
 
 
@@ -32,27 +32,27 @@ class Asked(NamedTuple):
 
     @property
     def outputs(self) -> Path:
-        """Where results are."""
+        """The folder of the results."""
         given = [word.partition("=")[2] for word in self.overrides if word.startswith("paths.outputs=")]
         return Path(given[-1] if given else "outputs")
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What there is of some runs."""
+    """Some runs: their results, and what is missing."""
 
-    table: pd.DataFrame  # as that of analysis.rounds, with ``part``, ``series`` and the paper's name as ``strategy``
+    table: pd.DataFrame  # of analysis.rounds, with ``part``, ``series``, and ``strategy`` by the paper's name
     asked: tuple[planned_runs.Planned, ...]
-    problems: tuple[Problem, ...]  # runs that are not there
+    problems: tuple[Problem, ...]  # missing runs
 
     @property
     def done(self) -> int:
-        """How many of the runs that are asked for are there."""
+        """The number of runs that are done."""
         return len(self.asked) - len(self.problems)
 
     @property
     def state(self) -> str:
-        """In a word and numbers."""
+        """``complete (3 of 3 runs)``, ``partial (1 of 3 runs)``."""
         word = "complete" if not self.problems else "partial" if self.done else "nothing yet"
         return f"{word} ({self.done} of {len(self.asked)} runs)" if self.asked else "no runs needed"
 
@@ -78,19 +78,19 @@ def line_of(experiment: str, asked: Asked, *own: str) -> list[str]:
 @cache
 def dataset(experiment: str) -> str:
     """The data set that an experiment asks for."""
-    return planned_runs.options([f"experiment={experiment}"])["dataset"]
+    return planned_runs.chosen_options([f"experiment={experiment}"])["dataset"]
 
 
 @cache
 def sweep_of(experiment: str) -> dict[str, str]:
-    """What an experiment varies."""
+    """The sweep of an experiment: its options by key."""
     with planned_runs.configuration():
-        cfg = planned_runs.composition([f"experiment={experiment}"])
+        cfg = planned_runs.compose_settings([f"experiment={experiment}"])
     return {str(key): str(value) for key, value in (cfg.hydra.sweeper.params or {}).items()}
 
 
 def without_weights(word: str) -> str:
-    """``word``, or the seed set that needs no pretrained network in place of those that do."""
+    """``word``, with seed sets that need a pretrained network replaced by those that do not."""
     key, _, value = word.partition("=")
     if key != "seed_set":
         return word
@@ -98,18 +98,18 @@ def without_weights(word: str) -> str:
 
 
 def merged(overrides: Iterable[str]) -> list[str]:
-    """Each key once, with what was said last of it."""
+    """Each key once, with its last value."""
     return list({word.partition("=")[0].lstrip("+"): word for word in overrides}.values())
 
 
 @cache
 def planned(part: Part, asked: Asked) -> tuple[planned_runs.Planned, ...]:
     """The runs of ``part``."""
-    return tuple(planned_runs.of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
+    return tuple(planned_runs.runs_of_command([*words(part, asked), "hydra.mode=MULTIRUN"]))
 
 
 def collect(parts: Iterable[Part], asked: Asked) -> Collected:
-    """What there is of the runs of ``parts``."""
+    """Gather the results of the runs of ``parts``."""
     frames, runs, problems = [], {}, {}
     for part in parts:
         of_part = planned(part, asked)
@@ -129,5 +129,5 @@ def collect(parts: Iterable[Part], asked: Asked) -> Collected:
 
 
 def strategy_of(run: planned_runs.Planned) -> str:
-    """The option of its strategy."""
+    """The option of a run's strategy."""
     return next(word.partition("=")[2] for word in run.overrides if word.startswith("strategy="))

@@ -1,4 +1,4 @@
-"""The figures of the paper, laid out as there: a panel for each of its, its own points hollow beside our lines."""
+"""The figures of the paper in its layout: its own points are hollow, ours are lines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ LABELS = {
 }
 PAPERS = "the paper's"
 DASHES = ("-", "--", ":", "-.")
-COLOURS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
+COLORS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
 
 
 @figures.styled
-def figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
+def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
     """Draw the table of ``points.of_figure``; ``note`` stands above."""
     from matplotlib.figure import Figure
 
@@ -67,13 +67,13 @@ def figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
 
 
 def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, str], handles: dict[str, Any]) -> None:
-    """The lines of one panel, dashed by setting; ``handles`` gets those that a legend has to explain."""
+    """The lines of one panel, dashed by setting; ``handles`` collects those for the legend."""
     for part in panel.parts:
         for strategy in part.strategies:
             name = part.series(strategy)
             if name not in panel.shown:
                 continue
-            style = {**COLOURS[SHOWN.get(strategy, strategy)]}
+            style = {**COLORS[SHOWN.get(strategy, strategy)]}
             style["linestyle"] = dashes.get(part.name, style["linestyle"])
             handles[name] = axes.plot([], [], **style)[0]
             for whose, frame in points[points["series"] == name].groupby("whose"):
@@ -89,11 +89,11 @@ def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, s
     if is_of_either(panel):
         papers = points[points["whose"] == "paper"].astype({"x": float, "mean": float})
         for name, frame in papers.groupby("series"):
-            hollow(axes, frame, {**COLOURS[str(name)], "linestyle": "none"}, handles)
+            hollow(axes, frame, {**COLORS[str(name)], "linestyle": "none"}, handles)
 
 
 def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: dict[str, Any]) -> None:
-    """The paper's points."""
+    """Draw the paper's points, hollow and light."""
     marker = {"marker": style["marker"], "markerfacecolor": "none", "markeredgewidth": 0.6}
     light = {"color": style["color"], "alpha": 0.55, "linestyle": style["linestyle"], "linewidth": 0.5}
     axes.plot(frame["x"], frame["mean"], **marker, **light)
@@ -101,7 +101,7 @@ def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: di
 
 
 def square(axes: "Axes", cells: pd.DataFrame) -> None:
-    """A penalty matrix."""
+    """Draw a penalty matrix."""
     figures.bare(axes)
     if cells.empty:
         axes.set_xticks([])
@@ -113,6 +113,6 @@ def square(axes: "Axes", cells: pd.DataFrame) -> None:
     axes.set_yticks(range(len(cells)), cells.index, fontsize=6.5)
 
 
-def save(drawn: "Figure", path: Path) -> None:
-    """As .png and .pdf."""
-    figures.save(drawn, path)
+def save_figure(drawn: "Figure", path: Path) -> None:
+    """Write ``path``.png and ``path``.pdf."""
+    figures.save_figure(drawn, path)

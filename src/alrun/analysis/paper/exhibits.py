@@ -1,4 +1,4 @@
-"""What each figure and table of the paper shows, as data: its panels, their series and the runs that these need."""
+"""The figures and tables of the paper as data: panels, their series, and the runs that they need."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ Kind = Literal["accuracy", "relative", "efficiency", "matrix"]
 
 
 class Part(NamedTuple):
-    """Runs of one setting: those that an experiment asks for, and what picks them of its sweep."""
+    """Runs of one setting: an experiment, and the choices that select them from its sweep."""
 
     experiment: str
     choices: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Exhibit:
     section: str
     panels: tuple[tuple[Panel, ...], ...] = ()  # of a figure, row by row
     parts: tuple[Part, ...] = ()  # of a table
-    says: str = ""  # what the paper says of it and has not as numbers
+    says: str = ""  # what the paper says about it in words only
     needed: tuple[Part, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class Exhibit:
 
     @property
     def place(self) -> str:
-        """Where the paper has it: ``Section 4.1``, ``Appendix B.2``."""
+        """Its place in the paper: ``Section 4.1``, ``Appendix B.2``."""
         return f"{'Section' if self.section[0].isdigit() else 'Appendix'} {self.section}"
 
 
@@ -87,7 +87,7 @@ def options(experiment: str, group: str, **names: str) -> tuple[Part, ...]:
 
 
 def redundant(experiment: str, word: str) -> tuple[tuple[Panel, ...], ...]:
-    """Figures 4 and 11."""
+    """The panels of Figures 4 and 11."""
     pairs = [
         both(f"CIFAR-10 {factor}x {word}", Part(experiment, (f"redundancy.factor={factor}",)))
         for factor in (2, 5, 10, 20)
@@ -106,12 +106,12 @@ def augmented(model: str, network: str, adam: str = "") -> tuple[Panel, ...]:
 
 
 def resets(experiment: str) -> tuple[Part, ...]:
-    """New weights in each round, or those of the round before."""
+    """Parts with new weights in each round, and with those of the round before."""
     return options(f"reset_update/{experiment}", "model_update", reset="reset", update="update")
 
 
 def caps(dataset: str) -> tuple[Part, ...]:
-    """Examples of a class that may be bought."""
+    """A part for each cap on the examples of a class that may be queried."""
     names = {"1000": "c1000", "2000": "c2000", "3000": "c3000"}
     return options(f"per_class/{dataset}", "per_class_cap", **names)
 
@@ -141,7 +141,7 @@ BASELINES = {
 
 
 def baselines(*titles: str) -> tuple[tuple[Panel, ...], ...]:
-    """Eight strategies on each."""
+    """Panels of eight strategies on each baseline."""
     return upper_and_lower(*(both(title, BASELINES[title]) for title in titles))
 
 

@@ -9,40 +9,40 @@ from alrun.analysis import formats
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
-from alrun.runs.run_folder import shown
+from alrun.runs.run_folder import display_path
 from alrun.settings.identity import NOT_IDENTITY
 from alrun.system import files
 
-CLAIMS = ("figure-13", "figure-14", "figure-15")  # that the claims of Appendix G rest on
+CLAIMS = ("figure-13", "figure-14", "figure-15")  # with the matrices behind the claims of Appendix G
 HOLLOW = (
     "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
     "its plot."
 )
 EITHER = (
-    " The paper tells two settings of a strategy apart by dashes alone, so a hollow point is of one of both, and which "
-    "is not known."
+    " The paper distinguishes two settings of a strategy by dashes alone, so it is unknown which of them a hollow "
+    "point belongs to."
 )
 
 
 def exhibit(name: str) -> Exhibit:
-    """What is declared of ``name``."""
+    """The declaration of ``name``."""
     if name == "claims":
         return Exhibit("Claims 1 to 5", "G", parts=tuple(part for each in CLAIMS for part in FIGURES[each].needed))
     return times.TEXT if name == "times" else ALL[name]
 
 
 def needed(name: str) -> tuple[Part, ...]:
-    """The runs that ``name`` shows, and no others."""
+    """The runs that ``name`` shows."""
     return exhibit(name).needed
 
 
 def folder(asked: Asked) -> Path:
-    """Where the files are written."""
+    """The folder of the files."""
     return asked.outputs / "paper"
 
 
-def write(name: str, asked: Asked) -> str:
-    """Write the files of ``name`` from the runs that are there; returns what was written, in a sentence."""
+def write_exhibit(name: str, asked: Asked) -> str:
+    """Write the files of ``name`` from the runs that are done; returns a sentence on what was written."""
     there = collect.collect(needed(name), asked)
     path = folder(asked) / name
     if name in FIGURES:
@@ -50,20 +50,20 @@ def write(name: str, asked: Asked) -> str:
         written = path.with_suffix(".pdf")
     else:
         table, published = tabulated(name, there, asked)
-        formats.write(table, path)
+        formats.write_table(table, path)
         text = captions.caption(name, exhibit(name), there, asked, published)
         files.write_text(path.with_suffix(".md"), f"{text}\n{formats.markdown(table)}")
         written = path.with_suffix(".md")
-    return f"{name}: {there.state}: {shown(written)}"
+    return f"{name}: {there.state}: {display_path(written)}"
 
 
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
-    """Figure, its points and its caption."""
+    """Write a figure, its points and its caption."""
     share = there.asked[0].cfg.scale.examples
     found = points.of_figure(name, there, share)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
-    drawn = draw.figure(name, found, note)
-    draw.save(drawn, path)
+    drawn = draw.draw_figure(name, found, note)
+    draw.save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
@@ -71,7 +71,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
         scaled += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
-    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitised."
+    lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitized."
     text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
     files.write_text(path.with_suffix(".md"), text)
 
@@ -105,8 +105,8 @@ def index(asked: Asked) -> str:
         there = collect.collect(needed(name), asked)
         suffix = ".pdf" if name in FIGURES else ".md"
         path = (folder(asked) / name).with_suffix(suffix)
-        place = shown(path) if path.exists() else "not written"
+        place = display_path(path) if path.exists() else "not written"
         rows.append([name, f"{exhibit(name).place}: {exhibit(name).title}", there.state, place])
     table = pd.DataFrame(rows, columns=["name", "what", "runs", "file"])
-    formats.write(table, folder(asked) / "index")
+    formats.write_table(table, folder(asked) / "index")
     return table.to_string(index=False)

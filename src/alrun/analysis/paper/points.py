@@ -1,6 +1,6 @@
-"""The points of a figure: ours from the runs' results, and the paper's digitised ones, as one table.
+"""The points of a figure as one table: ours from the runs' results, and the paper's digitized ones.
 
-Columns: ``panel``, ``kind``, ``whose`` (``ours`` or ``paper``), ``series``, ``x``, ``mean``, ``std``, ``repeats``. Of a
+Columns: ``panel``, ``kind``, ``whose`` (``ours`` or ``paper``), ``series``, ``x``, ``mean``, ``std``, ``repeats``. In a
 matrix ``series`` is the row, ``x`` the column and ``mean`` the share of the rounds in which the row is better.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import significance
-from alrun.analysis.efficiency import Curve, grid, labeling_efficiency
+from alrun.analysis.efficiency import Curve, accuracy_grid, labeling_efficiency
 from alrun.analysis.paper.collect import Collected
 from alrun.analysis.paper.exhibits import FIGURES, Panel, Part
 
@@ -20,14 +20,14 @@ COLUMNS = ["panel", "kind", "whose", "series", "x", "mean", "std", "repeats"]
 
 
 @cache
-def digitised() -> pd.DataFrame:
+def digitized() -> pd.DataFrame:
     """The paper's curves: figure, panel, kind, series, x, y."""
     with resources.files("alrun.analysis.paper").joinpath("curves.csv").open() as file:
         return pd.read_csv(file)
 
 
 def of_figure(name: str, there: Collected, share: float = 1) -> pd.DataFrame:
-    """All points of a figure; numbers of labels of the paper times ``share``, the scale of ours."""
+    """All points of a figure; the paper's numbers of labels are multiplied by ``share``, the scale of ours."""
     frames = [
         each.assign(panel=panel.title, kind=panel.kind)
         for row in FIGURES[name].panels
@@ -39,8 +39,8 @@ def of_figure(name: str, there: Collected, share: float = 1) -> pd.DataFrame:
 
 
 def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
-    """The digitised points of a panel; accuracies in %."""
-    every = digitised()
+    """The digitized points of a panel; accuracies in %."""
+    every = digitized()
     chosen = every[(every["figure"] == name) & (every["panel"] == panel.title) & (every["kind"] == panel.kind)]
     is_ratio = panel.kind == "efficiency"
     x = 100 * chosen["x"] if is_ratio else share * chosen["x"]
@@ -52,16 +52,16 @@ def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
 
 
 def is_of_either(panel: Panel) -> bool:
-    """Whether the paper tells two settings of a strategy apart by dashes alone, in its Figures 2, 3, 6 and 12.
+    """Whether the paper distinguishes two settings of a strategy by dashes alone, as in its Figures 2, 3, 6 and 12.
 
-    Its markers are the same there, so that a digitised point is of one of both, and which is not known: curves.csv has
-    the same point for both or changes from one curve to the other. Such a point has its strategy's name as series.
+    Its markers are the same there, so it is unknown which setting a digitized point belongs to: curves.csv has the same
+    point for both or changes from one curve to the other. Such a point has its strategy's name as series.
     """
     return panel.kind == "accuracy" and len(panel.parts) > 1
 
 
 def ours(panel: Panel, there: Collected) -> pd.DataFrame:
-    """The points of the runs that are there."""
+    """The points of our runs."""
     if panel.kind == "matrix":
         return matrix(panel, there)
     compute = {"accuracy": accuracies, "relative": relative, "efficiency": efficiencies}[panel.kind]
@@ -81,7 +81,7 @@ def statistics(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def relative(part: Part, table: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracy less that of random sampling with the same seed, in points."""
+    """Test accuracy minus that of random sampling with the same seed, in percentage points."""
     keys = ["seed", "labeled"]
     reference = table[table["series"] == part.series("random")].set_index(keys)["test_accuracy"]
     others = table[table["series"] != part.series("random")]
@@ -105,18 +105,18 @@ def efficiencies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
             "repeats": min(repeats[name], repeats[part.series("random")]),
         }
         for name, curve in curves.items()
-        for accuracy in grid(random)
+        for accuracy in accuracy_grid(random)
     ]
     return pd.DataFrame(rows)
 
 
 def curve_of(mean: pd.Series) -> Curve:
-    """Accuracies by number of labels."""
+    """A curve from mean accuracies by number of labels."""
     return Curve(mean.index.to_numpy(), mean.to_numpy(float))
 
 
 def matrix(panel: Panel, there: Collected) -> pd.DataFrame:
-    """The cells of a penalty matrix, NaN where nothing could be tested."""
+    """The cells of a penalty matrix, NaN if nothing could be tested."""
     frames = [frame for part in panel.parts if len(frame := there.of(part))]
     if not frames:
         return pd.DataFrame()

@@ -1,7 +1,7 @@
-"""The paper's printed tables with ours beside them. Their numbers are in table*.csv, transcribed from the paper.
+"""The paper's printed tables beside ours. Its numbers are in table*.csv, transcribed from the paper.
 
 Accuracies are compared after the same share of the final number of labels, so that experiments on a smaller scale,
-which keep the paper's proportions, have rows too; the columns say how many labels that is.
+which keep the paper's proportions, have rows too; columns give these numbers of labels.
 """
 
 import math
@@ -35,17 +35,17 @@ TABLES = {
 }
 
 
-def read(name: str) -> pd.DataFrame:
+def read_printed(name: str) -> pd.DataFrame:
     """The paper's numbers; accuracies in %, times in seconds."""
     with resources.files("alrun.analysis.paper").joinpath(f"{name}.csv").open() as file:
         return pd.read_csv(file, keep_default_na=False)
 
 
-def beside(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
-    """The paper's table ``name`` and ours of the same strategies and options; empty where we have none of its rows.
+def compare_with_paper(name: str, rounds: pd.DataFrame) -> pd.DataFrame:
+    """The paper's table ``name`` and ours of the same strategies and options; empty if we have none of its rows.
 
-    Of accuracies: ``difference`` is ours minus the paper's, ``within`` whether it is at most the sum of both standard
-    deviations (unknown for a single repeat). Of times: ``ratio`` is the paper's by ours.
+    For accuracies ``difference`` is ours minus the paper's, ``within`` whether it is at most the sum of both standard
+    deviations (unknown for a single repeat). For times ``ratio`` is the paper's divided by ours.
     """
     rows = {"table11": selection_times, "table12": times}.get(name, accuracies)(name, rounds)
     known = [row for row in rows if not math.isnan(row["ours"])]
@@ -56,7 +56,7 @@ def fitting(rounds: pd.DataFrame, experiments: Sequence[str] = ()) -> list[str]:
     """The tables that ``experiments`` compute, and those whose facet the runs vary as the paper does."""
     ours, found = with_options(rounds), []
     for name, table in TABLES.items():
-        varied = table.facet is not None and len(set(ours[table.facet]) & set(read(name)[table.facet])) > 1
+        varied = table.facet is not None and len(set(ours[table.facet]) & set(read_printed(name)[table.facet])) > 1
         if varied or set(experiments) & set(table.experiments):
             found.append(name)
     return found
@@ -65,7 +65,7 @@ def fitting(rounds: pd.DataFrame, experiments: Sequence[str] = ()) -> list[str]:
 def accuracies(name: str, rounds: pd.DataFrame) -> list[dict]:
     """Rows of Tables 1, 2 and 13."""
     facet = TABLES[name].facet
-    published = read(name)
+    published = read_printed(name)
     final = published["labeled"].max()
     ours = with_options(rounds)
     rows = []
@@ -116,7 +116,7 @@ def times(name: str, rounds: pd.DataFrame) -> list[dict]:
     """Rows of Table 12: the training of each round, and the selection before it."""
     ours = with_selection_before(with_options(rounds))
     rows = []
-    for row in read(name).to_dict("records"):
+    for row in read_printed(name).to_dict("records"):
         same = ours[
             (ours["strategy"] == row["strategy"])
             & (ours["model_update"] == row["model_update"])
@@ -141,7 +141,7 @@ def selection_times(name: str, rounds: pd.DataFrame) -> list[dict]:
     ours = rounds[rounds["round"] < last]
     return [
         {"strategy": row["strategy"], **timed(row["seconds"], of_runs(ours[ours["strategy"] == row["strategy"]]))}
-        for row in read(name).to_dict("records")
+        for row in read_printed(name).to_dict("records")
     ]
 
 
@@ -151,18 +151,16 @@ def of_runs(rounds: pd.DataFrame) -> pd.Series:
 
 
 def timed(published: float, values: pd.Series) -> dict:
-    """The columns of a time."""
+    """The columns of a row of times."""
     mean = float(values.mean()) if len(values) else math.nan
     ratio = published / mean if mean else math.nan
     return {"paper": published, "ours": mean, "ours_std": values.std(), "repeats": len(values), "ratio": ratio}
 
 
-def explained(name: str, named: pd.DataFrame) -> str:
-    """What is compared with what."""
+def explain_comparison(name: str, named: pd.DataFrame) -> str:
+    """A text on the settings of the paper's table and of ours."""
     known = [name for name in ("dataset", "model") if name in named]
-    pairs = (
-        named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["of which no data set is named"]
-    )
+    pairs = named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["an unknown data set"]
     ours = "; ".join(sorted(pairs))
     scale = named["share.examples"].iloc[0] if "share.examples" in named else ""
     if name == "table2" and "seed_set" in named and (named["seed_set"] == "facility_location_pixels").any():
@@ -170,12 +168,12 @@ def explained(name: str, named: pd.DataFrame) -> str:
     part = "" if scale in ("", "1", "1.0") else f", on {100 * float(scale):g} % of the data"
     return (
         f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "
-        "the numbers. A difference is within when it is at most both standard deviations together."
+        "the numbers. A difference is within if it is at most the sum of both standard deviations."
     )
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with two decimals, and gaps where we have no number."""
+def with_two_decimals(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text with two decimals; NaN becomes empty."""
     numbers = table.select_dtypes("float").columns
     return table.assign(
         **{column: ["" if math.isnan(value) else f"{value:.2f}" for value in table[column]] for column in numbers}

@@ -1,4 +1,4 @@
-"""The paper's tables, laid out as there: each of its rows as printed, and below it ours."""
+"""The paper's tables in its layout: each of its rows as printed, and ours below it."""
 
 import math
 from functools import cache
@@ -14,7 +14,7 @@ from alrun.analysis.paper.exhibits import Part
 from alrun.settings.planned_runs import Planned
 from alrun.system.errors import DataError
 
-# How the paper's rows are called there: by strategy, and by the option that the table varies.
+# The names of rows in the paper: by strategy, and by the option that the table varies.
 ROWS = {
     "table-1": ("Alg_Budget", "{0}_{1}", {"random": "RAND", "entropy": "ENT", "badge": "BADGE"}),
     "table-2": ("Alg_Init", "{0}_{1}", {"entropy": "ENT", "badge": "BADGE"}),
@@ -36,7 +36,7 @@ SETTINGS = {
 
 
 def of_table(name: str, there: Collected, asked: Asked) -> pd.DataFrame:
-    """The table ``name``: the paper's columns, and ``of``, which says whose a row is."""
+    """The table ``name``: the paper's columns, and ``of``, which is ``paper`` or ``ours``."""
     if name in ROWS:
         return accuracies(name, there)
     if name == "table-11":
@@ -51,7 +51,7 @@ def accuracies(name: str, there: Collected) -> pd.DataFrame:
     head, pattern, strategies = ROWS[name]
     facet = printed.TABLES[short(name)].facet
     assert facet is not None
-    # What a run is to the table is what was asked for: one that sections share has the options of the first of them.
+    # A run that sections share has the options of the first one, so its series says which row it belongs to.
     varied = options_of(there.table)
     found = pd.DataFrame(printed.accuracies(short(name), there.table.assign(**{facet: varied})))
     lines = []
@@ -67,7 +67,7 @@ def accuracies(name: str, there: Collected) -> pd.DataFrame:
 
 
 def options_of(table: pd.DataFrame) -> list[str]:
-    """The option that tells each row's series apart."""
+    """The option in the name of each row's series."""
     return [series.partition("_")[2] for series in table["series"]]
 
 
@@ -87,15 +87,15 @@ def selections(there: Collected) -> pd.DataFrame:
 
 
 def printed_alone() -> pd.DataFrame:
-    """Table 11 with nothing of ours."""
-    return printed.read("table11").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
+    """Table 11 without numbers of ours."""
+    return printed.read_printed("table11").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
 
 
 def rounds(there: Collected) -> pd.DataFrame:
-    """Table 12: seconds of each round, and their sum in hours, which are those of the paper's text."""
+    """Table 12: seconds of each round, and their sum in hours, which the paper's text states."""
     table = there.table.assign(model_update=options_of(there.table))
     if table.empty:
-        found = printed.read("table12").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
+        found = printed.read_printed("table12").rename(columns={"seconds": "paper"}).assign(ours=math.nan)
     else:
         found = pd.DataFrame(printed.times("table12", table))
     lines = []
@@ -111,12 +111,12 @@ def rounds(there: Collected) -> pd.DataFrame:
 
 
 def named(strategy: str) -> str:
-    """As the paper writes it."""
+    """A strategy as the paper writes it."""
     return "BADGE" if strategy == "badge" else strategy.title()
 
 
 def number(value: float, digits: int) -> str:
-    """As text; empty where there is none, and three digits of what is small."""
+    """A number as text; empty for NaN, three digits if it is small."""
     if math.isnan(value):
         return ""
     return f"{value:.3g}" if 0 < abs(value) < 10**-digits else f"{value:.{digits}f}"
@@ -130,7 +130,7 @@ def rows_of_settings() -> pd.DataFrame:
 
 
 def settings(name: str, asked: Asked) -> pd.DataFrame:
-    """Tables 3 to 10: what our experiments are composed to, beside the paper's. Nothing is run."""
+    """Tables 3 to 10: the composed configurations of our experiments beside the paper's. Nothing is run."""
     every = rows_of_settings()
     lines = []
     for row in every[every["table"] == name].to_dict("records"):
@@ -138,7 +138,7 @@ def settings(name: str, asked: Asked) -> pd.DataFrame:
         part = Part(row["experiment"], tuple(row["choices"].split()), ("random",))
         runs = planned(part, asked)
         if not runs:
-            raise DataError(f"{part.experiment} asks for no run with {' '.join(asked.overrides)}: leave some out.")
+            raise DataError(f"{part.experiment} has no run with {' '.join(asked.overrides)}: leave some out.")
         lines.append({"Exp.": row["row"], "of": "paper", **theirs})
         lines.append({"Exp.": row["row"], "of": "ours", **composed(runs[0])})
     return pd.DataFrame(lines)

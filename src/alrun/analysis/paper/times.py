@@ -10,14 +10,14 @@ from alrun.analysis.paper.collect import Collected
 from alrun.analysis.paper.exhibits import MNIST_LOW, SUBSETS, UPDATES, WHOLE, Exhibit, Part
 
 RESET, UPDATE = UPDATES
-# The same as RESET until half of the pool is labeled, and then on until all is.
+# The same as RESET, but until the whole pool is labeled.
 LOW = MNIST_LOW.of("entropy", "vaal")
 ALL_LABELS = Part("baseline/cifar10", ("budget.total=${examples:50000}",), ("entropy",))
 TEXT = Exhibit("Times that the text states", "4.8, B.2 and F", parts=(RESET, UPDATE, SUBSETS, WHOLE, LOW, ALL_LABELS))
 
 
 class Statement(NamedTuple):
-    """A time of the text."""
+    """A time that the paper's text states."""
 
     says: str
     section: str
@@ -27,7 +27,7 @@ class Statement(NamedTuple):
 
 
 def total(table: pd.DataFrame, strategy: str, column: str, first: int = 1) -> float:
-    """Seconds of a run in ``column`` from round ``first`` on, a mean over repeats; NaN where there is none."""
+    """Seconds of a run in ``column`` from round ``first`` on, a mean over repeats; NaN without runs."""
     chosen = table[(table["strategy"] == strategy) & (table["round"] >= first)]
     return float(chosen.groupby("run")[column].sum().mean()) if len(chosen) else math.nan
 
@@ -43,7 +43,7 @@ def training(there: Collected, part: Part, strategy: str = "entropy") -> float:
 
 
 def subset_speed(there: Collected) -> float:
-    """How many times as fast rounds train that GRAD-MATCH chooses for, means over strategies."""
+    """How many times faster rounds with GRAD-MATCH train, means over strategies."""
     some, whole = there.of(SUBSETS), there.of(WHOLE)
     if some.empty or whole.empty:
         return math.nan
@@ -60,13 +60,13 @@ def loop(there: Collected, part: Part) -> float:
 
 
 def vaal(there: Collected) -> float:
-    """What VAAL trains, its other networks too, by what entropy does."""
+    """Training time of VAAL, with its other networks, divided by that of entropy."""
     table = there.of(LOW)
     return ratio(*(total(table, strategy, "train_seconds") for strategy in ("vaal", "entropy")))
 
 
 def whole_pool(there: Collected) -> float:
-    """Training until all of the pool is labeled by training until half of it is."""
+    """Training time until the whole pool is labeled, divided by that until half of it is."""
     table = there.of(ALL_LABELS)
     if table.empty:
         return math.nan
@@ -75,7 +75,7 @@ def whole_pool(there: Collected) -> float:
 
 
 def ratio(one: float, other: float) -> float:
-    """NaN where ``other`` is nothing."""
+    """``one`` / ``other``; NaN if ``other`` is 0."""
     return one / other if other else math.nan
 
 
@@ -112,7 +112,7 @@ STATEMENTS = (
 
 
 def of_text(there: Collected) -> pd.DataFrame:
-    """A row for each statement: the paper's time and ours, empty where the runs for it are not there."""
+    """A row for each statement: the paper's time and ours, empty without runs for it."""
     rows = []
     for each in STATEMENTS:
         ours = each.measure(there)
