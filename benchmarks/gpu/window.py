@@ -10,10 +10,12 @@ runs that this window moved on) and log.txt. Move that folder to benchmarks/resu
 with its runs, and ``make gpu-page`` writes docs/evidence/gpu.md from all of them. A run goes on after its last round
 that queried labels; where --outputs is still there from a window before, at its last checkpoint.
 
-On a machine without network that has torch but not all that alrun needs, take wheels along; these are pure Python:
+On a machine without network that has torch but not all that alrun needs, take wheels along; pydantic-core is of one Python version:
 
     # at home, after the last change
     pip wheel --no-deps -w .whl . hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3 filelock==4.2.11
+    pip download --no-deps -d .whl --python-version 3.12 --platform manylinux2014_x86_64 --only-binary=:all: \
+        pydantic==2.14.4 pydantic-core==2.50.5 annotated-types typing-inspection typing-extensions
     # there
     python3 -m pip install --no-index --no-deps --target .site .whl/*.whl
     PYTHONPATH=.site python3 -m benchmarks.gpu.window --minutes 9 --out window --commit COMMIT paths.data=data

@@ -99,7 +99,9 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-@pytest.mark.parametrize("strategy", [TypiClust(FromFeatures()), ProbCover(FromFeatures(), clusters=CLASSES)], ids=str)
+@pytest.mark.parametrize(
+    "strategy", [TypiClust(FromFeatures()), ProbCover(FromFeatures(), clusters=CLASSES)], ids=["typiclust", "probcover"]
+)
 def test_that_a_cold_start_finds_every_class_of_clear_clusters(strategy):
     vectors, labels = blobs()
     pool = Pool(torch.from_numpy(vectors), torch.from_numpy(labels))
