@@ -241,9 +241,7 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
         with np.errstate(over="ignore"):  # what is too large is refused below
             vectors = vectors.astype(np.float32)
     if not is_mapped(vectors) and (lost := lost_rows(vectors)):
-        raise DataError(
-            f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): fix or remove them."
-        )
+        raise DataError(f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): fix or remove them.")
     return vectors
 
 
