@@ -173,7 +173,7 @@ def test_sources_are_summed_and_one_that_is_lost_ends_the_measurement_not_the_ru
     with caplog.at_level(logging.WARNING):
         assert math.isnan((meter.now() - start).joules)
         assert math.isnan(meter.joules())
-    assert meter.described == "none; the GPU does not tell its energy any more (GPU is lost)"
+    assert meter.described == "none; the GPU no longer reports its energy (GPU is lost)"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
