@@ -67,7 +67,7 @@ def distances(bench: Bench) -> float:
     return worst(sqdist(points, points), torch.cdist(formed, formed).square())
 
 
-def centres(bench: Bench) -> float:
+def centers(bench: Bench) -> float:
     """Each pick of k-center against the farthest point at that time."""
     n, size = bench.size(5_000, 300), bench.size(200, 20)
     points, labeled = bench.normal(n, WIDTH), bench.normal(50, WIDTH)
@@ -171,7 +171,7 @@ CHECKS = [
     Check("entropy, margin, least confidence", "error of scores, relative", scores, 1e-5),
     Check("BALD", "error of scores, relative", bald, 1e-5),
     Check("distances of gradients", "error, relative", distances, 1e-5),
-    Check("k-center", "shortfall of picks, of the gains' spread", centres, 1e-4),
+    Check("k-center", "shortfall of picks, of the gains' spread", centers, 1e-4),
     Check("k-means++", "-log10 of the p-value of its draws", spread, 6.0),
     Check("facility location", "shortfall of picks, of the gains' spread", facility_location, 1e-4),
     Check("GLISTER", "shortfall of picks, of the gains' spread", look_ahead, 1e-4),

@@ -43,9 +43,9 @@ class Case:
 def gradients(n: int, classes: int) -> Outer:
     """Factors of a model that is sure of most examples, with embeddings in clusters: a (n, C), b (n, WIDTH)."""
     rng = torch.Generator().manual_seed(n + classes)
-    centres = torch.randn(classes, WIDTH, generator=rng).abs()
+    centers = torch.randn(classes, WIDTH, generator=rng).abs()
     member = torch.randint(classes, (n,), generator=rng)
-    embedding = (centres[member] + 0.5 * torch.randn(n, WIDTH, generator=rng)).relu()
+    embedding = (centers[member] + 0.5 * torch.randn(n, WIDTH, generator=rng)).relu()
     logits = 4 * torch.randn(n, classes, generator=rng)
     residual = logits.softmax(1)
     residual[torch.arange(n), residual.argmax(1)] -= 1

@@ -1,6 +1,6 @@
 """Strategies that cluster, cover or compare.
 
-References: scikit-learn's k-means and neighbours; all distances at once and a loop over picks; a loop over examples.
+References: scikit-learn's k-means and neighbors; all distances at once and a loop over picks; a loop over examples.
 """
 
 import torch
@@ -36,7 +36,7 @@ def job(strategy: Strategy, case: Case, flops: float, reference=None) -> Job:
 
 
 def k_means(case: Case) -> Job:
-    """Ten iterations of distances to as many centres as picks."""
+    """Ten iterations of distances to as many centers as picks."""
 
     def plain(asked) -> float:
         fit = KMeans(
@@ -63,7 +63,7 @@ def typiclust(case: Case) -> Job:
 
 
 def tcm(case: Case) -> Job:
-    """The same while labels are few; margins, as timed by themselves, afterwards."""
+    """The same while labels are few; margins, as timed by themselves, afterward."""
     count = min(LABELED + case.size, 500)
     return job(Tcm(EMBEDDINGS, case.n), case, 2.0 * (case.n + LABELED) * count * WIDTH * ITERATIONS)
 
@@ -150,7 +150,7 @@ def plain_bait(asked, size: int) -> float:
 
 
 def plus_plus(case: Case) -> Job:
-    """Distances to every centre."""
+    """Distances to every center."""
     return job(KMeansPlusPlus(), case, 2.0 * case.n * case.size * WIDTH)
 
 

@@ -19,7 +19,7 @@ from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInf
 from benchmarks.selection_cases.case import WIDTH, Case, Job, gradients, query, seconds
 
 MEMORY = 2e9  # bytes
-NEIGHBOURS = 128
+NEIGHBORS = 128
 REFERENCE_PICKS = 3
 LARGEST_REFERENCE = 15_000
 
@@ -45,11 +45,11 @@ def dense(case: Case) -> Job:
     )
 
 
-def neighbours(case: Case) -> Job:
+def neighbors(case: Case) -> Job:
     """128 similarities an example count."""
     points = rows(case)
     return Job(
-        run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBOURS, case.size),
+        run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBORS, case.size),
         reference=(lambda: plain(points.x, case.size)) if case.n <= LARGEST_REFERENCE else None,
         flops=1.0 * case.n * case.n * WIDTH,
         bytes=4.0 * case.n * WIDTH,
@@ -140,7 +140,7 @@ def plain(x: Tensor, size: int) -> float:
 
 CASES = [
     *(Case("facility location", n, 10, size, dense) for n, size in ((2_000, 100), (10_000, 1000), (15_000, 3000))),
-    *(Case("  128 neighbours", n, 10, size, neighbours) for n, size in ((15_000, 3000), (50_000, 1000))),
+    *(Case("  128 neighbors", n, 10, size, neighbors) for n, size in ((15_000, 3000), (50_000, 1000))),
     *(Case("FASS", n, 10, size, fass) for n, size in ((10_000, 1000), (47_000, 3000))),
     *(
         Case(name, n, 10, size, prepare)

@@ -40,8 +40,8 @@ def test_few_points_are_compared_as_a_whole():
 
 def test_points_in_the_order_of_their_clusters(small):
     """All neighbors of a row are in few tiles, more of them than it has room for."""
-    centres = 4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
-    check(X + centres.repeat_interleave(51, dim=0)[:203], 5)
+    centers = 4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
+    check(X + centers.repeat_interleave(51, dim=0)[:203], 5)
 
 
 @pytest.mark.parametrize("rank", [1, 3])

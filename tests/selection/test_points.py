@@ -33,7 +33,7 @@ def test_squared_distances_are_those_of_the_formed_points(kind):
 
 
 @pytest.mark.parametrize("block", [1, 64, 10_000])
-def test_the_nearest_centre_does_not_depend_on_the_size_of_blocks(monkeypatch, block):
+def test_the_nearest_center_does_not_depend_on_the_size_of_blocks(monkeypatch, block):
     monkeypatch.setitem(points.BLOCK, "cpu", block)
     outer = factors(50)
     matrix = formed(outer).double()
@@ -62,9 +62,9 @@ def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
             k_center(made, made.take(torch.tensor([0])), 3)
 
 
-@pytest.mark.parametrize("what", ["nearest distance", "nearest centre", "neighbors"])
+@pytest.mark.parametrize("what", ["nearest distance", "nearest center", "neighbors"])
 def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
-    """Small ones kept between large ones pin a CPU's heap: 500,000 points to 10,000 centres took 16 GB, not 0.02."""
+    """Small ones kept between large ones pin a CPU's heap: 500,000 points to 10,000 centers took 16 GB, not 0.02."""
     monkeypatch.setitem(points.BLOCK, "cpu", 64)
     alive, shifted = [], Dense.shifted
 
@@ -76,7 +76,7 @@ def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
     x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     if what == "nearest distance":
         nearest_sqdist(Dense(x), Dense(x[:16]))
-    elif what == "nearest centre":
+    elif what == "nearest center":
         nearest(Dense(x), x[:16])
     else:
         nearest_neighbors(x, x[:16], 3)

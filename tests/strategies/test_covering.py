@@ -209,15 +209,15 @@ def test_the_smallest_distance_leaves_out_copies():
     assert float(smallest_distance(Dense(x[[0, 2]]))) == math.inf
 
 
-def test_cluster_strategies_take_what_is_nearest_to_the_centres():
+def test_cluster_strategies_take_what_is_nearest_to_the_centers():
     query = make_query(Clue())
     x = query.unlabeled.embedding
-    plain = representatives(x, kmeans(x, 20, seeded(), iterations=10).centres)
+    plain = representatives(x, kmeans(x, 20, seeded(), iterations=10).centers)
     assert KMeansSampling().select(replace(query, rng=seeded())).equal(plain)
     probs = query.unlabeled.probs.double() ** (1 / 0.5)
     probs /= probs.sum(1, keepdim=True)
     weights = -(probs * probs.log()).nan_to_num(0).sum(1)
-    weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centres)
+    weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centers)
     assert Clue(temperature=0.5).select(replace(query, rng=seeded())).equal(weighted)
     assert int(KMeansPlusPlus().select(query)[0]) == int(x.norm(dim=1).argmax())
 
@@ -225,8 +225,8 @@ def test_cluster_strategies_take_what_is_nearest_to_the_centres():
 def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
     """Its weights count in the first draws; without that the picks were hardly more uncertain than the pool."""
     rng = seeded()
-    centres = torch.randn(10, 32, generator=rng)
-    x = (centres[torch.randint(10, (400,), generator=rng)] + 0.7 * torch.randn(400, 32, generator=rng)).relu()
+    centers = torch.randn(10, 32, generator=rng)
+    x = (centers[torch.randint(10, (400,), generator=rng)] + 0.7 * torch.randn(400, 32, generator=rng)).relu()
     sharp = 8 * torch.rand(400, 1, generator=rng)  # of the predictions: some examples are certain, some not at all
     log_probs = (sharp * torch.randn(400, 10, generator=rng)).log_softmax(1)
     query = replace(make_query(Clue()), size=30, unlabeled=Outputs(torch.arange(400), log_probs=log_probs, embedding=x))
@@ -286,7 +286,7 @@ def test_cluster_margin_equals_taking_turns_one_by_one_in_float64():
     assert strategy.select(query).tolist() == expected[:10]
 
 
-def test_large_pools_are_linked_by_centres():
+def test_large_pools_are_linked_by_centers():
     strategy = ClusterMargin(max_points=15)
     query = make_query(strategy, size=10)
     assert len(strategy.clusters(query.unlabeled.embedding, query).unique()) == 8

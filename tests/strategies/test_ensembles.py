@@ -54,7 +54,7 @@ def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_change
     change = expected_change(probs, probs[:, where], "mse")  # compared with brute force above; near ties want its bits
     half = change.sum(1).argsort(descending=True)[:55]
     directions = F.normalize(change[half])
-    expected = half[representatives(directions, kmeans(directions, 20, rng).centres)]
+    expected = half[representatives(directions, kmeans(directions, 20, rng).centers)]
     assert strategy.select(replace(query, rng=torch.Generator().manual_seed(0))).tolist() == expected.tolist()
 
 
@@ -71,8 +71,8 @@ def test_dropquery_clusters_directions_of_what_changes_class():
     directions = embedding[candidates] / embedding[candidates].norm(dim=1, keepdim=True)
     torch.set_rng_state(state)
     chosen = strategy.select(query)
-    centres = kmeans(directions, 3, torch.Generator().manual_seed(0)).centres
-    assert chosen.tolist() == candidates[representatives(directions, centres)].tolist()
+    centers = kmeans(directions, 3, torch.Generator().manual_seed(0)).centers
+    assert chosen.tolist() == candidates[representatives(directions, centers)].tolist()
 
 
 @pytest.mark.parametrize(

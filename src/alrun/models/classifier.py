@@ -30,7 +30,7 @@ class Classifier(nn.Module):
 
 @contextmanager
 def evaluation(model: Classifier) -> Iterator[None]:
-    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterward."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -60,7 +60,7 @@ class Headed(Classifier):
     Args:
         network: Its last linear layer is replaced by a new one with ``classes`` outputs.
         classes: Number of classes.
-        channels: Channels of the network's input; grey images are repeated to fill them.
+        channels: Channels of the network's input; gray images are repeated to fill them.
     """
 
     def __init__(self, network: nn.Module, classes: int, channels: int) -> None:

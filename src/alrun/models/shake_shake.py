@@ -1,4 +1,4 @@
-"""Shake-shake-regularised ResNets: Gastaldi's own, and ResNet-18 with two branches a block."""
+"""Shake-shake-regularized ResNets: Gastaldi's own, and ResNet-18 with two branches a block."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from alrun.system.errors import SettingError
 
 
 class Shake(torch.autograd.Function):
-    """α a + (1 - α) b forwards, with another α, β, for the gradients; both drawn anew for every image."""
+    """α a + (1 - α) b forward, with another α, β, for the gradients; both drawn anew for every image."""
 
     @staticmethod
     def forward(context: Any, a: Tensor, b: Tensor) -> Tensor:  # type: ignore[override]
@@ -89,7 +89,7 @@ def mixed(a: Tensor, b: Tensor, training: bool) -> Tensor:
 
 
 class ShakeShake(Classifier):
-    """Three stages of shake-shake blocks, shaken forwards and backwards, image by image ("Shake-Shake-Image").
+    """Three stages of shake-shake blocks, shaken forward and backward, image by image ("Shake-Shake-Image").
 
     Args:
         channels: Of the images.

@@ -33,7 +33,7 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
         covered[position] = open_[position]  # in its own ball, however small that is
         open_ &= ~covered
         if covered[position]:
-            gain -= inside.long()  # the balls that hold a point are those whose centres its own ball holds
+            gain -= inside.long()  # the balls that hold a point are those whose centers its own ball holds
             covered[position] = False
         if covered.any():
             gain -= held(points, points.take(covered.nonzero().flatten()), radius)
@@ -45,9 +45,9 @@ def held(points: Dense, others: Dense, radius: float) -> Tensor:
     """How many of ``others`` lie in the ball of every point: (n,)."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
     for some in parts(len(others), TILE):
-        centres = others.take(some)
-        for part in parts(len(points), max(TILE, BLOCK[points.x.device.type] // len(centres))):
-            counts[part] += (sqdist(points.take(part), centres) < radius**2).sum(1)
+        centers = others.take(some)
+        for part in parts(len(points), max(TILE, BLOCK[points.x.device.type] // len(centers))):
+            counts[part] += (sqdist(points.take(part), centers) < radius**2).sum(1)
     return counts
 
 
@@ -56,9 +56,9 @@ def held_at_first(points: Dense, open_: Tensor, radius: float) -> Tensor:
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
     tiles = parts(len(points), TILE)
     for number, rows in enumerate(tiles):
-        centres = points.take(rows)
+        centers = points.take(rows)
         for columns in tiles[number:]:
-            near = sqdist(centres, points.take(columns)) < radius**2
+            near = sqdist(centers, points.take(columns)) < radius**2
             counts[rows] += (near & open_[columns]).sum(1)
             if columns is not rows:
                 counts[columns] += (near & open_[rows, None]).sum(0)

@@ -1,4 +1,4 @@
-"""Greedy maximisation of set functions."""
+"""Greedy maximization of set functions."""
 
 from typing import Protocol
 
@@ -35,7 +35,7 @@ def maximize(function: SetFunction, size: int) -> Tensor:
 
 
 def greedy(function: SetFunction, size: int) -> Tensor:
-    """Positions (size,) that greedily maximise any ``function``; looks at all gains for each."""
+    """Positions (size,) that greedily maximize any ``function``; looks at all gains for each."""
     free = torch.zeros_like(function.gains(slice(None)))
     check_size(size, len(free))
     chosen: list[int] = []
@@ -53,7 +53,7 @@ def check_size(size: int, count: int) -> None:
 
 
 def lazy_greedy(function: SetFunction, size: int) -> Tensor:
-    """Positions (size,) that greedily maximise a submodular ``function``, exactly.
+    """Positions (size,) that greedily maximize a submodular ``function``, exactly.
 
     Gains only shrink as candidates are chosen, so what was known earlier bounds them from above. The few dozen
     candidates with the highest bounds are brought up to date at once; while the best of them is no worse than all

@@ -9,7 +9,7 @@ BLOCK = {"cpu": 2**21, "cuda": 2**26}  # floats in a block of joint probabilitie
 def batch_bald(
     log_probs: Tensor, size: int, rng: torch.Generator, exact_configurations: int = 1000, samples: int = 1000
 ) -> Tensor:
-    """Positions (size,) that greedily maximise the mutual information of their labels and the weights.
+    """Positions (size,) that greedily maximize the mutual information of their labels and the weights.
 
     I(y_1 .. y_b; w) = H(y_1 .. y_b) - Σ_i E_w H(y_i | w). The joint entropy is summed over all configurations of the
     chosen labels while they are few, and then estimated from sampled ones; the second term is exact.

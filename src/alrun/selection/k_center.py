@@ -15,14 +15,14 @@ CANDIDATES = 512  # their mutual distances take 1 MB: in the cache
 FRONT = 8192  # points whose distances are brought up to date at a time
 
 
-def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | None = None) -> Tensor:
-    """Positions (size,) of distinct points, each the farthest from ``centres`` and from those before it.
+def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | None = None) -> Tensor:
+    """Positions (size,) of distinct points, each the farthest from ``centers`` and from those before it.
 
     Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
     earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
-    the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
-    never looked at again. Among equally far points any may come first. Without ``centres`` the longest point is chosen
-    first. Once all that are left equal a centre or a chosen point, the rest is drawn uniformly, or taken in order where
+    the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a center are
+    never looked at again. Among equally far points any may come first. Without ``centers`` the longest point is chosen
+    first. Once all that are left equal a center or a chosen point, the rest is drawn uniformly, or taken in order where
     there is no ``rng`` (on the CPU).
 
     Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
@@ -31,10 +31,10 @@ def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | 
         raise ValueError(f"cannot choose {size} of {len(points)} points")
     device = points.sqnorm.device
     chosen = torch.empty(0, dtype=torch.int64, device=device)
-    if not len(centres):
+    if not len(centers):
         chosen = points.sqnorm.argmax()[None]
-        centres = points.take(chosen)
-    bound = nearest_sqdist(points, centres)
+        centers = points.take(chosen)
+    bound = nearest_sqdist(points, centers)
     bound[chosen] = -torch.inf
     seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
     while len(chosen) < size:

@@ -16,8 +16,8 @@ CANDIDATES = 4096  # at the most in a block; their mutual distances take 64 MB
 def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
     """Positions (size,) of distinct points: the longest one first, then D² sampling.
 
-    The draws have exactly the distribution of drawing one centre after the other, in a few matrix products instead of
-    one pass over the points for each. Squared distances only shrink as centres are added, so those known before a
+    The draws have exactly the distribution of drawing one center after the other, in a few matrix products instead of
+    one pass over the points for each. Squared distances only shrink as centers are added, so those known before a
     block are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
     distance now) / (its bound), for which the distances among the candidates suffice. Then the accepted ones update
     the distances of all points at once.
@@ -42,7 +42,7 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
         if cumulative[-1] == 0:
             log.info("k-means++: only %d distinct points; the rest is drawn uniformly", len(chosen))
             return fill_uniformly(chosen, len(sqnorm), size, rng)
-        # Early centres change the distances most: blocks grow with the number of centres.
+        # Early centers change the distances most: blocks grow with the number of centers.
         # Of factors from 4 to 16, 12 left the fewest distances to compute on clustered embeddings.
         count = min(CANDIDATES, 2 * (size - len(chosen)), 12 * (len(chosen) + 1))
         draws = torch.rand(count, generator=rng, dtype=torch.float64) * cumulative[-1]
@@ -54,7 +54,7 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
 
 
 def accepted(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
-    """Which of the ``candidates``, in their order, become centres; the first always does, ``most`` at the most."""
+    """Which of the ``candidates``, in their order, become centers; the first always does, ``most`` at the most."""
     block = points.take(candidates.to(points.sqnorm.device))
     distance = sqdist(block, block).double().cpu()
     distance[candidates[:, None] == candidates] = 0

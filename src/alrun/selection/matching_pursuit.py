@@ -23,7 +23,7 @@ def matching_pursuit(
     """At most ``size`` distinct points, and weights w for them, that make |target - Σ w p|² + ``lam`` |w|² small.
 
     Again and again the point with the largest inner product with the residual joins, and the weights are solved for.
-    Where a solution has negative weights, the weights move towards it until the first of them is zero, and that point
+    Where a solution has negative weights, the weights move toward it until the first of them is zero, and that point
     leaves: the objective falls with every point, so no support comes back. The pursuit ends early where the residual
     is no longer than ``tolerance`` |target|, and where no point would lower the objective. Without ``nonnegative``
     the largest absolute inner product counts, and no point leaves. Ties go to the lower position.

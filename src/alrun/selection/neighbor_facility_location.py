@@ -12,7 +12,7 @@ from alrun.selection.similarity import Similarity
 
 
 def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int) -> Tensor:
-    """Greedily maximises Σ_i max_{j in A} s_ij, where s_ij counts for the ``neighbors`` most similar j of each i.
+    """Greedily maximizes Σ_i max_{j in A} s_ij, where s_ij counts for the ``neighbors`` most similar j of each i.
 
     Memory is n x neighbors instead of n x c. Ties go to the lower position; once nothing is left to gain, the rest
     is taken in order.

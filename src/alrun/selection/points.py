@@ -138,8 +138,8 @@ def sqdist(points: Points, other: Points) -> Tensor:
     return settled(points.shifted(other).add_(points.sqnorm[:, None]), points.sqnorm[:, None])
 
 
-def nearest_sqdist(points: Points, centres: Points) -> Tensor:
-    """Squared distance of every point to the nearest of ``centres``: (n,), in blocks of bounded memory.
+def nearest_sqdist(points: Points, centers: Points) -> Tensor:
+    """Squared distance of every point to the nearest of ``centers``: (n,), in blocks of bounded memory.
 
     Each block writes its part of one result. Small results that are kept between large blocks would lie in the way of
     the next block: the heap of a CPU then grows with their number.
@@ -147,10 +147,10 @@ def nearest_sqdist(points: Points, centres: Points) -> Tensor:
     Raises:
         StrategyError: A distance is not finite.
     """
-    step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
+    step = max(1, BLOCK[points.sqnorm.device.type] // len(centers))
     nearest = torch.empty_like(points.sqnorm)
     for some in (slice(start, start + step) for start in range(0, len(points), step)):
-        torch.amin(points.take(some).shifted(centres), 1, out=nearest[some])
+        torch.amin(points.take(some).shifted(centers), 1, out=nearest[some])
     nearest.add_(points.sqnorm)
     if not nearest.isfinite().all():  # before settling, which an infinite length would make of every distance
         raise StrategyError(
@@ -163,6 +163,6 @@ def settled(distance: Tensor, sqnorm: Tensor) -> Tensor:
     """``distance`` with what round-off left of nothing set to zero.
 
     Equal points come out a little apart, or less than nothing: up to ``ROUND_OFF`` units in the last place of the
-    squared lengths, of which two cancelled, are no distance.
+    squared lengths, of which two canceled, are no distance.
     """
     return distance.masked_fill_(distance <= ROUND_OFF * torch.finfo(distance.dtype).eps * sqnorm, 0)

@@ -117,7 +117,7 @@ class LogDeterminant:
     """log det of the similarities among the chosen (positive definite by ``ridge``): the volume that they span.
 
     With ``given`` points it is conditional on them: log det(S_A∪G) - log det(S_G). Gains come from a Cholesky
-    factorisation that grows by one row with every choice.
+    factorization that grows by one row with every choice.
 
     Source: Chen, Zhang and Zhou, Fast Greedy MAP Inference for Determinantal Point Process, NeurIPS 2018, Algorithm 1.
     """

@@ -195,7 +195,7 @@ class FromNetwork(OfThePool):
         self.size = size
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """One pass over the pool, with ImageNet's normalisation."""
+        """One pass over the pool, with ImageNet's normalization."""
         network = self.network().to(pool.device)
         mean, std = (torch.tensor(v, device=pool.device)[:, None, None] for v in IMAGENET)
         parts = []

@@ -48,19 +48,19 @@ class Query:
         return self.pool.labels[index.to(self.pool.labels.device)]
 
     def images(self, positions: Tensor) -> Tensor:
-        """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
+        """Normalized images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
         return self.pool_images(self.unlabeled.index[positions])
 
     def pool_images(self, index: Tensor) -> Tensor:
-        """Normalised ``pool.images`` at ``index``: (k, C, H, W) floats."""
+        """Normalized ``pool.images`` at ``index``: (k, C, H, W) floats."""
         return self.normalize(self.pool.take(index))
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+        """Batch norm and dropout as in use, no gradients; the model's modes are put back afterward."""
         return evaluation(self.model)
 
     def batches(self) -> Iterator[Tensor]:
-        """Normalised images of ``query.unlabeled`` in order, ``chunk`` at a time."""
+        """Normalized images of ``query.unlabeled`` in order, ``chunk`` at a time."""
         for positions in torch.arange(len(self.unlabeled)).split(self.chunk):
             yield self.images(positions)
 

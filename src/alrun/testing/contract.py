@@ -45,7 +45,7 @@ def problems(strategy: Strategy) -> list[str]:
 def verdict(promise: str, check: Callable[[Strategy], None], strategy: Strategy) -> Verdict:
     """What comes of ``check``."""
     try:
-        with torch.enable_grad():  # and as before afterwards, whatever a strategy leaves
+        with torch.enable_grad():  # and as before afterward, whatever a strategy leaves
             check(copy.deepcopy(strategy))
     except (Broken, NoScores) as problem:
         return Verdict(promise, str(problem))

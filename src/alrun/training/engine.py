@@ -80,7 +80,7 @@ class Engine:
             self.totals += torch.stack([(logits.argmax(1) == labels).sum(), loss * len(labels)])
 
     def images(self, index: Tensor, parameters: Tensor, taken: int = 0) -> Iterator[Tensor]:
-        """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W).
+        """``pool.images[index]``, altered by ``parameters`` and normalized, batch by batch: (B, C, H, W).
 
         Without the first ``taken`` batches.
         """
@@ -94,7 +94,7 @@ class Engine:
             yield from images.split(sizes)[max(0, taken - first) :]
 
     def read(self) -> tuple[int, float]:
-        """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""
+        """Correct predictions and summed loss since the last read: the one synchronization of an epoch."""
         correct, loss = self.totals.tolist()
         self.totals.zero_()
         return int(correct), loss

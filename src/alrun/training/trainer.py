@@ -192,7 +192,7 @@ class RoundTraining:
     def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
 
-        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
+        All depend on seed, round, epoch and model alone, and so do torch's global generators afterward (dropout).
         """
         at, number, device = self.position, len(self.position.history), self.pool.device
         if at.taken == 0 or at.choice is None:

@@ -1,6 +1,6 @@
 """Adversarial strategies: examples that a small change of the image brings across the decision boundary.
 
-Images are changed as the model sees them, normalised; those that have crossed leave the batch.
+Images are changed as the model sees them, normalized; those that have crossed leave the batch.
 """
 
 from abc import abstractmethod
@@ -49,11 +49,11 @@ class Adversarial(ScoreStrategy):
 
     @abstractmethod
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:
-        """A further move of ``images``, still predicted as ``predicted``, towards another class."""
+        """A further move of ``images``, still predicted as ``predicted``, toward another class."""
 
 
 class DeepFool(Adversarial):
-    """Steps to the nearest boundary of the model linearised at the image, until it is crossed.
+    """Steps to the nearest boundary of the model linearized at the image, until it is crossed.
 
     Args:
         max_iterations: Steps at the most.
@@ -79,7 +79,7 @@ class DeepFool(Adversarial):
         return (1 + self.overshoot) * moved
 
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:
-        """To the nearest linearised boundary; a backward pass over the batch for each class."""
+        """To the nearest linearized boundary; a backward pass over the batch for each class."""
         with torch.enable_grad():
             x = images.detach().requires_grad_()
             logits = model(x)

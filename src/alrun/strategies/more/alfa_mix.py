@@ -24,7 +24,7 @@ class AlfaMix(Strategy):
 
     Source: Parvaneh et al., Active Learning by Feature Mixing, CVPR 2022, Equation 5 and Algorithm 1, in the closed
     form of the authors' code (alpha_mix_sampling.py, alpha_closed_form_approx), followed to the letter but for this:
-    k-means is tried once, not ten times; a centre's example is the nearest of all candidates, not of its cluster; what
+    k-means is tried once, not ten times; a center's example is the nearest of all candidates, not of its cluster; what
     lacks is drawn without repeats.
     """
 
@@ -34,12 +34,12 @@ class AlfaMix(Strategy):
         self.strength = strength
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres of ``query.size`` clusters of candidates."""
+        """The examples nearest to the centers of ``query.size`` clusters of candidates."""
         candidates = self.candidates(query).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(query.unlabeled), query.size, query.rng)
         embedding = F.normalize(query.unlabeled.embedding[candidates])
-        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centres)]
+        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centers)]
 
     def candidates(self, query: Query) -> Tensor:
         """Whether each example flips at the first strength at which more do than are asked for, or at 1: (n,)."""

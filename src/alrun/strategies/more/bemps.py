@@ -31,7 +31,7 @@ class Bemps(Strategy):
     the authors' code (queryStrategy.py). That code adds the ensemble's spread at each evaluated example, the same for
     all candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members in the
     place of the expectation; it evaluates a share of the pool, trains an ensemble, tries k-means ten times, and draws
-    at random for a centre whose example another one has, where here the next nearest is taken.
+    at random for a center whose example another one has, where here the next nearest is taken.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Bemps(Strategy):
         self.candidate_share = candidate_share
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres of the clusters."""
+        """The examples nearest to the centers of the clusters."""
         probs = query.unlabeled.dropout_log_probs.exp()
         n = probs.shape[1]
         where = torch.randperm(n, generator=query.rng)[: self.evaluated].to(probs.device)
         change = expected_change(probs, probs[:, where], self.score)
         candidates = highest(change.sum(1), max(query.size, round(self.candidate_share * n)))
         changes = F.normalize(change[candidates])
-        centres = kmeans(changes, query.size, query.rng).centres
-        return candidates[representatives(changes, centres)]
+        centers = kmeans(changes, query.size, query.rng).centers
+        return candidates[representatives(changes, centers)]
 
 
 def expected_change(probs: Tensor, evaluated: Tensor, score: Score) -> Tensor:

@@ -18,7 +18,7 @@ class ClusterMargin(Strategy):
     """Takes the smallest margins, ``candidate_factor`` x budget, in turns from their clusters, the smallest first.
 
     Clusters come from average linkage over the pool's embeddings, budget / ``labels_per_cluster`` of them. Pools of
-    more than ``max_points`` are brought down to that many k-means centres first, since linkage takes the square of
+    more than ``max_points`` are brought down to that many k-means centers first, since linkage takes the square of
     their number. The paper clusters once, before the first round; here every round clusters what is left, by the
     round's embeddings.
 

@@ -22,8 +22,8 @@ class DropQuery(Strategy):
     no dropout.
 
     Source: Gupte et al., Revisiting Active Learning in the Era of Vision Foundation Models, TMLR 2024, Section 4, as in
-    the authors' code (query_strategies/dropout.py), followed to the letter but for this: a centre's example is the
-    nearest of all candidates, not of its cluster, and k-means starts from centres of several trials each. The paper's
+    the authors' code (query_strategies/dropout.py), followed to the letter but for this: a center's example is the
+    nearest of all candidates, not of its cluster, and k-means starts from centers of several trials each. The paper's
     text has no lower threshold.
     """
 
@@ -34,7 +34,7 @@ class DropQuery(Strategy):
         self.rate = rate
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres of ``query.size`` clusters of candidates."""
+        """The examples nearest to the centers of ``query.size`` clusters of candidates."""
         embedding = query.unlabeled.embedding
         changes = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
         predicted = query.unlabeled.log_probs.argmax(1)
@@ -46,7 +46,7 @@ class DropQuery(Strategy):
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
         embedding = F.normalize(embedding[candidates])
-        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centres)]
+        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centers)]
 
 
 def threshold(changes: Tensor, samples: int, size: int) -> int:

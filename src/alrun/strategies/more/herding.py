@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class MaxHerding(Strategy):
-    """Greedily maximises Σ_i max_j exp(-|x_i - x_j|² / bandwidth²) over labeled and chosen j.
+    """Greedily maximizes Σ_i max_j exp(-|x_i - x_j|² / bandwidth²) over labeled and chosen j.
 
     Args:
         embeddings: In which distances are taken.

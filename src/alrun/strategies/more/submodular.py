@@ -24,7 +24,7 @@ Representation = Literal["embedding", "gradient"]
 
 
 class Submodular(Strategy):
-    """Greedily maximises ``function`` of the chosen examples among the pool, with cosine similarities from 0 to 1.
+    """Greedily maximizes ``function`` of the chosen examples among the pool, with cosine similarities from 0 to 1.
 
     Args:
         function: ``facility_location`` (every example is like a chosen one), ``graph_cut`` (the chosen are like all,

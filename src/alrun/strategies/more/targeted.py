@@ -52,7 +52,7 @@ class Targeted(Strategy):
 
     @abstractmethod
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:
-        """What is maximised: a function of the chosen, or a number for each example where these just add up."""
+        """What is maximized: a function of the chosen, or a number for each example where these just add up."""
 
     def known(self, query: Query, wanted: Tensor) -> Points:
         """Labeled examples for which ``wanted`` (m,) is True, at their true labels."""
