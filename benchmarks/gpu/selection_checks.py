@@ -13,7 +13,7 @@ from alrun.selection.greedy import maximize
 from alrun.selection.joint_entropy import batch_bald
 from alrun.selection.k_center import k_center
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
-from alrun.selection.linear import combined
+from alrun.selection.linear import weighted_sum
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Dense, Outer, sqdist
 from alrun.selection.set_functions import FacilityLocation
@@ -141,7 +141,7 @@ def pursuit(bench: Bench) -> float:
     n, size = bench.size(2_000, 200), bench.size(100, 15)
     points, formed = factors(bench, n)
     target = formed.sum(0)
-    found = matching_pursuit(points, combined(points, torch.ones(n, device=bench.device)), size)
+    found = matching_pursuit(points, weighted_sum(points, torch.ones(n, device=bench.device)), size)
     expected = matching_pursuit(Dense(formed), target, size)
 
     def objective(index: Tensor, weight: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.selection.glister import Validation, glister
-from alrun.selection.linear import combined
+from alrun.selection.linear import weighted_sum
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Outer
 from benchmarks.selection_cases.case import LABELED, WIDTH, Case, Job, gradients
@@ -52,7 +52,7 @@ def look_ahead(refresh: int):
 def pursuit(case: Case) -> Job:
     """Matching of the summed gradient; a pass over the points for every pick, and the products of the chosen."""
     points = gradients(case.n, case.classes)
-    target = combined(points, torch.ones(case.n, device=points.a.device))
+    target = weighted_sum(points, torch.ones(case.n, device=points.a.device))
     return Job(
         run=lambda: matching_pursuit(points, target, case.size, LAM),
         reference=lambda: plain_pursuit(points, target, case.size),

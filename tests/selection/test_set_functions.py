@@ -14,9 +14,9 @@ from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
 from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense, Outer
-from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
+from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine, gaussian
-from alrun.selection.uncovered import ENTRY, Remaining
+from alrun.selection.uncovered import ENTRY, Uncovered
 
 RIDGE = 1e-2
 
@@ -94,7 +94,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
         lambda a: conditional_log_det(a, PRIVATE),
     ),
     "log determinant, mutual": (
-        lambda: Sum(
+        lambda: WeightedSum(
             LogDeterminant(similarity(), ridge=RIDGE),
             LogDeterminant(similarity(), similarity(QUERY, POOL), RIDGE),
             -1,
@@ -154,8 +154,8 @@ def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory(monkeyp
     monkeypatch.setattr(remaining_module, "CHUNK", chunk)
     matrix, covered = torch.rand(30, 20), torch.rand(20)
     count = int((matrix > covered).sum())
-    assert Remaining.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
-    remaining = Remaining.among(matrix.split(7), covered, ENTRY * count)
+    assert Uncovered.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
+    remaining = Uncovered.among(matrix.split(7), covered, ENTRY * count)
     more = covered + 0.2 * torch.rand(20)
     for level in (covered, more):
         remaining.forget(level)

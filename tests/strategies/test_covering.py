@@ -18,12 +18,12 @@ from alrun.selection.points import Dense
 from alrun.settings import factory
 from alrun.strategies import Outputs
 from alrun.strategies.embeddings import FromClassifier, FromFile, FromNetwork
-from alrun.strategies.more.cluster_margin import ClusterMargin, in_turns
+from alrun.strategies.more.cluster_margin import ClusterMargin, order_in_turns
 from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.more.tcm import Tcm
-from alrun.strategies.more.temperature import calibrating, held_out_temperature
+from alrun.strategies.more.temperature import find_temperature, held_out_temperature
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
@@ -194,7 +194,7 @@ def test_the_temperature_is_that_of_the_least_calibration_error(scale):
     numbers = np.random.default_rng(0)
     logits = numbers.normal(size=(200, 4))
     labels = np.array([numbers.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
-    found = calibrating(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
+    found = find_temperature(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
     assert found == brute_force_temperature(scale * logits, labels)
     assert found == 1 if scale < 1 else 0.6 * scale < found < 1.7 * scale
 
@@ -243,7 +243,7 @@ def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
 
 
 def test_in_turns_small_clusters_first():
-    order = in_turns(np.array([7, 7, 7, 2, 5, 5, 2, 7]))
+    order = order_in_turns(np.array([7, 7, 7, 2, 5, 5, 2, 7]))
     assert order.tolist() == [3, 4, 0, 6, 5, 1, 2, 7]
 
 

@@ -13,7 +13,7 @@ from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies import Outputs
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.more.bemps import Bemps, expected_change
-from alrun.strategies.more.dropquery import DropQuery, threshold
+from alrun.strategies.more.dropquery import DropQuery, change_threshold
 from alrun.strategies.more.expected_gradient import ExpectedGradient
 from alrun.strategies.more.noise_stability import NoiseStability
 from alrun.strategies.more.partitioned import Partitioned
@@ -88,7 +88,7 @@ def test_dropquery_clusters_directions_of_what_changes_class():
 )
 def test_dropquerys_threshold_falls_until_25_candidates_a_label_or_one_change(counts, samples, size, exceeded):
     changes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    assert threshold(changes, samples, size) == exceeded
+    assert change_threshold(changes, samples, size) == exceeded
 
 
 def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():

@@ -187,14 +187,14 @@ def test_a_damaged_training_begins_its_round_anew(tmp_path, monkeypatch, damage,
         run.complete(tmp_path / "stopped")
     monkeypatch.undo()
     path = tmp_path / "stopped" / run.place / "training.pt"
-    for generation in (path, checkpoint.previous(path)):
+    for generation in (path, checkpoint.previous_path(path)):
         if damage == "truncated":
             generation.write_bytes(generation.read_bytes()[:-9])
         elif damage == "gone":
             generation.unlink()
         else:
-            content = checkpoint.load(generation)
-            generation.write_bytes(checkpoint.dumped(content | {"labeled": content["labeled"] + 1}))
+            content = checkpoint.load_checkpoint(generation)
+            generation.write_bytes(checkpoint.serialize(content | {"labeled": content["labeled"] + 1}))
     run.complete(tmp_path / "stopped")
     assert run.results(tmp_path / "stopped") == run.results(tmp_path / "whole")
 
@@ -270,7 +270,7 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code
 def test_a_checkpoint_that_would_execute_something_is_refused_in_our_words(tmp_path):
     torch.save({"model": slice(0, 1), "path": tmp_path}, tmp_path / "state.pt")  # a Path is built by a call
     with pytest.raises(ValueError, match=r"^it holds what no checkpoint holds: UnpicklingError$"):
-        checkpoint.load(tmp_path / "state.pt")
+        checkpoint.load_checkpoint(tmp_path / "state.pt")
     (tmp_path / "state.pt").write_bytes((tmp_path / "state.pt").read_bytes()[:-30])
     with pytest.raises(ValueError, match=r"^it is cut short, or no checkpoint$"):
-        checkpoint.load(tmp_path / "state.pt")
+        checkpoint.load_checkpoint(tmp_path / "state.pt")

@@ -36,7 +36,7 @@ def shared(path: Path, state: RunState, compute: Callable[[Path], None]) -> bool
             return True
         compute(unfinished)
         content = {"record": asdict(state.rounds[0]), "weights": state.weights, "frozen": state.frozen}
-        is_ours = files.create(path, checkpoint.dumped(content))
+        is_ours = files.create(path, checkpoint.serialize(content))
         if not is_ours:  # one that took over while this process slept was faster: all runs begin with one model
             state.rounds.clear()
             if not reuse(path, state):
@@ -53,7 +53,7 @@ def reuse(path: Path, state: RunState) -> bool:
     if not path.exists():
         return False
     try:
-        content = checkpoint.load(path)
+        content = checkpoint.load_checkpoint(path)
     except ValueError as error:
         log.warning("%s is damaged (%s): it is computed anew", path, error)
         files.rename(path, path.with_name(f"{path.name}.damaged"))
@@ -74,7 +74,7 @@ def given(path: Path, model: Classifier) -> TrainResult:
     if not path.is_file():
         raise StorageError(f"first_model={path} is no file: name one that torch.save wrote of a state_dict.")
     try:
-        content = checkpoint.load(path)
+        content = checkpoint.load_checkpoint(path)
     except ValueError as error:
         raise StorageError(
             f"first_model={path} cannot be read ({error}): save a state_dict there by torch.save."

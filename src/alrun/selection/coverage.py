@@ -5,7 +5,7 @@ from torch import Tensor
 
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
-from alrun.selection.similarity import parts
+from alrun.selection.similarity import split_range
 
 TILE = 1024  # points on each side of a block of distances: large enough for a fast matrix product, small for the cache
 
@@ -23,7 +23,7 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
         raise ValueError(f"cannot choose {size} of {len(points)} points")
     nearest = nearest_sqdist(points, covering) if len(covering) else torch.full_like(points.sqnorm, torch.inf)
     open_ = nearest >= radius**2
-    gain = held_at_first(points, open_, radius)
+    gain = count_open_held(points, open_, radius)
     chosen: list[int] = []
     while len(chosen) < size and open_.any():
         position = int(gain.argmax())
@@ -36,25 +36,25 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
             gain -= inside.long()  # the balls that hold a point are those whose centers its own ball holds
             covered[position] = False
         if covered.any():
-            gain -= held(points, points.take(covered.nonzero().flatten()), radius)
+            gain -= count_held(points, points.take(covered.nonzero().flatten()), radius)
         gain[position] = -1  # once only
     return fill_uniformly(torch.tensor(chosen, dtype=torch.int64), len(points), size, rng)
 
 
-def held(points: Dense, others: Dense, radius: float) -> Tensor:
+def count_held(points: Dense, others: Dense, radius: float) -> Tensor:
     """How many of ``others`` lie in the ball of every point: (n,)."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
-    for some in parts(len(others), TILE):
+    for some in split_range(len(others), TILE):
         centers = others.take(some)
-        for part in parts(len(points), max(TILE, BLOCK[points.x.device.type] // len(centers))):
+        for part in split_range(len(points), max(TILE, BLOCK[points.x.device.type] // len(centers))):
             counts[part] += (sqdist(points.take(part), centers) < radius**2).sum(1)
     return counts
 
 
-def held_at_first(points: Dense, open_: Tensor, radius: float) -> Tensor:
+def count_open_held(points: Dense, open_: Tensor, radius: float) -> Tensor:
     """How many points that are ``open_`` lie in the ball of every point: (n,); each distance is computed once."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
-    tiles = parts(len(points), TILE)
+    tiles = split_range(len(points), TILE)
     for number, rows in enumerate(tiles):
         centers = points.take(rows)
         for columns in tiles[number:]:

@@ -23,8 +23,8 @@ class Information:
         self, embedding: Tensor, spread: Tensor, known: tuple[Tensor, Tensor], ridge: float, share: float = 1.0
     ) -> None:
         self.h, self.s = embedding.double(), spread.double()
-        labeled = total(known[0].double(), known[1].double())
-        self.fisher = labeled + total(self.h, self.s)
+        labeled = total_information(known[0].double(), known[1].double())
+        self.fisher = labeled + total_information(self.h, self.s)
         one = torch.eye(len(labeled), dtype=torch.float64, device=labeled.device)
         inverse = torch.linalg.inv(share * labeled + ridge * one)
         self.inverse = (inverse + inverse.T) / 2
@@ -75,7 +75,7 @@ class Information:
         self.h, self.s, self.q, self.g = (each[positions] for each in (self.h, self.s, self.q, self.g))
 
 
-def total(h: Tensor, s: Tensor) -> Tensor:
+def total_information(h: Tensor, s: Tensor) -> Tensor:
     """Σ V_i V_i^T: (k d, k d)."""
     k, d = s.shape[1], h.shape[1]
     weight = s @ s.mT  # (n, k, k)

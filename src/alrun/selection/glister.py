@@ -73,7 +73,7 @@ def glister(
     if not examples:
         raise ValueError("there are no validation examples")
     term = term or NoTerm()
-    blocks = [block for part in validation for block in in_blocks(part)]
+    blocks = [block for part in validation for block in split_validation(part)]
     if before is not None:
         for block in blocks:
             block.logits.addmm_(block.embedding, before.T, alpha=-lr)
@@ -85,7 +85,7 @@ def glister(
         gradient = torch.zeros(points.a.shape[1], points.b.shape[1], dtype=points.b.dtype, device=points.b.device)
         for block in blocks:
             if last is not None:
-                step(block, last, lr)
+                step_logits(block, last, lr)
             gradient += loss_gradient(block)
         gains = projections(points, gradient / examples)
         finite &= gains.isfinite().all()
@@ -97,14 +97,14 @@ def glister(
     return torch.cat(chosen).cpu()
 
 
-def in_blocks(part: Validation) -> list[Validation]:
+def split_validation(part: Validation) -> list[Validation]:
     """``part`` in blocks that stay in the cache between two uses; the logits are copies, to be changed."""
     rows = max(1, BLOCK[part.embedding.device.type] // part.embedding.shape[1])
     columns = (part.logits.clone(), part.embedding, part.labels)
     return [Validation(*block) for block in zip(*(column.split(rows) for column in columns), strict=True)]
 
 
-def step(block: Validation, points: Outer, lr: float) -> None:
+def step_logits(block: Validation, points: Outer, lr: float) -> None:
     """Change the logits of ``block`` in place by gradient steps on ``points``."""
     block.logits.addmm_(block.embedding @ points.b.T, points.a, alpha=-lr)
 

@@ -38,7 +38,7 @@ def greedy_seeding(points: Dense, size: int, rng: torch.Generator, weights: Tens
     most = max(LEAST, HELD[device.type] // n)
     trials = 2 + int(math.log(size))
     weigh = weights.double().cpu()
-    chosen = drawn(weigh, 1, rng)
+    chosen = draw_positions(weigh, 1, rng)
     now = nearest_sqdist(points, points.take(chosen.to(device)))
     now[chosen.to(device)] = 0
     while len(chosen) < size:
@@ -51,7 +51,7 @@ def greedy_seeding(points: Dense, size: int, rng: torch.Generator, weights: Tens
             candidates, odds = torch.arange(n), weigh
         else:
             steps = min(steps, GROWTH * len(chosen), most // SPARE)
-            candidates = drawn(mass, SPARE * steps, rng)
+            candidates = draw_positions(mass, SPARE * steps, rng)
             odds = weigh[candidates] / mass[candidates]
         noise = torch.empty(steps, len(candidates)).exponential_(generator=rng)
         block = Block(points, candidates.to(device), odds, weights, now)
@@ -60,7 +60,7 @@ def greedy_seeding(points: Dense, size: int, rng: torch.Generator, weights: Tens
     return fill_uniformly(chosen, n, size, rng)
 
 
-def drawn(mass: Tensor, count: int, rng: torch.Generator) -> Tensor:
+def draw_positions(mass: Tensor, count: int, rng: torch.Generator) -> Tensor:
     """``count`` positions, drawn in proportion to ``mass`` (n,), with replacement."""
     cumulative = mass.cumsum(0)  # on the CPU in float64: exact enough for any n, and equal from run to run
     draws = torch.rand(count, generator=rng, dtype=torch.float64) * cumulative[-1]

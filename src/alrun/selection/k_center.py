@@ -50,7 +50,7 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
         candidates = front[:CANDIDATES]
         rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
         limit = float(rest.max()) if len(rest) else -torch.inf
-        found = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
+        found = pick_farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
         new = candidates[found.to(device)]
         if not len(new) and limit <= 0:
             equal = size - len(chosen)
@@ -61,7 +61,7 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
     return chosen.cpu()
 
 
-def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
+def pick_farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
     """Positions of the candidates to pick, in order, while the farthest is apart and no nearer than ``limit``.
 
     One at a time on the CPU, among distances that are all known: microseconds each.

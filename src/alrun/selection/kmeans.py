@@ -46,18 +46,18 @@ def kmeans(
     weights = torch.ones_like(points.sqnorm) if weights is None else weights
     centers = x[greedy_seeding(points, k, rng, weights).to(x.device)].clone()
     least = tolerance * float(x.var(0, correction=0).mean())
-    labels = nearest(points, centers)
+    labels = nearest_centers(points, centers)
     for _ in range(iterations):
-        moved = means(x, labels, weights, centers)
+        moved = cluster_means(x, labels, weights, centers)
         shift = float((moved - centers).square().sum())
         centers, before = moved, labels
-        labels = nearest(points, centers)
+        labels = nearest_centers(points, centers)
         if shift <= least or labels.equal(before):
             break
     return Clusters(centers, labels)
 
 
-def means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -> Tensor:
+def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -> Tensor:
     """Weighted mean of every cluster; one without points keeps its center. Summed in order: the same on every run."""
     order = labels.argsort(stable=True)
     counts = labels.bincount(minlength=len(centers))
@@ -67,7 +67,7 @@ def means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -> Tensor
     return torch.where(counts[:, None] > 0, sums / totals.clamp_min(torch.finfo(x.dtype).tiny)[:, None], centers)
 
 
-def nearest(points: Dense, centers: Tensor) -> Tensor:
+def nearest_centers(points: Dense, centers: Tensor) -> Tensor:
     """Position of the nearest center for every point: (n,), in blocks of bounded memory."""
     others = Dense(centers)
     rows = max(1, BLOCK[centers.device.type] // len(centers))
@@ -91,7 +91,7 @@ def representatives(x: Tensor, centers: Tensor) -> Tensor:
         if not len(open_):
             return chosen
         free = (~taken).nonzero().flatten()
-        wish = free[nearest(Dense(centers[open_]), x[free])]
+        wish = free[nearest_centers(Dense(centers[open_]), x[free])]
         first = torch.full((len(x),), len(open_), device=x.device).scatter_reduce(
             0, wish, torch.arange(len(open_), device=x.device), "amin"
         )

@@ -48,12 +48,12 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
         draws = torch.rand(count, generator=rng, dtype=torch.float64) * cumulative[-1]
         # right=True: a draw of exactly 0 must not fall on a point of zero distance.
         candidates = torch.searchsorted(cumulative, draws, right=True)
-        new = candidates[accepted(points, candidates, bound[candidates], size - len(chosen), rng)]
+        new = candidates[accept_candidates(points, candidates, bound[candidates], size - len(chosen), rng)]
         chosen = torch.cat([chosen, new])
     return chosen
 
 
-def accepted(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
+def accept_candidates(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
     """Which of the ``candidates``, in their order, become centers; the first always does, ``most`` at the most."""
     block = points.take(candidates.to(points.sqnorm.device))
     distance = sqdist(block, block).double().cpu()

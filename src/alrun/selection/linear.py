@@ -7,7 +7,7 @@ from alrun.selection.points import Dense, Outer
 from alrun.selection.products import products
 
 
-def combined(points: Dense | Outer, weight: Tensor) -> Tensor:
+def weighted_sum(points: Dense | Outer, weight: Tensor) -> Tensor:
     """Σ w_i p_i: (d,), or (C, H) where points are factors; ``weight`` is (n,)."""
     if isinstance(points, Outer):
         return (weight[:, None] * points.a).T @ points.b

@@ -1,15 +1,13 @@
 """Orthogonal matching pursuit: few weighted points whose sum is close to a target."""
 
-from typing import Generic, TypeVar
+from typing import Generic
 
 import torch
 from torch import Tensor
 
-from alrun.selection.linear import combined, projections
-from alrun.selection.points import Dense, Outer
+from alrun.selection.linear import projections, weighted_sum
+from alrun.selection.points import AnyPoints, Outer
 from alrun.system.errors import StrategyError
-
-AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
 
 def matching_pursuit(
@@ -94,7 +92,7 @@ class Support(Generic[AnyPoints]):
     def sum(self) -> Tensor:
         """Σ w p."""
         weight = self.weight[: self.count]
-        return combined(self.chosen.take(slice(self.count)), weight.to(self.points.sqnorm.dtype))
+        return weighted_sum(self.chosen.take(slice(self.count)), weight.to(self.points.sqnorm.dtype))
 
     def join(self, position: Tensor, wanted: Tensor) -> bool:
         """Add a point whose inner product with the target is ``wanted``; False where it depends on those chosen."""

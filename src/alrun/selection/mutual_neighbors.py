@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.selection.points import Points
-from alrun.selection.similarity import Kernel, Similarity, parts
+from alrun.selection.similarity import Kernel, Similarity, split_range
 
 TILE = 1024  # points on each side: large enough for a fast matrix product, small enough for the cache
 SAMPLE = 1024  # points that tell each row how similar the others are
@@ -28,9 +28,9 @@ def mutual_neighbors(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Te
         return Similarity(points, points, kernel, memory=0).most_similar(k)
     chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[:SAMPLE]
     sample = points.take(chosen.to(points.sqnorm.device))
-    tiles = parts(n, TILE)
+    tiles = split_range(n, TILE)
     likely = [kernel(points.take(rows), sample).topk(rank, dim=1, sorted=False).values.amin(dim=1) for rows in tiles]
-    best = Best(torch.cat(likely), k)
+    best = TopK(torch.cat(likely), k)
     for number, rows in enumerate(tiles):
         for columns in tiles[number:]:
             best.add(rows, columns, kernel(points.take(rows), points.take(columns)))
@@ -46,7 +46,7 @@ def safe_rank(expected: float) -> int:
     return int(expected + 3 * expected**0.5) + 2  # the number of them in the sample is nearly a Poisson variable
 
 
-class Best:
+class TopK:
     """The ``k`` largest similarities of n rows, among those that exceed ``least`` (n,)."""
 
     def __init__(self, least: Tensor, k: int) -> None:
@@ -60,7 +60,7 @@ class Best:
     def add(self, rows: slice, columns: slice, tile: Tensor) -> None:
         """Similarities (r, c) of points that have not met: of the rows to the columns, and of these to the rows."""
         mine, theirs = self.least[rows], self.least[columns]
-        found = where((tile > mine[:, None]).logical_or_(tile > theirs))
+        found = find_true((tile > mine[:, None]).logical_or_(tile > theirs))
         row, column, value = found // tile.shape[1], found % tile.shape[1], tile.view(-1)[found]
         kept = value > mine[row]
         self.put(rows, row[kept], column[kept] + columns.start, value[kept])
@@ -102,7 +102,7 @@ class Best:
         return self.values[:, : self.k].contiguous(), self.positions[:, : self.k].long()
 
 
-def where(mask: Tensor) -> Tensor:
+def find_true(mask: Tensor) -> Tensor:
     """Positions in the flattened mask of what is true, in ascending order."""
     flat = mask.view(-1)
     flat = F.pad(flat, (0, -len(flat) % WORD))

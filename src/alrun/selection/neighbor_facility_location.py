@@ -29,7 +29,7 @@ def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int
     chosen: list[int] = []
     while len(chosen) < size:
         _, position = heap[0]
-        rows, values = column(graph, position)
+        rows, values = graph_column(graph, position)
         gain = -float(np.maximum(values - covered[rows], 0).sum(dtype=np.float64))
         # An old gain bounds the new one from above: up to date and still first means best.
         _, first = heapq.heapreplace(heap, (gain, position))
@@ -52,7 +52,7 @@ def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
 
 
-def column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:
+def graph_column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and values of one column."""
     start, stop = graph.indptr[position], graph.indptr[position + 1]
     return graph.indices[start:stop], graph.data[start:stop]

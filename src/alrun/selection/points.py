@@ -57,7 +57,7 @@ class Dense:
 
     def take(self, index: Tensor | slice) -> "Dense":
         """Some of the rows."""
-        return with_sqnorm(Dense(rows(self.x, index)), self, index)
+        return hand_on_sqnorm(Dense(take_rows(self.x, index)), self, index)
 
     def shifted(self, other: "Dense") -> Tensor:
         """One matrix product."""
@@ -92,7 +92,7 @@ class Outer:
 
     def take(self, index: Tensor | slice) -> "Outer":
         """Some of the points."""
-        return with_sqnorm(Outer(rows(self.a, index), rows(self.b, index)), self, index)
+        return hand_on_sqnorm(Outer(take_rows(self.a, index), take_rows(self.b, index)), self, index)
 
     def shifted(self, other: "Outer") -> Tensor:
         """Two matrix products."""
@@ -118,24 +118,24 @@ def square_lengths(x: Tensor) -> Tensor:
     return lengths
 
 
-Some = TypeVar("Some", Dense, Outer)
+AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
 
-def rows(x: Tensor, index: Tensor | slice) -> Tensor:
+def take_rows(x: Tensor, index: Tensor | slice) -> Tensor:
     """Some rows of a matrix; several times as fast as ``x[index]`` where index is a tensor."""
     return x[index] if isinstance(index, slice) else x.index_select(0, index.to(x.device))
 
 
-def with_sqnorm(taken: Some, points: Some, index: Tensor | slice) -> Some:
+def hand_on_sqnorm(taken: AnyPoints, points: AnyPoints, index: Tensor | slice) -> AnyPoints:
     """``taken`` with its squared lengths, where those of ``points`` are known."""
     if "sqnorm" in vars(points):
-        vars(taken)["sqnorm"] = rows(points.sqnorm, index)  # where cached_property looks for it
+        vars(taken)["sqnorm"] = take_rows(points.sqnorm, index)  # where cached_property looks for it
     return taken
 
 
 def sqdist(points: Points, other: Points) -> Tensor:
     """Squared distances (n, m)."""
-    return settled(points.shifted(other).add_(points.sqnorm[:, None]), points.sqnorm[:, None])
+    return zero_round_off(points.shifted(other).add_(points.sqnorm[:, None]), points.sqnorm[:, None])
 
 
 def nearest_sqdist(points: Points, centers: Points) -> Tensor:
@@ -156,10 +156,10 @@ def nearest_sqdist(points: Points, centers: Points) -> Tensor:
         raise StrategyError(
             "distances between the model's outputs overflow, its training diverged: lower optimizer.lr."
         )
-    return settled(nearest, points.sqnorm)
+    return zero_round_off(nearest, points.sqnorm)
 
 
-def settled(distance: Tensor, sqnorm: Tensor) -> Tensor:
+def zero_round_off(distance: Tensor, sqnorm: Tensor) -> Tensor:
     """``distance`` with what round-off left of nothing set to zero.
 
     Equal points come out a little apart, or less than nothing: up to ``ROUND_OFF`` units in the last place of the

@@ -9,8 +9,8 @@ and given sets.
 import torch
 from torch import Tensor
 
-from alrun.selection.similarity import Similarity, parts
-from alrun.selection.uncovered import ENTRY, Remaining
+from alrun.selection.similarity import Similarity, split_range
+from alrun.selection.uncovered import ENTRY, Uncovered
 
 SPARSE = 32  # choices, a power of two, after which a few hundredths of the similarities are left to count
 
@@ -37,7 +37,7 @@ class FacilityLocation:
         self.covered = torch.zeros_like(similarity.rows.sqnorm) + floor
         self.cap = cap
         self.modular = modular
-        self.remaining: Remaining | None = None
+        self.remaining: Uncovered | None = None
         self.used = 0
         self.looked = 0  # how many candidates' similarities were computed anew since something could be left out
         if isinstance(floor, Tensor) and similarity.matrix is None:
@@ -79,7 +79,7 @@ class FacilityLocation:
         else:
             blocks = (self.capped(part) for part in self.blocks())
             room = min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
-            self.remaining = Remaining.among(blocks, self.covered, room)
+            self.remaining = Uncovered.among(blocks, self.covered, room)
 
     def blocks(self) -> list[slice]:
         """Of the similarities."""
@@ -184,10 +184,10 @@ class FeatureBased:
 
     def blocks(self) -> list[slice]:
         """Of a few thousand candidates."""
-        return parts(len(self.features), self.block)
+        return split_range(len(self.features), self.block)
 
 
-class Sum:
+class WeightedSum:
     """The sum of two functions of the same candidates, the second one times ``factor``."""
 
     tracked = True

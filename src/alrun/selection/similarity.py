@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alrun.selection.points import BLOCK, Points, rows, sqdist
+from alrun.selection.points import BLOCK, Points, sqdist, take_rows
 
 Kernel = Callable[[Points, Points], Tensor]  # n and m points to (n, m)
 
@@ -64,11 +64,11 @@ class Similarity:
     def of(self, part: Tensor | slice, out: Tensor | None = None) -> Tensor:
         """Similarities of some candidates to all rows: (k, n); the caller may change them. ``out`` may give memory."""
         if self.matrix is not None:
-            return self.matrix[part].clone() if isinstance(part, slice) else rows(self.matrix, part)
+            return self.matrix[part].clone() if isinstance(part, slice) else take_rows(self.matrix, part)
         chosen = self.candidates.take(part)
         out = torch.empty(len(chosen), len(self.rows), device=self.device) if out is None else out[: len(chosen)]
         # As many rows at a time as leave what the kernel does with a product in the cache.
-        for others in parts(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
+        for others in split_range(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
             out[:, others] = self.kernel(chosen, self.rows.take(others))
         return out
 
@@ -86,9 +86,9 @@ class Similarity:
     def blocks(self) -> list[slice]:
         """Consecutive candidates, as many as the cache holds, or as a matrix product needs to be fast."""
         step = max(512 if self.matrix is None else 1, BLOCK[self.device.type] // len(self.rows))
-        return parts(len(self.candidates), step)
+        return split_range(len(self.candidates), step)
 
 
-def parts(count: int, step: int) -> list[slice]:
+def split_range(count: int, step: int) -> list[slice]:
     """``count`` things in consecutive parts of ``step``, the last one smaller."""
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]

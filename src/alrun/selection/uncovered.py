@@ -10,7 +10,7 @@ ENTRY = 8  # bytes of a similarity that is kept: its row and its value
 CHUNK = 2**22  # entries that are looked at together
 
 
-class Remaining:
+class Uncovered:
     """The similarities above what is covered, by candidate.
 
     Coverage only grows, so the others count for nothing from now on, and gains stay exact. After k choices about one in
@@ -24,7 +24,7 @@ class Remaining:
         self.values = values
 
     @classmethod
-    def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Remaining | None":
+    def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Uncovered | None":
         """Of the similarities of consecutive candidates to all rows, (k, n) each; None if they take over ``memory``."""
         room = int(memory // ENTRY)  # of a CPU it is given when it is written to
         rows = torch.empty(room, dtype=torch.int32, device=covered.device)

@@ -118,7 +118,7 @@ def build_query(
         unlabeled=unlabeled,
         labeled=labeled,
         rng=rng.generator(seed, "select", round),
-        pool=bought(pool),
+        pool=hide_labels(pool),
         model=model,
         trained=trained,
         normalize=trainer.normalize,
@@ -128,7 +128,7 @@ def build_query(
     )
 
 
-def bought(pool: Pool) -> Pool:
+def hide_labels(pool: Pool) -> Pool:
     """``pool`` with the labels of its labeled set alone, -1 elsewhere: a simulation knows more than a strategy may."""
     labeled = pool.labeled.to(pool.labels.device)
     return replace(pool, labels=torch.full_like(pool.labels, -1).index_copy_(0, labeled, pool.labels[labeled]))
@@ -148,7 +148,7 @@ def check_supply(available: int, size: int, round: int) -> None:
 
 
 @contextmanager
-def choosing(name: str, round: int) -> Iterator[None]:
+def naming_strategy(name: str, round: int) -> Iterator[None]:
     """Name strategy and round in what goes wrong while a strategy chooses.
 
     Raises:
@@ -182,12 +182,12 @@ def check_selection(positions: Any, size: int, available: int, name: str, round:
     Raises:
         UserError: It cannot.
     """
-    if problem := problem_of(positions, size, available):
+    if problem := selection_problem(positions, size, available):
         raise StrategyError(f"strategy={name} returned {problem} in round {round}: fix select().")
     return positions.cpu()
 
 
-def problem_of(positions: Any, size: int, available: int) -> str | None:
+def selection_problem(positions: Any, size: int, available: int) -> str | None:
     """Why ``positions`` are no choice of ``size`` out of ``available`` examples, None if they are one."""
     if not isinstance(positions, torch.Tensor):
         return f"a {type(positions).__name__}, not a torch tensor"

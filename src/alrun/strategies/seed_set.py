@@ -34,7 +34,7 @@ class RandomSeedSet:
         return candidates[torch.randperm(len(candidates), generator=rng)[:size]]
 
 
-class Shared(ABC):
+class PerClassSeedSet(ABC):
     """As many examples of every class, up to one."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
@@ -63,7 +63,7 @@ class Shared(ABC):
         """``size`` positions in ``members``, examples of one class."""
 
 
-class BalancedSeedSet(Shared):
+class BalancedSeedSet(PerClassSeedSet):
     """The first examples of every class.
 
     Source: Section 4.5 of the paper; its notebooks for which ones.
@@ -74,7 +74,7 @@ class BalancedSeedSet(Shared):
         return torch.arange(size)
 
 
-class RepresentativeSeedSet(Shared):
+class RepresentativeSeedSet(PerClassSeedSet):
     """Examples of every class that represent it, or differ most, by their embeddings.
 
     Args:

@@ -30,22 +30,22 @@ def noise(n: int) -> Tensor:
     return torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
-def alike(n: int) -> Tensor:
+def identical_images(n: int) -> Tensor:
     """One image, ``n`` times."""
     return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
 
 
-def in_fives(n: int) -> Tensor:
+def images_in_fives(n: int) -> Tensor:
     """Images of which each is there five times."""
     return noise(-(-n // 5)).repeat_interleave(5, 0)[:n]
 
 
-def of_all_classes(n: int) -> Tensor:
+def random_labels(n: int) -> Tensor:
     """Labels (n,) at random."""
     return torch.randint(CLASSES, (n,), generator=torch.Generator().manual_seed(4))
 
 
-def of_one_class(n: int) -> Tensor:
+def single_class_labels(n: int) -> Tensor:
     """Labels (n,) of class 0."""
     return torch.zeros(n, dtype=torch.int64)
 
@@ -57,7 +57,7 @@ def make_query(
     seed: int = 0,
     labeled: int = 10,
     images: Callable[[int], Tensor] = noise,
-    labels: Callable[[int], Tensor] = of_all_classes,
+    labels: Callable[[int], Tensor] = random_labels,
     chunk: int = 32,
 ) -> Query:
     """A query of ``size`` among ``n - labeled`` unlabeled examples, with the outputs that ``strategy`` needs.
@@ -91,18 +91,27 @@ def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: i
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
     stopwatch = Stopwatch(torch.device("cpu"))
     query = build_query(
-        strategy.needs, size, pool, model, trained, trainer(chunk), lambda: fresh(model), seed, 0, stopwatch
+        strategy.needs,
+        size,
+        pool,
+        model,
+        trained,
+        make_trainer(chunk),
+        lambda: renew_weights(model),
+        seed,
+        0,
+        stopwatch,
     )
     return replace(query, rng=torch.Generator().manual_seed(seed))
 
 
-def trainer(chunk: int) -> Trainer:
+def make_trainer(chunk: int) -> Trainer:
     """Three epochs of plain gradient descent."""
     optimization = Optimization(partial(torch.optim.SGD, lr=0.05), None, None)
     return Trainer(optimization, NoAugmentation(), NORMALIZE, NoSubset(), StopRule(3, None, None, 0.0), 64, chunk)
 
 
-def fresh(model: SmallCnn) -> SmallCnn:
+def renew_weights(model: SmallCnn) -> SmallCnn:
     """``model`` with new weights."""
     other = copy.deepcopy(model)
     for module in other.modules():

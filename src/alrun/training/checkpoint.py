@@ -24,28 +24,28 @@ from alrun.system.lock import TakenOver
 log = logging.getLogger(__name__)
 
 
-def previous(path: Path) -> Path:
+def previous_path(path: Path) -> Path:
     """Where the generation before the one at ``path`` is kept: training.pt, training.previous.pt."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def dumped(content: dict[str, Any]) -> bytes:
+def serialize(content: dict[str, Any]) -> bytes:
     """``content`` (plain containers and tensors) as a file has it."""
     buffer = io.BytesIO()  # torch.save to a full disk would raise an error that does not say so
     torch.save(content, buffer)
     return buffer.getvalue()
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Save ``content`` at ``path``; what was there becomes the previous generation.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to; what was saved before is kept.
     """
-    files.write(path, dumped(content), previous(path))
+    files.write(path, serialize(content), previous_path(path))
 
 
-def read(path: Path, fix: str) -> dict[str, Any] | None:
+def read_checkpoint(path: Path, fix: str) -> dict[str, Any] | None:
     """The newest generation at ``path`` that is whole, None if there never was one.
 
     A damaged generation is set aside as ``<name>.damaged`` where the one before it is whole, and logged.
@@ -54,11 +54,11 @@ def read(path: Path, fix: str) -> dict[str, Any] | None:
         UserError: All that is there is damaged; the message ends in ``fix``.
     """
     damage = None
-    for generation in (path, previous(path)):
+    for generation in (path, previous_path(path)):
         if not generation.exists():
             continue
         try:
-            content = load(generation)
+            content = load_checkpoint(generation)
         except ValueError as error:
             damage = damage or f"{generation} is damaged ({error})"
             continue
@@ -71,8 +71,8 @@ def read(path: Path, fix: str) -> dict[str, Any] | None:
     return None
 
 
-def load(path: Path) -> dict[str, Any]:
-    """What ``write`` wrote to ``path``: tensors and plain values alone (``weights_only``).
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What ``write_checkpoint`` wrote to ``path``: tensors and plain values alone (``weights_only``).
 
     Raises:
         ValueError: The file is truncated, altered or something else.
@@ -129,7 +129,7 @@ class Generations:
         damage, numbers = None, self.numbers()
         for number in reversed(numbers):
             try:
-                content = load(self.at(number))
+                content = load_checkpoint(self.at(number))
             except ValueError as error:
                 if self.at(number).exists():  # else its process has gone on while this one reads
                     damage = damage or f"{self.at(number)} is damaged ({error})"
@@ -170,7 +170,7 @@ class Generations:
         """
         self.check()
         number = self.newest + 1
-        created = files.create(self.at(number), dumped(content))
+        created = files.create(self.at(number), serialize(content))
         if self.numbers()[-1:] != [number]:  # the others are further: they have had this number, and removed it
             if created:
                 files.remove(self.at(number))
@@ -208,7 +208,7 @@ class Frozen:
         """
         if self.held is None and self.path.exists():
             try:
-                self.held = load(self.path)
+                self.held = load_checkpoint(self.path)
             except ValueError as error:
                 raise StorageError(
                     f"{self.path} is damaged ({error}): delete {self.path.parent} to begin this run anew."
@@ -219,7 +219,7 @@ class Frozen:
         """Which of the tensors ``names`` need not be in a checkpoint of ``weights``; the first call makes the file."""
         names = [name for name in names if name in weights]
         if names and not self.read():
-            files.create(self.path, dumped({name: weights[name].detach().cpu() for name in names}))
+            files.create(self.path, serialize({name: weights[name].detach().cpu() for name in names}))
         held = self.read()
         return [name for name in names if name in held and is_same(held[name], weights[name])]
 
@@ -271,7 +271,7 @@ class Keeper:
     def load(self) -> dict[str, Any] | None:
         """What was saved of this training, None where nothing was or it cannot be read."""
         try:
-            content = read(self.path, "the round begins anew")
+            content = read_checkpoint(self.path, "the round begins anew")
         except UserError as error:
             log.warning("%s", error)
             return None
@@ -296,14 +296,14 @@ class Keeper:
         self.owned()
         frozen = self.frozen.left_out(content["model"], content["frozen"])
         model = self.frozen.rest(content["model"], frozen)
-        write(self.path, self.about | content | {"model": model, "frozen": frozen})
+        write_checkpoint(self.path, self.about | content | {"model": model, "frozen": frozen})
         self.saved = perf_counter()
         interruption.check()
 
     @staticmethod
     def clear(path: Path) -> None:
         """Remove the file at ``path``, if there is one: the training is over and its outcome saved elsewhere."""
-        files.remove(path, previous(path))
+        files.remove(path, previous_path(path))
 
 
 def frozen_beside(path: Path) -> Path:

@@ -93,7 +93,7 @@ class Trainer:
             with interruption.deferred() if keeper else nullcontext():  # until a step is taken and saved
                 while reason is None:
                     if at.taken == 0:
-                        training.restart_if_hopeless(fresh)
+                        training.restart_below_threshold(fresh)
                     training.epoch()
                     progress(len(at.history), at.history[-1])
                     reason = self.stop.reason(at.history, training.descent.is_annealed)
@@ -167,7 +167,7 @@ class RoundTraining:
         if content is not None:
             self.resume(content)
 
-    def restart_if_hopeless(self, fresh: Callable[[], Classifier] | None) -> None:
+    def restart_below_threshold(self, fresh: Callable[[], Classifier] | None) -> None:
         """At every 50th epoch, begin anew from ``fresh`` weights where accuracy is below the trainer's threshold."""
         at, epoch = self.position, len(self.position.history)
         hopeless = epoch and epoch % RESTART_EVERY == 0 and at.history[-1] < self.trainer.restart_below

@@ -45,13 +45,13 @@ class AlfaMix(Strategy):
         """Whether each example flips at the first strength at which more do than are asked for, or at 1: (n,)."""
         flipped = torch.zeros(len(query.unlabeled), dtype=torch.bool, device=query.unlabeled.embedding.device)
         for times in range(1, math.ceil(1 / self.strength) + 1):
-            flipped |= flips(query, times * self.strength)
+            flipped |= mixing_flips(query, times * self.strength)
             if flipped.sum() > query.size:
                 break
         return flipped
 
 
-def flips(query: Query, strength: float) -> Tensor:
+def mixing_flips(query: Query, strength: float) -> Tensor:
     """Whether mixing with any class changes the prediction: (n,)."""
     embedding, log_probs = query.unlabeled.embedding, query.unlabeled.log_probs
     head, predicted = query.model.head, log_probs.argmax(1)
@@ -59,7 +59,7 @@ def flips(query: Query, strength: float) -> Tensor:
         residual = log_probs.exp() - F.one_hot(predicted, log_probs.shape[1])
         uphill = F.normalize(residual @ head.weight)  # the loss's gradient by the embedding
         flipped = torch.zeros_like(predicted, dtype=torch.bool)
-        for anchor in anchors(query):
+        for anchor in class_anchors(query):
             way = anchor - embedding
             step = strength / embedding.shape[1] ** 0.5 * way.norm(dim=1, keepdim=True)
             moved = torch.where(way == 0, embedding, torch.addcmul(embedding, step, uphill))
@@ -67,7 +67,7 @@ def flips(query: Query, strength: float) -> Tensor:
     return flipped
 
 
-def anchors(query: Query) -> list[Tensor]:
+def class_anchors(query: Query) -> list[Tensor]:
     """Mean embedding of the labeled examples of each class, (H,) each, and of all if a class has none."""
     embedding, labels = query.labeled.embedding, query.labels
     if not len(labels):

@@ -45,7 +45,7 @@ class ClusterMargin(Strategy):
         clusters = self.clusters(unlabeled.embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)
         candidates, clusters = candidates[mixed], clusters[mixed]
-        return candidates[torch.from_numpy(in_turns(clusters.numpy())[: query.size].copy())]
+        return candidates[torch.from_numpy(order_in_turns(clusters.numpy())[: query.size].copy())]
 
     def clusters(self, embedding: Tensor, query: Query) -> Tensor:
         """The cluster of every example: (n,), on the CPU."""
@@ -59,7 +59,7 @@ class ClusterMargin(Strategy):
         return torch.from_numpy(linkage.labels_)[member.cpu()]
 
 
-def in_turns(clusters: np.ndarray) -> np.ndarray:
+def order_in_turns(clusters: np.ndarray) -> np.ndarray:
     """An order of the elements: the first of each cluster, small clusters first, then the second of each, and so on."""
     _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     grouped = np.argsort(cluster, kind="stable")

@@ -42,14 +42,14 @@ class DropQuery(Strategy):
             for _ in range(self.mask_samples):
                 dropped = F.dropout(embedding, self.rate, training=True)
                 changes += query.model.head(dropped).argmax(1) != predicted
-        candidates = (changes > threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
+        candidates = (changes > change_threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
         embedding = F.normalize(embedding[candidates])
         return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centers)]
 
 
-def threshold(changes: Tensor, samples: int, size: int) -> int:
+def change_threshold(changes: Tensor, samples: int, size: int) -> int:
     """What the ``changes`` (n,) of a candidate must exceed, out of ``samples``."""
     least = samples // 2
     while least and (changes > least).sum() < CANDIDATES * size:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alrun.models.outputs import with_bias
 from alrun.selection.fill import fill_uniformly
-from alrun.selection.linear import combined
+from alrun.selection.linear import weighted_sum
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.strategies.base import Needs, Query, Strategy
 
@@ -43,7 +43,7 @@ class GradMatch(Strategy):
         """In the order of the pursuit."""
         points = with_bias(query.unlabeled.gradient)
         matched = points if self.target == "pool" else with_bias(query.labeled.gradient_at(query.labels))
-        target = combined(matched, torch.ones_like(matched.b[:, 0]))
+        target = weighted_sum(matched, torch.ones_like(matched.b[:, 0]))
         chosen, _ = matching_pursuit(points, target, query.size, self.ridge, self.tolerance)
         if len(chosen) < query.size:
             log.info("GRAD-MATCH: %d examples match the gradient; the rest is drawn uniformly", len(chosen))

@@ -12,7 +12,7 @@ from alrun.selection.greedy import maximize
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
-from alrun.selection.similarity import Similarity, gaussian, parts
+from alrun.selection.similarity import Similarity, gaussian, split_range
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
@@ -88,7 +88,7 @@ class UncertaintyHerding(MaxHerding):
 def smallest_distance(points: Dense) -> Tensor:
     """The smallest distance above zero between two of ``points``; infinite where there is none."""
     least = torch.full((), torch.inf, dtype=points.x.dtype, device=points.x.device)
-    for part in parts(len(points), max(1, BLOCK[points.x.device.type] // len(points))):
+    for part in split_range(len(points), max(1, BLOCK[points.x.device.type] // len(points))):
         distances = sqdist(points.take(part), points)
         least = torch.minimum(least, distances.masked_fill_(distances == 0, torch.inf).amin())
     return least.sqrt()

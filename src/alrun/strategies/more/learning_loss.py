@@ -97,7 +97,7 @@ def pooled_maps(model: Classifier, batches: Iterator[Tensor]) -> tuple[list[Tens
     """
     levels: dict[int, list[Tensor]] = {}
     logits = []
-    with watching(model) as maps:
+    with recording_maps(model) as maps:
         for images in batches:
             maps.clear()
             embedding = model.embed(images)
@@ -109,7 +109,7 @@ def pooled_maps(model: Classifier, batches: Iterator[Tensor]) -> tuple[list[Tens
 
 
 @contextmanager
-def watching(model: nn.Module) -> Iterator[dict[tuple[int, ...], Tensor]]:
+def recording_maps(model: nn.Module) -> Iterator[dict[tuple[int, ...], Tensor]]:
     """A dictionary that holds, after a forward pass, the last map (B, C, H, W) of every size (H, W)."""
     maps: dict[tuple[int, ...], Tensor] = {}
 

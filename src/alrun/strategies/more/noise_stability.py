@@ -48,10 +48,10 @@ class NoiseStability(Strategy):
     def changed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights with Gaussian noise of the wanted length; masks come from torch's global generator."""
         noise = {name: torch.randn_like(tensor) for name, tensor in weights.items()}
-        ratio = self.magnitude * length(weights) / length(noise)
+        ratio = self.magnitude * joint_length(weights) / joint_length(noise)
         return {name: (tensor + ratio * noise[name]).detach() for name, tensor in weights.items()}
 
 
-def length(tensors: Mapping[str, Tensor]) -> Tensor:
+def joint_length(tensors: Mapping[str, Tensor]) -> Tensor:
     """Euclidean length of all numbers together."""
     return torch.stack([tensor.detach().square().sum() for tensor in tensors.values()]).sum().sqrt()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alrun.selection.greedy import SetFunction, maximize
 from alrun.selection.points import Dense, Points
-from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
+from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.more.submodular import Representation, represent
@@ -66,7 +66,7 @@ class Targeted(Strategy):
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
+def mask_of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
     """Which labels are among ``classes``: (m,) bool.
 
     Raises:
@@ -81,7 +81,7 @@ def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor
     return found
 
 
-def rarest(labels: Tensor) -> list[int]:
+def rarest_classes(labels: Tensor) -> list[int]:
     """The classes with the fewest labeled examples, of those that have any."""
     classes, counts = labels.unique(return_counts=True)
     return classes[counts == counts.min()].tolist()
@@ -115,8 +115,8 @@ class MutualInformation(Targeted):
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:
         """As named."""
         labels = query.labels
-        classes = rarest(labels) if self.query_classes is None else self.query_classes
-        wanted = self.known(query, of_classes(labels, classes, "strategy.query_classes"))
+        classes = rarest_classes(labels) if self.query_classes is None else self.query_classes
+        wanted = self.known(query, mask_of_classes(labels, classes, "strategy.query_classes"))
         to_wanted = self.similarity(wanted, pool)
         likeness = to_wanted.of(slice(None))  # (n, q)
         nearest = self.trade_off * likeness.amax(1)
@@ -129,7 +129,7 @@ class MutualInformation(Targeted):
         if self.name == "com":
             return FeatureBased(likeness, modular=self.trade_off * likeness.sum(1).sqrt())
         to_pool = self.similarity(pool, pool)
-        return Sum(LogDeterminant(to_pool), LogDeterminant(to_pool, self.similarity(pool, wanted)), -1)
+        return WeightedSum(LogDeterminant(to_pool), LogDeterminant(to_pool, self.similarity(pool, wanted)), -1)
 
 
 class ConditionalGain(Targeted):
@@ -162,7 +162,7 @@ class ConditionalGain(Targeted):
         labels = query.labels
         unwanted = torch.ones_like(labels, dtype=torch.bool)
         if self.private_classes is not None:
-            unwanted = of_classes(labels, self.private_classes, "strategy.private_classes")
+            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
         private = self.known(query, unwanted)
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcg":
@@ -206,16 +206,16 @@ class ConditionalMutualInformation(Targeted):
     def function(self, pool: Points, query: Query) -> SetFunction:
         """As named."""
         labels = query.labels
-        classes = rarest(labels) if self.query_classes is None else self.query_classes
-        wanted = of_classes(labels, classes, "strategy.query_classes")
+        classes = rarest_classes(labels) if self.query_classes is None else self.query_classes
+        wanted = mask_of_classes(labels, classes, "strategy.query_classes")
         unwanted = ~wanted
         if self.private_classes is not None:
-            unwanted = of_classes(labels, self.private_classes, "strategy.private_classes")
+            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcmi":
             private = self.similarity(pool, self.known(query, unwanted)) if unwanted.any() else None
             both = self.similarity(pool, self.known(query, wanted | unwanted))
-            return Sum(LogDeterminant(to_pool, private), LogDeterminant(to_pool, both), -1)
+            return WeightedSum(LogDeterminant(to_pool, private), LogDeterminant(to_pool, both), -1)
         cap = self.trade_off * self.similarity(self.known(query, wanted), pool).of(slice(None)).amax(1)
         floor = torch.zeros_like(cap)
         if unwanted.any():

@@ -27,10 +27,10 @@ def held_out_temperature(query: Query) -> float:
         model = query.fit(index[:-held_out])
     needs = Needs(log_probs=True)
     outputs = infer.record(model, query.pool.images, index[-held_out:], needs, query.normalize, query.chunk)
-    return calibrating(outputs.log_probs, query.labels_of(outputs.index))
+    return find_temperature(outputs.log_probs, query.labels_of(outputs.index))
 
 
-def calibrating(log_probs: Tensor, labels: Tensor) -> float:
+def find_temperature(log_probs: Tensor, labels: Tensor) -> float:
     """The one of ``TEMPERATURES`` with the least calibration error of ``log_probs`` (n, C), the lowest of equals.
 
     The error is that of confidences in as many bins as there are classes.

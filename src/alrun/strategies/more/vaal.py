@@ -74,7 +74,7 @@ class Vaal(ScoreStrategy):
         outputs = []
         with torch.no_grad():
             for index in query.unlabeled.index.split(query.chunk):
-                outputs.append(discriminator(vae.encode(scaled(query, index))[0])[:, 0])
+                outputs.append(discriminator(vae.encode(scaled_images(query, index))[0])[:, 0])
         scores = torch.cat(outputs)
         if not scores.isfinite().all():
             raise StrategyError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
@@ -93,13 +93,13 @@ class Vaal(ScoreStrategy):
             for _ in range(query.trained.steps if self.iterations is None else self.iterations):
                 codes: list[Tensor] = []
                 for _ in range(self.vae_steps):
-                    images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
+                    images = [scaled_images(query, self.draw(index)) for index in (labeled, unlabeled)]
                     loss, codes = self.vae_loss(vae, discriminator, images)
                     vae_optimizer.zero_grad(set_to_none=True)
                     loss.backward()
                     vae_optimizer.step()
                 told = [discriminator(code.detach())[:, 0] for code in codes]
-                loss = binary(told[0], 1.0) + binary(told[1], 0.0)
+                loss = binary_cross_entropy(told[0], 1.0) + binary_cross_entropy(told[1], 0.0)
                 discriminator_optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 discriminator_optimizer.step()
@@ -112,7 +112,9 @@ class Vaal(ScoreStrategy):
             made, mean, log_variance = vae(batch)
             divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
             told = discriminator(mean)[:, 0]
-            losses.append(F.mse_loss(made, batch) + self.beta * divergence + self.adversary * binary(told, 1.0))
+            losses.append(
+                F.mse_loss(made, batch) + self.beta * divergence + self.adversary * binary_cross_entropy(told, 1.0)
+            )
             codes.append(mean)
         return torch.stack(losses).sum(), codes
 
@@ -121,11 +123,11 @@ class Vaal(ScoreStrategy):
         return index[torch.randint(len(index), (self.batch_size,))]
 
 
-def scaled(query: Query, index: Tensor) -> Tensor:
+def scaled_images(query: Query, index: Tensor) -> Tensor:
     """``pool.images[index]`` as floats from 0 to 1: (B, C, H, W)."""
     return query.pool.take(index).float() / 255
 
 
-def binary(logits: Tensor, target: float) -> Tensor:
+def binary_cross_entropy(logits: Tensor, target: float) -> Tensor:
     """Binary cross entropy with one target for all."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))

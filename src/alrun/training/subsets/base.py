@@ -70,7 +70,7 @@ class NoSubset:
         return Choice(epoch.pool.labeled)
 
 
-class Periodic(ABC):
+class PeriodicSubset(ABC):
     """A share of the labeled set, chosen anew every few epochs with the model as it is.
 
     Args:
@@ -108,7 +108,7 @@ class Periodic(ABC):
         ...
 
 
-def by_class(labels: Tensor) -> list[Tensor]:
+def split_by_class(labels: Tensor) -> list[Tensor]:
     """Positions of the examples of every class that occurs, ascending, on the CPU."""
     labels = labels.cpu()
     return [(labels == label).nonzero().flatten() for label in labels.unique()]

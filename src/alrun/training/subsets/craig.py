@@ -8,12 +8,12 @@ from alrun.selection.greedy import maximize
 from alrun.selection.points import Points, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity
-from alrun.training.subsets.base import Epoch, Periodic, by_class
+from alrun.training.subsets.base import Epoch, PeriodicSubset, split_by_class
 
 MEMORY = 2e9  # bytes of distances that are kept
 
 
-class Craig(Periodic):
+class Craig(PeriodicSubset):
     """Of each class, the examples nearest to all others by last-layer gradients (facility location, lazy greedy).
 
     An example weighs as much as there are examples that are nearer to it than to any other of the chosen. The weight
@@ -27,7 +27,7 @@ class Craig(Periodic):
         """Class by class."""
         gradients = with_bias(epoch.outputs().gradient_at(epoch.labels))
         positions, weights = [], []
-        for members in by_class(epoch.labels):
+        for members in split_by_class(epoch.labels):
             points = gradients.take(members)
             medoids = maximize(
                 FacilityLocation(Similarity(points, points, closeness(points), MEMORY)),

@@ -8,10 +8,10 @@ from torch import Tensor
 from alrun.models.outputs import with_one
 from alrun.selection.glister import Validation, glister
 from alrun.selection.points import Outer
-from alrun.training.subsets.base import Epoch, Periodic
+from alrun.training.subsets.base import Epoch, PeriodicSubset
 
 
-class Glister(Periodic):
+class Glister(PeriodicSubset):
     """Gradient steps of the last layer that lower the loss of the whole labeled set, greedily.
 
     ``lr`` is the length of the steps. The look-ahead is brought up to date after ``refresh_every`` picks, by default

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from alrun.training.subsets.base import Epoch, Periodic
+from alrun.training.subsets.base import Epoch, PeriodicSubset
 
 
-class Random(Periodic):
+class Random(PeriodicSubset):
     """Uniformly drawn examples: what every other choice has to beat."""
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
