@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from alrun.selection import points
 from alrun.selection.k_center import k_center
-from alrun.selection.kmeans import nearest
+from alrun.selection.kmeans import nearest_centers
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import Dense, Outer, nearest_sqdist, sqdist
 from alrun.system.errors import UserError
@@ -77,7 +77,7 @@ def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
     if what == "nearest distance":
         nearest_sqdist(Dense(x), Dense(x[:16]))
     elif what == "nearest center":
-        nearest(Dense(x), x[:16])
+        nearest_centers(Dense(x), x[:16])
     else:
         nearest_neighbors(x, x[:16], 3)
     assert len(alive) == 10

@@ -11,11 +11,11 @@ TILE = 1024  # points on each side of a block of distances: large enough for a f
 
 
 def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator) -> Tensor:
-    """Positions (size,): greedily the point whose ball holds most points that no ball holds yet.
+    """Positions (size,) int64: each is the point whose ball holds the most points that no ball holds yet.
 
-    ``covering`` points have balls already. Every pair of points is looked at once at the start, and once more when one
-    of them is covered, so the time is that of one and a half matrices of all distances, in blocks. When all points
-    are covered, the rest is drawn uniformly.
+    The ``covering`` points have balls already. Every distance is computed once at the start, and once more when one of
+    its two points is covered: in all one and a half matrices of distances, in blocks. When all points are covered, the
+    rest is drawn uniformly.
 
     Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022, Algorithm 1.
     """
@@ -30,7 +30,7 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
         chosen.append(position)
         inside = sqdist(points, points.take(torch.tensor([position], device=open_.device)))[:, 0] < radius**2
         covered = open_ & inside
-        covered[position] = open_[position]  # in its own ball, however small that is
+        covered[position] = open_[position]  # a point lies in its own ball, however small
         open_ &= ~covered
         if covered[position]:
             gain -= inside.long()  # the balls that hold a point are those whose centers its own ball holds
@@ -42,7 +42,7 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
 
 
 def count_held(points: Dense, others: Dense, radius: float) -> Tensor:
-    """How many of ``others`` lie in the ball of every point: (n,)."""
+    """How many of ``others`` lie in the ball of each point: (n,) int64."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
     for some in split_range(len(others), TILE):
         centers = others.take(some)
@@ -52,7 +52,7 @@ def count_held(points: Dense, others: Dense, radius: float) -> Tensor:
 
 
 def count_open_held(points: Dense, open_: Tensor, radius: float) -> Tensor:
-    """How many points that are ``open_`` lie in the ball of every point: (n,); each distance is computed once."""
+    """How many ``open_`` points lie in the ball of each point: (n,) int64. Each distance is computed once."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
     tiles = split_range(len(points), TILE)
     for number, rows in enumerate(tiles):
@@ -66,9 +66,9 @@ def count_open_held(points: Dense, open_: Tensor, radius: float) -> Tensor:
 
 
 def pure_radius(points: Dense, labels: Tensor, purity: float) -> float:
-    """The largest radius at which the balls of a share ``purity`` of the points hold one label only.
+    """The largest radius at which a share ``purity`` of the balls hold points of one label only.
 
-    Infinite where there is one label.
+    Infinite if all points have one label.
     """
     other = torch.full((len(points),), torch.inf, device=points.x.device)
     for label in labels.unique():

@@ -1,4 +1,4 @@
-"""k-means, and the points that stand for its clusters."""
+"""k-means, and the points that represent its clusters."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from alrun.selection.greedy_seeding import greedy_seeding
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist
 
-TRIES = 10  # of giving each center a point of its own, before the remaining ones take what is near any of them
+TRIES = 10  # rounds in which centers seek a point of their own; the remaining ones take what is near any of them
 
 
 class Clusters(NamedTuple):
@@ -29,14 +29,14 @@ def kmeans(
     """Lloyd's algorithm, weighted, from one set of first centers: k-means++ with several trials for each center.
 
     Own code because scikit-learn's neither runs on a GPU nor seeds thousands of clusters in seconds; up to 4,096
-    points it is the same algorithm, but for clusters without points, which keep their centers here.
+    points it is the same algorithm, except that clusters without points keep their centers here.
 
     Args:
         x: Points (n, d).
         k: Number of clusters, at most n.
         rng: On the CPU.
         weights: Of the points (n,), above 0; None: all equal.
-        iterations: At the most.
+        iterations: At most this many.
         tolerance: Stop when the squared moves of all centers add up to less than this share of the mean variance of a
             dimension, as in scikit-learn.
     """
@@ -58,7 +58,7 @@ def kmeans(
 
 
 def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -> Tensor:
-    """Weighted mean of every cluster; one without points keeps its center. Summed in order: the same on every run."""
+    """Weighted mean of every cluster (k, d); one without points keeps its center. The order of summation is fixed."""
     order = labels.argsort(stable=True)
     counts = labels.bincount(minlength=len(centers))
     weighted = (x * weights[:, None])[order]
@@ -68,7 +68,7 @@ def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -
 
 
 def nearest_centers(points: Dense, centers: Tensor) -> Tensor:
-    """Position of the nearest center for every point: (n,), in blocks of bounded memory."""
+    """Position of the nearest center of every point: (n,) int64, in blocks of bounded memory."""
     others = Dense(centers)
     rows = max(1, BLOCK[centers.device.type] // len(centers))
     labels = torch.empty(len(points), dtype=torch.int64, device=centers.device)
@@ -78,9 +78,9 @@ def nearest_centers(points: Dense, centers: Tensor) -> Tensor:
 
 
 def representatives(x: Tensor, centers: Tensor) -> Tensor:
-    """For every center (k, d) the nearest of the points ``x`` (n, d), all distinct: positions (k,), k at most n.
+    """The nearest of the points ``x`` (n, d) to every center (k, d), all distinct: positions (k,) int64, k at most n.
 
-    Of centers with the same nearest point the first one has it, the others take their next nearest.
+    If centers share their nearest point, the first one has it and the others take their next nearest.
     """
     if len(centers) > len(x):
         raise ValueError(f"{len(x)} points cannot stand for {len(centers)} centers")

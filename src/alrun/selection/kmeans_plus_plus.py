@@ -10,20 +10,20 @@ from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 4096  # at the most in a block; their mutual distances take 64 MB
+CANDIDATES = 4096  # in a block, at most; their mutual distances take 64 MB
 
 
 def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
-    """Positions (size,) of distinct points: the longest one first, then D² sampling.
+    """Positions (size,) int64 of distinct points: the longest one first, then D² sampling.
 
     The draws have exactly the distribution of drawing one center after the other, in a few matrix products instead of
-    one pass over the points for each. Squared distances only shrink as centers are added, so those known before a
-    block are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
+    one pass over the points for each. Squared distances only shrink as centers are added, so those from before a block
+    are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
     distance now) / (its bound), for which the distances among the candidates suffice. Then the accepted ones update
     the distances of all points at once.
 
-    Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn uniformly from what
-    is left. Distances are summed in float64 on the CPU: exact enough for any n and equal from run to run.
+    Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn uniformly. Distances
+    are summed in float64 on the CPU: exact enough for any n and equal from run to run.
 
     Source: Arthur and Vassilvitskii 2007, Section 2.2; the deterministic first point as in Ash et al. 2020; rejection
     from an upper bound as in Cohen-Addad et al. 2020, here with the exact distances.
@@ -54,7 +54,10 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
 
 
 def accept_candidates(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
-    """Which of the ``candidates``, in their order, become centers; the first always does, ``most`` at the most."""
+    """Positions among the ``candidates`` of those that become centers, in order, at most ``most``: (k,) int64.
+
+    The first candidate always becomes one.
+    """
     block = points.take(candidates.to(points.sqnorm.device))
     distance = sqdist(block, block).double().cpu()
     distance[candidates[:, None] == candidates] = 0

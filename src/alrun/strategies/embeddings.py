@@ -141,7 +141,7 @@ class FromFile(OfThePool):
                 f"{size} examples of the pool."
             )
         if lost := int((~rows.isfinite()).any(1).sum()):
-            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): mend or replace them.")
+            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): fix or replace them.")
         return rows
 
 

@@ -19,7 +19,7 @@ from alrun.system.units import MEGABYTE, Megabytes
 
 @runtime_checkable
 class SeedSet(Protocol):
-    """What a pool asks of a choice of the first labeled examples."""
+    """How a run selects its first labeled examples."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
         """``size`` of the ``candidates``, indices into the pool, on the CPU."""
@@ -35,7 +35,7 @@ class RandomSeedSet:
 
 
 class PerClassSeedSet(ABC):
-    """As many examples of every class, up to one."""
+    """Equally many examples of every class; the first classes take the remainder."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
         """``size`` of the ``candidates``, indices into the pool, on the CPU.
@@ -51,7 +51,7 @@ class PerClassSeedSet(ABC):
             share = size // len(classes) + (place < size % len(classes))
             if share > len(members):
                 raise SettingError(
-                    f"budget.seed_size={size} asks for {share} examples of class {label}, of which there are "
+                    f"budget.seed_size={size} asks for {share} examples of class {label}, but there are only "
                     f"{len(members)}: lower it, or take seed_set=random."
                 )
             if share:
@@ -60,7 +60,7 @@ class PerClassSeedSet(ABC):
 
     @abstractmethod
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """``size`` positions in ``members``, examples of one class."""
+        """Positions (size,) in ``members``, which are examples of one class."""
 
 
 class BalancedSeedSet(PerClassSeedSet):
@@ -70,7 +70,7 @@ class BalancedSeedSet(PerClassSeedSet):
     """
 
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """The first."""
+        """The first positions (size,)."""
         return torch.arange(size)
 
 
@@ -81,9 +81,9 @@ class RepresentativeSeedSet(PerClassSeedSet):
         function: ``facility_location``: every example of the class is like a chosen one (cosine, from 0 to 1).
             ``dispersion_min``: each is the farthest from those chosen before it (Euclidean).
         embeddings: What stands for the images.
-        per_class: Whether the labels of the whole pool are used, as in the paper, where this models a seed set that
-            was chosen well. False: from the pool as a whole.
-        memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
+        per_class: Whether the labels of the whole pool are used, as in the paper, where this models a well-chosen seed
+            set. False: examples come from the pool as a whole, without labels.
+        memory: Megabytes that a matrix of similarities may take; a larger one is computed again part by part.
 
     Source: Section 4.6 and Figure 14 of the paper.
     """
@@ -107,7 +107,7 @@ class RepresentativeSeedSet(PerClassSeedSet):
         return candidates[self.among(pool, candidates, size, chunk)]
 
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """Greedily."""
+        """Positions (size,) in ``members``, selected greedily."""
         points = Dense(self.embeddings.whole(pool, chunk)[members.to(pool.device)])
         if self.function == "dispersion_min":
             return k_center(points, points.take(points.sqnorm.argmin()[None]), size).cpu()
