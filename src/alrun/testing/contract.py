@@ -1,4 +1,4 @@
-"""What every strategy promises, one check each; ``alrun check`` and the tests of templates run them all."""
+"""The promises of a strategy, with a check for each; ``alrun check`` and the tests of templates run them all."""
 
 import copy
 import random
@@ -27,20 +27,20 @@ from alrun.testing.made_queries import (
 
 
 class Broken(Exception):
-    """A promise that is not kept; the message says how."""
+    """A strategy breaks a promise; the message says how."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one check."""
+    """The result of one check."""
 
     promise: str
-    problem: str | None = None  # None: it is kept
-    refused: bool = False  # the strategy declines such a pool in a sentence of its own, which is its right
+    problem: str | None = None  # None: the strategy keeps the promise
+    refused: bool = False  # the strategy refuses such a pool in a sentence of its own, which is allowed
 
 
 def verdicts(strategy: Strategy) -> list[Verdict]:
-    """Every promise, and whether ``strategy`` keeps it."""
+    """The result of every check of ``strategy``."""
     return [verdict(promise, check, strategy) for promise, check in CHECKS.items()]
 
 
@@ -50,9 +50,9 @@ def problems(strategy: Strategy) -> list[str]:
 
 
 def verdict(promise: str, check: Callable[[Strategy], None], strategy: Strategy) -> Verdict:
-    """What comes of ``check``."""
+    """The result of ``check``, which raises an error if ``strategy`` breaks ``promise``."""
     try:
-        with torch.enable_grad():  # and as before afterward, whatever a strategy leaves
+        with torch.enable_grad():  # restores the mode, whatever a strategy leaves behind
             check(copy.deepcopy(strategy))
     except (Broken, NoScores) as problem:
         return Verdict(promise, str(problem))
@@ -71,7 +71,7 @@ def error_place(error: Exception, strategy: Strategy) -> str:
 
 
 def checked_choice(strategy: Strategy, query: Query) -> Tensor:
-    """What ``strategy`` chooses, if it can be bought."""
+    """The positions that ``strategy`` selects, after a check that they are valid: (size,) int64 on the CPU."""
     positions = strategy.select(query)
     if problem := selection_problem(positions, query.size, len(query.unlabeled)):
         raise Broken(f"asked for {query.size} of {len(query.unlabeled)} examples, it returned {problem}")
@@ -79,21 +79,21 @@ def checked_choice(strategy: Strategy, query: Query) -> Tensor:
 
 
 def require_equal(first: Tensor, second: Tensor, when: str) -> None:
-    """Refuse two choices that differ."""
+    """Raise an error if two selections differ; ``when`` says under which condition."""
     if not first.equal(second):
         same = len(np.intersect1d(first.numpy(), second.numpy()))
-        raise Broken(f"{when}, it chose otherwise ({same} of {len(first)} examples are the same)")
+        raise Broken(f"{when}, it chose other examples ({same} of {len(first)} are the same)")
 
 
 def check_choice(strategy: Strategy) -> None:
-    """Distinct positions, as many as asked for, of pools that are passed in chunks of any size."""
+    """Selections are distinct positions, as many as asked for, whatever the size of chunks."""
     cases: list[dict[str, Any]] = [{"size": 1}, {}, {"chunk": 7}, {"size": 50, "n": 400, "labeled": 30}]
     for settings in cases:
         checked_choice(strategy, make_query(strategy, **settings))
 
 
 def check_repeated(strategy: Strategy) -> None:
-    """The same query again, after another one, and to another instance."""
+    """The same query has the same answer: again, after another query, and from another instance."""
     other = copy.deepcopy(strategy)
     first = checked_choice(strategy, make_query(strategy))
     require_equal(first, checked_choice(strategy, make_query(strategy)), "asked the same twice")
@@ -103,7 +103,7 @@ def check_repeated(strategy: Strategy) -> None:
 
 
 def check_own_randomness(strategy: Strategy) -> None:
-    """Random numbers of numpy and of Python, which a resumed run does not restore."""
+    """Random numbers of numpy and of Python do not matter: a resumed run does not restore them."""
     made = []
     state, numpy_state = random.getstate(), np.random.get_state()
     try:
@@ -118,16 +118,16 @@ def check_own_randomness(strategy: Strategy) -> None:
 
 
 def check_unseen_labels(strategy: Strategy) -> None:
-    """Labels of examples that nobody has labeled yet: a run hands out -1 in their place."""
+    """Labels of unlabeled examples do not matter: a run replaces them by -1."""
     hidden = checked_choice(strategy, make_query(strategy))
     query = make_query(strategy)  # after the first choice: it seeds torch's global generator, which some draw from
     pool = replace(query.pool, labels=random_labels(len(query.pool.labels)))
-    when = "once it saw the labels of unlabeled examples, which a run hides"
+    when = "with the labels of unlabeled examples in sight, which a run hides"
     require_equal(hidden, checked_choice(strategy, replace(query, pool=pool)), when)
 
 
 def check_nothing_changed(strategy: Strategy) -> None:
-    """Model, modes, gradients, pool and outputs."""
+    """Model, modes, gradients, pool and outputs are as they were before the selection."""
     query = make_query(strategy)
     before = state_of(query)
     checked_choice(strategy, query)
@@ -144,7 +144,7 @@ def is_equal(one: Any, other: Any) -> bool:
 
 
 def state_of(query: Query) -> dict[str, Any]:
-    """Copies of all that a strategy could change, by name."""
+    """Copies of everything that a strategy could change, by name."""
     model, pool = query.model, query.pool
     state: dict[str, Any] = {f"the model's {name}": value.clone() for name, value in model.state_dict().items()}
     for name, parameter in model.named_parameters():
@@ -161,23 +161,23 @@ def state_of(query: Query) -> dict[str, Any]:
 
 
 def check_whole_pool(strategy: Strategy) -> None:
-    """A budget as large as the pool."""
+    """A budget as large as the pool works."""
     checked_choice(strategy, make_query(strategy, size=110))
 
 
 def check_one_left(strategy: Strategy) -> None:
-    """A pool of one, and of two beside two labels."""
+    """A pool with one unlabeled example works, and one with two labels."""
     checked_choice(strategy, make_query(strategy, size=1, n=11))
     checked_choice(strategy, make_query(strategy, size=2, n=6, labeled=2))
 
 
 def check_duplicates(strategy: Strategy) -> None:
-    """Every image five times: positions must still be distinct."""
+    """A pool with every image five times works: positions are still distinct."""
     checked_choice(strategy, make_query(strategy, size=30, n=60, images=images_in_fives))
 
 
 def check_constant(strategy: Strategy) -> None:
-    """Nothing to choose by: all embeddings and probabilities are equal."""
+    """A pool of equal embeddings and probabilities works, although nothing distinguishes the examples."""
     query = make_query(strategy, size=30, n=60, images=identical_images)
     checked_choice(strategy, query)
     # Equal images in chunks of other sizes differ by round-off; here nothing does.
@@ -189,7 +189,7 @@ def check_constant(strategy: Strategy) -> None:
 
 
 def check_one_class(strategy: Strategy) -> None:
-    """All labels known so far are of one class, and the model is sure of it everywhere."""
+    """A labeled set of one class works, also if the model is sure of it everywhere."""
     checked_choice(strategy, make_query(strategy, labels=single_class_labels))
     query = make_query(strategy, labels=single_class_labels)
     fields = {name: value.clone() for name, value in query.unlabeled._fields.items()}

@@ -1,4 +1,4 @@
-"""Queries about a small made-up pool and an untrained network, on which a strategy can be tried."""
+"""Queries about a small made-up pool and an untrained network, to test a strategy."""
 
 import copy
 from collections.abc import Callable
@@ -26,22 +26,22 @@ CLASSES = 5
 
 
 def noise(n: int) -> Tensor:
-    """Images (n, 1, 8, 8) of which no two are alike."""
+    """Images (n, 1, 8, 8), all different."""
     return torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
 def identical_images(n: int) -> Tensor:
-    """One image, ``n`` times."""
+    """Images (n, 1, 8, 8), all the same."""
     return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
 
 
 def images_in_fives(n: int) -> Tensor:
-    """Images of which each is there five times."""
+    """Images (n, 1, 8, 8), each of them five times."""
     return noise(-(-n // 5)).repeat_interleave(5, 0)[:n]
 
 
 def random_labels(n: int) -> Tensor:
-    """Labels (n,) at random."""
+    """Random labels (n,)."""
     return torch.randint(CLASSES, (n,), generator=torch.Generator().manual_seed(4))
 
 
@@ -62,7 +62,7 @@ def make_query(
 ) -> Query:
     """A query of ``size`` among ``n - labeled`` unlabeled examples, with the outputs that ``strategy`` needs.
 
-    Every third example is labeled, from the first on (where they are too few, the first ones).
+    Every third example is labeled, from the first on; if the pool is too small for that, the first ones are.
     """
     pool = Pool(images(n), labels(n))
     step = 3 if 3 * labeled - 2 <= n else 1
@@ -79,7 +79,7 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
     """An untrained network that predicts all classes for ``images``, some for sure."""
     torch.manual_seed(8)
     model = SmallCnn(1, (8, 8), CLASSES, width=4, embedding=embedding, dropout=0.4)
-    model(NORMALIZE(images))  # batch norm has seen something
+    model(NORMALIZE(images))  # gives batch norm its statistics
     with torch.no_grad():
         model.head.weight.mul_(10)
         model.head.bias.sub_(model.head(model.eval().embed(NORMALIZE(images))).mean(0))
@@ -87,7 +87,7 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
 
 
 def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
-    """What a run hands to ``strategy``; ``query.rng`` is seeded by ``seed`` alone, so that others can draw the same."""
+    """The query that a run hands to ``strategy``, except that ``query.rng`` depends on ``seed`` only, for tests."""
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
     stopwatch = Stopwatch(torch.device("cpu"))
     query = build_query(
@@ -106,13 +106,13 @@ def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: i
 
 
 def make_trainer(chunk: int) -> Trainer:
-    """Three epochs of plain gradient descent."""
+    """A trainer of three epochs of plain gradient descent."""
     optimization = Optimization(partial(torch.optim.SGD, lr=0.05), None, None)
     return Trainer(optimization, NoAugmentation(), NORMALIZE, NoSubset(), StopRule(3, None, None, 0.0), 64, chunk)
 
 
 def renew_weights(model: SmallCnn) -> SmallCnn:
-    """``model`` with new weights."""
+    """A copy of ``model`` with new weights."""
     other = copy.deepcopy(model)
     for module in other.modules():
         if isinstance(reset := getattr(module, "reset_parameters", None), Callable):

@@ -1,4 +1,4 @@
-"""A model's training pass, captured once as CUDA graphs and replayed: its launches no longer cost CPU time."""
+"""A model's training pass, captured once as CUDA graphs and replayed: kernel launches then cost no CPU time."""
 
 import torch
 from torch import Tensor, nn

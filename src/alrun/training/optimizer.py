@@ -1,4 +1,4 @@
-"""``optimizer=``: how weights move in one round's training, epoch by epoch."""
+"""``optimizer=``: the optimizer of one round's training, with its schedule and weight average."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ class WeightAverage:
 
 @dataclass(frozen=True)
 class Optimization:
-    """What makes the optimizer from the parameters, its schedule from the optimizer, and the average, if any."""
+    """Makes the optimizer from the parameters and the schedule from the optimizer; settings of the weight average."""
 
     optimizer: Callable[[Any], torch.optim.Optimizer]
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None  # stepped once an epoch; None: a constant rate
     average: WeightAverage | None = None
-    label_smoothing: float = 0.0  # share of the target that all classes have in common (Szegedy et al. 2016)
+    label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al. 2016)
 
 
 class Descent:
@@ -59,7 +59,7 @@ class Descent:
         self.is_annealed = False
 
     def end_epoch(self, accuracy: float) -> None:
-        """Take a step of the schedule; start or go on averaging, as the training ``accuracy`` has it."""
+        """Take a step of the schedule; start averaging if the training ``accuracy`` is high enough, or continue it."""
         last = self.rate()
         average = self.settings.average
         if average and self.averaged is None and accuracy > average.start_accuracy:
@@ -77,22 +77,22 @@ class Descent:
         return max(float(g["lr"] / max(g.get("initial_lr", g["lr"]), g.get("max_lr", 0.0))) for g in groups)
 
     def start_averaging(self, average: WeightAverage) -> AveragedModel:
-        """An average of nothing yet; the schedule is now that of averaging."""
+        """Make an empty average, and replace the schedule by that of averaging."""
         self.schedule = SWALR(self.optimizer, average.lr, average.anneal_epochs)
         return AveragedModel(self.model)
 
     def state_dict(self) -> dict[str, Any]:
-        """What ``load_state_dict`` needs to go on, the model aside: plain values and tensors."""
+        """The state for ``load_state_dict``, without the model: plain values and tensors."""
         schedule = self.schedule.state_dict() if self.schedule is not None else None
         return {
             "optimizer": self.optimizer.state_dict(),
-            # Functions among a schedule's attributes are made anew by its constructor.
+            # The schedule's constructor makes the functions among its attributes again.
             "schedule": schedule and {name: value for name, value in schedule.items() if not callable(value)},
             "averaged": dict(self.averaged.state_dict()) if self.averaged is not None else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``; the model has its weights already."""
+        """Continue from ``state``; the model has its weights already."""
         if state["averaged"] is not None and self.settings.average is not None:
             self.averaged = self.start_averaging(self.settings.average)
             self.averaged.load_state_dict(state["averaged"])
@@ -102,7 +102,7 @@ class Descent:
             self.schedule.load_state_dict(state["schedule"])
 
     def finish(self, batches: Iterable[Tensor]) -> None:
-        """Make the average, if there is one, the model; ``batches`` of training images renew its batch norm."""
+        """Copy the average, if there is one, into the model; ``batches`` of training images renew its batch norm."""
         if self.averaged is not None:
             self.model.load_state_dict(self.averaged.module.state_dict())
             update_bn(batches, self.model)

@@ -18,9 +18,9 @@ class ClusterMargin(Strategy):
     """Takes examples of small margin in turns from their clusters, small clusters first.
 
     The candidates are the ``candidate_factor`` x budget examples with the smallest margins. Average linkage over the
-    pool's embeddings makes budget / ``labels_per_cluster`` clusters. Pools of more than ``max_points`` are first reduced
-    to that many k-means centers, since the cost of linkage grows with the square of their number. The paper clusters
-    once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
+    pool's embeddings makes budget / ``labels_per_cluster`` clusters. Pools of more than ``max_points`` are first
+    reduced to that many k-means centers, since the cost of linkage grows with the square of their number. The paper
+    clusters once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
 
     Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
     """

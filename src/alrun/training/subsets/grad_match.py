@@ -16,15 +16,15 @@ from alrun.training.subsets.base import Epoch, PeriodicSubset, split_by_class
 class GradMatch(PeriodicSubset):
     """Orthogonal matching pursuit of the labeled set's last-layer gradient.
 
-    ``per`` says with what: ``batch``, the summed gradients of random batches of the optimizer's size, of which the
-    share ``fraction`` is taken; ``class``, gradients of single examples, each class by itself; ``example``, gradients
-    of single examples, all classes at once. Weights are those of the pursuit and multiply the losses. Where fewer
-    match the gradient within ``tolerance``, the rest is drawn uniformly, at the mean weight of what was chosen.
+    ``per`` says what is matched with the gradient: ``batch``, the summed gradients of random batches of the optimizer's
+    size, a share ``fraction`` of which is taken; ``class``, gradients of single examples, each class by itself;
+    ``example``, gradients of single examples, all classes at once. Weights are those of the pursuit and multiply the
+    losses. If fewer match the gradient within ``tolerance``, the rest is drawn uniformly, at the mean weight.
 
     As in the public notebook behind the paper's Table 13, the weights multiply the losses as they are, which makes
     steps up to 1 / ``fraction`` times as long as those without weights. (CORDS, whose solver the notebook takes,
-    divides them by their sum within a batch.) The notebook takes batches in the order of purchase and augments their
-    images; here they are drawn at random for every selection, and images are as they are.
+    divides them by their sum within a batch.) The notebook takes batches in the order of labeling and augments their
+    images; here batches are drawn at random for every selection, without augmentation.
 
     Batches take (m / batch size) C (H + 1) numbers of memory; the gradients of single examples are never formed.
 
@@ -47,7 +47,7 @@ class GradMatch(PeriodicSubset):
         self.tolerance = tolerance
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor]:
-        """In groups: one per batch, per class, or one of all."""
+        """Positions (k,) and weights (k,) on the CPU, matched by batch, by class, or by example."""
         gradients = with_bias(epoch.outputs().gradient_at(epoch.labels))
         if self.per == "batch":
             batches = torch.randperm(len(gradients), generator=epoch.rng).split(epoch.batch_size)
@@ -65,7 +65,7 @@ class GradMatch(PeriodicSubset):
         return torch.cat(positions), torch.cat(weights)
 
     def pursue(self, points: AnyPoints, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``size`` points, and positive weights with which they add up to the sum of all."""
+        """Positions (size,) and positive weights (size,) by which these points add up to the sum of all."""
         chosen, weights = matching_pursuit(points, sum_points(points), size, self.ridge, self.tolerance)
         missing = size - len(chosen)
         if missing:
@@ -77,5 +77,5 @@ class GradMatch(PeriodicSubset):
 
 
 def sum_points(points: Dense | Outer) -> Tensor:
-    """The sum of all points: (d,), or (C, H) where they are factors."""
+    """The sum of all points: (d,), or (C, H) if they are factors."""
     return weighted_sum(points, torch.ones_like(points.sqnorm))
