@@ -1,4 +1,4 @@
-"""BADGE's k-means++ and CORESET's k-center. A few picks of the reference are timed and scaled to all of them."""
+"""Cases of BADGE's k-means++ and CORESET's k-center. The references time a few picks and scale them to all."""
 
 from time import perf_counter
 

@@ -1,4 +1,4 @@
-"""Facility location and other set functions.
+"""Cases of facility location and other set functions.
 
 The reference forms all similarities and tries every candidate for every pick; three picks are timed and scaled to all.
 """
@@ -30,12 +30,12 @@ def rows(case: Case) -> Dense:
 
 
 def similarity(points: Dense) -> Similarity:
-    """Of all to all."""
+    """Similarities of all to all."""
     return Similarity(points, points, cosine, MEMORY)
 
 
 def dense(case: Case) -> Job:
-    """Every similarity counts; they are symmetric, so half of them are computed."""
+    """Facility location with all similarities; they are symmetric, so half of them are computed."""
     points = rows(case)
     return Job(
         run=lambda: maximize(FacilityLocation(similarity(points)), case.size),
@@ -46,7 +46,7 @@ def dense(case: Case) -> Job:
 
 
 def neighbors(case: Case) -> Job:
-    """128 similarities an example count."""
+    """Facility location with 128 similarities for each example."""
     points = rows(case)
     return Job(
         run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBORS, case.size),
@@ -77,7 +77,7 @@ def log_determinant(case: Case) -> Job:
 
 
 def feature_based(case: Case) -> Job:
-    """A pass over features, and what lazy choice looks at again."""
+    """A pass over features, and the gains that lazy choice computes again."""
     points = rows(case)
     return Job(run=lambda: maximize(FeatureBased(points.x.clamp_min(0)), case.size), bytes=4.0 * case.n * WIDTH)
 
@@ -99,7 +99,7 @@ def disparity_min(case: Case) -> Job:
 
 
 def targeted(strategy: Targeted, pairs: bool):
-    """Similarities to the query or private set, and with ``pairs`` half of those within the pool, of gradients."""
+    """Prepare similarities of gradients to the query or private set, and with ``pairs`` half of those in the pool."""
 
     def prepare(case: Case) -> Job:
         asked = query(case)

@@ -54,7 +54,7 @@ def test_a_cpu_build_of_torchvision_comes_with_torchs_where_there_is_one(monkeyp
 @pytest.mark.parametrize("status", [0, 1])
 def test_what_does_not_work_is_said(monkeypatch, capsys, status):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status))
-    install.tell_of_torchvision(Path("python"))
+    install.warn_of_torchvision(Path("python"))
     assert ("from alrun.system.torchvision_import import torchvision" in capsys.readouterr().out) == bool(status)
 
 
