@@ -23,10 +23,10 @@ def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatc
     probe = f"import site, sys; site.addsitedir({str(site)!r}); sys.path = ['', *sys.path]\n"
     # setuptools' finder of an editable install is asked after the path, as any finder that is appended.
     probe += "import alrun.models.outputs; print(alrun.models.outputs.__file__)"
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", probe], cwd=tmp_path / "parent", capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == str(ROOT / "src" / "alrun" / "models" / "outputs.py")
+    assert printed.stdout.strip() == str(ROOT / "src" / "alrun" / "models" / "outputs.py")
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
     )
     probe = "import sys; sys.path.append('.'); from alrun.settings import targets; "
     probe += "print(targets.imported('mine').Mine.__name__)"
-    told = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
-    assert told.stdout == "Mine\n", told.stderr
+    printed = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
+    assert printed.stdout == "Mine\n", printed.stderr

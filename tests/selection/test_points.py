@@ -52,7 +52,7 @@ def test_equal_points_have_no_distance_at_any_scale(dtype, scale):
 
 
 @pytest.mark.parametrize("size", [1e20, 1e30, float("inf"), float("nan")])
-def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
+def test_distances_that_overflow_are_refused_and_never_count_as_zero(size):
     """An infinite length made every distance count as round-off: k-center chose two points again and again."""
     x = torch.tensor([[1.0, 0.0], [0.0, size], [size, 0.0], [2.0, 2.0]])
     for made in (Dense(x), Outer(x, x)):

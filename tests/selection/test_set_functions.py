@@ -76,7 +76,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
         lambda: FacilityLocation(similarity(), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
-    "conditional, computed anew": (
+    "conditional, computed again": (
         lambda: FacilityLocation(similarity(memory=6000), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
@@ -190,7 +190,7 @@ def test_equal_points_are_chosen_once_each():
     assert len(disparity_sum(equal, 9).unique()) == 9
 
 
-def test_stochastic_greedy_comes_close_and_draws_anew():
+def test_stochastic_greedy_comes_close_and_draws_again():
     large = cloud(300)
     value = lambda a: s(large, large)[:, a].max(1).sum()  # noqa: E731
     exact = value(lazy_greedy(FacilityLocation(similarity(large, large)), 20).tolist())

@@ -77,7 +77,7 @@ def test_distinct_positions_the_same_for_the_same_seed_and_a_model_as_before(str
 
 @pytest.mark.parametrize("strategy", CASES, indirect=True)
 @pytest.mark.parametrize("images", [identical_images, images_in_fives], ids=lambda images: images.__name__)
-def test_images_that_repeat_are_bought_once_each(strategy, images):
+def test_images_that_repeat_are_selected_once_each(strategy, images):
     check(strategy, size=30, n=60, images=images)
 
 

@@ -353,7 +353,7 @@ def test_a_file_of_too_few_rows_is_refused_before_a_round_is_trained(tmp_path, c
     assert {each.name for each in folder.iterdir()} <= UNCOMPUTED  # which the command line removes
 
 
-def test_a_missing_file_is_told_before_training():
+def test_a_missing_file_is_refused_before_training():
     with pytest.raises(UserError, match=r"embeddings.path=none.npy: there is no such file"):
         FromFile("none.npy")
 

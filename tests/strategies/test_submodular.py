@@ -93,7 +93,7 @@ def test_without_classes_the_rarest_are_wanted():
     assert strategy.select(query).equal(named.select(query))
 
 
-def test_classes_without_labels_are_told_with_those_there_are():
+def test_classes_without_labels_are_refused_with_a_list_of_those_that_have_some():
     strategy = MutualInformation(query_classes=[77])
     with pytest.raises(UserError, match=r"strategy.query_classes=\[77\]: no labeled example .* there are 0, "):
         strategy.select(make_query(strategy))
