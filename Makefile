@@ -23,8 +23,9 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	batch-size seed-set reset-update reset-update-adam dss paper
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-selection bench-training \
-	bench-results bench-launchers bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies facets recipe plan status \
+.PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
+	bench-training bench-results bench-features bench-large bench-launchers bench-startup compare-authors speed memory \
+	false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -91,6 +92,9 @@ docs: $(READY) ## the documentation as a site in build/site; a warning is an err
 bench-overhead: $(READY) ## what the loop itself costs of an MNIST run (of digits where there is no MNIST)
 	@$(PY) -m benchmarks.overhead $(ARGS)
 
+bench-embed: $(READY) ## alrun embed beside the bare network: images a second
+	@$(PY) -m benchmarks.embedding $(ARGS)
+
 bench-selection: $(READY) ## selection algorithms against plain references: seconds, memory, floor, ratio
 	@$(PY) -m benchmarks.selection $(ARGS)
 
@@ -113,11 +117,17 @@ gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in benc
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
+bench-features: $(READY) ## runs on features: where their seconds go, runs an hour, the head beside scikit-learn's
+	@$(PY) -m benchmarks.features $(ARGS)
+
+bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
+	@$(PY) -m benchmarks.large_pools $(ARGS)
+
 bench-launchers: $(READY) ## runs an hour with 1, 2 and 4 processes, and what a launcher costs per run
 	@$(PY) -m benchmarks.launchers $(ARGS)
 
 bench-startup: $(READY) ## how long --help, status and plan take to start, beside import hydra; none imports torch
-	@$(PY) benchmarks/benchmark_startup.py $(ARGS)
+	@$(PY) -m benchmarks.startup $(ARGS)
 
 bench-results: $(READY) ## how long it takes to gather 2,000 runs into one table
 	@$(PY) -m benchmarks.gathering $(ARGS)

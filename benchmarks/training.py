@@ -89,7 +89,7 @@ def images_in_epoch(case: Case, made: Made, size: int) -> int:
 
 def images_per_second(made: Made, count: int) -> float:
     """The faster of two epochs as a round trains them, after a batch that does not count."""
-    trainer = made.parts.trainer
+    trainer = made.trainer
     _, engine = trainer.begin(made.parts.model.train(), made.pool)
     draws, seconds = torch.Generator().manual_seed(0), []
     for part in (trainer.batch_size, count, count):

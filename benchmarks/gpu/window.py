@@ -10,10 +10,13 @@ window continued) and log.txt. Move that folder to benchmarks/results/gpu/<date>
 ``make gpu-page`` writes docs/evidence/gpu.md from all of them. A run resumes after its last round that queried labels,
 or at its last checkpoint if --outputs still exists from an earlier window.
 
-For a machine without network that has torch but not all packages of alrun, bring wheels; these are pure Python:
+For a machine without network that has torch but not all packages of alrun, bring wheels; pydantic-core needs the same
+Python version:
 
     # at home, after the last change
     pip wheel --no-deps -w .whl . hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3 filelock==4.2.11
+    pip download --no-deps -d .whl --python-version 3.12 --platform manylinux2014_x86_64 --only-binary=:all: \
+        pydantic==2.14.4 pydantic-core==2.50.5 annotated-types typing-inspection typing-extensions
     # there
     python3 -m pip install --no-index --no-deps --target .site .whl/*.whl
     PYTHONPATH=.site python3 -m benchmarks.gpu.window --minutes 9 --out window --commit COMMIT paths.data=data

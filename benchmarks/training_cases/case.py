@@ -15,6 +15,7 @@ from alrun.loop.components import Parts, build_parts
 from alrun.pool.pool import Pool
 from alrun.settings import schema
 from alrun.system import device, rng
+from alrun.training.trainer import Trainer
 
 schema.register()
 
@@ -46,6 +47,12 @@ class Made(NamedTuple):
     where: torch.device
     pool: Pool  # all labeled
 
+    @property
+    def trainer(self) -> Trainer:
+        """What trains by epochs."""
+        assert isinstance(self.parts.trainer, Trainer)
+        return self.parts.trainer
+
 
 def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
     """Random images in an npz file, and the parts of a run on it."""
@@ -74,7 +81,7 @@ def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
 
 def operations(made: Made) -> float:
     """Additions and multiplications of one training step, for each image."""
-    model, size = made.parts.model.to(made.where).train(), made.parts.trainer.batch_size
+    model, size = made.parts.model.to(made.where).train(), made.trainer.batch_size
     images = made.parts.normalize(made.pool.images[:size])
     with FlopCounterMode(display=False) as counter:
         model(images).sum().backward()

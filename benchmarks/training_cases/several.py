@@ -25,9 +25,9 @@ def prepare_epoch(case: Case, batch_size: int, overrides: list[str], count: int)
     made = make(case, batch_size, overrides)
     layout = speed.chosen(made.cfg, made.where).memory_format
     execution.apply(execution.Choice(1, layout), made.parts, made.parts.model, made.where)
-    _, engine = made.parts.trainer.begin(made.parts.model.train(), made.pool)
+    _, engine = made.trainer.begin(made.parts.model.train(), made.pool)
     index = torch.arange(count, device=made.where) % len(made.pool.images)
-    parameters = made.parts.trainer.augmentation.draw(count, torch.Generator())
+    parameters = made.trainer.augmentation.draw(count, torch.Generator())
 
     def epoch() -> None:
         engine.epoch(index, parameters)

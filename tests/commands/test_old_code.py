@@ -10,9 +10,10 @@ import torch
 from alrun.commands import check
 from alrun.commands.old_code import Change, changes
 from alrun.settings import factory
+from alrun.settings.hydra_errors import sentence
 from alrun.strategies import ScoreStrategy
 from alrun.system import moved
-from alrun.system.errors import UserError, sentence
+from alrun.system.errors import UserError
 from alrun.testing.contract import problems
 
 OLD = {  # as `alrun.new` of 0.1.0 wrote them, and what users might have added

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 import torch
 
-from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
+from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize, ResizedCrop
 from alrun.settings import factory
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision  # noqa: F401 - makes the next import work beside a CPU torch
@@ -78,3 +80,32 @@ def test_a_policy_that_has_no_such_setting_is_refused(composed):
     cfg = composed("augmentation=rand_augment", "+augmentation.transform.loudness=3")
     with pytest.raises(UserError, match="loudness"):
         factory.build(cfg.augmentation, "augmentation")
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_resized_crop_is_torchvisions(flip):
+    images = torch.randint(256, (60, 3, 12, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    crop = ResizedCrop(0.08, flip)
+    parameters = crop.draw(60, torch.Generator().manual_seed(1))
+    altered = crop.apply(images, parameters)
+    size = torch.tensor([12, 20])
+    for image, (*shares, flips), result in zip(images, parameters.tolist(), altered, strict=True):
+        share = torch.tensor(shares) / crop.UNIT
+        sides = (share[:2] * size).round().clamp_min(1)
+        top, left = (share[2:] * (size - sides + 1)).floor().int().tolist()
+        height, width = sides.int().tolist()
+        expected = v2.functional.resized_crop(image.float(), top, left, height, width, [12, 20], antialias=True)
+        expected = v2.functional.hflip(expected) if flips else expected
+        assert (result.float() - expected).abs().max() <= 0.51
+    assert parameters[:, 4].any() == flip
+
+
+def test_parts_have_the_areas_and_ratios_that_are_asked_for():
+    parameters = ResizedCrop(0.25, False).draw(20_000, torch.Generator().manual_seed(0))
+    height, width = (parameters[:, :2].double() / ResizedCrop.UNIT).unbind(1)
+    whole = (height < 1) & (width < 1)
+    area, ratio = (height * width)[whole], (width / height)[whole].log() / math.log(4 / 3)
+    assert 0.2499 < area.min() < 0.26
+    assert area.max() > 0.95
+    assert (ratio.abs() <= 1.001).all()
+    assert abs(float(ratio.mean())) < 0.02

@@ -42,13 +42,13 @@ def altered(which: int, change) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (altered(0, lambda a: a / 255), "training images are float64"),
-        (altered(2, lambda a: a[:, 0]), r"test images are uint8 of shape \(6, 5, 5\)"),
+        (altered(0, lambda a: a / 255), "training examples are float64"),
+        (altered(2, lambda a: a[:, 0]), r"test examples are uint8 of shape \(6, 5, 5\)"),
         (altered(1, lambda a: a[:-1]), "12 training images but 11 labels"),
         (altered(3, lambda a: a - 1), "test labels must be one integer an example, from 0 up"),
         (altered(1, lambda a: a + 0.5), "training labels must be one integer an example, from 0 up, not float64"),
         (altered(1, lambda a: a[:, None]), r"one integer an example, .* shape \(12, 1\)"),
-        (altered(2, lambda a: a[..., :4]), "training images have shape"),
+        (altered(2, lambda a: a[..., :4]), "store both splits alike"),
         ([a * 0 if a.ndim == 1 else a for a in arrays()], "all labels are 0"),
         ([a[:0] for a in arrays()], "0 training images"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 from alrun import models
 from alrun.data import sources
+from alrun.models.classifier import Classifier
 from alrun.models.classifier import has_dropout as really_has_dropout
 from alrun.settings.checks import POOL_SIZES, has_dropout, pool_size, validate
 from alrun.settings.factory import build
@@ -97,3 +98,11 @@ def test_what_is_known_of_dropout_is_true(composed, overrides):
     model = build(cfg.model, "model", channels=1, image_size=(28, 28), classes=10)
     assert isinstance(model, (models.ResNet18, models.SmallCnn, models.MnistNet))
     assert has_dropout(cfg) in (None, really_has_dropout(model))
+
+
+@pytest.mark.parametrize("overrides", [("model=linear",), ("model=linear", "model.ensemble=3"), ("model=mlp",)])
+def test_what_is_known_of_heads_is_true(composed, overrides):
+    cfg = composed(*overrides)
+    model = build(cfg.model, "model", features=5, classes=10)
+    assert isinstance(model, Classifier)
+    assert has_dropout(cfg) == (really_has_dropout(model) or model.ensemble > 0)

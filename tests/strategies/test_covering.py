@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from omegaconf import OmegaConf
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from alrun.loop.part_checks import check_embeddings
+from alrun.data.dataset import ImageData
+from alrun.loop import vector_pools
 from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
@@ -321,7 +323,14 @@ def test_a_file_that_does_not_fit_is_one_sentence(tmp_path, rows, words):
     embeddings = FromFile(str(tmp_path / "rows.npy"))
     for strategy in (TypiClust(embeddings), Subsample(TypiClust(embeddings)), Tcm(embeddings), MaxHerding(embeddings)):
         with pytest.raises(UserError, match=words):
-            check_embeddings(strategy, 120)
+            vector_pools.prepare(strategy, OmegaConf.create({}), pool_of(120), torch.device("cpu"))
+
+
+def pool_of(size: int) -> ImageData:
+    """A data set whose pool has so many images."""
+    labels = np.arange(size) % 2
+    images = np.zeros((size, 1, 8, 8), np.uint8)
+    return ImageData(images, labels, images[:2], labels[:2])
 
 
 @pytest.mark.filterwarnings("error")

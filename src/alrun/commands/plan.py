@@ -98,7 +98,7 @@ def hours(run: planned_runs.Planned, durations: Durations, speeds: dict[Path, fl
     seconds = durations.left(run.folder)
     if seconds is not None:
         return Hours(likely=seconds / 3600)
-    if speeds is None:
+    if speeds is None or "_target_" in run.cfg.optimizer:  # an optimum takes no steps whose speed could be measured
         return Hours(unknown=1)
     setting = run.folder.parent
     if setting not in speeds:

@@ -25,6 +25,8 @@ from alrun.loop.execution import FORMATS, Choice
 from alrun.pool.pool import Pool
 from alrun.settings import planned_runs
 from alrun.system import device, rng
+from alrun.system.errors import UserError
+from alrun.training.trainer import Trainer
 
 SECONDS = 0.3  # of training steps per candidate, after one that does not count
 WORTH = 1.1  # how much faster than the run's own another choice must be: below, it may be chance
@@ -102,7 +104,10 @@ def fastest(speeds: dict[Choice, float]) -> Choice:
 
 def training_speed(parts: Parts, where: torch.device, choice: Choice) -> float:
     """Images a second of training steps on random images; the model and torch's random numbers stay as they are."""
-    trainer, size = parts.trainer, parts.trainer.batch_size
+    trainer = parts.trainer
+    if not isinstance(trainer, Trainer):
+        raise UserError("optimizer=convex takes no steps on batches, so there is no speed of them to measure.")
+    size = trainer.batch_size
     model = copy.deepcopy(parts.model).train()
     execution.apply(choice, parts, model, where)
     with rng.kept(where):

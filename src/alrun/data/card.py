@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.data.dataset import BLOCK, ImageData
+from alrun.data.dataset import BLOCK, ImageData, is_mapped, kind_of
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,11 @@ FEW = 16  # levels of 256, fewer than which are told
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
+KINDS = {  # what examples are called, and in what two of them agree
+    "images": ("pictures", "pixel for pixel"),
+    "vectors": ("vectors", "number for number"),
+    "texts": ("texts", "letter for letter"),
+}
 
 
 @dataclass
@@ -48,6 +53,8 @@ def looks(images: np.ndarray) -> Looks:
 
 def of(data: ImageData) -> dict[str, Any]:
     """What ``data`` is, as plain values."""
+    if kind_of(data.train_images) != "images":
+        return of_others(data)
     pool, test = looks(data.train_images), looks(data.test_images)
     known = set(pool.prints)
     return {
@@ -62,6 +69,34 @@ def of(data: ImageData) -> dict[str, Any]:
         "plain_in_train": pool.plain,
         "levels_in_train": levels(pool),
     }
+
+
+def of_others(data: ImageData) -> dict[str, Any]:
+    """The same of vectors or texts; those of a memory map are not read for it."""
+    card: dict[str, Any] = {
+        "kind": kind_of(data.train_images),
+        "classes": data.classes,
+        "class_names": data.class_names or [str(number) for number in range(data.classes)],
+        "train": len(data.train_labels),
+        "test": len(data.test_labels),
+        "passed_over": data.passed,
+    }
+    if data.is_vectors:
+        card |= {"features": data.train_images.shape[1], "type": str(data.train_images.dtype)}
+    if is_mapped(data.train_images):
+        return card
+    pool, test = ([hash(bytes_of(each)) for each in part] for part in (data.train_images, data.test_images))
+    known = set(pool)
+    return card | {
+        "repeated_in_train": len(pool) - len(known),
+        "of_two_classes_in_train": of_two_classes(pool, data.train_labels.tolist()),
+        "test_in_train": sum(each in known for each in test),
+    }
+
+
+def bytes_of(example: np.ndarray | str) -> bytes:
+    """The content of a vector or of a text."""
+    return example.encode() if isinstance(example, str) else example.tobytes()
 
 
 def of_two_classes(prints: list[int], labels: list[int]) -> int:
@@ -89,6 +124,9 @@ def levels(pool: Looks) -> dict[str, int]:
 def tell(card: dict[str, Any]) -> None:
     """One line of what the data set is, and one for each thing that looks wrong."""
     log.info("%s", one_line(sentence(card)))
+    if encoder := card.get("encoder"):
+        trained = encoder["trained_on"] or "data that nobody named (encoder.trained_on=...)"
+        log.info("features: %s, %d numbers, trained on %s", encoder["network"], encoder["dimension"], trained)
     for problem in problems(card):
         log.warning("%s", problem)
 
@@ -100,28 +138,38 @@ def sentence(card: dict[str, Any]) -> str:
     test = f"{card['test']} to test on" if card["test"] else "none to test on"
     passed = ", ".join(f"{name} {count}" for name, count in card["passed_over"].items())
     left = f"; passed over: {passed}" if passed else ""
-    return f"data: {card['classes']} classes ({shown}); {card['train']} pictures to label, {test}{left}"
+    what = KINDS[card.get("kind", "images")][0] + (f" of {card['features']} numbers" if "features" in card else "")
+    return f"data: {card['classes']} classes ({shown}); {card['train']} {what} to label, {test}{left}"
 
 
 def problems(card: dict[str, Any]) -> list[str]:
     """What a person should look at before believing any result."""
-    count, values = card["train"], card["levels_in_train"]
-    found = []
-    if card["test_in_train"]:
+    count, found = card["train"], []
+    if overlap := (card.get("encoder") or {}).get("overlap"):
+        found.append(overlap)
+    what, exactly = KINDS[card.get("kind", "images")]
+    if card.get("test_in_train"):
         found.append(
-            f"{card['test_in_train']} of {card['test']} test pictures are also in the pool, pixel for pixel: "
+            f"{card['test_in_train']} of {card['test']} test {what} are also in the pool, {exactly}: "
             "accuracy on them says little; take them out of one split"
         )
-    if card["of_two_classes_in_train"]:
+    if card.get("of_two_classes_in_train"):
         found.append(
-            f"{card['of_two_classes_in_train']} of {count} pictures of the pool are the same as one of another class, "
-            "pixel for pixel: no model can get all of them right; look at their labels"
+            f"{card['of_two_classes_in_train']} of {count} {what} of the pool are the same as one of another class, "
+            f"{exactly}: no model can get all of them right; look at their labels"
         )
-    if count > 1 and card["repeated_in_train"] == count - 1:
+    alike = count > 1 and card.get("repeated_in_train") == count - 1
+    if alike:
         found.append(
-            f"all {count} pictures of the pool are alike: look at one, it may have been read otherwise than meant"
+            f"all {count} {what} of the pool are alike: look at one, it may have been read otherwise than meant"
         )
-    elif card["plain_in_train"] >= MANY * count:
+    return found + looks_wrong(card, alike) if "levels_in_train" in card else found
+
+
+def looks_wrong(card: dict[str, Any], alike: bool) -> list[str]:
+    """What a person should look at of the values of pixels."""
+    count, values, found = card["train"], card["levels_in_train"], []
+    if not alike and card["plain_in_train"] >= MANY * count:
         found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one colour each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
     if values["nearly_highest"] < DARK:

@@ -52,7 +52,7 @@ def named(settings: dict[str, Any], data: str, outputs: str) -> dict[str, Any]:
     found = of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
     if not found:
         return result | {"dataset": replaced(dataset, cache)}
-    rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images")}
+    rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images", "labels_path")}
     return result | {"dataset": rest | {"path": name_of(found, cache)}}
 
 
@@ -90,7 +90,10 @@ def of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
             paths = [root / "tinyimagenet100_32" / "tinyimagenet100_32_jpeg.npz"]
         case "own.csv":
             paths = [Path(str(dataset["path"])), *listed(dataset)]
-        case _ if name.startswith(("own.", "sources.")):
+        case "vectors.features" if str(dataset["path"]).endswith(".npy"):
+            labels = dataset.get("labels_path") or os.path.join(os.path.dirname(str(dataset["path"])), "labels.csv")
+            paths = [Path(str(dataset["path"])), Path(str(labels))]
+        case _ if name.startswith(("own.", "sources.", "tables.", "vectors.")):
             paths = [Path(str(dataset[key])) for key in PATHS if isinstance(dataset.get(key), str)]
     return [path for path in paths if path.exists()]
 

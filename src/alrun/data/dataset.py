@@ -1,9 +1,11 @@
-"""What a data set is to alrun: bytes, labels and how to normalise them."""
+"""What a data set is to alrun: images, vectors or texts, labels, and how to normalize images."""
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +18,12 @@ BLOCK = 2**20  # pixels that are counted together
 
 @dataclass
 class ImageData:
-    """A training split (the pool) and a test split.
+    """A training split (the pool) and a test split, of images, of vectors, or of texts for an encoder.
 
-    Images are uint8 (N, C, H, W), labels integers 0..classes-1. ``mean`` and ``std`` are per channel on the scale
-    0 to 1; where they are None they are computed from the training images. Where the classes have names, training
-    labels may be -1: nobody has labeled these examples yet, and there may be no test split.
+    Images are uint8 (N, C, H, W), vectors float32 or float16 (N, d), texts objects (N,), labels integers
+    0..classes-1. ``mean`` and ``std`` are per channel of images, on the scale 0 to 1; where they are None they are
+    computed from the training images. Where the classes have names, training labels may be -1: nobody has labeled
+    these examples yet, and there may be no test split.
 
     Raises:
         UserError: The arrays do not fit this description.
@@ -34,6 +37,8 @@ class ImageData:
     std: list[float] | None = None
     class_names: list[str] | None = None
     files: list[str] | None = None  # of the training examples
+    pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
+    content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
     classes: int = field(init=False)
 
@@ -42,10 +47,10 @@ class ImageData:
             ("training", self.train_images, self.train_labels),
             ("test", self.test_images, self.test_labels),
         ):
-            if images.dtype != np.uint8 or images.ndim != 4:
+            if kind_of(images) is None:
                 raise DataError(
-                    f"dataset: {split} images are {images.dtype} of shape {images.shape}; "
-                    "they must be uint8 of shape (N, C, H, W)."
+                    f"dataset: {split} examples are {images.dtype} of shape {images.shape}; they must be images, uint8 "
+                    "of shape (N, C, H, W), or vectors, float32 or float16 of shape (N, d)."
                 )
             may_lack = self.class_names is not None
             if len(images) != len(labels) or (not len(labels) and not (may_lack and split == "test")):
@@ -56,10 +61,11 @@ class ImageData:
                     f"dataset: {split} labels must be one integer an example, from 0 up, "
                     f"not {labels.dtype} of shape {labels.shape}."
                 )
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+        train, test = ((kind_of(images), images.shape[1:]) for images in (self.train_images, self.test_images))
+        if train != test:
             raise DataError(
-                f"dataset: training images have shape {self.train_images.shape[1:]}, "
-                f"test images {self.test_images.shape[1:]}."
+                f"dataset: training examples are {train[0]} of shape {train[1]}, test examples {test[0]} of shape "
+                f"{test[1]}: store both splits alike."
             )
         highest = int(max(self.train_labels.max(), self.test_labels.max(initial=-1)))
         self.classes = highest + 1 if self.class_names is None else len(self.class_names)
@@ -68,7 +74,16 @@ class ImageData:
         if self.classes < 2:
             only = f"of one class, {self.class_names[0]}" if self.class_names else "0"
             raise DataError(f"dataset: all labels are {only}; there is nothing to learn.")
-        channels = self.train_images.shape[1]
+        if kind_of(self.train_images) == "images":
+            self.check_statistics()
+
+    def check_statistics(self) -> None:
+        """See to a mean and a spread of each channel.
+
+        Raises:
+            UserError: Those that are given do not fit.
+        """
+        channels = self.channels
         if self.mean is None and self.std is None:
             self.mean, self.std = channel_statistics(self.train_images)
         if not numbers(self.mean, channels) or not numbers(self.std, channels) or min(self.std or [0]) <= 0:
@@ -76,6 +91,18 @@ class ImageData:
                 f"dataset.mean={self.mean} and dataset.std={self.std} must each hold one number for each of the "
                 f"{channels} channels, std above 0, or both be null (computed from the training images)."
             )
+
+    @property
+    def is_vectors(self) -> bool:
+        """Whether examples are vectors; if not, they are images, or texts that are to become vectors."""
+        return kind_of(self.train_images) == "vectors"
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What a model must know of an example: ``features`` of vectors, ``channels`` and ``image_size`` of images."""
+        if self.is_vectors:
+            return {"features": self.train_images.shape[1]}
+        return {"channels": self.channels, "image_size": self.image_size}
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -105,6 +132,8 @@ class ImageData:
             test_images=taken(self.test_images, kept_test),
             test_labels=self.test_labels[kept_test],
             files=None if self.files is None else [self.files[position] for position in kept_train],
+            content=None,
+            pictures=None if self.pictures is None else taken(self.pictures, kept_train),
         )
         part.classes = self.classes
         return part
@@ -129,13 +158,28 @@ class ImageData:
             test_images=taken(self.train_images, np.flatnonzero(chosen)),
             test_labels=self.train_labels[chosen],
             files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
+            content=None,
+            pictures=None if self.pictures is None else taken(self.pictures, np.flatnonzero(~chosen)),
         )
         part.classes = self.classes
         return part
 
     def fingerprint(self) -> str:
-        """A hash of all pixels and labels: a resumed run must see the same data."""
+        """A hash of all examples and labels: a resumed run must see the same data."""
+        if self.content is not None:
+            return sha256(f"{self.content} {fingerprint((self.train_labels, self.test_labels))}".encode()).hexdigest()[
+                :16
+            ]
         return fingerprint((self.train_images, self.train_labels, self.test_images, self.test_labels))
+
+
+def kind_of(examples: np.ndarray) -> str | None:
+    """``images``, ``vectors`` or ``texts``; None where it is none of them."""
+    kinds = {"images": (4, "uint8"), "vectors": (2, "float32 float16"), "texts": (1, "object")}
+    fits = (
+        name for name, (ndim, types) in kinds.items() if examples.ndim == ndim and examples.dtype.name in types.split()
+    )
+    return next(fits, None)
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
@@ -143,7 +187,10 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
     total = sha256()
     for array in arrays:
         total.update(f"{array.shape}{array.dtype}".encode())
-        total.update(np.ascontiguousarray(array).data)
+        if array.dtype == object:  # texts
+            total.update(json.dumps(array.tolist()).encode())
+        else:
+            total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()[:16]
 
 

@@ -1,5 +1,6 @@
 """From settings to objects: everything that a run is made of, checked against one another before training."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,29 +10,30 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.data import card
-from alrun.data.augmentation import Augmentation, Normalize
+from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData
-from alrun.loop.part_checks import (
-    check_augmentation,
-    check_embeddings,
-    check_model,
-    check_padding,
-    check_unlabeled,
-)
+from alrun.features.finetune import NetworkInput, Pretrained
+from alrun.loop import vector_pools
+from alrun.loop.opened import opened, sizes
+from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled
 from alrun.models.classifier import Classifier, has_dropout
+from alrun.models.linear import Linear
 from alrun.pool import build
 from alrun.pool.pool import Pool
-from alrun.settings import factory, schema
+from alrun.settings import factory, targets
 from alrun.settings.checks import check_budget, check_dropout
 from alrun.settings.identity import first_round, initial_seed
 from alrun.strategies.base import Strategy
 from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
 from alrun.system.words import closest
-from alrun.training.optimizer import Optimization
+from alrun.training.learner import Learner
+from alrun.training.optimizer import Optimization, parameters
 from alrun.training.stop_rule import StopRule
-from alrun.training.subsets.base import Subset
+from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
+
+ToFloats = Normalize | Cast | NetworkInput  # what makes the floats that a model takes of what the pool holds
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ class Parts:
     """The objects that the open settings name."""
 
     data: ImageData
+    data_id: str  # its fingerprint
     card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
-    trainer: Trainer
-    first_trainer: Trainer  # of round 0: another one where ``first_optimizer`` is given
-    normalize: Normalize
+    trainer: Learner
+    first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
+    normalize: ToFloats
     fresh: Callable[[], Classifier]  # another model of the kind, with weights drawn from torch's global generator
 
 
@@ -56,44 +59,62 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     """
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
-    data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    record = card.of(data)
-    card.tell(record)
-    data = data.thinned(*sizes(cfg, data))
+    whole = opened(cfg, where)
+    card.tell(whole.card)
+    data = whole.data.thinned(*sizes(cfg, whole.data))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     strategy = with_known_classes(cfg, strategy, data)
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
-    check_embeddings(strategy, len(data.train_images))
+    vector_pools.prepare(strategy, cfg, data, where)
     model = build_model(cfg, data)
     check_model(model, data)
-    if not has_dropout(model):
-        check_dropout(strategy.needs.dropout_samples, type(model).__name__)
-    assert data.mean is not None
-    assert data.std is not None
-    normalize = Normalize(data.mean, data.std, where)
+    check_samples(strategy.needs.dropout_samples, model)
+    normalize = normalization(model, data, where)
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    return Parts(data, record, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data))
+    data_id = whole.fingerprint if data is whole.data else data.fingerprint()
+    return Parts(
+        data, data_id, whole.card, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data)
+    )
+
+
+def normalization(model: Classifier, data: ImageData, where: torch.device) -> ToFloats:
+    """What makes the floats on ``where`` that a model takes, of bytes or of vectors."""
+    if isinstance(model, Pretrained):
+        return NetworkInput(model.preprocessing, where)
+    if data.is_vectors:
+        return Cast(where)
+    assert data.mean is not None
+    assert data.std is not None
+    return Normalize(data.mean, data.std, where)
 
 
 def build_trainer(
-    cfg: DictConfig, model: Classifier, augmentation: Augmentation, normalize: Normalize, where: torch.device
-) -> Trainer:
+    cfg: DictConfig,
+    model: Classifier,
+    augmentation: Augmentation,
+    normalize: ToFloats,
+    where: torch.device,
+) -> Learner:
     """What trains ``model`` in a round.
 
     Raises:
         UserError: A setting of the optimizer or of what goes with it is wrong.
     """
     subset: Subset = factory.build(cfg.dss, "dss")
+    chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
+    if cfg.optimizer.get("_target_"):
+        check_convex(model, augmentation, subset)
+        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
-    made = attempt(cfg, "build", optimizer, model.parameters())
+    made = attempt(cfg, "build", optimizer, list(parameters(model)))
     if schedule:
 
         def first_epoch(optimizer: torch.optim.Optimizer) -> None:
@@ -111,10 +132,40 @@ def build_trainer(
         subset,
         stop,
         training.batch_size,
-        device.chunk_size(where, cfg.runtime.chunk),
+        chunk,
         cfg.runtime.cuda_graph,
         training.restart_below,
     )
+
+
+def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) -> None:
+    """Refuse what has no optimum, or changes from epoch to epoch.
+
+    Raises:
+        UserError: The model, the augmentation or the subset is of that kind.
+    """
+    if not isinstance(model, Linear):
+        raise SettingError(
+            f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam."
+        )
+    for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
+        if not isinstance(part, none):
+            name = type(part).__name__
+            raise SettingError(
+                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+            )
+
+
+def check_samples(samples: int, model: Classifier) -> None:
+    """Refuse more passes that disagree than ``model`` can give.
+
+    Raises:
+        UserError: It has no dropout and no ensemble, or an ensemble of fewer.
+    """
+    if not model.ensemble and not has_dropout(model):
+        check_dropout(samples, type(model).__name__)
+    if 0 < model.ensemble < samples:
+        raise SettingError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
 
 
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
@@ -156,16 +207,32 @@ def class_number(given: int | str, data: ImageData, key: str) -> int:
     return data.class_names.index(given)
 
 
-def sizes(cfg: DictConfig, data: ImageData) -> list[int]:
-    """Training and test examples that ``scale`` and ``limit`` leave of ``data``."""
-    whole = ((data.train_labels, cfg.scale.examples), (data.test_labels, cfg.scale.test))
-    scaled = (min(len(labels), schema.scaled(len(labels), share)) for labels, share in whole)  # 0 of an empty split
-    return [count if cfg.limit is None else min(count, cfg.limit) for count in scaled]
-
-
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
-    """A model for this data, with weights drawn from torch's global generator."""
-    return factory.build(cfg.model, "model", channels=data.channels, image_size=data.image_size, classes=data.classes)
+    """A model for this data, with weights drawn from torch's global generator.
+
+    Raises:
+        UserError: It takes images and the data are vectors, or the other way around, or a setting of it is wrong.
+    """
+    check_takes(cfg.model, data)
+    return factory.build(cfg.model, "model", **data.shape, classes=data.classes)
+
+
+def check_takes(model: DictConfig, data: ImageData) -> None:
+    """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
+    takes = inspect.signature(targets.found(model.get("_target_"), "model", targets.kinds_at("model"))).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
+        return
+    name = str(model._target_).rpartition(".")[2]
+    if data.is_vectors:
+        (count,) = data.shape.values()
+        raise SettingError(
+            f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
+        )
+    if "features" in takes:
+        raise SettingError(
+            f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
+            "or use a network for images, such as model=small_cnn."
+        )
 
 
 def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any) -> Any:
@@ -192,13 +259,14 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap)
+    vector_pools.prepare(chooser, cfg, data, where)
     return build.build_pool(
         data,
         where,
-        redundancy,
+        vector_pools.on_vectors(cfg, data, redundancy, where),
         chooser,
         cap,
         seed_size=cfg.budget.seed_size,
         seed=initial_seed(cfg),
-        chunk=device.chunk_size(where, cfg.runtime.chunk),
+        chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),
     )

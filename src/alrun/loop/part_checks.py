@@ -6,13 +6,12 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun.data.augmentation import Augmentation
+from alrun.data.augmentation import Augmentation, NoAugmentation
 from alrun.data.dataset import ImageData
+from alrun.features.finetune import Pretrained
 from alrun.models.classifier import Classifier
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
-from alrun.strategies.base import Strategy
-from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.seed_set import PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
 
@@ -21,21 +20,10 @@ TRIED = 16  # images; a random transform may fail with some of its draws only
 MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
 
 
-def check_embeddings(strategy: Strategy, size: int) -> None:
-    """Look whether embeddings that ``strategy``, or one that it wraps, is given fit a pool of ``size`` examples.
-
-    Raises:
-        UserError: They do not.
-    """
-    for part in getattr(strategy, "__dict__", {}).values():
-        if isinstance(part, Embeddings):
-            part.check(size)
-        elif isinstance(part, Strategy):
-            check_embeddings(part, size)
-
-
 def check_padding(key: str, node: DictConfig, data: ImageData) -> None:
     """Refuse more padding than the images are large."""
+    if data.is_vectors:
+        return
     padding, side = node.get("padding"), max(data.image_size)
     if isinstance(padding, int) and padding > side:
         raise SettingError(f"{key}.padding={padding} is more than the {side} pixels of the images: lower it.")
@@ -47,6 +35,13 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
     Raises:
         UserError: It fails.
     """
+    if data.is_vectors:
+        if not isinstance(augmentation, NoAugmentation):
+            name = type(augmentation).__name__
+            raise SettingError(
+                f"augmentation: {name} alters images, and the pool holds vectors: use augmentation=none."
+            )
+        return
     images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
     with torch.random.fork_rng(devices=[]):
         try:
@@ -63,6 +58,8 @@ def check_model(model: Classifier, data: ImageData) -> None:
         UserError: It fails, or its embeddings or logits have a wrong shape.
     """
     images = torch.zeros(2, *data.train_images.shape[1:])
+    if isinstance(model, Pretrained):
+        images = model.preprocessing(images.to(torch.uint8))
     name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
     try:
         with torch.no_grad():
@@ -71,13 +68,11 @@ def check_model(model: Classifier, data: ImageData) -> None:
             model.eval()
             embedding, logits = model.embed(images).shape, model(images).shape
     except MISFIT as error:
-        raise SettingError(
-            f"{name} does not work on images of shape {tuple(images.shape[1:])} (channels, height, width): "
-            f"{first_line(error)}."
-        ) from error
+        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
+        raise SettingError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
     if len(embedding) != 2 or logits != (2, data.classes):
         raise SettingError(
-            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two images; they must be "
+            f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "
             f"(2, any) and (2, {data.classes})."
         )
 

@@ -4,6 +4,7 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch.profiler import record_function
@@ -86,12 +87,12 @@ class Run:
         device.set_precision(cfg.training.precision)
         device.set_deterministic(cfg.runtime.deterministic)
         device.set_threads(cfg.runtime.threads)
-        self.chunk = device.chunk_size(self.device, cfg.runtime.chunk)
         settings = identity.identity(cfg) | {"seed": cfg.seed}
         tracker = factory.build(cfg.tracking, "tracking")
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
-        self.data_id = self.parts.data.fingerprint()
+        self.chunk = self.parts.trainer.chunk
+        self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labelling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
@@ -167,10 +168,21 @@ class Run:
             debugging.tell_memory(self.state.rounds[-1])
 
     def keep_thumbnails(self) -> None:
-        """Leave thumbnails of what was bought, for reports."""
+        """Leave thumbnails of what was bought, for reports, where there are images."""
         bought = [self.state.queries[round] for round in thumbnails.rounds_shown(len(self.state.queries) - 1)]
-        rows = [list(self.pool.take(query[: thumbnails.COLUMNS]).cpu().numpy()) for query in bought]
+        data = self.parts.data
+        if data.is_vectors and data.pictures is None:
+            return
+        rows = [list(self.pictures(query[: thumbnails.COLUMNS])) for query in bought]
         thumbnails.write(self.run_dir, rows)
+
+    def pictures(self, index: torch.Tensor) -> np.ndarray:
+        """What a person sees of examples of the pool (k,): images (k, C, H, W), those that vectors were made from."""
+        pictures = self.parts.data.pictures
+        if pictures is None:
+            return self.pool.take(index).cpu().numpy()
+        source = index if self.pool.source is None else self.pool.source[index]
+        return pictures[source.numpy()]
 
     def loop(self) -> None:
         """Train, select, train. What comes next follows from the state alone, so resuming is no special case."""

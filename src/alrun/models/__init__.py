@@ -2,6 +2,7 @@
 
 from alrun.models.adapters import timm_model, torchvision_model
 from alrun.models.dla import Dla
+from alrun.models.linear import Linear, Mlp
 from alrun.models.mnist_net import MnistNet
 from alrun.models.resnet import ResNet18
 from alrun.models.shake_shake import ShakeShake, ShakeShakeResNet18
@@ -10,6 +11,8 @@ from alrun.models.vgg import Vgg
 
 __all__ = [
     "Dla",
+    "Linear",
+    "Mlp",
     "MnistNet",
     "ResNet18",
     "ShakeShake",

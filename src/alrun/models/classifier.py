@@ -12,12 +12,13 @@ from alrun.system.errors import SettingError
 class Classifier(nn.Module):
     """A network whose logits are ``head(embed(images))``.
 
-    Subclasses take ``channels``, ``image_size`` (height, width) and ``classes`` beside their own settings, and make
-    ``head`` and either ``features`` or a method ``embed``.
+    Subclasses take ``classes`` and ``channels`` and ``image_size`` (height, width), or ``features`` (numbers in a
+    vector), beside their own settings, and make ``head`` and either ``features`` or a method ``embed``.
     """
 
     head: nn.Linear
     features: nn.Sequential
+    ensemble: int = 0  # other heads, trained on bootstrap samples, that ``members`` gives the logits of
 
     def embed(self, images: Tensor) -> Tensor:
         """The input of the last linear layer: (B, C, H, W) floats to (B, H)."""
@@ -26,6 +27,10 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes)."""
         return self.head(self.embed(images))
+
+    def members(self, images: Tensor, count: int) -> Tensor:
+        """Logits of the first ``count`` members of the ensemble: (count, B, classes)."""
+        raise NotImplementedError
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.models.classifier import Classifier, dropout_layers, evaluation, split_at_dropout
-from alrun.models.outputs import Needs, Outputs
+from alrun.models.outputs import AXIS, Needs, Outputs
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
 from alrun.system.errors import SettingError
@@ -29,7 +29,9 @@ def record(
     chunk: int,
     passed: Callable[[int], object] = lambda examples: None,
 ) -> Outputs:
-    """The declared outputs for ``images[index]``, from one pass (and ``dropout_samples`` more with dropout on).
+    """The declared outputs for ``images[index]``, from one pass.
+
+    ``dropout_samples`` come from the model's ensemble, where it has one, or from as many more passes with dropout on.
 
     Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the model's device.
     MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is called with the
@@ -37,7 +39,7 @@ def record(
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
-    fields: dict[str, list[Tensor]] = {"log_probs": [], "embedding": [], "dropout_log_probs": []}
+    outputs: dict[str, Tensor] = {}  # allocated once: joining parts would take twice the memory
     device, where = model.head.weight.device, index.to(images.device)  # images in a memory map are not on the device
 
     def chunk_outputs(part: slice) -> None:
@@ -50,18 +52,27 @@ def record(
             if want_probs:
                 found["log_probs"] = widened(model.head(embedding)).log_softmax(1)
         if needs.dropout_samples:
-            found["dropout_log_probs"] = dropout_passes(model, batch, needs.dropout_samples)
+            passes = ensemble_passes if model.ensemble else dropout_passes
+            found["dropout_log_probs"] = passes(model, batch, needs.dropout_samples)
         for name, tensor in found.items():
-            fields[name].append(tensor)
+            axis = AXIS.get(name, 0)
+            if name not in outputs:
+                shape = (*tensor.shape[:axis], len(where), *tensor.shape[axis + 1 :])
+                outputs[name] = tensor.new_empty(shape)
+            outputs[name].narrow(axis, part.start, len(batch)).copy_(tensor)
         passed(len(batch))
 
     with evaluation(model), autocast(device):
         in_chunks(len(where), chunk, chunk_outputs)
-    axis = {"log_probs": 0, "embedding": 0, "dropout_log_probs": 1}
-    outputs = {name: torch.cat(parts, axis[name]) for name, parts in fields.items() if parts}
     for tensor in outputs.values():
-        refuse_diverged(tensor.isfinite().all())
+        if tensor.numel():
+            refuse_diverged(torch.stack(tensor.aminmax()).isfinite().all())  # NaN is passed on; one pass, no copy
     return Outputs(index, **outputs)
+
+
+def ensemble_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
+    """Log-softmax of ``samples`` members of the model's ensemble: (samples, B, C)."""
+    return widened(model.members(batch, samples)).log_softmax(2)
 
 
 def dropout_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from alrun.selection.points import Outer
 
+AXIS = {"dropout_log_probs": 1}  # along which examples lie in an output; 0 in the others
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -16,7 +18,7 @@ class Needs:
     log_probs: bool = False  # log of the softmax probabilities
     embedding: bool = False  # input of the last linear layer
     gradient: bool = False  # last-layer gradient at the predicted label, as factors
-    dropout_samples: int = 0  # MC-dropout passes
+    dropout_samples: int = 0  # MC-dropout passes, or members of the model's ensemble
     labeled: bool = False  # the same outputs for the labeled examples
 
 
@@ -34,9 +36,8 @@ class Outputs:
 
     def take(self, positions: Tensor) -> "Outputs":
         """The outputs for some of the examples."""
-        axis = {"dropout_log_probs": 1}
         fields = {
-            name: tensor.index_select(axis.get(name, 0), positions.to(tensor.device))
+            name: tensor.index_select(AXIS.get(name, 0), positions.to(tensor.device))
             for name, tensor in self._fields.items()
         }
         return Outputs(self.index[positions], **fields)
@@ -58,7 +59,7 @@ class Outputs:
 
     @property
     def dropout_log_probs(self) -> Tensor:
-        """Log-softmax of every MC-dropout pass, (T, n, C)."""
+        """Log-softmax of every MC-dropout pass, or member of an ensemble, (T, n, C)."""
         return self._get("dropout_log_probs", "dropout_samples")
 
     @property

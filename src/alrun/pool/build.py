@@ -67,6 +67,6 @@ def build_pool(
 
 
 def placed(images: np.ndarray, where: torch.device) -> Tensor:
-    """Images (N, C, H, W) on the device, those of a memory map where they are."""
+    """Images (N, C, H, W) or vectors (N, d) on the device, those of a memory map where they are."""
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)

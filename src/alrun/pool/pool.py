@@ -1,4 +1,4 @@
-"""The pool: all images, and which of them are labeled."""
+"""The pool: all examples, and which of them are labeled."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,8 @@ from torch import Tensor
 class Pool:
     """Images and labels of the training split, and the only mutable view of what was bought."""
 
-    images: Tensor  # (N, C, H, W) uint8, on the training device; on the CPU where they lie in a memory map
+    # (N, C, H, W) uint8, or vectors (N, d) float32 or float16; on the training device, mapped ones on the CPU.
+    images: Tensor
     labels: Tensor  # (N,) int64, on the training device; -1: not labeled yet by those who are asked
     labeled: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (m,) in order of purchase, CPU
     buyable: Tensor | None = None  # (N,) bool, CPU; None: every example may be bought
@@ -22,7 +23,7 @@ class Pool:
         return self.labels.device
 
     def take(self, index: Tensor) -> Tensor:
-        """Images at ``index`` (k,), on the training device: (k, C, H, W) uint8."""
+        """Images or vectors at ``index`` (k,), on the training device: (k, C, H, W) uint8 or (k, d)."""
         return self.images[index.to(self.images.device)].to(self.device)
 
     @property

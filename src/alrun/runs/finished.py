@@ -10,7 +10,8 @@ from alrun.system.errors import StorageError
 
 
 def seal(run_dir: Path) -> None:
-    """Leave the mark that the run is done, with the hashes of its results."""
+    """Leave the mark that the run is done, with the hashes of its results, which last from now on."""
+    files.sync(*(run_dir / name for name in RESULTS))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in RESULTS}) + "\n")
 
 

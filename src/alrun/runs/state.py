@@ -86,6 +86,7 @@ class RunState:
     frozen: list[str] = field(default_factory=list)
     saved: Generations | None = field(default=None, repr=False, compare=False)  # its checkpoints, once it has a folder
     class_names: list[str] | None = None  # None: classes are called by their numbers
+    shown: tuple[int, int] = field(default=(-1, -1), repr=False, compare=False)  # rounds and queries in the views
 
     @property
     def labeled(self) -> Tensor:
@@ -150,27 +151,45 @@ class RunState:
             self.saved.check()
 
     def write_views(self, run_dir: Path) -> None:
-        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv.
+        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv, as far as this process has not yet.
+
+        A power cut may take them until the run is done: it writes them anew when it goes on.
 
         Raises:
             TakenOver: Another process has saved meanwhile; the views are those of its newest checkpoint.
         """
         self.check()
+        counts = len(self.rounds), len(self.queries)
+        is_new = [now != before for now, before in zip(counts, self.shown, strict=True)]
         try:
-            for name, columns, rows in self.views():
-                files.write_csv(run_dir / name, columns, rows)
+            for name, columns, rows in self.views(*is_new):
+                files.write_csv(run_dir / name, columns, rows, lasts=False)
                 self.check()
         except TakenOver:  # while this one slept: the view that it has just written may be older than the one there
             RunState.load(run_dir, self.data).write_views(run_dir)
             raise
+        self.shown = counts
 
-    def views(self) -> Iterator[tuple[str, Sequence[str], Sequence[dict[str, Any]]]]:
-        """Name, columns and rows of every CSV view."""
+    def views(self, trained: bool, chosen: bool) -> Iterator[tuple[str, Sequence[str], Sequence[dict[str, Any]]]]:
+        """Name, columns and rows of the CSV views that change when a round was ``trained``, or a query ``chosen``."""
         rows = [asdict(record) for record in self.rounds]
-        yield "accuracy.csv", ACCURACY_COLUMNS, rows
-        yield "timing.csv", TIMING_COLUMNS, rows
+        if trained:
+            yield "accuracy.csv", ACCURACY_COLUMNS, rows
+            yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
+        if trained or chosen:
+            yield "timing.csv", TIMING_COLUMNS, rows
+        if chosen:
+            bought = [
+                {"round": round, "position": position, "index": index}
+                for round, query in enumerate(self.queries)
+                for position, index in enumerate(query.tolist())
+            ]
+            yield "queries.csv", ["round", "position", "index"], bought
+
+    def by_class(self) -> list[dict[str, Any]]:
+        """The rows of per_class.csv."""
         names = self.class_names
-        by_class = [
+        return [
             {
                 "round": record.round,
                 "class": names[label] if names else label,
@@ -180,13 +199,6 @@ class RunState:
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
         ]
-        yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], by_class
-        bought = [
-            {"round": round, "position": position, "index": index}
-            for round, query in enumerate(self.queries)
-            for position, index in enumerate(query.tolist())
-        ]
-        yield "queries.csv", ["round", "position", "index"], bought
 
     @classmethod
     def load(cls, run_dir: Path, data: str | None = None, class_names: list[str] | None = None) -> "RunState":

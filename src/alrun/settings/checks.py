@@ -127,7 +127,7 @@ def check_budget(cfg: DictConfig, size: int) -> None:
 
 def check_options(key: str, node: DictConfig) -> None:
     """Refuse the name of an option where the option itself is wanted: its group must be named too."""
-    for setting, group in (("embeddings", "embeddings"), ("inner", "strategy")):
+    for setting, group in (("embeddings", "embeddings"), ("inner", "strategy"), ("strategy", "strategy")):
         if isinstance(name := node.get(setting), str):
             raise SettingError(f"{key}.{setting}={name} names an option: choose it by {group}@{key}.{setting}={name}.")
 
@@ -143,7 +143,8 @@ def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
     if samples > 0:
         raise SettingError(
             f"{key}.dropout_samples={samples}: {model} has no dropout, so all samples would be equal. Take a model "
-            "with dropout (model=mnist_net, or model=small_cnn model.dropout=0.5), or a strategy without it."
+            "with dropout (model=mnist_net, model=mlp, or model=small_cnn model.dropout=0.5) or with an ensemble "
+            f"(model=linear model.ensemble={samples}), or a strategy without it."
         )
 
 
@@ -166,10 +167,12 @@ def pool_size(cfg: DictConfig) -> int | None:
 
 
 def has_dropout(cfg: DictConfig) -> bool | None:
-    """Whether the model has dropout, None where that is known only when it is built."""
+    """Whether the model has dropout, or an ensemble instead, None where that is known only when it is built."""
     match cfg.model._target_:
         case "alrun.models.ResNet18":
             return False
-        case "alrun.models.SmallCnn":
+        case "alrun.models.SmallCnn" | "alrun.models.Mlp":
             return cfg.model.dropout != 0
+        case "alrun.models.Linear":
+            return cfg.model.ensemble != 0
     return None

@@ -187,6 +187,27 @@ def of_npz(dataset: dict[str, Any]) -> Counted:
     return of_labels(values, dataset, len(kept[0][0]), None if group is None else kept[0][1])
 
 
+def of_features(dataset: dict[str, Any]) -> Counted:
+    """Of the labels of vectors, which are not read where they lie in a file of their own."""
+    from alrun.data import vectors
+
+    names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
+    settings: dict[str, Any] = {name: dataset[name] for name in names if name in dataset}
+    parts = vectors.read(dataset["path"], **settings)
+    values = [value for part in parts for value in np.asarray(part.labels).tolist()]
+    return of_labels(values, dataset, len(parts[0].labels), parts[0].groups)
+
+
+def of_table(dataset: dict[str, Any]) -> Counted:
+    """Of the labels of texts or of rows of numbers."""
+    from alrun.data import tables
+
+    names = ("label_column", "split_column", "group", "test_split")
+    settings: dict[str, Any] = {name: dataset.get(name) for name in names}
+    parts = tables.read(dataset["path"], lambda table: np.zeros((len(table[dataset["label_column"]]), 1)), **settings)
+    return of_labels([value for part in parts for value in part.labels], dataset, len(parts[0].labels), parts[0].groups)
+
+
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
     """Of pictures that people label."""
     from alrun.data.picture_listing import pictures_under
@@ -200,6 +221,9 @@ COUNTS = {
     "alrun.data.own.parquet": of_parquet,
     "alrun.data.sources.npz": of_npz,
     "alrun.data.own.unlabeled": of_unlabeled,
+    "alrun.data.tables.table": of_table,
+    "alrun.data.tables.text": of_table,
+    "alrun.data.vectors.features": of_features,
 }
 
 
@@ -213,7 +237,8 @@ def sentence(cfg: DictConfig) -> str | None:
     known = counted(cfg)
     if not chosen or known is None:
         return None
-    network = "; model=resnet18 may be worth its time with so many" if known.pool >= LARGE else ""
+    is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
+    network = "; model=resnet18 may be worth its time with so many" if is_small else ""
     return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
 
 

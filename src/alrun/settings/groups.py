@@ -22,11 +22,19 @@ class Group:
 
 GROUPS = {  # in the order of --help: what is looked for most comes first
     "dataset": Group("Images and labels, with the network and the augmentation that go with them.", "dataset=cifar10"),
+    "encoder": Group(
+        "A pretrained network that makes vectors of images or texts, on which a head is trained.",
+        "dataset=cifar10 encoder=torchvision",
+    ),
     "model": Group("The network that is trained.", "model=torchvision model.name=resnet34"),
     "strategy": Group("Which unlabeled examples are queried.", "strategy=entropy"),
     "embeddings": Group(
         "Where embeddings come from, for strategies and seed sets that take them.",
         "strategy=typiclust embeddings@strategy.embeddings=pixels",
+    ),
+    "pretrained": Group(
+        "The networks of encoder=, for strategies and seed sets that read features of images.",
+        "strategy=typiclust embeddings@strategy.embeddings=features pretrained@strategy.embeddings.encoder=torchvision",
     ),
     "optimizer": Group("How weights are updated.", "optimizer=adam optimizer.lr=0.001"),
     "first_optimizer": Group(

@@ -22,6 +22,7 @@ NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "bas
 
 # Values at which a setting does nothing: they are left out. A setting that is added later gets its line here.
 NEUTRAL: dict[str, Any] = {
+    "encoder": None,
     "augmentation": {"_target_": "NoAugmentation"},
     "redundancy": {"_target_": "NoRedundancy"},
     "per_class_cap": {"_target_": "NoCap"},
@@ -31,6 +32,10 @@ NEUTRAL: dict[str, Any] = {
     "dataset.class_level": None,
     "dataset.group": None,
     "dataset.white": None,
+    "model.pretrained": False,
+    "model.weights": None,
+    "model.freeze": "none",
+    "model.backbone_rate": 1.0,
     "optimizer.schedule": None,
     "optimizer.swa": None,
     "optimizer.label_smoothing": 0.0,
@@ -64,6 +69,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     settings = content.named(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))
+    if isinstance(settings.get("encoder"), dict):
+        settings["encoder"].pop("trained_on", None)  # is told, and decides nothing
     if settings.get("first_optimizer") == settings["optimizer"]:
         settings["first_optimizer"] = None  # it is what trains round 0 anyway
     for key, value in NEUTRAL.items():

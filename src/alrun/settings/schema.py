@@ -69,6 +69,7 @@ class Paths:
 
     data: str = "${oc.env:ALRUN_DATA,data}"
     outputs: str = "outputs"
+    features: str = "${oc.env:ALRUN_FEATURES,features}"  # what pretrained networks made of data sets, for all runs
 
 
 @dataclass
@@ -97,6 +98,7 @@ class RunConfig:
     """Everything a run needs to know. The ``Any`` fields are open: their schema is the constructor in ``_target_``."""
 
     dataset: Any = None
+    encoder: Any = None
     model: Any = None
     strategy: Any = None
     optimizer: Any = None

@@ -48,15 +48,24 @@ KINDS = {
             *(f"alrun.data.own.{name}" for name in ("csv", "image_folder", "parquet", "unlabeled")),
             *(f"alrun.data.sources.{name}" for name in ("digits", "npz", "packed_jpeg", "tiny_imagenet")),
             "alrun.data.sources.torchvision_data",
+            "alrun.data.tables.table",
+            "alrun.data.tables.text",
+            "alrun.data.vectors.features",
         ),
     ),
     "model": Kind(
         "alrun.models.classifier.Classifier",
         ("alrun.models",),
-        ("alrun.models.timm_model", "alrun.models.torchvision_model"),
+        (
+            *(f"alrun.models.{name}" for name in ("timm_model", "torchvision_model")),
+            *(f"alrun.features.finetune.{name}" for name in ("timm_model", "torchvision_model")),
+        ),
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
+    "encoder": Kind("alrun.features.encoders.Encoder", ("alrun.features.encoders",)),
+    "module": Kind("torch.nn.Module"),
     "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
+    "optimizer": Kind("alrun.training.convex.Convex", ("alrun.training.convex",)),
     "optimizer.build": Kind("torch.optim.Optimizer", ("torch.optim",)),
     "optimizer.schedule": Kind("torch.optim.lr_scheduler.LRScheduler", ("torch.optim.lr_scheduler",)),
     "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
@@ -68,9 +77,17 @@ KINDS = {
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
-KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer.")}
+KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
 # Settings of parts of alrun, and of the libraries it lists, that are parts themselves.
-INNER = {"inner": "strategy", "embeddings": "embeddings", "transform": "transform", "transforms": "transform"}
+INNER = {
+    "inner": "strategy",
+    "strategy": "strategy",
+    "embeddings": "embeddings",
+    "encoder": "encoder",
+    "network": "module",
+    "transform": "transform",
+    "transforms": "transform",
+}
 SPECIAL = ("_target_", "_partial_")
 
 
@@ -205,14 +222,9 @@ def found(name: Any, key: str, kinds: tuple[Kind, ...]) -> Any:
 
 
 def imported(module: str) -> ModuleType:
-    """A module, of which a user's may import torchvision beside a CPU build of torch, which fails by itself."""
-    try:
-        return import_module(module)
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-    from alrun.system import torchvision_import  # noqa: F401 - from now on torchvision can be imported
-
+    """A module; before a user's, torchvision is prepared, which it may import and fails beside a CPU build of torch."""
+    if is_listed(module):
+        from alrun.system import torchvision_import  # noqa: F401
     return import_module(module)
 
 

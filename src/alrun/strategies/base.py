@@ -7,6 +7,7 @@ that an interrupted run can resume.
 
 from abc import ABC, abstractmethod
 from inspect import signature
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -25,6 +26,8 @@ class Strategy(ABC):
     """Chooses which examples to label next."""
 
     needs: Needs = Needs()
+    # What to use on a pool of vectors, for a strategy that draws or alters images; None: it works on these as well.
+    on_vectors: ClassVar[str | None] = None
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:

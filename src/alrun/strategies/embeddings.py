@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor
 
+from alrun.data.dataset import ImageData
+from alrun.features.encoders import Encoder
 from alrun.models.classifier import Headed, evaluation
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
@@ -60,9 +62,7 @@ class FromClassifier(Embeddings):
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
         """From the pass over the pool."""
         if not self.told:
-            log.info(
-                "embeddings are the classifier's own; embeddings@strategy.embeddings=file or torchvision gives others"
-            )
+            log.info("embeddings are the classifier's own; embeddings@strategy.embeddings=features gives others")
             self.told = True
         return query.unlabeled.embedding, query.labeled.embedding
 
@@ -143,6 +143,46 @@ class FromFile(OfThePool):
         if lost := int((~rows.isfinite()).any(1).sum()):
             raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): fix or replace them.")
         return rows
+
+
+class FromFeatures(OfThePool):
+    """The vectors of a pool of vectors; of a pool of images, those that ``encoder`` makes of them, from the store.
+
+    Args:
+        encoder: A pretrained network; None: the pool holds vectors.
+        normalize: Whether rows are brought to length 1.
+    """
+
+    def __init__(self, encoder: Encoder | None = None, normalize: bool = True) -> None:
+        super().__init__(normalize)
+        self.encoder = encoder
+        self.rows: np.ndarray | None = None
+
+    def prepare(self, data: ImageData, embed: Callable[[Encoder], np.ndarray]) -> None:
+        """Have the encoder's vectors of all training examples made.
+
+        Raises:
+            UserError: The pool holds vectors and there is an encoder, or images and there is none.
+        """
+        if data.is_vectors == (self.encoder is not None):
+            raise UserError(
+                "embeddings=features: the pool holds vectors, which are taken: leave the encoder of embeddings out."
+                if data.is_vectors
+                else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
+                "name a network for the choice alone: pretrained@strategy.embeddings.encoder=torchvision."
+            )
+        if self.encoder is not None:
+            self.rows = embed(self.encoder)
+
+    def make(self, pool: Pool, chunk: int) -> Tensor:
+        """The pool's own vectors, or those of the encoder, a copy's being its source's."""
+        if self.encoder is None:
+            if pool.images.ndim != 2:
+                raise UserError("embeddings=features: the pool holds images, which have no features: name an encoder.")
+            return pool.images.to(pool.device, torch.float32)
+        assert self.rows is not None
+        rows = torch.from_numpy(self.rows)
+        return (rows if pool.source is None else rows[pool.source]).to(pool.device, torch.float32)
 
 
 class FromPixels(OfThePool):

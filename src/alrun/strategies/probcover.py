@@ -11,6 +11,7 @@ from alrun.selection.kmeans import kmeans
 from alrun.selection.points import Dense
 from alrun.strategies.base import Query, Strategy
 from alrun.strategies.embeddings import Embeddings
+from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class ProbCover(Strategy):
         points = Dense(unlabeled)
         radius = self.radius
         if radius is None:
+            if not len(labeled) and self.clusters is None:
+                raise UserError("strategy=probcover: nothing is labeled yet: give clusters=<number of classes>.")
             count = min(self.clusters or max(2, len(query.labels.unique())), len(points))
             radius = pure_radius(points, kmeans(unlabeled, count, query.rng).labels, self.purity)
             log.info("ProbCover: balls of radius %.4g", radius)

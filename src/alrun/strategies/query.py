@@ -18,8 +18,8 @@ from alrun.settings import targets
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError, StrategyError, UserError, first_line, located
+from alrun.training.learner import Learner
 from alrun.training.stop_rule import TrainResult
-from alrun.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def build_query(
     pool: Pool,
     model: Classifier,
     trained: TrainResult,
-    trainer: Trainer,
+    trainer: Learner,
     fresh: Callable[[], Classifier],
     seed: int,
     round: int,

@@ -1,20 +1,29 @@
 """``seed_set=``: the first labeled examples."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from alrun.data.augmentation import Cast
+from alrun.models.classifier import Classifier
+from alrun.models.outputs import Outputs
 from alrun.pool.pool import Pool
 from alrun.selection.greedy import maximize
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
+from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import OfThePool
-from alrun.system.errors import SettingError
+from alrun.strategies.query import Query, check_selection
+from alrun.system.device import Stopwatch
+from alrun.system.errors import SettingError, located
 from alrun.system.units import MEGABYTE, Megabytes
+from alrun.training.stop_rule import TrainResult
 
 
 @runtime_checkable
@@ -72,6 +81,69 @@ class BalancedSeedSet(PerClassSeedSet):
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
         """The first positions (size,)."""
         return torch.arange(size)
+
+
+class FromStrategy:
+    """What a strategy chooses of a pool in which nothing is labeled: the cold start.
+
+    The strategy reads ``embeddings`` wherever it would read those of the model, which is not trained yet.
+
+    Args:
+        strategy: One that reads embeddings alone: TypiClust, ProbCover, MaxHerding, k-means, CORESET.
+        embeddings: What stands for the examples.
+    """
+
+    def __init__(self, strategy: Strategy, embeddings: OfThePool) -> None:
+        needs = strategy.needs
+        if needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None:
+            raise SettingError(
+                f"seed_set.strategy: {type(strategy).__name__} reads a trained model, and there is none yet: use "
+                "typiclust, probcover, max_herding, kmeans or coreset."
+            )
+        self.strategy = strategy
+        self.embeddings = embeddings
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU."""
+        rows = self.embeddings.whole(pool, chunk)
+        nothing = torch.empty(0, dtype=torch.int64)
+        query = Query(
+            size=size,
+            unlabeled=Outputs(candidates, embedding=rows[candidates.to(rows.device)]),
+            labeled=Outputs(nothing, embedding=rows[:0]),
+            rng=rng,
+            pool=replace(pool, labels=torch.full_like(pool.labels, -1), labeled=nothing),
+            model=Untrained(),
+            trained=TrainResult(math.nan, 0, 0, "", 0.0),
+            normalize=Cast(pool.device),
+            chunk=chunk,
+            training=Stopwatch(pool.device),
+            fit=refuse,
+        )
+        name = f"seed_set.strategy: {type(self.strategy).__name__}"
+        with located(name):
+            return candidates[check_selection(self.strategy.select(query), size, len(candidates), name, 0)]
+
+
+class Untrained(Classifier):
+    """Stands for the model that there is not yet."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Nothing.
+
+        Raises:
+            UserError: Always.
+        """
+        return refuse(images)
+
+
+def refuse(_: Tensor) -> Any:
+    """Say that there is no model.
+
+    Raises:
+        UserError: Always.
+    """
+    raise SettingError("there is no trained model yet: use a strategy that reads embeddings alone, such as typiclust.")
 
 
 class RepresentativeSeedSet(PerClassSeedSet):

@@ -112,12 +112,13 @@ def thread_choices() -> list[int]:
     return list(dict.fromkeys(min(granted_threads(), count) for count in (max(1, usable // 2), 1, usable)))
 
 
-def chunk_size(device: torch.device, chunk: int | None) -> int:
-    """Images per forward pass; by default what keeps a CPU's caches or a GPU's cores busy.
+def chunk_size(device: torch.device, chunk: int | None, of_vectors: bool = False) -> int:
+    """Examples per forward pass; by default what keeps a CPU's caches or a GPU's cores busy.
 
-    On a CPU, 500 images a pass take twice the time per image that 100 take: their activations leave the cache.
+    On a CPU, 500 images a pass take twice the time per image that 100 take: their activations leave the cache. Vectors
+    have few of these.
     """
-    return chunk or (100 if device.type == "cpu" else 1000)
+    return chunk or ((1000 if of_vectors else 100) if device.type == "cpu" else 1000)
 
 
 def describe(device: torch.device) -> str:

@@ -21,20 +21,22 @@ NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EI
 NAME = 200  # signs of a name that a temporary one repeats; a name has at most 255 bytes
 
 
-def write(path: Path, content: bytes, keep: Path | None = None) -> None:
+def write(path: Path, content: bytes, keep: Path | None = None, lasts: bool = True) -> None:
     """Replace ``path`` by ``content``, in one step that neither a crash nor a power cut can split.
 
-    What was at ``path`` is then at ``keep``, where one is given; between the two steps nothing is at ``path``.
+    What was at ``path`` is then at ``keep``, where one is given; between the two steps nothing is at ``path``. Without
+    ``lasts`` a power cut may take the content, until ``sync``: for what can be written again.
 
     Raises:
         UserError: The disk is full or the folder cannot be written to; what was at ``path`` is there or at ``keep``.
     """
-    with _beside(path, content) as temporary:
+    with _beside(path, content, lasts) as temporary:
         if keep is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path, keep)
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        if lasts:
+            sync_folder(path.parent)
 
 
 def create(path: Path, content: bytes) -> bool:
@@ -71,7 +73,7 @@ def _create_in_place(path: Path, content: bytes) -> bool:
     except FileExistsError:
         return False
     try:
-        _write_all(descriptor, content)
+        _write_all(descriptor, content, lasts=True)
         # A process that slept in here may have been succeeded by one that put half a file aside.
         return path.exists() and os.path.samestat(os.fstat(descriptor), os.stat(path))
     finally:
@@ -80,7 +82,7 @@ def _create_in_place(path: Path, content: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def _beside(path: Path, content: bytes) -> Iterator[Path]:
+def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
     """A file with ``content`` that a power cut leaves whole, in the folder of ``path``; in the end it has no name.
 
     Raises:
@@ -91,7 +93,7 @@ def _beside(path: Path, content: bytes) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            _write_all(descriptor, content)
+            _write_all(descriptor, content, lasts)
         finally:
             os.close(descriptor)
         yield temporary
@@ -106,12 +108,13 @@ def _beside(path: Path, content: bytes) -> Iterator[Path]:
             os.unlink(temporary)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    """Write ``content`` so that it lasts through a power cut."""
+def _write_all(descriptor: int, content: bytes, lasts: bool) -> None:
+    """Write ``content``, so that it ``lasts`` through a power cut."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
+    if lasts:
+        os.fsync(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -119,13 +122,34 @@ def write_text(path: Path, text: str) -> None:
     write(path, text.encode())
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]], lasts: bool = True) -> None:
     """Replace ``path`` by a CSV of ``columns``; floats in full precision."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[row.get(column, "") for column in columns] for row in rows])
+    write(path, text.getvalue().encode(), lasts=lasts)
+
+
+def sync(*paths: Path) -> None:
+    """Let files of one folder, and their names, last through a power cut; what is not there is passed over.
+
+    Raises:
+        UserError: The disk is full.
+    """
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written ({error.strerror or error}): free space there.") from error
+        finally:
+            os.close(descriptor)
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
 
 
 def remove(*paths: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-SUBCOMMANDS = ("ask", "check", "help", "new", "paper", "plan", "report", "results", "speed", "status", "tell")
+SUBCOMMANDS = ("ask", "check", "embed", "help", "new", "paper", "plan", "report", "results", "speed", "status", "tell")
 MOVED = {  # below alrun; what these modules define has kept its name
     "augment": "data.augmentation",
     "checkpoint": "training.checkpoint",

@@ -43,14 +43,38 @@ class Optimization:
     label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al. 2016)
 
 
+def parameters(model: nn.Module) -> Iterable[Any]:
+    """What an optimizer is given of a ``model``: its parameters, in two groups where it has a ``backbone_rate``.
+
+    The second group's ``share`` is that of the learning rate.
+    """
+    share = getattr(model, "backbone_rate", 1.0)
+    if share == 1:
+        return model.parameters()
+    head = list(model.get_submodule("head").parameters())
+    ids = {id(each) for each in head}
+    rest = [each for each in model.parameters() if id(each) not in ids]
+    return [{"params": head}, {"params": rest, "share": share}]
+
+
+def shared(optimizer: torch.optim.Optimizer, rates: Iterable[str]) -> None:
+    """Bring the ``rates`` of every group to the share of them that it has."""
+    for group in optimizer.param_groups:
+        for name in rates:
+            group[name] *= group.get("share", 1.0)
+
+
 class Descent:
     """The optimizer of one training, with its schedule and average."""
 
     def __init__(self, settings: Optimization, model: nn.Module) -> None:
         self.settings = settings
         self.model = model
-        self.optimizer = settings.optimizer(model.parameters())
+        self.optimizer = settings.optimizer(parameters(model))
+        shared(self.optimizer, ("lr",))
         self.schedule = settings.schedule(self.optimizer) if settings.schedule else None
+        if "max_lr" in self.optimizer.param_groups[0]:  # one cycle sets the rates of all groups by its own highest
+            shared(self.optimizer, ("lr", "initial_lr", "max_lr", "min_lr"))
         self.averaged: AveragedModel | None = None
         # Whether the schedule has come to its end with the last epoch: then the weights rest, and more epochs would
         # change nothing. So it is for the paper's cosine after max_epochs, its T_max, and for one cycle

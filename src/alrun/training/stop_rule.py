@@ -44,7 +44,7 @@ class TrainResult:
     accuracy: float  # running training accuracy of the last epoch: augmented batches, train mode; NaN without epochs
     epochs: int
     steps: int
-    stopped_by: str  # accuracy, no_gain, schedule_end or max_epochs; given: trained elsewhere (first_model)
+    stopped_by: str  # accuracy, no_gain, schedule_end, max_epochs, optimum; given: trained elsewhere (first_model)
     seconds: float
     restarts: int = 0
     joules: float = math.nan  # NaN if the hardware does not report it

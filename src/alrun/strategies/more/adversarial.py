@@ -19,6 +19,7 @@ class Adversarial(ScoreStrategy):
     """Labels the examples with the smallest perturbation; those that never cross come last."""
 
     needs = Needs()
+    on_vectors = "margin"
 
     def __init__(self, max_iterations: Annotated[int, Ge(1)]) -> None:
         self.max_iterations = max_iterations

@@ -22,6 +22,8 @@ class LearningLoss(ScoreStrategy):
     Source: Yoo and Kweon, Learning Loss for Active Learning, CVPR 2019, Equation 2 and Figure 3.
     """
 
+    on_vectors = "expected_gradient"
+
     def __init__(
         self,
         epochs: Annotated[int, Ge(1)] = 100,

@@ -38,6 +38,7 @@ class Vaal(ScoreStrategy):
     """
 
     needs = Needs()
+    on_vectors = "discriminative"
 
     def __init__(
         self,

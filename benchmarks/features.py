@@ -1,0 +1,132 @@
+"""Runs on features: where their seconds go, and logistic regression beside scikit-learn's (make bench-features).
+
+Made features with a decaying spectrum as networks have: 50,000 x 512, 10 classes, a linear head, BADGE, 10 rounds from
+1,000 to 10,000 labels. The first run opens the data and is not counted. Of scikit-learn the loosest tolerance is timed
+that comes to the objective within 1e-4.
+"""
+
+import argparse
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import torch
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from alrun.commands import cli
+from alrun.settings import schema
+from alrun.training import logistic
+
+TEST, FEATURES, CLASSES, ROUNDS = 10_000, 512, 10, 10
+NEAR = 1e-4  # of the objective
+TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+
+
+def features(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (count, FEATURES) float32 and their classes: about 80 % are told right from 10,000 labels."""
+    draws = torch.Generator().manual_seed(0)
+    centers = 0.15 * torch.randn(CLASSES, FEATURES, generator=draws)
+    labels = torch.randint(CLASSES, (count,), generator=draws)
+    spectrum = 8 * torch.arange(1, FEATURES + 1) ** -0.7
+    rotation = torch.linalg.qr(torch.randn(FEATURES, FEATURES, generator=draws)).Q
+    rows = (centers[labels] + torch.randn(count, FEATURES, generator=draws)) * spectrum
+    return (rows @ rotation + 0.5).numpy(), labels.numpy()
+
+
+def run(folder: Path, labels: int, *settings: str) -> tuple[Path, float]:
+    """A run in this process: its folder, and its seconds, those of composing its settings included."""
+    started = perf_counter()
+    budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {ROUNDS * labels}}}"
+    given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
+    with initialize_config_module("alrun.conf", version_base="1.3"):
+        cfg = compose("config", [*given, "runtime.progress=false", *settings], return_hydra_config=True)
+        choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+        run_dir = Path(cfg.hydra.run.dir)
+    cli.start(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), run_dir, choices)
+    return run_dir, perf_counter() - started
+
+
+def objective(rows: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> float:
+    """Of logistic regression with C = 1, in float64."""
+    logits = rows.astype(float) @ weight.T + bias
+    losses = np.logaddexp.reduce(logits, 1) - logits[np.arange(len(logits)), labels]
+    return float(losses.sum() + 0.5 * np.square(weight).sum())
+
+
+def scikit_learn(rows: np.ndarray, labels: np.ndarray, best: float) -> tuple[float, float]:
+    """Seconds of the loosest tolerance that comes near the ``best`` objective, and by how much that is missed."""
+    seconds, excess = np.nan, np.nan
+    for tolerance in TOLERANCES:
+        model = LogisticRegression(C=1.0, tol=tolerance, max_iter=10_000)
+        started = perf_counter()
+        model.fit(rows, labels)
+        seconds = perf_counter() - started
+        excess = objective(rows, labels, model.coef_, np.asarray(model.intercept_)) / best - 1
+        if excess < NEAR:
+            break
+    return seconds, excess
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="that are counted")
+    parser.add_argument("--pool", type=int, default=50_000)
+    parser.add_argument("--labels", type=int, default=1_000, help="of a round")
+    parser.add_argument("--strategy", default="badge")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    schema.register()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        rows, classes = features(given.pool + TEST)
+        split = {"train": slice(given.pool), "test": slice(given.pool, None)}
+        arrays = {f"{name}_features": rows[part] for name, part in split.items()}
+        arrays |= {f"{name}_labels": classes[part] for name, part in split.items()}
+        np.savez(folder / "f.npz", **arrays)  # pyright: ignore[reportArgumentType]
+        run_dir = seconds_of_runs(folder, given)
+        head(run_dir, rows[: given.pool], classes[: given.pool])
+    finally:
+        shutil.rmtree(folder)
+
+
+def seconds_of_runs(folder: Path, given: argparse.Namespace) -> Path:
+    """Print where the seconds of runs go; returns the last one's folder."""
+    run(folder, given.labels, f"strategy={given.strategy}", "seed=0")
+    print("  run  train  evaluate  select  rest (s)  rest (%)")
+    total, run_dir = 0.0, folder
+    for seed in range(1, given.runs + 1):
+        run_dir, seconds = run(folder, given.labels, f"strategy={given.strategy}", f"seed={seed}")
+        spent = pd.read_csv(run_dir / "timing.csv")[["train_seconds", "evaluate_seconds", "select_seconds"]].sum()
+        rest = seconds - spent.sum()
+        print(f"{seconds:5.2f}  {spent.iloc[0]:5.2f}  {spent.iloc[1]:8.2f}  {spent.iloc[2]:6.2f}  {rest:8.2f}  "
+              f"{100 * rest / seconds:8.1f}", flush=True)  # fmt: skip
+        total += seconds
+    print(f"{3600 * given.runs / total:.0f} runs an hour, one at a time, {torch.get_num_threads()} thread(s)\n")
+    return run_dir
+
+
+def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
+    """Print the seconds of logistic regression in each round of a run beside scikit-learn's, on the same labels."""
+    queries, times = pd.read_csv(run_dir / "queries.csv"), pd.read_csv(run_dir / "timing.csv")
+    ours, theirs = 0.0, 0.0
+    print("labels   ours  scikit-learn  excess of its objective")
+    for round, labels, trained in zip(times["round"], times["labeled"], times["train_seconds"], strict=True):
+        bought = queries[queries["round"] <= round]["index"].to_numpy()
+        x, y = rows[bought], classes[bought]
+        best = logistic.fit(torch.from_numpy(x), torch.from_numpy(y), CLASSES, 1.0).objective
+        seconds, excess = scikit_learn(x, y, best)
+        print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)
+        ours, theirs = ours + trained, theirs + seconds
+    print(f"in all  {ours:5.2f}  {theirs:12.2f}  {theirs / ours:.1f} times as fast")
+
+
+if __name__ == "__main__":
+    main()

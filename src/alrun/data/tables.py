@@ -1,0 +1,190 @@
+"""``dataset=text`` and ``dataset=table``: rows of CSV or Parquet files, with a text or with numbers, and a label."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Gt, Lt
+
+from alrun.data.dataset import ImageData
+from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.vectors import Part, assembled, by_split
+from alrun.system import spreadsheet
+from alrun.system.errors import DataError, first_line
+
+Share = Annotated[float, Gt(0), Lt(1)]
+KINDS = (".csv", ".tsv", ".txt", ".parquet")
+
+
+class Table:
+    """The columns of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.suffix.casefold() == ".parquet":
+            self.columns = of_parquet(path)
+        else:
+            sheet = spreadsheet.read(path, f"dataset.path={path}")
+            self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        """A column.
+
+        Raises:
+            UserError: There is none of that name.
+        """
+        if name not in self.columns:
+            raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
+        return self.columns[name]
+
+
+def of_parquet(path: Path) -> dict[str, Sequence[Any]]:
+    """The columns of a Parquet file; numbers as arrays."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError(f"{path} needs the pyarrow package: pip install 'alrun[parquet]'.") from None
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"{path} cannot be read as Parquet ({first_line(error)}).") from error
+    columns: dict[str, Sequence[Any]] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        is_number = pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)
+        columns[name] = column.to_numpy() if is_number else column.to_pylist()
+    return columns
+
+
+def text(
+    root: str,
+    path: str,
+    text_column: str = "text",
+    label_column: str = "label",
+    split_column: str = "split",
+    group: str | None = None,
+    test_split: str | None = None,
+    test_fraction: Share = 0.2,
+) -> ImageData:
+    """Texts with their classes, for an encoder: a CSV or Parquet file, or a folder with a file for each split."""
+
+    def examples(table: Table) -> np.ndarray:
+        texts = [str(value or "").strip() for value in table[text_column]]
+        if empty := [row for row, each in enumerate(texts, 1) if not each]:
+            raise DataError(
+                f"{table.path}: row {empty[0]} has no text in {text_column} ({len(empty)} rows): remove it."
+            )
+        made = np.empty(len(texts), object)
+        made[:] = texts
+        return made
+
+    parts = read(path, examples, label_column, split_column, group, test_split)
+    return assembled(parts, f"dataset.path={path}", test_fraction, standardize=False)
+
+
+def table(
+    root: str,
+    path: str,
+    columns: list[str] | None = None,
+    label_column: str = "label",
+    split_column: str = "split",
+    group: str | None = None,
+    test_split: str | None = None,
+    test_fraction: Share = 0.2,
+    standardize: bool = True,
+) -> ImageData:
+    """Numbers with their classes: a CSV or Parquet file, or a folder with a file for each split.
+
+    ``columns`` are the numbers, all but the label, the split and the group where it is None; one column of a Parquet
+    file may hold lists, which are vectors.
+    """
+    others = (label_column, split_column, group)
+
+    def examples(table: Table) -> np.ndarray:
+        names = columns or [name for name in table.columns if name not in others]
+        made = [numbers(table, name) for name in names]
+        if not made:
+            raise DataError(f"{table.path} has no columns of numbers beside {label_column}.")
+        return np.concatenate(made, axis=1)
+
+    parts = read(path, examples, label_column, split_column, group, test_split)
+    return assembled(parts, f"dataset.path={path}", test_fraction, standardize)
+
+
+def numbers(table: Table, name: str) -> np.ndarray:
+    """A column of numbers (n, 1), or of lists of them (n, d).
+
+    Raises:
+        UserError: A cell is none; the first is named.
+    """
+    column = table[name]
+    try:
+        made = np.array(column, np.float64)
+    except (TypeError, ValueError):
+        made = None
+    if made is None or made.ndim > 2:
+        wrong = next((row for row, value in enumerate(column, 1) if not is_number(value)), 1)
+        raise DataError(
+            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: mend it, or name "
+            "the columns that hold numbers by dataset.columns=[...]."
+        )
+    return made.reshape(len(made), -1)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a cell writes a number."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def read(
+    path: str,
+    examples: Callable[[Table], np.ndarray],
+    label_column: str,
+    split_column: str,
+    group: str | None,
+    test_split: str | None,
+) -> list[Part]:
+    """The training and maybe the test part of a file or folder; ``examples`` makes an array of a table.
+
+    Raises:
+        UserError: A file is not there, or lacks a column.
+    """
+    base = Path(path)
+    tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
+    labels = [each[label_column] for each in tables]
+    groups = [None if group is None else np.array(each[group]) for each in tables]
+    parts = [Part(examples(each), *rest) for each, rest in zip(tables, zip(labels, groups, strict=True), strict=True)]
+    if len(parts) > 1:
+        return parts
+    (whole,), (only,) = parts, tables
+    if split_column in only.columns:
+        splits = [str(each) for each in only[split_column]]
+        return by_split(whole.vectors, whole.labels, splits, test_split, str(only.path))
+    if test_split is not None:
+        raise DataError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
+    return parts
+
+
+def split_files(folder: Path, test_split: str | None) -> list[Path]:
+    """The file of the training split, and that of the test split if there is one.
+
+    Raises:
+        UserError: There is none of the former.
+    """
+    found = {
+        file.stem: file
+        for file in sorted(folder.iterdir())
+        if file.suffix.casefold() in KINDS and (kind_of(file.stem) or file.stem == test_split)
+    }
+    trains = [name for name in found if kind_of(name) == "train"]
+    if len(trains) != 1:
+        raise DataError(f"dataset.path={folder} must hold one file train.csv or train.parquet, and test.csv beside it.")
+    others = [name for name in found if name not in trains]
+    test = test_name(test_split, others, f"dataset.path={folder}")
+    tell_left(others, [test], f"dataset.path={folder}")
+    return [found[name] for name in (trains[0], test) if name is not None]

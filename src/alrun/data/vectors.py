@@ -1,0 +1,261 @@
+"""``dataset=features``: vectors that somebody already has, one an example, with their labels."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from annotated_types import Gt, Lt
+
+from alrun.data import labels
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.divided import positions
+from alrun.data.layout import kind_of, tell_left, test_name
+from alrun.data.npz_arrays import flat, npz_names, read_arrays
+from alrun.system import spreadsheet
+from alrun.system.errors import DataError, first_line
+
+log = logging.getLogger(__name__)
+
+BLOCK = 2**14  # rows that are looked at together
+Values = Sequence[Any] | np.ndarray
+
+
+class Part(NamedTuple):
+    """One split, or all examples where nothing says which is which."""
+
+    vectors: np.ndarray  # (n, d)
+    labels: Values  # n of them, as the source holds them
+    groups: np.ndarray | None = None  # (n,)
+
+
+def features(
+    root: str,
+    path: str,
+    labels_path: str | None = None,
+    features_array: str = "features",
+    labels_array: str = "labels",
+    label_column: str = "label",
+    split_column: str = "split",
+    group: str | None = None,
+    test_split: str | None = None,
+    test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2,
+    standardize: bool = False,
+) -> ImageData:
+    """Vectors in a file or folder, in one of three forms.
+
+    An npz with ``train_<features_array>``, ``train_<labels_array>`` and the same of a test split; a .npy of all rows,
+    with a CSV of their labels in the same order; or a folder with ``train_features.npy``, ``train_labels.npy`` and the
+    same of a test split. Files .npy are mapped into memory. Where there is no test split, ``test_fraction`` of every
+    class is held out.
+    """
+    parts = read(path, labels_path, features_array, labels_array, label_column, split_column, group, test_split)
+    return assembled(parts, f"dataset.path={path}", test_fraction, standardize)
+
+
+def assembled(
+    parts: Sequence[Part], where: str, test_fraction: float, standardize: bool, names: Sequence[str] | None = None
+) -> ImageData:
+    """The data set of one or two ``parts``; of one, ``test_fraction`` of every class is held out.
+
+    Raises:
+        UserError: Rows or labels cannot be used.
+    """
+    for part in parts:
+        if len(part.vectors) != len(part.labels):
+            raise DataError(f"{where}: {len(part.vectors)} rows of features but {len(part.labels)} labels.")
+    numbers, classes = numbered([part.labels for part in parts], where, names)
+    first = len(parts[0].labels)
+    if len(parts) > 1:
+        (train, train_y), (test, test_y) = (parts[0].vectors, numbers[:first]), (parts[1].vectors, numbers[first:])
+        labels.compared(train_y, test_y, classes, where)
+    else:
+        split = (np.sort(at) for at in positions(numbers, test_fraction, classes, parts[0].groups))
+        (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
+    train, test = usable(train, where), usable(test, where)
+    if standardize:
+        train, test = standardized(train, test)
+    return ImageData(train, train_y, test, test_y, class_names=classes)
+
+
+def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
+    """Labels of all parts from 0, and the names of the classes; of a million numbers each is looked at once alone."""
+    if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
+        distinct, place = np.unique(np.concatenate(parts), return_inverse=True)
+        of_distinct, classes = labels.numbered(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
+        return of_distinct[place], classes
+    values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
+    return labels.numbered(values, lambda at: f"{where}, example {at}", names)
+
+
+def read(
+    path: str,
+    labels_path: str | None = None,
+    features_array: str = "features",
+    labels_array: str = "labels",
+    label_column: str = "label",
+    split_column: str = "split",
+    group: str | None = None,
+    test_split: str | None = None,
+) -> list[Part]:
+    """The training and maybe the test part; .npy files are not read, but mapped.
+
+    Raises:
+        UserError: A file is not there, or damaged.
+    """
+    if Path(path).is_dir():
+        return of_folder(Path(path), test_split)
+    if path.endswith(".npy"):
+        return of_array(Path(path), labels_of(path, labels_path), label_column, split_column, group, test_split)
+    names = npz_names(path, features_array, labels_array, group, test_split)
+    stored = read_arrays(path, [name for split in names for name in split])
+    where = f"dataset.path={path}"
+    return [
+        Part(
+            stored[split[0]],
+            flat(stored[split[1]], where, split[1]),
+            flat(stored[split[2]], where, split[2]) if group is not None else None,
+        )
+        for split in names
+    ]
+
+
+def labels_of(path: str, labels_path: str | None) -> Path:
+    """The CSV with the labels of the .npy at ``path``: the one that is named, else labels.csv beside it."""
+    return Path(labels_path) if labels_path is not None else Path(path).with_name("labels.csv")
+
+
+def of_folder(folder: Path, test_split: str | None) -> list[Part]:
+    """``<split>_features.npy`` and ``<split>_labels.npy``."""
+    found = {
+        file.name.removesuffix("_features.npy"): file
+        for file in sorted(folder.glob("*_features.npy"))
+        if kind_of(file.name.removesuffix("_features.npy")) or file.name.removesuffix("_features.npy") == test_split
+    }
+    trains = [name for name in found if kind_of(name) == "train"]
+    if len(trains) != 1:
+        raise DataError(f"dataset.path={folder} holds no train_features.npy: name a folder that does, or a file.")
+    others = [name for name in found if name not in trains]
+    test = test_name(test_split, others, f"dataset.path={folder}")
+    tell_left(others, [test], f"dataset.path={folder}")
+    return [
+        Part(mapped(found[name]), flat(mapped(folder / f"{name}_labels.npy"), str(folder), name))
+        for name in (trains[0], test)
+        if name is not None
+    ]
+
+
+def of_array(
+    path: Path, labels_path: Path, label_column: str, split_column: str, group: str | None, test_split: str | None
+) -> list[Part]:
+    """All rows of one .npy, with the labels, splits and groups of a CSV in its order."""
+    if not labels_path.is_file():
+        raise DataError(
+            f"dataset.path={path}: there is no {labels_path} with the labels, one a row in a column {label_column}; "
+            "name another CSV by dataset.labels_path=..."
+        )
+    vectors, sheet = mapped(path), spreadsheet.read(labels_path, f"dataset.labels_path={labels_path}")
+    values = column_of(sheet, label_column, labels_path)
+    if len(values) != len(vectors):
+        raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
+    groups = None if group is None else np.array(column_of(sheet, group, labels_path))
+    if sheet.column(split_column) is None:
+        if test_split is not None:
+            raise DataError(f"dataset.test_split={test_split}: {labels_path} has no column {split_column}.")
+        return [Part(vectors, values, groups)]
+    return by_split(vectors, values, column_of(sheet, split_column, labels_path), test_split, str(labels_path))
+
+
+def by_split(
+    vectors: np.ndarray, values: Values, splits: Sequence[str], test_split: str | None, where: str
+) -> list[Part]:
+    """The part of each split, by the name of each row's.
+
+    Raises:
+        UserError: None is to train on.
+    """
+    names = sorted(set(splits))
+    train = [name for name in names if kind_of(name) == "train"]
+    if len(train) != 1:
+        raise DataError(f"{where}: no row, or rows of several names, are of the split train; there are {names}.")
+    others = [name for name in names if name not in train]
+    test = test_name(test_split, others, where)
+    tell_left(others, [test], where)
+    given, parts = np.array(splits), []
+    for name in (train[0], test):
+        if name is not None:
+            at = np.flatnonzero(given == name)
+            parts.append(Part(chosen(vectors, at), [values[place] for place in at.tolist()]))
+    return parts
+
+
+def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
+    """A column of a CSV.
+
+    Raises:
+        UserError: It has none of that name.
+    """
+    column = sheet.column(name)
+    if column is None:
+        raise DataError(f"{path} has no column {name}; it has {', '.join(sheet.header)}.")
+    return [row[column] for row in sheet.rows]
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array in a .npy file, as a map of it.
+
+    Raises:
+        UserError: It is not there, or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch wants to be allowed to write
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there: it must lie beside the others.") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as npy: {first_line(error)}.") from error
+
+
+def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows at ascending positions; a part of a map stays one where they follow one another."""
+    if len(at) and at[-1] - at[0] + 1 == len(at):
+        return vectors[int(at[0]) : int(at[-1]) + 1]
+    return vectors[at]
+
+
+def usable(vectors: np.ndarray, where: str) -> np.ndarray:
+    """Vectors as float32 or float16, the latter as they are; texts as they are.
+
+    Raises:
+        UserError: They are no rows of finite numbers.
+    """
+    if vectors.dtype == object:
+        return vectors
+    if vectors.ndim != 2 or not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool) or not vectors.size:
+        raise DataError(
+            f"{where}: features are {vectors.dtype} of shape {vectors.shape}; they must be numbers of shape (N, d)."
+        )
+    if np.issubdtype(vectors.dtype, np.complexfloating):
+        raise DataError(f"{where}: features are complex numbers: store real and imaginary parts beside one another.")
+    if vectors.dtype not in (np.float16, np.float32):
+        with np.errstate(over="ignore"):  # what is too large is refused below
+            vectors = vectors.astype(np.float32)
+    if not is_mapped(vectors) and (lost := lost_rows(vectors)):
+        raise DataError(
+            f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): mend or remove them."
+        )
+    return vectors
+
+
+def lost_rows(vectors: np.ndarray) -> int:
+    """Rows that are not finite."""
+    starts = range(0, len(vectors), BLOCK)
+    return sum(int((~np.isfinite(vectors[start : start + BLOCK]).all(1)).sum()) for start in starts)
+
+
+def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both with the mean 0 and the spread 1 of each column of the pool; a constant column becomes 0."""
+    mean, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
+    scale = np.where(spread > 0, spread, 1.0)
+    first, second = (((part - mean) / scale).astype(np.float32) for part in (train, test))
+    return first, second

@@ -1,0 +1,409 @@
+"""``encoder=``: networks that make vectors of images or texts; each states all that its vectors depend on."""
+
+import hashlib
+import inspect
+import os
+from abc import ABC, abstractmethod
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Tensor, nn
+
+from alrun.data import content
+from alrun.features.preprocessing import Preprocessing, of_settings
+from alrun.features.weights import load
+from alrun.models.classifier import Headed
+from alrun.system.errors import UserError, first_line
+
+Precision = Literal["float32", "float16"]
+
+
+class Encoder(ABC):
+    """Makes a vector of each example.
+
+    Args:
+        precision: In which vectors are stored; they are computed in float32.
+        trained_on: The data that the network was trained on, for the record; None where nobody said.
+    """
+
+    takes = "images"  # or texts
+    batch: ClassVar[dict[str, int]] = {"cpu": 16, "cuda": 256}  # examples of a pass that fit a processor's caches
+
+    def __init__(self, precision: Precision = "float32", trained_on: str | None = None) -> None:
+        self.precision = precision
+        self.trained_on = trained_on
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """A short name, for folders and the log."""
+
+    def key(self) -> dict[str, Any] | None:
+        """What tells without the network whether it is as it was: settings, version, files; None: nothing does."""
+        return None
+
+    @abstractmethod
+    def stated(self) -> dict[str, Any]:
+        """All that its vectors depend on, the hash of its weights included, as plain values."""
+
+    @abstractmethod
+    def encode(self, examples: np.ndarray, device: torch.device) -> Tensor:
+        """Vectors (b, d), on the device, of images (b, C, H, W) uint8 or of texts (b,)."""
+
+
+class Network(Encoder):
+    """A network of images: its library's preprocessing, then a forward pass."""
+
+    def __init__(self, precision: Precision, trained_on: str | None) -> None:
+        super().__init__(precision, trained_on)
+        self._made: tuple[nn.Module, Preprocessing] | None = None
+
+    @abstractmethod
+    def make(self) -> tuple[nn.Module, Preprocessing]:
+        """The network with its weights, whose output is the vector, and what images go through before it.
+
+        Raises:
+            UserError: It does not exist, or its weights cannot be had.
+        """
+
+    @property
+    def made(self) -> tuple[nn.Module, Preprocessing]:
+        """What ``make`` made, once."""
+        if self._made is None:
+            network, preprocessing = self.make()
+            network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            self._made = network, preprocessing
+        return self._made
+
+    def stated(self) -> dict[str, Any]:
+        """The network's class, the hash of its weights, the preprocessing and the precision."""
+        network, preprocessing = self.made
+        return {
+            "network": self.name,
+            "weights": hash_of(network),
+            "preprocessing": preprocessing.stated(),
+            "precision": self.precision,
+        }
+
+    @torch.inference_mode()
+    def encode(self, examples: np.ndarray, device: torch.device) -> Tensor:
+        """One forward pass, without a wait for the device."""
+        network, preprocessing = self.made
+        if next((each.device.type for each in network.parameters()), device.type) != device.type:
+            network.to(device)
+        images = torch.from_numpy(np.ascontiguousarray(examples)).to(device, non_blocking=True)
+        vectors = network(preprocessing(images).contiguous(memory_format=torch.channels_last))
+        if not isinstance(vectors, Tensor):
+            raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
+        return vectors.flatten(1)
+
+
+class Torchvision(Network):
+    """A network of torchvision before its last linear layer, with the transforms that its weights state.
+
+    Args:
+        name: ``resnet50``, for example; torchvision.models.list_models() lists them.
+        weights: ``DEFAULT`` (the library's best, downloaded on first use) or a file with a state dict.
+        precision: As in Encoder.
+        trained_on: As in Encoder; None: ImageNet-1k for the library's weights, not known for a file.
+    """
+
+    def __init__(
+        self, name: str, weights: str = "DEFAULT", precision: Precision = "float32", trained_on: str | None = None
+    ) -> None:
+        super().__init__(precision, trained_on or ("ImageNet-1k" if weights == "DEFAULT" else None))
+        self.network = name
+        self.weights = weights
+
+    @property
+    def name(self) -> str:
+        """That of the network."""
+        return self.network
+
+    def key(self) -> dict[str, Any]:
+        """The library's version, the network's name and the file of its weights."""
+        return {
+            "library": version_of("torchvision"),
+            "name": self.network,
+            **files_at(self.weights),
+            "to": self.precision,
+        }
+
+    def make(self) -> tuple[nn.Module, Preprocessing]:
+        """From the library, with its weights or those of a file."""
+        from alrun.system.torchvision_import import torchvision
+
+        models = torchvision.models
+        if self.network not in models.list_models(module=models):
+            raise UserError(
+                f"encoder.name={self.network}: torchvision has no such network for images; "
+                "torchvision.models.list_models() lists them."
+            )
+        stated = models.get_model_weights(self.network)["DEFAULT"]
+        if self.weights != "DEFAULT":
+            network = Headed(models.get_model(self.network, weights=None), classes=1, channels=3)
+            load(network.network, self.weights)
+        else:
+            try:
+                network = Headed(models.get_model(self.network, weights=stated), classes=1, channels=3)
+            except OSError as error:
+                file = f"{torch.hub.get_dir()}/checkpoints/{stated.url.rpartition('/')[2]}"
+                raise UserError(
+                    f"encoder.name={self.network}: its weights cannot be downloaded ({first_line(error)}): put "
+                    f"{stated.url} at {file}, or name a file of weights by encoder.weights=..."
+                ) from error
+        transforms = stated.transforms()
+        return network.network, Preprocessing(
+            (transforms.crop_size[0], transforms.crop_size[0]),
+            transforms.resize_size[0],
+            transforms.interpolation.value,
+            tuple(transforms.mean),
+            tuple(transforms.std),
+        )
+
+
+class Timm(Network):
+    """A network of timm without its classifier, with the preprocessing that its configuration states.
+
+    Args:
+        name: ``vit_small_patch14_dinov2.lvd142m``, for example; timm.list_pretrained() lists them.
+        weights: ``DEFAULT`` (the library's, downloaded on first use) or a file with a state dict.
+        precision: As in Encoder.
+        trained_on: As in Encoder; None: what the tag in the name says.
+    """
+
+    def __init__(
+        self, name: str, weights: str = "DEFAULT", precision: Precision = "float32", trained_on: str | None = None
+    ) -> None:
+        super().__init__(precision, trained_on or (of_tag(name) if weights == "DEFAULT" else None))
+        self.network = name
+        self.weights = weights
+
+    @property
+    def name(self) -> str:
+        """That of the network."""
+        return self.network
+
+    def key(self) -> dict[str, Any]:
+        """The library's version, the network's name and the file of its weights."""
+        return {"library": version_of("timm"), "name": self.network, **files_at(self.weights), "to": self.precision}
+
+    def make(self) -> tuple[nn.Module, Preprocessing]:
+        """From the library, with its weights or those of a file."""
+        from alrun.system import torchvision_import  # noqa: F401 - timm imports torchvision
+
+        try:
+            import timm  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            raise UserError("encoder=timm needs the timm package: pip install 'alrun[features]'.") from None
+        if not timm.is_model(self.network):  # hf-hub:... and local-dir:... would load anybody's weights, by pickle
+            raise UserError(f"encoder.name={self.network}: timm has no such network; timm.list_models() lists them.")
+        pretrained = self.weights == "DEFAULT"
+        try:
+            network = timm.create_model(self.network, pretrained=pretrained, num_classes=0)
+        except Exception as error:  # of several libraries: no connection, no weights of that name
+            raise UserError(
+                f"encoder.name={self.network}: its weights cannot be had ({first_line(error)}): put "
+                f"{source_of(timm, self.network)} on this machine and name it by encoder.weights=..., or name a "
+                "network of timm.list_pretrained()."
+            ) from error
+        if not pretrained:
+            load(network, self.weights)
+        stated = timm.data.resolve_model_data_config(network)
+        size = tuple(stated["input_size"][1:])
+        # As timm's own transform for evaluation: the shorter side, unless the whole image is to be seen.
+        resize = None if stated["crop_mode"] == "squash" else int(min(size) / stated["crop_pct"])
+        return network, Preprocessing(
+            size, resize, stated["interpolation"], tuple(stated["mean"]), tuple(stated["std"])
+        )
+
+
+class Module(Network):
+    """A torch.nn.Module of the user's own: images (b, 3, size, size), normalized, to vectors (b, d).
+
+    Args:
+        network: It, with its weights.
+        size: Pixels of the square that it sees.
+        crop: Share of the resized image that is cut out of its centre; 1: all of its shorter side.
+        interpolation: ``nearest``, ``bilinear`` or ``bicubic``.
+        mean: Of the channels, on the scale 0 to 1.
+        std: Their spread.
+        precision: As in Encoder.
+        trained_on: As in Encoder.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        size: Annotated[int, Ge(1)] = 224,
+        crop: Annotated[float, Gt(0), Le(1)] = 1.0,
+        interpolation: Literal["nearest", "bilinear", "bicubic"] = "bicubic",
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        precision: Precision = "float32",
+        trained_on: str | None = None,
+    ) -> None:
+        super().__init__(precision, trained_on)
+        self.own = network
+        self.preprocessing = of_settings(
+            size, crop, interpolation, mean or [0.485, 0.456, 0.406], std or [0.229, 0.224, 0.225]
+        )
+
+    @property
+    def name(self) -> str:
+        """That of its class."""
+        return type(self.own).__name__
+
+    def stated(self) -> dict[str, Any]:
+        """As of any network, and the hash of the file that defines it: what it computes is not in its weights."""
+        module = inspect.getmodule(type(self.own))
+        source = inspect.getsource(module) if module is not None else ""
+        return {**super().stated(), "code": hashlib.sha256(source.encode()).hexdigest()}
+
+    def make(self) -> tuple[nn.Module, Preprocessing]:
+        """As it was given."""
+        return self.own, self.preprocessing
+
+
+class SentenceTransformers(Encoder):
+    """A model of sentence-transformers, for texts.
+
+    Args:
+        name: Of a model on its hub, downloaded on first use, or a folder that holds one.
+        path: That folder; then the name of a run follows its content.
+        precision: As in Encoder.
+        trained_on: As in Encoder.
+    """
+
+    takes = "texts"
+    batch: ClassVar[dict[str, int]] = {"cpu": 64, "cuda": 512}
+
+    def __init__(
+        self,
+        name: str | None = None,
+        path: str | None = None,
+        precision: Precision = "float32",
+        trained_on: str | None = None,
+    ) -> None:
+        super().__init__(precision, trained_on)
+        if (name is None) == (path is None):
+            raise UserError("encoder: give either encoder.name, of a model on the hub, or encoder.path, of a folder.")
+        self.source = str(name or path)
+        self._model: Any = None
+
+    @property
+    def name(self) -> str:
+        """The last part of its name or path."""
+        return self.source.rstrip("/").rpartition("/")[2]
+
+    def key(self) -> dict[str, Any]:
+        """The library's version, and the name or the files of the model."""
+        return {"library": version_of("sentence-transformers"), **files_at(self.source), "to": self.precision}
+
+    @property
+    def model(self) -> Any:
+        """The library's, once.
+
+        Raises:
+            UserError: The library or the model cannot be had.
+        """
+        if self._model is None:
+            from alrun.system import torchvision_import  # noqa: F401 - transformers imports torchvision
+
+            try:
+                from sentence_transformers import (  # pyright: ignore[reportMissingImports]
+                    SentenceTransformer,
+                )
+            except ImportError:
+                raise UserError(
+                    "encoder=sentence_transformers needs that package: pip install 'alrun[text]'."
+                ) from None
+            try:
+                self._model = SentenceTransformer(self.source, device="cpu").eval()
+            except Exception as error:  # of several libraries: no connection, no such model, a damaged folder
+                raise UserError(
+                    f"encoder: the model {self.source} cannot be had ({first_line(error)}): put the folder of the "
+                    f"model (config.json, modules.json, weights) on this machine and name it by encoder.path=..."
+                ) from error
+        return self._model
+
+    def stated(self) -> dict[str, Any]:
+        """The hash of its weights, its length of text and the precision."""
+        model = self.model
+        return {
+            "network": self.name,
+            "weights": hash_of(model),
+            "preprocessing": {"max_seq_length": model.max_seq_length},
+            "precision": self.precision,
+        }
+
+    def encode(self, examples: np.ndarray, device: torch.device) -> Tensor:
+        """By the library's own pass."""
+        return self.model.encode(
+            [str(each) for each in examples],
+            batch_size=max(1, len(examples)),
+            convert_to_tensor=True,
+            show_progress_bar=False,
+            device=str(device),
+        )
+
+
+def version_of(package: str) -> str:
+    """``timm 1.0.20``; that it is not installed is said where it is needed."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return package
+
+
+def files_at(name: str) -> dict[str, Any]:
+    """What changes when the file or folder ``name`` does; the name alone where it is none, but one of a hub."""
+    if not os.path.exists(name):
+        return {"of": name}
+    found = content.files_of(Path(name))
+    return {"of": os.path.realpath(name), "files": [[inner, *content.stamp(file)] for inner, file in found]}
+
+
+def hash_of(network: nn.Module) -> str:
+    """SHA-256 of a network's class and of all that its state dict holds, by name."""
+    total = hashlib.sha256(f"{type(network).__module__}.{type(network).__qualname__}".encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy() if tensor.numel() else b""
+        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        total.update(array)
+    return total.hexdigest()
+
+
+# What tags in timm's names say of the training data; the first that is in a tag counts.
+TAGS = {
+    "lvd142m": "LVD-142M (ImageNet-22k among its sources)",
+    "lvd1689m": "LVD-1689M",
+    "laion": "LAION",
+    "openai": "OpenAI's WIT",
+    "dfn": "DataComp",
+    "datacomp": "DataComp",
+    "webli": "WebLI",
+    "metaclip": "MetaCLIP",
+    "in22k": "ImageNet-22k",
+    "in21k": "ImageNet-22k",
+    "in12k": "ImageNet-22k",
+    "in1k": "ImageNet-1k",
+    "inat": "iNaturalist",
+}
+
+
+def of_tag(name: str) -> str | None:
+    """The data that a tag of timm names, several joined; None where it names none, or there is no tag."""
+    tag = name.partition(".")[2]
+    return ", ".join(dict.fromkeys(data for word, data in TAGS.items() if word in tag)) or None
+
+
+def source_of(timm: Any, name: str) -> str:
+    """Where timm would have the weights from."""
+    stated = timm.get_pretrained_cfg(name)
+    hub, url = getattr(stated, "hf_hub_id", None), getattr(stated, "url", None)
+    return str(url or (f"https://huggingface.co/{hub}" if hub else "a file of its weights"))

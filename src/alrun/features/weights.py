@@ -1,0 +1,103 @@
+"""Weights of a network from a file of somebody's: found within what frameworks wrap around them, and checked."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alrun.system.errors import UserError, first_line
+
+WRAPPED = ("state_dict", "model_state_dict", "model", "network", "student", "teacher")  # keys that hold a state dict
+PREFIXES = ("module.", "model.", "network.", "backbone.", "encoder.", "_orig_mod.")
+SHOWN = 3  # names of a longer list
+
+
+def load(network: nn.Module, path: str) -> None:
+    """Give ``network``, without its head, the weights in the file at ``path``; those of a head are passed over.
+
+    Raises:
+        UserError: The file cannot be read, or its names or shapes do not fit.
+    """
+    stored = fitting(read(path), network)
+    wanted = network.state_dict()
+    lost = [name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")]
+    wrong = [name for name in wanted if name in stored and stored[name].shape != wanted[name].shape]
+    # A head has few tensors, a network of another kind many.
+    strange = [name for name in stored if name not in wanted]
+    if lost:
+        raise UserError(
+            f"encoder.weights={path} does not fit {type(network).__name__}: it lacks {listed(lost)}, and has "
+            f"{listed(strange) or 'no others'}: name the network that these weights are of."
+        )
+    if wrong:
+        first = wrong[0]
+        raise UserError(
+            f"encoder.weights={path} does not fit {type(network).__name__}: {listed(wrong)} differ in shape, "
+            f"{tuple(stored[first].shape)} there and {tuple(wanted[first].shape)} here: name the network that these "
+            "weights are of."
+        )
+    network.load_state_dict({name: stored[name] for name in wanted if name in stored}, strict=False)
+
+
+def read(path: str) -> dict[str, Tensor]:
+    """The tensors in a file by name, whatever a framework wrapped around them; code in it is not run.
+
+    Raises:
+        UserError: It is not there, or holds none.
+    """
+    where = f"encoder.weights={path}"
+    if not Path(path).is_file():
+        raise UserError(f"{where}: there is no such file; give one that holds a state dict, or DEFAULT.")
+    try:
+        if path.endswith(".safetensors"):
+            from safetensors.torch import load_file  # pyright: ignore[reportMissingImports]
+
+            stored: Any = load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except ImportError:
+        raise UserError(f"{where} needs the safetensors package: pip install safetensors.") from None
+    except Exception as error:  # whatever pickle, zip and torch raise for a file that is something else
+        raise UserError(f"{where} cannot be read as weights: {first_line(error)}.") from error
+    while isinstance(stored, dict) and (inner := next((stored[key] for key in WRAPPED if is_dict(stored, key)), None)):
+        stored = inner
+    tensors = (
+        {str(key): value for key, value in stored.items() if isinstance(value, Tensor)}
+        if isinstance(stored, dict)
+        else {}
+    )
+    if not tensors:
+        raise UserError(f"{where} holds no state dict: save one by torch.save(model.state_dict(), file).")
+    return tensors
+
+
+def is_dict(stored: dict[Any, Any], key: str) -> bool:
+    """Whether a dictionary lies at ``key``."""
+    return isinstance(stored.get(key), dict)
+
+
+def fitting(stored: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """``stored`` without the prefixes that wrappers put before names, where the network's names are found so."""
+    wanted = set(network.state_dict())
+
+    def known(names: dict[str, Tensor]) -> int:
+        return len(wanted & set(names))
+
+    while True:
+        better = [
+            shorter
+            for prefix in PREFIXES
+            if known(shorter := {name.removeprefix(prefix): each for name, each in stored.items()}) > known(stored)
+        ]
+        if not better:
+            return stored
+        stored = max(better, key=known)
+
+
+def listed(names: list[str]) -> str:
+    """``3 names (a, b, c)``."""
+    if not names:
+        return ""
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"{len(names)} {'name' if len(names) == 1 else 'names'} ({', '.join(names[:SHOWN])}{more})"

@@ -1,0 +1,105 @@
+"""What a run on vectors needs beside the parts of any run: the encoder that makes them, what does without pixels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from alrun.data.dataset import ImageData, kind_of, taken
+from alrun.features.embed import embedded, store_of, vectors_of
+from alrun.features.encoders import Encoder
+from alrun.features.provenance import record
+from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
+from alrun.settings import factory
+from alrun.strategies.base import Strategy
+from alrun.strategies.embeddings import Embeddings, FromFeatures
+from alrun.system.errors import SettingError
+
+
+def encoded(
+    cfg: DictConfig, data: ImageData, where: torch.device, trial: list[int]
+) -> tuple[ImageData, dict[str, Any]]:
+    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
+
+    ``trial`` examples of each split are enough for a trial (``limit``), where not all have vectors yet.
+
+    Raises:
+        UserError: It does not take these data, or texts have none.
+    """
+    if cfg.encoder is None:
+        if kind_of(data.train_images) == "texts":
+            raise SettingError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
+        return data, {}
+    encoder: Encoder = factory.build(cfg.encoder, "encoder")
+    if cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None:
+        data = data.thinned(*trial)
+    vectors, manifest = embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)
+    return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
+
+
+def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) -> None:
+    """Look whether ``part``, a strategy or a seed set, and those that it wraps do on ``data``; give them embeddings.
+
+    Raises:
+        UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
+    """
+    if isinstance(part, Strategy) and part.on_vectors is not None and data.is_vectors:
+        raise SettingError(
+            f"strategy: {type(part).__name__} draws or alters images, and the pool holds vectors: "
+            f"use strategy={part.on_vectors}."
+        )
+    for inner in getattr(part, "__dict__", {}).values():
+        if isinstance(inner, FromFeatures):
+            inner.prepare(
+                data,
+                lambda encoder: (
+                    embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)[
+                        0
+                    ].train_images
+                ),
+            )
+        elif isinstance(inner, Embeddings):
+            inner.check(len(data.train_images))
+        elif isinstance(inner, Strategy):
+            prepare(inner, cfg, data, where)
+
+
+def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: torch.device) -> Redundancy:
+    """``redundancy``, or one whose altered copies of images go through the encoder.
+
+    Raises:
+        UserError: Vectors cannot be altered, since there are no images that they were made from.
+    """
+    if not (data.is_vectors and isinstance(redundancy, AugmentedDuplicate)):
+        return redundancy
+    if data.pictures is None:
+        raise SettingError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
+    encoder: Encoder = factory.build(cfg.encoder, "encoder")
+    return Encoded(redundancy, data.pictures, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
+
+
+class Encoded:
+    """A redundancy of images on the vectors that were made of them: altered copies are encoded anew.
+
+    Args:
+        redundancy: Alters images.
+        pictures: Those of the pool (N, C, H, W).
+        encode: Makes vectors (k, d) of images (k, C, H, W).
+    """
+
+    def __init__(
+        self, redundancy: Redundancy, pictures: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self.redundancy = redundancy
+        self.pictures = pictures
+        self.encode = encode
+
+    def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
+        """The pool of vectors ``images`` (N, d) with labels (N,)."""
+        altered = self.redundancy.apply(self.pictures, labels, rng)
+        copies = np.flatnonzero(altered.source != np.arange(len(labels)))
+        vectors = taken(images, np.arange(len(images)))
+        vectors[copies] = self.encode(altered.images[copies])
+        return Sources(vectors, altered.source, altered.unique)

@@ -1,0 +1,98 @@
+"""``optimizer=convex``: the optimum of a linear model, instead of epochs towards it."""
+
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from annotated_types import Gt, Lt
+from torch import Tensor
+
+from alrun.models.classifier import Classifier
+from alrun.models.linear import Linear
+from alrun.pool.pool import Pool
+from alrun.system import rng
+from alrun.system.device import synchronize
+from alrun.system.energy import meter
+from alrun.system.errors import UserError
+from alrun.training import logistic
+from alrun.training.checkpoint import Keeper
+from alrun.training.regularization import chosen
+from alrun.training.stop_rule import TrainResult
+
+log = logging.getLogger(__name__)
+
+
+class Convex:
+    """Fits the head of a linear model, and the heads of its ensemble, by logistic regression.
+
+    There is one optimum, so the weights to start from and the order of the examples change nothing but the time, and
+    seeds nothing but the ensemble. A fit takes seconds and is not resumed within.
+
+    Args:
+        normalize: What the pool holds to floats.
+        chunk: Examples in a forward pass.
+        C: How much examples count beside the penalty on the weights, as in scikit-learn; null: chosen in each round by
+            cross-validation on the labeled set.
+        tolerance: Share of the objective that may be left to gain.
+    """
+
+    def __init__(
+        self,
+        normalize: Callable[[Tensor], Tensor],
+        chunk: int,
+        C: Annotated[float, Gt(0)] | None = 1.0,
+        tolerance: Annotated[float, Gt(0), Lt(1)] = logistic.TOLERANCE,
+    ) -> None:
+        self.normalize = normalize
+        self.chunk = chunk
+        self.C = C
+        self.tolerance = tolerance
+
+    def fit(
+        self,
+        model: Classifier,
+        pool: Pool,
+        seed: int,
+        round: int,
+        progress: Callable[[int, float], None],
+        fresh: Callable[[], Classifier] | None = None,
+        is_last_round: bool = False,
+        keeper: Keeper | None = None,
+    ) -> TrainResult:
+        """Bring ``model`` to its optimum; an epoch is a step of Newton's method.
+
+        Raises:
+            UserError: It is not linear.
+        """
+        if not isinstance(model, Linear):
+            raise UserError(f"optimizer=convex trains model=linear alone, not {type(model).__name__}.")
+        watch = meter(pool.device)
+        started = watch.now()
+        features = self.normalize(pool.take(pool.labeled))
+        labels = pool.labels[pool.labeled.to(pool.device)]
+        classes = model.head.out_features
+        C = self.C
+        if C is None:
+            C = chosen(features, labels, classes)
+            log.info("optimizer.C=%g by cross-validation in round %d", C, round)
+        head = model.head.weight.detach(), model.head.bias.detach()
+        found = logistic.fit(features, labels, classes, C, start=head, tolerance=self.tolerance)
+        with torch.no_grad():
+            model.head.weight.copy_(found.weight)
+            model.head.bias.copy_(found.bias)
+            for member in range(model.ensemble):
+                draws = rng.generator(seed, "bootstrap", round, member)
+                drawn = torch.randint(len(labels), (len(labels),), generator=draws)
+                times = drawn.bincount(minlength=len(labels)).to(labels.device, torch.float64)
+                start = found.weight, found.bias
+                other = logistic.fit(features, labels, classes, C, times, start, self.tolerance)
+                model.get_buffer("member_weight")[member] = other.weight
+                model.get_buffer("member_bias")[member] = other.bias
+        accuracy = float((found.logits(features).argmax(1) == labels).double().mean())
+        progress(found.steps, accuracy)
+        synchronize(pool.device)
+        spent = watch.now() - started
+        if not found.excess <= self.tolerance:
+            log.warning("round %d: %.1e of the objective may be left to gain", round, found.excess)
+        return TrainResult(accuracy, found.steps, found.steps, "optimum", spent.seconds, joules=spent.joules)

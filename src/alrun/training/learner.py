@@ -1,0 +1,32 @@
+"""What the loop asks of whatever trains a model in a round."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor
+
+from alrun.models.classifier import Classifier
+from alrun.pool.pool import Pool
+from alrun.training.checkpoint import Keeper
+from alrun.training.stop_rule import TrainResult
+
+
+class Learner(Protocol):
+    """Trains a model on the labeled examples of a pool: ``Trainer`` in epochs, ``Convex`` to an optimum."""
+
+    normalize: Callable[[Tensor], Tensor]  # what the pool holds to the floats that a model takes
+    chunk: int  # examples in a forward pass without training
+
+    def fit(
+        self,
+        model: Classifier,
+        pool: Pool,
+        seed: int,
+        round: int,
+        progress: Callable[[int, float], None],
+        fresh: Callable[[], Classifier] | None = None,
+        is_last_round: bool = False,
+        keeper: Keeper | None = None,
+    ) -> TrainResult:
+        """Train ``model`` in place, from the weights that it has; see ``Trainer.fit``."""
+        ...

@@ -1,0 +1,162 @@
+"""Multinomial logistic regression at its optimum: Newton's method on the device of the features.
+
+The objective is that of scikit-learn's ``LogisticRegression(C)``: half the sum of the squared weights plus C times the
+sum of the cross entropies; biases are free. A step solves H d = -g by conjugate gradients, whose iteration takes two
+products with the features, in float32. Near the optimum the objective and its gradient are float64: what float32 loses
+costs steps, but no accuracy.
+
+Source: Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 7.1 (line search Newton-CG).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alrun.training.logistic_problem import Problem, Product
+
+TOLERANCE = 1e-8  # of the objective
+STEPS = 100  # of Newton's method at most
+ITERATIONS = 200  # of conjugate gradients in a step at most
+MANY = 15  # iterations after which the preconditioner is made anew
+FORCING = 0.1  # of the gradient may be left when a step is taken, in the norm of the preconditioner
+NEAR = 1e-4  # share of the objective that is left to gain, from which on float32 does not suffice
+SHORTEST = 1e-6  # step, as a share of Newton's
+SHRUNK = (1.0, 0.5, 0.25, 0.1, 0.0)  # factors of the parameters to start from
+UNSEEN = -30.0  # logit of a class without examples, whose optimum is minus infinity; the others' biases have mean 0
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A fitted model: logits are ``x @ weight.T + bias``."""
+
+    weight: Tensor  # (classes, d) float64
+    bias: Tensor  # (classes,) float64
+    objective: float
+    excess: float  # share of the objective that the last step was to gain: half of Newton's decrement
+    steps: int
+
+    def logits(self, features: Tensor) -> Tensor:
+        """For ``features`` (n, d): (n, classes) float64."""
+        return features.double() @ self.weight.T + self.bias
+
+
+def fit(
+    features: Tensor,
+    labels: Tensor,
+    classes: int,
+    C: float,
+    weights: Tensor | None = None,
+    start: tuple[Tensor, Tensor] | None = None,
+    tolerance: float = TOLERANCE,
+) -> Optimum:
+    """The optimum for ``features`` (n, d) float32 with ``labels`` (n,), on their device.
+
+    Two classes have one vector of weights between them, as in scikit-learn. A class without examples has no weights,
+    and a probability of nearly nothing.
+
+    Args:
+        features: Finite.
+        labels: 0 to ``classes`` - 1.
+        classes: How many there are.
+        C: How much examples count beside the penalty.
+        weights: Of the examples (n,), not negative, some positive; None: all are 1.
+        start: Weights (classes, d) and biases (classes,) to start from; the optimum is the same.
+        tolerance: Share of the objective that may be left to gain.
+    """
+    if weights is not None:
+        features, labels, weights = (part[weights > 0] for part in (features, labels, weights))
+    present, numbered = labels.unique(return_inverse=True)
+    count, width = len(present), features.shape[1]
+    weight = torch.zeros(classes, width, dtype=torch.float64, device=features.device)
+    bias = torch.full((classes,), UNSEEN, dtype=torch.float64, device=features.device)
+    if count == 1:
+        bias[present] = 0.0
+        return Optimum(weight, bias, 0.0, 0.0, 0)
+    # Optimal weights are sums of examples. Where these are fewer than the features, a rotation into their span loses
+    # nothing, and leaves squares as they are.
+    rotation = torch.linalg.qr(features.T.double()).Q if len(features) < width else None
+    narrow = features if rotation is None else (features.double() @ rotation).float()
+    begin = None
+    if start is not None:
+        begin = start[0][present].double(), start[1][present].double()
+        begin = torch.cat([begin[0] if rotation is None else begin[0] @ rotation, begin[1][:, None]], 1)
+    penalty = 2.0 if count == 2 else 1.0  # one vector w is kept as w/2 and -w/2: half of its square in all
+    problem = Problem(narrow, numbered, count, C, penalty, weights)
+    theta, objective, excess, steps = optimum(problem, begin, tolerance)
+    weight[present] = theta[:, :-1] if rotation is None else theta[:, :-1] @ rotation.T
+    bias[present] = theta[:, -1]
+    return Optimum(weight, bias, objective, excess, steps)
+
+
+def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[Tensor, float, float, int]:
+    """Parameters (K, d + 1), their objective, the share of it that the last step was to gain, and the steps."""
+    precision = torch.float32  # of the gradient and of what a step adds to the logits
+    theta, logits = first(problem, start)
+    value = problem.objective(theta, logits)
+    inverse, iterations, excess, steps = None, 0, math.inf, 0
+    while steps < STEPS:
+        steps += 1
+        probs = logits.softmax(1)
+        gradient = problem.gradient(theta, probs, precision)
+        if inverse is None or iterations > MANY:
+            inverse = problem.inverse(probs)
+        direction, iterations = solved(problem.curvature(probs), inverse, -gradient)
+        slope = float((gradient * direction).sum())
+        excess = -slope / 2 / value if value else 0.0
+        moved, length = problem.logits(direction, precision), 1.0
+        while length > SHORTEST:
+            there, logits_there = theta + length * direction, logits + length * moved
+            reached = problem.objective(there, logits_there)
+            if reached <= value + 1e-4 * length * slope:
+                theta, logits, value = there, logits_there, reached
+                break
+            length /= 2
+        if precision == torch.float64 and (0 <= excess <= tolerance or length <= SHORTEST):
+            break
+        if precision == torch.float32 and (excess < NEAR or length <= SHORTEST):
+            precision = torch.float64
+            logits = problem.logits(theta, precision)
+            value = problem.objective(theta, logits)
+    return problem.outside(theta), value, excess, steps
+
+
+def first(problem: Problem, start: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Parameters to start from and their logits: ``start``, smaller where that is better, or nothing.
+
+    Weights that fit fewer examples too well are too large for more of them.
+    """
+    if start is None:
+        theta = problem.nothing()
+        return theta, problem.logits(theta, torch.float32)
+    theta = problem.inside(start)
+    logits = problem.logits(theta, torch.float32)
+    best = min(SHRUNK, key=lambda factor: problem.objective(factor * theta, factor * logits))
+    return best * theta, best * logits
+
+
+def solved(times: Product, inverse: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    """About the x (K, d + 1) for which ``times(x)`` is ``target``, by conjugate gradients; how many iterations."""
+    largest = float(target.abs().max())  # float32 has no numbers as small as a gradient may be, when it is squared
+    if not largest:
+        return target, 0
+    residual = (target / largest).to(inverse.dtype)
+    x = torch.zeros_like(residual)
+    direction = precise = residual @ inverse
+    now = enough = (residual * precise).sum()
+    count = 0
+    while count < ITERATIONS:
+        count += 1
+        product = times(direction)
+        along = (direction * product).sum()
+        if not along > 0:  # round-off is all that is left
+            break
+        x.addcmul_(direction, now / along)
+        residual = residual - now / along * product
+        precise = residual @ inverse
+        before, now = now, (residual * precise).sum()
+        if not now > FORCING**2 * enough:
+            break
+        direction = precise + now / before * direction
+    return x.double() * largest, count

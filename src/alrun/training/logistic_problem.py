@@ -1,0 +1,106 @@
+"""The objective of logistic regression, its gradient and its curvature, for features brought to one origin and scale.
+
+Parameters are (K, d + 1), of which the last column are biases, and logits (n, K) float64. Rows lie so that products
+read the features in the order in which they are kept.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+ROWS = 8192  # that are widened to float64 at a time
+RIDGE = 1e-6  # of its diagonal, by which a matrix in float32 is made to have an inverse
+
+Product = Callable[[Tensor], Tensor]
+
+
+class Problem:
+    """Half ``penalty`` times the squared weights, plus C times the sum of the weighted cross entropies.
+
+    Args:
+        features: (n, d) float32.
+        labels: (n,) from 0 to ``classes`` - 1, each of which occurs.
+        classes: 2 or more.
+        C: Of the sum of losses.
+        penalty: Of half the squares.
+        weights: Of the examples (n,); None: all are 1.
+    """
+
+    def __init__(
+        self, features: Tensor, labels: Tensor, classes: int, C: float, penalty: float, weights: Tensor | None
+    ) -> None:
+        # Another origin moves the biases alone, another scale of a feature changes its penalty; the curvature is
+        # rounder, and float32 holds features that are all far from 0.
+        center = features.mean(0, dtype=torch.float64).float()
+        scale = (features - center).square().mean(0, dtype=torch.float64).sqrt().float()
+        scale[scale < torch.finfo(torch.float32).tiny] = 1.0
+        self.features = torch.cat([(features - center) / scale, torch.ones_like(features[:, :1])], 1)
+        self.center, self.scale = center.double()[:, None], scale.double()
+        self.classes = classes
+        self.labels = labels[:, None]
+        self.examples = torch.full((len(labels), 1), C, dtype=torch.float64, device=labels.device)
+        if weights is not None:
+            self.examples *= weights[:, None]
+        self.ridge = torch.cat([penalty / self.scale.square(), self.scale.new_zeros(1)])
+
+    def nothing(self) -> Tensor:
+        """Parameters that are all 0."""
+        return self.ridge.new_zeros(self.classes, len(self.ridge))
+
+    def inside(self, theta: Tensor) -> Tensor:
+        """Parameters for the features as they are kept, from those for the features as they were given."""
+        bias = theta[:, -1:] + theta[:, :-1] @ self.center
+        return torch.cat([theta[:, :-1] * self.scale, bias - bias.mean()], 1)
+
+    def outside(self, theta: Tensor) -> Tensor:
+        """Parameters for the features as they were given; biases have mean 0."""
+        weight = theta[:, :-1] / self.scale
+        bias = theta[:, -1:] - weight @ self.center
+        return torch.cat([weight, bias - bias.mean()], 1)
+
+    def logits(self, theta: Tensor, precision: torch.dtype) -> Tensor:
+        """Products of all features with ``theta``."""
+        if precision == torch.float32:
+            return (self.features @ theta.float().T).double()
+        return torch.cat([part.double() @ theta.T for part in self.features.split(ROWS)])
+
+    def objective(self, theta: Tensor, logits: Tensor) -> float:
+        """What is to be as small as can be."""
+        loss = logits.logsumexp(1, keepdim=True) - logits.gather(1, self.labels)
+        return float((self.examples * loss).sum() + 0.5 * (self.ridge * theta.square()).sum())
+
+    def gradient(self, theta: Tensor, probs: Tensor, precision: torch.dtype) -> Tensor:
+        """Of the objective at ``theta``, where the classes have ``probs`` (n, K): (K, d + 1) float64."""
+        residual = probs.scatter_add(1, self.labels, probs.new_full(self.labels.shape, -1.0)) * self.examples
+        gradient = self.ridge * theta
+        if precision == torch.float32:
+            return gradient + residual.float().T @ self.features
+        for part, some in zip(self.features.split(ROWS), residual.split(ROWS), strict=True):
+            gradient += some.T @ part.double()
+        return gradient
+
+    def curvature(self, probs: Tensor) -> Product:
+        """Products of the Hessian with directions (K, d + 1) float32."""
+        probs, ridge = probs.float(), self.ridge.float()
+        weighted = probs * self.examples.float()
+
+        def times(direction: Tensor) -> Tensor:
+            change = self.features @ direction.T
+            change -= (probs * change).sum(1, keepdim=True)
+            change *= weighted
+            return torch.addcmul(change.T @ self.features, direction, ridge)
+
+        return times
+
+    def inverse(self, probs: Tensor) -> Tensor:
+        """Of a Hessian in which all classes have their mean curvature: (d + 1, d + 1) float32, to precondition by."""
+        spread = self.examples * (1 - probs.square().sum(1, keepdim=True)) / self.classes
+        weighted = self.features * spread.sqrt().float()
+        matrix = (weighted.T @ weighted).double()
+        matrix.diagonal().add_(self.ridge)
+        matrix.diagonal().mul_(1 + RIDGE)
+        factor, failed = torch.linalg.cholesky_ex(matrix)
+        if failed or not factor.isfinite().all():
+            return (1 / matrix.diagonal()).diag().float()
+        return torch.cholesky_inverse(factor).float()

@@ -1,0 +1,40 @@
+"""How strong the penalty of logistic regression is, by cross-validation on the labeled set alone."""
+
+import torch
+from torch import Tensor
+
+from alrun.training import logistic
+
+CHOICES = tuple(10.0**power for power in range(-4, 5))  # of C, the strongest penalty first
+FOLDS = 5
+ENOUGH = 1e-6  # of the objective: the losses are compared, not the weights
+
+
+def chosen(features: Tensor, labels: Tensor, classes: int) -> float:
+    """The C of ``CHOICES`` with the least cross entropy on the parts of the labeled set that are held out in turn.
+
+    Examples of a class are dealt out to the parts in their order. Of equal ones, the strongest penalty is chosen.
+    """
+    fold = folds(labels)
+    losses = torch.zeros(len(CHOICES), dtype=torch.float64)
+    for number in fold.unique():
+        train, held_out = fold != number, fold == number
+        if not train.any():
+            continue
+        start = None
+        for position, C in enumerate(CHOICES):
+            found = logistic.fit(features[train], labels[train], classes, C, start=start, tolerance=ENOUGH)
+            start = found.weight, found.bias
+            logits = found.logits(features[held_out])
+            losses[position] += float(torch.nn.functional.cross_entropy(logits, labels[held_out], reduction="sum"))
+    return CHOICES[int(losses.argmin())]
+
+
+def folds(labels: Tensor) -> Tensor:
+    """Which of the ``FOLDS`` parts each example (n,) is in: every class is spread evenly over them."""
+    order = labels.argsort(stable=True)
+    _, counts = labels.unique(return_counts=True)
+    first = (counts.cumsum(0) - counts).repeat_interleave(counts)
+    rank = torch.empty_like(labels)
+    rank[order] = torch.arange(len(labels), device=labels.device) - first
+    return rank % FOLDS

@@ -1,0 +1,139 @@
+"""Texts and numbers in rows of CSV and Parquet files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from alrun.data import card, tables
+from alrun.data.dataset import ImageData, fingerprint
+from alrun.system.errors import UserError
+
+numbers = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "height": numbers.normal(170, 10, 60).round(2),
+        "weight": numbers.normal(70, 12, 60).round(1),
+        "label": numbers.choice(["a", "b", "c"], 60),
+        "split": ["train"] * 40 + ["test"] * 20,
+    }
+)
+
+
+@pytest.fixture(params=["csv", "parquet", "folder"])
+def stored(request, tmp_path):
+    if request.param == "csv":
+        FRAME.to_csv(tmp_path / "t.csv", index=False)
+        return tmp_path / "t.csv"
+    if request.param == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alrun[parquet]'")
+        FRAME.to_parquet(tmp_path / "t.parquet")
+        return tmp_path / "t.parquet"
+    for name, part in FRAME.groupby("split"):
+        part.drop(columns="split").to_csv(tmp_path / f"{name}.csv", index=False)
+    return tmp_path
+
+
+def test_that_columns_of_numbers_become_vectors(stored):
+    data = tables.table("", str(stored), standardize=False)
+    assert data.class_names == ["a", "b", "c"]
+    np.testing.assert_allclose(data.train_images, FRAME[["height", "weight"]].to_numpy()[:40], rtol=1e-6)
+    assert [data.class_names[label] for label in data.test_labels] == FRAME["label"].tolist()[40:]
+
+
+def test_that_they_are_standardized_as_by_scikit_learn(stored):
+    data = tables.table("", str(stored))
+    pool, test = np.split(FRAME[["height", "weight"]].to_numpy(), [40])
+    np.testing.assert_allclose(data.test_images, StandardScaler().fit(pool).transform(test), atol=1e-4)
+
+
+def test_that_some_columns_can_be_chosen(stored):
+    assert tables.table("", str(stored), columns=["weight"]).shape == {"features": 1}
+
+
+def test_that_a_column_of_lists_is_vectors(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alrun[parquet]'")
+    rows = numbers.normal(size=(60, 5)).astype(np.float32)
+    pd.DataFrame({"embedding": list(rows), "label": FRAME["label"], "split": FRAME["split"]}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    data = tables.table("", str(tmp_path / "t.parquet"), standardize=False)
+    np.testing.assert_array_equal(data.train_images, rows[:40])
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "words"),
+    [
+        ({"height": "tall"}, {}, r"height is 'tall' in row 1, which is not a number"),
+        ({"label": ""}, {}, "its label is empty"),
+        ({}, {"columns": ["width"]}, "has no column width: name one of height, weight, label, split"),
+        ({}, {"label_column": "kind"}, "has no column kind"),
+        ({"split": "train"}, {"test_split": "mine"}, "no such split"),
+    ],
+)
+def test_that_a_row_that_cannot_be_used_is_named(tmp_path, change, settings, words):
+    FRAME.assign(**change).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match=words):
+        tables.table("", str(tmp_path / "t.csv"), **settings)
+
+
+TEXTS = pd.DataFrame({"text": [f"word {i % 7}, and\nmore {i}" for i in range(30)], "label": ["x", "y", "z"] * 10})
+
+
+def test_that_texts_keep_their_line_breaks_and_a_share_is_held_out(tmp_path):
+    TEXTS.to_csv(tmp_path / "t.csv", index=False)
+    data = tables.text("", str(tmp_path / "t.csv"))
+    assert sorted([*data.train_images, *data.test_images]) == sorted(TEXTS["text"])
+    assert np.bincount(data.test_labels).tolist() == [2, 2, 2]
+    assert "texts to label" in card.sentence(card.of(data))
+
+
+def test_that_a_row_without_a_text_is_refused(tmp_path):
+    TEXTS.assign(text=[" ", *TEXTS["text"][1:]]).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match="row 1 has no text in text"):
+        tables.text("", str(tmp_path / "t.csv"))
+
+
+def test_that_texts_of_both_splits_are_told(tmp_path):
+    TEXTS.assign(split=["train"] * 20 + ["test"] * 10, text=[*TEXTS["text"][:29], TEXTS["text"][0]]).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    (told,) = card.problems(card.of(tables.text("", str(tmp_path / "t.csv"))))
+    assert told.startswith("1 of 10 test texts are also in the pool, letter for letter")
+
+
+def test_that_the_fingerprint_of_texts_follows_their_content():
+    first, same, other = (np.array(words, object) for words in (["a", "bc"], ["a", "bc"], ["ab", "c"]))
+    assert fingerprint([first]) == fingerprint([same]) != fingerprint([other])
+
+
+def test_that_texts_without_an_encoder_are_refused(complete, tmp_path):
+    TEXTS.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(
+        UserError, match="holds texts: name a network that reads them, by encoder=sentence_transformers"
+    ):
+        complete(
+            "dataset=text",
+            f"dataset.path={tmp_path / 't.csv'}",
+            "budget.seed_size=5",
+            "budget.batch_size=5",
+            "budget.total=10",
+        )
+
+
+def test_that_a_run_on_a_table_learns(complete, tmp_path):
+    made = FRAME.assign(label=np.where(FRAME["height"] > 170, "tall", "short"))
+    made.to_csv(tmp_path / "t.csv", index=False)
+    run_dir = complete(
+        "dataset=table",
+        f"dataset.path={tmp_path / 't.csv'}",
+        "budget.seed_size=10",
+        "budget.batch_size=10",
+        "budget.total=30",
+    )
+    assert pd.read_csv(run_dir / "accuracy.csv").test_accuracy.iloc[-1] > 0.85
+
+
+def test_that_a_data_set_is_of_one_kind():
+    with pytest.raises(UserError, match=r"training examples are images .* test examples vectors"):
+        ImageData(np.zeros((2, 1, 3, 3), np.uint8), np.arange(2), np.zeros((2, 9), np.float32), np.arange(2))

@@ -1,0 +1,193 @@
+"""Pools of vectors: files that hold them, and runs on them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import make_blobs
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from alrun.data import card, vectors
+from alrun.data.augmentation import Cast
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.models.classifier import Classifier
+from alrun.system.errors import UserError
+
+MODEL = ("model=small_cnn", f"model._target_={__name__}.Head")
+
+
+class Head(Classifier):
+    """One linear layer on vectors, which takes the settings of the model that it stands for."""
+
+    def __init__(self, features: int, classes: int, width: int, embedding: int, dropout: float) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Dropout(0.1))
+        self.head = nn.Linear(features, classes)
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.features(images)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """Four classes of 12 numbers: 200 to label and 100 to test on."""
+    made, classes = make_blobs(300, 12, centers=4, cluster_std=2.0, random_state=0)[:2]
+    made = made.astype(np.float32)
+    return made[:200], classes[:200], made[200:], classes[200:]
+
+
+NAMES = ("train_features", "train_labels", "test_features", "test_labels")
+
+
+@pytest.fixture(params=["npz", "folder", "npy"])
+def stored(request, blobs, tmp_path):
+    """The blobs as a path, in each form in which a person may have them."""
+    if request.param == "npz":
+        np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
+        return tmp_path / "f.npz"
+    if request.param == "folder":
+        (tmp_path / "f").mkdir()
+        for name, array in zip(NAMES, blobs, strict=True):
+            np.save(tmp_path / "f" / f"{name}.npy", array)
+        return tmp_path / "f"
+    np.save(tmp_path / "f.npy", np.concatenate(blobs[::2]))
+    splits = ["train"] * 200 + ["test"] * 100
+    pd.DataFrame({"label": np.concatenate(blobs[1::2]), "split": splits}).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path / "f.npy"
+
+
+def test_that_every_form_of_file_gives_the_same_pool(stored, blobs):
+    data = vectors.features("", str(stored))
+    for made, expected in zip(
+        (data.train_images, data.train_labels, data.test_images, data.test_labels), blobs, strict=True
+    ):
+        np.testing.assert_array_equal(made, expected)
+    assert data.is_vectors
+    assert data.shape == {"features": 12}
+    assert (data.classes, data.class_names) == (4, ["0", "1", "2", "3"])
+    assert is_mapped(data.train_images) == (stored.suffix != ".npz")
+
+
+def test_that_a_run_on_vectors_learns_and_selects(stored, complete):
+    run_dir = complete(
+        "dataset=features",
+        f"dataset.path={stored}",
+        "strategy=margin",
+    )
+    table = pd.read_csv(run_dir / "accuracy.csv")
+    assert table.labeled.tolist() == [20, 40, 60]
+    assert table.test_accuracy.iloc[-1] > 0.9
+    told = json.loads((run_dir / "run.json").read_text())["dataset"]
+    assert (told["features"], told["train"], told["test"]) == (12, 200, 100)
+
+
+def test_that_float16_is_kept_and_computed_in_float32(blobs, tmp_path):
+    half = [array.astype(np.float16) if array.ndim == 2 else array for array in blobs]
+    np.savez(tmp_path / "f.npz", **dict(zip(NAMES, half, strict=True)))
+    data = vectors.features("", str(tmp_path / "f.npz"))
+    assert data.train_images.dtype == np.float16
+    floats = Cast(torch.device("cpu"))(torch.from_numpy(data.train_images))
+    assert floats.dtype == torch.float32
+    np.testing.assert_array_equal(floats.numpy(), blobs[0].astype(np.float16).astype(np.float32))
+
+
+def test_that_a_share_of_each_class_is_held_out_where_there_is_no_test_split(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", features=blobs[0], labels=blobs[1])
+    data = vectors.features("", str(tmp_path / "f.npz"), test_fraction=0.25)
+    assert len(data.test_labels) == 50
+    assert np.abs(np.bincount(data.test_labels) - 0.25 * np.bincount(blobs[1])).max() < 1
+    both = np.concatenate([data.train_images, data.test_images])
+    assert sorted(map(bytes, both)) == sorted(map(bytes, blobs[0]))
+
+
+def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
+    data = vectors.features("", str(tmp_path / "f.npz"), standardize=True)
+    scaler = StandardScaler().fit(blobs[0].astype(np.float64))
+    np.testing.assert_allclose(data.test_images, scaler.transform(blobs[2]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda made: made | {"train_features": np.where(np.arange(12) == 3, np.nan, made["train_features"])},
+            "200 of 200 rows are not finite",
+        ),
+        (lambda made: made | {"train_features": made["train_features"][:-1]}, "199 rows of features but 200 labels"),
+        (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
+        (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
+        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training picture is of the class 4"),
+        (lambda made: {"x": made["train_features"]}, "lacks the arrays features, labels"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_in_a_sentence(blobs, tmp_path, change, words):
+    np.savez(tmp_path / "f.npz", **change(dict(zip(NAMES, blobs, strict=True))))
+    with pytest.raises(UserError, match=words):
+        vectors.features("", str(tmp_path / "f.npz"))
+
+
+def test_that_labels_of_a_npy_are_asked_for(blobs, tmp_path):
+    np.save(tmp_path / "f.npy", blobs[0])
+    with pytest.raises(UserError, match=r"there is no .*labels.csv .* dataset.labels_path="):
+        vectors.features("", str(tmp_path / "f.npy"))
+    pd.DataFrame({"label": blobs[1][:-1]}).to_csv(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match=r"has 200 rows, but .* 199: give a label to each"):
+        vectors.features("", str(tmp_path / "f.npy"))
+
+
+def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
+    train, train_y, test, test_y = blobs
+    leaked = np.concatenate([train[:3], test[3:]])
+    (told,) = card.problems(card.of(ImageData(train, train_y, leaked, test_y)))
+    assert told.startswith("3 of 100 test vectors are also in the pool")
+
+
+def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, composed):
+    def name():
+        made = composed("dataset=features", f"dataset.path={stored}", f"paths.outputs={stored.parent}/out", hydra=True)
+        return made.hydra.run.dir
+
+    before = name()
+    assert before.split("/")[-2].startswith("f-")
+    file = (
+        stored / "train_labels.npy"
+        if stored.is_dir()
+        else stored.parent / "labels.csv"
+        if stored.suffix == ".npy"
+        else stored
+    )
+    if file.suffix == ".csv":
+        file.write_text(file.read_text().replace("0,train", "1,train", 1))
+    elif file.suffix == ".npy":
+        np.save(file, 3 - blobs[1])
+    else:
+        np.savez(file, **dict(zip(NAMES, [-blobs[0], *blobs[1:]], strict=True)))
+    assert name() != before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            ["model=small_cnn"],
+            "model: SmallCnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
+        ),
+        (
+            [*MODEL, "augmentation=crop_flip"],
+            "CropFlip alters images, and the pool holds vectors: use augmentation=none",
+        ),
+    ],
+)
+def test_that_parts_for_images_are_refused(blobs, tmp_path, complete, settings, words):
+    np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
+    with pytest.raises(UserError, match=words):
+        complete("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", *settings)
+
+
+def test_that_a_head_is_refused_for_images(complete):
+    with pytest.raises(UserError, match=r"model: Head takes vectors, and the pool holds images: add encoder="):
+        complete(*MODEL)

@@ -1,0 +1,329 @@
+"""The feature store: computed once, found by content, resumed, in parts; and runs on what it holds."""
+
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alrun.data import sources
+from alrun.data.dataset import ImageData, is_mapped
+from alrun.features import embed as passes
+from alrun.features import parts
+from alrun.features.encoders import Module, hash_of
+from alrun.features.store import Store
+from alrun.system.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+class Tiny(nn.Module):
+    """Three channels to 128 numbers; counts its passes."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.layer = nn.Conv2d(3, 8, 3)
+        self.examples = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.examples += len(images)
+        return F.adaptive_avg_pool2d(self.layer(images), 4).flatten(1)
+
+
+ENCODER = ("encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12")
+
+
+@pytest.fixture
+def data():
+    """300 digits to label and 50 to test on."""
+    return sources.digits("").thinned(300, 50)
+
+
+def made(network: nn.Module | None = None, **settings) -> Module:
+    return Module(network or Tiny(), size=12, **settings)
+
+
+def by_hand(images: np.ndarray) -> np.ndarray:
+    """The vectors, in float64 and one image at a time, by torch's functions alone."""
+    network, vectors = Tiny().double(), []
+    mean, std = (
+        torch.tensor(each, dtype=torch.float64)[:, None, None]
+        for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
+    for image in torch.from_numpy(images):
+        large = F.interpolate(image[None].float(), (12, 12), mode="bicubic", antialias=True, align_corners=False)
+        large = large.round().clamp(0, 255).double() / 255
+        vectors.append(network((large.expand(-1, 3, -1, -1) - mean) / std)[0].detach())
+    return torch.stack(vectors).numpy()
+
+
+def test_that_the_store_holds_what_the_network_makes_of_each_image(data, tmp_path):
+    vectors, manifest = passes.embedded(data, made(), str(tmp_path), CPU, 64)
+    assert vectors.train_images.dtype == np.float32
+    for made_of, images in ((vectors.train_images, data.train_images), (vectors.test_images, data.test_images)):
+        away = np.abs(made_of - by_hand(images))
+        assert away.max() < 0.08  # a level of 256 in a few pixels: the kernel for bytes rounds otherwise than floats do
+        assert away.mean() < 0.005
+    assert is_mapped(vectors.train_images)
+    assert manifest["dimension"] == 128
+    assert vectors.pictures is data.train_images
+    assert (vectors.classes, vectors.shape) == (10, {"features": 128})
+
+
+def test_that_it_is_computed_once_and_found_by_content(data, tmp_path):
+    first, second = Tiny(), Tiny()
+    passes.embedded(data, made(first), str(tmp_path), CPU, 64)
+    passes.embedded(data, made(second), str(tmp_path), CPU, 64)
+    assert (first.examples, second.examples) == (350, 0)
+
+
+@pytest.mark.parametrize("change", ["images", "weights", "size", "mean", "precision"])
+def test_that_whatever_its_vectors_depend_on_makes_another_store(data, tmp_path, change):
+    network = Tiny()
+    settings = {"size": {"size": 13}, "mean": {"mean": [0.5, 0.4, 0.4]}, "precision": {"precision": "float16"}}.get(
+        change, {}
+    )
+    before = passes.store_of(data, made(), str(tmp_path)).folder
+    if change == "weights":
+        network = Tiny(seed=1)
+    if change == "images":
+        data.test_images = data.test_images.copy()
+        data.test_images[-1, 0, 0, 0] ^= 1
+    after = passes.store_of(data, Module(network, **({"size": 12} | settings)), str(tmp_path)).folder
+    assert before != after
+
+
+def test_that_labels_do_not(data, tmp_path):
+    before = passes.store_of(data, made(), str(tmp_path)).folder
+    data.train_labels = data.train_labels[::-1].copy()
+    assert passes.store_of(data, made(), str(tmp_path)).folder == before
+
+
+class Failing(Tiny):
+    """Stops in the middle."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.examples >= 128:
+            raise KeyboardInterrupt
+        return super().forward(images)
+
+
+def test_that_what_was_interrupted_goes_on_where_it_was(data, tmp_path, monkeypatch):
+    whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
+    monkeypatch.setattr("alrun.features.encoders.hash_of", lambda network: "same")
+    with pytest.raises(KeyboardInterrupt):
+        passes.embedded(data, made(Failing()), str(tmp_path), CPU, 64)
+    monkeypatch.setattr(Module, "name", "Failing")
+    (rows,) = tmp_path.glob("*/parts/*.rows")
+    with rows.open("ab") as file:
+        file.write(b"half a row")  # as a killed process leaves it
+    network = Tiny()
+    vectors, _ = passes.embedded(data, made(network), str(tmp_path), CPU, 64)
+    assert 350 - 128 <= network.examples <= 350 - 64
+    np.testing.assert_array_equal(vectors.train_images, whole.train_images)
+    np.testing.assert_array_equal(vectors.test_images, whole.test_images)
+
+
+@pytest.mark.parametrize("of", [2, 3, 7])
+def test_that_parts_in_any_order_join_to_the_whole(data, tmp_path, of):
+    whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
+    store = passes.store_of(data, made(), str(tmp_path / "parts"))
+    for number in reversed(range(1, of + 1)):
+        assert store.read() is None
+        assert number in parts.missing(store, of)
+        passes.fill(store, data, made(), CPU, 64, number, of)
+    train, test = store.open()
+    np.testing.assert_allclose(train, whole.train_images, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(test, whole.test_images, rtol=1e-5, atol=1e-6)
+    assert not (store.folder / "parts").exists()
+    store.verify()
+
+
+def test_that_a_data_set_without_a_test_split_can_be_embedded(data, tmp_path):
+    names = [str(number) for number in range(10)]
+    alone = ImageData(
+        data.train_images, data.train_labels, data.test_images[:0], data.test_labels[:0], class_names=names
+    )
+    vectors, _ = passes.embedded(alone, made(), str(tmp_path), CPU, 64)
+    assert (vectors.train_images.shape, vectors.test_images.shape) == ((300, 128), (0, 128))
+
+
+def test_that_a_damaged_part_is_found_when_parts_are_joined(data, tmp_path):
+    store = passes.store_of(data, made(), str(tmp_path))
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    rows = store.folder / "parts" / "1-of-2.rows"
+    content = bytearray(rows.read_bytes())
+    content[100] ^= 1
+    rows.write_bytes(content)
+    with pytest.raises(UserError, match="was not as it had been written, and is removed"):
+        passes.fill(store, data, made(), CPU, 64, 2, 2)
+    assert parts.missing(store, 2) == [1]
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    assert store.read() is not None
+
+
+def test_that_a_damaged_store_is_found(data, tmp_path):
+    passes.embedded(data, made(), str(tmp_path), CPU, 64)
+    store = passes.store_of(data, made(), str(tmp_path))
+    path = store.file("train")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train_features.npy is damaged"):
+        store.verify()
+    path.write_bytes(content[:-8])
+    with pytest.raises(UserError, match=r"train_features.npy is damaged"):
+        store.open()
+    store.manifest.write_text("{}")
+    with pytest.raises(UserError, match=r"manifest.json is damaged"):
+        store.read()
+
+
+def test_that_float16_is_the_rounded_float32(data, tmp_path):
+    full, _ = passes.embedded(data, made(), str(tmp_path), CPU, 64)
+    half, _ = passes.embedded(data, made(precision="float16"), str(tmp_path), CPU, 64)
+    np.testing.assert_array_equal(half.train_images, full.train_images.astype(np.float16))
+
+
+class Wrong(Tiny):
+    """Makes what cannot be stored."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, images: Tensor) -> Tensor:
+        vectors = super().forward(images)
+        match self.how:
+            case "nan":
+                return vectors / 0
+            case "large":
+                return vectors + 1e6
+            case "short":
+                return vectors[1:]
+        return vectors if len(images) == 64 else vectors[:, :5]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("nan", "numbers that are not finite"),
+        ("large", "float16 cannot hold numbers above 65504"),
+        ("short", r"gives \(63, 128\) for 64 examples"),
+        ("uneven", "vectors of 128 and of 5 numbers"),
+    ],
+)
+def test_that_what_cannot_be_stored_is_said_in_a_sentence(data, tmp_path, how, words):
+    with pytest.raises(UserError, match=words):
+        passes.embedded(data, made(Wrong(how), precision="float16"), str(tmp_path), CPU, 64)
+
+
+def test_that_the_hash_of_weights_follows_names_values_and_types():
+    first, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    assert hash_of(first) != hash_of(other)
+    other.load_state_dict(first.state_dict())
+    assert hash_of(first) == hash_of(other)
+    assert hash_of(first) != hash_of(other.half())
+
+
+def test_that_a_run_on_features_learns_and_shows_the_original_images(complete, tmp_path, caplog):
+    settings = (
+        *ENCODER,
+        f"paths.features={tmp_path / 'store'}",
+        "strategy=margin",
+        "limit=300",
+    )
+    with caplog.at_level(logging.INFO):
+        run_dir = complete(*settings)
+    assert "Tiny makes features of 600 images" in caplog.text
+    assert "128 numbers, trained on data that nobody named" in caplog.text
+    table = pd.read_csv(run_dir / "accuracy.csv")
+    assert table.test_accuracy.iloc[-1] > 0.3
+    told = json.loads((run_dir / "run.json").read_text())["dataset"]
+    assert told["encoder"]["network"] == "Tiny"
+    assert told["encoder"]["preprocessing"]["size"] == [12, 12]
+    assert (run_dir / "bought.png").exists()
+    caplog.clear()
+    complete(*settings, "seed=1")
+    assert "makes features" not in caplog.text
+
+
+def test_that_an_encoder_names_other_runs_and_what_it_was_trained_on_does_not(composed):
+    names = [
+        composed(*ENCODER, *more, hydra=True).hydra.run.dir
+        for more in ((), ("encoder.trained_on=mine",), ("encoder.size=13",))
+    ]
+    assert names[0] == names[1] != names[2]
+    assert composed("model=linear", hydra=True).hydra.run.dir != names[0]
+
+
+def test_the_command(data, tmp_path, monkeypatch, capsys):
+    from alrun.commands import embed
+
+    words = [
+        *ENCODER,
+        f"paths.features={tmp_path}",
+        f"paths.outputs={tmp_path}",
+        f"allow=[{__name__}]",
+        "runtime.device=cpu",
+    ]
+    for number, expected in (
+        (2, "part 2 of 2 is there; missing: 1"),
+        (1, "1297 + 500 vectors of 128 numbers, float32"),
+    ):
+        monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}/2"])
+        embed.main()
+        assert expected in capsys.readouterr().out
+    with pytest.raises(UserError, match="part=3/2 is no part"):
+        embed.without_part(["part=3/2"])
+
+
+def test_that_a_million_vectors_open_at_once(tmp_path):
+    """1,281,167 x 768 as a file with holes: nothing is read but what is asked for."""
+    from time import perf_counter
+
+    store = Store(tmp_path, {"precision": "float32"}, (1_281_167, 2))
+    for split, count in zip(("train", "test"), store.counts, strict=True):
+        np.lib.format.open_memmap(store.file(split), "w+", np.float32, (count, 768)).flush()
+    store.finish(768, {}, {})
+    started = perf_counter()
+    train, _ = store.open()
+    assert perf_counter() - started < 0.5
+    assert train.shape == (1_281_167, 768)
+    assert train[-1].sum() == 0
+
+
+def test_that_a_strategy_reads_features_of_the_images_on_which_a_network_trains(complete, tmp_path):
+    where = "strategy.embeddings.encoder"
+    run_dir = complete(
+        "strategy=typiclust",
+        "embeddings@strategy.embeddings=features",
+        f"pretrained@{where}=module",
+        f"{where}.network._target_={__name__}.Tiny",
+        f"{where}.size=12",
+        f"paths.features={tmp_path / 'store'}",
+    )
+    assert json.loads((run_dir / "run.json").read_text())["options"]["model"] == "small_cnn"
+    (manifest,) = (tmp_path / "store").glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["dimension"] == 128
+
+
+def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
+    from alrun.loop import vector_pools
+    from alrun.pool.redundancy import AugmentedDuplicate
+
+    cfg = composed(*ENCODER, f"paths.features={tmp_path}", f"allow=[{__name__}]")
+    vectors, _ = vector_pools.encoded(cfg, data, CPU, [300, 50])
+    redundancy = AugmentedDuplicate(factor=5, unique=60)
+    altered = redundancy.apply(data.train_images, data.train_labels, np.random.default_rng(0))
+    encoded = vector_pools.on_vectors(cfg, vectors, redundancy, CPU)
+    made_of = encoded.apply(vectors.train_images, vectors.train_labels, np.random.default_rng(0))
+    np.testing.assert_array_equal(made_of.source, altered.source)
+    expected = Tiny().eval()(made().made[1](torch.from_numpy(altered.images))).detach().numpy()
+    np.testing.assert_allclose(made_of.images, expected, rtol=1e-3, atol=1e-4)
