@@ -18,7 +18,7 @@ class Classifier(nn.Module):
 
     head: nn.Linear
     features: nn.Sequential
-    ensemble: int = 0  # other heads, trained on bootstrap samples, that ``members`` gives the logits of
+    ensemble: int = 0  # number of further heads, trained on bootstrap samples; see ``members``
 
     def embed(self, images: Tensor) -> Tensor:
         """The input of the last linear layer: (B, C, H, W) floats to (B, H)."""

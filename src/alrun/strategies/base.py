@@ -26,7 +26,7 @@ class Strategy(ABC):
     """Chooses which examples to label next."""
 
     needs: Needs = Needs()
-    # What to use on a pool of vectors, for a strategy that draws or alters images; None: it works on these as well.
+    # The strategy to use instead on a pool of vectors, if this one needs images; None: it works on vectors.
     on_vectors: ClassVar[str | None] = None
 
     @abstractmethod

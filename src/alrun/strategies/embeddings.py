@@ -166,10 +166,10 @@ class FromFeatures(OfThePool):
         """
         if data.is_vectors == (self.encoder is not None):
             raise UserError(
-                "embeddings=features: the pool holds vectors, which are taken: leave the encoder of embeddings out."
+                "embeddings=features: the pool already holds vectors: leave out the encoder of the embeddings."
                 if data.is_vectors
                 else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
-                "name a network for the choice alone: pretrained@strategy.embeddings.encoder=torchvision."
+                "name a network for the selection only: pretrained@strategy.embeddings.encoder=torchvision."
             )
         if self.encoder is not None:
             self.rows = embed(self.encoder)

@@ -84,12 +84,12 @@ class BalancedSeedSet(PerClassSeedSet):
 
 
 class FromStrategy:
-    """What a strategy chooses of a pool in which nothing is labeled: the cold start.
+    """The selection of a strategy from a pool without labels: the cold start.
 
-    The strategy reads ``embeddings`` wherever it would read those of the model, which is not trained yet.
+    The strategy reads ``embeddings`` instead of those of the model, which is not trained yet.
 
     Args:
-        strategy: One that reads embeddings alone: TypiClust, ProbCover, MaxHerding, k-means, CORESET.
+        strategy: One that only reads embeddings: TypiClust, ProbCover, MaxHerding, k-means, CORESET.
         embeddings: What stands for the examples.
     """
 
@@ -126,10 +126,10 @@ class FromStrategy:
 
 
 class Untrained(Classifier):
-    """Stands for the model that there is not yet."""
+    """A placeholder for the model, which is not trained yet."""
 
     def embed(self, images: Tensor) -> Tensor:
-        """Nothing.
+        """Refuse: there is no model.
 
         Raises:
             UserError: Always.
@@ -138,12 +138,12 @@ class Untrained(Classifier):
 
 
 def refuse(_: Tensor) -> Any:
-    """Say that there is no model.
+    """Refuse: there is no model.
 
     Raises:
         UserError: Always.
     """
-    raise SettingError("there is no trained model yet: use a strategy that reads embeddings alone, such as typiclust.")
+    raise SettingError("there is no trained model yet: use a strategy that only reads embeddings, such as typiclust.")
 
 
 class RepresentativeSeedSet(PerClassSeedSet):

@@ -43,10 +43,10 @@ class Optimization:
     label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al. 2016)
 
 
-def parameters(model: nn.Module) -> Iterable[Any]:
-    """What an optimizer is given of a ``model``: its parameters, in two groups where it has a ``backbone_rate``.
+def parameter_groups(model: nn.Module) -> Iterable[Any]:
+    """The parameters of ``model`` for an optimizer, in two groups if it has a ``backbone_rate``.
 
-    The second group's ``share`` is that of the learning rate.
+    The ``share`` of the second group multiplies its learning rate.
     """
     share = getattr(model, "backbone_rate", 1.0)
     if share == 1:
@@ -57,8 +57,8 @@ def parameters(model: nn.Module) -> Iterable[Any]:
     return [{"params": head}, {"params": rest, "share": share}]
 
 
-def shared(optimizer: torch.optim.Optimizer, rates: Iterable[str]) -> None:
-    """Bring the ``rates`` of every group to the share of them that it has."""
+def scale_rates(optimizer: torch.optim.Optimizer, rates: Iterable[str]) -> None:
+    """Multiply the ``rates`` of every group by its ``share``."""
     for group in optimizer.param_groups:
         for name in rates:
             group[name] *= group.get("share", 1.0)
@@ -70,11 +70,11 @@ class Descent:
     def __init__(self, settings: Optimization, model: nn.Module) -> None:
         self.settings = settings
         self.model = model
-        self.optimizer = settings.optimizer(parameters(model))
-        shared(self.optimizer, ("lr",))
+        self.optimizer = settings.optimizer(parameter_groups(model))
+        scale_rates(self.optimizer, ("lr",))
         self.schedule = settings.schedule(self.optimizer) if settings.schedule else None
         if "max_lr" in self.optimizer.param_groups[0]:  # one cycle sets the rates of all groups by its own highest
-            shared(self.optimizer, ("lr", "initial_lr", "max_lr", "min_lr"))
+            scale_rates(self.optimizer, ("lr", "initial_lr", "max_lr", "min_lr"))
         self.averaged: AveragedModel | None = None
         # Whether the schedule has come to its end with the last epoch: then the weights rest, and more epochs would
         # change nothing. So it is for the paper's cosine after max_epochs, its T_max, and for one cycle
