@@ -1,17 +1,19 @@
-"""scripts/install.py: what it decides, without a network."""
+"""scripts/install.py: its decisions, without a network."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from alrun.settings import targets
 from scripts import install
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatch):
+def test_the_folder_above_a_clone_named_alrun_is_not_a_package(tmp_path, monkeypatch):
     (tmp_path / "parent" / "alrun" / "outputs").mkdir(parents=True)  # as git clone and a run leave it
     (tmp_path / "parent" / "alrun" / "conf").mkdir()
     site = tmp_path / "site"
@@ -64,5 +66,8 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
     )
     probe = "import sys; sys.path.append('.'); from alrun.settings import targets; "
     probe += "print(targets.imported('mine').Mine.__name__)"
-    printed = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
+    environment = {**os.environ, targets.VARIABLE: "mine"}  # as a user lists it
+    printed = subprocess.run(
+        [sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
     assert printed.stdout == "Mine\n", printed.stderr
