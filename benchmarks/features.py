@@ -119,8 +119,8 @@ def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
     ours, theirs = 0.0, 0.0
     print("labels   ours  scikit-learn  excess of its objective")
     for round, labels, trained in zip(times["round"], times["labeled"], times["train_seconds"], strict=True):
-        bought = queries[queries["round"] <= round]["index"].to_numpy()
-        x, y = rows[bought], classes[bought]
+        queried = queries[queries["round"] <= round]["index"].to_numpy()
+        x, y = rows[queried], classes[queried]
         best = logistic.fit(torch.from_numpy(x), torch.from_numpy(y), CLASSES, 1.0).objective
         seconds, excess = scikit_learn(x, y, best)
         print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)

@@ -49,7 +49,7 @@ class Made(NamedTuple):
 
     @property
     def trainer(self) -> Trainer:
-        """What trains by epochs."""
+        """The trainer, which trains in epochs."""
         assert isinstance(self.parts.trainer, Trainer)
         return self.parts.trainer
 

@@ -388,7 +388,7 @@ def test_a_network_embeds_resized_images_once_for_all_rounds(tmp_path, monkeypat
     ("arguments", "words"),
     [
         (("torchvision", "resnet_18"), "resnet_18 of torchvision"),
-        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be had"),
+        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be loaded"),
         (("timm", "resnet18"), "timm"),
     ],
 )
