@@ -1,1 +1,1 @@
-"""What measures: how fast selection, training and the loop are, and a window on a GPU."""
+"""Benchmarks of selection, training and the loop, and a window of time on a GPU."""

@@ -1,7 +1,7 @@
 """``alrun embed`` beside the bare network: ``python -m benchmarks.embedding`` prints images a second of both.
 
 The network is torchvision's ResNet-18 with random weights; the bare one gets batches that are resized and normalized
-already. Both take turns, and the medians are compared, since other work on a machine comes and goes.
+already. Both take turns, and the medians are compared, since other load on the machine varies.
 """
 
 import argparse
@@ -23,7 +23,7 @@ GOAL = 0.9
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both speeds and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--turns", type=int, default=5)

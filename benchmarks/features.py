@@ -1,8 +1,8 @@
 """Runs on features: where their seconds go, and logistic regression beside scikit-learn's (make bench-features).
 
 Made features with a decaying spectrum as networks have: 50,000 x 512, 10 classes, a linear head, BADGE, 10 rounds from
-1,000 to 10,000 labels. The first run opens the data and is not counted. Of scikit-learn the loosest tolerance is timed
-that comes to the objective within 1e-4.
+1,000 to 10,000 labels. The first run opens the data and is not counted. scikit-learn is timed at the loosest tolerance
+that reaches the objective within 1e-4.
 """
 
 import argparse
@@ -30,7 +30,7 @@ TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
 def features(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (count, FEATURES) float32 and their classes: about 80 % are told right from 10,000 labels."""
+    """Vectors (count, FEATURES) float32 and their classes: about 80 % are classified correctly from 10,000 labels."""
     draws = torch.Generator().manual_seed(0)
     centers = 0.15 * torch.randn(CLASSES, FEATURES, generator=draws)
     labels = torch.randint(CLASSES, (count,), generator=draws)
@@ -41,7 +41,7 @@ def features(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run(folder: Path, labels: int, *settings: str) -> tuple[Path, float]:
-    """A run in this process: its folder, and its seconds, those of composing its settings included."""
+    """A run in this process: its folder, and its seconds, including those to compose its settings."""
     started = perf_counter()
     budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {ROUNDS * labels}}}"
     given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
@@ -54,14 +54,14 @@ def run(folder: Path, labels: int, *settings: str) -> tuple[Path, float]:
 
 
 def objective(rows: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> float:
-    """Of logistic regression with C = 1, in float64."""
+    """The objective of logistic regression with C = 1, in float64."""
     logits = rows.astype(float) @ weight.T + bias
     losses = np.logaddexp.reduce(logits, 1) - logits[np.arange(len(logits)), labels]
     return float(losses.sum() + 0.5 * np.square(weight).sum())
 
 
 def scikit_learn(rows: np.ndarray, labels: np.ndarray, best: float) -> tuple[float, float]:
-    """Seconds of the loosest tolerance that comes near the ``best`` objective, and by how much that is missed."""
+    """Seconds of the loosest tolerance that comes near the ``best`` objective, and its distance from that."""
     seconds, excess = np.nan, np.nan
     for tolerance in TOLERANCES:
         model = LogisticRegression(C=1.0, tol=tolerance, max_iter=10_000)
@@ -119,8 +119,8 @@ def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
     ours, theirs = 0.0, 0.0
     print("labels   ours  scikit-learn  excess of its objective")
     for round, labels, trained in zip(times["round"], times["labeled"], times["train_seconds"], strict=True):
-        bought = queries[queries["round"] <= round]["index"].to_numpy()
-        x, y = rows[bought], classes[bought]
+        queried = queries[queries["round"] <= round]["index"].to_numpy()
+        x, y = rows[queried], classes[queried]
         best = logistic.fit(torch.from_numpy(x), torch.from_numpy(y), CLASSES, 1.0).objective
         seconds, excess = scikit_learn(x, y, best)
         print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)

@@ -1,4 +1,4 @@
-"""What ``python -m alrun results`` and ``alrun report`` take for 3,000 runs of 9 rounds, made up: seconds, memory."""
+"""Seconds and memory of ``python -m alrun results`` and ``alrun report`` for 3,000 made-up runs of 9 rounds."""
 
 import argparse
 import json
@@ -28,13 +28,13 @@ def main() -> None:
             make_run(Path(folder, "runs"), number)
         for name, output in (("results", "results.csv"), ("report", "report")):
             command = [sys.executable, "-m", f"alrun.{name}", f"{folder}/runs", "-o", f"{folder}/{output}"]
-            seconds, gigabytes = measured(command)
+            seconds, gigabytes = measure_command(command)
             print(f"alrun.{name} of {count} runs: {seconds:.1f} s, {gigabytes:.2f} GB, start of Python included")
         sizes = {name: Path(folder, name).stat().st_size / 1e6 for name in ("results.csv", "report/report.html")}
     print(", ".join(f"{name}: {size:.1f} MB" for name, size in sizes.items()))
 
 
-def measured(command: list[str]) -> tuple[float, float]:
+def measure_command(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in GB of a command."""
     started = perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -46,7 +46,7 @@ def measured(command: list[str]) -> tuple[float, float]:
 
 
 def make_run(folder: Path, number: int) -> None:
-    """A finished run: every fourth one starts another setting, as in a sweep over a setting, strategies and seeds."""
+    """Write the files of finished run ``number`` of a sweep over a setting, strategies and seeds."""
     setting, seed = divmod(number, len(STRATEGIES) * REPEATS)
     strategy = STRATEGIES[seed % len(STRATEGIES)]
     seed //= len(STRATEGIES)
@@ -69,7 +69,7 @@ def make_run(folder: Path, number: int) -> None:
 
 
 def settings(strategy: str, rate: float) -> dict[str, object]:
-    """As many settings as a run has."""
+    """Settings of the size that a run has."""
     build = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": rate, "momentum": 0.9, "weight_decay": 5e-4}
     return {
         "dataset": {

@@ -1,7 +1,7 @@
 """One selection from a pool of ImageNet's size, strategy by strategy: seconds and peak memory (make bench-large).
 
-Made features: the point is cost. Each strategy has a process of its own, whose peak is that of the whole process, the
-pool's 2 GB included; a pass over the pool counts as selection, as in a run.
+Features are made up, since only the cost matters. Each strategy has its own process; the peak is that of the whole
+process, including the 2 GB of the pool; a pass over the pool counts as selection, as in a run.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def features(count: int, width: int, classes: int) -> tuple[torch.Tensor, torch.
 
 
 def built(name: str, settings: list[str]):
-    """The strategy that the command line would make."""
+    """The strategy that the command line would build."""
     from hydra import compose, initialize_config_module
 
     schema.register()
@@ -45,7 +45,7 @@ def built(name: str, settings: list[str]):
 
 
 def one(given: argparse.Namespace, name: str) -> None:
-    """Select once, and print a row."""
+    """Select once with a strategy, and print a row."""
     rows, labels = features(given.pool, given.features, given.classes)
     pool = Pool(rows, labels, torch.arange(given.labeled))
     model = Linear(given.features, given.classes)
@@ -66,12 +66,12 @@ def one(given: argparse.Namespace, name: str) -> None:
 
 
 def peak() -> float:
-    """GB that this process has taken at most."""
+    """Peak memory of this process in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main() -> None:
-    """A process for each strategy."""
+    """Run a process for each strategy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("strategies", nargs="*", default=STRATEGIES)
     parser.add_argument("--pool", type=int, default=1_281_167)

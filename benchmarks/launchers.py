@@ -1,9 +1,8 @@
 """Runs per hour of the same sweep with 1, 2 and 4 processes: ``make bench-launchers``.
 
-Eight runs on digits, one thread each. Busy is the time that a run's own tables account for (training, evaluation,
-selection, the shared first model's once); what processes spend beside it, from starting Python to the last file, is the
-overhead.
-More processes than processors show what oversubscription costs.
+Eight runs on digits, one thread each. Busy is the time that the runs' own tables account for (training, evaluation,
+selection; the shared first model counts once). The overhead is the rest, from the start of Python to the last file.
+More processes than processors show the cost of oversubscription.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def main() -> None:
 
 
 def row(folder: Path, name: str, workers: int, overrides: tuple[str, ...], serial: float | None) -> float:
-    """Compute the sweep, check it against the first one, and print what it took; its seconds."""
+    """Compute the sweep, compare it with the first one, and print a row; returns its seconds."""
     outputs = folder / name.replace(" ", "-")
     ended = compute(outputs, *SWEEP, *overrides)
     equal, count = equal_runs(outputs, folder / "one-by-one")

@@ -1,4 +1,4 @@
-"""What this machine can do at best, for the floors of the benchmarks."""
+"""Peak speeds of this machine, for the floors of the benchmarks."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 def matrix_product_speed(device: torch.device = CPU, dtype: torch.dtype = torch.float32) -> float:
-    """Operations a second of a matrix product there: the best of five, by the faster library of ``products``."""
+    """Operations a second of a matrix product on ``device``: the best of five, by the library of ``products``."""
     size, depth = (2048, 512) if device.type == "cpu" else (8192, 8192)
     left = torch.randn(size, depth, device=device, dtype=dtype)
     right = torch.randn(size, depth, device=device, dtype=dtype)
@@ -46,7 +46,7 @@ def arithmetic_speed(device: torch.device, precision: str) -> float:
 
 
 def memory_bandwidth(device: torch.device = CPU) -> float:
-    """Bytes a second that a device reads, the best of five sums over 400 MB (4 GB of a GPU)."""
+    """Bytes a second that a device reads, the best of five sums over 400 MB (4 GB on a GPU)."""
     numbers = torch.ones(100_000_000 if device.type == "cpu" else 1_000_000_000, device=device)
 
     def add() -> None:
@@ -68,7 +68,7 @@ def best_of_five(work: Callable[[], object]) -> float:
 
 
 def add_row(path: Path | None, row: Mapping[str, object]) -> None:
-    """Append ``row`` to the CSV at ``path``, if one is wanted; at once, so that a benchmark may be stopped."""
+    """Append ``row`` to the CSV at ``path``, if not None; at once, so that a stopped benchmark keeps its rows."""
     if path is None:
         return
     is_new = not path.exists()

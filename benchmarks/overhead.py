@@ -1,7 +1,7 @@
-"""What the loop itself costs: ``python -m benchmarks.overhead`` prints its share of the time of a run.
+"""The cost of the loop itself: ``python -m benchmarks.overhead`` prints its share of the time of a run.
 
-The run is MNIST at the paper's settings, BADGE, as far as --labels; on digits where MNIST cannot be had. Overhead is
-everything that is not training, evaluation or selection: loading data, building, saving, reporting.
+The run is MNIST at the paper's settings, BADGE, up to --labels labels; digits if MNIST is not available. Overhead is
+everything except training, evaluation and selection: loading data, building, saving, reporting.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def measure(overrides: list[str]) -> None:
-    """Time one run in a fresh folder and print where the time went."""
+    """Time one run in a new folder and print the seconds of its phases."""
     with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*overrides, f"paths.outputs={folder}"], return_hydra_config=True)
         run_dir = Path(cfg.hydra.run.dir)

@@ -1,11 +1,11 @@
 """Selection against plain references: ``make bench-selection`` (ARGS="--largest 10000", ARGS="--only BADGE,CORESET").
 
-A reference does what the papers' public code does: it forms the points, and visits all of them once for every pick. It
-is timed in the process that times the kernel, on the same points; for few picks, scaled to all, where all would take
-hours. The floor is the larger of the arithmetic that the exact algorithm asks for, at the speed of this machine's
-matrix product, and of the bytes that must be read, at the speed of its memory. Peak memory is above the inputs.
-Wrappers cost what they wrap; strategies that are passes or training of a network above all (noise stability, learning
-loss, VAAL) are timed in docs/evidence/strategies.md.
+A reference works like the papers' public code: it forms the points, and visits all of them once for every pick. It is
+timed in the same process as the kernel, on the same points; if it would take hours, a few picks are timed and scaled to
+all. The floor is the larger of two times: the arithmetic of the exact algorithm at the speed of this machine's matrix
+product, and the bytes that must be read at the speed of its memory. Peak memory is above the inputs. Wrappers cost what
+they wrap; strategies that mainly consist of passes or training (noise stability, learning loss, VAAL) are timed in
+docs/evidence/strategies.md.
 """
 
 import argparse
@@ -57,8 +57,8 @@ def main() -> None:
         if each.name not in wanted or each.n > arguments.largest:
             continue
         try:
-            seconds, memory, floor, reference = measured(each, where, speed, bandwidth, not arguments.no_reference)
-        except RuntimeError as error:  # a GPU's memory is full, or a kernel takes no tensors of that device
+            seconds, memory, floor, reference = measure_case(each, where, speed, bandwidth, not arguments.no_reference)
+        except RuntimeError as error:  # a GPU's memory is full, or a kernel does not support the device
             failed.append(each.name)
             print(f"{each.name:<28}{each.n:>8}{each.classes:>5}{each.size:>6}  {first_line(error)}", flush=True)
             continue
@@ -74,10 +74,10 @@ def main() -> None:
         sys.exit(f"not measured: {', '.join(failed)}")
 
 
-def measured(
+def measure_case(
     each: Case, where: torch.device, speed: float, bandwidth: float, compare: bool
 ) -> tuple[float, float, float, float]:
-    """Seconds, bytes above the inputs, floor and reference of a case; on a GPU of a second run, with kernels loaded."""
+    """Seconds, bytes above the inputs, floor and reference of a case; on a GPU of a second run, with loaded kernels."""
     job = each.prepare(each)
     if where.type == "cuda":
         job.run()

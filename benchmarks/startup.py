@@ -1,9 +1,9 @@
-"""How long the commands that answer a person take to start, beside ``python -c 'import hydra'`` in the same minute.
+"""Time the start of interactive commands, beside ``python -c 'import hydra'`` in the same minute.
 
     make bench-startup
 
-Each is started in turn, several times, and the median counts: what else the machine does then slows all of them alike.
-Exit status 1 where ``alrun --help`` takes more than 1.5 times as long as Hydra, or a command imports torch.
+The commands start in turn, several times, and the median counts: other load on the machine slows all of them alike.
+The exit status is 1 if ``alrun --help`` takes more than 1.5 times as long as Hydra, or a command imports torch.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name, _ in rows}
         for _ in range(repeats + 1):
             for name, command in rows:
-                times[name].append(seconds(command, Path(folder)))
+                times[name].append(time_command(command, Path(folder)))
         heavy = [words for words in COMMANDS if imports_torch(words.split(), Path(folder))]
     medians = {name: median(values[1:]) for name, values in times.items()}
     hydra = medians[rows[0][0]]
@@ -48,15 +48,15 @@ def main() -> None:
     sys.exit(bool(heavy) or medians["alrun --help"] > LIMIT * hydra)
 
 
-def seconds(command: list[str], folder: Path) -> float:
-    """How long ``command`` takes in an empty folder."""
+def time_command(command: list[str], folder: Path) -> float:
+    """Seconds that ``command`` takes in ``folder``."""
     started = perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - started
 
 
 def imports_torch(words: Sequence[str], folder: Path) -> bool:
-    """Whether ``alrun`` with these words has torch among its modules when it ends."""
+    """Whether ``alrun`` with these words has imported torch when it ends."""
     command = [sys.executable, "-c", PROBE, *words]
     answer = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
     return answer.returncode == 9

@@ -2,8 +2,8 @@
 
 The reference is a PyTorch loop as tutorials write it (training_cases/plain.py), timed in the same process with the
 same number of threads. The floor is the arithmetic of the step at the speed of this machine's matrix product or of a
-large convolution, whichever is faster, in the run's precision. What is neither an option nor its value goes on to
-alrun as a setting.
+large convolution, whichever is faster, in the run's precision. Words that are not options or their values are settings
+for alrun.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.training_cases.several import WAYS
 
 
 def main() -> None:
-    """Print a row per model and batch size, then what several runs at once do."""
+    """Print a row per model and batch size, then the speed of several runs at once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default=",".join(case.model for case in CASES), help="separated by commas")
     parser.add_argument("--batch-sizes", default="20,128", help="of the optimizer, separated by commas")
@@ -67,7 +67,7 @@ def single(
 
 
 def row(made: Made, case: Case, size: int, way: str, runs: int, speed: float) -> dict[str, object]:
-    """What the CSV has of a measurement; speeds in images a second, of all runs together."""
+    """A measurement as a row of the CSV; speeds are images a second, of all runs together."""
     return {
         "model": case.model,
         "batch_size": size,
@@ -83,7 +83,7 @@ def row(made: Made, case: Case, size: int, way: str, runs: int, speed: float) ->
 
 
 def images_in_epoch(case: Case, made: Made, size: int) -> int:
-    """At least two batches; on a GPU enough to hide the start."""
+    """Images in the timed epoch: at least two batches, and on a GPU enough to hide the start."""
     return max(2 * size, case.cpu_images if made.where.type == "cpu" else 2000)
 
 
@@ -109,7 +109,7 @@ def together(
     alone: dict[str, tuple[float, str]],
     path: Path | None,
 ) -> None:
-    """Print what several runs at once do, against one run with the threads that suit it best."""
+    """Print the speed of several runs at once, against one run with its best number of threads."""
     print(f"\nseveral runs at once, batch size 20, one thread each: images a second together (× one run), {runs} runs")
     for case in cases:
         made = make(case, 20, overrides)

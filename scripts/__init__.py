@@ -1,1 +1,1 @@
-"""What make calls: installation and the record of results."""
+"""Scripts that make calls: installation, the record of results, the list of packages."""

@@ -1,12 +1,12 @@
-"""Do results change? Digests of tiny runs on digits: every strategy, every way of training, every shape of the pool.
+"""Do results change? Digests of tiny runs on digits: every strategy, way of training and shape of the pool.
 
-    python -m scripts.golden            # make golden: compare with the record, or make it where there is none
+    python -m scripts.golden            # make golden: compare with the record, or create it if there is none
     python -m scripts.golden --only strategy=badge
 
 The record, ``outputs/golden.json``, holds for one machine: another torch, instruction set or processor gives other
-bits. Make it before a change of structure and compare after it. A run is known by its name, which holds the revisions
-of its components (alrun.settings.revisions): a component whose results changed and whose revision was not raised
-fails here; a raised revision makes a new name, which is added.
+bits. Create it before a refactoring and compare afterward. A run is identified by its name, which includes the
+revisions of its components (alrun.settings.revisions): if the results of a component change but its revision does not,
+the comparison fails; a raised revision makes a new name, which is added.
 """
 
 import argparse
@@ -34,7 +34,7 @@ TINY = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "train
 QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
 DROPOUT = "model.dropout=0.4"
 INNER = ("partitioned", "power", "subsample")  # strategies around another one
-SHORT = {  # training of the strategies' own
+SHORT = {  # networks that strategies train themselves
     "vaal": ["strategy.iterations=3", "strategy.width=4"],
     "learning_loss": ["strategy.epochs=2"],
     "discriminative": ["strategy.epochs=2"],
@@ -65,7 +65,7 @@ FACETS = (
 
 
 def main() -> None:
-    """Compare, or record."""
+    """Compare with the record, or create it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="runs whose command line holds this")
     parser.add_argument("--record", type=Path, default=RECORD)
@@ -74,7 +74,7 @@ def main() -> None:
     here = machine()
     known = json.loads(arguments.record.read_text()) if arguments.record.exists() else {"machine": here, "runs": {}}
     if known["machine"] != here:
-        sys.exit(f"{arguments.record} was made on {known['machine']}, this is {here}: delete it to make it anew.")
+        sys.exit(f"{arguments.record} was made on {known['machine']}, this is {here}: delete it to record again.")
     changed, added = [], 0
     for command in (command for command in commands() if (arguments.only or "") in " ".join(command)):
         name, found = digests(command)
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def machine() -> dict[str, str]:
-    """What the bits of a result depend on besides the code."""
+    """The properties of this machine that the bits of a result depend on."""
     return {
         "processor": device.describe(torch.device("cpu")),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -100,7 +100,7 @@ def machine() -> dict[str, str]:
 
 
 def commands() -> Iterator[list[str]]:
-    """Command lines."""
+    """The command lines of all tiny runs."""
     for path in sorted(Path(str(resources.files("alrun.conf") / "strategy")).glob("*.yaml")):
         inner = ["strategy@strategy.inner=margin"] if path.stem in INNER else []
         yield [f"strategy={path.stem}", DROPOUT, *inner, *SHORT.get(path.stem, [])]

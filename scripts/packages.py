@@ -1,4 +1,4 @@
-"""What ``pip install alrun`` brings: every package with its megabytes, and the sum (``make packages``)."""
+"""The packages that ``pip install alrun`` installs, with their megabytes and the sum (``make packages``)."""
 
 from importlib import metadata
 from pathlib import Path
@@ -9,14 +9,14 @@ from packaging.utils import canonicalize_name
 
 def main() -> None:
     """Print a row for every package, the largest first."""
-    sizes = {name: megabytes(name) for name in brought("alrun")}
+    sizes = {name: megabytes(name) for name in required_packages("alrun")}
     for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
         print(f"{size:8.1f} MB  {name} {metadata.version(name)}")
     print(f"{sum(sizes.values()):8.1f} MB  in {len(sizes)} packages, alrun itself among them")
 
 
-def brought(package: str) -> list[str]:
-    """``package`` and all that it requires on this machine, without extras.
+def required_packages(package: str) -> list[str]:
+    """``package`` and all packages that it requires on this machine, without extras.
 
     Raises:
         PackageNotFoundError: One of them is not installed.
@@ -38,7 +38,7 @@ def brought(package: str) -> list[str]:
 
 
 def megabytes(name: str) -> float:
-    """Size of the files that a package has installed."""
+    """Size of the installed files of a package."""
     paths = [Path(str(file.locate())) for file in metadata.files(name) or []]
     return sum(path.stat().st_size for path in paths if path.exists()) / 1e6
 

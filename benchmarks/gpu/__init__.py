@@ -1,1 +1,1 @@
-"""A window on a GPU: its stages, the checks of its numbers, and what it computes."""
+"""A window of time on a GPU: its stages, the checks of its numbers, and its runs."""

@@ -1,4 +1,4 @@
-"""A check: something measured on a device, and how large it may be."""
+"""A check: a quantity measured on a device, and the largest allowed value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,25 +24,25 @@ class Bench:
         return small if self.small else large
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal, float64 on the CPU, with float32's values: what a device gets is the same number."""
+        """Standard normal numbers, float64 on the CPU, rounded to float32 so that a device gets the same numbers."""
         return torch.randn(*shape, generator=self.draws, dtype=torch.float64).float().double()
 
     def there(self, x: Tensor) -> Tensor:
-        """The same in float32 on the device."""
+        """``x`` in float32 on the device."""
         return x.float().to(self.device)
 
 
 class Check(NamedTuple):
-    """``measure`` must not exceed ``allowed``."""
+    """A check that ``measure`` does not exceed ``allowed``."""
 
     name: str
-    says: str  # what is measured
+    says: str  # the quantity in words
     measure: Callable[[Bench], float]
     allowed: float
     needs_gpu: bool = False
 
 
-def worst(found: Tensor, expected: Tensor) -> float:
+def largest_error(found: Tensor, expected: Tensor) -> float:
     """Largest absolute difference, in units of the largest expected number."""
     difference = (found.double().cpu() - expected.double().cpu()).abs().max()
     return float(difference / expected.double().abs().max().cpu().clamp_min(1e-300))
@@ -51,7 +51,7 @@ def worst(found: Tensor, expected: Tensor) -> float:
 def shortfall(gains: list[Tensor], picks: Tensor) -> float:
     """How far picks fell short of the best gains: ``gains[k]`` are those of all candidates at the k-th pick.
 
-    In units of the gains' spread, so that a near tie decided otherwise is small.
+    In units of the gains' spread, so that another pick in a near tie counts little.
     """
     found = []
     for gain, pick in zip(gains, picks.tolist(), strict=True):

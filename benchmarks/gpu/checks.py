@@ -4,7 +4,7 @@
     python -m benchmarks.gpu.checks --small --device cpu             # a trial in seconds
     python -m benchmarks.gpu.checks --seed 7 --only k-center         # the inputs of an earlier time
 
-Inputs are drawn anew every time; the seed is printed. Exits with 1 if a check fails.
+Every call draws new inputs; the seed is printed. The exit status is 1 if a check fails.
 """
 
 import argparse
@@ -35,13 +35,13 @@ def main() -> None:
     arguments = parser.parse_args()
     where = device.choose_device(arguments.device)
     if arguments.small:
-        torch.set_num_threads(1)  # more would wait for one another
+        torch.set_num_threads(1)  # more threads would wait for one another
     wanted = arguments.only.split(";") if arguments.only else [check.name for check in CHECKS]
     print(f"{device.describe(where)}, torch {torch.__version__}, seed {arguments.seed}")
     verdicts = []
     for check in (check for check in CHECKS if check.name in wanted):
         started = perf_counter()
-        found, verdict = judged(check, Bench(where, arguments.seed, arguments.small))
+        found, verdict = judge_check(check, Bench(where, arguments.seed, arguments.small))
         seconds = round(perf_counter() - started, 2)
         verdicts.append(verdict)
         print(
@@ -55,13 +55,13 @@ def main() -> None:
     sys.exit(any(verdict.startswith("failed") for verdict in verdicts))
 
 
-def judged(check: Check, bench: Bench) -> tuple[float, str]:
-    """What was measured, and ``passed``, ``skipped`` or ``failed`` with the reason."""
+def judge_check(check: Check, bench: Bench) -> tuple[float, str]:
+    """The measured value, and ``passed``, ``skipped`` or ``failed`` with the reason."""
     if check.needs_gpu and bench.device.type != "cuda":
         return float("nan"), "skipped: needs a GPU"
     try:
         found = check.measure(bench)
-    except Exception as error:  # the other checks go on, whatever this one met on a device that is new to it
+    except Exception as error:  # whatever happens on a new device, the other checks run
         return float("nan"), f"failed: {type(error).__name__}: {first_line(error)}"
     finally:
         device.set_precision("tf32")

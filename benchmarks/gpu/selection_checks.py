@@ -13,7 +13,7 @@ from alrun.selection.greedy import maximize
 from alrun.selection.joint_entropy import batch_bald
 from alrun.selection.k_center import k_center
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
-from alrun.selection.linear import combined
+from alrun.selection.linear import weighted_sum
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Dense, Outer, sqdist
 from alrun.selection.set_functions import FacilityLocation
@@ -21,13 +21,13 @@ from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.bald import Bald
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.testing.made_queries import query_about
-from benchmarks.gpu.check import Bench, Check, shortfall, worst
+from benchmarks.gpu.check import Bench, Check, largest_error, shortfall
 
 CLASSES, WIDTH, LR = 10, 64, 0.1
 
 
 def log_probs(bench: Bench, *shape: int) -> Tensor:
-    """Of models that are sure of some examples to the last digit; with float32's values."""
+    """Log-probabilities (*shape, C), some of them certain to the last digit; rounded to float32."""
     logits = bench.normal(*shape, CLASSES) * 10 ** bench.normal(*shape, 1)
     return logits.log_softmax(-1).float().double()
 
@@ -40,7 +40,9 @@ def scores(bench: Bench) -> float:
     top = probs.sort(1, descending=True).values
     expected = [torch.special.entr(probs).sum(1), 1 - top[:, 0], 1 - top[:, 0] + top[:, 1]]
     strategies = (Entropy(), LeastConfidence(), Margin())
-    return max(worst(each.score(query_about(outputs)), truth) for each, truth in zip(strategies, expected, strict=True))
+    return max(
+        largest_error(each.score(query_about(outputs)), truth) for each, truth in zip(strategies, expected, strict=True)
+    )
 
 
 def bald(bench: Bench) -> float:
@@ -49,7 +51,7 @@ def bald(bench: Bench) -> float:
     outputs = Outputs(torch.arange(logs.shape[1]), dropout_log_probs=bench.there(logs))
     probs = logs.exp()
     expected = torch.special.entr(probs.mean(0)).sum(1) - torch.special.entr(probs).sum(2).mean(0)
-    return worst(Bald().score(query_about(outputs)), expected)
+    return largest_error(Bald().score(query_about(outputs)), expected)
 
 
 def factors(bench: Bench, n: int) -> tuple[Outer, Tensor]:
@@ -64,10 +66,10 @@ def factors(bench: Bench, n: int) -> tuple[Outer, Tensor]:
 def distances(bench: Bench) -> float:
     """Squared distances of gradients that are never formed."""
     points, formed = factors(bench, bench.size(1_000, 100))
-    return worst(sqdist(points, points), torch.cdist(formed, formed).square())
+    return largest_error(sqdist(points, points), torch.cdist(formed, formed).square())
 
 
-def centres(bench: Bench) -> float:
+def centers(bench: Bench) -> float:
     """Each pick of k-center against the farthest point at that time."""
     n, size = bench.size(5_000, 300), bench.size(200, 20)
     points, labeled = bench.normal(n, WIDTH), bench.normal(50, WIDTH)
@@ -93,7 +95,7 @@ def spread(bench: Bench) -> float:
     draws, counts = bench.size(3_000, 500), dict.fromkeys(probability, 0)
     for _ in range(draws):
         counts[tuple(kmeans_plus_plus(points, 3, bench.draws).tolist())] += 1
-    # Outcomes that are expected less than five times count as one: chi-squared is no good for them.
+    # Outcomes expected less than five times are merged: chi-squared is unreliable for them.
     pairs = [(counts[key], draws * p) for key, p in probability.items()]
     often, seldom = [pair for pair in pairs if pair[1] >= 5], [pair for pair in pairs if pair[1] < 5]
     if seldom:
@@ -119,7 +121,7 @@ def facility_location(bench: Bench) -> float:
 
 
 def look_ahead(bench: Bench) -> float:
-    """Each pick of GLISTER against the largest gain at that time, with the logits that its picks lead to."""
+    """Each pick of GLISTER against the largest gain at that time, with the logits after the picks before it."""
     n, size = bench.size(2_000, 200), bench.size(100, 15)
     points, formed = factors(bench, n)
     logits, embedding = bench.normal(300, CLASSES), bench.normal(300, WIDTH)
@@ -141,7 +143,7 @@ def pursuit(bench: Bench) -> float:
     n, size = bench.size(2_000, 200), bench.size(100, 15)
     points, formed = factors(bench, n)
     target = formed.sum(0)
-    found = matching_pursuit(points, combined(points, torch.ones(n, device=bench.device)), size)
+    found = matching_pursuit(points, weighted_sum(points, torch.ones(n, device=bench.device)), size)
     expected = matching_pursuit(Dense(formed), target, size)
 
     def objective(index: Tensor, weight: Tensor) -> Tensor:
@@ -171,7 +173,7 @@ CHECKS = [
     Check("entropy, margin, least confidence", "error of scores, relative", scores, 1e-5),
     Check("BALD", "error of scores, relative", bald, 1e-5),
     Check("distances of gradients", "error, relative", distances, 1e-5),
-    Check("k-center", "shortfall of picks, of the gains' spread", centres, 1e-4),
+    Check("k-center", "shortfall of picks, of the gains' spread", centers, 1e-4),
     Check("k-means++", "-log10 of the p-value of its draws", spread, 6.0),
     Check("facility location", "shortfall of picks, of the gains' spread", facility_location, 1e-4),
     Check("GLISTER", "shortfall of picks, of the gains' spread", look_ahead, 1e-4),

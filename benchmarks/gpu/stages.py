@@ -1,4 +1,4 @@
-"""A window of time: commands that are stopped at its end, and a record of what became of them."""
+"""A window of time: commands that are stopped at its end, and a record of how they ended."""
 
 import json
 import os
@@ -23,25 +23,25 @@ class Command:
 
 
 class Window:
-    """Commands are told to stop (SIGTERM) shortly before ``minutes`` are over, and killed if they do not.
+    """A window of time for commands, which get SIGTERM shortly before ``minutes`` are over, and SIGKILL if they go on.
 
     Args:
-        out: Folder of what the window leaves: ``window.json``, ``log.txt`` and what the commands write there.
+        out: Folder of the results: ``window.json``, ``log.txt`` and the files that the commands write there.
         minutes: From now on.
-        record: The head of ``window.json``, which is written anew after every command.
+        record: The head of ``window.json``, which is rewritten after every command.
     """
 
     def __init__(self, out: Path, minutes: float, record: dict[str, Any]) -> None:
         self.out = out
         self.started = time.monotonic()
         self.end = self.started + 60 * minutes
-        self.grace = min(30.0, 6 * minutes)  # seconds for the commands to stop, and to write what they left
+        self.grace = min(30.0, 6 * minutes)  # seconds for the commands to stop and to write their files
         self.record = {**record, "minutes": minutes, "ended": "not yet", "commands": []}
         out.mkdir(parents=True, exist_ok=True)
         self.write()
 
     def left(self) -> float:
-        """Seconds until commands are told to stop."""
+        """Seconds until commands get SIGTERM."""
         return self.end - self.grace - time.monotonic()
 
     def close(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class Window:
         at_once: int = 1,
         every: Callable[[], object] | None = None,
     ) -> list[int]:
-        """Exit statuses of ``commands``, ``at_once`` at a time, for ``seconds`` at the most.
+        """Exit statuses of ``commands``, ``at_once`` at a time, for at most ``seconds``.
 
         ``commands`` is asked for the next one when there is room for it. ``every`` is called about twice a minute.
         """
@@ -94,7 +94,7 @@ class Window:
         return statuses
 
     def note(self, each: "Running", stopped: bool = False) -> int:
-        """Add a command that ended to the record."""
+        """Add an ended command to the record; returns its exit status, 0 if the limit stopped it."""
         status = each.process.returncode
         entry = {"stage": each.stage, "name": each.command.name, "seconds": round(time.monotonic() - each.started, 1)}
         ended = "stopped at the limit" if stopped else "done" if status == 0 else f"failed with status {status}"
@@ -106,13 +106,13 @@ class Window:
         return 0 if stopped else status
 
     def finish(self, ended: str) -> None:
-        """Say in the record how the window ended."""
+        """Write to the record how the window ended."""
         self.record |= {"ended": ended, "seconds": round(time.monotonic() - self.started, 1)}
         self.write()
 
 
 class Running:
-    """A command under way, in a process group of its own so that what it started ends with it."""
+    """A running command, in a process group of its own so that its child processes end with it."""
 
     def __init__(self, stage: str, command: Command, log: Any) -> None:
         self.stage = stage
@@ -124,7 +124,7 @@ class Running:
 
 
 def stop(processes: list[subprocess.Popen], seconds: float) -> None:
-    """Tell all to stop, and kill those that still run after ``seconds``."""
+    """Send SIGTERM to all processes, and SIGKILL to those that still run after ``seconds``."""
     for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
         for process in alive(processes):
             os.killpg(process.pid, number)
@@ -134,11 +134,11 @@ def stop(processes: list[subprocess.Popen], seconds: float) -> None:
 
 
 def alive(processes: list[subprocess.Popen]) -> Iterator[subprocess.Popen]:
-    """Those that have not ended."""
+    """The processes that have not ended."""
     return (process for process in processes if process.poll() is None)
 
 
 def stamp(started: float) -> str:
-    """Minutes and seconds since ``started``."""
+    """Minutes and seconds since ``started``, as text."""
     seconds = int(time.monotonic() - started)
     return f"{seconds // 60:3}:{seconds % 60:02}"

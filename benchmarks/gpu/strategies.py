@@ -3,7 +3,7 @@
     python -m benchmarks.gpu.strategies                          # on a GPU if there is one
     python -m benchmarks.gpu.strategies --device cpu --only dss  # command lines that hold this
 
-Exits with 1 if one fails. Whether numbers are right is asked by benchmarks/gpu/checks.py.
+The exit status is 1 if one fails. benchmarks/gpu/checks.py checks that the numbers are right.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from scripts import golden
 
 
 def main() -> None:
-    """Print those that fail, and how many ran."""
+    """Print the runs that fail, and how many succeeded."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--only", default="", help="runs whose command line holds this")
@@ -35,7 +35,7 @@ def main() -> None:
     failed = 0
     for command in commands:
         started = perf_counter()
-        outcome = attempted([*command, f"runtime.device={where}"])
+        outcome = attempt_run([*command, f"runtime.device={where}"])
         failed += outcome != "ran"
         if outcome != "ran":
             print(f"{' '.join(command)}: {outcome}", flush=True)
@@ -45,11 +45,11 @@ def main() -> None:
     sys.exit(failed > 0)
 
 
-def attempted(command: list[str]) -> str:
-    """``ran``, or what went wrong."""
+def attempt_run(command: list[str]) -> str:
+    """``ran``, or the error in words."""
     try:
         golden.digests(command)
-    except Exception as error:  # the others go on, whatever this one met on a device that is new to it
+    except Exception as error:  # whatever happens on a new device, the others run
         return f"{type(error).__name__}: {first_line(error)}"
     return "ran"
 

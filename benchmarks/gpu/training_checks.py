@@ -29,7 +29,7 @@ from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset
 from alrun.training.trainer import Trainer
-from benchmarks.gpu.check import Bench, Check, worst
+from benchmarks.gpu.check import Bench, Check, largest_error
 
 BATCH, CLASSES = 20, 10
 WARM = 40  # steps before gradients are compared: at first even float32's are several thousandths off
@@ -46,7 +46,7 @@ def examples(seed: int, where: torch.device, small: bool) -> Pool:
 
 
 def network(seed: int, small: bool) -> Classifier:
-    """ResNet-18 with fresh weights; a trial is content with less."""
+    """ResNet-18 with new weights; a small network for a trial."""
     torch.manual_seed(seed)
     return SmallCnn(3, (8, 8), CLASSES) if small else ResNet18(3, (32, 32), CLASSES)
 
@@ -74,23 +74,23 @@ def trained(seed: int, place: str, small: bool, capture: bool, precision: str, e
 def captured(precision: str, bench: Bench) -> float:
     """Weights after training with a captured graph and without one."""
     found = [trained(bench.seed, str(bench.device), bench.small, capture, precision)[0] for capture in (True, False)]
-    return worst(*found)
+    return largest_error(*found)
 
 
 def repeated(bench: Bench) -> float:
     """Weights of the same training twice."""
     found = [trained(bench.seed, str(bench.device), bench.small, True, "tf32")[0] for _ in range(2)]
-    return worst(*found)
+    return largest_error(*found)
 
 
 def together(bench: Bench) -> float:
     """Weights of trainings in two processes at once and of each alone."""
     seeds = (bench.seed, bench.seed + 1)
     train = partial(trained, place=str(bench.device), small=bench.small, capture=True, precision="tf32")
-    # With as many CPU threads as here: sums over other parts would be others in the last digit.
+    # With as many CPU threads as here: sums in another order differ in the last digit.
     with ProcessPoolExecutor(2, get_context("spawn"), torch.set_num_threads, (torch.get_num_threads(),)) as processes:
         both = list(processes.map(train, seeds))
-    return max(worst(found[0], train(seed)[0]) for found, seed in zip(both, seeds, strict=True))
+    return max(largest_error(found[0], train(seed)[0]) for found, seed in zip(both, seeds, strict=True))
 
 
 def redrawn(bench: Bench) -> float:
@@ -104,7 +104,7 @@ def redrawn(bench: Bench) -> float:
 
 @cache  # the steps take long in float64, and six checks begin with them
 def warm(seed: int, small: bool) -> tuple[Classifier, Tensor, Tensor]:
-    """A network after some steps on the CPU, a batch and its labels, all in float64 there; not to be changed."""
+    """A network after some steps on the CPU, a batch and its labels, all in float64; callers must not change them."""
     side, bench = 8 if small else 32, Bench(torch.device("cpu"), seed, small)
     model = network(seed, small).double().train()
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
@@ -145,11 +145,11 @@ def outputs(precision: str, bench: Bench) -> float:
     device.set_precision(precision)
     there = copy.deepcopy(model).float().to(bench.device)
     ours = record(there, bench.there(images), index, needs, lambda batch: batch, 7)
-    return max(worst(ours.log_probs, exact.log_probs), worst(ours.embedding, exact.embedding))
+    return max(largest_error(ours.log_probs, exact.log_probs), largest_error(ours.embedding, exact.embedding))
 
 
 def resumed(bench: Bench) -> float:
-    """Differing lines of accuracy.csv: a run in one go, and one that goes on from its tables in the middle."""
+    """Lines of accuracy.csv that differ between an uninterrupted run and one that resumes from its tables."""
     with tempfile.TemporaryDirectory() as folder:
         whole = complete(Path(folder, "whole"), bench)
         portable.pack_runs([whole], Path(folder, "runs.zip"))
@@ -179,8 +179,6 @@ def complete(place: Path, bench: Bench) -> Path:
     return run_dir
 
 
-# Allowed errors: ten times what float32 (1.7e-4), a mantissa of 10 bits (0.010) and bfloat16 (0.030) showed for this
-# network on a CPU after 150 steps; here it has taken fewer.
 def optimum(bench: Bench) -> float:
     """Logistic regression on the device, against the gradient of its objective written out in float64 on the CPU."""
     n, d, C = bench.size(5000, 300), bench.size(256, 20), 1.0
@@ -195,6 +193,8 @@ def optimum(bench: Bench) -> float:
     return float(max(slope.abs().max() for slope in slopes) / steepest.abs().max())
 
 
+# Allowed errors: ten times those that float32 (1.7e-4), a mantissa of 10 bits (0.010) and bfloat16 (0.030) showed for
+# this network on a CPU after 150 steps; here it takes fewer.
 CHECKS = [
     *(
         Check(f"graph against eager, {name}", "difference of weights, relative", partial(captured, name), allowed, True)

@@ -4,13 +4,14 @@
     python -m benchmarks.gpu.window --minutes 1 --out window --dry-run           # tiny, on any CPU: does all of it run?
     python -m benchmarks.gpu.window --minutes 10 --out window --stages runs paths.data=data
 
-Ends inside its limit, whatever it is at, and leaves a few small files in --out: window.json (hardware, versions,
-commit, what was done), correctness.csv, strategies.csv, training.csv, selection.csv, runs.zip (the tables of the
-runs that this window moved on) and log.txt. Move that folder to benchmarks/results/gpu/<date>: the next window goes on
-with its runs, and ``make gpu-page`` writes docs/evidence/gpu.md from all of them. A run goes on after its last round
-that queried labels; where --outputs is still there from a window before, at its last checkpoint.
+It always ends within its limit, and leaves a few small files in --out: window.json (hardware, versions, commit,
+commands), correctness.csv, strategies.csv, training.csv, selection.csv, runs.zip (the tables of the runs that this
+window continued) and log.txt. Move that folder to benchmarks/results/gpu/<date>: the next window resumes its runs, and
+``make gpu-page`` writes docs/evidence/gpu.md from all of them. A run resumes after its last round that queried labels,
+or at its last checkpoint if --outputs still exists from an earlier window.
 
-On a machine without network that has torch but not all that alrun needs, take wheels along; pydantic-core is of one Python version:
+For a machine without network that has torch but not all packages of alrun, bring wheels; pydantic-core needs the same
+Python version:
 
     # at home, after the last change
     pip wheel --no-deps -w .whl . hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3 filelock==4.2.11
@@ -20,7 +21,7 @@ On a machine without network that has torch but not all that alrun needs, take w
     python3 -m pip install --no-index --no-deps --target .site .whl/*.whl
     PYTHONPATH=.site python3 -m benchmarks.gpu.window --minutes 9 --out window --commit COMMIT paths.data=data
 
-Words with a = go on to alrun.
+Words with a = are settings for alrun.
 """
 
 import argparse
@@ -45,17 +46,17 @@ from alrun.system import device
 from benchmarks.gpu.stages import Command, Window
 
 HERE = Path(__file__).resolve().parent
-# The most that each may take of the window.
+# Largest share of the window for each stage.
 STAGES = {"correctness": 0.3, "strategies": 0.2, "selection": 0.15, "training": 0.25, "runs": 1.0}
 PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf", "triton")
 TIMED = "entropy,margin,least confidence,BADGE,CORESET,FASS,GLISTER,BALD,BatchBALD,facility location,matching pursuit"
-LAYOUT = "runtime.memory_format=channels_last"  # of all runs of a study, also in a trial on a CPU
-# A run of every kind in seconds; the numbers mean nothing.
+LAYOUT = "runtime.memory_format=channels_last"  # the same for all runs of a study, also in a trial on a CPU
+# Any run in seconds; the results mean nothing.
 DRY = ["dataset=digits", "model=small_cnn", "debug=fast"]
 
 
 def main() -> None:
-    """One window."""
+    """Run one window."""
     arguments, settings = parse()
     record = {"started": datetime.now(UTC).isoformat(timespec="seconds"), **machine(arguments.commit)}
     about = {"dry_run": arguments.dry_run, "settings": settings, "at_once": arguments.at_once}
@@ -97,7 +98,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
 
 
 def machine(commit: str | None) -> dict[str, Any]:
-    """What everything is measured on."""
+    """The hardware and software of this machine, for the record."""
     where = device.choose_device("auto")
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit", "--format=csv"]
     try:
@@ -121,7 +122,7 @@ def machine(commit: str | None) -> dict[str, Any]:
 
 
 def installed(name: str) -> str | None:
-    """The version of a package."""
+    """The version of a package; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -129,17 +130,17 @@ def installed(name: str) -> str | None:
 
 
 def correctness(arguments: argparse.Namespace, _: list[str]) -> list[str]:
-    """All checks, in one process."""
+    """The command of all checks, in one process."""
     return ["benchmarks.gpu.checks", *(["--small", "--device", "cpu"] if arguments.dry_run else [])]
 
 
 def strategies(arguments: argparse.Namespace, _: list[str]) -> list[str]:
-    """Every strategy and every way of training once; of a trial some."""
+    """The command of every strategy and every way of training once; of some in a trial."""
     return ["benchmarks.gpu.strategies", *(["--device", "cpu", "--only", "bald"] if arguments.dry_run else [])]
 
 
 def selection(arguments: argparse.Namespace, _: list[str]) -> list[str]:
-    """The kernels of the paper's strategies."""
+    """The command of the kernels of the paper's strategies."""
     small = arguments.dry_run
     where = "cuda" if torch.cuda.is_available() and not small else "cpu"
     cases = ["--only", "matching pursuit" if small else TIMED, "--largest", "10000" if small else "50000"]
@@ -147,7 +148,7 @@ def selection(arguments: argparse.Namespace, _: list[str]) -> list[str]:
 
 
 def training(arguments: argparse.Namespace, settings: list[str]) -> list[str]:
-    """Networks alone, then several runs at once."""
+    """The command of training benchmarks: one run, then several runs at once."""
     cases = ["--models", "resnet18,mnist_net", "--ways", "processes,threads", "--runs", "2,8", *settings]
     if arguments.dry_run:
         cases = ["--models", "mnist_net", "--batch-sizes", "20", "--runs", "", "runtime.device=cpu", *settings]
@@ -158,7 +159,7 @@ SCRIPTED = {"correctness": correctness, "strategies": strategies, "selection": s
 
 
 class Runs:
-    """The runs in the order of their value, without those that are done, and what this window moved on."""
+    """The unfinished runs by priority, and the runs that this window continued."""
 
     def __init__(self, arguments: argparse.Namespace, settings: list[str]) -> None:
         self.rows = OmegaConf.to_container(OmegaConf.load(arguments.priority))
@@ -170,7 +171,7 @@ class Runs:
             portable.unpack_runs(archive, arguments.outputs / "runs")
 
     def commands(self) -> Iterator[Command]:
-        """One run after the other; a row is read when those before it are under way or done."""
+        """The commands of one run after the other; a row is read when those before it are started or done."""
         for row in self.rows:  # type: ignore[union-attr]
             overrides = [word for word in row["overrides"] if not (self.dry_run and word.startswith("dataset"))]  # type: ignore[index]
             for run in planned_runs.runs_of_command([*overrides, *self.settings]):
@@ -183,7 +184,7 @@ class Runs:
                 yield Command("/".join(run.folder.parts[-2:]), [*words, *extra.values()], about)
 
     def resumed(self, folder: Path) -> dict[str, Any]:
-        """The round that a run goes on with, and the setting that keeps its arithmetic as it was."""
+        """The round at which a run resumes, and the setting that keeps its arithmetic unchanged."""
         if not (folder / "run.json").exists():
             return {"round": 0}
         rounds = None if has_checkpoint(folder) else portable.rebuild_checkpoint(folder)
@@ -191,7 +192,7 @@ class Runs:
         return {"round": rounds, "format": f"runtime.memory_format={layout}"}
 
     def pack(self) -> None:
-        """Write the tables of the runs that moved."""
+        """Write the tables of the runs that this window continued."""
         portable.pack_runs([folder for folder in self.moved if (folder / "run.json").exists()], self.archive)
 
 

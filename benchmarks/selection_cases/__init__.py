@@ -1,1 +1,1 @@
-"""What benchmarks/selection.py times."""
+"""The cases of benchmarks/selection.py, by topic."""

@@ -13,7 +13,7 @@ REFERENCE_IMAGES = 5
 
 
 def attack(strategy: Adversarial, backward: int):
-    """One forward pass and ``backward`` backward passes at least for every image."""
+    """Prepare a case with at least one forward and ``backward`` backward passes for every image."""
 
     def prepare(case: Case) -> Job:
         torch.manual_seed(0)

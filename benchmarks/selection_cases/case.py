@@ -1,4 +1,4 @@
-"""What benchmarks/selection.py times, and the points it times on."""
+"""A case of benchmarks/selection.py, and its points and queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ DEVICE = torch.device("cpu")  # of the points; benchmarks/selection.py sets it
 
 
 class Job(NamedTuple):
-    """One piece of work, its data made."""
+    """A prepared case: its data exist, and ``run`` is timed."""
 
     run: Callable[[], object]
-    reference: Callable[[], float] | None = None  # seconds that a plain implementation takes; None: too large for it
-    flops: float = 0.0  # additions and multiplications that an exact algorithm asks for
+    reference: Callable[[], float] | None = None  # seconds of a plain implementation; None: too slow
+    flops: float = 0.0  # additions and multiplications of an exact algorithm
     bytes: float = 0.0  # that any algorithm must read or write
 
 
@@ -43,9 +43,9 @@ class Case:
 def gradients(n: int, classes: int) -> Outer:
     """Factors of a model that is sure of most examples, with embeddings in clusters: a (n, C), b (n, WIDTH)."""
     rng = torch.Generator().manual_seed(n + classes)
-    centres = torch.randn(classes, WIDTH, generator=rng).abs()
+    centers = torch.randn(classes, WIDTH, generator=rng).abs()
     member = torch.randint(classes, (n,), generator=rng)
-    embedding = (centres[member] + 0.5 * torch.randn(n, WIDTH, generator=rng)).relu()
+    embedding = (centers[member] + 0.5 * torch.randn(n, WIDTH, generator=rng)).relu()
     logits = 4 * torch.randn(n, classes, generator=rng)
     residual = logits.softmax(1)
     residual[torch.arange(n), residual.argmax(1)] -= 1
@@ -53,7 +53,7 @@ def gradients(n: int, classes: int) -> Outer:
 
 
 class Head(Classifier):
-    """A network that is its last layer; an image of one pixel is the first number of its embedding."""
+    """A network of one linear layer; an image of one pixel becomes the first number of its embedding."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Head(Classifier):
 
 
 def query(case: Case, passes: int = 0) -> Query:
-    """A query about ``case.n`` unlabeled and LABELED labeled examples, the outputs of a model that is sure of most.
+    """A query about ``case.n`` unlabeled and LABELED labeled examples, with outputs of a model that is sure of most.
 
     With ``passes``, log-probabilities of that many MC-dropout passes as well.
     """
@@ -89,7 +89,7 @@ def query(case: Case, passes: int = 0) -> Query:
         normalize=torch.Tensor.float,
         chunk=100,
         training=Stopwatch(DEVICE),
-        fit=lambda index: Head(case.classes).to(DEVICE),  # training is not what is timed
+        fit=lambda index: Head(case.classes).to(DEVICE),  # training is not timed
     )
 
 

@@ -1,6 +1,6 @@
-"""Strategies that cluster, cover or compare.
+"""Cases of strategies that cluster, cover or compare.
 
-References: scikit-learn's k-means and neighbours; all distances at once and a loop over picks; a loop over examples.
+References: scikit-learn's k-means and neighbors; all distances at once and a loop over picks; a loop over examples.
 """
 
 import torch
@@ -29,14 +29,14 @@ ITERATIONS = 10
 
 
 def job(strategy: Strategy, case: Case, flops: float, reference=None) -> Job:
-    """``strategy`` on ``case``; embeddings are read once at least."""
+    """``strategy`` on ``case``; embeddings are read at least once."""
     asked = query(case)
     plain = (lambda: reference(asked)) if reference else None
     return Job(lambda: strategy.select(asked), plain, flops, 4.0 * case.n * (WIDTH + case.classes))
 
 
 def k_means(case: Case) -> Job:
-    """Ten iterations of distances to as many centres as picks."""
+    """Ten iterations of distances to as many centers as picks."""
 
     def plain(asked) -> float:
         fit = KMeans(
@@ -52,7 +52,7 @@ def k_means(case: Case) -> Job:
 
 
 def clue(case: Case) -> Job:
-    """The same with weights."""
+    """k-means with weights."""
     return job(Clue(iterations=ITERATIONS), case, 2.0 * case.n * case.size * WIDTH * ITERATIONS)
 
 
@@ -63,18 +63,18 @@ def typiclust(case: Case) -> Job:
 
 
 def tcm(case: Case) -> Job:
-    """The same while labels are few; margins, as timed by themselves, afterwards."""
+    """TypiClust, as while labels are few; margins are timed as a case of their own."""
     count = min(LABELED + case.size, 500)
     return job(Tcm(EMBEDDINGS, case.n), case, 2.0 * (case.n + LABELED) * count * WIDTH * ITERATIONS)
 
 
 def cluster_margin(case: Case) -> Job:
-    """Average linkage takes the square of the pool, 5,000 points at the most."""
+    """Average linkage of all pairs of at most 5,000 points."""
     return job(ClusterMargin(), case, 2.0 * min(case.n, 5000) ** 2 * WIDTH)
 
 
 def probcover(case: Case) -> Job:
-    """Distances of all to all, once, and again to what is covered."""
+    """Distances of all to all, once, and again to covered points."""
 
     def plain(asked) -> float:
         x = EMBEDDINGS.of(asked)[0]
@@ -100,7 +100,7 @@ def max_herding(case: Case) -> Job:
 
 
 def uncertainty_herding(case: Case) -> Job:
-    """The same with weights and a bandwidth of its own."""
+    """MaxHerding with weights and another bandwidth."""
     return job(UncertaintyHerding(EMBEDDINGS), case, 1.0 * case.n**2 * WIDTH)
 
 
@@ -138,7 +138,7 @@ def bait(case: Case) -> Job:
 
 
 def plain_bait(asked, size: int) -> float:
-    """The trace of a product of inverse and Fisher matrix anew for every candidate; a hundred candidates are timed."""
+    """The trace of inverse times Fisher matrix, computed for every candidate; a hundred candidates are timed."""
     x = asked.unlabeled.embedding.double()
     inverse, fisher = torch.eye(WIDTH, dtype=torch.float64), x.T @ x
 
@@ -150,12 +150,12 @@ def plain_bait(asked, size: int) -> float:
 
 
 def plus_plus(case: Case) -> Job:
-    """Distances to every centre."""
+    """Distances to every center."""
     return job(KMeansPlusPlus(), case, 2.0 * case.n * case.size * WIDTH)
 
 
 def discriminative(case: Case) -> Job:
-    """Ten networks trained on all embeddings, an epoch each at least."""
+    """Ten networks trained on all embeddings, for at least an epoch each."""
     parameters = WIDTH * 256 + 256 * 256
     return job(Discriminative(), case, 10 * 6.0 * case.n * parameters)
 

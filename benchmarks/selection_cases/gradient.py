@@ -1,8 +1,8 @@
-"""GLISTER's greedy and GRAD-MATCH's matching pursuit.
+"""Cases of GLISTER's greedy choice and GRAD-MATCH's matching pursuit.
 
 A reference forms the n x (C H) gradient matrix and visits all of it for every pick. GLISTER's also forms the gradients
-of the validation examples anew each time. The pursuit's also multiplies all chosen rows with one another and solves
-for all weights by least squares. A few picks are timed, halfway for the pursuit, and scaled to all of them.
+of the validation examples each time. The pursuit's also multiplies all chosen rows with one another and solves for
+all weights by least squares. A few picks are timed, halfway for the pursuit, and scaled to all of them.
 """
 
 from time import perf_counter
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.selection.glister import Validation, glister
-from alrun.selection.linear import combined
+from alrun.selection.linear import weighted_sum
 from alrun.selection.matching_pursuit import matching_pursuit
 from alrun.selection.points import Outer
 from benchmarks.selection_cases.case import LABELED, WIDTH, Case, Job, gradients
@@ -25,7 +25,7 @@ REFERENCE_PICKS = 3
 
 
 def labeled(classes: int) -> Validation:
-    """Examples that the model gets right, with the embeddings and the sureness of the benchmark's pool."""
+    """Examples that the model gets right, with embeddings and confidences like those of the pool."""
     points = gradients(LABELED, classes)
     labels = points.a.argmin(1)
     probs = points.a + F.one_hot(labels, classes)
@@ -33,7 +33,7 @@ def labeled(classes: int) -> Validation:
 
 
 def look_ahead(refresh: int):
-    """GLISTER with ``refresh`` picks between two updates, by a name of its own."""
+    """Prepare GLISTER with ``refresh`` picks between two updates."""
 
     def prepare(case: Case) -> Job:
         points, validation = gradients(case.n, case.classes), labeled(case.classes)
@@ -52,7 +52,7 @@ def look_ahead(refresh: int):
 def pursuit(case: Case) -> Job:
     """Matching of the summed gradient; a pass over the points for every pick, and the products of the chosen."""
     points = gradients(case.n, case.classes)
-    target = combined(points, torch.ones(case.n, device=points.a.device))
+    target = weighted_sum(points, torch.ones(case.n, device=points.a.device))
     return Job(
         run=lambda: matching_pursuit(points, target, case.size, LAM),
         reference=lambda: plain_pursuit(points, target, case.size),
@@ -62,7 +62,7 @@ def pursuit(case: Case) -> Job:
 
 
 def formed(points: Outer) -> Tensor:
-    """The gradients: (n, C H)."""
+    """The gradient matrix: (n, C H)."""
     return (points.a[:, :, None] * points.b[:, None, :]).flatten(1)
 
 
@@ -81,7 +81,7 @@ def plain_glister(points: Outer, validation: Validation, size: int) -> float:
 
 
 def plain_pursuit(points: Outer, target: Tensor, size: int) -> float:
-    """Picks with half of ``size`` chosen: their products and weights from nothing, then all gains."""
+    """Picks with half of ``size`` chosen: their products and weights from scratch, then all gains."""
     started = perf_counter()
     matrix, target = formed(points), target.flatten()
     forming = perf_counter() - started

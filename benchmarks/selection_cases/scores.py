@@ -1,4 +1,4 @@
-"""Scores of single examples, and what MC-dropout passes are used for.
+"""Cases of scores of single examples, and of strategies by MC-dropout passes.
 
 References: a Python list of scores that is sorted; passes through the whole network, 20 images at a time; BatchBALD
 over the full table of configurations in float64; every label of every example by itself.
@@ -27,7 +27,7 @@ IMAGES = 500  # through the network
 
 
 def score(strategy: ScoreStrategy, passes: int = 0):
-    """One strategy on log-probabilities, those of ``passes`` where it looks at several; they are read once."""
+    """Prepare a strategy on log-probabilities, of ``passes`` passes if not 0; they are read once."""
 
     def prepare(case: Case) -> Job:
         asked = query(case, passes)
@@ -103,13 +103,13 @@ def bemps(case: Case) -> Job:
 
 
 def dropquery(case: Case) -> Job:
-    """Three passes through the last layer, and k-means among what changed."""
+    """Three passes through the last layer, and k-means among the examples that changed."""
     asked = query(case)
     return Job(run=lambda: DropQuery().select(asked), bytes=4.0 * case.n * (3 * WIDTH + case.classes))
 
 
 def power(case: Case) -> Job:
-    """Entropy, drawn by."""
+    """Draws by entropy."""
     asked = query(case)
     return Job(run=lambda: Power(Entropy()).select(asked), bytes=4.0 * case.n * case.classes)
 

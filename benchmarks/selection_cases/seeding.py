@@ -1,4 +1,4 @@
-"""BADGE's k-means++ and CORESET's k-center. A few picks of the reference are timed and scaled to all of them."""
+"""Cases of BADGE's k-means++ and CORESET's k-center. The references time a few picks and scale them to all."""
 
 from time import perf_counter
 
@@ -45,15 +45,15 @@ def coreset(case: Case) -> Job:
 
 
 def plain_badge(points: Outer, size: int) -> float:
-    """The n x (C H) gradient matrix, one pass over it for every centre, and a draw from all distances."""
+    """The n x (C H) gradient matrix, one pass over it for every center, and a draw from all distances."""
     started = perf_counter()
     matrix = (points.a[:, :, None] * points.b[:, None, :]).flatten(1)
     forming = perf_counter() - started
-    centre, distance = int(points.sqnorm.argmax()), torch.full((len(matrix),), torch.inf)
+    center, distance = int(points.sqnorm.argmax()), torch.full((len(matrix),), torch.inf)
     started = perf_counter()
     for _ in range(REFERENCE_PICKS):
-        distance = torch.minimum(distance, distances(matrix, centre))
-        centre = int(torch.multinomial(distance, 1))
+        distance = torch.minimum(distance, distances(matrix, center))
+        center = int(torch.multinomial(distance, 1))
     return forming + (perf_counter() - started) * size / REFERENCE_PICKS
 
 

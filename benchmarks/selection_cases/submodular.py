@@ -1,4 +1,4 @@
-"""Facility location and other set functions.
+"""Cases of facility location and other set functions.
 
 The reference forms all similarities and tries every candidate for every pick; three picks are timed and scaled to all.
 """
@@ -19,7 +19,7 @@ from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInf
 from benchmarks.selection_cases.case import WIDTH, Case, Job, gradients, query, seconds
 
 MEMORY = 2e9  # bytes
-NEIGHBOURS = 128
+NEIGHBORS = 128
 REFERENCE_PICKS = 3
 LARGEST_REFERENCE = 15_000
 
@@ -30,12 +30,12 @@ def rows(case: Case) -> Dense:
 
 
 def similarity(points: Dense) -> Similarity:
-    """Of all to all."""
+    """Similarities of all to all."""
     return Similarity(points, points, cosine, MEMORY)
 
 
 def dense(case: Case) -> Job:
-    """Every similarity counts; they are symmetric, so half of them are computed."""
+    """Facility location with all similarities; they are symmetric, so half of them are computed."""
     points = rows(case)
     return Job(
         run=lambda: maximize(FacilityLocation(similarity(points)), case.size),
@@ -45,11 +45,11 @@ def dense(case: Case) -> Job:
     )
 
 
-def neighbours(case: Case) -> Job:
-    """128 similarities an example count."""
+def neighbors(case: Case) -> Job:
+    """Facility location with 128 similarities for each example."""
     points = rows(case)
     return Job(
-        run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBOURS, case.size),
+        run=lambda: neighbor_facility_location(Similarity(points, points, cosine, memory=0), NEIGHBORS, case.size),
         reference=(lambda: plain(points.x, case.size)) if case.n <= LARGEST_REFERENCE else None,
         flops=1.0 * case.n * case.n * WIDTH,
         bytes=4.0 * case.n * WIDTH,
@@ -77,7 +77,7 @@ def log_determinant(case: Case) -> Job:
 
 
 def feature_based(case: Case) -> Job:
-    """A pass over features, and what lazy choice looks at again."""
+    """A pass over features, and the gains that lazy choice computes again."""
     points = rows(case)
     return Job(run=lambda: maximize(FeatureBased(points.x.clamp_min(0)), case.size), bytes=4.0 * case.n * WIDTH)
 
@@ -99,7 +99,7 @@ def disparity_min(case: Case) -> Job:
 
 
 def targeted(strategy: Targeted, pairs: bool):
-    """Similarities to the query or private set, and with ``pairs`` half of those within the pool, of gradients."""
+    """Prepare similarities of gradients to the query or private set, and with ``pairs`` half of those in the pool."""
 
     def prepare(case: Case) -> Job:
         asked = query(case)
@@ -140,7 +140,7 @@ def plain(x: Tensor, size: int) -> float:
 
 CASES = [
     *(Case("facility location", n, 10, size, dense) for n, size in ((2_000, 100), (10_000, 1000), (15_000, 3000))),
-    *(Case("  128 neighbours", n, 10, size, neighbours) for n, size in ((15_000, 3000), (50_000, 1000))),
+    *(Case("  128 neighbors", n, 10, size, neighbors) for n, size in ((15_000, 3000), (50_000, 1000))),
     *(Case("FASS", n, 10, size, fass) for n, size in ((10_000, 1000), (47_000, 3000))),
     *(
         Case(name, n, 10, size, prepare)

@@ -1,1 +1,1 @@
-"""What benchmarks/training.py times."""
+"""The cases of benchmarks/training.py."""

@@ -1,4 +1,4 @@
-"""What benchmarks/training.py times: a network, the size of its images, a batch size; made as a run would make it."""
+"""A case of benchmarks/training.py: a network, its image size and a batch size, built as a run builds them."""
 
 import tempfile
 from pathlib import Path
@@ -21,7 +21,7 @@ schema.register()
 
 
 class Case(NamedTuple):
-    """A model on the images that it is used for in the paper."""
+    """A model and the images that the paper uses it for."""
 
     model: str
     shape: tuple[int, int, int]  # of an image: channels, height, width
@@ -49,7 +49,7 @@ class Made(NamedTuple):
 
     @property
     def trainer(self) -> Trainer:
-        """What trains by epochs."""
+        """The trainer, which trains in epochs."""
         assert isinstance(self.parts.trainer, Trainer)
         return self.parts.trainer
 
@@ -80,7 +80,7 @@ def make(case: Case, batch_size: int, overrides: list[str]) -> Made:
 
 
 def operations(made: Made) -> float:
-    """Additions and multiplications of one training step, an image."""
+    """Additions and multiplications of one training step, for each image."""
     model, size = made.parts.model.to(made.where).train(), made.trainer.batch_size
     images = made.parts.normalize(made.pool.images[:size])
     with FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""The reference: a training loop as tutorials and the toolkits of today write it."""
+"""The reference: a training loop like those of tutorials and toolkits."""
 
 import gc
 from collections.abc import Iterator

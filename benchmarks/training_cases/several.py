@@ -17,11 +17,11 @@ from alrun.loop.components import build_model
 from alrun.system import device
 from benchmarks.training_cases.case import Case, make
 
-PATIENCE = 300  # seconds until the others of a group must be ready
+PATIENCE = 300  # seconds to wait for the other runs of a group
 
 
-def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
-    """An epoch over ``count`` images of a run of its own."""
+def prepare_epoch(case: Case, batch_size: int, overrides: list[str], count: int) -> Callable[[], None]:
+    """Prepare a run; returns a function that trains an epoch over ``count`` images."""
     made = make(case, batch_size, overrides)
     layout = speed.choice_of_run(made.cfg, made.where).memory_format
     execution.apply(execution.Choice(1, layout), made.parts, made.parts.model, made.where)
@@ -37,7 +37,7 @@ def prepared(case: Case, batch_size: int, overrides: list[str], count: int) -> C
 
 
 def processes(runs: int, case: Case, batch_size: int, overrides: list[str], count: int) -> float:
-    """One process a run, one thread each, as a parallel launcher starts them."""
+    """Images a second of one process for each run, one thread each, as a parallel launcher starts them."""
     context = multiprocessing.get_context("spawn")
     barrier, queue = context.Barrier(runs), context.Queue()
     arguments = (barrier, queue, case, batch_size, overrides, count)
@@ -51,8 +51,8 @@ def processes(runs: int, case: Case, batch_size: int, overrides: list[str], coun
 
 
 def process(barrier, queue, case: Case, batch_size: int, overrides: list[str], count: int) -> None:
-    """What a process does."""
-    epoch = prepared(case, batch_size, overrides, count)
+    """Time an epoch in a process, after one that does not count; all processes start together."""
+    epoch = prepare_epoch(case, batch_size, overrides, count)
     epoch()
     barrier.wait(PATIENCE)
     started = perf_counter()
@@ -61,8 +61,8 @@ def process(barrier, queue, case: Case, batch_size: int, overrides: list[str], c
 
 
 def threads(runs: int, case: Case, batch_size: int, overrides: list[str], count: int) -> float:
-    """One thread a run in one process; on a GPU, each on a stream of its own."""
-    epochs = [prepared(case, batch_size, overrides, count) for _ in range(runs)]
+    """Images a second of one thread for each run in one process; on a GPU, each on a stream of its own."""
+    epochs = [prepare_epoch(case, batch_size, overrides, count) for _ in range(runs)]
     for epoch in epochs:  # a process captures one graph at a time
         epoch()
     barrier, spans = threading.Barrier(runs, timeout=PATIENCE), []
@@ -85,7 +85,7 @@ def threads(runs: int, case: Case, batch_size: int, overrides: list[str], count:
 
 
 def stacked(runs: int, case: Case, batch_size: int, overrides: list[str], count: int) -> float:
-    """All runs in lock-step, their parameters stacked (torch.func.vmap); images are given, not altered."""
+    """Images a second of all runs in lockstep, parameters stacked (torch.func.vmap), without augmentation."""
     made = make(case, batch_size, overrides)
     execution.apply(execution.Choice(runs, "contiguous"), made.parts, made.parts.model, made.where)
     models = [build_model(made.cfg, made.parts.data).to(made.where).train() for _ in range(runs)]

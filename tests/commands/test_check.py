@@ -133,8 +133,8 @@ def test_a_strategy_that_is_right_has_no_problems(strategy):
         (Numpy(), "distinct positions", "a ndarray, not a torch tensor"),
         (NumpyDraws(), "no random numbers", "other states of numpy.random .*draw from query.rng"),
         (PythonDraws(), "no random numbers", "other states of numpy.random and random"),
-        (Counts(), "the same query", "asked the same twice, it chose otherwise"),
-        (Peeks(), "no labels", "once it saw the labels of unlabeled examples"),
+        (Counts(), "the same query", "asked the same twice, it chose other examples"),
+        (Peeks(), "no labels", "with the labels of unlabeled examples in sight"),
         (Trains(), "stay as they were", "it changed the model's head.weight"),
         (Alters(), "stay as they were", "it changed query.unlabeled.embedding"),
         (NoGradients(), "stay as they were", "gradients switched off"),
@@ -162,7 +162,7 @@ def test_the_command_prints_a_verdict_and_what_a_selection_costs(capsys):
     assert "with the pass over them, on one thread: " in printed
     assert not check.check_one("tests.commands.test_check.Peeks", [], timed=True)
     printed = capsys.readouterr().out
-    assert "  FAIL    no labels of unlabeled examples: once it saw" in printed
+    assert "  FAIL    no labels of unlabeled examples: with the labels" in printed
     assert "BADGE" not in printed  # what is wrong is not timed
 
 

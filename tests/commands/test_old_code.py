@@ -204,7 +204,7 @@ def test_a_file_that_is_not_python_and_a_name_of_nothing_are_one_sentence(old):
 
 
 def test_a_score_of_the_unlabeled_is_refused_in_a_sentence_where_it_is_defined():
-    with pytest.raises(UserError, match=r"Old.score\(self, unlabeled\) is of alrun 0.1: write score\(self, query\)"):
+    with pytest.raises(UserError, match=r"Old.score\(self, unlabeled\) is from alrun 0.1: write score\(self, query\)"):
 
         class Old(ScoreStrategy):
             def score(self, unlabeled):

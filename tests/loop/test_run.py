@@ -152,7 +152,7 @@ class FirstThirty:
 @pytest.mark.parametrize("strategy", ["random", "badge"])
 def test_a_cap_that_leaves_too_few_to_buy_ends_the_run_with_one_sentence(complete, strategy, tmp_path):
     with pytest.raises(
-        UserError, match=r"budget\.batch_size=20, but only \d+ examples may still be bought after round"
+        UserError, match=r"budget\.batch_size=20, but only \d+ examples may still be labeled after round"
     ):
         complete("per_class_cap._target_=tests.loop.test_run.FirstThirty", f"strategy={strategy}")
     assert list(tmp_path.glob("runs/*/*/accuracy.csv"))

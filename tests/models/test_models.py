@@ -26,7 +26,7 @@ def test_parameter_counts_of_networks_for_larger_images():
         assert round(parameters(ShakeShake(3, (32, 32), 10, depth=26, width=width)) / 1e6, 1) == millions
 
 
-def test_shake_shake_mixes_each_image_anew_in_both_passes():
+def test_shake_shake_mixes_each_image_by_new_draws_in_both_passes():
     a, b = torch.randn(6, 2, 3, 3, requires_grad=True), torch.randn(6, 2, 3, 3, requires_grad=True)
     mixed = Shake.apply(a, b)
     alpha = ((mixed - b) / (a - b)).flatten(1)

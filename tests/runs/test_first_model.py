@@ -8,7 +8,7 @@ import torch
 
 from alrun.settings import identity
 from alrun.system.errors import UserError
-from alrun.training.checkpoint import load
+from alrun.training.checkpoint import load_checkpoint
 
 
 def first_model(composed, *overrides: str) -> str:
@@ -56,7 +56,7 @@ def test_the_first_model_of_adam_is_the_one_that_sgd_trains(complete, tmp_path):
 def weights_of(run_dir) -> dict[str, torch.Tensor]:
     """Of the first model, as it is kept beside the runs."""
     (path,) = (run_dir.parents[2] / "cache" / "first_model").glob("*.pt")
-    return load(path)["weights"]
+    return load_checkpoint(path)["weights"]
 
 
 def test_a_first_model_from_a_file_is_evaluated_and_not_trained(composed, complete, tmp_path):

@@ -26,7 +26,7 @@ def compare(tmp_path, monkeypatch, capsys):
 def test_changed_results_fail_until_a_revision_is_raised(compare, monkeypatch):
     assert "1 of them new" in compare()
     assert "0 of them new" in compare()
-    monkeypatch.setattr(Entropy, "score", lambda self, unlabeled: unlabeled.log_probs.exp().square().sum(1))
+    monkeypatch.setattr(Entropy, "score", lambda self, query: query.unlabeled.log_probs.exp().square().sum(1))
     with pytest.raises(SystemExit, match="no revision was raised"):
         compare()
     monkeypatch.setitem(revisions.COMPONENTS, "strategy.Entropy", 2)

@@ -1,17 +1,19 @@
-"""scripts/install.py: what it decides, without a network."""
+"""scripts/install.py: its decisions, without a network."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from alrun.settings import targets
 from scripts import install
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatch):
+def test_the_folder_above_a_clone_named_alrun_is_not_a_package(tmp_path, monkeypatch):
     (tmp_path / "parent" / "alrun" / "outputs").mkdir(parents=True)  # as git clone and a run leave it
     (tmp_path / "parent" / "alrun" / "conf").mkdir()
     site = tmp_path / "site"
@@ -23,10 +25,10 @@ def test_the_folder_above_a_clone_named_alrun_is_no_package(tmp_path, monkeypatc
     probe = f"import site, sys; site.addsitedir({str(site)!r}); sys.path = ['', *sys.path]\n"
     # setuptools' finder of an editable install is asked after the path, as any finder that is appended.
     probe += "import alrun.models.outputs; print(alrun.models.outputs.__file__)"
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", probe], cwd=tmp_path / "parent", capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == str(ROOT / "src" / "alrun" / "models" / "outputs.py")
+    assert printed.stdout.strip() == str(ROOT / "src" / "alrun" / "models" / "outputs.py")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_a_cpu_build_of_torchvision_comes_with_torchs_where_there_is_one(monkeyp
 @pytest.mark.parametrize("status", [0, 1])
 def test_what_does_not_work_is_said(monkeypatch, capsys, status):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status))
-    install.tell_of_torchvision(Path("python"))
+    install.warn_of_torchvision(Path("python"))
     assert ("from alrun.system.torchvision_import import torchvision" in capsys.readouterr().out) == bool(status)
 
 
@@ -64,5 +66,8 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
     )
     probe = "import sys; sys.path.append('.'); from alrun.settings import targets; "
     probe += "print(targets.imported('mine').Mine.__name__)"
-    told = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True)
-    assert told.stdout == "Mine\n", told.stderr
+    environment = {**os.environ, targets.VARIABLE: "mine"}  # as a user lists it
+    printed = subprocess.run(
+        [sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
+    assert printed.stdout == "Mine\n", printed.stderr

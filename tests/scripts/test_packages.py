@@ -8,7 +8,7 @@ from scripts import packages
 
 
 def test_every_dependency_is_counted_with_what_it_requires_and_no_tool(capsys):
-    names = packages.brought("alrun")
+    names = packages.required_packages("alrun")
     project = tomllib.loads((packages.Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert {Requirement(line).name for line in project["dependencies"]} <= set(names)
     assert {"antlr4-python3-runtime", "joblib", "sympy"} <= set(names)  # of hydra-core, scikit-learn and torch

@@ -43,8 +43,8 @@ def repeated(n: int = 300, distinct: int = 60, d: int = 32) -> Tensor:
     return rows[torch.randint(distinct, (n,), generator=seeded(2))]
 
 
-def inertia(x: Tensor, centres: Tensor, weights: Tensor | None = None) -> float:
-    distance = torch.cdist(x.double(), centres.double()).square().amin(1)
+def inertia(x: Tensor, centers: Tensor, weights: Tensor | None = None) -> float:
+    distance = torch.cdist(x.double(), centers.double()).square().amin(1)
     return float(distance.sum() if weights is None else weights.double() @ distance)
 
 
@@ -58,13 +58,13 @@ SETS = {
 @pytest.mark.parametrize("blocks", [False, True])
 @pytest.mark.parametrize("name", SETS)
 def test_inertia_is_no_worse_than_scikit_learns(monkeypatch, name, blocks):
-    """From plain k-means++ centres it was 5 to 16 % worse."""
+    """From plain k-means++ centers it was 5 to 16 % worse."""
     x, k = SETS[name]
     if blocks:
         monkeypatch.setitem(module.HELD, "cpu", len(x) * len(x) // 4)
     seeds = range(20)
     theirs = [KMeans(k, n_init=1, random_state=seed).fit(x.double().numpy()).inertia_ for seed in seeds]  # pyright: ignore[reportArgumentType]
-    ours = [inertia(x, kmeans(x, k, seeded(seed)).centres) for seed in seeds]
+    ours = [inertia(x, kmeans(x, k, seeded(seed)).centers) for seed in seeds]
     assert np.mean(ours) <= 1.025 * np.mean(theirs)
 
 
@@ -75,12 +75,12 @@ def test_weighted_inertia_is_no_worse_than_scikit_learns():
         KMeans(k, n_init=1, random_state=seed).fit(x.double().numpy(), sample_weight=weights.numpy()).inertia_  # pyright: ignore[reportArgumentType]
         for seed in range(20)
     ]
-    ours = [inertia(x, kmeans(x, k, seeded(seed), weights).centres, weights) for seed in range(20)]
+    ours = [inertia(x, kmeans(x, k, seeded(seed), weights).centers, weights) for seed in range(20)]
     assert np.mean(ours) <= 1.025 * np.mean(theirs)
 
 
 @pytest.mark.parametrize("held", [1, 5_000, 2**24])
-def test_centres_are_distinct_and_of_repeated_points_one_of_each_comes_first(monkeypatch, caplog, held):
+def test_centers_are_distinct_and_of_repeated_points_one_of_each_comes_first(monkeypatch, caplog, held):
     monkeypatch.setitem(module.HELD, "cpu", held)
     caplog.set_level("INFO")
     x = repeated(200, 40)

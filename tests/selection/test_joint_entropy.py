@@ -27,7 +27,7 @@ def information(probs: np.ndarray, chosen: tuple[int, ...]) -> float:
     return entropy_of_labels(probs, chosen) - conditional
 
 
-def test_exact_choice_maximises_the_information_step_by_step():
+def test_exact_choice_maximizes_the_information_step_by_step():
     log_probs = passes()
     probs, chosen = log_probs.double().exp().numpy(), ()
     for _ in range(4):

@@ -7,8 +7,8 @@ from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense, Outer
 
 
-def brute_force(x: torch.Tensor, centres: torch.Tensor, size: int) -> list[int]:
-    distance, chosen = torch.cdist(x.double(), centres.double()).amin(1), []
+def brute_force(x: torch.Tensor, centers: torch.Tensor, size: int) -> list[int]:
+    distance, chosen = torch.cdist(x.double(), centers.double()).amin(1), []
     for _ in range(size):
         distance[chosen] = -1
         chosen.append(int(distance.argmax()))
@@ -24,11 +24,11 @@ def rows(n: int, d: int = 5, seed: int = 0) -> torch.Tensor:
 def test_picks_are_those_of_one_pass_a_pick(monkeypatch, candidates, front):
     monkeypatch.setattr(module, "CANDIDATES", candidates)
     monkeypatch.setattr(module, "FRONT", front)
-    x, centres = rows(400), rows(7, seed=1)
-    assert k_center(Dense(x), Dense(centres), 150).tolist() == brute_force(x, centres, 150)
+    x, centers = rows(400), rows(7, seed=1)
+    assert k_center(Dense(x), Dense(centers), 150).tolist() == brute_force(x, centers, 150)
 
 
-def test_without_centres_the_longest_point_comes_first():
+def test_without_centers_the_longest_point_comes_first():
     x = rows(60)
     longest = int(x.norm(dim=1).argmax())
     none = Dense(x[:0])
@@ -59,14 +59,14 @@ def test_duplicates_come_last_and_each_point_once_with_a_word_in_the_log(monkeyp
 
 def test_duplicates_are_drawn_at_random():
     """In order, the choice among equal points would be that of the pool's order."""
-    x, centres = Dense(rows(30).repeat(4, 1)), Dense(rows(3, seed=1))
-    draws = [k_center(x, centres, 50, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    x, centers = Dense(rows(30).repeat(4, 1)), Dense(rows(3, seed=1))
+    draws = [k_center(x, centers, 50, torch.Generator().manual_seed(seed)) for seed in range(200)]
     assert all(len(chosen.unique()) == 50 for chosen in draws)
     assert all(chosen[:30].equal(draws[0][:30]) for chosen in draws)  # apart: nothing is drawn
     left = [i for i in range(120) if i not in draws[0][:30].tolist()]
     counts = torch.stack(draws)[:, 30:].flatten().bincount(minlength=120)[left]
     assert chisquare(counts.numpy()).pvalue > 1e-3
-    again = k_center(x, centres, 50, torch.Generator().manual_seed(0))
+    again = k_center(x, centers, 50, torch.Generator().manual_seed(0))
     assert again.equal(draws[0])
 
 

@@ -21,7 +21,7 @@ def blobs(n: int = 300, k: int = 6, d: int = 5) -> Tensor:
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_clusters_equal_scikit_learns_from_the_same_centres(weighted):
+def test_clusters_equal_scikit_learns_from_the_same_centers(weighted):
     x = blobs()
     weights = torch.rand(len(x), generator=seeded(2)) + 0.1 if weighted else None
     found = kmeans(x, 12, seeded(), weights, iterations=300, tolerance=0.0)
@@ -30,38 +30,38 @@ def test_clusters_equal_scikit_learns_from_the_same_centres(weighted):
     reference = KMeans(12, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(
         x.double().numpy(), sample_weight=None if weights is None else weights.double().numpy()
     )
-    assert np.allclose(found.centres.numpy(), reference.cluster_centers_, atol=1e-4)
+    assert np.allclose(found.centers.numpy(), reference.cluster_centers_, atol=1e-4)
     assert found.labels.tolist() == reference.labels_.tolist()
 
 
 def test_it_stops_when_scikit_learn_does():
-    """The moves of all centres count, not their mean: a pass too few left the inertia 2 % higher."""
+    """The moves of all centers count, not their mean: a pass too few left the inertia 2 % higher."""
     x = torch.randn(2000, 2, generator=seeded(1))
     start = x[greedy_seeding(Dense(x), 200, seeded(), torch.ones(len(x)))].double().numpy()
     reference = KMeans(200, init=start, n_init=1, max_iter=100, tol=1e-2, algorithm="lloyd").fit(x.double().numpy())
     assert 2 < reference.n_iter_ < 100
     found = kmeans(x, 200, seeded(), iterations=100, tolerance=1e-2)
-    assert np.allclose(found.centres.numpy(), reference.cluster_centers_, atol=1e-3)
+    assert np.allclose(found.centers.numpy(), reference.cluster_centers_, atol=1e-3)
 
 
 def test_a_cluster_for_every_point_and_one_for_all():
     x = blobs(20)
     every = kmeans(x, 20, seeded())
     assert sorted(every.labels.tolist()) == list(range(20))
-    assert torch.allclose(kmeans(x, 1, seeded()).centres[0], x.mean(0), atol=1e-5)
+    assert torch.allclose(kmeans(x, 1, seeded()).centers[0], x.mean(0), atol=1e-5)
 
 
-def test_equal_points_leave_clusters_empty_and_centres_finite():
+def test_equal_points_leave_clusters_empty_and_centers_finite():
     x = torch.ones(30, 3)
     found = kmeans(x, 7, seeded())
-    assert found.centres.equal(torch.ones(7, 3))
-    assert representatives(x, found.centres).unique().numel() == 7
+    assert found.centers.equal(torch.ones(7, 3))
+    assert representatives(x, found.centers).unique().numel() == 7
 
 
-def greedy_representatives(x: Tensor, centres: Tensor) -> list[int]:
-    """Rounds in which every open centre wishes the nearest free point and the first of rivals gets it."""
-    distance = torch.cdist(centres.double(), x.double())
-    chosen = [-1] * len(centres)
+def greedy_representatives(x: Tensor, centers: Tensor) -> list[int]:
+    """Rounds in which every open center wishes the nearest free point and the first of rivals gets it."""
+    distance = torch.cdist(centers.double(), x.double())
+    chosen = [-1] * len(centers)
     while -1 in chosen:
         wishes = {i: int(distance[i].argmin()) for i, point in enumerate(chosen) if point < 0}
         for i, point in wishes.items():
@@ -74,11 +74,11 @@ def greedy_representatives(x: Tensor, centres: Tensor) -> list[int]:
 def test_representatives_are_distinct_and_nearest():
     x = torch.randn(60, 3, generator=seeded(3))
     for count in (1, 10, 25):
-        centres = 0.3 * torch.randn(count, 3, generator=seeded(count))  # crowded: rivals for the same points
-        assert representatives(x, centres).tolist() == greedy_representatives(x, centres)
+        centers = 0.3 * torch.randn(count, 3, generator=seeded(count))  # crowded: rivals for the same points
+        assert representatives(x, centers).tolist() == greedy_representatives(x, centers)
 
 
-def test_many_centres_in_one_place_take_the_points_around_it():
+def test_many_centers_in_one_place_take_the_points_around_it():
     x = torch.randn(60, 3, generator=seeded(3))
     taken = representatives(x, torch.zeros(25, 3))
     assert sorted(taken.tolist()) == sorted(x.norm(dim=1).argsort()[:25].tolist())
@@ -87,5 +87,5 @@ def test_many_centres_in_one_place_take_the_points_around_it():
 def test_more_clusters_than_points_are_refused():
     with pytest.raises(ValueError, match="cannot make 5 clusters of 4 points"):
         kmeans(torch.zeros(4, 2), 5, seeded())
-    with pytest.raises(ValueError, match="4 points cannot stand for 5 centres"):
+    with pytest.raises(ValueError, match="4 points cannot stand for 5 centers"):
         representatives(torch.zeros(4, 2), torch.zeros(5, 2))

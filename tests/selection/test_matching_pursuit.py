@@ -42,7 +42,7 @@ def brute_force(x: np.ndarray, target: np.ndarray, size: int, lam: float) -> tup
 
 @pytest.mark.parametrize("lam", [0.0, 0.5, 5.0])
 @pytest.mark.parametrize(("n", "d", "size"), [(60, 100, 20), (60, 12, 8), (200, 40, 25)])
-def test_support_and_weights_are_those_of_solving_anew_for_every_point(lam, n, d, size):
+def test_support_and_weights_are_those_of_solving_again_for_every_point(lam, n, d, size):
     x, target = rows(n, d), rows(1, d, seed=1)[0]
     expected, weight = brute_force(x.numpy(), target.numpy(), size, lam)
     position, got = matching_pursuit(Dense(x), target, size, lam, 0.0)

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
 from alrun.selection import mutual_neighbors as module
-from alrun.selection.mutual_neighbors import Best, mutual_neighbors, where
+from alrun.selection.mutual_neighbors import TopK, find_true, mutual_neighbors
 from alrun.selection.points import Dense
 from alrun.selection.similarity import cosine
 
@@ -40,8 +40,8 @@ def test_few_points_are_compared_as_a_whole():
 
 def test_points_in_the_order_of_their_clusters(small):
     """All neighbors of a row are in few tiles, more of them than it has room for."""
-    centres = 4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
-    check(X + centres.repeat_interleave(51, dim=0)[:203], 5)
+    centers = 4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
+    check(X + centers.repeat_interleave(51, dim=0)[:203], 5)
 
 
 @pytest.mark.parametrize("rank", [1, 3])
@@ -61,7 +61,7 @@ def test_a_rank_that_few_rows_fall_short_of():
 
 
 def test_a_row_without_room_keeps_its_largest():
-    best = Best(torch.full((2,), -torch.inf), k=2)
+    best = TopK(torch.full((2,), -torch.inf), k=2)
     tile = torch.tensor([[0.0, 5, 1, 4, 2, 3, 9, 8, 7], [9.0, 8, 7, 6, 5, 4, 3, 2, 1]])
     best.put(
         slice(0, 2),
@@ -75,7 +75,7 @@ def test_a_row_without_room_keeps_its_largest():
 @pytest.mark.parametrize("shape", [(3, 5), (8, 8), (1, 1)])
 def test_what_is_true_is_found_in_tiles_of_any_size(shape):
     mask = torch.randn(shape, generator=torch.Generator().manual_seed(0)) > 0
-    assert where(mask).tolist() == np.flatnonzero(mask.numpy()).tolist()
+    assert find_true(mask).tolist() == np.flatnonzero(mask.numpy()).tolist()
 
 
 def test_duplicates_are_each_others_neighbors(small):

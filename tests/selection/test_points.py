@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from alrun.selection import points
 from alrun.selection.k_center import k_center
-from alrun.selection.kmeans import nearest
+from alrun.selection.kmeans import nearest_centers
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import Dense, Outer, nearest_sqdist, sqdist
 from alrun.system.errors import UserError
@@ -33,7 +33,7 @@ def test_squared_distances_are_those_of_the_formed_points(kind):
 
 
 @pytest.mark.parametrize("block", [1, 64, 10_000])
-def test_the_nearest_centre_does_not_depend_on_the_size_of_blocks(monkeypatch, block):
+def test_the_nearest_center_does_not_depend_on_the_size_of_blocks(monkeypatch, block):
     monkeypatch.setitem(points.BLOCK, "cpu", block)
     outer = factors(50)
     matrix = formed(outer).double()
@@ -52,7 +52,7 @@ def test_equal_points_have_no_distance_at_any_scale(dtype, scale):
 
 
 @pytest.mark.parametrize("size", [1e20, 1e30, float("inf"), float("nan")])
-def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
+def test_distances_that_overflow_are_refused_and_never_count_as_zero(size):
     """An infinite length made every distance count as round-off: k-center chose two points again and again."""
     x = torch.tensor([[1.0, 0.0], [0.0, size], [size, 0.0], [2.0, 2.0]])
     for made in (Dense(x), Outer(x, x)):
@@ -62,9 +62,9 @@ def test_distances_that_overflow_are_told_and_never_taken_for_none(size):
             k_center(made, made.take(torch.tensor([0])), 3)
 
 
-@pytest.mark.parametrize("what", ["nearest distance", "nearest centre", "neighbors"])
+@pytest.mark.parametrize("what", ["nearest distance", "nearest center", "neighbors"])
 def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
-    """Small ones kept between large ones pin a CPU's heap: 500,000 points to 10,000 centres took 16 GB, not 0.02."""
+    """Small ones kept between large ones pin a CPU's heap: 500,000 points to 10,000 centers took 16 GB, not 0.02."""
     monkeypatch.setitem(points.BLOCK, "cpu", 64)
     alive, shifted = [], Dense.shifted
 
@@ -76,8 +76,8 @@ def test_no_block_leaves_a_tensor_behind(monkeypatch, what):
     x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     if what == "nearest distance":
         nearest_sqdist(Dense(x), Dense(x[:16]))
-    elif what == "nearest centre":
-        nearest(Dense(x), x[:16])
+    elif what == "nearest center":
+        nearest_centers(Dense(x), x[:16])
     else:
         nearest_neighbors(x, x[:16], 3)
     assert len(alive) == 10

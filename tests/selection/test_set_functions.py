@@ -14,9 +14,9 @@ from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
 from alrun.selection.neighbor_facility_location import neighbor_facility_location
 from alrun.selection.points import Dense, Outer
-from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
+from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine, gaussian
-from alrun.selection.uncovered import ENTRY, Remaining
+from alrun.selection.uncovered import ENTRY, Uncovered
 
 RIDGE = 1e-2
 
@@ -76,7 +76,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
         lambda: FacilityLocation(similarity(), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
-    "conditional, computed anew": (
+    "conditional, computed again": (
         lambda: FacilityLocation(similarity(memory=6000), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
@@ -94,7 +94,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
         lambda a: conditional_log_det(a, PRIVATE),
     ),
     "log determinant, mutual": (
-        lambda: Sum(
+        lambda: WeightedSum(
             LogDeterminant(similarity(), ridge=RIDGE),
             LogDeterminant(similarity(), similarity(QUERY, POOL), RIDGE),
             -1,
@@ -154,8 +154,8 @@ def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory(monkeyp
     monkeypatch.setattr(remaining_module, "CHUNK", chunk)
     matrix, covered = torch.rand(30, 20), torch.rand(20)
     count = int((matrix > covered).sum())
-    assert Remaining.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
-    remaining = Remaining.among(matrix.split(7), covered, ENTRY * count)
+    assert Uncovered.among(matrix.split(7), covered, ENTRY * (count - 1)) is None
+    remaining = Uncovered.among(matrix.split(7), covered, ENTRY * count)
     more = covered + 0.2 * torch.rand(20)
     for level in (covered, more):
         remaining.forget(level)
@@ -190,7 +190,7 @@ def test_equal_points_are_chosen_once_each():
     assert len(disparity_sum(equal, 9).unique()) == 9
 
 
-def test_stochastic_greedy_comes_close_and_draws_anew():
+def test_stochastic_greedy_comes_close_and_draws_again():
     large = cloud(300)
     value = lambda a: s(large, large)[:, a].max(1).sum()  # noqa: E731
     exact = value(lazy_greedy(FacilityLocation(similarity(large, large)), 20).tolist())

@@ -190,4 +190,6 @@ def test_nothing_in_alrun_builds_a_shell_command_or_loads_a_pickle():
         ):
             assert words not in text, path
         assert text.count("torch.load(") == text.count("weights_only=True)"), path
-        assert "eval(" not in text.replace("model.eval()", "").replace(".eval()", "").replace("ast.literal_eval(", ""), path
+        assert "eval(" not in text.replace("model.eval()", "").replace(".eval()", "").replace(
+            "ast.literal_eval(", ""
+        ), path

@@ -1,9 +1,17 @@
 """What the tests of strategies share."""
 
 from alrun.strategies import Strategy
-from alrun.testing.made_queries import CLASSES, NORMALIZE, alike, in_fives, make_query, noise, query_about
+from alrun.testing.made_queries import (
+    CLASSES,
+    NORMALIZE,
+    identical_images,
+    images_in_fives,
+    make_query,
+    noise,
+    query_about,
+)
 
-__all__ = ["CLASSES", "NORMALIZE", "alike", "in_fives", "make_query", "names", "noise", "query_about"]
+__all__ = ["CLASSES", "NORMALIZE", "identical_images", "images_in_fives", "make_query", "names", "noise", "query_about"]
 
 
 def names(strategy: Strategy) -> str:

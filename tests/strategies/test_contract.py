@@ -13,7 +13,7 @@ from alrun.settings import factory
 from alrun.strategies import Strategy, embeddings
 from alrun.strategies.embeddings import FromFile
 from alrun.testing.contract import problems
-from tests.strategies.queries import alike, in_fives, make_query
+from tests.strategies.queries import identical_images, images_in_fives, make_query
 
 OPTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
 FUNCTIONS = {
@@ -76,8 +76,8 @@ def test_distinct_positions_the_same_for_the_same_seed_and_a_model_as_before(str
 
 
 @pytest.mark.parametrize("strategy", CASES, indirect=True)
-@pytest.mark.parametrize("images", [alike, in_fives], ids=lambda images: images.__name__)
-def test_images_that_repeat_are_bought_once_each(strategy, images):
+@pytest.mark.parametrize("images", [identical_images, images_in_fives], ids=lambda images: images.__name__)
+def test_images_that_repeat_are_selected_once_each(strategy, images):
     check(strategy, size=30, n=60, images=images)
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from alrun.strategies import Outputs, Query
 from alrun.strategies.bait import Bait
-from alrun.strategies.more.alfa_mix import AlfaMix, flips
+from alrun.strategies.more.alfa_mix import AlfaMix, mixing_flips
 from alrun.strategies.more.cal import Cal
 from alrun.strategies.more.density import Density
 from alrun.strategies.more.falcun import Falcun
@@ -86,7 +86,7 @@ def as_after_relu(query: Query) -> Query:
     return replace(query, unlabeled=parts[0], labeled=parts[1])
 
 
-def mixing_flips(query: Query, strength: float, features: int = 8) -> list[bool]:
+def brute_force_flips(query: Query, strength: float, features: int = 8) -> list[bool]:
     """Example by example in float64: the share of each feature that is mixed in, and the class of the mixture."""
     weight, bias = (p.detach().double() for p in query.model.head.parameters())
     labeled, found = query.labeled.embedding.double(), []
@@ -109,8 +109,8 @@ def mixing_flips(query: Query, strength: float, features: int = 8) -> list[bool]
 def test_alfa_mix_moves_what_mixing_can_move(classes):
     """A class without labels stands for by all; a feature that is 0 in both stays 0."""
     query = as_after_relu(make_query(AlfaMix(), labeled=30, labels=lambda n: torch.arange(n) % classes))
-    expected = mixing_flips(query, 0.2)
-    assert flips(query, 0.2).tolist() == expected
+    expected = brute_force_flips(query, 0.2)
+    assert mixing_flips(query, 0.2).tolist() == expected
     assert 5 < sum(expected) < 85
     if sum(expected) > 20:
         assert all(expected[i] for i in AlfaMix(strength=0.2).select(query))
@@ -121,7 +121,7 @@ def test_alfa_mix_grows_until_more_flip_than_are_asked_for():
     expected, times = np.zeros(90, dtype=bool), 0
     while expected.sum() <= 20:
         times += 1
-        expected |= np.array(mixing_flips(query, times * 0.02))
+        expected |= np.array(brute_force_flips(query, times * 0.02))
     assert 1 < times < 50
     assert AlfaMix(strength=0.02).candidates(query).tolist() == expected.tolist()
     assert expected[AlfaMix(strength=0.02).select(query)].all()

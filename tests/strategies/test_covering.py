@@ -20,12 +20,12 @@ from alrun.selection.points import Dense
 from alrun.settings import factory
 from alrun.strategies import Outputs
 from alrun.strategies.embeddings import FromClassifier, FromFile, FromNetwork
-from alrun.strategies.more.cluster_margin import ClusterMargin, in_turns
+from alrun.strategies.more.cluster_margin import ClusterMargin, order_in_turns
 from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
 from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.more.tcm import Tcm
-from alrun.strategies.more.temperature import calibrating, held_out_temperature
+from alrun.strategies.more.temperature import find_temperature, held_out_temperature
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
@@ -196,7 +196,7 @@ def test_the_temperature_is_that_of_the_least_calibration_error(scale):
     numbers = np.random.default_rng(0)
     logits = numbers.normal(size=(200, 4))
     labels = np.array([numbers.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
-    found = calibrating(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
+    found = find_temperature(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
     assert found == brute_force_temperature(scale * logits, labels)
     assert found == 1 if scale < 1 else 0.6 * scale < found < 1.7 * scale
 
@@ -211,15 +211,15 @@ def test_the_smallest_distance_leaves_out_copies():
     assert float(smallest_distance(Dense(x[[0, 2]]))) == math.inf
 
 
-def test_cluster_strategies_take_what_is_nearest_to_the_centres():
+def test_cluster_strategies_take_what_is_nearest_to_the_centers():
     query = make_query(Clue())
     x = query.unlabeled.embedding
-    plain = representatives(x, kmeans(x, 20, seeded(), iterations=10).centres)
+    plain = representatives(x, kmeans(x, 20, seeded(), iterations=10).centers)
     assert KMeansSampling().select(replace(query, rng=seeded())).equal(plain)
     probs = query.unlabeled.probs.double() ** (1 / 0.5)
     probs /= probs.sum(1, keepdim=True)
     weights = -(probs * probs.log()).nan_to_num(0).sum(1)
-    weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centres)
+    weighted = representatives(x, kmeans(x, 20, seeded(), weights.float().clamp_min(1e-7), 10).centers)
     assert Clue(temperature=0.5).select(replace(query, rng=seeded())).equal(weighted)
     assert int(KMeansPlusPlus().select(query)[0]) == int(x.norm(dim=1).argmax())
 
@@ -227,8 +227,8 @@ def test_cluster_strategies_take_what_is_nearest_to_the_centres():
 def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
     """Its weights count in the first draws; without that the picks were hardly more uncertain than the pool."""
     rng = seeded()
-    centres = torch.randn(10, 32, generator=rng)
-    x = (centres[torch.randint(10, (400,), generator=rng)] + 0.7 * torch.randn(400, 32, generator=rng)).relu()
+    centers = torch.randn(10, 32, generator=rng)
+    x = (centers[torch.randint(10, (400,), generator=rng)] + 0.7 * torch.randn(400, 32, generator=rng)).relu()
     sharp = 8 * torch.rand(400, 1, generator=rng)  # of the predictions: some examples are certain, some not at all
     log_probs = (sharp * torch.randn(400, 10, generator=rng)).log_softmax(1)
     query = replace(make_query(Clue()), size=30, unlabeled=Outputs(torch.arange(400), log_probs=log_probs, embedding=x))
@@ -245,7 +245,7 @@ def test_clue_picks_as_uncertain_examples_as_scikit_learns_weighted_k_means():
 
 
 def test_in_turns_small_clusters_first():
-    order = in_turns(np.array([7, 7, 7, 2, 5, 5, 2, 7]))
+    order = order_in_turns(np.array([7, 7, 7, 2, 5, 5, 2, 7]))
     assert order.tolist() == [3, 4, 0, 6, 5, 1, 2, 7]
 
 
@@ -288,7 +288,7 @@ def test_cluster_margin_equals_taking_turns_one_by_one_in_float64():
     assert strategy.select(query).tolist() == expected[:10]
 
 
-def test_large_pools_are_linked_by_centres():
+def test_large_pools_are_linked_by_centers():
     strategy = ClusterMargin(max_points=15)
     query = make_query(strategy, size=10)
     assert len(strategy.clusters(query.unlabeled.embedding, query).unique()) == 8
@@ -362,7 +362,7 @@ def test_a_file_of_too_few_rows_is_refused_before_a_round_is_trained(tmp_path, c
     assert {each.name for each in folder.iterdir()} <= UNCOMPUTED  # which the command line removes
 
 
-def test_a_missing_file_is_told_before_training():
+def test_a_missing_file_is_refused_before_training():
     with pytest.raises(UserError, match=r"embeddings.path=none.npy: there is no such file"):
         FromFile("none.npy")
 
@@ -388,7 +388,7 @@ def test_a_network_embeds_resized_images_once_for_all_rounds(tmp_path, monkeypat
     ("arguments", "words"),
     [
         (("torchvision", "resnet_18"), "resnet_18 of torchvision"),
-        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be had"),
+        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be loaded"),
         (("timm", "resnet18"), "timm"),
     ],
 )

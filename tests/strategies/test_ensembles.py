@@ -13,7 +13,7 @@ from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies import Outputs
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.more.bemps import Bemps, expected_change
-from alrun.strategies.more.dropquery import DropQuery, threshold
+from alrun.strategies.more.dropquery import DropQuery, change_threshold
 from alrun.strategies.more.expected_gradient import ExpectedGradient
 from alrun.strategies.more.noise_stability import NoiseStability
 from alrun.strategies.more.partitioned import Partitioned
@@ -54,7 +54,7 @@ def test_bemps_clusters_directions_of_change_in_the_half_of_the_pool_that_change
     change = expected_change(probs, probs[:, where], "mse")  # compared with brute force above; near ties want its bits
     half = change.sum(1).argsort(descending=True)[:55]
     directions = F.normalize(change[half])
-    expected = half[representatives(directions, kmeans(directions, 20, rng).centres)]
+    expected = half[representatives(directions, kmeans(directions, 20, rng).centers)]
     assert strategy.select(replace(query, rng=torch.Generator().manual_seed(0))).tolist() == expected.tolist()
 
 
@@ -71,8 +71,8 @@ def test_dropquery_clusters_directions_of_what_changes_class():
     directions = embedding[candidates] / embedding[candidates].norm(dim=1, keepdim=True)
     torch.set_rng_state(state)
     chosen = strategy.select(query)
-    centres = kmeans(directions, 3, torch.Generator().manual_seed(0)).centres
-    assert chosen.tolist() == candidates[representatives(directions, centres)].tolist()
+    centers = kmeans(directions, 3, torch.Generator().manual_seed(0)).centers
+    assert chosen.tolist() == candidates[representatives(directions, centers)].tolist()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_dropquery_clusters_directions_of_what_changes_class():
 )
 def test_dropquerys_threshold_falls_until_25_candidates_a_label_or_one_change(counts, samples, size, exceeded):
     changes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    assert threshold(changes, samples, size) == exceeded
+    assert change_threshold(changes, samples, size) == exceeded
 
 
 def test_dropquery_with_too_few_candidates_takes_those_and_draws_the_rest():
@@ -157,7 +157,7 @@ def test_scores_of_zero_are_drawn_last_and_at_random():
 
 
 def test_power_asks_for_scores_that_can_be_odds():
-    with pytest.raises(UserError, match="Coreset gives no score to draw by"):
+    with pytest.raises(UserError, match="Coreset does not score examples"):
         Power(Coreset())
 
     class Negative(Entropy):

@@ -17,7 +17,7 @@ from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromClassifier, FromFeatures
 from alrun.strategies.more.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover
-from alrun.strategies.query import build_query, problem_of
+from alrun.strategies.query import build_query, selection_problem
 from alrun.strategies.seed_set import FromStrategy
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Margin
@@ -57,7 +57,7 @@ def query_on_vectors(strategy, size=8, labeled=12):
 def test_that_a_strategy_chooses_of_vectors(name):
     strategy = check.build_strategy(name, check.SHORT.get(name, ()))
     query = query_on_vectors(strategy)
-    assert problem_of(strategy.select(query), 8, len(query.unlabeled)) is None
+    assert selection_problem(strategy.select(query), 8, len(query.unlabeled)) is None
 
 
 @pytest.mark.parametrize("name", ON_IMAGES)

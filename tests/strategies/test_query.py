@@ -66,7 +66,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1]}".replace("embeddings@strategy.", ""))
-def test_what_has_a_labeled_twin_is_not_bought_while_others_are_uncovered(complete, twins, monkeypatch, case):
+def test_what_has_a_labeled_twin_is_not_queried_while_others_are_uncovered(complete, twins, monkeypatch, case):
     for library in ("torchvision", "timm"):
         monkeypatch.setitem(embeddings.MAKERS, library, lambda name, pretrained: Projection(8))
     folder = complete(
@@ -76,10 +76,10 @@ def test_what_has_a_labeled_twin_is_not_bought_while_others_are_uncovered(comple
     queries, group = pd.read_csv(folder / "queries.csv"), np.load(twins / "group.npy")
     known = set(group[queries["index"][queries["round"] == 0]])
     for round in (1, 2):
-        bought = group[queries["index"][queries["round"] == round]]
-        assert len(set(bought)) == 3
-        assert not known & set(bought), f"round {round} bought twins of what is labeled"
-        known |= set(bought)
+        queried = group[queries["index"][queries["round"] == round]]
+        assert len(set(queried)) == 3
+        assert not known & set(queried), f"round {round} queried twins of what is labeled"
+        known |= set(queried)
 
 
 class Looks(Strategy):
@@ -98,7 +98,7 @@ class Looks(Strategy):
 
 
 def looks(complete, twins, *overrides: str, name: str = "Looks") -> pd.DataFrame:
-    """The purchases of a run by a strategy of this file."""
+    """The queries of a run by a strategy of this file."""
     Looks.seen, Looks.drawn = [], []
     folder = complete(
         *("dataset=npz", f"dataset.path={twins}/twins.npz", *SMALL),
@@ -108,16 +108,16 @@ def looks(complete, twins, *overrides: str, name: str = "Looks") -> pd.DataFrame
     return queries.merge(accuracy[["round", "test_accuracy", "train_accuracy"]])
 
 
-def test_a_run_names_the_labeled_set_in_order_of_purchase_and_hides_all_other_labels(complete, twins):
+def test_a_run_names_the_labeled_set_in_order_of_labeling_and_hides_all_other_labels(complete, twins):
     queries, labels = looks(complete, twins), np.load(twins / "group.npy") % 3
-    for query, bought in zip(Looks.seen, (4, 7), strict=True):
-        index = queries["index"][:bought]
+    for query, queried in zip(Looks.seen, (4, 7), strict=True):
+        index = queries["index"][:queried]
         assert query.labeled.index.tolist() == index.tolist()
         assert query.labels.tolist() == labels[index].tolist()
         with pytest.raises(AttributeError, match="must declare"):
             query.labeled.embedding  # noqa: B018
         unlabeled = query.unlabeled.index
-        assert len(unlabeled) == len(labels) - bought
+        assert len(unlabeled) == len(labels) - queried
         assert query.pool.labels[unlabeled].eq(-1).all()
         assert query.labels_of(unlabeled[:3]).tolist() == [-1] * 3
 

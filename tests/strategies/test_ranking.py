@@ -1,4 +1,4 @@
-"""What ranks by a score: the highest are chosen and told with their scores, and ``power`` draws by them."""
+"""Strategies that rank by a score select the highest and report their scores; ``power`` draws by them."""
 
 import pkgutil
 from pathlib import Path
@@ -55,22 +55,22 @@ def test_what_ranks_is_a_score_strategy_and_nothing_else_is():
 
 
 @pytest.mark.parametrize("name", sorted(RANKING))
-def test_the_highest_scores_are_chosen_drawn_by_and_told(composed, name):
+def test_the_highest_scores_are_chosen_drawn_by_and_reported(composed, name):
     strategy = built(composed, name, *SHORT.get(name, []))
     assert isinstance(strategy, ScoreStrategy)
     scores = strategy.score(seeded(strategy))
     assert scores.shape == (110,)
     best = sorted(range(110), key=lambda example: (-float(scores[example]), example))[:20]
     assert strategy.select(seeded(strategy)).tolist() == best
-    positions, told = strategy.choose(seeded(strategy))
+    positions, reported = strategy.choose(seeded(strategy))
     assert positions.tolist() == best
-    assert told is not None
-    assert told.tolist() == scores[positions].tolist()
+    assert reported is not None
+    assert reported.tolist() == scores[positions].tolist()
 
     certain = Power(strategy, kind="softrank", beta=1e6)  # at such odds nothing is left to chance
-    drawn, told = certain.choose(seeded(certain))
+    drawn, reported = certain.choose(seeded(certain))
     assert drawn.tolist() == best
-    assert told.tolist() == scores[positions].tolist()
+    assert reported.tolist() == scores[positions].tolist()
     uniform = Power(strategy, kind="softmax", beta=0)
     assert set(uniform.select(seeded(uniform)).tolist()) != set(best)
 
@@ -78,23 +78,23 @@ def test_the_highest_scores_are_chosen_drawn_by_and_told(composed, name):
 @pytest.mark.parametrize("around", [Subsample, Partitioned])
 def test_parts_of_the_pool_keep_the_scores_of_what_chooses_in_them(around):
     strategy = around(Entropy())
-    positions, told = strategy.choose(make_query(strategy))
-    assert told is not None
-    assert told.tolist() == Entropy().score(make_query(Entropy()))[positions].tolist()
+    positions, reported = strategy.choose(make_query(strategy))
+    assert reported is not None
+    assert reported.tolist() == Entropy().score(make_query(Entropy()))[positions].tolist()
     strategy = around(Badge())
     assert strategy.choose(make_query(strategy))[1] is None
 
 
 def test_sub_batches_tell_the_scores_that_they_went_by():
     strategy = Discriminative(epochs=3, width=8, sub_batches=4)
-    positions, told = strategy.choose(seeded(strategy))
-    assert told is not None
-    assert len(positions.unique()) == len(told) == 20
-    for part in told.split(5):
+    positions, reported = strategy.choose(seeded(strategy))
+    assert reported is not None
+    assert len(positions.unique()) == len(reported) == 20
+    for part in reported.split(5):
         assert part.tolist() == sorted(part.tolist(), reverse=True)
     first = strategy.score(seeded(strategy))
-    assert told[:5].tolist() == first[positions[:5]].tolist()
-    assert told[5:].tolist() != first[positions[5:]].tolist()
+    assert reported[:5].tolist() == first[positions[:5]].tolist()
+    assert reported[5:].tolist() != first[positions[5:]].tolist()
 
 
 class Reversed(ScoreStrategy):
@@ -108,6 +108,6 @@ class Reversed(ScoreStrategy):
 
 
 def test_a_select_of_ones_own_is_what_counts():
-    positions, told = Reversed().choose(make_query(Reversed()))
+    positions, reported = Reversed().choose(make_query(Reversed()))
     assert positions.tolist() == list(range(20))
-    assert told is None
+    assert reported is None

@@ -8,7 +8,12 @@ from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.fass import Fass
 from alrun.strategies.more.submodular import Submodular
-from alrun.strategies.more.targeted import ConditionalGain, ConditionalMutualInformation, MutualInformation, rarest
+from alrun.strategies.more.targeted import (
+    ConditionalGain,
+    ConditionalMutualInformation,
+    MutualInformation,
+    rarest_classes,
+)
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import UserError
 from tests.strategies.queries import make_query
@@ -81,14 +86,14 @@ def test_labeled_examples_are_represented_by_the_gradient_at_their_true_label():
 
 
 def test_without_classes_the_rarest_are_wanted():
-    assert rarest(torch.tensor([3, 3, 1, 4, 4, 0])) == [0, 1]
+    assert rarest_classes(torch.tensor([3, 3, 1, 4, 4, 0])) == [0, 1]
     strategy = MutualInformation(representation="embedding")
     query = make_query(strategy)
-    named = MutualInformation(query_classes=rarest(query.labels), representation="embedding")
+    named = MutualInformation(query_classes=rarest_classes(query.labels), representation="embedding")
     assert strategy.select(query).equal(named.select(query))
 
 
-def test_classes_without_labels_are_told_with_those_there_are():
+def test_classes_without_labels_are_refused_with_a_list_of_those_that_have_some():
     strategy = MutualInformation(query_classes=[77])
     with pytest.raises(UserError, match=r"strategy.query_classes=\[77\]: no labeled example .* there are 0, "):
         strategy.select(make_query(strategy))

@@ -140,7 +140,7 @@ def test_where_all_generations_are_damaged_a_sentence_says_what_to_do(tmp_path):
     for name in ("state-1.pt", "state-2.pt"):
         (tmp_path / name).write_bytes(b"damaged")
     with pytest.raises(
-        UserError, match=rf"state-2.pt is damaged \(it is cut short, or no checkpoint\): delete {tmp_path}"
+        UserError, match=rf"state-2.pt is damaged \(it is cut short, or not a checkpoint\): delete {tmp_path}"
     ):
         RunState.load(tmp_path, "data")
     assert (tmp_path / "state-2.pt").read_bytes() == b"damaged"  # it is the user's to delete
@@ -152,7 +152,7 @@ def test_code_in_a_checkpoint_is_not_executed(tmp_path):
             return os.mkdir, (str(tmp_path / "executed"),)
 
     torch.save({"format": Evil()}, tmp_path / "state-1.pt")
-    with pytest.raises(UserError, match=r"state-1.pt is damaged \(it holds what no checkpoint holds"):
+    with pytest.raises(UserError, match=r"state-1.pt is damaged \(its content is not that of a checkpoint"):
         RunState.load(tmp_path, "data")
     assert not (tmp_path / "executed").exists()
 
@@ -187,14 +187,14 @@ def test_a_damaged_training_begins_its_round_anew(tmp_path, monkeypatch, damage,
         run.complete(tmp_path / "stopped")
     monkeypatch.undo()
     path = tmp_path / "stopped" / run.place / "training.pt"
-    for generation in (path, checkpoint.previous(path)):
+    for generation in (path, checkpoint.previous_path(path)):
         if damage == "truncated":
             generation.write_bytes(generation.read_bytes()[:-9])
         elif damage == "gone":
             generation.unlink()
         else:
-            content = checkpoint.load(generation)
-            generation.write_bytes(checkpoint.dumped(content | {"labeled": content["labeled"] + 1}))
+            content = checkpoint.load_checkpoint(generation)
+            generation.write_bytes(checkpoint.serialize(content | {"labeled": content["labeled"] + 1}))
     run.complete(tmp_path / "stopped")
     assert run.results(tmp_path / "stopped") == run.results(tmp_path / "whole")
 
@@ -269,8 +269,8 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code
 
 def test_a_checkpoint_that_would_execute_something_is_refused_in_our_words(tmp_path):
     torch.save({"model": slice(0, 1), "path": tmp_path}, tmp_path / "state.pt")  # a Path is built by a call
-    with pytest.raises(ValueError, match=r"^it holds what no checkpoint holds: UnpicklingError$"):
-        checkpoint.load(tmp_path / "state.pt")
+    with pytest.raises(ValueError, match=r"^its content is not that of a checkpoint: UnpicklingError$"):
+        checkpoint.load_checkpoint(tmp_path / "state.pt")
     (tmp_path / "state.pt").write_bytes((tmp_path / "state.pt").read_bytes()[:-30])
-    with pytest.raises(ValueError, match=r"^it is cut short, or no checkpoint$"):
-        checkpoint.load(tmp_path / "state.pt")
+    with pytest.raises(ValueError, match=r"^it is cut short, or not a checkpoint$"):
+        checkpoint.load_checkpoint(tmp_path / "state.pt")

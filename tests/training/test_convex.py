@@ -117,7 +117,7 @@ def test_strategies_that_read_disagreement_run(vectors, complete, strategy, mode
 
 def test_the_penalty_is_the_one_that_cross_validation_of_scikit_learn_chooses(made):
     rows, labels = made
-    ours = regularization.chosen(torch.from_numpy(rows[:90]), torch.from_numpy(labels[:90]), CLASSES)
+    ours = regularization.select_penalty(torch.from_numpy(rows[:90]), torch.from_numpy(labels[:90]), CLASSES)
     fold = np.array([np.sum(labels[:at] == labels[at]) % 5 for at in range(90)])
     splits = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(5)]
     model = LogisticRegression(tol=1e-6, max_iter=10_000)
@@ -128,7 +128,7 @@ def test_the_penalty_is_the_one_that_cross_validation_of_scikit_learn_chooses(ma
 
 def test_every_class_is_spread_evenly_over_the_folds(made):
     labels = torch.from_numpy(made[1][:90])
-    fold = regularization.folds(labels)
+    fold = regularization.assign_folds(labels)
     for label in range(CLASSES):
         counts = fold[labels == label].bincount(minlength=regularization.FOLDS)
         assert counts.max() - counts.min() <= 1
@@ -137,7 +137,7 @@ def test_every_class_is_spread_evenly_over_the_folds(made):
 def test_the_chosen_penalty_is_used(made):
     model, given = Linear(12, CLASSES), Linear(12, CLASSES)
     _, pool = fitted(made, model, C=None)
-    fitted(made, given, C=regularization.chosen(pool.images[:120], pool.labels[:120], CLASSES))
+    fitted(made, given, C=regularization.select_penalty(pool.images[:120], pool.labels[:120], CLASSES))
     assert model.head.weight.equal(given.head.weight)
     assert model.head.weight.any()
 

@@ -61,7 +61,7 @@ def test_the_end_of_the_schedule_is_a_reason_where_max_epochs_would_be_one():
     ],
     ids=["cosine", "one cycle", "cut short", "cut a little short", "constant"],
 )
-def test_a_schedule_that_has_annealed_to_its_end_is_told_from_one_that_was_cut_short(schedule, reason):
+def test_a_schedule_that_has_annealed_to_its_end_is_distinguished_from_one_that_was_cut_short(schedule, reason):
     pool = problem()
     fit = trainer(pool, epochs=20)
     fit.stop = StopRule(20, None, None, 0.001)
@@ -181,7 +181,7 @@ def test_training_depends_on_seed_and_round_alone():
     assert not weights[0].equal(weights[2])
 
 
-def test_a_loss_that_is_not_finite_is_told_with_round_epoch_and_rate():
+def test_a_loss_that_is_not_finite_is_reported_with_round_epoch_and_rate():
     pool = problem()
     with pytest.raises(UserError, match=r"loss is (nan|inf) in round 2, epoch \d, at learning rate .*optimizer.lr"):
         trainer(pool, lr=1e30).fit(network(), pool, 0, 2, lambda e, a: None)
@@ -232,7 +232,7 @@ def test_without_an_accuracy_that_starts_it_nothing_is_averaged():
 
 
 @pytest.mark.parametrize(("threshold", "restarts"), [(0.0, 0), (0.99, 2)])
-def test_training_that_does_not_converge_begins_anew_at_every_50th_epoch(threshold, restarts):
+def test_training_that_does_not_converge_starts_over_at_every_50th_epoch(threshold, restarts):
     pool, made = problem(), []
     fit = trainer(pool, lr=1e-9, epochs=120)
     fit.stop, fit.restart_below = StopRule(120, 1.1, 1000, 0.0), threshold

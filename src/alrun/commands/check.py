@@ -186,10 +186,10 @@ def measure_costs(strategies: "Sequence[Strategy]", size: int) -> list[tuple[flo
     import torch
 
     from alrun.pool.pool import Pool
-    from alrun.testing.made_queries import make_model, noise, of_all_classes, query_of
+    from alrun.testing.made_queries import make_model, noise, query_of, random_labels
     from alrun.testing.peak_memory import peak_bytes, reset_peak
 
-    pool, made = Pool(noise(size), of_all_classes(size)), []
+    pool, made = Pool(noise(size), random_labels(size)), []
     pool.label(torch.arange(min(LABELED, size // 4)))
     model = make_model(pool.images, WIDTH)
     for strategy in strategies:

@@ -28,7 +28,7 @@ from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
 from alrun.system.words import closest
 from alrun.training.learner import Learner
-from alrun.training.optimizer import Optimization, parameters
+from alrun.training.optimizer import Optimization, parameter_groups
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
@@ -114,7 +114,7 @@ def build_trainer(
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
     smoothing = cfg.optimizer.get("label_smoothing", 0.0)
-    made = attempt(cfg, "build", optimizer, list(parameters(model)))
+    made = attempt(cfg, "build", optimizer, list(parameter_groups(model)))
     if schedule:
 
         def first_epoch(optimizer: torch.optim.Optimizer) -> None:

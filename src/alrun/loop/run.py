@@ -22,7 +22,7 @@ from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
-from alrun.strategies.query import build_query, check_selection, check_supply, choosing
+from alrun.strategies.query import build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
@@ -287,7 +287,7 @@ class Run:
         unlabeled = pool.unlabeled
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
         self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
-        with choosing(name, round):
+        with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,
                 self.cfg.budget.batch_size,

@@ -6,7 +6,7 @@ from alrun.system.words import closest
 
 
 def torchvision_model(channels: int, image_size: tuple[int, int], classes: int, name: str) -> Classifier:
-    """A classification network of torchvision with random weights; grey images fill its three channels."""
+    """A classification network of torchvision with random weights; gray images are repeated to three channels."""
     from alrun.system.torchvision_import import torchvision
 
     known = torchvision.models.list_models(module=torchvision.models)

@@ -1,4 +1,4 @@
-"""What alrun asks of a network: an embedding and a last linear layer."""
+"""The interface of networks: an embedding and a last linear layer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ class Classifier(nn.Module):
 
     head: nn.Linear
     features: nn.Sequential
-    ensemble: int = 0  # other heads, trained on bootstrap samples, that ``members`` gives the logits of
+    ensemble: int = 0  # number of further heads, trained on bootstrap samples; see ``members``
 
     def embed(self, images: Tensor) -> Tensor:
         """The input of the last linear layer: (B, C, H, W) floats to (B, H)."""
@@ -35,7 +35,7 @@ class Classifier(nn.Module):
 
 @contextmanager
 def evaluation(model: Classifier) -> Iterator[None]:
-    """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+    """Evaluation mode without gradients; afterward the model's modes are as before."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -47,10 +47,10 @@ def evaluation(model: Classifier) -> Iterator[None]:
 
 
 def frozen(model: nn.Module) -> set[str]:
-    """What training should leave as it is of a ``model`` in training mode, by its names in the state dict.
+    """Names in the state dict of what training should not change in a ``model`` in training mode.
 
-    Parameters that take no gradient, and buffers of layers that stay in evaluation while the rest trains: batch norm
-    of a frozen network, where the network sees to that. Whether they were left is for who relies on it to compare.
+    These are parameters without gradient, and buffers of layers that stay in evaluation mode: batch norm of a frozen
+    network, if the network sets that mode. The caller must check that they did not change.
     """
     names = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     for prefix, layer in model.named_modules():
@@ -60,12 +60,12 @@ def frozen(model: nn.Module) -> set[str]:
 
 
 class Headed(Classifier):
-    """Makes a Classifier of any network that ends in a linear layer (torchvision, timm).
+    """A Classifier made from any network that ends in a linear layer (torchvision, timm).
 
     Args:
         network: Its last linear layer is replaced by a new one with ``classes`` outputs.
         classes: Number of classes.
-        channels: Channels of the network's input; grey images are repeated to fill them.
+        channels: Channels of the network's input; gray images are repeated to fill them.
     """
 
     def __init__(self, network: nn.Module, classes: int, channels: int) -> None:
@@ -83,14 +83,14 @@ class Headed(Classifier):
         self.head = nn.Linear(old.in_features, classes)
 
     def embed(self, images: Tensor) -> Tensor:
-        """What the network computes before its last layer."""
+        """The input of the network's last layer: (B, C, H, W) floats to (B, H)."""
         return self.network(images.expand(-1, self.channels, -1, -1)).flatten(1)
 
 
 def split_at_dropout(model: Classifier) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """``model`` as two functions, one after the other: what precedes the first dropout layer, and the rest.
+    """``model`` as two functions to apply in turn: the layers before the first dropout layer, and the rest.
 
-    Where a network computes its embedding in another way than by ``features``, the first function does nothing.
+    If a network has an ``embed`` of its own, the first function returns its input.
     """
     if type(model).embed is not Classifier.embed:
         return lambda images: images, model

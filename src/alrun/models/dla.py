@@ -27,14 +27,14 @@ class Root(nn.Module):
 class Tree(nn.Module):
     """Hierarchical deep aggregation: two subtrees in sequence, their outputs joined in one root.
 
-    What a subtree hands to the root further up is merged there at once instead of level by level (Figure 2 f).
+    A subtree hands its output straight to the root further up, not level by level (Figure 2 f).
 
     Args:
-        levels: 1: the subtrees are residual blocks.
+        levels: Depth; at 1 the subtrees are residual blocks.
         inputs: Channels of the input.
         outputs: Channels of the output.
         stride: Of the first block.
-        handed: Channels of what nodes further up add to the root.
+        handed: Channels that nodes further up add to the root.
     """
 
     def __init__(self, levels: int, inputs: int, outputs: int, stride: int, handed: int = 0) -> None:
@@ -57,7 +57,7 @@ class Tree(nn.Module):
 
 
 class Dla(Classifier):
-    """DLA-34 with a stem of 3x3 convolutions of stride 1 in place of the 7x7 one; 512-d embedding, 8 times the width.
+    """DLA-34 with a stem of 3x3 convolutions of stride 1 instead of the 7x7 one; 512-d embedding, 8 times the width.
 
     Stages after the first one also hand their downsampled input to their root. ``width`` is that of the first stage, a
     multiple of 4; each of the others is twice as wide as the one before.

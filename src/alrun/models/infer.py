@@ -13,7 +13,7 @@ from alrun.system.errors import SettingError
 
 
 def refuse_diverged(finite: Tensor) -> None:
-    """Stop where the outputs of a model are not ``finite``: what came of them would be chance."""
+    """Raise an error if the outputs of a model are not ``finite``: a selection from them would be chance."""
     if not finite:
         raise SettingError(
             "the model's outputs are not finite, its training diverged: lower optimizer.lr. Earlier rounds are kept."
@@ -34,13 +34,13 @@ def record(
     ``dropout_samples`` come from the model's ensemble, where it has one, or from as many more passes with dropout on.
 
     Raises a UserError where an output is not finite. Images are not augmented. Outputs stay on the model's device.
-    MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is told the size of
-    every chunk that is through.
+    MC-dropout masks come from torch's global generator, which the caller has seeded. ``passed`` is called with the
+    size of every chunk after its pass.
     """
     want_probs = needs.log_probs or needs.gradient
     want_embedding = needs.embedding or needs.gradient
-    outputs: dict[str, Tensor] = {}  # made at once for all examples: parts that are joined take twice the memory
-    device, where = model.head.weight.device, index.to(images.device)  # images in a memory map lie elsewhere
+    outputs: dict[str, Tensor] = {}  # allocated once: joining parts would take twice the memory
+    device, where = model.head.weight.device, index.to(images.device)  # images in a memory map are not on the device
 
     def chunk_outputs(part: slice) -> None:
         batch = normalize(images[where[part]])

@@ -1,4 +1,4 @@
-"""Heads on vectors, such as features of a pretrained network."""
+"""Classifiers of vectors, such as features of a pretrained network."""
 
 from typing import Annotated
 
@@ -15,8 +15,8 @@ class Linear(Classifier):
     Args:
         features: Numbers in a vector.
         classes: Number of classes.
-        ensemble: Heads beside it that are trained on bootstrap samples of the labeled set, for strategies that read
-            how much several models disagree; 0: none.
+        ensemble: Further heads, trained on bootstrap samples of the labeled set, for strategies that use the
+            disagreement of models; 0: none.
     """
 
     def __init__(self, features: int, classes: int, ensemble: Annotated[int, Ge(0)] = 0) -> None:

@@ -1,4 +1,4 @@
-"""What is read of a model: which of its outputs, and these outputs for some examples of the pool."""
+"""The outputs of a model that a strategy declares, and these outputs for some examples of the pool."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Outputs:
 
     def _get(self, field: str, need: str) -> Tensor:
         if field not in self._fields:
-            raise AttributeError(f"what reads outputs.{field} must declare Needs({need}=...)")
+            raise AttributeError(f"a strategy that reads outputs.{field} must declare Needs({need}=...)")
         return self._fields[field]
 
     def take(self, positions: Tensor) -> "Outputs":
@@ -54,7 +54,7 @@ class Outputs:
 
     @property
     def embedding(self) -> Tensor:
-        """(n, H)."""
+        """Input of the last linear layer, (n, H)."""
         return self._get("embedding", "embedding")
 
     @property
@@ -69,11 +69,11 @@ class Outputs:
         Source: Ash et al. 2020, Equation 1.
         """
         if not {"log_probs", "embedding"} <= self._fields.keys():
-            raise AttributeError("what reads outputs.gradient must declare Needs(gradient=True)")
+            raise AttributeError("a strategy that reads outputs.gradient must declare Needs(gradient=True)")
         return self.gradient_at(self.log_probs.argmax(1))
 
     def gradient_at(self, labels: Tensor) -> Outer:
-        """The same at given ``labels`` (n,)."""
+        """Gradient of the loss at ``labels`` (n,) by the last layer's weights (no bias): n points of C H numbers."""
         residual = self.probs
         residual[torch.arange(len(residual), device=residual.device), labels] -= 1
         return Outer(residual, self.embedding)
@@ -83,7 +83,7 @@ class Outputs:
 
 
 def with_one(embedding: Tensor) -> Tensor:
-    """(n, H) with a constant 1, which stands for the bias of the last layer: (n, H + 1)."""
+    """``embedding`` (n, H) with a constant 1 for the bias of the last layer: (n, H + 1)."""
     return F.pad(embedding, (0, 1), value=1.0)
 
 

@@ -37,7 +37,7 @@ class ResNet18(Classifier):
     ``width`` is that of the first of four stages; each of the others is twice as wide as the one before.
     """
 
-    block: type[nn.Module] = BasicBlock  # made of the channels that come in and go out, and the stride
+    block: type[nn.Module] = BasicBlock  # called with input channels, output channels and stride
 
     def __init__(
         self, channels: int, image_size: tuple[int, int], classes: int, width: Annotated[int, Ge(1)] = 64

@@ -1,4 +1,4 @@
-"""Shake-shake-regularised ResNets: Gastaldi's own, and ResNet-18 with two branches a block."""
+"""Shake-shake-regularized ResNets: Gastaldi's own, and ResNet-18 with two branches in each block."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from alrun.system.errors import SettingError
 
 
 class Shake(torch.autograd.Function):
-    """α a + (1 - α) b forwards, with another α, β, for the gradients; both drawn anew for every image."""
+    """α a + (1 - α) b forward, with another α, β, for the gradients; both drawn for every image."""
 
     @staticmethod
     def forward(context: Any, a: Tensor, b: Tensor) -> Tensor:  # type: ignore[override]
@@ -22,7 +22,7 @@ class Shake(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """The gradient shared out by β."""
+        """The gradient, split between the two maps by β."""
         share = drawn(gradient)
         return share * gradient, (1 - share) * gradient
 
@@ -68,7 +68,7 @@ class Downsample(nn.Module):
 
 
 class Block(nn.Module):
-    """Two branches, mixed at random in training and evenly in use, around a shortcut."""
+    """Two branches, mixed at random in training and evenly in evaluation, around a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -82,14 +82,14 @@ class Block(nn.Module):
 
 
 def mixed(a: Tensor, b: Tensor, training: bool) -> Tensor:
-    """Two maps (B, C, H, W), shaken in training, evenly in use."""
+    """Two maps (B, C, H, W), mixed at random in training and evenly in evaluation."""
     result = Shake.apply(a, b) if training else (a + b) / 2
     assert isinstance(result, Tensor)
     return result
 
 
 class ShakeShake(Classifier):
-    """Three stages of shake-shake blocks, shaken forwards and backwards, image by image ("Shake-Shake-Image").
+    """Three stages of shake-shake blocks, shaken forward and backward, image by image ("Shake-Shake-Image").
 
     Args:
         channels: Of the images.
@@ -135,7 +135,7 @@ class ShakenBasicBlock(BasicBlock):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__(inputs, outputs, stride)
         self.other = BasicBlock(inputs, outputs, stride)
-        self.other.shortcut = nn.Sequential()  # there is one, of the block
+        self.other.shortcut = nn.Sequential()  # the block itself has the only one
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
@@ -143,7 +143,7 @@ class ShakenBasicBlock(BasicBlock):
 
 
 class ShakeShakeResNet18(ResNet18):
-    """ResNet-18 for small images in which two branches a block are shaken as in ``ShakeShake``.
+    """ResNet-18 for small images whose blocks have two shaken branches as in ``ShakeShake``.
 
     The paper's "shake-shake-regularized ResNet-18" (note on Table 5): Appendix C replaces "the standard sum of
     branches in existing residual networks with a stochastic affine combination". 22,167,114 parameters for CIFAR-10.

@@ -1,4 +1,4 @@
-"""A small network for digits and for trials on a CPU."""
+"""A small network for digits and for experiments on a CPU."""
 
 from typing import Annotated
 
@@ -39,9 +39,9 @@ class SmallCnn(Classifier):
 
 
 def pooling(size: tuple[int, int]) -> nn.Module:
-    """Averages over 4x4 parts of images of ``size``; equal parts where that is possible.
+    """Average pooling of images of ``size`` to 4x4, over equal parts if possible.
 
-    Those of AdaptiveAvgPool2d may overlap, and its gradient on a GPU is a sum in another order every time.
+    The parts of AdaptiveAvgPool2d may overlap, and the order of sums in its gradient on a GPU varies.
     """
     if size[0] % 4 == size[1] % 4 == 0 and min(size) > 0:
         return nn.AvgPool2d((size[0] // 4, size[1] // 4))

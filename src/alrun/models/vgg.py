@@ -7,8 +7,8 @@ from torch import nn
 
 from alrun.models.classifier import Classifier
 
-# Convolutions of each stage; max pooling halves the image after it. Each stage is twice as wide as the one before, the
-# last excepted.
+# Convolutions of each stage; max pooling halves the image after it. Each stage but the last is twice as wide as the one
+# before.
 STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 

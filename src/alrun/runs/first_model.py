@@ -36,7 +36,7 @@ def share_first_model(path: Path, state: RunState, compute: Callable[[Path], Non
             return True
         compute(unfinished)
         content = {"record": asdict(state.rounds[0]), "weights": state.weights, "frozen": state.frozen}
-        is_ours = files.create(path, checkpoint.dumped(content))
+        is_ours = files.create(path, checkpoint.serialize(content))
         if not is_ours:  # another process took over while this one slept; all runs start from one model
             state.rounds.clear()
             if not reuse_first_model(path, state):
@@ -53,7 +53,7 @@ def reuse_first_model(path: Path, state: RunState) -> bool:
     if not path.exists():
         return False
     try:
-        content = checkpoint.load(path)
+        content = checkpoint.load_checkpoint(path)
     except ValueError as error:
         log.warning("%s is damaged (%s): it is computed again", path, error)
         files.rename(path, path.with_name(f"{path.name}.damaged"))
@@ -74,7 +74,7 @@ def load_given_model(path: Path, model: Classifier) -> TrainResult:
     if not path.is_file():
         raise StorageError(f"first_model={path} is not a file: name one in which torch.save has saved a state_dict.")
     try:
-        content = checkpoint.load(path)
+        content = checkpoint.load_checkpoint(path)
     except ValueError as error:
         raise StorageError(
             f"first_model={path} cannot be read ({error}): save a state_dict there by torch.save."

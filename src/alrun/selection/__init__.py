@@ -1,1 +1,1 @@
-"""Algorithms on sets of points: no labels, models or settings in here."""
+"""Algorithms that select points from a set: they know no labels, models or settings."""

@@ -5,17 +5,17 @@ from torch import Tensor
 
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
-from alrun.selection.similarity import parts
+from alrun.selection.similarity import split_range
 
 TILE = 1024  # points on each side of a block of distances: large enough for a fast matrix product, small for the cache
 
 
 def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator) -> Tensor:
-    """Positions (size,): greedily the point whose ball holds most points that no ball holds yet.
+    """Positions (size,) int64: each is the point whose ball holds the most points that no ball holds yet.
 
-    ``covering`` points have balls already. Every pair of points is looked at once at the start, and once more when one
-    of them is covered, so the time is that of one and a half matrices of all distances, in blocks. When all points
-    are covered, the rest is drawn uniformly.
+    The ``covering`` points have balls already. Every distance is computed once at the start, and once more when one of
+    its two points is covered: in all one and a half matrices of distances, in blocks. When all points are covered, the
+    rest is drawn uniformly.
 
     Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022, Algorithm 1.
     """
@@ -23,42 +23,42 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
         raise ValueError(f"cannot choose {size} of {len(points)} points")
     nearest = nearest_sqdist(points, covering) if len(covering) else torch.full_like(points.sqnorm, torch.inf)
     open_ = nearest >= radius**2
-    gain = held_at_first(points, open_, radius)
+    gain = count_open_held(points, open_, radius)
     chosen: list[int] = []
     while len(chosen) < size and open_.any():
         position = int(gain.argmax())
         chosen.append(position)
         inside = sqdist(points, points.take(torch.tensor([position], device=open_.device)))[:, 0] < radius**2
         covered = open_ & inside
-        covered[position] = open_[position]  # in its own ball, however small that is
+        covered[position] = open_[position]  # a point lies in its own ball, however small
         open_ &= ~covered
         if covered[position]:
-            gain -= inside.long()  # the balls that hold a point are those whose centres its own ball holds
+            gain -= inside.long()  # the balls that hold a point are those whose centers its own ball holds
             covered[position] = False
         if covered.any():
-            gain -= held(points, points.take(covered.nonzero().flatten()), radius)
+            gain -= count_held(points, points.take(covered.nonzero().flatten()), radius)
         gain[position] = -1  # once only
     return fill_uniformly(torch.tensor(chosen, dtype=torch.int64), len(points), size, rng)
 
 
-def held(points: Dense, others: Dense, radius: float) -> Tensor:
-    """How many of ``others`` lie in the ball of every point: (n,)."""
+def count_held(points: Dense, others: Dense, radius: float) -> Tensor:
+    """How many of ``others`` lie in the ball of each point: (n,) int64."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
-    for some in parts(len(others), TILE):
-        centres = others.take(some)
-        for part in parts(len(points), max(TILE, BLOCK[points.x.device.type] // len(centres))):
-            counts[part] += (sqdist(points.take(part), centres) < radius**2).sum(1)
+    for some in split_range(len(others), TILE):
+        centers = others.take(some)
+        for part in split_range(len(points), max(TILE, BLOCK[points.x.device.type] // len(centers))):
+            counts[part] += (sqdist(points.take(part), centers) < radius**2).sum(1)
     return counts
 
 
-def held_at_first(points: Dense, open_: Tensor, radius: float) -> Tensor:
-    """How many points that are ``open_`` lie in the ball of every point: (n,); each distance is computed once."""
+def count_open_held(points: Dense, open_: Tensor, radius: float) -> Tensor:
+    """How many ``open_`` points lie in the ball of each point: (n,) int64. Each distance is computed once."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
-    tiles = parts(len(points), TILE)
+    tiles = split_range(len(points), TILE)
     for number, rows in enumerate(tiles):
-        centres = points.take(rows)
+        centers = points.take(rows)
         for columns in tiles[number:]:
-            near = sqdist(centres, points.take(columns)) < radius**2
+            near = sqdist(centers, points.take(columns)) < radius**2
             counts[rows] += (near & open_[columns]).sum(1)
             if columns is not rows:
                 counts[columns] += (near & open_[rows, None]).sum(0)
@@ -66,9 +66,9 @@ def held_at_first(points: Dense, open_: Tensor, radius: float) -> Tensor:
 
 
 def pure_radius(points: Dense, labels: Tensor, purity: float) -> float:
-    """The largest radius at which the balls of a share ``purity`` of the points hold one label only.
+    """The largest radius at which a share ``purity`` of the balls hold points of one label only.
 
-    Infinite where there is one label.
+    Infinite if all points have one label.
     """
     other = torch.full((len(points),), torch.inf, device=points.x.device)
     for label in labels.unique():

@@ -1,4 +1,4 @@
-"""Chosen points as far from one another as can be."""
+"""Select points that lie far from one another."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,10 @@ from alrun.selection.points import Points, sqdist
 
 
 def disparity_sum(points: Points, size: int) -> Tensor:
-    """Positions (size,): greedily the largest sum of Euclidean distances among the chosen.
+    """Positions (size,) int64: each adds the most to the sum of Euclidean distances among the chosen points.
 
-    The first is the longest point. One pass over the points for each choice: the sum is not submodular, so old gains
-    bound nothing.
+    The longest point comes first. Each pick takes a pass over all points: the sum is not submodular, so earlier gains
+    are not upper bounds.
     """
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")

@@ -1,13 +1,13 @@
-"""What to do where fewer points than asked for can be told apart."""
+"""Fill up a selection where the algorithm finds fewer points than asked for."""
 
 import torch
 from torch import Tensor
 
 
 def fill_uniformly(chosen: Tensor, count: int, size: int, rng: torch.Generator | None) -> Tensor:
-    """``chosen`` and, behind them, as many others of ``count`` positions as are lacking: (size,), all distinct.
+    """``chosen``, followed by other positions below ``count`` until there are ``size``: (size,) int64, all distinct.
 
-    The others are drawn uniformly, or are the first ones where there is no ``rng`` (on the CPU).
+    The others are drawn uniformly by ``rng`` (on the CPU); without ``rng`` the lowest positions are taken.
     """
     missing = size - len(chosen)
     if missing <= 0:

@@ -1,4 +1,4 @@
-"""BAIT's choice: examples whose Fisher information stands for that of the pool."""
+"""BAIT: select examples whose Fisher information represents that of the pool."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class Information:
-    """What each candidate's Fisher information, V_i V_i^T, does to tr(M^-1 F), kept up to date as M changes.
+    """How each candidate's Fisher information, V_i V_i^T, changes tr(M^-1 F), kept up to date as M changes.
 
     V_i = S_i ⊗ h_i has k d rows and r columns and is never formed. Every change of M by one candidate costs one pass
     over all embeddings, a matrix product with 2 k r vectors; everything is float64, since thousands of changes add up.
@@ -16,15 +16,15 @@ class Information:
         spread: S, (n, k, r).
         known: Factors of the labeled examples, embedding (m, d) and spread (m, k, r).
         ridge: λ: M starts as λ plus the information of the labeled examples. F is that of candidates and labeled ones.
-        share: Of a candidate's weight in M, what a labeled example's is.
+        share: Weight of a labeled example in M; a candidate has weight 1.
     """
 
     def __init__(
         self, embedding: Tensor, spread: Tensor, known: tuple[Tensor, Tensor], ridge: float, share: float = 1.0
     ) -> None:
         self.h, self.s = embedding.double(), spread.double()
-        labeled = total(known[0].double(), known[1].double())
-        self.fisher = labeled + total(self.h, self.s)
+        labeled = total_information(known[0].double(), known[1].double())
+        self.fisher = labeled + total_information(self.h, self.s)
         one = torch.eye(len(labeled), dtype=torch.float64, device=labeled.device)
         inverse = torch.linalg.inv(share * labeled + ridge * one)
         self.inverse = (inverse + inverse.T) / 2
@@ -32,7 +32,7 @@ class Information:
         self.g = self.quadratic(self.inverse @ self.fisher @ self.inverse)  # V_i^T M^-1 F M^-1 V_i
 
     def quadratic(self, matrix: Tensor) -> Tensor:
-        """V_i^T matrix V_i of every candidate: (n, r, r), class by class."""
+        """V_i^T ``matrix`` V_i of every candidate: (n, r, r), summed class by class."""
         (n, k, r), d = self.s.shape, self.h.shape[1]
         result = torch.zeros(n, r, r, dtype=torch.float64, device=self.h.device)
         blocks = matrix.view(k, d, k, d)
@@ -43,7 +43,7 @@ class Information:
         return result
 
     def reduction(self, sign: int) -> Tensor:
-        """How far tr(M^-1 F) falls when a candidate is added (``sign`` 1), rises when it is removed (-1): (n,)."""
+        """How far tr(M^-1 F) falls if a candidate is added (``sign`` 1), or rises if it is removed (-1): (n,)."""
         one = torch.eye(self.q.shape[1], dtype=torch.float64, device=self.q.device)
         m = one + sign * self.q
         solved = self.g / m if m.shape[1] == 1 else torch.linalg.solve(m, self.g)
@@ -71,11 +71,11 @@ class Information:
         return self.s.mT @ F.linear(self.h, vectors).view(-1, k, c)
 
     def keep(self, positions: Tensor) -> None:
-        """Forget all candidates but those at ``positions``, which become 0, 1, ...; M and F stay as they are."""
+        """Keep only the candidates at ``positions``, which become 0, 1, ...; M and F do not change."""
         self.h, self.s, self.q, self.g = (each[positions] for each in (self.h, self.s, self.q, self.g))
 
 
-def total(h: Tensor, s: Tensor) -> Tensor:
+def total_information(h: Tensor, s: Tensor) -> Tensor:
     """Σ V_i V_i^T: (k d, k d)."""
     k, d = s.shape[1], h.shape[1]
     weight = s @ s.mT  # (n, k, k)
@@ -87,7 +87,7 @@ def total(h: Tensor, s: Tensor) -> Tensor:
 
 
 def bait(information: Information, size: int, oversample: float = 2.0) -> Tensor:
-    """Positions (size,): ``oversample`` x size are added greedily, then those removed that are missed least.
+    """Positions (size,) int64: add ``oversample`` x size greedily, then remove those whose removal costs least.
 
     Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021, Algorithm 1.
     """

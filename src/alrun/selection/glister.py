@@ -15,15 +15,15 @@ from alrun.system.errors import StrategyError
 
 @dataclass(frozen=True)
 class Validation:
-    """Examples whose loss is to fall."""
+    """Examples whose loss the steps should lower."""
 
-    logits: Tensor  # (m, C); log-probabilities will do
+    logits: Tensor  # (m, C); log-probabilities also work
     embedding: Tensor  # (m, H), what the last layer reads
     labels: Tensor  # (m,), int64
 
 
 class Term(Protocol):
-    """What decides beside the gains."""
+    """A term of the objective besides the gains."""
 
     def best(self, gains: Tensor, count: int) -> Tensor:
         """Positions (count,) to pick, given gains (n,) that are -inf where a point was picked before."""
@@ -39,13 +39,13 @@ def glister(
     term: Term | None = None,
     before: Tensor | None = None,
 ) -> Tensor:
-    """Positions (size,) of distinct points, greedily.
+    """Positions (size,) int64 of distinct points, selected greedily.
 
     Points are last-layer gradients a_i ⊗ b_i; an embedding with a constant 1 stands for a bias. To first order a
     gradient step of length ``lr`` on point i lowers the mean loss of all validation examples by ``lr`` <a_i ⊗ b_i, V>,
     V (C, H) being the gradient of that loss: <a_i ⊗ b_i, V> is the gain of i. After every ``refresh`` picks the last
-    layer takes the steps on what was picked, and V is computed anew; with 1 the greedy is exact. The picks' gradients
-    stay as they were.
+    layer takes the steps on what was picked, and V is computed again; with 1 the greedy choice is exact. The picks'
+    gradients stay as they were.
 
     Neither gradients nor weights are formed: a step on i adds -lr <h, b_i> a_i to the logits of a validation example
     with embedding h. So a refresh reads points and validation examples once, and ties go to the lower position.
@@ -59,7 +59,7 @@ def glister(
         size: At least 1, at most n.
         lr: Length of the look-ahead's steps.
         refresh: Picks between two computations of V.
-        term: What decides beside the gains; nothing by default.
+        term: Term of the objective besides the gains; none by default.
         before: Gradient (C, H) on which the last layer takes a step of length ``lr`` before the first gains.
 
     Raises:
@@ -68,12 +68,12 @@ def glister(
     if not 0 < size <= len(points):
         raise ValueError(f"cannot choose {size} of {len(points)} points")
     if refresh < 1:
-        raise ValueError(f"refresh={refresh} is no number of picks")
+        raise ValueError(f"refresh={refresh} must be 1 or more")
     examples = sum(len(part.labels) for part in validation)
     if not examples:
         raise ValueError("there are no validation examples")
     term = term or NoTerm()
-    blocks = [block for part in validation for block in in_blocks(part)]
+    blocks = [block for part in validation for block in split_validation(part)]
     if before is not None:
         for block in blocks:
             block.logits.addmm_(block.embedding, before.T, alpha=-lr)
@@ -85,7 +85,7 @@ def glister(
         gradient = torch.zeros(points.a.shape[1], points.b.shape[1], dtype=points.b.dtype, device=points.b.device)
         for block in blocks:
             if last is not None:
-                step(block, last, lr)
+                step_logits(block, last, lr)
             gradient += loss_gradient(block)
         gains = projections(points, gradient / examples)
         finite &= gains.isfinite().all()
@@ -97,14 +97,14 @@ def glister(
     return torch.cat(chosen).cpu()
 
 
-def in_blocks(part: Validation) -> list[Validation]:
-    """``part`` in blocks that stay in the cache between two uses; the logits are copies, to be changed."""
+def split_validation(part: Validation) -> list[Validation]:
+    """``part`` in blocks that stay in the cache between two uses. The logits are copies, which the steps change."""
     rows = max(1, BLOCK[part.embedding.device.type] // part.embedding.shape[1])
     columns = (part.logits.clone(), part.embedding, part.labels)
     return [Validation(*block) for block in zip(*(column.split(rows) for column in columns), strict=True)]
 
 
-def step(block: Validation, points: Outer, lr: float) -> None:
+def step_logits(block: Validation, points: Outer, lr: float) -> None:
     """Change the logits of ``block`` in place by gradient steps on ``points``."""
     block.logits.addmm_(block.embedding @ points.b.T, points.a, alpha=-lr)
 

@@ -1,4 +1,4 @@
-"""What GLISTER's greedy may add to its gains, so that the picks differ from one another."""
+"""Terms that GLISTER adds to its gains so that the picks differ from one another."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from alrun.selection.set_functions import FacilityLocation
 
 
 class NoTerm:
-    """Nothing: the gains alone decide."""
+    """No term: the gains alone decide."""
 
     def best(self, gains: Tensor, count: int) -> Tensor:
         """Positions (count,) of the largest gains (n,); ties go to the lower position."""
@@ -19,7 +19,7 @@ class NoTerm:
 
 
 class Distance:
-    """``lam`` times the distance to the nearest of what was picked; nothing for the first pick."""
+    """``lam`` times the distance to the nearest picked point; 0 for the first pick."""
 
     def __init__(self, points: Points, lam: float) -> None:
         self.points = points
@@ -39,10 +39,10 @@ class Distance:
 
 
 class Coverage:
-    """``lam`` times what a pick adds to ``function``, divided by the number of rows that it represents.
+    """``lam`` times what a pick adds to ``function``, divided by the number of rows that the function represents.
 
-    A pick adds less the later it comes, so what it would have added earlier is a bound: only the candidates with the
-    highest sums of gain and bound are computed anew (Minoux 1978, in blocks).
+    A pick adds less the later it comes, so what it would have added earlier is an upper bound: only the candidates with
+    the highest sums of gain and bound are computed again (Minoux 1978, in blocks).
     """
 
     def __init__(self, function: FacilityLocation, lam: float) -> None:
@@ -60,7 +60,7 @@ class Coverage:
         return torch.cat(chosen)
 
     def largest(self, gains: Tensor) -> Tensor:
-        """Position of the largest sum, (1,)."""
+        """Position of the largest sum of gain and term: (1,)."""
         fresh = torch.zeros(len(gains), dtype=torch.bool, device=gains.device)
         while True:
             total = gains + self.lam * self.bound

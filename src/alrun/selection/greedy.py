@@ -1,41 +1,41 @@
-"""Greedy maximisation of set functions."""
+"""Greedy maximization of set functions."""
 
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-CANDIDATES = 32  # whose gains are brought up to date together
+CANDIDATES = 32  # candidates whose gains are updated together
 
 
 class SetFunction(Protocol):
-    """A function of the chosen candidates."""
+    """A function of the chosen candidates, which a greedy algorithm maximizes."""
 
-    tracked: bool  # whether the gains of all candidates are kept up to date
+    tracked: bool  # True: ``add`` updates the gains of all candidates; False: ``gains`` computes them
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """What each of some candidates would add now: (k,)."""
+        """What each of the candidates in ``part`` would add now: (k,)."""
         ...
 
     def add(self, position: int) -> None:
-        """Choose a candidate."""
+        """Choose the candidate at ``position``."""
         ...
 
     def blocks(self) -> list[slice]:
-        """All candidates, in parts of bounded memory."""
+        """All candidates, in slices of bounded memory."""
         ...
 
 
 def maximize(function: SetFunction, size: int) -> Tensor:
-    """Positions (size,), each with the largest gain given those before it.
+    """Positions (size,) int64, each with the largest gain given those before it.
 
-    Where gains are computed when they are asked for, the function must be submodular.
+    If the function does not track its gains, it must be submodular.
     """
     return greedy(function, size) if function.tracked else lazy_greedy(function, size)
 
 
 def greedy(function: SetFunction, size: int) -> Tensor:
-    """Positions (size,) that greedily maximise any ``function``; looks at all gains for each."""
+    """Positions (size,) int64 that greedily maximize any ``function``; every pick compares all gains."""
     free = torch.zeros_like(function.gains(slice(None)))
     check_size(size, len(free))
     chosen: list[int] = []
@@ -47,17 +47,17 @@ def greedy(function: SetFunction, size: int) -> Tensor:
 
 
 def check_size(size: int, count: int) -> None:
-    """Refuse to choose ``size`` of ``count`` candidates."""
+    """Raise a ValueError if ``size`` of ``count`` candidates cannot be chosen."""
     if not 0 < size <= count:
         raise ValueError(f"cannot choose {size} of {count} candidates")
 
 
 def lazy_greedy(function: SetFunction, size: int) -> Tensor:
-    """Positions (size,) that greedily maximise a submodular ``function``, exactly.
+    """Positions (size,) int64 that greedily maximize a submodular ``function``, exactly.
 
-    Gains only shrink as candidates are chosen, so what was known earlier bounds them from above. The few dozen
-    candidates with the highest bounds are brought up to date at once; while the best of them is no worse than all
-    bounds of the others, it is the best of all. Of equal gains any may come first.
+    Gains only shrink as candidates are chosen, so earlier gains are upper bounds. The few dozen candidates with the
+    highest bounds are updated together; while the best of them is at least as good as the bounds of all others, it is
+    the best of all. Of equal gains any may come first.
 
     Source: Minoux 1978, in blocks.
     """
@@ -84,7 +84,9 @@ def lazy_greedy(function: SetFunction, size: int) -> Tensor:
 
 
 def stochastic_greedy(function: SetFunction, size: int, rng: torch.Generator, epsilon: float) -> Tensor:
-    """The best of a random part of the candidates each time: within 1 - 1/e - ``epsilon`` of the optimum on average.
+    """Positions (size,) int64, each the best of a random part of the candidates.
+
+    The value is at least 1 - 1/e - ``epsilon`` of the optimum on average.
 
     Source: Mirzasoleiman et al., Lazier Than Lazy Greedy, AAAI 2015, Algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""BatchBALD's greedy choice: the examples whose labels together tell most about the weights."""
+"""BatchBALD: select the examples whose labels together say most about the weights."""
 
 import torch
 from torch import Tensor
@@ -9,17 +9,17 @@ BLOCK = {"cpu": 2**21, "cuda": 2**26}  # floats in a block of joint probabilitie
 def batch_bald(
     log_probs: Tensor, size: int, rng: torch.Generator, exact_configurations: int = 1000, samples: int = 1000
 ) -> Tensor:
-    """Positions (size,) that greedily maximise the mutual information of their labels and the weights.
+    """Positions (size,) int64 that greedily maximize the mutual information of their labels and the weights.
 
     I(y_1 .. y_b; w) = H(y_1 .. y_b) - Σ_i E_w H(y_i | w). The joint entropy is summed over all configurations of the
-    chosen labels while they are few, and then estimated from sampled ones; the second term is exact.
+    chosen labels while these are few, and then estimated from sampled configurations; the second term is exact.
 
     Args:
         log_probs: Log-probabilities of every pass (T, n, C).
         size: Number of examples, at most n.
         rng: On the CPU.
-        exact_configurations: Configurations of chosen labels up to which the sum is exact.
-        samples: Sampled configurations beyond.
+        exact_configurations: Largest number of label configurations that are summed exactly.
+        samples: Number of sampled configurations beyond that.
 
     Source: Kirsch et al., BatchBALD, NeurIPS 2019, Section 3 and Algorithm 1 (sampling: Equation 14 of its appendix).
     """
@@ -47,7 +47,7 @@ class Joint:
     """Probabilities of label configurations of the chosen examples, given each pass.
 
     ``given`` (K, T) holds them up to a factor for each configuration, so that long products do not underflow;
-    ``weight`` (K,) is what a configuration counts in the entropy and ``log_factor`` (K,) the log of its factor.
+    ``log_factor`` (K,) is the log of that factor.
     """
 
     def __init__(self, passes: int, device: torch.device) -> None:
@@ -57,7 +57,7 @@ class Joint:
 
     @property
     def exact(self) -> bool:
-        """Whether all configurations are held."""
+        """Whether all configurations are held, not a sample."""
         return self.pass_of is None
 
     @classmethod

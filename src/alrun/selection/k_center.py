@@ -1,4 +1,4 @@
-"""Greedy k-center: again and again the point that is farthest from all chosen ones."""
+"""Greedy k-center: select the point that is farthest from all chosen ones, again and again."""
 
 import logging
 
@@ -11,19 +11,19 @@ from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 512  # their mutual distances take 1 MB: in the cache
-FRONT = 8192  # points whose distances are brought up to date at a time
+CANDIDATES = 512  # their mutual distances take 1 MB, which fits the cache
+FRONT = 8192  # points whose distances are updated together
 
 
-def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | None = None) -> Tensor:
-    """Positions (size,) of distinct points, each the farthest from ``centres`` and from those before it.
+def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | None = None) -> Tensor:
+    """Positions (size,) int64 of distinct points, each the farthest from ``centers`` and from those before it.
 
-    Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so what was known
-    earlier bounds them from above: the farthest few thousand by that bound are brought up to date, and as long as
-    the farthest of these is beyond the bound of all others, it is the farthest of all. Points near a centre are
-    never looked at again. Among equally far points any may come first. Without ``centres`` the longest point is chosen
-    first. Once all that are left equal a centre or a chosen point, the rest is drawn uniformly, or taken in order where
-    there is no ``rng`` (on the CPU).
+    Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so earlier
+    distances are upper bounds: the farthest few thousand by that bound are updated, and as long as the farthest of
+    these is beyond the bound of all others, it is the farthest of all. Points near a center are not looked at again.
+    Among equally far points any may come first. Without ``centers`` the longest point is chosen first. Once all
+    remaining points equal a center or a chosen point, the rest is drawn uniformly by ``rng`` (on the CPU), or taken in
+    order without ``rng``.
 
     Source: Sener and Savarese 2018, Algorithm 1 (Gonzalez 1985); lazy evaluation as in Minoux 1978.
     """
@@ -31,10 +31,10 @@ def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | 
         raise ValueError(f"cannot choose {size} of {len(points)} points")
     device = points.sqnorm.device
     chosen = torch.empty(0, dtype=torch.int64, device=device)
-    if not len(centres):
+    if not len(centers):
         chosen = points.sqnorm.argmax()[None]
-        centres = points.take(chosen)
-    bound = nearest_sqdist(points, centres)
+        centers = points.take(chosen)
+    bound = nearest_sqdist(points, centers)
     bound[chosen] = -torch.inf
     seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
     while len(chosen) < size:
@@ -50,7 +50,7 @@ def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | 
         candidates = front[:CANDIDATES]
         rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
         limit = float(rest.max()) if len(rest) else -torch.inf
-        found = farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
+        found = pick_farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
         new = candidates[found.to(device)]
         if not len(new) and limit <= 0:
             equal = size - len(chosen)
@@ -61,10 +61,11 @@ def k_center(points: Points, centres: Points, size: int, rng: torch.Generator | 
     return chosen.cpu()
 
 
-def farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
-    """Positions of the candidates to pick, in order, while the farthest is apart and no nearer than ``limit``.
+def pick_farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:
+    """Positions of up to ``most`` candidates, farthest first: (k,) int64.
 
-    One at a time on the CPU, among distances that are all known: microseconds each.
+    Stops at a candidate that equals a picked one, or is nearer than ``limit``. All distances are known, so that a pick
+    takes microseconds on the CPU.
     """
     mutual = sqdist(candidates, candidates).cpu().numpy()
     now = distance.cpu().numpy().copy()

@@ -10,20 +10,20 @@ from alrun.selection.points import Points, nearest_sqdist, sqdist
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 4096  # at the most in a block; their mutual distances take 64 MB
+CANDIDATES = 4096  # in a block, at most; their mutual distances take 64 MB
 
 
 def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
-    """Positions (size,) of distinct points: the longest one first, then D² sampling.
+    """Positions (size,) int64 of distinct points: the longest one first, then D² sampling.
 
-    The draws have exactly the distribution of drawing one centre after the other, in a few matrix products instead of
-    one pass over the points for each. Squared distances only shrink as centres are added, so those known before a
-    block are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
+    The draws have exactly the distribution of drawing one center after the other, in a few matrix products instead of
+    one pass over the points for each. Squared distances only shrink as centers are added, so those from before a block
+    are upper bounds: candidates are drawn from them, and each in turn is accepted with probability (its
     distance now) / (its bound), for which the distances among the candidates suffice. Then the accepted ones update
     the distances of all points at once.
 
-    Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn uniformly from what
-    is left. Distances are summed in float64 on the CPU: exact enough for any n and equal from run to run.
+    Once every remaining distance is zero (fewer distinct points than ``size``), the rest is drawn uniformly. Distances
+    are summed in float64 on the CPU: exact enough for any n and equal from run to run.
 
     Source: Arthur and Vassilvitskii 2007, Section 2.2; the deterministic first point as in Ash et al. 2020; rejection
     from an upper bound as in Cohen-Addad et al. 2020, here with the exact distances.
@@ -42,19 +42,22 @@ def kmeans_plus_plus(points: Points, size: int, rng: torch.Generator) -> Tensor:
         if cumulative[-1] == 0:
             log.info("k-means++: only %d distinct points; the rest is drawn uniformly", len(chosen))
             return fill_uniformly(chosen, len(sqnorm), size, rng)
-        # Early centres change the distances most: blocks grow with the number of centres.
+        # Early centers change the distances most: blocks grow with the number of centers.
         # Of factors from 4 to 16, 12 left the fewest distances to compute on clustered embeddings.
         count = min(CANDIDATES, 2 * (size - len(chosen)), 12 * (len(chosen) + 1))
         draws = torch.rand(count, generator=rng, dtype=torch.float64) * cumulative[-1]
         # right=True: a draw of exactly 0 must not fall on a point of zero distance.
         candidates = torch.searchsorted(cumulative, draws, right=True)
-        new = candidates[accepted(points, candidates, bound[candidates], size - len(chosen), rng)]
+        new = candidates[accept_candidates(points, candidates, bound[candidates], size - len(chosen), rng)]
         chosen = torch.cat([chosen, new])
     return chosen
 
 
-def accepted(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
-    """Which of the ``candidates``, in their order, become centres; the first always does, ``most`` at the most."""
+def accept_candidates(points: Points, candidates: Tensor, bound: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Positions among the ``candidates`` of those that become centers, in order, at most ``most``: (k,) int64.
+
+    The first candidate always becomes one.
+    """
     block = points.take(candidates.to(points.sqnorm.device))
     distance = sqdist(block, block).double().cpu()
     distance[candidates[:, None] == candidates] = 0

@@ -1,15 +1,13 @@
-"""Orthogonal matching pursuit: few weighted points whose sum is close to a target."""
+"""Orthogonal matching pursuit: select few weighted points whose sum is close to a target."""
 
-from typing import Generic, TypeVar
+from typing import Generic
 
 import torch
 from torch import Tensor
 
-from alrun.selection.linear import combined, projections
-from alrun.selection.points import Dense, Outer
+from alrun.selection.linear import projections, weighted_sum
+from alrun.selection.points import AnyPoints, Outer
 from alrun.system.errors import StrategyError
-
-AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
 
 def matching_pursuit(
@@ -22,10 +20,10 @@ def matching_pursuit(
 ) -> tuple[Tensor, Tensor]:
     """At most ``size`` distinct points, and weights w for them, that make |target - Σ w p|² + ``lam`` |w|² small.
 
-    Again and again the point with the largest inner product with the residual joins, and the weights are solved for.
-    Where a solution has negative weights, the weights move towards it until the first of them is zero, and that point
-    leaves: the objective falls with every point, so no support comes back. The pursuit ends early where the residual
-    is no longer than ``tolerance`` |target|, and where no point would lower the objective. Without ``nonnegative``
+    In each step the point with the largest inner product with the residual joins, and the weights are solved for. If a
+    solution has negative weights, the weights move toward it until the first of them is zero, and that point leaves:
+    the objective falls with every point, so no support repeats. The pursuit ends early if the residual is at most
+    ``tolerance`` |target| long, or if no point would lower the objective. Without ``nonnegative``
     the largest absolute inner product counts, and no point leaves. Ties go to the lower position.
 
     A point that joins costs one pass over the points and O(size²) for the weights, which are solved for in float64.
@@ -35,7 +33,7 @@ def matching_pursuit(
 
     Args:
         points: Rows (n, d), or factors (n, C) and (n, H).
-        target: (d,), or (C, H) where points are factors.
+        target: (d,), or (C, H) if the points are factors.
         size: At least 1, at most n.
         lam: Ridge, in units of squared lengths of points.
         tolerance: Share of the target's length.
@@ -56,7 +54,7 @@ def matching_pursuit(
     if not (wanted.isfinite().all() and noise.isfinite().all()):
         raise StrategyError("inner products of gradients overflow, the model's training diverged: lower optimizer.lr.")
     support = Support(points, size, lam)
-    shut = torch.zeros(len(points), dtype=torch.bool, device=target.device)  # chosen, or of no use beside the chosen
+    shut = torch.zeros(len(points), dtype=torch.bool, device=target.device)  # chosen, or useless beside the chosen
     for _ in range(3 * len(points)):  # a bound for bad luck with rounding, as in other solvers
         residual = target - support.sum()
         if support.count == size or residual.norm() <= tolerance * length:
@@ -68,7 +66,7 @@ def matching_pursuit(
             break
         shut[best] = True
         if support.join(best, wanted[best]) and support.settle(nonnegative):
-            shut.zero_()  # what was of no use beside a point that left may be now
+            shut.zero_()  # points that were useless beside the one that left may help now
             shut[support.index[: support.count]] = True
             shut[best] = True
     return support.index[: support.count].cpu(), support.weight[: support.count].cpu()
@@ -92,12 +90,12 @@ class Support(Generic[AnyPoints]):
         self.weight = torch.zeros(size, dtype=torch.float64, device=device)  # the same, once settled
 
     def sum(self) -> Tensor:
-        """Σ w p."""
+        """Σ w p over the support: (d,), or (C, H) if the points are factors."""
         weight = self.weight[: self.count]
-        return combined(self.chosen.take(slice(self.count)), weight.to(self.points.sqnorm.dtype))
+        return weighted_sum(self.chosen.take(slice(self.count)), weight.to(self.points.sqnorm.dtype))
 
     def join(self, position: Tensor, wanted: Tensor) -> bool:
-        """Add a point whose inner product with the target is ``wanted``; False where it depends on those chosen."""
+        """Add a point whose inner product with the target is ``wanted``; False if it depends linearly on the chosen."""
         n = self.count
         new = self.points.take(position[None])
         row, z = self.k[n, : n + 1], self.z[:n]
@@ -118,11 +116,11 @@ class Support(Generic[AnyPoints]):
         return True
 
     def settle(self, nonnegative: bool) -> bool:
-        """Take the solution for the weights, without the points that stand against it; whether any had to leave."""
+        """Make the solution the weights, without the points that it makes negative; True if any of them left."""
         before = self.count
         while nonnegative and (self.solution[: self.count] <= 0).any():
             now, then = self.weight[: self.count], self.solution[: self.count]
-            way = torch.where(then <= 0, (now / (now - then)).nan_to_num(0.0), torch.inf)  # 0 / 0: of no use
+            way = torch.where(then <= 0, (now / (now - then)).nan_to_num(0.0), torch.inf)  # 0 / 0: useless
             slot = way.argmin()
             now += way[slot] * (then - now)
             self.leave(int(slot))
@@ -149,7 +147,7 @@ class Support(Generic[AnyPoints]):
         self.solution[:last] = z[:last] @ k[:last, :last]
 
     def place(self, slot: int, point: AnyPoints) -> None:
-        """Write a point into the buffer."""
+        """Write ``point`` into the buffer at ``slot``."""
         if isinstance(point, Outer):
             self.chosen.a[slot], self.chosen.b[slot] = point.a[0], point.b[0]
         else:

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.selection.points import Points
-from alrun.selection.similarity import Kernel, Similarity, parts
+from alrun.selection.similarity import Kernel, Similarity, split_range
 
 TILE = 1024  # points on each side: large enough for a fast matrix product, small enough for the cache
-SAMPLE = 1024  # points that tell each row how similar the others are
-ROOM = 3  # times k: what a row holds before all but its k largest are dropped
-WORD = 8  # truth values that are looked at together, as one integer of 64 bits
+SAMPLE = 1024  # points that show each row how similar the others are
+ROOM = 3  # times k: similarities that a row holds before all but its k largest are dropped
+WORD = 8  # truth values that are read together, as one integer of 64 bits
 
 
 def mutual_neighbors(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Tensor]:
@@ -18,19 +18,19 @@ def mutual_neighbors(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Te
 
     A point is among its own neighbors. The kernel must be symmetric. Memory is a few times n x k numbers, and tiles.
 
-    Half of the arithmetic of n² products remains. A random sample tells what a row's neighbors are likely to exceed,
-    so that of most tiles next to nothing is kept; the few rows of which too little was kept are computed as a whole.
-    The result is the same whatever the sample.
+    This takes half of the n² products. A random sample estimates what a row's neighbors exceed, so that almost nothing
+    of most tiles is kept; the few rows with too little kept are computed in full. The result does not depend on the
+    sample.
     """
     n = len(points)
     rank = safe_rank(k * SAMPLE / n)
-    if rank >= min(SAMPLE, n):  # too few points to gain by it
+    if rank >= min(SAMPLE, n):  # too few points to save anything
         return Similarity(points, points, kernel, memory=0).most_similar(k)
     chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[:SAMPLE]
     sample = points.take(chosen.to(points.sqnorm.device))
-    tiles = parts(n, TILE)
+    tiles = split_range(n, TILE)
     likely = [kernel(points.take(rows), sample).topk(rank, dim=1, sorted=False).values.amin(dim=1) for rows in tiles]
-    best = Best(torch.cat(likely), k)
+    best = TopK(torch.cat(likely), k)
     for number, rows in enumerate(tiles):
         for columns in tiles[number:]:
             best.add(rows, columns, kernel(points.take(rows), points.take(columns)))
@@ -42,11 +42,11 @@ def mutual_neighbors(points: Points, kernel: Kernel, k: int) -> tuple[Tensor, Te
 
 
 def safe_rank(expected: float) -> int:
-    """A rank in the sample that the k-th of all points exceeds in few rows, where ``expected`` of the k are in it."""
+    """A rank in the sample that the k-th of all points exceeds in few rows; ``expected`` of the k are in the sample."""
     return int(expected + 3 * expected**0.5) + 2  # the number of them in the sample is nearly a Poisson variable
 
 
-class Best:
+class TopK:
     """The ``k`` largest similarities of n rows, among those that exceed ``least`` (n,)."""
 
     def __init__(self, least: Tensor, k: int) -> None:
@@ -58,9 +58,9 @@ class Best:
         self.positions = torch.zeros((n, ROOM * k), dtype=torch.int32, device=device)
 
     def add(self, rows: slice, columns: slice, tile: Tensor) -> None:
-        """Similarities (r, c) of points that have not met: of the rows to the columns, and of these to the rows."""
+        """Add a tile (r, c) of new similarities: of the rows to the columns, and by symmetry of the columns to them."""
         mine, theirs = self.least[rows], self.least[columns]
-        found = where((tile > mine[:, None]).logical_or_(tile > theirs))
+        found = find_true((tile > mine[:, None]).logical_or_(tile > theirs))
         row, column, value = found // tile.shape[1], found % tile.shape[1], tile.view(-1)[found]
         kept = value > mine[row]
         self.put(rows, row[kept], column[kept] + columns.start, value[kept])
@@ -70,7 +70,7 @@ class Best:
             self.put(columns, column[kept], row[kept] + rows.start, value[kept])
 
     def put(self, rows: slice, row: Tensor, column: Tensor, value: Tensor) -> None:
-        """Similarities (m,) of rows, counted from the first of ``rows`` and in ascending order, to columns."""
+        """Store ``value`` (m,): similarities of ``row`` (ascending, counted from ``rows.start``) to ``column``."""
         while len(row):
             added = row.bincount(minlength=rows.stop - rows.start)
             before = added.cumsum(0) - added - self.counts[rows]
@@ -87,8 +87,8 @@ class Best:
             row, column, value = row[left], column[left], value[left]
 
     def shrink(self, rows: slice) -> None:
-        """Keep the ``k`` largest of each of the rows; those that have ``k`` ask for more than their least from now."""
-        top = self.values[rows].topk(self.k, dim=1)  # sorted: rows that have less keep them at the front
+        """Keep the ``k`` largest of each of the rows; rows that have ``k`` then ask for more than their smallest."""
+        top = self.values[rows].topk(self.k, dim=1)  # sorted: rows with fewer than k keep them at the front
         self.positions[rows, : self.k] = self.positions[rows].gather(1, top.indices)
         self.values[rows, : self.k] = top.values
         self.values[rows, self.k :] = -torch.inf
@@ -96,16 +96,16 @@ class Best:
         self.least[rows] = self.least[rows].maximum(top.values.amin(dim=1))
 
     def result(self, tiles: list[slice]) -> tuple[Tensor, Tensor]:
-        """Similarities (n, k) and positions (n, k)."""
+        """Similarities (n, k) and positions (n, k) of all rows, in no order."""
         for rows in tiles:
             self.shrink(rows)
         return self.values[:, : self.k].contiguous(), self.positions[:, : self.k].long()
 
 
-def where(mask: Tensor) -> Tensor:
-    """Positions in the flattened mask of what is true, in ascending order."""
+def find_true(mask: Tensor) -> Tensor:
+    """Positions of the true values in the flattened ``mask``, ascending: (m,) int64."""
     flat = mask.view(-1)
     flat = F.pad(flat, (0, -len(flat) % WORD))
-    word = flat.view(torch.int64).nonzero().squeeze(1)  # where little is true, several times as fast as by bytes
+    word = flat.view(torch.int64).nonzero().squeeze(1)  # if few values are true, several times as fast as by bytes
     within = torch.arange(WORD, device=mask.device)
     return (word[:, None] * WORD + within)[flat.view(-1, WORD)[word]]

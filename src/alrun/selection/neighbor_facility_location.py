@@ -1,4 +1,4 @@
-"""Facility location over a graph of nearest neighbors: every row knows a few candidates only."""
+"""Facility location over a graph of nearest neighbors: every row is compared with a few candidates only."""
 
 import heapq
 
@@ -12,9 +12,9 @@ from alrun.selection.similarity import Similarity
 
 
 def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int) -> Tensor:
-    """Greedily maximises Σ_i max_{j in A} s_ij, where s_ij counts for the ``neighbors`` most similar j of each i.
+    """Positions (size,) int64 that greedily maximize Σ_i max_{j in A} s_ij over the ``neighbors`` most similar j of i.
 
-    Memory is n x neighbors instead of n x c. Ties go to the lower position; once nothing is left to gain, the rest
+    Memory is n x neighbors instead of n x c. Ties go to the lower position; once no candidate adds anything, the rest
     is taken in order.
 
     Source: Lindgren, Wu and Dimakis, Leveraging Sparsity for Efficient Submodular Data Summarization, NeurIPS 2016.
@@ -29,9 +29,9 @@ def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int
     chosen: list[int] = []
     while len(chosen) < size:
         _, position = heap[0]
-        rows, values = column(graph, position)
+        rows, values = graph_column(graph, position)
         gain = -float(np.maximum(values - covered[rows], 0).sum(dtype=np.float64))
-        # An old gain bounds the new one from above: up to date and still first means best.
+        # An earlier gain is an upper bound: a candidate that is still first after its update is the best.
         _, first = heapq.heapreplace(heap, (gain, position))
         if heap[0][1] == first == position:
             heapq.heappop(heap)
@@ -52,7 +52,7 @@ def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
 
 
-def column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and values of one column."""
+def graph_column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (m,) and similarities (m,) of the candidate at ``position``."""
     start, stop = graph.indptr[position], graph.indptr[position + 1]
     return graph.indices[start:stop], graph.data[start:stop]

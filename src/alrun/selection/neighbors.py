@@ -9,7 +9,7 @@ from alrun.selection.points import BLOCK, Dense, sqdist
 def nearest_neighbors(x: Tensor, others: Tensor, k: int, itself: bool = True) -> tuple[Tensor, Tensor]:
     """Squared distances (n, k) and positions (n, k) of the ``k`` nearest rows of ``others`` (m, d), nearest first.
 
-    With ``itself`` False, ``others`` are ``x`` again and no point is its own neighbor.
+    With ``itself`` False, ``others`` must be ``x``, and no point is its own neighbor.
     """
     if not 0 < k <= len(others) - (not itself):
         raise ValueError(f"{len(others)} points do not have {k} neighbors each")

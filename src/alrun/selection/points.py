@@ -1,4 +1,4 @@
-"""Sets of points of which an algorithm asks distances and inner products alone."""
+"""Sets of points, for algorithms that need only distances and inner products."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,14 +11,14 @@ from torch import Tensor
 from alrun.selection.products import products
 from alrun.system.errors import StrategyError
 
-# Floats in a block of distances: what fits a CPU's caches, and what keeps a GPU busy.
+# Floats in a block of distances: they fit a CPU's caches, and keep a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
 
-ROUND_OFF = 32  # units in the last place; 8 would do for MKL, not for oneDNN
+ROUND_OFF = 32  # units in the last place; 8 would suffice for MKL, not for oneDNN
 
 
 class Points(Protocol):
-    """What k-means++ and its relatives need."""
+    """A set of n points, as k-means++ and the other algorithms use it."""
 
     @cached_property
     def sqnorm(self) -> Tensor:
@@ -30,7 +30,7 @@ class Points(Protocol):
         ...
 
     def shifted(self, other: Self) -> Tensor:
-        """Squared distances to the points of ``other`` without the own squared lengths, |y|² - 2<x, y>: (n, m)."""
+        """Squared distances to the points of ``other`` minus the own squared lengths, |y|² - 2<x, y>: (n, m)."""
         ...
 
     def inner(self, other: Self) -> Tensor:
@@ -38,7 +38,7 @@ class Points(Protocol):
         ...
 
     def normalized(self) -> Self:
-        """The points at length 1; those of length 0 stay."""
+        """The points scaled to length 1; those of length 0 stay."""
         ...
 
     def __len__(self) -> int: ...
@@ -52,12 +52,12 @@ class Dense:
 
     @cached_property
     def sqnorm(self) -> Tensor:
-        """Squared length of every row."""
+        """Squared length of every row: (n,)."""
         return square_lengths(self.x)
 
     def take(self, index: Tensor | slice) -> "Dense":
-        """Some of the rows."""
-        return with_sqnorm(Dense(rows(self.x, index)), self, index)
+        """The rows at ``index``, with their squared lengths if those are known."""
+        return hand_on_sqnorm(Dense(take_rows(self.x, index)), self, index)
 
     def shifted(self, other: "Dense") -> Tensor:
         """One matrix product."""
@@ -68,7 +68,7 @@ class Dense:
         return products(self.x, other.x)
 
     def normalized(self) -> "Dense":
-        """Rows over their lengths."""
+        """The rows divided by their lengths."""
         return Dense(F.normalize(self.x, dim=1))
 
     def __len__(self) -> int:
@@ -87,12 +87,12 @@ class Outer:
 
     @cached_property
     def sqnorm(self) -> Tensor:
-        """The product of the factors' squared lengths."""
+        """The product of the factors' squared lengths: (n,)."""
         return square_lengths(self.a) * square_lengths(self.b)
 
     def take(self, index: Tensor | slice) -> "Outer":
-        """Some of the points."""
-        return with_sqnorm(Outer(rows(self.a, index), rows(self.b, index)), self, index)
+        """The points at ``index``, with their squared lengths if those are known."""
+        return hand_on_sqnorm(Outer(take_rows(self.a, index), take_rows(self.b, index)), self, index)
 
     def shifted(self, other: "Outer") -> Tensor:
         """Two matrix products."""
@@ -103,7 +103,7 @@ class Outer:
         return products(self.a, other.a).mul_(products(self.b, other.b))
 
     def normalized(self) -> "Outer":
-        """Both factors over their lengths."""
+        """Both factors divided by their lengths."""
         return Outer(F.normalize(self.a, dim=1), F.normalize(self.b, dim=1))
 
     def __len__(self) -> int:
@@ -111,58 +111,58 @@ class Outer:
 
 
 def square_lengths(x: Tensor) -> Tensor:
-    """Squared length of every row: (n,), without a copy of all rows squared."""
+    """Squared length of every row: (n,), without a squared copy of the whole matrix."""
     lengths, step = x.new_empty(len(x)), max(1, BLOCK[x.device.type] // max(1, x.shape[1]))
     for some in (slice(start, start + step) for start in range(0, len(x), step)):
         torch.sum(x[some].square(), 1, out=lengths[some])
     return lengths
 
 
-Some = TypeVar("Some", Dense, Outer)
+AnyPoints = TypeVar("AnyPoints", Dense, Outer)
 
 
-def rows(x: Tensor, index: Tensor | slice) -> Tensor:
-    """Some rows of a matrix; several times as fast as ``x[index]`` where index is a tensor."""
+def take_rows(x: Tensor, index: Tensor | slice) -> Tensor:
+    """The rows of ``x`` at ``index``; several times as fast as ``x[index]`` if index is a tensor."""
     return x[index] if isinstance(index, slice) else x.index_select(0, index.to(x.device))
 
 
-def with_sqnorm(taken: Some, points: Some, index: Tensor | slice) -> Some:
-    """``taken`` with its squared lengths, where those of ``points`` are known."""
+def hand_on_sqnorm(taken: AnyPoints, points: AnyPoints, index: Tensor | slice) -> AnyPoints:
+    """Give ``taken``, the part of ``points`` at ``index``, its squared lengths if those of ``points`` are known."""
     if "sqnorm" in vars(points):
-        vars(taken)["sqnorm"] = rows(points.sqnorm, index)  # where cached_property looks for it
+        vars(taken)["sqnorm"] = take_rows(points.sqnorm, index)  # where cached_property looks for it
     return taken
 
 
 def sqdist(points: Points, other: Points) -> Tensor:
-    """Squared distances (n, m)."""
-    return settled(points.shifted(other).add_(points.sqnorm[:, None]), points.sqnorm[:, None])
+    """Squared distances of all pairs: (n, m)."""
+    return zero_round_off(points.shifted(other).add_(points.sqnorm[:, None]), points.sqnorm[:, None])
 
 
-def nearest_sqdist(points: Points, centres: Points) -> Tensor:
-    """Squared distance of every point to the nearest of ``centres``: (n,), in blocks of bounded memory.
+def nearest_sqdist(points: Points, centers: Points) -> Tensor:
+    """Squared distance of every point to the nearest of ``centers``: (n,), in blocks of bounded memory.
 
-    Each block writes its part of one result. Small results that are kept between large blocks would lie in the way of
-    the next block: the heap of a CPU then grows with their number.
+    All blocks write into one result. Small results kept between large blocks would fragment the heap, which on a CPU
+    then grows with their number.
 
     Raises:
         StrategyError: A distance is not finite.
     """
-    step = max(1, BLOCK[points.sqnorm.device.type] // len(centres))
+    step = max(1, BLOCK[points.sqnorm.device.type] // len(centers))
     nearest = torch.empty_like(points.sqnorm)
     for some in (slice(start, start + step) for start in range(0, len(points), step)):
-        torch.amin(points.take(some).shifted(centres), 1, out=nearest[some])
+        torch.amin(points.take(some).shifted(centers), 1, out=nearest[some])
     nearest.add_(points.sqnorm)
-    if not nearest.isfinite().all():  # before settling, which an infinite length would make of every distance
+    if not nearest.isfinite().all():  # check first: an infinite length would turn every distance into round-off
         raise StrategyError(
             "distances between the model's outputs overflow, its training diverged: lower optimizer.lr."
         )
-    return settled(nearest, points.sqnorm)
+    return zero_round_off(nearest, points.sqnorm)
 
 
-def settled(distance: Tensor, sqnorm: Tensor) -> Tensor:
-    """``distance`` with what round-off left of nothing set to zero.
+def zero_round_off(distance: Tensor, sqnorm: Tensor) -> Tensor:
+    """``distance`` in place, with values that are only round-off set to zero.
 
-    Equal points come out a little apart, or less than nothing: up to ``ROUND_OFF`` units in the last place of the
-    squared lengths, of which two cancelled, are no distance.
+    Round-off leaves equal points a little apart, or at a negative distance. A value of up to ``ROUND_OFF`` units in the
+    last place of the squared lengths, two of which canceled, counts as zero.
     """
     return distance.masked_fill_(distance <= ROUND_OFF * torch.finfo(distance.dtype).eps * sqnorm, 0)

@@ -1,4 +1,4 @@
-"""Matrix products of rows with rows, by the faster of the two libraries that torch has for them on a CPU."""
+"""Matrix products of rows with rows, by the faster of the two libraries that torch has on a CPU."""
 
 import platform
 from functools import cache
@@ -8,21 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# What a convolution must have to be worth its start: so many columns, columns to a row at the most, and depth.
+# When a convolution is worth its overhead: at least this many columns, at most this many columns per row, this depth.
 COLUMNS, WIDER, DEPTH = 8, 8, 64
 
 
 def products(rows: Tensor, columns: Tensor, offset: Tensor | None = None) -> Tensor:
     """<rows_i, columns_j> + offset_j: (n, m), of ``rows`` (n, d), ``columns`` (m, d) and ``offset`` (m,).
 
-    torch multiplies matrices with Intel's library, which uses AVX-512 on Intel's processors alone, and convolves with
-    oneDNN, which uses it on all. Where that matters, the rows are taken for the pixels of an image and the columns
-    for 1x1 filters: the same sums in float32, faster.
+    torch multiplies matrices with Intel's MKL, which uses AVX-512 on Intel's processors only, and convolves with
+    oneDNN, which uses it on all. Where that matters, the rows become the pixels of an image and the columns 1x1
+    filters: the same sums in float32, faster.
     """
     (n, d), m = rows.shape, len(columns)
     suits = m >= COLUMNS and m <= WIDER * n and d >= DEPTH and rows.dtype == torch.float32
     if not (suits and rows.device.type == "cpu" and torch.get_num_threads() > 1 and convolving_is_faster()):
-        return F.linear(rows, columns, offset)  # with one thread torch leaves 1x1 filters to the same library as this
+        return F.linear(rows, columns, offset)  # with one thread torch computes 1x1 filters by MKL too
     pixels = rows.contiguous().as_strided((1, d, n, 1), (n * d, 1, d, d))
     image = F.conv2d(pixels, columns.contiguous()[:, :, None, None], offset)  # (1, m, n, 1), the channels last
     return image[0, :, :, 0].T
@@ -30,7 +30,7 @@ def products(rows: Tensor, columns: Tensor, offset: Tensor | None = None) -> Ten
 
 @cache
 def convolving_is_faster() -> bool:
-    """Whether this is another maker's processor with AVX-512, and torch has both libraries."""
+    """Whether this processor has AVX-512 and is not Intel's, and torch has both libraries."""
     both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     return both and torch.backends.cpu.get_cpu_capability() == "AVX512" and not is_intel()
 

@@ -1,4 +1,4 @@
-"""Submodular functions of chosen candidates, and what makes them look for or away from given sets.
+"""Submodular functions of the chosen candidates, also with terms that favor or avoid given sets.
 
 ``modular`` (c,) is added for every chosen candidate.
 
@@ -9,17 +9,17 @@ and given sets.
 import torch
 from torch import Tensor
 
-from alrun.selection.similarity import Similarity, parts
-from alrun.selection.uncovered import ENTRY, Remaining
+from alrun.selection.similarity import Similarity, split_range
+from alrun.selection.uncovered import ENTRY, Uncovered
 
-SPARSE = 32  # choices, a power of two, after which a few hundredths of the similarities are left to count
+SPARSE = 32  # choices, a power of two, after which only a few percent of the similarities still count
 
 
 class FacilityLocation:
     """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows.
 
-    What can no longer count is left out when the similarities of as many candidates as there are were computed anew,
-    after ``SPARSE`` choices, and whenever there are twice as many, if the rest fits the similarity's memory.
+    Similarities that no longer count are dropped, if the rest fits the similarity's memory: after ``SPARSE`` choices,
+    whenever their number has doubled, and once as many similarities were computed again as there are.
     """
 
     tracked = False
@@ -37,14 +37,14 @@ class FacilityLocation:
         self.covered = torch.zeros_like(similarity.rows.sqnorm) + floor
         self.cap = cap
         self.modular = modular
-        self.remaining: Remaining | None = None
+        self.remaining: Uncovered | None = None
         self.used = 0
-        self.looked = 0  # how many candidates' similarities were computed anew since something could be left out
+        self.looked = 0  # candidates whose similarities were computed since the last drop
         if isinstance(floor, Tensor) and similarity.matrix is None:
             self.forget()
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """One pass over the similarities of each candidate."""
+        """What each of the candidates would add: (k,), from a pass over its similarities."""
         if self.remaining is not None:
             gains = self.remaining.gains(part, self.covered, self.weights)
         else:
@@ -55,12 +55,12 @@ class FacilityLocation:
         return gains if self.modular is None else gains + self.modular[part]
 
     def capped(self, part: Tensor | slice) -> Tensor:
-        """Similarities of some candidates as far as they count: (k, n)."""
+        """Similarities of some candidates, limited to ``cap``: (k, n)."""
         similarity = self.similarity.of(part)
         return similarity if self.cap is None else torch.minimum(similarity, self.cap)
 
     def add(self, position: int) -> None:
-        """The candidate covers what it is most similar to."""
+        """Choose a candidate: raise ``covered`` to its similarities."""
         if self.remaining is not None:
             self.remaining.cover(position, self.covered)
         else:
@@ -72,22 +72,22 @@ class FacilityLocation:
             self.forget()
 
     def forget(self) -> None:
-        """Leave out what can no longer count."""
+        """Drop similarities that no longer count."""
         self.looked = 0
         if self.remaining is not None:
             self.remaining.forget(self.covered)
         else:
             blocks = (self.capped(part) for part in self.blocks())
             room = min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
-            self.remaining = Remaining.among(blocks, self.covered, room)
+            self.remaining = Uncovered.among(blocks, self.covered, room)
 
     def blocks(self) -> list[slice]:
-        """Of the similarities."""
+        """The blocks of the similarities."""
         return self.similarity.blocks()
 
 
 class GraphCut:
-    """λ Σ_i Σ_{j in A} s_ij - Σ_{j, k in A} s_jk: similar to all, and not to one another.
+    """λ Σ_i Σ_{j in A} s_ij - Σ_{j, k in A} s_jk: similar to all points, but not to one another.
 
     Rows and candidates are the same points.
     """
@@ -101,15 +101,15 @@ class GraphCut:
         self.gain = gain - own if modular is None else gain - own + modular
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """Known for all candidates."""
+        """What each of the candidates would add: (k,), known at any time."""
         return self.gain[part]
 
     def add(self, position: int) -> None:
-        """What resembles the candidate loses by it."""
+        """Choose a candidate: lower the gains of those that resemble it."""
         self.gain -= 2 * self.similarity.row(position)
 
     def blocks(self) -> list[slice]:
-        """All at once."""
+        """All candidates in one slice."""
         return [slice(0, len(self.gain))]
 
 
@@ -117,7 +117,7 @@ class LogDeterminant:
     """log det of the similarities among the chosen (positive definite by ``ridge``): the volume that they span.
 
     With ``given`` points it is conditional on them: log det(S_A∪G) - log det(S_G). Gains come from a Cholesky
-    factorisation that grows by one row with every choice.
+    factorization that grows by one row with every choice.
 
     Source: Chen, Zhang and Zhou, Fast Greedy MAP Inference for Determinantal Point Process, NeurIPS 2018, Algorithm 1.
     """
@@ -139,12 +139,12 @@ class LogDeterminant:
             self.variance = (self.variance - self.factor.square().sum(0)).clamp_min(self.least)
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """Log of the variance that the chosen leave unexplained."""
+        """Log of the variance of each candidate that the chosen leave unexplained: (k,)."""
         return self.variance[part].log()
 
     def add(self, position: int) -> None:
-        """A row of the factor: what of the others the candidate explains."""
-        if self.used == len(self.factor):  # room for as many again
+        """Choose a candidate: add a row to the factor, which holds what it explains of the others."""
+        if self.used == len(self.factor):  # double the room
             room = torch.empty(max(64, self.used), self.factor.shape[1], device=self.factor.device)
             self.factor = torch.cat([self.factor, room])
         known = self.factor[: self.used]
@@ -155,14 +155,14 @@ class LogDeterminant:
         self.variance = (self.variance - row.square()).clamp_min(self.least)
 
     def blocks(self) -> list[slice]:
-        """All at once."""
+        """All candidates in one slice."""
         return [slice(0, len(self.variance))]
 
 
 class FeatureBased:
-    """Σ_f sqrt(Σ_{j in A} m_jf): every feature is to be strong in some of the chosen.
+    """Σ_f sqrt(Σ_{j in A} m_jf), concave over modular: every feature should be strong in some of the chosen.
 
-    ``features`` (c, F) are 0 or more. Source: Wei et al. 2014; concave over modular.
+    ``features`` (c, F) must not be negative. Source: Wei et al. 2014.
     """
 
     tracked = False
@@ -174,20 +174,20 @@ class FeatureBased:
         self.block = block
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """One pass over the features of each candidate."""
+        """What each of the candidates would add: (k,), from a pass over its features."""
         gains = ((self.features[part] + self.total).sqrt_() - self.total.sqrt()).sum(1)
         return gains if self.modular is None else gains + self.modular[part]
 
     def add(self, position: int) -> None:
-        """Its features saturate."""
+        """Choose a candidate: add its features to the totals."""
         self.total += self.features[position]
 
     def blocks(self) -> list[slice]:
-        """Of a few thousand candidates."""
-        return parts(len(self.features), self.block)
+        """Slices of ``block`` candidates."""
+        return split_range(len(self.features), self.block)
 
 
-class Sum:
+class WeightedSum:
     """The sum of two functions of the same candidates, the second one times ``factor``."""
 
     tracked = True
@@ -198,14 +198,14 @@ class Sum:
         self.factor = factor
 
     def gains(self, part: Tensor | slice) -> Tensor:
-        """Of both."""
+        """The weighted sum of both gains: (k,)."""
         return self.first.gains(part) + self.factor * self.second.gains(part)
 
     def add(self, position: int) -> None:
-        """To both."""
+        """Choose a candidate in both functions."""
         self.first.add(position)
         self.second.add(position)
 
     def blocks(self) -> list[slice]:
-        """Those of the first."""
+        """The blocks of the first function."""
         return self.first.blocks()

@@ -1,11 +1,11 @@
-"""Similarities of points, held as a matrix where memory allows it and computed anew where not."""
+"""Similarities of points, held as a matrix if memory allows it and otherwise computed again when needed."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from alrun.selection.points import BLOCK, Points, rows, sqdist
+from alrun.selection.points import BLOCK, Points, sqdist, take_rows
 
 Kernel = Callable[[Points, Points], Tensor]  # n and m points to (n, m)
 
@@ -26,11 +26,11 @@ class Similarity:
     """Similarities of candidates to rows.
 
     Args:
-        candidates: What can be chosen, c points.
-        rows: What is to be represented, n points.
+        candidates: Points to choose from, c of them.
+        rows: Points to represent, n of them.
         kernel: Similarity of two sets of points.
-        memory: Bytes that similarities may take. A (c, n) matrix that does not fit, with a ninth left over for what is
-            made of it, is computed anew part by part.
+        memory: Bytes that similarities may take. A (c, n) matrix must leave a ninth of them free for intermediate
+            results; if it does not fit, it is computed again part by part.
     """
 
     def __init__(self, candidates: Points, rows: Points, kernel: Kernel, memory: float) -> None:
@@ -45,7 +45,7 @@ class Similarity:
             self.matrix = self.formed()
 
     def formed(self) -> Tensor:
-        """The whole matrix; among the same points every similarity is computed once and written twice."""
+        """The whole matrix (c, n); if rows and candidates are the same points, each similarity is computed once."""
         matrix = torch.empty(len(self.candidates), len(self.rows), device=self.device)
         same = self.rows is self.candidates
         for part in self.blocks():
@@ -58,24 +58,24 @@ class Similarity:
 
     @property
     def device(self) -> torch.device:
-        """Where the points lie."""
+        """The device of the points."""
         return self.rows.sqnorm.device
 
     def of(self, part: Tensor | slice, out: Tensor | None = None) -> Tensor:
-        """Similarities of some candidates to all rows: (k, n); the caller may change them. ``out`` may give memory."""
+        """Similarities of some candidates to all rows: (k, n); the caller may change them. ``out`` is memory to use."""
         if self.matrix is not None:
-            return self.matrix[part].clone() if isinstance(part, slice) else rows(self.matrix, part)
+            return self.matrix[part].clone() if isinstance(part, slice) else take_rows(self.matrix, part)
         chosen = self.candidates.take(part)
         out = torch.empty(len(chosen), len(self.rows), device=self.device) if out is None else out[: len(chosen)]
-        # As many rows at a time as leave what the kernel does with a product in the cache.
-        for others in parts(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
+        # Few enough rows at a time that the kernel's product stays in the cache.
+        for others in split_range(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
             out[:, others] = self.kernel(chosen, self.rows.take(others))
         return out
 
     def most_similar(self, k: int) -> tuple[Tensor, Tensor]:
         """Similarities (c, k) and positions (c, k) of the ``k`` rows most similar to each candidate, on the CPU."""
         blocks = self.blocks()
-        block = torch.empty(blocks[0].stop, len(self.rows), device=self.device)  # one: new memory is slow
+        block = torch.empty(blocks[0].stop, len(self.rows), device=self.device)  # reused: new memory is slow
         found = [self.of(part, block).topk(k, dim=1, sorted=False) for part in blocks]
         return torch.cat([top.values.cpu() for top in found]), torch.cat([top.indices.cpu() for top in found])
 
@@ -84,11 +84,11 @@ class Similarity:
         return self.of(torch.tensor([position], device=self.device))[0]
 
     def blocks(self) -> list[slice]:
-        """Consecutive candidates, as many as the cache holds, or as a matrix product needs to be fast."""
+        """Slices of consecutive candidates: as many as the cache holds, or as a fast matrix product needs."""
         step = max(512 if self.matrix is None else 1, BLOCK[self.device.type] // len(self.rows))
-        return parts(len(self.candidates), step)
+        return split_range(len(self.candidates), step)
 
 
-def parts(count: int, step: int) -> list[slice]:
-    """``count`` things in consecutive parts of ``step``, the last one smaller."""
+def split_range(count: int, step: int) -> list[slice]:
+    """Consecutive slices of ``step`` that cover ``range(count)``; the last one may be smaller."""
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]

@@ -1,4 +1,4 @@
-"""What of the similarities can still count in facility location, once part of what they could cover is covered."""
+"""The similarities that can still count in facility location once part of the rows is covered."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -7,26 +7,26 @@ import torch
 from torch import Tensor
 
 ENTRY = 8  # bytes of a similarity that is kept: its row and its value
-CHUNK = 2**22  # entries that are looked at together
+CHUNK = 2**22  # entries that are processed together
 
 
-class Remaining:
+class Uncovered:
     """The similarities above what is covered, by candidate.
 
-    Coverage only grows, so the others count for nothing from now on, and gains stay exact. After k choices about one in
-    k is left, where a matrix would have to be read in full, or computed anew, for each gain.
+    Coverage only grows, so the others can never count again, and gains stay exact. After k choices about one similarity
+    in k is left, whereas a matrix would have to be read in full, or computed again, for each gain.
     """
 
     def __init__(self, counts: Tensor, rows: Tensor, values: Tensor) -> None:
         self.counts = counts  # (c,): how many of each candidate's similarities are left
         self.starts = counts.cumsum(0) - counts
-        self.rows = rows  # int32, candidate after candidate, as are the values; there may be room behind them
+        self.rows = rows  # int32, ordered by candidate like the values; there may be room behind them
         self.values = values
 
     @classmethod
-    def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Remaining | None":
-        """Of the similarities of consecutive candidates to all rows, (k, n) each; None if they take over ``memory``."""
-        room = int(memory // ENTRY)  # of a CPU it is given when it is written to
+    def among(cls, blocks: Iterable[Tensor], covered: Tensor, memory: float) -> "Uncovered | None":
+        """From similarities (k, n) of consecutive candidates to all rows; None if they take over ``memory`` bytes."""
+        room = int(memory // ENTRY)  # a CPU provides it only when it is written to
         rows = torch.empty(room, dtype=torch.int32, device=covered.device)
         values = torch.empty(room, dtype=covered.dtype, device=covered.device)
         counts, total = [], 0
@@ -41,7 +41,7 @@ class Remaining:
         return cls(torch.cat(counts), rows, values)
 
     def of(self, part: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
-        """Of some candidates: how many each has (k,), and all their rows and values."""
+        """How many similarities each of some candidates has (k,), and their rows and values."""
         counts = self.counts[part]
         shift = self.starts[part] - (counts.cumsum(0) - counts)
         index = shift.repeat_interleave(counts)
@@ -49,21 +49,21 @@ class Remaining:
         return counts, self.rows[index], self.values[index]
 
     def gains(self, part: Tensor | slice, covered: Tensor, weights: Tensor | None) -> Tensor:
-        """How far each of some candidates lifts all rows above ``covered``, weighted: (k,)."""
+        """How far each of some candidates raises ``covered``, weighted and summed over the rows: (k,)."""
         counts, rows, values = self.of(part)
-        above = (values - covered[rows]).clamp_min_(0).double()  # summed one after the other
+        above = (values - covered[rows]).clamp_min_(0).double()  # summed in order
         if weights is not None:
             above *= weights[rows]
         return torch.segment_reduce(above, "sum", lengths=counts).to(values.dtype)
 
     def cover(self, position: int, covered: Tensor) -> None:
-        """Raise ``covered`` to what a candidate reaches."""
+        """Raise ``covered`` (n,) in place to the similarities of the candidate at ``position``."""
         part = slice(int(self.starts[position]), int(self.starts[position] + self.counts[position]))
         rows = self.rows[part]
         covered[rows] = torch.maximum(covered[rows], self.values[part])
 
     def forget(self, covered: Tensor) -> None:
-        """Leave out what counts no more now that more is ``covered``, in the memory that is there."""
+        """Drop similarities that no longer count now that more is ``covered``, without new memory for the rest."""
         ends, counts, total = self.counts.cumsum(0), [], 0
         marks = CHUNK * torch.arange(1, 1 + int(ends[-1]) // CHUNK, device=ends.device)
         cuts = {0, *torch.searchsorted(ends, marks).tolist(), len(ends)}

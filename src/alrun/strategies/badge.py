@@ -15,5 +15,5 @@ class Badge(Strategy):
     needs = Needs(gradient=True)
 
     def select(self, query: Query) -> Tensor:
-        """Long gradients (uncertain examples) that differ from one another."""
+        """Positions (size,) int64: long gradients (uncertain examples) that differ from one another."""
         return kmeans_plus_plus(query.unlabeled.gradient, query.size, query.rng)

@@ -1,4 +1,4 @@
-"""BAIT: a batch whose Fisher information stands for that of the pool."""
+"""BAIT: a batch whose Fisher information represents that of the pool."""
 
 from typing import Annotated, Literal
 
@@ -15,21 +15,22 @@ GIGABYTE = 2.0**30
 
 
 class Bait(Strategy):
-    """Greedily lowers tr(M^-1 F): F the Fisher information of the last layer over the pool, M that of what is labeled.
+    """Greedily lowers tr(M^-1 F): F is the last layer's Fisher information over the pool, M that of the labeled set.
 
-    M is ``ridge`` plus, over the number of labels after the purchase, the sum of the labeled examples' information and
-    ``query.size`` times that of what is chosen: an example of the batch weighs as much as ``query.size`` labeled ones.
+    M is ``ridge`` plus, divided by the number of labels after the query, the sum of the labeled examples' information
+    and ``query.size`` times that of the chosen ones: a chosen example weighs as much as ``query.size`` labeled ones.
 
     Args:
         fisher: ``exact``: of all classes, a matrix of (C H)² numbers; ``binary``: of a model that tells the predicted
             class from the rest, H² numbers, for many classes or large batches.
         ridge: Added to the diagonal of M.
-        candidate_factor: Times the budget that is chosen, before the least missed are taken out again.
+        candidate_factor: Examples chosen first, over examples to label; those whose removal costs least are then
+            removed.
         memory: Megabytes that matrices may take.
 
     Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021, Algorithm 1, with the
-    weights of the authors' code (bait_sampling.py), which ``fisher=exact`` follows to the letter but for float64 in the
-    place of float32. The binary form is that of Huseljic et al., Fast Fishing, 2024, with the same weights.
+    weights of the authors' code (bait_sampling.py), which ``fisher=exact`` follows to the letter, except for float64
+    instead of float32. The binary form is that of Huseljic et al., Fast Fishing, 2024, with the same weights.
     """
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
@@ -47,7 +48,7 @@ class Bait(Strategy):
         self.memory = memory * MEGABYTE
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         n, width = query.unlabeled.embedding.shape
         classes = query.unlabeled.log_probs.shape[1] if self.fisher == "exact" else 1
         needed = 8.0 * (4 * (classes * width) ** 2 + n * (width + 5 * classes**2))
@@ -58,13 +59,13 @@ class Bait(Strategy):
             )
         unlabeled, labeled = query.unlabeled, query.labeled
         known = labeled.embedding, self.spread(labeled)
-        # M times (m + b) / b, which changes no choice: a candidate then weighs 1.
+        # M scaled by (m + b) / b, so that a candidate weighs 1; the scale changes no choice.
         ridge = self.ridge * (len(labeled) + query.size) / query.size
         information = Information(unlabeled.embedding, self.spread(unlabeled), known, ridge, 1 / query.size)
         return bait(information, query.size, self.candidate_factor)
 
     def spread(self, outputs: Outputs) -> Tensor:
-        """Factors of the information: (n, C, C), column y being √p_y (e_y - p); or (n, 1, 1), √(p (1 - p))."""
+        """Factors of the information: (n, C, C) with columns √p_y (e_y - p), or (n, 1, 1) with √(p (1 - p))."""
         probs = outputs.probs
         if self.fisher == "binary":
             first = outputs.log_probs.amax(1)

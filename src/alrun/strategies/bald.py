@@ -1,4 +1,4 @@
-"""BALD: examples on whose class passes of MC dropout disagree.
+"""BALD: examples whose class MC-dropout passes disagree on.
 
 A pass with other dropout masks is another member of a committee drawn from the posterior (Gal and Ghahramani 2016).
 """
@@ -14,7 +14,7 @@ from alrun.strategies.uncertainty import entropy
 
 
 class Disagreement(ScoreStrategy):
-    """Scores from ``dropout_samples`` passes."""
+    """Scores by the disagreement of ``dropout_samples`` MC-dropout passes."""
 
     def __init__(self, dropout_samples: Annotated[int, Ge(2)] = 10) -> None:
         self.needs = Needs(dropout_samples=dropout_samples)
@@ -27,7 +27,7 @@ class Bald(Disagreement):
     """
 
     def score(self, query: Query) -> Tensor:
-        """In nats, from 0 to log C."""
+        """Mutual information (n,), in nats, from 0 to log C."""
         passes = query.unlabeled.dropout_log_probs
         mean = passes.logsumexp(0) - math.log(len(passes))
-        return (entropy(mean) - entropy(passes).mean(0)).clamp_min(0)  # it is not negative but for round-off
+        return (entropy(mean) - entropy(passes).mean(0)).clamp_min(0)  # only round-off makes it negative

@@ -1,8 +1,8 @@
 """The interface of selection strategies.
 
 A strategy declares in ``needs`` which outputs of the model it reads, gets them for the whole unlabeled pool from one
-pass, and returns the positions to label. It holds settings only: what it learns in a round comes from the query, so
-that an interrupted run can go on.
+pass, and returns the positions to label. It holds only settings: what it learns in a round comes from the query, so
+that an interrupted run can resume.
 """
 
 from abc import ABC, abstractmethod
@@ -19,29 +19,29 @@ __all__ = ["Needs", "NoScores", "Outputs", "Query", "ScoreStrategy", "Strategy",
 
 
 class NoScores(StrategyError):
-    """What a strategy's ``score`` returned cannot be sorted by."""
+    """A strategy's ``score`` returned something that examples cannot be ranked by."""
 
 
 class Strategy(ABC):
     """Chooses which examples to label next."""
 
     needs: Needs = Needs()
-    # What to use on a pool of vectors, for a strategy that draws or alters images; None: it works on these as well.
+    # The strategy to use instead on a pool of vectors, if this one needs images; None: it works on vectors.
     on_vectors: ClassVar[str | None] = None
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
-        """``query.size`` distinct positions in ``query.unlabeled``."""
+        """Distinct positions in ``query.unlabeled`` to label: (query.size,) int64."""
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select``, and the score of each pick (query.size,) where the strategy ranks by one."""
+        """The positions of ``select``, and the score of each (query.size,) if the strategy ranks by one, else None."""
         return self.select(query), None
 
 
 class ScoreStrategy(Strategy):
     """Labels the examples with the highest scores; ties go to the lower index.
 
-    The scores can also be sampled by (``strategy=power``), and ``ask`` writes them beside the examples.
+    ``strategy=power`` samples by the same scores, and ``ask`` writes them beside the examples.
     """
 
     def __init_subclass__(cls, **given: object) -> None:
@@ -49,32 +49,36 @@ class ScoreStrategy(Strategy):
         score = vars(cls).get("score")
         if score and list(signature(score).parameters)[1:] == ["unlabeled"]:
             raise StrategyError(
-                f"{cls.__name__}.score(self, unlabeled) is of alrun 0.1: write score(self, query), and query.unlabeled "
-                "in it; `alrun check` with the name of the file lists all changes."
+                f"{cls.__name__}.score(self, unlabeled) is from alrun 0.1: write score(self, query), and "
+                "query.unlabeled in it; `alrun check` with the name of the file lists all changes."
             )
 
     @abstractmethod
     def score(self, query: Query) -> Tensor:
-        """How much each example of ``query.unlabeled`` is wanted: (n,)."""
+        """Score of each example of ``query.unlabeled``; the highest are labeled: (n,)."""
 
     def select(self, query: Query) -> Tensor:
-        """The ``query.size`` highest scores, best first.
+        """Positions of the ``query.size`` highest scores, best first: (query.size,) int64.
 
         Raises:
-            NoScores: ``score`` returned something else than a number for each example.
+            NoScores: ``score`` returned something other than a number for each example.
         """
         return highest(self.checked_scores(query), query.size)
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select`` and the scores that it went by: they are computed once."""
-        if type(self).select is not ScoreStrategy.select:  # a subclass that chooses otherwise
+        """The positions of ``select`` and their scores, which are computed once."""
+        if type(self).select is not ScoreStrategy.select:  # a subclass that chooses in another way
             return super().choose(query)
         scores = self.checked_scores(query)
         positions = highest(scores, query.size)
         return positions, scores[positions]
 
     def checked_scores(self, query: Query) -> Tensor:
-        """``score``, if it is a number for each example: (n,)."""
+        """The scores (n,), after a check that there is a number for each example.
+
+        Raises:
+            NoScores: There is not.
+        """
         scores: object = self.score(query)
         count = len(query.unlabeled)
         problem = None
@@ -90,7 +94,7 @@ class ScoreStrategy(Strategy):
 
 
 def highest(scores: Tensor, size: int) -> Tensor:
-    """Positions of the ``size`` highest of ``scores`` (n,), best first; ties go to the lower position."""
+    """Positions (size,) of the highest of ``scores`` (n,), best first; ties go to the lower position."""
     least = scores.topk(size).values[-1]
     among = (scores >= least).nonzero().flatten()
     return among[scores[among].argsort(descending=True, stable=True)[:size]]

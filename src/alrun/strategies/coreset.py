@@ -8,7 +8,7 @@ from alrun.strategies.base import Needs, Query, Strategy
 
 
 class Coreset(Strategy):
-    """Greedy k-center on embeddings: the example that is farthest from everything labeled or chosen.
+    """Greedy k-center on embeddings: each time the example that is farthest from all labeled and chosen ones.
 
     Source: Sener and Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018,
     Algorithm 1.
@@ -17,5 +17,5 @@ class Coreset(Strategy):
     needs = Needs(embedding=True, labeled=True)
 
     def select(self, query: Query) -> Tensor:
-        """Farthest first."""
+        """Positions (size,) int64, farthest first."""
         return k_center(Dense(query.unlabeled.embedding), Dense(query.labeled.embedding), query.size, query.rng)

@@ -1,4 +1,4 @@
-"""``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: what stands for images in a choice."""
+"""``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: vectors that represent images."""
 
 import logging
 import zipfile
@@ -40,13 +40,13 @@ class Embeddings(ABC):
 
     @abstractmethod
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """The same at their own lengths."""
+        """Unlabeled (n, d) and labeled (m, d) rows at their own lengths."""
 
     def check(self, size: int) -> None:  # noqa: B027 - most make what they give
-        """Look, before anything is trained, whether these can be given for a pool of ``size`` examples.
+        """Check before training that there are embeddings for a pool of ``size`` examples.
 
         Raises:
-            UserError: They cannot.
+            UserError: There are not.
         """
 
 
@@ -57,25 +57,25 @@ class FromClassifier(Embeddings):
 
     def __init__(self, normalize: bool = True) -> None:
         super().__init__(normalize)
-        self.told = False
+        self.logged = False
 
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """From the pass over the pool."""
-        if not self.told:
+        """The embeddings that the pass over the pool recorded."""
+        if not self.logged:
             log.info("embeddings are the classifier's own; embeddings@strategy.embeddings=features gives others")
-            self.told = True
+            self.logged = True
         return query.unlabeled.embedding, query.labeled.embedding
 
 
 class OfThePool(Embeddings):
-    """Embeddings of every image of the pool that do not change from round to round: made once."""
+    """Embeddings of every image of the pool that do not change from round to round, computed once."""
 
     def __init__(self, normalize: bool = True) -> None:
         super().__init__(normalize)
         self.made: tuple[Tensor, Tensor] | None = None  # the pool's images, and their embeddings
 
     def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Rows of the whole."""
+        """Rows of the embeddings of the whole pool."""
         whole = self.kept(query.pool, query.chunk)
         return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
 
@@ -85,7 +85,7 @@ class OfThePool(Embeddings):
         return F.normalize(rows) if self.normalize else rows
 
     def kept(self, pool: Pool, chunk: int) -> Tensor:
-        """What ``make`` made, once; torch's global generators are as before, as where it was made earlier."""
+        """The result of ``make``, computed once; torch's global generators are as before."""
         if self.made is None or self.made[0] is not pool.images:
             with rng.kept(pool.device):
                 self.made = pool.images, self.make(pool, chunk)
@@ -141,7 +141,7 @@ class FromFile(OfThePool):
                 f"{size} examples of the pool."
             )
         if lost := int((~rows.isfinite()).any(1).sum()):
-            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): mend or replace them.")
+            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): fix or replace them.")
         return rows
 
 
@@ -166,10 +166,10 @@ class FromFeatures(OfThePool):
         """
         if data.is_vectors == (self.encoder is not None):
             raise UserError(
-                "embeddings=features: the pool holds vectors, which are taken: leave the encoder of embeddings out."
+                "embeddings=features: the pool already holds vectors: leave out the encoder of the embeddings."
                 if data.is_vectors
                 else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
-                "name a network for the choice alone: pretrained@strategy.embeddings.encoder=torchvision."
+                "name a network for the selection only: pretrained@strategy.embeddings.encoder=torchvision."
             )
         if self.encoder is not None:
             self.rows = embed(self.encoder)
@@ -198,7 +198,7 @@ class FromPixels(OfThePool):
         self.components = components
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """From one decomposition of the whole pool."""
+        """The first principal components (N, d) of all images."""
         from sklearn.decomposition import PCA
 
         images = pool.images
@@ -210,7 +210,7 @@ class FromPixels(OfThePool):
 
 
 class FromNetwork(OfThePool):
-    """What a network of torchvision or timm computes before its last layer.
+    """The input of the last layer of a network of torchvision or timm.
 
     Args:
         library: ``torchvision`` or ``timm``.
@@ -235,7 +235,7 @@ class FromNetwork(OfThePool):
         self.size = size
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """One pass over the pool, with ImageNet's normalisation."""
+        """One pass over the pool, with ImageNet's normalization."""
         network = self.network().to(pool.device)
         mean, std = (torch.tensor(v, device=pool.device)[:, None, None] for v in IMAGENET)
         parts = []
@@ -252,7 +252,7 @@ class FromNetwork(OfThePool):
         """The network with its weights.
 
         Raises:
-            UserError: It does not exist, or the weights cannot be had.
+            UserError: It does not exist, or its weights cannot be loaded.
         """
         default = self.weights == "DEFAULT"
         try:
@@ -263,7 +263,7 @@ class FromNetwork(OfThePool):
             raise
         except Exception as error:  # of many libraries: unknown names, no connection, damaged or other weights
             raise SettingError(
-                f"embeddings: {self.name} of {self.library} with weights={self.weights} cannot be had: "
+                f"embeddings: {self.name} of {self.library} with weights={self.weights} cannot be loaded: "
                 f"{first_line(error)}. Name another network, a file as its weights, or use embeddings of pixels."
             ) from error
         return Headed(made, classes=1, channels=3)

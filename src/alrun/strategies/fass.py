@@ -1,4 +1,4 @@
-"""FASS: first what is uncertain, then what represents it."""
+"""FASS: filter the uncertain examples, then select those that represent them."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,9 @@ UNCERTAINTY = {"entropy": entropy, "margin": margin, "least_confidence": least_c
 
 
 class Fass(Submodular):
-    """Filtered active submodular selection: ``function`` among the most uncertain, ``candidate_factor`` x budget.
+    """Filtered active submodular selection: ``function`` among the most uncertain examples.
+
+    The filter keeps ``candidate_factor`` x budget examples.
 
     Source: Wei, Iyer and Bilmes, Submodularity in Data Subset Selection and Active Learning, ICML 2015, Algorithm 1;
     five times the budget as in the paper's experiments.
@@ -37,7 +39,7 @@ class Fass(Submodular):
         self.needs = Needs(log_probs=True, embedding=True)
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         count = max(query.size, round(min(len(query.unlabeled), self.candidate_factor * query.size)))
         among = highest(UNCERTAINTY[self.uncertainty](query.unlabeled.log_probs), count)
         points = represent(query.unlabeled.take(among.cpu()), self.representation)

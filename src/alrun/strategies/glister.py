@@ -1,4 +1,4 @@
-"""GLISTER: examples from which the model would learn what it gets wrong elsewhere."""
+"""GLISTER: examples that teach the model what it gets wrong elsewhere."""
 
 from typing import Annotated, Literal
 
@@ -23,17 +23,17 @@ class Glister(Strategy):
 
     The look-ahead begins with a step on the summed gradient of the labeled set, at its labels, as in the toolkit
     whose results the paper reports; Equation 2 of the source has no such step. ``lr`` is the length of every step, that
-    of the optimizer in both. Settings at their defaults give the toolkit's picks.
+    of the optimizer in both. The default settings give the toolkit's picks.
 
     ``validation`` is the labeled set, and with ``all`` also the pool at its predicted labels, as in the paper
-    (Section 3). ``regularizer`` is what counts beside the gain in loss, which is per unit of ``lr``: ``random`` draws
+    (Section 3). ``regularizer`` adds to the gain in loss, which is per unit of ``lr``: ``random`` draws
     the share ``lam`` of the batch uniformly, ``diversity`` adds ``lam`` times the distance to the nearest gradient
     picked, and ``facility_location`` adds ``lam`` times the growth of the pool's mean similarity, from 0 to 1, to the
     nearest embedding picked. (The toolkit's last two are sums over gradients: of Gaussian similarities, which count
     against a pick, and of squared distances.)
 
     Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
-    AAAI 2021, Equation 2; with the first step of the toolkit DISTIL, which the equation has not.
+    AAAI 2021, Equation 2; with the first step of the toolkit DISTIL, which the equation lacks.
     """
 
     def __init__(
@@ -45,7 +45,9 @@ class Glister(Strategy):
         lam: Annotated[float, Ge(0)] = 0.1,
     ) -> None:
         if regularizer == "random" and lam > 1:
-            raise SettingError(f"strategy.lam={lam} is no share of the batch: give 1 or less.")
+            raise SettingError(
+                f"strategy.lam={lam} must be a share of the batch where strategy.regularizer=random: give 1 or less."
+            )
         self.lr = lr
         self.refresh_every = refresh_every
         self.validation = validation
@@ -54,7 +56,7 @@ class Glister(Strategy):
         self.needs = Needs(gradient=True, log_probs=True, labeled=True)
 
     def select(self, query: Query) -> Tensor:
-        """Greedy picks first, then what is drawn at random."""
+        """Positions (size,) int64: greedy picks first, then those drawn at random."""
         unlabeled = query.unlabeled
         drawn = int(self.lam * query.size) if self.regularizer == "random" else 0
         chosen = torch.empty(0, dtype=torch.int64)
@@ -71,7 +73,7 @@ class Glister(Strategy):
         return torch.cat([chosen, order[~torch.isin(order, chosen)][:drawn]])
 
     def term(self, points: Outer, embedding: Tensor) -> Term | None:
-        """What counts beside the gain."""
+        """The term that ``regularizer`` adds to the gain; None for ``none`` and ``random``."""
         if self.regularizer == "diversity":
             return Distance(points, self.lam)
         if self.regularizer == "facility_location":

@@ -1,4 +1,4 @@
-"""ProbCover: balls that hold as much of the pool as can be."""
+"""ProbCover: balls that cover as much of the pool as possible."""
 
 import logging
 from typing import Annotated
@@ -20,11 +20,10 @@ class ProbCover(Strategy):
     """Greedy maximum coverage by balls of one radius around labeled examples.
 
     Args:
-        embeddings: In which distances are taken.
-        radius: Of the balls; null: the largest at which a share ``purity`` of them holds one cluster only.
-        purity: Of balls.
-        clusters: k-means clusters that stand for classes when the radius is estimated; null: as many as classes are
-            labeled.
+        embeddings: Distances are between these.
+        radius: Of the balls; null: the largest at which a share ``purity`` of them hold one cluster only.
+        purity: Share of pure balls, for the estimate of the radius.
+        clusters: k-means clusters that replace classes in that estimate; null: as many as there are labeled classes.
 
     Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022.
     """
@@ -43,7 +42,7 @@ class ProbCover(Strategy):
         self.needs = embeddings.needs
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
         points = Dense(unlabeled)
         radius = self.radius

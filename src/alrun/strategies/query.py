@@ -1,4 +1,4 @@
-"""What a strategy is asked, made in one way for runs, checks and tests; and what its answer must be."""
+"""The query that a strategy answers, built in one place for runs, checks and tests; and the checks of its answer."""
 
 import copy
 import traceback
@@ -28,9 +28,9 @@ class Query:
 
     size: int  # labels to ask for
     unlabeled: Outputs
-    labeled: Outputs  # the labeled set in order of purchase; its index always, its outputs where needs declares them
+    labeled: Outputs  # in the order of labeling; the index always, outputs if needs declares them
     rng: torch.Generator  # on the CPU
-    pool: Pool  # a copy whose labels are -1 where they are not bought
+    pool: Pool  # a copy; labels are -1 for examples that are not labeled
     model: Classifier
     trained: TrainResult
     normalize: Callable[[Tensor], Tensor]
@@ -44,23 +44,23 @@ class Query:
         return self.labels_of(self.labeled.index)
 
     def labels_of(self, index: Tensor) -> Tensor:
-        """Classes of the pool's examples at ``index`` (k,), -1 where they are not bought."""
+        """Classes of the pool's examples at ``index`` (k,), -1 for those that are not labeled: (k,) int64."""
         return self.pool.labels[index.to(self.pool.labels.device)]
 
     def images(self, positions: Tensor) -> Tensor:
-        """Normalised images of ``query.unlabeled`` at ``positions``: (k, C, H, W) floats."""
+        """Normalized images of ``query.unlabeled`` at ``positions`` (k,): (k, C, H, W) floats."""
         return self.pool_images(self.unlabeled.index[positions])
 
     def pool_images(self, index: Tensor) -> Tensor:
-        """Normalised ``pool.images`` at ``index``: (k, C, H, W) floats."""
+        """Normalized ``pool.images`` at ``index`` (k,): (k, C, H, W) floats."""
         return self.normalize(self.pool.take(index))
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """Batch norm and dropout as in use, no gradients; the model's modes are put back afterwards."""
+        """Evaluation mode without gradients; afterward the model's modes are as before."""
         return evaluation(self.model)
 
     def batches(self) -> Iterator[Tensor]:
-        """Normalised images of ``query.unlabeled`` in order, ``chunk`` at a time."""
+        """Normalized images of ``query.unlabeled`` in order, ``chunk`` at a time: (B, C, H, W) floats."""
         for positions in torch.arange(len(self.unlabeled)).split(self.chunk):
             yield self.images(positions)
 
@@ -78,30 +78,30 @@ def build_query(
     training: Stopwatch,
     passed: Callable[[int], object] = lambda examples: None,
 ) -> Query:
-    """Ask for ``size`` labels after ``round``, with the outputs that ``needs`` declares, from a pass over ``pool``.
+    """Build the query for ``size`` labels after ``round``: pass over ``pool`` for the outputs that ``needs`` declares.
 
-    ``query.rng``, the dropout masks of the pass, and torch's global generators as the strategy finds them depend on
+    ``query.rng``, the dropout masks of the pass, and the state of torch's global generators for the strategy depend on
     ``seed`` and ``round``, each in a stream of its own: none depends on how much the others drew.
 
     Args:
-        needs: Of the strategy.
+        needs: Outputs that the strategy reads.
         size: Labels to ask for.
-        pool: With its labeled set.
-        model: Trained on it.
-        trained: How.
-        trainer: That trained it.
+        pool: The pool with its labeled set.
+        model: Trained on the labeled set.
+        trained: How it was trained.
+        trainer: What trained it.
         fresh: Makes a model with new weights, from torch's global generators.
         seed: Of the run.
         round: The last one.
         training: Times what the strategy trains.
-        passed: Is told the size of every chunk that is through.
+        passed: Called with the size of every chunk after its pass.
     """
 
     def outputs(index: Tensor) -> Outputs:
         return infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, passed)
 
     def fit(index: Tensor) -> Classifier:
-        other = copy.deepcopy(model)  # where and how the model lies in memory
+        other = copy.deepcopy(model)  # on the same device, in the same memory format
         with rng.kept(pool.device):
             rng.seed_globals(seed, "fit: weights", round)
             other.load_state_dict(fresh().state_dict())
@@ -118,7 +118,7 @@ def build_query(
         unlabeled=unlabeled,
         labeled=labeled,
         rng=rng.generator(seed, "select", round),
-        pool=bought(pool),
+        pool=hide_labels(pool),
         model=model,
         trained=trained,
         normalize=trainer.normalize,
@@ -128,32 +128,32 @@ def build_query(
     )
 
 
-def bought(pool: Pool) -> Pool:
-    """``pool`` with the labels of its labeled set alone, -1 elsewhere: a simulation knows more than a strategy may."""
+def hide_labels(pool: Pool) -> Pool:
+    """``pool`` with the labels of its labeled set only, -1 elsewhere: a strategy must not see the others."""
     labeled = pool.labeled.to(pool.labels.device)
     return replace(pool, labels=torch.full_like(pool.labels, -1).index_copy_(0, labeled, pool.labels[labeled]))
 
 
 def check_supply(available: int, size: int, round: int) -> None:
-    """Refuse to buy ``size`` of fewer examples: a cap or a data set can leave less than the budget asks for.
+    """Refuse to query more examples than there are: a cap or a data set can leave fewer than the budget asks for.
 
     Raises:
         UserError: Too few are ``available``.
     """
     if available < size:
         raise SettingError(
-            f"budget.batch_size={size}, but only {available} examples may still be bought after round {round}: "
+            f"budget.batch_size={size}, but only {available} examples may still be labeled after round {round}: "
             "lower budget.batch_size or budget.total, or raise the cap. Earlier rounds are kept."
         )
 
 
 @contextmanager
-def choosing(name: str, round: int) -> Iterator[None]:
-    """Name strategy and round in what goes wrong while a strategy chooses.
+def naming_strategy(name: str, round: int) -> Iterator[None]:
+    """Name strategy and round in errors that arise while a strategy chooses.
 
     Raises:
-        StrategyError: Code that the user lists (``allow=``) raised an error, which is its cause. One of alrun's own
-            strategies stays as it is: that is a mistake in alrun.
+        StrategyError: Code that the user lists (``allow=``) raised an error, which is its cause. An error of alrun's
+            own strategies passes through: it is a mistake in alrun.
     """
     with located(f"strategy={name}, after round {round}"):
         try:
@@ -177,18 +177,18 @@ def went_through_users_code(error: BaseException) -> bool:
 
 
 def check_selection(positions: Any, size: int, available: int, name: str, round: int) -> torch.Tensor:
-    """What a strategy returned, on the CPU, if it can be bought: ``size`` distinct positions below ``available``.
+    """``positions`` on the CPU, after a check that they are ``size`` distinct ones below ``available``: (size,) int64.
 
     Raises:
-        UserError: It cannot.
+        UserError: They are not.
     """
-    if problem := problem_of(positions, size, available):
+    if problem := selection_problem(positions, size, available):
         raise StrategyError(f"strategy={name} returned {problem} in round {round}: fix select().")
     return positions.cpu()
 
 
-def problem_of(positions: Any, size: int, available: int) -> str | None:
-    """Why ``positions`` are no choice of ``size`` out of ``available`` examples, None if they are one."""
+def selection_problem(positions: Any, size: int, available: int) -> str | None:
+    """Why ``positions`` are not a valid selection of ``size`` out of ``available`` examples; None if they are."""
     if not isinstance(positions, torch.Tensor):
         return f"a {type(positions).__name__}, not a torch tensor"
     if positions.ndim != 1 or positions.dtype != torch.int64:

@@ -1,4 +1,4 @@
-"""Random sampling, the reference of labeling efficiency."""
+"""Random sampling, the reference for labeling efficiency."""
 
 import torch
 from torch import Tensor
@@ -10,5 +10,5 @@ class Random(Strategy):
     """Uniformly at random, without replacement; needs no pass over the pool."""
 
     def select(self, query: Query) -> Tensor:
-        """``query.size`` of the unlabeled examples."""
+        """Positions (size,) int64, drawn uniformly."""
         return torch.randperm(len(query.unlabeled), generator=query.rng)[: query.size]

@@ -28,7 +28,7 @@ from alrun.training.stop_rule import TrainResult
 
 @runtime_checkable
 class SeedSet(Protocol):
-    """What a pool asks of a choice of the first labeled examples."""
+    """How a run selects its first labeled examples."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
         """``size`` of the ``candidates``, indices into the pool, on the CPU."""
@@ -43,8 +43,8 @@ class RandomSeedSet:
         return candidates[torch.randperm(len(candidates), generator=rng)[:size]]
 
 
-class Shared(ABC):
-    """As many examples of every class, up to one."""
+class PerClassSeedSet(ABC):
+    """Equally many examples of every class; the first classes take the remainder."""
 
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
         """``size`` of the ``candidates``, indices into the pool, on the CPU.
@@ -60,7 +60,7 @@ class Shared(ABC):
             share = size // len(classes) + (place < size % len(classes))
             if share > len(members):
                 raise SettingError(
-                    f"budget.seed_size={size} asks for {share} examples of class {label}, of which there are "
+                    f"budget.seed_size={size} asks for {share} examples of class {label}, but there are only "
                     f"{len(members)}: lower it, or take seed_set=random."
                 )
             if share:
@@ -69,27 +69,27 @@ class Shared(ABC):
 
     @abstractmethod
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """``size`` positions in ``members``, examples of one class."""
+        """Positions (size,) in ``members``, which are examples of one class."""
 
 
-class BalancedSeedSet(Shared):
+class BalancedSeedSet(PerClassSeedSet):
     """The first examples of every class.
 
     Source: Section 4.5 of the paper; its notebooks for which ones.
     """
 
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """The first."""
+        """The first positions (size,)."""
         return torch.arange(size)
 
 
 class FromStrategy:
-    """What a strategy chooses of a pool in which nothing is labeled: the cold start.
+    """The selection of a strategy from a pool without labels: the cold start.
 
-    The strategy reads ``embeddings`` wherever it would read those of the model, which is not trained yet.
+    The strategy reads ``embeddings`` instead of those of the model, which is not trained yet.
 
     Args:
-        strategy: One that reads embeddings alone: TypiClust, ProbCover, MaxHerding, k-means, CORESET.
+        strategy: One that only reads embeddings: TypiClust, ProbCover, MaxHerding, k-means, CORESET.
         embeddings: What stands for the examples.
     """
 
@@ -126,10 +126,10 @@ class FromStrategy:
 
 
 class Untrained(Classifier):
-    """Stands for the model that there is not yet."""
+    """A placeholder for the model, which is not trained yet."""
 
     def embed(self, images: Tensor) -> Tensor:
-        """Nothing.
+        """Refuse: there is no model.
 
         Raises:
             UserError: Always.
@@ -138,24 +138,24 @@ class Untrained(Classifier):
 
 
 def refuse(_: Tensor) -> Any:
-    """Say that there is no model.
+    """Refuse: there is no model.
 
     Raises:
         UserError: Always.
     """
-    raise SettingError("there is no trained model yet: use a strategy that reads embeddings alone, such as typiclust.")
+    raise SettingError("there is no trained model yet: use a strategy that only reads embeddings, such as typiclust.")
 
 
-class RepresentativeSeedSet(Shared):
+class RepresentativeSeedSet(PerClassSeedSet):
     """Examples of every class that represent it, or differ most, by their embeddings.
 
     Args:
         function: ``facility_location``: every example of the class is like a chosen one (cosine, from 0 to 1).
             ``dispersion_min``: each is the farthest from those chosen before it (Euclidean).
         embeddings: What stands for the images.
-        per_class: Whether the labels of the whole pool are used, as in the paper, where this models a seed set that
-            was chosen well. False: from the pool as a whole.
-        memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
+        per_class: Whether the labels of the whole pool are used, as in the paper, where this models a well-chosen seed
+            set. False: examples come from the pool as a whole, without labels.
+        memory: Megabytes that a matrix of similarities may take; a larger one is computed again part by part.
 
     Source: Section 4.6 and Figure 14 of the paper.
     """
@@ -179,7 +179,7 @@ class RepresentativeSeedSet(Shared):
         return candidates[self.among(pool, candidates, size, chunk)]
 
     def among(self, pool: Pool, members: Tensor, size: int, chunk: int) -> Tensor:
-        """Greedily."""
+        """Positions (size,) in ``members``, selected greedily."""
         points = Dense(self.embeddings.whole(pool, chunk)[members.to(pool.device)])
         if self.function == "dispersion_min":
             return k_center(points, points.take(points.sqnorm.argmin()[None]), size).cpu()

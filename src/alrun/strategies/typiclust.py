@@ -14,14 +14,14 @@ from alrun.strategies.embeddings import Embeddings
 
 
 class TypiClust(Strategy):
-    """The most typical example of each cluster, clusters without labels and large ones first.
+    """The most typical example of each cluster; clusters without labels come first, large ones before small ones.
 
-    There are as many clusters as labels after the purchase, at most ``max_clusters``. Typicality is the inverse mean
-    distance to the ``neighbors`` nearest in the cluster. Clusters of fewer than ``min_size`` come last.
+    There are as many clusters as labels after the query, at most ``max_clusters``. Typicality is the inverse mean
+    distance to the ``neighbors`` nearest examples in the cluster. Clusters of fewer than ``min_size`` come last.
 
     Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix: the paper's
     form to the letter, with k-means for any number of clusters where it takes mini-batches above 50. The authors' code
-    (typiclust.py) differs: it averages squared distances, to min(20, half the cluster) neighbors, anew after each pick
+    (typiclust.py) differs: it averages squared distances, to min(20, half the cluster) neighbors, again after each pick
     of a cluster, and leaves out clusters of ``min_size`` as well; it picks 57 to 87 % of the same examples.
     """
 
@@ -39,7 +39,7 @@ class TypiClust(Strategy):
         self.needs = embeddings.needs
 
     def select(self, query: Query) -> Tensor:
-        """One example a cluster, then a second one, and so on."""
+        """Positions (size,) int64: one example of each cluster, then a second one of each, and so on."""
         unlabeled, labeled = self.embeddings.of(query)
         count = min(len(labeled) + query.size, self.max_clusters)
         clusters = kmeans(torch.cat([unlabeled, labeled]), count, query.rng).labels.cpu()
@@ -53,7 +53,7 @@ class TypiClust(Strategy):
         return torch.from_numpy(order[: query.size].copy())
 
     def by_typicality(self, x: Tensor, clusters: Tensor) -> Tensor:
-        """The rank of each example within its cluster, the most typical one first: (n,)."""
+        """The rank of each example within its cluster, 0 for the most typical one: (n,) int64."""
         turn = torch.empty(len(x), dtype=torch.int64)
         for cluster in clusters.unique():
             members = (clusters == cluster).nonzero().flatten()

@@ -36,13 +36,13 @@ def margin(log_probs: Tensor) -> Tensor:
 
 
 class UncertaintyStrategy(ScoreStrategy):
-    """Scores from class probabilities, of one pass or averaged over dropout."""
+    """Scores from class probabilities, of one pass or averaged over MC-dropout passes."""
 
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
 
     def score(self, query: Query) -> Tensor:
-        """``uncertainty`` of each example: (n,)."""
+        """The uncertainty of each example: (n,)."""
         if not self.needs.dropout_samples:
             return self.uncertainty(query.unlabeled.log_probs)
         passes = query.unlabeled.dropout_log_probs
@@ -50,14 +50,14 @@ class UncertaintyStrategy(ScoreStrategy):
 
     @abstractmethod
     def uncertainty(self, log_probs: Tensor) -> Tensor:
-        """Of (averaged) probabilities, given their logarithms (n, C): (n,)."""
+        """The uncertainty of each row of log-probabilities (n, C): (n,)."""
 
 
 class Entropy(UncertaintyStrategy):
     """- Σ p log p, in nats from 0 to log C."""
 
     def uncertainty(self, log_probs: Tensor) -> Tensor:
-        """See ``entropy``."""
+        """Entropy of each row, in nats: (n,)."""
         return entropy(log_probs)
 
 
@@ -65,7 +65,7 @@ class LeastConfidence(UncertaintyStrategy):
     """Smallest probability of the predicted class."""
 
     def uncertainty(self, log_probs: Tensor) -> Tensor:
-        """See ``least_confidence``."""
+        """1 - the largest probability of each row: (n,)."""
         return least_confidence(log_probs)
 
 
@@ -73,5 +73,5 @@ class Margin(UncertaintyStrategy):
     """Smallest gap between the probabilities of the two most probable classes."""
 
     def uncertainty(self, log_probs: Tensor) -> Tensor:
-        """See ``margin``."""
+        """1 - the gap between the two largest probabilities of each row: (n,)."""
         return margin(log_probs)

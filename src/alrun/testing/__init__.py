@@ -1,1 +1,1 @@
-"""The contract that every strategy keeps, and made queries to test a strategy with."""
+"""The contract that every strategy keeps, and made-up queries to test a strategy."""

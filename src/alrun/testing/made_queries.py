@@ -1,4 +1,4 @@
-"""Queries about a small made-up pool and an untrained network, on which a strategy can be tried."""
+"""Queries about a small made-up pool and an untrained network, to test a strategy."""
 
 import copy
 from collections.abc import Callable
@@ -26,26 +26,26 @@ CLASSES = 5
 
 
 def noise(n: int) -> Tensor:
-    """Images (n, 1, 8, 8) of which no two are alike."""
+    """Images (n, 1, 8, 8), all different."""
     return torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
-def alike(n: int) -> Tensor:
-    """One image, ``n`` times."""
+def identical_images(n: int) -> Tensor:
+    """Images (n, 1, 8, 8), all the same."""
     return torch.full((n, 1, 8, 8), 7, dtype=torch.uint8)
 
 
-def in_fives(n: int) -> Tensor:
-    """Images of which each is there five times."""
+def images_in_fives(n: int) -> Tensor:
+    """Images (n, 1, 8, 8), each of them five times."""
     return noise(-(-n // 5)).repeat_interleave(5, 0)[:n]
 
 
-def of_all_classes(n: int) -> Tensor:
-    """Labels (n,) at random."""
+def random_labels(n: int) -> Tensor:
+    """Random labels (n,)."""
     return torch.randint(CLASSES, (n,), generator=torch.Generator().manual_seed(4))
 
 
-def of_one_class(n: int) -> Tensor:
+def single_class_labels(n: int) -> Tensor:
     """Labels (n,) of class 0."""
     return torch.zeros(n, dtype=torch.int64)
 
@@ -57,12 +57,12 @@ def make_query(
     seed: int = 0,
     labeled: int = 10,
     images: Callable[[int], Tensor] = noise,
-    labels: Callable[[int], Tensor] = of_all_classes,
+    labels: Callable[[int], Tensor] = random_labels,
     chunk: int = 32,
 ) -> Query:
     """A query of ``size`` among ``n - labeled`` unlabeled examples, with the outputs that ``strategy`` needs.
 
-    Every third example is labeled, from the first on (where they are too few, the first ones).
+    Every third example is labeled, from the first on; if the pool is too small for that, the first ones are.
     """
     pool = Pool(images(n), labels(n))
     step = 3 if 3 * labeled - 2 <= n else 1
@@ -79,7 +79,7 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
     """An untrained network that predicts all classes for ``images``, some for sure."""
     torch.manual_seed(8)
     model = SmallCnn(1, (8, 8), CLASSES, width=4, embedding=embedding, dropout=0.4)
-    model(NORMALIZE(images))  # batch norm has seen something
+    model(NORMALIZE(images))  # gives batch norm its statistics
     with torch.no_grad():
         model.head.weight.mul_(10)
         model.head.bias.sub_(model.head(model.eval().embed(NORMALIZE(images))).mean(0))
@@ -87,23 +87,32 @@ def make_model(images: Tensor, embedding: int = 8) -> SmallCnn:
 
 
 def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: int = 0, chunk: int = 32) -> Query:
-    """What a run hands to ``strategy``; ``query.rng`` is seeded by ``seed`` alone, so that others can draw the same."""
+    """The query that a run hands to ``strategy``, except that ``query.rng`` depends on ``seed`` only, for tests."""
     trained = TrainResult(1.0, 1, 1, "accuracy", 0.0)
     stopwatch = Stopwatch(torch.device("cpu"))
     query = build_query(
-        strategy.needs, size, pool, model, trained, trainer(chunk), lambda: fresh(model), seed, 0, stopwatch
+        strategy.needs,
+        size,
+        pool,
+        model,
+        trained,
+        make_trainer(chunk),
+        lambda: renew_weights(model),
+        seed,
+        0,
+        stopwatch,
     )
     return replace(query, rng=torch.Generator().manual_seed(seed))
 
 
-def trainer(chunk: int) -> Trainer:
-    """Three epochs of plain gradient descent."""
+def make_trainer(chunk: int) -> Trainer:
+    """A trainer of three epochs of plain gradient descent."""
     optimization = Optimization(partial(torch.optim.SGD, lr=0.05), None, None)
     return Trainer(optimization, NoAugmentation(), NORMALIZE, NoSubset(), StopRule(3, None, None, 0.0), 64, chunk)
 
 
-def fresh(model: SmallCnn) -> SmallCnn:
-    """``model`` with new weights."""
+def renew_weights(model: SmallCnn) -> SmallCnn:
+    """A copy of ``model`` with new weights."""
     other = copy.deepcopy(model)
     for module in other.modules():
         if isinstance(reset := getattr(module, "reset_parameters", None), Callable):

@@ -1,4 +1,4 @@
-"""How much memory a process took at most."""
+"""The peak memory of a process."""
 
 import contextlib
 import ctypes
@@ -10,12 +10,12 @@ CPU = torch.device("cpu")
 
 
 def reset_peak(device: torch.device = CPU) -> None:
-    """Let the record of peak memory start anew: the system's of this process (Linux), or torch's of a GPU."""
+    """Reset the record of peak memory: the system's for this process (Linux), or torch's for a GPU."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        with contextlib.suppress(AttributeError, OSError):  # not of every C library
-            ctypes.CDLL(None).malloc_trim(0)  # what is freed but kept would be used again unseen
+        with contextlib.suppress(AttributeError, OSError):  # not every C library has it
+            ctypes.CDLL(None).malloc_trim(0)  # else freed memory would be reused without a new peak
         Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -1,1 +1,1 @@
-"""One round's training: epochs, stop rules, optimizers, checkpoints, subsets, and the test after it."""
+"""One round's training: epochs, stop rules, optimizers, checkpoints, subsets, and the evaluation after it."""

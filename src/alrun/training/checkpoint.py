@@ -1,7 +1,8 @@
-"""Checkpoint files: two generations with checksums, read without executing anything that is in them.
+"""Checkpoint files: two generations with checksums, read without executing their content.
 
-Those of a run are numbered, and each is made by a process that read or wrote the one before it (``Generations``). Those
-of a training that is under way replace one another (``Keeper``): what they hold is computed again where they are lost.
+Checkpoints of a run are numbered, and only a process that read or wrote the one before may write the next
+(``Generations``). Checkpoints of a training in progress replace one another (``Keeper``): if they are lost, their
+content is computed again.
 """
 
 import io
@@ -24,46 +25,46 @@ from alrun.system.lock import TakenOver
 log = logging.getLogger(__name__)
 
 
-def previous(path: Path) -> Path:
-    """Where the generation before the one at ``path`` is kept: training.pt, training.previous.pt."""
+def previous_path(path: Path) -> Path:
+    """Path of the generation before the one at ``path``: training.pt, training.previous.pt."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def dumped(content: dict[str, Any]) -> bytes:
-    """``content`` (plain containers and tensors) as a file has it."""
+def serialize(content: dict[str, Any]) -> bytes:
+    """The bytes of a file that holds ``content`` (plain containers and tensors)."""
     buffer = io.BytesIO()  # torch.save to a full disk would raise an error that does not say so
     torch.save(content, buffer)
     return buffer.getvalue()
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Save ``content`` at ``path``; what was there becomes the previous generation.
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Save ``content`` at ``path``; the file that was there becomes the previous generation.
 
     Raises:
-        UserError: The disk is full or the folder cannot be written to; what was saved before is kept.
+        UserError: The disk is full or the folder cannot be written to; earlier files are kept.
     """
-    files.write(path, dumped(content), previous(path))
+    files.write(path, serialize(content), previous_path(path))
 
 
-def read(path: Path, fix: str) -> dict[str, Any] | None:
-    """The newest generation at ``path`` that is whole, None if there never was one.
+def read_checkpoint(path: Path, fix: str) -> dict[str, Any] | None:
+    """The newest intact generation at ``path``, None if there never was one.
 
-    A damaged generation is set aside as ``<name>.damaged`` where the one before it is whole, and logged.
+    If a generation is damaged and the one before it is intact, it is renamed to ``<name>.damaged`` and logged.
 
     Raises:
-        UserError: All that is there is damaged; the message ends in ``fix``.
+        UserError: All generations are damaged; the message ends in ``fix``.
     """
     damage = None
-    for generation in (path, previous(path)):
+    for generation in (path, previous_path(path)):
         if not generation.exists():
             continue
         try:
-            content = load(generation)
+            content = load_checkpoint(generation)
         except ValueError as error:
             damage = damage or f"{generation} is damaged ({error})"
             continue
         if damage:
-            os.replace(path, path.with_name(f"{path.name}.damaged"))  # else it would replace the good one
+            os.replace(path, path.with_name(f"{path.name}.damaged"))  # else it would replace the intact one
             log.warning("%s: going on from the checkpoint before it", damage)
         return content
     if damage:
@@ -71,8 +72,8 @@ def read(path: Path, fix: str) -> dict[str, Any] | None:
     return None
 
 
-def load(path: Path) -> dict[str, Any]:
-    """What ``write`` wrote to ``path``: tensors and plain values alone (``weights_only``).
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Load the content that ``write_checkpoint`` wrote to ``path``: tensors and plain values only (``weights_only``).
 
     Raises:
         ValueError: The file is truncated, altered or something else.
@@ -84,35 +85,35 @@ def load(path: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise StorageError(f"{path} cannot be read ({error.strerror}): give yourself the right to read it.") from error
     except zipfile.BadZipFile as error:
-        raise ValueError("it is cut short, or no checkpoint") from error
-    except Exception as error:  # pickle and torch raise whatever an altered byte leads to, and advise to execute it
-        raise ValueError(f"it holds what no checkpoint holds: {type(error).__name__}") from error
+        raise ValueError("it is cut short, or not a checkpoint") from error
+    except Exception as error:  # an altered byte can raise anything; torch's messages advise unsafe loading
+        raise ValueError(f"its content is not that of a checkpoint: {type(error).__name__}") from error
     if broken is not None:
         raise ValueError(f"checksum of {broken}")
     if not isinstance(content, dict):
-        raise ValueError("it holds no checkpoint")
+        raise ValueError("it does not hold a checkpoint")
     return content
 
 
 class Generations:
     """Numbered checkpoints, ``state-1.pt`` and so on for the path ``state.pt``, of which the last two stay.
 
-    A save makes the file that follows the newest one which this process read or wrote, and only if none has that
-    number: of two processes that both take a run for theirs one alone succeeds, since a file is made once. No lock is
-    needed for that, nor a clock. A process that slept while another one went on, however far, is refused.
+    A save creates the file that follows the newest one that this process read or wrote, and only if none has that
+    number. If two processes compute the same run, only one succeeds, since a file is created once; this needs neither a
+    lock nor a clock. A process that slept while another one continued is refused.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.newest = 0  # number of the newest generation that this process knows; 0: there is none
-        self.whole = 0  # of the newest that can be read
+        self.newest = 0  # number of the newest generation that this process knows; 0: none
+        self.whole = 0  # number of the newest one that can be read
 
     def at(self, number: int) -> Path:
-        """Where the generation ``number`` is."""
+        """Path of the generation ``number``."""
         return self.path.with_name(f"{self.path.stem}-{number}{self.path.suffix}")
 
     def numbers(self) -> list[int]:
-        """Those that are there, in order."""
+        """Numbers of the generations on disk, ascending."""
         name = re.compile(rf"{re.escape(self.path.stem)}-(\d+){re.escape(self.path.suffix)}")
         try:
             found = os.listdir(self.path.parent)
@@ -121,17 +122,17 @@ class Generations:
         return sorted(int(match[1]) for each in found if (match := name.fullmatch(each)))
 
     def read(self, fix: str) -> dict[str, Any] | None:
-        """The newest generation that is whole, None if there never was one; nothing is changed.
+        """The newest intact generation, None if there never was one; nothing is changed.
 
         Raises:
-            UserError: All that are there are damaged; the message ends in ``fix``.
+            UserError: All generations are damaged; the message ends in ``fix``.
         """
         damage, numbers = None, self.numbers()
         for number in reversed(numbers):
             try:
-                content = load(self.at(number))
+                content = load_checkpoint(self.at(number))
             except ValueError as error:
-                if self.at(number).exists():  # else its process has gone on while this one reads
+                if self.at(number).exists():  # else another process has removed it meanwhile
                     damage = damage or f"{self.at(number)} is damaged ({error})"
                 continue
             if damage:
@@ -143,7 +144,7 @@ class Generations:
         return None
 
     def check(self) -> None:
-        """Make sure that no other process has saved since this one read or saved.
+        """Check that no other process has saved since this one read or saved.
 
         Raises:
             TakenOver: One has.
@@ -152,7 +153,7 @@ class Generations:
             raise self.lost()
 
     def lost(self) -> TakenOver:
-        """That another process has saved, in words."""
+        """The error that another process has saved."""
         newest = max(self.numbers(), default=0)
         there = f"{self.at(newest).name} is there" if newest else "no checkpoint is there"
         known = self.at(self.newest).name if self.newest else "none"
@@ -162,16 +163,16 @@ class Generations:
         )
 
     def write(self, content: dict[str, Any]) -> None:
-        """Save ``content`` as the next generation, and remove all but that and the one that it follows.
+        """Save ``content`` as the next generation, and remove all others but the one before it.
 
         Raises:
             TakenOver: Another process has saved since this one read or saved; nothing is changed.
-            UserError: The disk is full or the folder cannot be written to; what was saved before is kept.
+            UserError: The disk is full or the folder cannot be written to; earlier files are kept.
         """
         self.check()
         number = self.newest + 1
-        created = files.create(self.at(number), dumped(content))
-        if self.numbers()[-1:] != [number]:  # the others are further: they have had this number, and removed it
+        created = files.create(self.at(number), serialize(content))
+        if self.numbers()[-1:] != [number]:  # another process is ahead: it has used this number and removed the file
             if created:
                 files.remove(self.at(number))
             raise self.lost()
@@ -183,7 +184,7 @@ class Generations:
         self.newest = self.whole = number
 
     def put_away(self, number: int) -> None:
-        """Remove a generation that is no longer needed; one that is damaged is kept by another name, to look at."""
+        """Remove an old generation; a damaged one is renamed instead, so that it can be examined."""
         if number < self.whole:
             files.remove(self.at(number))
         else:
@@ -191,9 +192,9 @@ class Generations:
 
 
 class Frozen:
-    """Weights that no training changes, in a file of their own: once, instead of in every checkpoint beside it.
+    """Weights that training does not change, in a file of their own instead of in every checkpoint beside it.
 
-    What a checkpoint leaves out was compared with the file: a network that changes it after all loses nothing.
+    A checkpoint leaves out only tensors that equal those of the file: a network that changes them loses nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -201,14 +202,14 @@ class Frozen:
         self.held: dict[str, Tensor] | None = None
 
     def read(self) -> dict[str, Tensor]:
-        """What the file holds; nothing where there is none.
+        """The tensors of the file by name; empty if there is none.
 
         Raises:
             UserError: It is damaged.
         """
         if self.held is None and self.path.exists():
             try:
-                self.held = load(self.path)
+                self.held = load_checkpoint(self.path)
             except ValueError as error:
                 raise StorageError(
                     f"{self.path} is damaged ({error}): delete {self.path.parent} to start this run over."
@@ -216,19 +217,19 @@ class Frozen:
         return self.held or {}
 
     def left_out(self, weights: dict[str, Tensor], names: Iterable[str]) -> list[str]:
-        """Which of the tensors ``names`` need not be in a checkpoint of ``weights``; the first call makes the file."""
+        """Those of ``names`` that a checkpoint of ``weights`` can leave out; the first call creates the file."""
         names = [name for name in names if name in weights]
         if names and not self.read():
-            files.create(self.path, dumped({name: weights[name].detach().cpu() for name in names}))
+            files.create(self.path, serialize({name: weights[name].detach().cpu() for name in names}))
         held = self.read()
         return [name for name in names if name in held and is_same(held[name], weights[name])]
 
     def rest(self, weights: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
-        """``weights`` without those that are left out."""
+        """``weights`` without the tensors ``names``."""
         return {name: tensor for name, tensor in weights.items() if name not in set(names)}
 
     def whole(self, rest: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
-        """The weights of which ``rest`` lacks ``names``.
+        """``rest`` together with the tensors ``names`` of the file.
 
         Raises:
             UserError: The file is damaged or gone.
@@ -243,19 +244,19 @@ class Frozen:
 
 
 def is_same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors are alike in type, shape and every value."""
+    """Whether two tensors are equal in type, shape and every value."""
     return a.dtype == b.dtype and torch.equal(a, b.detach().to(a.device))
 
 
 class Keeper:
-    """Keeps the unfinished training of a round in a file: every ``minutes``, and when the process is told to stop.
+    """Keeps the unfinished training of a round in a file: every ``minutes``, and when a signal asks to stop.
 
     Args:
         path: Of the file.
-        minutes: Between two checkpoints; 0: one after every step; None: only when told to stop.
+        minutes: Between two checkpoints; 0: one after every step; None: only when a signal asks to stop.
         round: Of the run.
-        labeled: What is trained on; a file of other labels is not this training's.
-        owned: Raises an error where the training is no longer this process's to save.
+        labeled: Indices of the labeled set; a file with others belongs to another training.
+        owned: Raises an error if the run now belongs to another process.
     """
 
     def __init__(
@@ -269,9 +270,9 @@ class Keeper:
         self.saved = perf_counter()
 
     def load(self) -> dict[str, Any] | None:
-        """What was saved of this training, None where nothing was or it cannot be read."""
+        """The saved state of this training; None if there is none or it cannot be read."""
         try:
-            content = read(self.path, "the round begins anew")
+            content = read_checkpoint(self.path, "the round starts over")
         except UserError as error:
             log.warning("%s", error)
             return None
@@ -292,20 +293,20 @@ class Keeper:
         return late or interruption.received() is not None
 
     def save(self, content: dict[str, Any]) -> None:
-        """Write ``content``, of whose ``model`` the tensors ``frozen`` may lie elsewhere; stop, if told to."""
+        """Write ``content``, whose ``model`` may leave out the tensors ``frozen``; stop if a signal has asked to."""
         self.owned()
         frozen = self.frozen.left_out(content["model"], content["frozen"])
         model = self.frozen.rest(content["model"], frozen)
-        write(self.path, self.about | content | {"model": model, "frozen": frozen})
+        write_checkpoint(self.path, self.about | content | {"model": model, "frozen": frozen})
         self.saved = perf_counter()
         interruption.stop_if_signaled()
 
     @staticmethod
     def clear(path: Path) -> None:
-        """Remove the file at ``path``, if there is one: the training is over and its outcome saved elsewhere."""
-        files.remove(path, previous(path))
+        """Remove the files at ``path``, if any: the training is over and its result is saved elsewhere."""
+        files.remove(path, previous_path(path))
 
 
 def frozen_beside(path: Path) -> Path:
-    """Where the frozen weights of a training at ``path`` are: training.pt, frozen.pt."""
+    """Path of the frozen weights of a training at ``path``: training.pt, frozen.pt."""
     return path.with_name(f"{path.name.removesuffix('training.pt')}frozen.pt")

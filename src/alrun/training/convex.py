@@ -1,4 +1,4 @@
-"""``optimizer=convex``: the optimum of a linear model, instead of epochs towards it."""
+"""``optimizer=convex``: the optimum of a linear model, instead of epochs toward it."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from alrun.system.energy import meter
 from alrun.system.errors import UserError
 from alrun.training import logistic
 from alrun.training.checkpoint import Keeper
-from alrun.training.regularization import chosen
+from alrun.training.regularization import select_penalty
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 class Convex:
     """Fits the head of a linear model, and the heads of its ensemble, by logistic regression.
 
-    There is one optimum, so the weights to start from and the order of the examples change nothing but the time, and
-    seeds nothing but the ensemble. A fit takes seconds and is not resumed within.
+    There is one optimum, so the initial weights and the order of the examples only change the time, and seeds only the
+    ensemble. A fit takes seconds; an interrupted one starts over.
 
     Args:
-        normalize: What the pool holds to floats.
+        normalize: Examples of the pool to floats.
         chunk: Examples in a forward pass.
-        C: How much examples count beside the penalty on the weights, as in scikit-learn; null: chosen in each round by
-            cross-validation on the labeled set.
-        tolerance: Share of the objective that may be left to gain.
+        C: Weight of the loss against the penalty, as in scikit-learn; null: selected in each round by cross-validation
+            on the labeled set.
+        tolerance: A fit stops when a step would lower the objective by less than this share.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Convex:
         is_last_round: bool = False,
         keeper: Keeper | None = None,
     ) -> TrainResult:
-        """Bring ``model`` to its optimum; an epoch is a step of Newton's method.
+        """Fit ``model`` to its optimum; an epoch is a step of Newton's method.
 
         Raises:
-            UserError: It is not linear.
+            UserError: The model is not linear.
         """
         if not isinstance(model, Linear):
             raise UserError(f"optimizer=convex trains model=linear alone, not {type(model).__name__}.")
@@ -74,7 +74,7 @@ class Convex:
         classes = model.head.out_features
         C = self.C
         if C is None:
-            C = chosen(features, labels, classes)
+            C = select_penalty(features, labels, classes)
             log.info("optimizer.C=%g by cross-validation in round %d", C, round)
         head = model.head.weight.detach(), model.head.bias.detach()
         found = logistic.fit(features, labels, classes, C, start=head, tolerance=self.tolerance)
@@ -94,5 +94,9 @@ class Convex:
         synchronize(pool.device)
         spent = watch.now() - started
         if not found.excess <= self.tolerance:
-            log.warning("round %d: %.1e of the objective may be left to gain", round, found.excess)
+            log.warning(
+                "round %d: the fit stopped early, a step could still lower the objective by a share of %.1e",
+                round,
+                found.excess,
+            )
         return TrainResult(accuracy, found.steps, found.steps, "optimum", spent.seconds, joules=spent.joules)

@@ -1,4 +1,4 @@
-"""A model's training pass, captured once as CUDA graphs and replayed: its launches no longer cost CPU time."""
+"""A model's training pass, captured once as CUDA graphs and replayed: kernel launches then cost no CPU time."""
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class Passes:
         self.captured: Pass | None = None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits (B, classes) of normalised ``images`` (B, C, H, W), the model being in training mode."""
+        """Logits (B, classes) of normalized ``images`` (B, C, H, W), the model being in training mode."""
         if not self.capture or len(images) != self.batch_size:
             return self.plain(images)
         if self.captured is None:

@@ -1,4 +1,4 @@
-"""The steps of an epoch. The trainer sees ``epoch`` and ``read``; how they are executed is decided here."""
+"""The steps of an epoch. The trainer calls ``epoch`` and ``read``; this file decides how they are executed."""
 
 from collections.abc import Callable, Iterator
 
@@ -54,8 +54,9 @@ class Engine:
     ) -> int:
         """Steps on all of ``pool.images[index]`` (k,), in this order; how many steps an epoch has.
 
-        ``parameters`` (k, p), on the CPU, are those of the augmentation, ``weights`` (k,) factors of the losses.
-        The first ``taken`` steps were taken before; ``after`` is told the number of steps taken after each.
+        ``parameters`` (k, p), on the CPU, are those of the augmentation, ``weights`` (k,) factors of the losses. The
+        first ``taken`` steps are skipped: they were taken before. ``after`` is called after each step with the number
+        of steps so far.
         """
         parts = batches(len(index), self.batch_size)
         images = self.images(index, parameters, taken)
@@ -66,7 +67,7 @@ class Engine:
         return len(parts)
 
     def step(self, images: Tensor, labels: Tensor, weights: Tensor | None) -> None:
-        """Forward, backward and update."""
+        """Forward pass, backward pass and update for one batch."""
         logits = self.passes(images)
         smoothing = self.descent.settings.label_smoothing
         if weights is None:
@@ -80,7 +81,7 @@ class Engine:
             self.totals += torch.stack([(logits.argmax(1) == labels).sum(), loss * len(labels)])
 
     def images(self, index: Tensor, parameters: Tensor, taken: int = 0) -> Iterator[Tensor]:
-        """``pool.images[index]``, altered by ``parameters`` and normalised, batch by batch: (B, C, H, W).
+        """``pool.images[index]``, altered by ``parameters`` and normalized, batch by batch: (B, C, H, W).
 
         Without the first ``taken`` batches.
         """
@@ -94,7 +95,7 @@ class Engine:
             yield from images.split(sizes)[max(0, taken - first) :]
 
     def read(self) -> tuple[int, float]:
-        """Correct predictions and summed loss since the last read: the one synchronisation of an epoch."""
+        """Correct predictions and summed loss since the last read: the one synchronization of an epoch."""
         correct, loss = self.totals.tolist()
         self.totals.zero_()
         return int(correct), loss

@@ -1,4 +1,4 @@
-"""How good a trained model is on the test set: overall, class by class, and in what it says of its own certainty."""
+"""Evaluate a trained model on the test set: accuracy, accuracy of each class, and calibration."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ BINS = 15  # of the calibration error, as in its source
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one pass over the test set tells."""
+    """The results of one pass over the test set."""
 
     accuracy: float  # share of right predictions
     calibration_error: float  # see calibration_error()
@@ -28,9 +28,9 @@ class Evaluation:
 def evaluate(
     model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int, classes: int
 ) -> Evaluation:
-    """Predictions for ``images`` (N, C, H, W) uint8 against ``labels`` (N,), ``chunk`` images at a time.
+    """Compare predictions for ``images`` (N, C, H, W) uint8 with ``labels`` (N,), ``chunk`` images at a time.
 
-    NaN where there are no images.
+    All results are NaN if there are no images.
 
     Raises:
         UserError: A logit is not finite.

@@ -1,4 +1,4 @@
-"""What the loop asks of whatever trains a model in a round."""
+"""The interface of what trains the model of a round."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -14,7 +14,7 @@ from alrun.training.stop_rule import TrainResult
 class Learner(Protocol):
     """Trains a model on the labeled examples of a pool: ``Trainer`` in epochs, ``Convex`` to an optimum."""
 
-    normalize: Callable[[Tensor], Tensor]  # what the pool holds to the floats that a model takes
+    normalize: Callable[[Tensor], Tensor]  # examples of the pool to the floats that a model reads
     chunk: int  # examples in a forward pass without training
 
     def fit(

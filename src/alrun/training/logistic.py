@@ -2,8 +2,8 @@
 
 The objective is that of scikit-learn's ``LogisticRegression(C)``: half the sum of the squared weights plus C times the
 sum of the cross entropies; biases are free. A step solves H d = -g by conjugate gradients, whose iteration takes two
-products with the features, in float32. Near the optimum the objective and its gradient are float64: what float32 loses
-costs steps, but no accuracy.
+products with the features, in float32. Near the optimum the objective and its gradient are float64: the loss of
+precision in float32 costs steps, but no accuracy.
 
 Source: Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 7.1 (line search Newton-CG).
 """
@@ -19,9 +19,9 @@ from alrun.training.logistic_problem import Problem, Product
 TOLERANCE = 1e-8  # of the objective
 STEPS = 100  # of Newton's method at most
 ITERATIONS = 200  # of conjugate gradients in a step at most
-MANY = 15  # iterations after which the preconditioner is made anew
-FORCING = 0.1  # of the gradient may be left when a step is taken, in the norm of the preconditioner
-NEAR = 1e-4  # share of the objective that is left to gain, from which on float32 does not suffice
+MANY = 15  # iterations after which the preconditioner is computed again
+FORCING = 0.1  # share of the gradient, in the norm of the preconditioner, at which a step is solved
+NEAR = 1e-4  # share of the objective below which a step needs float64
 SHORTEST = 1e-6  # step, as a share of Newton's
 SHRUNK = (1.0, 0.5, 0.25, 0.1, 0.0)  # factors of the parameters to start from
 UNSEEN = -30.0  # logit of a class without examples, whose optimum is minus infinity; the others' biases have mean 0
@@ -34,11 +34,11 @@ class Optimum:
     weight: Tensor  # (classes, d) float64
     bias: Tensor  # (classes,) float64
     objective: float
-    excess: float  # share of the objective that the last step was to gain: half of Newton's decrement
+    excess: float  # expected gain of the last step as a share of the objective: half of Newton's decrement
     steps: int
 
     def logits(self, features: Tensor) -> Tensor:
-        """For ``features`` (n, d): (n, classes) float64."""
+        """Logits of ``features`` (n, d): (n, classes) float64."""
         return features.double() @ self.weight.T + self.bias
 
 
@@ -53,17 +53,17 @@ def fit(
 ) -> Optimum:
     """The optimum for ``features`` (n, d) float32 with ``labels`` (n,), on their device.
 
-    Two classes have one vector of weights between them, as in scikit-learn. A class without examples has no weights,
-    and a probability of nearly nothing.
+    Two classes share one vector of weights, as in scikit-learn. A class without examples has weights of 0 and almost no
+    probability.
 
     Args:
         features: Finite.
         labels: 0 to ``classes`` - 1.
         classes: How many there are.
-        C: How much examples count beside the penalty.
+        C: Weight of the loss against the penalty.
         weights: Of the examples (n,), not negative, some positive; None: all are 1.
         start: Weights (classes, d) and biases (classes,) to start from; the optimum is the same.
-        tolerance: Share of the objective that may be left to gain.
+        tolerance: Stop when a step would lower the objective by less than this share.
     """
     if weights is not None:
         features, labels, weights = (part[weights > 0] for part in (features, labels, weights))
@@ -74,8 +74,8 @@ def fit(
     if count == 1:
         bias[present] = 0.0
         return Optimum(weight, bias, 0.0, 0.0, 0)
-    # Optimal weights are sums of examples. Where these are fewer than the features, a rotation into their span loses
-    # nothing, and leaves squares as they are.
+    # Optimal weights are sums of examples. If these are fewer than the features, a rotation into their span loses
+    # nothing, and keeps all squares.
     rotation = torch.linalg.qr(features.T.double()).Q if len(features) < width else None
     narrow = features if rotation is None else (features.double() @ rotation).float()
     begin = None
@@ -91,9 +91,9 @@ def fit(
 
 
 def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[Tensor, float, float, int]:
-    """Parameters (K, d + 1), their objective, the share of it that the last step was to gain, and the steps."""
+    """Parameters (K, d + 1), their objective, the share of it that the last step should gain, and the steps."""
     precision = torch.float32  # of the gradient and of what a step adds to the logits
-    theta, logits = first(problem, start)
+    theta, logits = initial_parameters(problem, start)
     value = problem.objective(theta, logits)
     inverse, iterations, excess, steps = None, 0, math.inf, 0
     while steps < STEPS:
@@ -102,7 +102,7 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
         gradient = problem.gradient(theta, probs, precision)
         if inverse is None or iterations > MANY:
             inverse = problem.inverse(probs)
-        direction, iterations = solved(problem.curvature(probs), inverse, -gradient)
+        direction, iterations = solve_newton_step(problem.curvature(probs), inverse, -gradient)
         slope = float((gradient * direction).sum())
         excess = -slope / 2 / value if value else 0.0
         moved, length = problem.logits(direction, precision), 1.0
@@ -122,8 +122,8 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
     return problem.outside(theta), value, excess, steps
 
 
-def first(problem: Problem, start: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Parameters to start from and their logits: ``start``, smaller where that is better, or nothing.
+def initial_parameters(problem: Problem, start: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Initial parameters and their logits: ``start``, scaled down if that is better, or zeros without ``start``.
 
     Weights that fit fewer examples too well are too large for more of them.
     """
@@ -136,9 +136,9 @@ def first(problem: Problem, start: Tensor | None) -> tuple[Tensor, Tensor]:
     return best * theta, best * logits
 
 
-def solved(times: Product, inverse: Tensor, target: Tensor) -> tuple[Tensor, int]:
-    """About the x (K, d + 1) for which ``times(x)`` is ``target``, by conjugate gradients; how many iterations."""
-    largest = float(target.abs().max())  # float32 has no numbers as small as a gradient may be, when it is squared
+def solve_newton_step(times: Product, inverse: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    """An approximate x (K, d + 1) with ``times(x)`` equal to ``target``, and the number of iterations."""
+    largest = float(target.abs().max())  # in float32 the square of a small gradient underflows
     if not largest:
         return target, 0
     residual = (target / largest).to(inverse.dtype)
@@ -150,7 +150,7 @@ def solved(times: Product, inverse: Tensor, target: Tensor) -> tuple[Tensor, int
         count += 1
         product = times(direction)
         along = (direction * product).sum()
-        if not along > 0:  # round-off is all that is left
+        if not along > 0:  # only round-off is left
             break
         x.addcmul_(direction, now / along)
         residual = residual - now / along * product

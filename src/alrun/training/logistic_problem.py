@@ -1,7 +1,7 @@
-"""The objective of logistic regression, its gradient and its curvature, for features brought to one origin and scale.
+"""The objective of logistic regression, its gradient and its curvature, for standardized features.
 
-Parameters are (K, d + 1), of which the last column are biases, and logits (n, K) float64. Rows lie so that products
-read the features in the order in which they are kept.
+Parameters are (K, d + 1), of which the last column are biases, and logits (n, K) float64. The layout lets products
+read the features in memory order.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-ROWS = 8192  # that are widened to float64 at a time
-RIDGE = 1e-6  # of its diagonal, by which a matrix in float32 is made to have an inverse
+ROWS = 8192  # converted to float64 at a time
+RIDGE = 1e-6  # share of the diagonal that is added to make a float32 matrix invertible
 
 Product = Callable[[Tensor], Tensor]
 
@@ -22,16 +22,16 @@ class Problem:
         features: (n, d) float32.
         labels: (n,) from 0 to ``classes`` - 1, each of which occurs.
         classes: 2 or more.
-        C: Of the sum of losses.
-        penalty: Of half the squares.
+        C: Factor of the sum of losses.
+        penalty: Factor of half the squared weights.
         weights: Of the examples (n,); None: all are 1.
     """
 
     def __init__(
         self, features: Tensor, labels: Tensor, classes: int, C: float, penalty: float, weights: Tensor | None
     ) -> None:
-        # Another origin moves the biases alone, another scale of a feature changes its penalty; the curvature is
-        # rounder, and float32 holds features that are all far from 0.
+        # Centering only changes the biases, and scaling a feature its penalty. The curvature is then rounder, and
+        # float32 also suffices for features far from 0.
         center = features.mean(0, dtype=torch.float64).float()
         scale = (features - center).square().mean(0, dtype=torch.float64).sqrt().float()
         scale[scale < torch.finfo(torch.float32).tiny] = 1.0
@@ -49,29 +49,29 @@ class Problem:
         return self.ridge.new_zeros(self.classes, len(self.ridge))
 
     def inside(self, theta: Tensor) -> Tensor:
-        """Parameters for the features as they are kept, from those for the features as they were given."""
+        """Parameters for the standardized features, from those for the original features."""
         bias = theta[:, -1:] + theta[:, :-1] @ self.center
         return torch.cat([theta[:, :-1] * self.scale, bias - bias.mean()], 1)
 
     def outside(self, theta: Tensor) -> Tensor:
-        """Parameters for the features as they were given; biases have mean 0."""
+        """Parameters for the original features; biases have mean 0."""
         weight = theta[:, :-1] / self.scale
         bias = theta[:, -1:] - weight @ self.center
         return torch.cat([weight, bias - bias.mean()], 1)
 
     def logits(self, theta: Tensor, precision: torch.dtype) -> Tensor:
-        """Products of all features with ``theta``."""
+        """Products of all features with ``theta`` (K, d + 1): (n, K) float64."""
         if precision == torch.float32:
             return (self.features @ theta.float().T).double()
         return torch.cat([part.double() @ theta.T for part in self.features.split(ROWS)])
 
     def objective(self, theta: Tensor, logits: Tensor) -> float:
-        """What is to be as small as can be."""
+        """The objective at ``theta``, which has these ``logits`` (n, K)."""
         loss = logits.logsumexp(1, keepdim=True) - logits.gather(1, self.labels)
         return float((self.examples * loss).sum() + 0.5 * (self.ridge * theta.square()).sum())
 
     def gradient(self, theta: Tensor, probs: Tensor, precision: torch.dtype) -> Tensor:
-        """Of the objective at ``theta``, where the classes have ``probs`` (n, K): (K, d + 1) float64."""
+        """Gradient of the objective at ``theta``, given the class probabilities (n, K): (K, d + 1) float64."""
         residual = probs.scatter_add(1, self.labels, probs.new_full(self.labels.shape, -1.0)) * self.examples
         gradient = self.ridge * theta
         if precision == torch.float32:
@@ -94,7 +94,7 @@ class Problem:
         return times
 
     def inverse(self, probs: Tensor) -> Tensor:
-        """Of a Hessian in which all classes have their mean curvature: (d + 1, d + 1) float32, to precondition by."""
+        """Inverse Hessian with the mean curvature for all classes, a preconditioner: (d + 1, d + 1) float32."""
         spread = self.examples * (1 - probs.square().sum(1, keepdim=True)) / self.classes
         weighted = self.features * spread.sqrt().float()
         matrix = (weighted.T @ weighted).double()

@@ -1,4 +1,4 @@
-"""``optimizer=``: how weights move in one round's training, epoch by epoch."""
+"""``optimizer=``: the optimizer of one round's training, with its schedule and weight average."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,18 +35,18 @@ class WeightAverage:
 
 @dataclass(frozen=True)
 class Optimization:
-    """What makes the optimizer from the parameters, its schedule from the optimizer, and the average, if any."""
+    """Makes the optimizer from the parameters and the schedule from the optimizer; settings of the weight average."""
 
     optimizer: Callable[[Any], torch.optim.Optimizer]
     schedule: Callable[[torch.optim.Optimizer], Any] | None = None  # stepped once an epoch; None: a constant rate
     average: WeightAverage | None = None
-    label_smoothing: float = 0.0  # share of the target that all classes have in common (Szegedy et al. 2016)
+    label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al. 2016)
 
 
-def parameters(model: nn.Module) -> Iterable[Any]:
-    """What an optimizer is given of a ``model``: its parameters, in two groups where it has a ``backbone_rate``.
+def parameter_groups(model: nn.Module) -> Iterable[Any]:
+    """The parameters of ``model`` for an optimizer, in two groups if it has a ``backbone_rate``.
 
-    The second group's ``share`` is that of the learning rate.
+    The ``share`` of the second group multiplies its learning rate.
     """
     share = getattr(model, "backbone_rate", 1.0)
     if share == 1:
@@ -57,8 +57,8 @@ def parameters(model: nn.Module) -> Iterable[Any]:
     return [{"params": head}, {"params": rest, "share": share}]
 
 
-def shared(optimizer: torch.optim.Optimizer, rates: Iterable[str]) -> None:
-    """Bring the ``rates`` of every group to the share of them that it has."""
+def scale_rates(optimizer: torch.optim.Optimizer, rates: Iterable[str]) -> None:
+    """Multiply the ``rates`` of every group by its ``share``."""
     for group in optimizer.param_groups:
         for name in rates:
             group[name] *= group.get("share", 1.0)
@@ -70,11 +70,11 @@ class Descent:
     def __init__(self, settings: Optimization, model: nn.Module) -> None:
         self.settings = settings
         self.model = model
-        self.optimizer = settings.optimizer(parameters(model))
-        shared(self.optimizer, ("lr",))
+        self.optimizer = settings.optimizer(parameter_groups(model))
+        scale_rates(self.optimizer, ("lr",))
         self.schedule = settings.schedule(self.optimizer) if settings.schedule else None
         if "max_lr" in self.optimizer.param_groups[0]:  # one cycle sets the rates of all groups by its own highest
-            shared(self.optimizer, ("lr", "initial_lr", "max_lr", "min_lr"))
+            scale_rates(self.optimizer, ("lr", "initial_lr", "max_lr", "min_lr"))
         self.averaged: AveragedModel | None = None
         # Whether the schedule has come to its end with the last epoch: then the weights rest, and more epochs would
         # change nothing. So it is for the paper's cosine after max_epochs, its T_max, and for one cycle
@@ -83,7 +83,7 @@ class Descent:
         self.is_annealed = False
 
     def end_epoch(self, accuracy: float) -> None:
-        """Take a step of the schedule; start or go on averaging, as the training ``accuracy`` has it."""
+        """Take a step of the schedule; start averaging if the training ``accuracy`` is high enough, or continue it."""
         last = self.rate()
         average = self.settings.average
         if average and self.averaged is None and accuracy > average.start_accuracy:
@@ -101,22 +101,22 @@ class Descent:
         return max(float(g["lr"] / max(g.get("initial_lr", g["lr"]), g.get("max_lr", 0.0))) for g in groups)
 
     def start_averaging(self, average: WeightAverage) -> AveragedModel:
-        """An average of nothing yet; the schedule is now that of averaging."""
+        """Make an empty average, and replace the schedule by that of averaging."""
         self.schedule = SWALR(self.optimizer, average.lr, average.anneal_epochs)
         return AveragedModel(self.model)
 
     def state_dict(self) -> dict[str, Any]:
-        """What ``load_state_dict`` needs to go on, the model aside: plain values and tensors."""
+        """The state for ``load_state_dict``, without the model: plain values and tensors."""
         schedule = self.schedule.state_dict() if self.schedule is not None else None
         return {
             "optimizer": self.optimizer.state_dict(),
-            # Functions among a schedule's attributes are made anew by its constructor.
+            # The schedule's constructor makes the functions among its attributes again.
             "schedule": schedule and {name: value for name, value in schedule.items() if not callable(value)},
             "averaged": dict(self.averaged.state_dict()) if self.averaged is not None else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``; the model has its weights already."""
+        """Continue from ``state``; the model has its weights already."""
         if state["averaged"] is not None and self.settings.average is not None:
             self.averaged = self.start_averaging(self.settings.average)
             self.averaged.load_state_dict(state["averaged"])
@@ -126,7 +126,7 @@ class Descent:
             self.schedule.load_state_dict(state["schedule"])
 
     def finish(self, batches: Iterable[Tensor]) -> None:
-        """Make the average, if there is one, the model; ``batches`` of training images renew its batch norm."""
+        """Copy the average, if there is one, into the model; ``batches`` of training images renew its batch norm."""
         if self.averaged is not None:
             self.model.load_state_dict(self.averaged.module.state_dict())
             update_bn(batches, self.model)

@@ -1,4 +1,4 @@
-"""How strong the penalty of logistic regression is, by cross-validation on the labeled set alone."""
+"""The penalty of logistic regression, selected by cross-validation on the labeled set only."""
 
 import torch
 from torch import Tensor
@@ -10,12 +10,12 @@ FOLDS = 5
 ENOUGH = 1e-6  # of the objective: the losses are compared, not the weights
 
 
-def chosen(features: Tensor, labels: Tensor, classes: int) -> float:
-    """The C of ``CHOICES`` with the least cross entropy on the parts of the labeled set that are held out in turn.
+def select_penalty(features: Tensor, labels: Tensor, classes: int) -> float:
+    """The C of ``CHOICES`` with the least cross-entropy on the parts of the labeled set, each held out in turn.
 
-    Examples of a class are dealt out to the parts in their order. Of equal ones, the strongest penalty is chosen.
+    The examples of a class go to the parts in turn. If several C are equal, the strongest penalty is selected.
     """
-    fold = folds(labels)
+    fold = assign_folds(labels)
     losses = torch.zeros(len(CHOICES), dtype=torch.float64)
     for number in fold.unique():
         train, held_out = fold != number, fold == number
@@ -30,8 +30,8 @@ def chosen(features: Tensor, labels: Tensor, classes: int) -> float:
     return CHOICES[int(losses.argmin())]
 
 
-def folds(labels: Tensor) -> Tensor:
-    """Which of the ``FOLDS`` parts each example (n,) is in: every class is spread evenly over them."""
+def assign_folds(labels: Tensor) -> Tensor:
+    """The part (n,) of each example, 0 to ``FOLDS`` - 1; every class is spread evenly over the parts."""
     order = labels.argsort(stable=True)
     _, counts = labels.unique(return_counts=True)
     first = (counts.cumsum(0) - counts).repeat_interleave(counts)

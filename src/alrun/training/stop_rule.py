@@ -1,4 +1,4 @@
-"""When a round's training stops, and what it came to."""
+"""The rule by which a round's training stops, and the result of a training."""
 
 import math
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ class StopRule:
     """The paper's three reasons to stop (Section 4, and the public notebooks for the third)."""
 
     max_epochs: int
-    accuracy: float | None  # running training accuracy that suffices, 0 to 1; None: none does
-    patience: int | None  # epochs looked back on; None: a lack of gain is no reason
+    accuracy: float | None  # running training accuracy at which training stops, 0 to 1; None: never
+    patience: int | None  # epochs without gain after which training stops; None: never
     min_gain: float  # accuracy
 
     def reason(self, history: Sequence[float], is_annealed: bool = False) -> str | None:
         """Why training stops after ``history`` (training accuracy of every epoch), or None to go on.
 
         After ``max_epochs`` it is ``schedule_end`` if the learning rate ``is_annealed`` by then, so that training ends
-        as it was meant to, and ``max_epochs`` if it is cut short.
+        as planned, and ``max_epochs`` if it is cut short.
         ``no_gain`` holds when, of the last ``patience`` accuracies, no later one exceeds an earlier one by
-        ``min_gain`` or more. A steady fall counts as no gain too.
+        ``min_gain`` or more. A steady fall also counts as no gain.
         """
         if self.accuracy is not None and history[-1] >= self.accuracy:
             return "accuracy"
@@ -44,7 +44,7 @@ class TrainResult:
     accuracy: float  # running training accuracy of the last epoch: augmented batches, train mode; NaN without epochs
     epochs: int
     steps: int
-    stopped_by: str  # accuracy, no_gain, schedule_end or max_epochs; optimum; given: not trained here (first_model)
+    stopped_by: str  # accuracy, no_gain, schedule_end, max_epochs, optimum; given: trained elsewhere (first_model)
     seconds: float
     restarts: int = 0
-    joules: float = math.nan  # NaN where the hardware does not tell
+    joules: float = math.nan  # NaN if the hardware does not report it

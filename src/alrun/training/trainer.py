@@ -1,4 +1,4 @@
-"""One round's training: epochs until a stop rule holds. It can stop after any step and go on in another process."""
+"""One round's training: epochs until a stop rule holds. It can stop after any step and resume in another process."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -31,14 +31,14 @@ class Trainer:
 
     Args:
         optimization: Makes the optimizer and what goes with it.
-        augmentation: Drawn anew for every image at every fetch.
+        augmentation: Drawn for every image in every epoch.
         normalize: Bytes to floats.
         subset: What of the labeled set an epoch trains on.
         stop: When to stop.
         batch_size: Of the optimizer.
         chunk: Images in a forward pass without training.
         capture: Whether training passes are captured as CUDA graphs; ignored on a CPU.
-        restart_below: At every 50th epoch, training begins anew from new weights if its accuracy is below that share.
+        restart_below: At every 50th epoch, training starts over from new weights if its accuracy is below this share.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Trainer:
         """Train ``model`` in place.
 
         ``progress(epoch, accuracy)`` is called after every epoch; ``fresh`` makes the weights for a restart. With a
-        ``keeper`` training goes on where it was stopped, with the same result as if it had not been.
+        ``keeper`` a stopped training resumes, with the same result as without the stop.
 
         Raises:
             UserError: The loss is not finite, or the GPU's memory does not suffice.
@@ -93,7 +93,7 @@ class Trainer:
             with interruption.deferred() if keeper else nullcontext():  # until a step is taken and saved
                 while reason is None:
                     if at.taken == 0:
-                        training.restart_if_hopeless(fresh)
+                        training.restart_below_threshold(fresh)
                     training.epoch()
                     progress(len(at.history), at.history[-1])
                     reason = self.stop.reason(at.history, training.descent.is_annealed)
@@ -167,18 +167,18 @@ class RoundTraining:
         if content is not None:
             self.resume(content)
 
-    def restart_if_hopeless(self, fresh: Callable[[], Classifier] | None) -> None:
-        """At every 50th epoch, begin anew from ``fresh`` weights where accuracy is below the trainer's threshold."""
+    def restart_below_threshold(self, fresh: Callable[[], Classifier] | None) -> None:
+        """At every 50th epoch, start over from ``fresh`` weights if accuracy is below the trainer's threshold."""
         at, epoch = self.position, len(self.position.history)
-        hopeless = epoch and epoch % RESTART_EVERY == 0 and at.history[-1] < self.trainer.restart_below
-        if hopeless and fresh is not None:
+        is_low = epoch and epoch % RESTART_EVERY == 0 and at.history[-1] < self.trainer.restart_below
+        if is_low and fresh is not None:
             rng.seed_globals(self.seed, "restart", self.round, epoch)
             self.model.load_state_dict(fresh().state_dict())
             self.descent, self.engine = self.trainer.begin(self.model, self.pool)
             at.restarts += 1
 
     def epoch(self) -> None:
-        """Train for an epoch, or for what is left of it."""
+        """Train for an epoch, or for the rest of one."""
         at = self.position
         index, parameters, weights = self.draw()
         self.drawn = index, parameters
@@ -190,9 +190,9 @@ class RoundTraining:
         self.descent.end_epoch(at.history[-1])
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What an epoch trains on, shuffled, how each image is altered (on the CPU) and how it is weighed.
+        """Shuffled indices of an epoch, augmentation parameters of each image (on the CPU), and factors of the losses.
 
-        All depend on seed, round, epoch and model alone, and so do torch's global generators afterwards (dropout).
+        All depend on seed, round, epoch and model alone, and so do torch's global generators afterward (dropout).
         """
         at, number, device = self.position, len(self.position.history), self.pool.device
         if at.taken == 0 or at.choice is None:
@@ -211,7 +211,7 @@ class RoundTraining:
         return choice.index[order].to(device), parameters, weights
 
     def about_epoch(self, number: int) -> Epoch:
-        """What subset selection is told."""
+        """The epoch as subset selection sees it."""
         trainer = self.trainer
         return Epoch(
             number,
@@ -227,12 +227,12 @@ class RoundTraining:
         )
 
     def images(self) -> Iterator[Tensor]:
-        """Batches of the last epoch, as it saw them."""
+        """Batches of the last epoch, augmented as in it."""
         assert self.drawn is not None
         return self.engine.images(*self.drawn)
 
     def refuse_diverged(self, loss: float) -> None:
-        """Stop where ``loss`` is not finite."""
+        """Raise an error if ``loss`` is not finite."""
         if not math.isfinite(loss):
             rate = self.descent.optimizer.param_groups[0]["lr"]
             raise SettingError(
@@ -241,7 +241,7 @@ class RoundTraining:
             )
 
     def after_step(self, taken: int) -> None:
-        """Save where it is time to."""
+        """Save if it is time to."""
         self.position.taken = taken
         if self.keeper is not None and self.keeper.is_due:
             self.refuse_diverged(float(self.engine.totals[1]))
@@ -273,7 +273,7 @@ class RoundTraining:
         }
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Go on from ``content``."""
+        """Continue from ``content``, which an earlier process saved."""
         self.position = Position(
             content["history"],
             content["steps"],

@@ -18,7 +18,7 @@ from alrun.strategies.more.targeted import (
     ConditionalMutualInformation,
     MutualInformation,
     Targeted,
-    of_classes,
+    mask_of_classes,
 )
 from alrun.testing.made_queries import make_query
 from tests.heavy.authors.published import foreign
@@ -42,7 +42,7 @@ def kernels(strategy: Targeted | Submodular, query: Query) -> dict[str, np.ndarr
     sets = {"v": pool}
     if isinstance(strategy, Targeted):
         for name, classes in (("q", QUERY), ("p", PRIVATE)):
-            sets[name] = strategy.known(query, of_classes(query.labels, classes, "classes"))
+            sets[name] = strategy.known(query, mask_of_classes(query.labels, classes, "classes"))
     return {one + other: cosine(sets[one], sets[other]).double().numpy().copy() for one in sets for other in sets}
 
 

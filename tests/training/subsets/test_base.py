@@ -144,7 +144,7 @@ def test_glister_takes_steps_that_lower_the_loss_of_the_labeled_set():
     assert choice.index.tolist() == epoch.pool.labeled[chosen].tolist()
 
 
-def test_random_is_drawn_anew_at_every_selection():
+def test_random_is_drawn_again_at_every_selection():
     subset = Random(fraction=0.3, every=2)
     choices, previous = [], None
     for number in range(4):

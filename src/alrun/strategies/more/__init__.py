@@ -1,1 +1,1 @@
-"""Strategies beside the twelve that ``alrun.strategies`` names as the core; their options are chosen alike."""
+"""Strategies besides the twelve core ones that ``alrun.strategies`` names; they are selected in the same way."""

@@ -1,6 +1,6 @@
-"""Adversarial strategies: examples that a small change of the image brings across the decision boundary.
+"""Adversarial strategies: examples that a small change of the image moves across the decision boundary.
 
-Images are changed as the model sees them, normalised; those that have crossed leave the batch.
+The changes apply to normalized images; images that have crossed leave the batch.
 """
 
 from abc import abstractmethod
@@ -45,21 +45,21 @@ class Adversarial(ScoreStrategy):
         return self.applied(moved).flatten(1).norm(dim=1).masked_fill(~crossed, torch.inf)
 
     def applied(self, moved: Tensor) -> Tensor:
-        """What is added to an image that was moved by ``moved``."""
+        """The change of images whose steps add up to ``moved``: (B, C, H, W)."""
         return moved
 
     @abstractmethod
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:
-        """A further move of ``images``, still predicted as ``predicted``, towards another class."""
+        """The next step (B, C, H, W) of ``images`` toward another class than ``predicted`` (B,)."""
 
 
 class DeepFool(Adversarial):
-    """Steps to the nearest boundary of the model linearised at the image, until it is crossed.
+    """Steps to the nearest boundary of the model linearized at the image, until it is crossed.
 
     Args:
-        max_iterations: Steps at the most.
-        overshoot: By how much more than the steps the image is moved, so that it does cross.
-        classes: Boundaries looked at, those of the most probable other classes.
+        max_iterations: At most this many steps.
+        overshoot: Share by which the image moves farther than the steps, so that it does cross.
+        classes: How many boundaries are considered, those of the most probable other classes.
 
     Source: Ducoffe and Precioso, Adversarial Active Learning for Deep Networks: a Margin Based Approach, 2018;
     Moosavi-Dezfooli et al., DeepFool, CVPR 2016, Algorithm 2.
@@ -76,11 +76,11 @@ class DeepFool(Adversarial):
         self.classes = classes
 
     def applied(self, moved: Tensor) -> Tensor:
-        """A little more than the steps."""
+        """The steps, enlarged by ``overshoot``: (B, C, H, W)."""
         return (1 + self.overshoot) * moved
 
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:
-        """To the nearest linearised boundary; a backward pass over the batch for each class."""
+        """The step (B, C, H, W) to the nearest linearized boundary, from a backward pass for each class."""
         with torch.enable_grad():
             x = images.detach().requires_grad_()
             logits = model(x)
@@ -111,7 +111,7 @@ class Bim(Adversarial):
         self.step_size = step_size
 
     def step(self, model: Classifier, images: Tensor, predicted: Tensor) -> Tensor:
-        """Away from the predicted class."""
+        """The step (B, C, H, W) away from the predicted class."""
         with torch.enable_grad():
             x = images.detach().requires_grad_()
             loss = F.cross_entropy(model(x), predicted, reduction="sum")

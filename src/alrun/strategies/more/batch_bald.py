@@ -1,4 +1,4 @@
-"""BatchBALD: examples whose labels together tell most about the weights."""
+"""BatchBALD: examples whose labels together say most about the weights."""
 
 from typing import Annotated
 
@@ -27,6 +27,6 @@ class BatchBald(Strategy):
         self.sampled_configurations = sampled_configurations
 
     def select(self, query: Query) -> Tensor:
-        """One after the other; the time grows with size x pool x configurations."""
+        """Positions (size,) int64, one after the other; the time grows with size x pool x configurations."""
         passes = query.unlabeled.dropout_log_probs
         return batch_bald(passes, query.size, query.rng, self.exact_configurations, self.sampled_configurations)

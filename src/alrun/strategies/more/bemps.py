@@ -15,23 +15,23 @@ BLOCK = {"cpu": 2**22, "cuda": 2**27}  # floats in a block of updated prediction
 
 
 class Bemps(Strategy):
-    """Expected change of a proper score over a random part of the pool, and k-means over where it changes.
+    """Expected change of a proper score over a random part of the pool, clustered by k-means.
 
-    The MC-dropout passes are the ensemble; a label re-weighs them by Bayes' rule. What is clustered are the changes at
-    the evaluated examples, at length 1.
+    The MC-dropout passes are the ensemble; a label reweights them by Bayes' rule. The vectors that are clustered are
+    the changes at the evaluated examples, at length 1.
 
     Args:
         dropout_samples: Passes.
         score: ``mse`` (CoreMSE) or ``log`` (CoreLog).
         evaluated: Examples of the pool on which the change is measured.
-        candidate_share: Of the pool, by expected change, that the clusters are made of.
+        candidate_share: Share of the pool, by expected change, that is clustered.
 
     Source: Tan, Du and Buntine, Diversity Enhanced Active Learning with Strictly Proper Scoring Rules, NeurIPS 2021,
     Equations 5 and 6, Algorithm 3. The score is the paper's to the letter, its vectors are brought to length 1 as in
     the authors' code (queryStrategy.py). That code adds the ensemble's spread at each evaluated example, the same for
-    all candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members in the
-    place of the expectation; it evaluates a share of the pool, trains an ensemble, tries k-means ten times, and draws
-    at random for a centre whose example another one has, where here the next nearest is taken.
+    all candidates, which changes no ranking but their directions; its CoreLog sums over the ensemble's members instead
+    of the expectation; it evaluates a share of the pool, trains an ensemble, tries k-means ten times, and draws
+    at random for a center whose example is taken, where this takes the next nearest.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Bemps(Strategy):
         self.candidate_share = candidate_share
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres of the clusters."""
+        """Positions (size,) int64: the examples nearest to the centers of the clusters."""
         probs = query.unlabeled.dropout_log_probs.exp()
         n = probs.shape[1]
         where = torch.randperm(n, generator=query.rng)[: self.evaluated].to(probs.device)
         change = expected_change(probs, probs[:, where], self.score)
         candidates = highest(change.sum(1), max(query.size, round(self.candidate_share * n)))
         changes = F.normalize(change[candidates])
-        centres = kmeans(changes, query.size, query.rng).centres
-        return candidates[representatives(changes, centres)]
+        centers = kmeans(changes, query.size, query.rng).centers
+        return candidates[representatives(changes, centers)]
 
 
 def expected_change(probs: Tensor, evaluated: Tensor, score: Score) -> Tensor:

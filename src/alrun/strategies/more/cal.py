@@ -1,4 +1,4 @@
-"""CAL: examples predicted otherwise than their labeled neighbors."""
+"""CAL: examples with other predictions than their labeled neighbors."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class Cal(ScoreStrategy):
         self.neighbors = neighbors
 
     def score(self, query: Query) -> Tensor:
-        """Mean of KL(p_neighbor || p), in nats: (n,)."""
+        """Mean of KL(p_neighbor || p) over the neighbors, in nats: (n,)."""
         unlabeled, labeled = query.unlabeled, query.labeled
         count = min(self.neighbors, len(labeled))
         _, near = nearest_neighbors(F.normalize(unlabeled.embedding), F.normalize(labeled.embedding), count)

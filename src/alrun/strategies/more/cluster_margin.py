@@ -15,12 +15,12 @@ from alrun.strategies.uncertainty import margin
 
 
 class ClusterMargin(Strategy):
-    """Takes the smallest margins, ``candidate_factor`` x budget, in turns from their clusters, the smallest first.
+    """Takes examples of small margin in turns from their clusters, small clusters first.
 
-    Clusters come from average linkage over the pool's embeddings, budget / ``labels_per_cluster`` of them. Pools of
-    more than ``max_points`` are brought down to that many k-means centres first, since linkage takes the square of
-    their number. The paper clusters once, before the first round; here every round clusters what is left, by the
-    round's embeddings.
+    The candidates are the ``candidate_factor`` x budget examples with the smallest margins. Average linkage over the
+    pool's embeddings makes budget / ``labels_per_cluster`` clusters. Pools of more than ``max_points`` are first
+    reduced to that many k-means centers, since the cost of linkage grows with the square of their number. The paper
+    clusters once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
 
     Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
     """
@@ -38,17 +38,17 @@ class ClusterMargin(Strategy):
         self.max_points = max_points
 
     def select(self, query: Query) -> Tensor:
-        """One at random from every cluster, then a second one, and so on."""
+        """Positions (size,) int64: one at random from every cluster, then a second one, and so on."""
         unlabeled = query.unlabeled
         count = min(len(unlabeled), max(query.size, round(self.candidate_factor * query.size)))
         candidates = highest(margin(unlabeled.log_probs), count).cpu()
         clusters = self.clusters(unlabeled.embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)
         candidates, clusters = candidates[mixed], clusters[mixed]
-        return candidates[torch.from_numpy(in_turns(clusters.numpy())[: query.size].copy())]
+        return candidates[torch.from_numpy(order_in_turns(clusters.numpy())[: query.size].copy())]
 
     def clusters(self, embedding: Tensor, query: Query) -> Tensor:
-        """The cluster of every example: (n,), on the CPU."""
+        """The cluster of every example: (n,) int64, on the CPU."""
         points, member = embedding, torch.arange(len(embedding))
         if len(embedding) > self.max_points:
             points, member = kmeans(embedding, self.max_points, query.rng, iterations=5)
@@ -59,8 +59,8 @@ class ClusterMargin(Strategy):
         return torch.from_numpy(linkage.labels_)[member.cpu()]
 
 
-def in_turns(clusters: np.ndarray) -> np.ndarray:
-    """An order of the elements: the first of each cluster, small clusters first, then the second of each, and so on."""
+def order_in_turns(clusters: np.ndarray) -> np.ndarray:
+    """Order of the elements: the first of each cluster, small clusters first, then the second of each, and so on."""
     _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     grouped = np.argsort(cluster, kind="stable")
     turn = np.empty(len(clusters), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Strategies that cluster embeddings by k-means, and k-means++ alone."""
+"""Strategies that cluster embeddings by k-means, or spread them by k-means++."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from alrun.strategies.uncertainty import entropy
 
 
 class KMeansSampling(Strategy):
-    """The examples nearest to the centres of as many clusters as labels are asked for.
+    """The examples nearest to the k-means centers, with one cluster for each label asked for.
 
     Source: Zhdanov, Diverse Mini-Batch Active Learning, 2019, without weights; the toolkit's k-means sampling.
     """
@@ -25,9 +25,9 @@ class KMeansSampling(Strategy):
         self.iterations = iterations
 
     def select(self, query: Query) -> Tensor:
-        """One a cluster."""
+        """Positions (size,) int64, one example of each cluster."""
         embedding = query.unlabeled.embedding
-        return representatives(embedding, kmeans(embedding, query.size, query.rng, iterations=self.iterations).centres)
+        return representatives(embedding, kmeans(embedding, query.size, query.rng, iterations=self.iterations).centers)
 
 
 class KMeansPlusPlus(Strategy):
@@ -39,20 +39,20 @@ class KMeansPlusPlus(Strategy):
     needs = Needs(embedding=True)
 
     def select(self, query: Query) -> Tensor:
-        """The longest embedding first."""
+        """Positions (size,) int64, the longest embedding first."""
         return kmeans_plus_plus(Dense(query.unlabeled.embedding), query.size, query.rng)
 
 
 class Clue(Strategy):
-    """k-means in which every example weighs by the entropy of its prediction at ``temperature``.
+    """k-means that weights every example by the entropy of its prediction at ``temperature``.
 
-    The weights count in the draws of the first centres as well as in the means.
+    The weights count in the draws of the first centers as well as in the means.
 
     Source: Prabhu et al., Active Domain Adaptation via Clustering Uncertainty-weighted Embeddings, ICCV 2021,
-    Algorithm 1, as in the authors' code (CLUE.py) with scikit-learn 1.3 or later, followed but for this: k-means stops
-    after ``iterations``, not 300; of centres with the same nearest example, those without one take their next nearest
-    of what is left, where there all centres give their second nearest. With older versions of scikit-learn, as in the
-    authors' day, weights did not count in the first draws and the best of ten tries was taken.
+    Algorithm 1, as in the authors' code (CLUE.py) with scikit-learn 1.3 or later, with two differences: k-means stops
+    after ``iterations``, not 300; if centers share their nearest example, the others take their next nearest of the
+    rest, where there all centers give their second nearest. With the older versions of scikit-learn that the authors
+    had, weights did not count in the first draws and the best of ten tries was taken.
     """
 
     needs = Needs(embedding=True, log_probs=True)
@@ -62,9 +62,9 @@ class Clue(Strategy):
         self.iterations = iterations
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres."""
+        """Positions (size,) int64: the examples nearest to the centers."""
         embedding = query.unlabeled.embedding
         weights = entropy((query.unlabeled.log_probs / self.temperature).log_softmax(1))
         weights = weights.clamp_min(torch.finfo(weights.dtype).eps)
-        centres = kmeans(embedding, query.size, query.rng, weights, self.iterations).centres
-        return representatives(embedding, centres)
+        centers = kmeans(embedding, query.size, query.rng, weights, self.iterations).centers
+        return representatives(embedding, centers)

@@ -1,4 +1,4 @@
-"""Information density: uncertain examples that are like many others."""
+"""Information density: uncertain examples that resemble many others."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ class Density(ScoreStrategy):
         self.beta = beta
 
     def score(self, query: Query) -> Tensor:
-        """0 and more; similarities count from 0 to 1, (1 + cos) / 2, so that they stay so."""
+        """Scores (n,), 0 or more: similarities are (1 + cos) / 2, from 0 to 1."""
         direction = F.normalize(query.unlabeled.embedding)
         similarity = (1 + direction @ direction.mean(0)) / 2
         return entropy(query.unlabeled.log_probs).clamp_min(0) * similarity.clamp_min(0) ** self.beta

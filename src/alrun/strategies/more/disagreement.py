@@ -1,4 +1,4 @@
-"""Strategies that score each example by what the passes of MC dropout, a committee, vote for."""
+"""Strategies that score each example by the votes of a committee, the MC-dropout passes."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,7 +15,7 @@ class VariationRatio(Disagreement):
     """
 
     def score(self, query: Query) -> Tensor:
-        """From 0 to 1 - 1 / C."""
+        """Share of dissenting passes (n,), from 0 to 1 - 1 / C."""
         passes = query.unlabeled.dropout_log_probs
         votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
         return 1 - votes.amax(1)
@@ -28,7 +28,7 @@ class VoteEntropy(Disagreement):
     """
 
     def score(self, query: Query) -> Tensor:
-        """In nats."""
+        """Entropy of the votes (n,), in nats."""
         passes = query.unlabeled.dropout_log_probs
         votes = F.one_hot(passes.argmax(-1), passes.shape[-1]).float().mean(0)
         return entropy(votes.log())

@@ -1,4 +1,4 @@
-"""Discriminative active learning: examples that can be told from the labeled ones."""
+"""Discriminative active learning: examples that a network distinguishes from the labeled ones."""
 
 from typing import Annotated
 
@@ -12,10 +12,10 @@ from alrun.system.errors import StrategyError
 
 
 class Discriminative(ScoreStrategy):
-    """Trains a network to tell labeled from unlabeled embeddings; labels those that look most unlabeled.
+    """Trains a network to separate labeled from unlabeled embeddings; labels those that look most unlabeled.
 
-    The budget is spent in ``sub_batches``: what is chosen counts as labeled when the network is trained anew. Training
-    stops at ``stop_accuracy``, lest it learns every labeled example by heart.
+    The budget is spent in ``sub_batches``: chosen examples count as labeled when the next network is trained. Training
+    stops at ``stop_accuracy``, so that the network does not memorize the labeled examples.
 
     Source: Gissin and Shalev-Shwartz, Discriminative Active Learning, 2019, Algorithm 1 and Section 4.
     """
@@ -39,16 +39,16 @@ class Discriminative(ScoreStrategy):
         self.batch_size = batch_size
 
     def score(self, query: Query) -> Tensor:
-        """Log odds that an example is unlabeled, by a network trained before anything is chosen: (n,)."""
+        """Log odds that an example is unlabeled, by a network trained before the first sub-batch: (n,)."""
         x, unlabeled = self.points(query)
         return self.log_odds(query, x, unlabeled)
 
     def select(self, query: Query) -> Tensor:
-        """One sub-batch after the other."""
+        """Positions (size,) int64, one sub-batch after the other."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor]:
-        """``select``, and the scores by the network of each pick's own sub-batch."""
+        """The positions of ``select``, and their scores (size,) by the networks of their sub-batches."""
         x, unlabeled = self.points(query)
         chosen, scores = [], []
         for share in torch.arange(query.size).tensor_split(min(self.sub_batches, query.size)):
@@ -61,7 +61,7 @@ class Discriminative(ScoreStrategy):
         return torch.cat(chosen), torch.cat(scores)
 
     def points(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Standardized embeddings of the unlabeled, then the labeled examples (n + m, H); which are unlabeled."""
+        """Standardized embeddings (n + m, H) of unlabeled, then labeled examples; and which are unlabeled, (n + m,)."""
         x = torch.cat([query.unlabeled.embedding, query.labeled.embedding])
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
         unlabeled = torch.ones(len(x), dtype=torch.bool, device=x.device)
@@ -69,7 +69,7 @@ class Discriminative(ScoreStrategy):
         return x, unlabeled
 
     def log_odds(self, query: Query, x: Tensor, unlabeled: Tensor) -> Tensor:
-        """Of being unlabeled, of the ``unlabeled`` rows of ``x``, by a network that is trained to tell them."""
+        """Log odds that the ``unlabeled`` rows of ``x`` are unlabeled, by a network trained to separate them: (k,)."""
         with query.training:
             network = self.train(x, unlabeled)
         with torch.no_grad():

@@ -11,19 +11,19 @@ from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
 
-CANDIDATES = 25  # times the budget: what the threshold is lowered for
+CANDIDATES = 25  # times the budget: candidates that the threshold should leave
 
 
 class DropQuery(Strategy):
-    """Drops features of the embedding ``mask_samples`` times; clusters what is inconsistent in more than half of them.
+    """Drops features of the embedding ``mask_samples`` times; clusters the examples whose class mostly changes.
 
-    While that is true of fewer than 25 times as many examples as asked for, one inconsistency less will do, down to
-    one; what then lacks is drawn uniformly. The clusters are those of embeddings at length 1. The network itself needs
-    no dropout.
+    Candidates change their class in more than half of the samples. While these are fewer than 25 times as many examples
+    as asked for, one change less suffices, down to one; any that are then missing are drawn uniformly. The clusters are
+    those of embeddings at length 1. The network itself needs no dropout.
 
     Source: Gupte et al., Revisiting Active Learning in the Era of Vision Foundation Models, TMLR 2024, Section 4, as in
-    the authors' code (query_strategies/dropout.py), followed to the letter but for this: a centre's example is the
-    nearest of all candidates, not of its cluster, and k-means starts from centres of several trials each. The paper's
+    the authors' code (query_strategies/dropout.py), followed to the letter, except that a center's example is the
+    nearest of all candidates, not of its cluster, and k-means tries several points for each first center. The paper's
     text has no lower threshold.
     """
 
@@ -34,7 +34,7 @@ class DropQuery(Strategy):
         self.rate = rate
 
     def select(self, query: Query) -> Tensor:
-        """The examples nearest to the centres of ``query.size`` clusters of candidates."""
+        """Positions (size,) int64: the examples nearest to the centers of ``query.size`` clusters of candidates."""
         embedding = query.unlabeled.embedding
         changes = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
         predicted = query.unlabeled.log_probs.argmax(1)
@@ -42,15 +42,15 @@ class DropQuery(Strategy):
             for _ in range(self.mask_samples):
                 dropped = F.dropout(embedding, self.rate, training=True)
                 changes += query.model.head(dropped).argmax(1) != predicted
-        candidates = (changes > threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
+        candidates = (changes > change_threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
         embedding = F.normalize(embedding[candidates])
-        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centres)]
+        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centers)]
 
 
-def threshold(changes: Tensor, samples: int, size: int) -> int:
-    """What the ``changes`` (n,) of a candidate must exceed, out of ``samples``."""
+def change_threshold(changes: Tensor, samples: int, size: int) -> int:
+    """The number that the ``changes`` (n,) of a candidate must exceed, out of ``samples``."""
     least = samples // 2
     while least and (changes > least).sum() < CANDIDATES * size:
         least -= 1

@@ -13,13 +13,13 @@ from alrun.strategies.uncertainty import margin
 class Falcun(Strategy):
     """Draws in proportion to (uncertainty + diversity)^γ.
 
-    Uncertainty is 1 - margin, as it is. Diversity starts as uncertainty, and is the L1 distance of the probabilities to
-    the nearest chosen example from then on, where that is smaller, brought to 0 .. 1 among what is not chosen. Once
-    nothing is apart from what is chosen, the draws are uniform.
+    Uncertainty is 1 - margin. Diversity starts as uncertainty; from then on it is the L1 distance of the probabilities
+    to the nearest chosen example, where that is smaller, scaled to 0 .. 1 among the examples that are not chosen. Once
+    all remaining examples equal a chosen one, the draws are uniform.
 
     Source: Gilhuber et al., FALCUN: A Simple and Efficient Deep Active Learning Strategy, ECML PKDD 2024, as in the
-    authors' code (falcun.py with custom_dist=distance_unc_norm and γ = 10), followed to the letter; where all distances
-    are equal and above 0, which leaves theirs undefined if nothing is uncertain, uncertainty alone counts.
+    authors' code (falcun.py with custom_dist=distance_unc_norm and γ = 10), followed to the letter; if all distances
+    are equal and above 0, where theirs is undefined if nothing is uncertain, uncertainty alone counts.
     """
 
     needs = Needs(log_probs=True)
@@ -28,7 +28,7 @@ class Falcun(Strategy):
         self.gamma = gamma
 
     def select(self, query: Query) -> Tensor:
-        """One after the other; a pass over the probabilities for each."""
+        """Positions (size,) int64, one after the other, with a pass over the probabilities for each."""
         probs = query.unlabeled.probs
         uncertainty = margin(query.unlabeled.log_probs)
         distance = uncertainty.clone()
@@ -38,7 +38,7 @@ class Falcun(Strategy):
         chosen = []
         for draw in draws:
             relevance = relevances(uncertainty, distance, open_).cpu().double() * free
-            # 1 at the most, however large gamma is.
+            # At most 1, so that no gamma overflows.
             cumulative = ((relevance / relevance.max()) ** self.gamma * free).cumsum(0)
             # right=True: a draw of exactly 0 must not fall on an example of no relevance.
             position = torch.searchsorted(cumulative, draw * cumulative[-1], right=True)
@@ -50,7 +50,7 @@ class Falcun(Strategy):
 
 
 def relevances(uncertainty: Tensor, distance: Tensor, open_: Tensor) -> Tensor:
-    """Uncertainty plus the distance, moved and stretched to 0 .. 1 among what is ``open_``; ones if none is apart."""
+    """Uncertainty plus the distance, scaled to 0 .. 1 among the ``open_``: (n,); all 1 if every distance is 0."""
     low = distance.masked_fill(~open_, torch.inf).amin()
     high = distance.masked_fill(~open_, -torch.inf).amax()
     stretched = (distance - low).clamp_min(0) / (high - low).clamp_min(torch.finfo(distance.dtype).tiny)

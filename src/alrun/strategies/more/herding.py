@@ -12,7 +12,7 @@ from alrun.selection.greedy import maximize
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
-from alrun.selection.similarity import Similarity, gaussian, parts
+from alrun.selection.similarity import Similarity, gaussian, split_range
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class MaxHerding(Strategy):
-    """Greedily maximises Σ_i max_j exp(-|x_i - x_j|² / bandwidth²) over labeled and chosen j.
+    """Greedily maximizes Σ_i max_j exp(-|x_i - x_j|² / bandwidth²) over labeled and chosen j.
 
     Args:
-        embeddings: In which distances are taken.
+        embeddings: Distances are between these.
         bandwidth: Of the Gaussian kernel.
-        memory: Megabytes that the matrix of similarities may take; a larger one is computed anew part by part.
+        memory: Megabytes that the matrix of similarities may take; a larger one is computed again part by part.
 
     Source: Bae et al., Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
     """
@@ -42,12 +42,12 @@ class MaxHerding(Strategy):
         self.needs = embeddings.needs
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
         return self.cover(unlabeled, labeled, self.bandwidth, None, query.size)
 
     def cover(self, unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int) -> Tensor:
-        """Facility location above what the labeled examples cover."""
+        """Positions (size,) int64 by facility location above what the labeled examples cover."""
         points, kernel = Dense(unlabeled), gaussian(bandwidth)
         covered = torch.zeros(len(points), device=unlabeled.device)
         if len(labeled):
@@ -58,11 +58,11 @@ class MaxHerding(Strategy):
 
 
 class UncertaintyHerding(MaxHerding):
-    """MaxHerding in which every example counts by its margin uncertainty, both adapted to the labels there are.
+    """MaxHerding that weights every example by its margin uncertainty, and adapts both to the labeled set.
 
     The uncertainty is that of probabilities at a temperature, which a second training on a part of the labeled set
     finds (``held_out_temperature``): a round takes about twice as long. The bandwidth is the smallest distance between
-    labeled examples that are not the same; ``bandwidth`` where there are no two.
+    labeled examples that differ, or ``bandwidth`` if no two differ.
 
     Source: Bae et al., Uncertainty Herding: One Active Learning Method for All Label Budgets, ICLR 2025,
     as in the authors' code, which draws 35,000 examples of a larger pool where this takes them all.
@@ -75,7 +75,7 @@ class UncertaintyHerding(MaxHerding):
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
         temperature = held_out_temperature(query)
@@ -86,9 +86,9 @@ class UncertaintyHerding(MaxHerding):
 
 
 def smallest_distance(points: Dense) -> Tensor:
-    """The smallest distance above zero between two of ``points``; infinite where there is none."""
+    """The smallest distance above zero between two of ``points``; infinite if there is none."""
     least = torch.full((), torch.inf, dtype=points.x.dtype, device=points.x.device)
-    for part in parts(len(points), max(1, BLOCK[points.x.device.type] // len(points))):
+    for part in split_range(len(points), max(1, BLOCK[points.x.device.type] // len(points))):
         distances = sqdist(points.take(part), points)
         least = torch.minimum(least, distances.masked_fill_(distances == 0, torch.inf).amin())
     return least.sqrt()

@@ -1,4 +1,4 @@
-"""Learning loss: examples on which the classifier's loss is predicted to be high."""
+"""Learning loss: examples with the highest predicted loss."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ class LearningLoss(ScoreStrategy):
             return predicted
 
     def train(self, features: list[Tensor], losses: Tensor) -> "LossNet":
-        """A network trained on all pairs of neighbors in shuffled batches."""
+        """A network trained on pairs in shuffled batches: the first half of a batch against the second."""
         network = LossNet([maps.shape[1] for maps in features], self.width).to(losses.device)
         optimizer = torch.optim.Adam(network.parameters(), self.lr)
         with torch.enable_grad():
@@ -79,7 +79,7 @@ def ranking_loss(predicted: Tensor, true: Tensor, margin: float) -> Tensor:
 
 
 class LossNet(nn.Module):
-    """For each level a linear layer and ReLU; one number from all of them."""
+    """A linear layer and ReLU for each level, and one output from all of them."""
 
     def __init__(self, channels: list[int], width: int) -> None:
         super().__init__()
@@ -87,19 +87,19 @@ class LossNet(nn.Module):
         self.out = nn.Linear(width * len(channels), 1)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Pooled maps, (B, channels) a level, to (B,)."""
+        """Pooled maps, (B, channels) for each level, to predicted losses (B,)."""
         joined = [level(maps) for level, maps in zip(self.levels, features, strict=True)]
         return self.out(torch.cat(joined, 1))[:, 0]
 
 
 def pooled_maps(model: Classifier, batches: Iterator[Tensor]) -> tuple[list[Tensor], Tensor]:
-    """The last feature map of each size, averaged over its pixels, a level (n, channels) each; and the logits.
+    """The last feature map of each size, averaged over its pixels: a level (n, channels) each; and the logits (n, C).
 
     A network without maps has one level, its embedding.
     """
     levels: dict[int, list[Tensor]] = {}
     logits = []
-    with watching(model) as maps:
+    with recording_maps(model) as maps:
         for images in batches:
             maps.clear()
             embedding = model.embed(images)
@@ -111,8 +111,8 @@ def pooled_maps(model: Classifier, batches: Iterator[Tensor]) -> tuple[list[Tens
 
 
 @contextmanager
-def watching(model: nn.Module) -> Iterator[dict[tuple[int, ...], Tensor]]:
-    """A dictionary that holds, after a forward pass, the last map (B, C, H, W) of every size (H, W)."""
+def recording_maps(model: nn.Module) -> Iterator[dict[tuple[int, ...], Tensor]]:
+    """Record the last map (B, C, H, W) of every size (H, W) of a forward pass, in a dictionary by size."""
     maps: dict[tuple[int, ...], Tensor] = {}
 
     def note(_module: nn.Module, _inputs: object, output: object) -> None:

@@ -1,4 +1,4 @@
-"""Noise stability: examples whose outputs move when the weights are jittered."""
+"""Noise stability: examples whose outputs change when noise is added to the weights."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -16,11 +16,11 @@ from alrun.strategies.base import Needs, Query, Strategy
 class NoiseStability(Strategy):
     """Greedy k-center on the changes of the logits under ``noise_samples`` random changes of all weights.
 
-    Each change is as long as ``magnitude`` times the weights. Long and mutually different changes are chosen, from the
-    longest on. The model itself is never altered.
+    Each change of the weights has ``magnitude`` times their length. Examples whose logits change much, and differently
+    from one another, are selected, the largest change first. The model itself is never altered.
 
     Source: Li et al., Deep Active Learning with Noise Stability, AAAI 2024, Algorithm 1; it also allows embeddings
-    in place of logits.
+    instead of logits.
     """
 
     needs = Needs()
@@ -32,7 +32,7 @@ class NoiseStability(Strategy):
         self.magnitude = magnitude
 
     def select(self, query: Query) -> Tensor:
-        """Farthest first, starting from the example that stayed where it was."""
+        """Positions (size,) int64, the largest change first."""
         weights = dict(query.model.named_parameters())
         changed = [self.changed(weights) for _ in range(self.noise_samples)]
         rows = []
@@ -46,12 +46,12 @@ class NoiseStability(Strategy):
         return k_center(Dense(deviation), Dense(origin), query.size, query.rng)
 
     def changed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weights with Gaussian noise of the wanted length; masks come from torch's global generator."""
+        """The weights plus Gaussian noise of the wanted length; the noise comes from torch's global generator."""
         noise = {name: torch.randn_like(tensor) for name, tensor in weights.items()}
-        ratio = self.magnitude * length(weights) / length(noise)
+        ratio = self.magnitude * joint_length(weights) / joint_length(noise)
         return {name: (tensor + ratio * noise[name]).detach() for name, tensor in weights.items()}
 
 
-def length(tensors: Mapping[str, Tensor]) -> Tensor:
-    """Euclidean length of all numbers together."""
+def joint_length(tensors: Mapping[str, Tensor]) -> Tensor:
+    """Euclidean length of all tensors together: ()."""
     return torch.stack([tensor.detach().square().sum() for tensor in tensors.values()]).sum().sqrt()

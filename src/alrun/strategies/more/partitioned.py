@@ -1,4 +1,4 @@
-"""Any strategy on parts of the pool, for what would take too long or too much memory on the whole."""
+"""Any strategy on parts of the pool, for strategies that would take too long or too much memory on the whole."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -22,11 +22,11 @@ class Partitioned(Strategy):
         self.needs = inner.needs
 
     def select(self, query: Query) -> Tensor:
-        """The choices of all parts; the first parts take the remainder of sizes that do not divide."""
+        """Positions (size,) int64 from all parts; if the size does not divide, the first parts choose one more."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select``, and the scores of ``inner``, each within its part."""
+        """The positions of ``select``, and their scores by ``inner`` within their parts, if it gives any."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
         parts = order.tensor_split(self.parts)
         sizes = [len(share) for share in torch.arange(query.size).tensor_split(self.parts)]

@@ -9,14 +9,14 @@ from torch import Tensor
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest
 from alrun.system.errors import SettingError
 
-ROUND_OFF = 1e-5  # a divergence of two float32 distributions that are the same comes out at -1e-6 or so
-TINY = 1e-300  # a score of 0 comes after all others, and at random among its like
+ROUND_OFF = 1e-5  # the divergence of two equal float32 distributions can be about -1e-6
+TINY = 1e-300  # scores of 0 come after all others, in random order
 
 
 class Power(Strategy):
     """Draws without replacement, by odds of score^β (``power``), exp(β score) (``softmax``) or rank^-β (``softrank``).
 
-    The highest scores of a batch resemble one another; drawing costs nothing and spreads them.
+    The examples with the highest scores resemble one another; drawing costs nothing and spreads them.
 
     Source: Kirsch et al., Stochastic Batch Acquisition, TMLR 2023, Table 1 (Gumbel top-k).
     """
@@ -29,7 +29,7 @@ class Power(Strategy):
     ) -> None:
         if not isinstance(inner, ScoreStrategy):
             raise SettingError(
-                f"strategy.inner: {type(inner).__name__} gives no score to draw by; take one that does, "
+                f"strategy.inner: {type(inner).__name__} does not score examples; take one that does, "
                 "such as strategy@strategy.inner=entropy, margin or bald."
             )
         self.inner = inner
@@ -38,18 +38,18 @@ class Power(Strategy):
         self.needs = inner.needs
 
     def select(self, query: Query) -> Tensor:
-        """The highest of β log odds + Gumbel noise."""
+        """Positions (size,) int64 of the highest log odds plus Gumbel noise."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor]:
-        """``select``, and the scores that ``inner`` gives the picks."""
+        """The positions of ``select``, and their scores (size,) by ``inner``."""
         scores = self.inner.checked_scores(query).double().cpu()
         noise = -torch.empty_like(scores).exponential_(generator=query.rng).log()
         positions = highest(self.log_odds(scores) + noise, query.size)
         return positions, scores[positions]
 
     def log_odds(self, scores: Tensor) -> Tensor:
-        """Logarithm of what each example is drawn in proportion to."""
+        """Logarithm of the odds of each example, up to a constant: (n,)."""
         if self.kind == "softmax":
             return self.beta * scores.clamp_min(torch.finfo(scores.dtype).min)  # 0 * -inf would be NaN
         if self.kind == "softrank":

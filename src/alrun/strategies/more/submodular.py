@@ -24,14 +24,14 @@ Representation = Literal["embedding", "gradient"]
 
 
 class Submodular(Strategy):
-    """Greedily maximises ``function`` of the chosen examples among the pool, with cosine similarities from 0 to 1.
+    """Greedily maximizes ``function`` of the chosen examples among the pool, with cosine similarities from 0 to 1.
 
     Args:
-        function: ``facility_location`` (every example is like a chosen one), ``graph_cut`` (the chosen are like all,
-            and not like one another), ``log_determinant`` (they span a large volume), ``feature_based`` (every feature
+        function: ``facility_location`` (every example resembles a chosen one), ``graph_cut`` (the chosen resemble all,
+            but not one another), ``log_determinant`` (they span a large volume), ``feature_based`` (every feature
             is strong in some), ``disparity_min`` and ``disparity_sum`` (smallest and summed distance between them).
-        representation: What stands for an example: its ``embedding`` or the ``gradient`` at its predicted label.
-        memory: Megabytes that a matrix of similarities may take; a larger one is computed anew part by part.
+        representation: Of an example: its ``embedding``, or the ``gradient`` at its predicted label.
+        memory: Megabytes that a matrix of similarities may take; a larger one is computed again part by part.
         neighbors: Of facility location: similarities of each example to that many others only; null: to all.
         epsilon: Of stochastic greedy choice, for speed; null: lazy greedy, exact.
 
@@ -56,12 +56,12 @@ class Submodular(Strategy):
         self.needs = Needs(gradient=True) if representation == "gradient" else Needs(embedding=True)
 
     def select(self, query: Query) -> Tensor:
-        """In the order of choice."""
+        """Positions (size,) int64, in the order of choice."""
         points = represent(query.unlabeled, self.representation)
         return self.maximize(points, query.size, query.rng)
 
     def maximize(self, points: Points, size: int, rng: torch.Generator) -> Tensor:
-        """Positions (size,) among ``points``."""
+        """Positions (size,) int64 in ``points`` that maximize ``function``."""
         if self.function == "disparity_min":
             return k_center(points, points.take(points.sqnorm.argmin()[None]), size, rng)
         if self.function == "disparity_sum":
@@ -80,12 +80,12 @@ class Submodular(Strategy):
         return self.greedy(FacilityLocation(similarity), size, rng)
 
     def greedy(self, function: SetFunction, size: int, rng: torch.Generator) -> Tensor:
-        """Exact, or stochastic where ``epsilon`` is set."""
+        """Positions (size,) int64 by exact greedy choice, or by stochastic choice if ``epsilon`` is set."""
         if self.epsilon is None:
             return maximize(function, size)
         return stochastic_greedy(function, size, rng, self.epsilon)
 
 
 def represent(outputs: Outputs, representation: Representation) -> Points:
-    """Embeddings as rows, or gradients as factors."""
+    """The examples as points: embeddings as rows, or gradients as factors."""
     return outputs.gradient if representation == "gradient" else Dense(outputs.embedding)

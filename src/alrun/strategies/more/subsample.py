@@ -19,11 +19,11 @@ class Subsample(Strategy):
         self.needs = inner.needs
 
     def select(self, query: Query) -> Tensor:
-        """The choices of ``inner``."""
+        """Positions (size,) int64, in the order of ``inner``."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select``, and the scores of ``inner``."""
+        """The positions of ``select``, and their scores by ``inner`` if it gives any."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
         part = order[: max(query.size, int(min(len(order), self.candidate_factor * query.size)))].sort().values
         positions, scores = self.inner.choose(replace(query, unlabeled=query.unlabeled.take(part)))

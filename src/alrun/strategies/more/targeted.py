@@ -1,4 +1,4 @@
-"""Targeted selection: examples like a query set, or unlike a private set.
+"""Targeted selection: examples that resemble a query set, or differ from a private set.
 
 A query set holds what is wanted (rare classes), a private set what is not (known or out-of-distribution examples).
 Both are labeled examples, given by their classes. Unlabeled examples are represented by their embedding or by the
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alrun.selection.greedy import SetFunction, maximize
 from alrun.selection.points import Dense, Points
-from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, Sum
+from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.more.submodular import Representation, represent
@@ -30,7 +30,7 @@ Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)]
 
 
 class Targeted(Strategy):
-    """What the three families share: sets, representations and greedy choice."""
+    """Base of the three families: sets by class, representations and greedy choice."""
 
     def __init__(self, representation: Representation, memory: Megabytes) -> None:
         self.representation: Representation = representation
@@ -38,11 +38,11 @@ class Targeted(Strategy):
         self.needs = Needs(gradient=True, labeled=True)
 
     def select(self, query: Query) -> Tensor:
-        """Greedily, in the order of choice."""
+        """Positions (size,) int64, in the order of greedy choice."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select``, and the numbers of the picks where these just add up."""
+        """The positions of ``select``, and their values (size,) if the function is a sum over examples."""
         pool = represent(query.unlabeled, self.representation).normalized()
         wanted = self.function(pool, query)
         if not isinstance(wanted, Tensor):
@@ -52,25 +52,25 @@ class Targeted(Strategy):
 
     @abstractmethod
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:
-        """What is maximised: a function of the chosen, or a number for each example where these just add up."""
+        """The function to maximize; values (n,) if it is a sum over examples."""
 
     def known(self, query: Query, wanted: Tensor) -> Points:
-        """Labeled examples for which ``wanted`` (m,) is True, at their true labels."""
+        """The labeled examples at which ``wanted`` (m,) is True, at their true labels and length 1."""
         part = query.labeled.take(wanted.nonzero().flatten().cpu())
         if self.representation == "embedding":
             return Dense(part.embedding).normalized()
         return part.gradient_at(query.labels[wanted]).normalized()
 
     def similarity(self, rows: Points, candidates: Points) -> Similarity:
-        """Of ``candidates`` to ``rows``."""
+        """Cosine similarities of ``candidates`` to ``rows``."""
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
-    """Which labels are among ``classes``: (m,) bool.
+def mask_of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
+    """Which of ``labels`` (m,) are among ``classes``: (m,) bool.
 
     Raises:
-        UserError: None is, or classes are named where no data set says what numbers they have.
+        UserError: None is, or classes have names that no data set maps to numbers.
     """
     if named := [each for each in classes if isinstance(each, str)]:
         raise SettingError(f"{key}: without a data set, {named[0]} has no number: give the number.")
@@ -81,20 +81,20 @@ def of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor
     return found
 
 
-def rarest(labels: Tensor) -> list[int]:
-    """The classes with the fewest labeled examples, of those that have any."""
+def rarest_classes(labels: Tensor) -> list[int]:
+    """The classes with the fewest labeled examples, among those that have any."""
     classes, counts = labels.unique(return_counts=True)
     return classes[counts == counts.min()].tolist()
 
 
 class MutualInformation(Targeted):
-    """Submodular mutual information: representative of, and like, the labeled examples of ``query_classes``.
+    """Submodular mutual information with the labeled examples of ``query_classes``: examples that resemble them.
 
     Args:
         function: ``flqmi``, ``flvmi`` (facility location over the query set, over the pool), ``gcmi`` (graph cut),
             ``logdetmi`` (log determinant) or ``com`` (concave over modular).
         query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
-        trade_off: Weight of likeness to the query set (η in the paper).
+        trade_off: Weight of the similarity to the query set (η in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
     """
@@ -113,10 +113,10 @@ class MutualInformation(Targeted):
         self.trade_off = trade_off
 
     def function(self, pool: Points, query: Query) -> SetFunction | Tensor:
-        """As named."""
+        """The function that ``function`` names, over the ``pool``."""
         labels = query.labels
-        classes = rarest(labels) if self.query_classes is None else self.query_classes
-        wanted = self.known(query, of_classes(labels, classes, "strategy.query_classes"))
+        classes = rarest_classes(labels) if self.query_classes is None else self.query_classes
+        wanted = self.known(query, mask_of_classes(labels, classes, "strategy.query_classes"))
         to_wanted = self.similarity(wanted, pool)
         likeness = to_wanted.of(slice(None))  # (n, q)
         nearest = self.trade_off * likeness.amax(1)
@@ -129,17 +129,17 @@ class MutualInformation(Targeted):
         if self.name == "com":
             return FeatureBased(likeness, modular=self.trade_off * likeness.sum(1).sqrt())
         to_pool = self.similarity(pool, pool)
-        return Sum(LogDeterminant(to_pool), LogDeterminant(to_pool, self.similarity(pool, wanted)), -1)
+        return WeightedSum(LogDeterminant(to_pool), LogDeterminant(to_pool, self.similarity(pool, wanted)), -1)
 
 
 class ConditionalGain(Targeted):
-    """Submodular conditional gain: representative of the pool, and unlike the labeled examples of ``private_classes``.
+    """Submodular conditional gain: examples that represent the pool and differ from those of ``private_classes``.
 
     Args:
         function: ``flcg`` (facility location), ``gccg`` (graph cut) or ``logdetcg`` (log determinant).
-        private_classes: Classes to keep away from, by number or name; null: all labeled examples, so that nothing
-            known is queried again.
-        trade_off: Weight of unlikeness to the private set (ν in the paper).
+        private_classes: Classes to avoid, by number or name; null: all labeled examples, so that nothing similar is
+            queried again.
+        trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
     """
@@ -158,11 +158,11 @@ class ConditionalGain(Targeted):
         self.trade_off = trade_off
 
     def function(self, pool: Points, query: Query) -> SetFunction:
-        """As named."""
+        """The function that ``function`` names, over the ``pool``."""
         labels = query.labels
         unwanted = torch.ones_like(labels, dtype=torch.bool)
         if self.private_classes is not None:
-            unwanted = of_classes(labels, self.private_classes, "strategy.private_classes")
+            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
         private = self.known(query, unwanted)
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcg":
@@ -174,14 +174,14 @@ class ConditionalGain(Targeted):
 
 
 class ConditionalMutualInformation(Targeted):
-    """Like the labeled examples of ``query_classes`` and unlike those of ``private_classes``.
+    """Examples that resemble the labeled ones of ``query_classes`` and differ from those of ``private_classes``.
 
     Args:
         function: ``flcmi`` (facility location) or ``logdetcmi`` (log determinant).
         query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
-        private_classes: Classes to keep away from, by number or name; null: all others.
-        trade_off: Weight of likeness to the query set (η in the paper).
-        private_trade_off: Weight of unlikeness to the private set (ν in the paper).
+        private_classes: Classes to avoid, by number or name; null: all others.
+        trade_off: Weight of the similarity to the query set (η in the paper).
+        private_trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
     """
@@ -204,18 +204,18 @@ class ConditionalMutualInformation(Targeted):
         self.private_trade_off = private_trade_off
 
     def function(self, pool: Points, query: Query) -> SetFunction:
-        """As named."""
+        """The function that ``function`` names, over the ``pool``."""
         labels = query.labels
-        classes = rarest(labels) if self.query_classes is None else self.query_classes
-        wanted = of_classes(labels, classes, "strategy.query_classes")
+        classes = rarest_classes(labels) if self.query_classes is None else self.query_classes
+        wanted = mask_of_classes(labels, classes, "strategy.query_classes")
         unwanted = ~wanted
         if self.private_classes is not None:
-            unwanted = of_classes(labels, self.private_classes, "strategy.private_classes")
+            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcmi":
             private = self.similarity(pool, self.known(query, unwanted)) if unwanted.any() else None
             both = self.similarity(pool, self.known(query, wanted | unwanted))
-            return Sum(LogDeterminant(to_pool, private), LogDeterminant(to_pool, both), -1)
+            return WeightedSum(LogDeterminant(to_pool, private), LogDeterminant(to_pool, both), -1)
         cap = self.trade_off * self.similarity(self.known(query, wanted), pool).of(slice(None)).amax(1)
         floor = torch.zeros_like(cap)
         if unwanted.any():

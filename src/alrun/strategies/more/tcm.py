@@ -12,10 +12,10 @@ from alrun.strategies.uncertainty import Margin
 
 
 class Tcm(Strategy):
-    """TypiClust up to ``labels_per_class`` labels a class, then the smallest margins.
+    """TypiClust up to ``labels_per_class`` labels for each class, then the smallest margins.
 
     Source: Doucet et al., Bridging Diversity and Uncertainty in Active Learning with Self-Supervised Pre-Training,
-    2024. When to change is a setting here.
+    2024. The point of change is a setting here.
     """
 
     def __init__(self, embeddings: Embeddings, labels_per_class: Annotated[float, Ge(0)] = 10) -> None:
@@ -24,11 +24,11 @@ class Tcm(Strategy):
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
 
     def select(self, query: Query) -> Tensor:
-        """By one or the other."""
+        """Positions (size,) int64 by TypiClust or by margin."""
         return self.choose(query)[0]
 
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
-        """``select``, and the margins where it goes by them."""
+        """The positions of ``select``, and their scores (size,) if margins decide."""
         classes = query.unlabeled.log_probs.shape[1]
         few = len(query.pool.labeled) < self.labels_per_class * classes
         return (self.typical if few else Margin()).choose(query)

@@ -1,4 +1,4 @@
-"""How sure of itself a model should be: a temperature for its probabilities, found on labels that it has not seen."""
+"""Temperature scaling: calibrate a model's probabilities on labels that it was not trained on."""
 
 import numpy as np
 from torch import Tensor
@@ -12,10 +12,10 @@ TEMPERATURES = np.arange(10, 200) / 10  # none below 1: probabilities are never 
 
 
 def held_out_temperature(query: Query) -> float:
-    """The temperature that calibrates a model trained anew on 70 % of the labeled set, on the other 30 %.
+    """The temperature that calibrates a model, trained on 70 % of the labeled set, on the other 30 %.
 
-    The others are those that were bought last. 1 where labels are too few for one to be held out. The training is as
-    long as the run's, and counted as training.
+    The other 30 % are those labeled last. If there are too few labels to hold one out, it is 1. The training is as long
+    as the run's, and its time counts as training.
 
     Source: the public code of Bae et al. 2025.
     """
@@ -27,13 +27,13 @@ def held_out_temperature(query: Query) -> float:
         model = query.fit(index[:-held_out])
     needs = Needs(log_probs=True)
     outputs = infer.record(model, query.pool.images, index[-held_out:], needs, query.normalize, query.chunk)
-    return calibrating(outputs.log_probs, query.labels_of(outputs.index))
+    return find_temperature(outputs.log_probs, query.labels_of(outputs.index))
 
 
-def calibrating(log_probs: Tensor, labels: Tensor) -> float:
-    """The one of ``TEMPERATURES`` with the least calibration error of ``log_probs`` (n, C), the lowest of equals.
+def find_temperature(log_probs: Tensor, labels: Tensor) -> float:
+    """The lowest of ``TEMPERATURES`` with the least calibration error of ``log_probs`` (n, C).
 
-    The error is that of confidences in as many bins as there are classes.
+    The error takes as many bins as there are classes.
     """
     logits = log_probs.double().cpu()
     right = (logits.argmax(1) == labels.cpu()).numpy()
@@ -46,5 +46,5 @@ def calibrating(log_probs: Tensor, labels: Tensor) -> float:
 
 
 def tempered(log_probs: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities at ``temperature``: above 1 they are more alike."""
+    """Log-probabilities at ``temperature``; above 1 they are closer to one another."""
     return (log_probs / temperature).log_softmax(-1)

@@ -1,4 +1,4 @@
-"""VAAL: images whose code an adversary takes for unlabeled."""
+"""VAAL: images whose code a discriminator takes for unlabeled."""
 
 from typing import Annotated
 
@@ -15,13 +15,13 @@ from alrun.system.errors import SettingError, StrategyError
 class Vaal(ScoreStrategy):
     """Variational adversarial active learning.
 
-    An autoencoder of labeled and unlabeled images learns to make their codes alike, and a discriminator to tell them
-    apart; labeled next are the images that it is surest are unlabeled. Both are trained anew in every round, and
-    the time is counted as training.
+    An autoencoder of labeled and unlabeled images learns to make their codes alike, and a discriminator learns to
+    separate them; the images that it is surest are unlabeled are labeled next. Both are trained from new weights in
+    every round, and the time counts as training.
 
-    Its authors' own loop trains both beside the classifier, a step of the discriminator and two of the autoencoder for
-    each of the classifier's, and ends with it (``iterations=null vae_steps=2``); as they share no weights with it,
-    the same steps are taken here after it.
+    The authors' own loop trains both beside the classifier, a step of the discriminator and two of the autoencoder for
+    each step of the classifier, and ends with it (``iterations=null vae_steps=2``). The networks share no weights with
+    the classifier, so here the same steps follow its training.
 
     Args:
         iterations: Steps of both networks; null: as many as the classifier took in this round.
@@ -30,8 +30,9 @@ class Vaal(ScoreStrategy):
         latent: Numbers in a code.
         width: Channels of the autoencoder's first layer (128 in the paper).
         beta: Weight of the codes' divergence from a standard Gaussian.
-        adversary: Weight of deceiving the discriminator.
-        vae_steps: Of the autoencoder, each on batches of its own, before the discriminator's one on the last of them.
+        adversary: Weight of the loss that deceives the discriminator.
+        vae_steps: Steps of the autoencoder, each on batches of its own, before each step of the discriminator, which
+            takes the last batches.
 
     Source: Sinha, Ebrahimi and Darrell, Variational Adversarial Active Learning, ICCV 2019, Algorithms 1 and 2.
     """
@@ -75,14 +76,14 @@ class Vaal(ScoreStrategy):
         outputs = []
         with torch.no_grad():
             for index in query.unlabeled.index.split(query.chunk):
-                outputs.append(discriminator(vae.encode(scaled(query, index))[0])[:, 0])
+                outputs.append(discriminator(vae.encode(scaled_images(query, index))[0])[:, 0])
         scores = torch.cat(outputs)
         if not scores.isfinite().all():
             raise StrategyError("strategy=vaal: its networks diverged: lower strategy.lr. Earlier rounds are kept.")
         return -scores
 
     def train(self, query: Query) -> tuple[Vae, Discriminator]:
-        """Both networks, in evaluation mode."""
+        """Both networks after training, in evaluation mode."""
         _, channels, height, width = query.pool.images.shape
         device = query.pool.device
         vae = Vae(channels, (height, width), self.width, self.latent).to(device)
@@ -94,39 +95,39 @@ class Vaal(ScoreStrategy):
             for _ in range(query.trained.steps if self.iterations is None else self.iterations):
                 codes: list[Tensor] = []
                 for _ in range(self.vae_steps):
-                    images = [scaled(query, self.draw(index)) for index in (labeled, unlabeled)]
+                    images = [scaled_images(query, self.draw(index)) for index in (labeled, unlabeled)]
                     loss, codes = self.vae_loss(vae, discriminator, images)
                     vae_optimizer.zero_grad(set_to_none=True)
                     loss.backward()
                     vae_optimizer.step()
-                told = [discriminator(code.detach())[:, 0] for code in codes]
-                loss = binary(told[0], 1.0) + binary(told[1], 0.0)
+                verdicts = [discriminator(code.detach())[:, 0] for code in codes]
+                loss = binary_cross_entropy(verdicts[0], 1.0) + binary_cross_entropy(verdicts[1], 0.0)
                 discriminator_optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 discriminator_optimizer.step()
         return vae.eval(), discriminator.eval()
 
     def vae_loss(self, vae: Vae, discriminator: Discriminator, images: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Reconstruction, divergence and deceit, over both kinds of images; and their codes' means."""
+        """The summed loss over both kinds of images (reconstruction, divergence, deception), and their mean codes."""
         losses, codes = [], []
         for batch in images:
             made, mean, log_variance = vae(batch)
             divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
-            told = discriminator(mean)[:, 0]
-            losses.append(F.mse_loss(made, batch) + self.beta * divergence + self.adversary * binary(told, 1.0))
+            deception = binary_cross_entropy(discriminator(mean)[:, 0], 1.0)
+            losses.append(F.mse_loss(made, batch) + self.beta * divergence + self.adversary * deception)
             codes.append(mean)
         return torch.stack(losses).sum(), codes
 
     def draw(self, index: Tensor) -> Tensor:
-        """A batch of ``index``, with replacement; from torch's global generator."""
+        """Indices (batch_size,) drawn from ``index`` with replacement, by torch's global generator."""
         return index[torch.randint(len(index), (self.batch_size,))]
 
 
-def scaled(query: Query, index: Tensor) -> Tensor:
+def scaled_images(query: Query, index: Tensor) -> Tensor:
     """``pool.images[index]`` as floats from 0 to 1: (B, C, H, W)."""
     return query.pool.take(index).float() / 255
 
 
-def binary(logits: Tensor, target: float) -> Tensor:
-    """Binary cross entropy with one target for all."""
+def binary_cross_entropy(logits: Tensor, target: float) -> Tensor:
+    """Binary cross-entropy of ``logits`` (B,) with the same target for all: ()."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))

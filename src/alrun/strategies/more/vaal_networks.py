@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Vae(nn.Module):
-    """Convolutions of stride 2 down to a few pixels, Gaussian codes, and the way back.
+    """Convolutions of stride 2 down to a few pixels, Gaussian codes, and transposed convolutions back up.
 
     Source: Kingma and Welling 2014; layers as in Sinha et al. 2019, with ``width`` channels in the first one.
     """

@@ -17,7 +17,7 @@ from alrun.pool.pool import Pool
 
 @dataclass(frozen=True)
 class Choice:
-    """What an epoch trains on."""
+    """The examples that an epoch trains on."""
 
     index: Tensor  # (k,) indices into the pool, on the CPU
     weights: Tensor | None = None  # (k,) factors of the losses, on the CPU; None: all 1
@@ -25,7 +25,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch that is about to begin."""
+    """An epoch that is about to start."""
 
     number: int  # within the round's training, from 0
     round: int
@@ -51,10 +51,10 @@ class Epoch:
 
 @runtime_checkable
 class Subset(Protocol):
-    """What the trainer asks at the start of every epoch.
+    """Selects the examples of an epoch; the trainer calls it at the start of every epoch.
 
-    It must keep nothing from one epoch to the next but what ``epoch.previous`` hands it: a run that is stopped goes on
-    in another process.
+    It must not keep anything from one epoch to the next, except by ``epoch.previous``: a stopped run resumes in another
+    process.
     """
 
     def choose(self, epoch: Epoch) -> Choice:
@@ -70,8 +70,8 @@ class NoSubset:
         return Choice(epoch.pool.labeled)
 
 
-class Periodic(ABC):
-    """A share of the labeled set, chosen anew every few epochs with the model as it is.
+class PeriodicSubset(ABC):
+    """A share of the labeled set, selected again every few epochs with the current model.
 
     Args:
         fraction: Share of the labeled examples that is trained on.
@@ -91,7 +91,7 @@ class Periodic(ABC):
         self.full_every = full_every
 
     def choose(self, epoch: Epoch) -> Choice:
-        """What was chosen last, or a new choice where one is due."""
+        """The last choice, or a new one if it is due."""
         if epoch.is_last_round or epoch.round % self.full_every == 0:
             return Choice(epoch.pool.labeled)
         if epoch.number % self.every and epoch.previous is not None:
@@ -101,14 +101,14 @@ class Periodic(ABC):
 
     @abstractmethod
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, Tensor | None]:
-        """About ``size`` distinct positions in the labeled set, and what multiplies their losses, if anything does.
+        """About ``size`` distinct positions in the labeled set (k,), and factors of their losses (k,) or None.
 
-        Both lie on the CPU.
+        Both are on the CPU.
         """
         ...
 
 
-def by_class(labels: Tensor) -> list[Tensor]:
+def split_by_class(labels: Tensor) -> list[Tensor]:
     """Positions of the examples of every class that occurs, ascending, on the CPU."""
     labels = labels.cpu()
     return [(labels == label).nonzero().flatten() for label in labels.unique()]

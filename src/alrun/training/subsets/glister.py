@@ -1,4 +1,4 @@
-"""GLISTER: labeled examples from which the model learns most for all of them."""
+"""GLISTER: labeled examples that lower the loss of the whole labeled set most."""
 
 from typing import Annotated
 
@@ -8,17 +8,17 @@ from torch import Tensor
 from alrun.models.outputs import with_one
 from alrun.selection.glister import Validation, glister
 from alrun.selection.points import Outer
-from alrun.training.subsets.base import Epoch, Periodic
+from alrun.training.subsets.base import Epoch, PeriodicSubset
 
 
-class Glister(Periodic):
+class Glister(PeriodicSubset):
     """Gradient steps of the last layer that lower the loss of the whole labeled set, greedily.
 
-    ``lr`` is the length of the steps. The look-ahead is brought up to date after ``refresh_every`` picks, by default
-    after each hundredth of a selection.
+    ``lr`` is the length of the steps. The look-ahead is updated after every ``refresh_every`` picks, by default after
+    each hundredth of a selection.
 
     Source: Killamsetty et al., GLISTER: Generalization based Data Subset Selection for Efficient and Robust Learning,
-    AAAI 2021 (GLISTER-ONLINE, the labeled set in the place of a validation set).
+    AAAI 2021 (GLISTER-ONLINE, the labeled set instead of a validation set).
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Glister(Periodic):
         self.refresh_every = refresh_every
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
-        """All equally heavy."""
+        """Positions (size,) on the CPU, without weights."""
         outputs = epoch.outputs()
         points = Outer(outputs.gradient_at(epoch.labels).a, with_one(outputs.embedding))
         validation = [Validation(outputs.log_probs, with_one(outputs.embedding), epoch.labels)]

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from alrun.training.subsets.base import Epoch, Periodic
+from alrun.training.subsets.base import Epoch, PeriodicSubset
 
 
-class Random(Periodic):
-    """Uniformly drawn examples: what every other choice has to beat."""
+class Random(PeriodicSubset):
+    """Uniformly drawn examples: the baseline of every other selection."""
 
     def select(self, epoch: Epoch, size: int) -> tuple[Tensor, None]:
-        """Without replacement."""
+        """Positions (size,) without replacement, without weights."""
         return torch.randperm(len(epoch.pool.labeled), generator=epoch.rng)[:size], None
