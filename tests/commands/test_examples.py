@@ -19,9 +19,10 @@ from alrun.system.moved import SUBCOMMANDS
 # Commands whose examples need more than a folder of runs, and where they are tested.
 ELSEWHERE = {
     "ask": "tests/runs/test_labeling.py, with photos",
+    "embed": "tests/features/test_store.py, with a network made on the spot",
     "check": "tests/commands/test_check.py",
     "new": "tests/commands/test_new.py",
-    "paper": "tests/analysis/test_paper_exhibits.py; it composes hundreds of runs",
+    "paper": "tests/analysis/paper/test_exhibits.py; it composes hundreds of runs",
     "tell": "tests/runs/test_labeling.py, with photos",
 }
 

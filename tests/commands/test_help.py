@@ -67,7 +67,8 @@ def test_a_group_lists_its_options_and_says_something_of_each(alrun, group):
 
 def test_an_option_is_told_whole_with_its_settings(alrun):
     text, _ = alrun("help strategy=entropy")
-    assert text.startswith("strategy=entropy: Examples with the largest entropy of the predicted class probabilities.")
+    first = " ".join(text.partition("\n\n")[0].split())
+    assert first == "strategy=entropy: Examples with the largest entropy of the predicted class probabilities."
     assert "  strategy.dropout_samples=0  more: average the probabilities" in text
 
 

@@ -39,6 +39,7 @@ def test_an_installation_without_the_repository_says_where_stand_ins_are(tmp_pat
         paper.with_stand_ins([])
 
 
+@pytest.mark.heavy
 @pytest.mark.timeout(900)
 def test_all_experiments_run_to_the_end(real_data, tmp_path):
     """As make paper SCALE=smoke STAND_INS=1, with one strategy: the others have tests of their own."""

@@ -146,7 +146,7 @@ def test_that_a_library_can_be_imported_once_torchvision_is_prepared(package, tm
     if find_spec(package.partition(".")[0]) is None:
         pytest.skip(f"{package} is not installed")
     (tmp_path / "mine.py").write_text(f"import {package}\n")
-    code = "from alrun.settings import targets; targets._listed = ('mine',); targets.imported('mine')"
+    code = "from alrun.settings import targets; targets._listed = ('mine',); targets.import_user_module('mine')"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert answer.returncode == 0, answer.stderr[-2000:]

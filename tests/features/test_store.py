@@ -280,7 +280,7 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}/2"])
         embed.main()
         assert expected in capsys.readouterr().out
-    with pytest.raises(UserError, match="part=3/2 is no part"):
+    with pytest.raises(UserError, match="part=3/2 must name a part"):
         embed.without_part(["part=3/2"])
 
 

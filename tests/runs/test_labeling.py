@@ -191,7 +191,7 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
     results = with_test_set(Results(table, []))
     assert results.rounds["folder"].tolist() == ["a", "a"]
     assert [str(problem) for problem in results.problems] == [
-        "untested: b: its accuracies are empty, as they are without a test set: there is none to report."
+        "untested: b: its accuracies are empty, because it had no test set: there is nothing to report."
     ]
 
 
@@ -211,7 +211,7 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["dataset=digits"], "this data set has its labels, there is nothing to ask"),
+        (["dataset=digits"], "this data set has its labels, so there is nothing to ask"),
         (["dataset=digits", "hydra.mode=MULTIRUN", "seed=0,1"], "labels are asked for one run at a time"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_module_of_ones_own_may_import_torchvision(tmp_path):
         "import torchvision\nfrom alrun.strategies.random import Random\n\n\nclass Mine(Random):\n    pass\n"
     )
     probe = "import sys; sys.path.append('.'); from alrun.settings import targets; "
-    probe += "print(targets.imported('mine').Mine.__name__)"
+    probe += "print(targets.import_user_module('mine').Mine.__name__)"
     environment = {**os.environ, targets.VARIABLE: "mine"}  # as a user lists it
     printed = subprocess.run(
         [sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, env=environment
