@@ -20,7 +20,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "commands/test_console.py": "plan results",
     "data/test_labels.py": "card divided",
     "data/test_own.py": "picture_source",
-    "features/test_encoders.py": "preprocessing provenance weights",
+    "features/test_encoders.py": "encoder preprocessing provenance weights",
     "features/test_store.py": "embed parts",
     "models/test_models.py": "adapters dla mnist_net resnet shake_shake small_cnn vgg",
     "models/test_infer.py": "classifier outputs",

@@ -14,7 +14,8 @@ from alrun.data import sources
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.features import embed as passes
 from alrun.features import parts
-from alrun.features.encoders import Module, hash_of
+from alrun.features.encoder import hash_of
+from alrun.features.encoders import Module
 from alrun.features.store import Store
 from alrun.system.errors import UserError
 
@@ -116,7 +117,7 @@ class Failing(Tiny):
 
 def test_that_what_was_interrupted_goes_on_where_it_was(data, tmp_path, monkeypatch):
     whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
-    monkeypatch.setattr("alrun.features.encoders.hash_of", lambda network: "same")
+    monkeypatch.setattr("alrun.features.encoder.hash_of", lambda network: "same")
     with pytest.raises(KeyboardInterrupt):
         passes.embedded(data, made(Failing()), str(tmp_path), CPU, 64)
     monkeypatch.setattr(Module, "name", "Failing")

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from alrun.data.dataset import ImageData, kind_of
-from alrun.features.encoders import Encoder
+from alrun.features.encoder import Encoder
 from alrun.features.parts import Part, join, missing
 from alrun.features.store import Known, Store, splits
 from alrun.system import device

@@ -6,7 +6,8 @@ import torch
 from annotated_types import Gt, Le
 from torch import Tensor, nn
 
-from alrun.features.encoders import Network, Timm, Torchvision
+from alrun.features.encoder import Network
+from alrun.features.encoders import Timm, Torchvision
 from alrun.features.preprocessing import Preprocessing
 from alrun.models import adapters
 from alrun.models.classifier import Classifier

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from alrun.features.encoders import Encoder
+from alrun.features.encoder import Encoder
 
 # Data sets that are part of what a network was trained on, by words in the names of either. LVD-142M was gathered
 # around the training splits of the others (Oquab et al. 2023, Table 15).

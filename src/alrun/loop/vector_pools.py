@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from alrun.data.dataset import ImageData, kind_of, taken
 from alrun.features.embed import embedded, store_of, vectors_of
-from alrun.features.encoders import Encoder
+from alrun.features.encoder import Encoder
 from alrun.features.provenance import record
 from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
 from alrun.settings import factory

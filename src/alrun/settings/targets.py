@@ -62,7 +62,7 @@ KINDS = {
         ),
     ),
     "strategy": Kind("alrun.strategies.Strategy", ("alrun.strategies",)),
-    "encoder": Kind("alrun.features.encoders.Encoder", ("alrun.features.encoders",)),
+    "encoder": Kind("alrun.features.encoder.Encoder", ("alrun.features.encoders",)),
     "module": Kind("torch.nn.Module"),
     "embeddings": Kind("alrun.strategies.embeddings.Embeddings", ("alrun.strategies.embeddings",)),
     "optimizer": Kind("alrun.training.convex.Convex", ("alrun.training.convex",)),

@@ -15,7 +15,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from alrun.data.dataset import ImageData
-from alrun.features.encoders import Encoder
+from alrun.features.encoder import Encoder
 from alrun.models.classifier import Headed, evaluation
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query

@@ -1,0 +1,124 @@
+"""What an encoder is: it makes vectors of examples, and states all that they depend on."""
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alrun.data import content
+from alrun.features.preprocessing import Preprocessing
+from alrun.system.errors import UserError
+
+Precision = Literal["float32", "float16"]
+
+
+class Encoder(ABC):
+    """Makes a vector of each example.
+
+    Args:
+        precision: In which vectors are stored; they are computed in float32.
+        trained_on: The data that the network was trained on, for the record; None where nobody said.
+    """
+
+    takes = "images"  # or texts
+    batch: ClassVar[dict[str, int]] = {"cpu": 16, "cuda": 256}  # examples of a pass that fit a processor's caches
+
+    def __init__(self, precision: Precision = "float32", trained_on: str | None = None) -> None:
+        self.precision = precision
+        self.trained_on = trained_on
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """A short name, for folders and the log."""
+
+    def key(self) -> dict[str, Any] | None:
+        """What tells without the network whether it is as it was: settings, version, files; None: nothing does."""
+        return None
+
+    @abstractmethod
+    def stated(self) -> dict[str, Any]:
+        """All that its vectors depend on, the hash of its weights included, as plain values."""
+
+    @abstractmethod
+    def encode(self, examples: np.ndarray, device: torch.device) -> Tensor:
+        """Vectors (b, d), on the device, of images (b, C, H, W) uint8 or of texts (b,)."""
+
+
+class Network(Encoder):
+    """A network of images: its library's preprocessing, then a forward pass."""
+
+    def __init__(self, precision: Precision, trained_on: str | None) -> None:
+        super().__init__(precision, trained_on)
+        self._made: tuple[nn.Module, Preprocessing] | None = None
+
+    @abstractmethod
+    def make(self) -> tuple[nn.Module, Preprocessing]:
+        """The network with its weights, whose output is the vector, and what images go through before it.
+
+        Raises:
+            UserError: It does not exist, or its weights cannot be had.
+        """
+
+    @property
+    def made(self) -> tuple[nn.Module, Preprocessing]:
+        """What ``make`` made, once."""
+        if self._made is None:
+            network, preprocessing = self.make()
+            network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            self._made = network, preprocessing
+        return self._made
+
+    def stated(self) -> dict[str, Any]:
+        """The network's class, the hash of its weights, the preprocessing and the precision."""
+        network, preprocessing = self.made
+        return {
+            "network": self.name,
+            "weights": hash_of(network),
+            "preprocessing": preprocessing.stated(),
+            "precision": self.precision,
+        }
+
+    @torch.inference_mode()
+    def encode(self, examples: np.ndarray, device: torch.device) -> Tensor:
+        """One forward pass, without a wait for the device."""
+        network, preprocessing = self.made
+        if next((each.device.type for each in network.parameters()), device.type) != device.type:
+            network.to(device)
+        images = torch.from_numpy(np.ascontiguousarray(examples)).to(device, non_blocking=True)
+        vectors = network(preprocessing(images).contiguous(memory_format=torch.channels_last))
+        if not isinstance(vectors, Tensor):
+            raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
+        return vectors.flatten(1)
+
+
+def version_of(package: str) -> str:
+    """``timm 1.0.20``; that it is not installed is said where it is needed."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return package
+
+
+def files_at(name: str) -> dict[str, Any]:
+    """What changes when the file or folder ``name`` does; the name alone where it is none, but one of a hub."""
+    if not os.path.exists(name):
+        return {"of": name}
+    found = content.files_of(Path(name))
+    return {"of": os.path.realpath(name), "files": [[inner, *content.stamp(file)] for inner, file in found]}
+
+
+def hash_of(network: nn.Module) -> str:
+    """SHA-256 of a network's class and of all that its state dict holds, by name."""
+    total = hashlib.sha256(f"{type(network).__module__}.{type(network).__qualname__}".encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy() if tensor.numel() else b""
+        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        total.update(array)
+    return total.hexdigest()
