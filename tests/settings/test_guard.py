@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from alrun.settings import guard, planned_runs
-from alrun.system.errors import UserError
+from alrun.system.errors import SettingError, UserError
 
 OTHER_APPLICATION = """
 import os, sys
@@ -130,3 +130,14 @@ def test_a_launcher_and_its_settings_may_be_typed():
     ):
         with pytest.raises(UserError, match=r"^hydra\."):
             planned_runs.runs_of_command([word])
+
+
+def test_an_own_option_with_the_name_of_one_of_alruns_is_refused(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "small_cnn.yaml").write_text("_target_: mine.Other\n")
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: mine.Other\n")
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    with pytest.raises(SettingError, match=r"model/small_cnn.yaml has the name of an option of alrun's"):
+        planned_runs.runs_of_command([search, "dataset=digits", "model=small_cnn"])
+    (run,) = planned_runs.runs_of_command([search, "model=mine", "allow=[mine]"])
+    assert run.cfg.model._target_ == "mine.Other"

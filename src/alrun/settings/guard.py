@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra._internal import hydra as internal
@@ -96,9 +97,15 @@ class Loader(ConfigLoaderImpl):
             check(cfg)
         return cfg
 
-    def _load_single_config(self, *arguments: Any, **named: Any) -> Any:
-        """One file, with its settings at their keys."""
-        loaded = super()._load_single_config(*arguments, **named)
+    def _load_single_config(self, default: Any, repo: Any) -> Any:
+        """One file, with its settings at their keys.
+
+        Raises:
+            UserError: A user's option has the name of one of alrun's, which Hydra would take without a word.
+        """
+        loaded = super()._load_single_config(default, repo)
+        if loaded.path == MAIN and (own := own_file(repo, f"{default.config_path}.yaml")):
+            raise SettingError(f"{own} has the name of an option of alrun's: give it another name.")
         if not TRUSTED.fullmatch(loaded.path):
             settings = OmegaConf.to_container(loaded.config, resolve=False)
             if isinstance(settings, dict) and "hydra" in settings:
@@ -117,6 +124,12 @@ class Loader(ConfigLoaderImpl):
         if logging_of(cfg) != self.logging:
             raise SettingError("hydra.job_logging and hydra.hydra_logging cannot be changed, except for their levels.")
         return cfg
+
+
+def own_file(repo: Any, name: str) -> Path | None:
+    """The file ``name`` (``model/linear.yaml``) in a folder of the user's options, None where there is none."""
+    folders = (Path(source.path) for source in repo.get_sources() if source.scheme() == "file")
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 @contextmanager
