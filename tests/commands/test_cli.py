@@ -68,6 +68,7 @@ done
         (["statsu"], ["statsu: there is no such command", "did you mean status?"]),
         (["nonsense", "seed=1"], ["nonsense: there is no such command", "choose from: ask, check, embed, help"]),
         (["strategy", "badge"], ["strategy: it has no value", "group=option"]),
+        (["seed=0", "status"], ["status: a command comes first"]),
         (["+="], ["the command line cannot be read", "setting=value"]),
         (["seed=0,1"], ["seed=0,1 is several values", "-m"]),
         (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),

@@ -121,6 +121,8 @@ def unknown_option(file: str, options: list[str]) -> str:
 def misspelled(message: str) -> str:
     """The sentence for a command line that Hydra cannot read: ours for common mistakes, otherwise its own."""
     if lost := re.match(r"Error parsing override '(.*?)' missing EQUAL", message):
+        if lost[1] in moved.SUBCOMMANDS:
+            return f"{lost[1]}: a command comes first, before its options: alrun {lost[1]} ..."
         return f"{lost[1]}: it has no value; everything on the command line is setting=value or group=option."
     if several := re.match(r"Ambiguous value for argument '(.*?)'", message):
         key, _, value = several[1].partition("=")
