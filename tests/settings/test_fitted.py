@@ -160,7 +160,7 @@ def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, c
     cfg = composed(*words)
     assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 pictures, 3 classes
     assert identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
-    assert "chosen for 48 pictures and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence_on_choice(
+    assert "chosen for 48 examples and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence_on_choice(
         cfg
     )
     cfg = composed(*words, "budget.total=30", "training.max_epochs=7")

@@ -239,7 +239,7 @@ def sentence_on_choice(cfg: DictConfig) -> str | None:
         return None
     is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
     network = "; model=resnet18 may be worth its time with so many" if is_small else ""
-    return f"not set, and chosen for {known.pool} pictures and {known.classes} classes: {' '.join(chosen)}{network}"
+    return f"not set, and chosen for {known.pool} examples and {known.classes} classes: {' '.join(chosen)}{network}"
 
 
 def advise_budget(cfg: DictConfig, size: int) -> str:
