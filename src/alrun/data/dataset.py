@@ -79,6 +79,9 @@ class ImageData:
         if self.classes < 2:
             only = f"of one class, {self.class_names[0]}" if self.class_names else "0"
             raise DataError(f"dataset: all labels are {only}; there is nothing to learn.")
+        if self.test_groups is not None:
+            self.test_groups = self.test_groups.astype(str)
+            assert len(self.test_groups) == len(self.test_labels)
         if kind_of(self.train_images) == "images":
             self.check_statistics()
 
