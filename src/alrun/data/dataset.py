@@ -22,9 +22,9 @@ class ImageData:
     """A training split (the pool) and a test split, of images, of vectors, or of texts for an encoder.
 
     Images are uint8 (N, C, H, W), vectors float32 or float16 (N, d), texts objects (N,), labels integers
-    0..classes-1. ``mean`` and ``std`` are per channel of images, on the scale 0 to 1; where they are None they are
-    computed from the training images. Where the classes have names, training labels may be -1: nobody has labeled
-    these examples yet, and there may be no test split.
+    0..classes-1, in the training split also STRANGER. ``mean`` and ``std`` are per channel of images, on the scale 0 to
+    1; where they are None they are computed from the training images. Where the classes have names, training labels may
+    be -1: nobody has labeled these examples yet, and there may be no test split.
 
     Raises:
         UserError: The arrays do not fit this description.
@@ -41,6 +41,9 @@ class ImageData:
     pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
     content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
+    numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
+    # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
+    rows: np.ndarray | None = None
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,8 +59,9 @@ class ImageData:
             may_lack = self.class_names is not None
             if len(images) != len(labels) or (not len(labels) and not (may_lack and split == "test")):
                 raise DataError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
+            known = labels if split == "test" else labels[labels != STRANGER]
             low = -1 if may_lack and split == "training" else 0
-            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < low:
+            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or known.min(initial=0) < low:
                 raise DataError(
                     f"dataset: {split} labels must be one integer an example, from 0 up, "
                     f"not {labels.dtype} of shape {labels.shape}."
@@ -118,7 +122,12 @@ class ImageData:
     @property
     def is_unlabeled(self) -> bool:
         """Whether training examples are there to be labeled, rather than with labels that a run only hides."""
-        return bool((self.train_labels < 0).any())
+        return bool((self.train_labels == -1).any())
+
+    @property
+    def rows_read(self) -> np.ndarray:
+        """``rows`` (N,), also where they are as they stand."""
+        return np.arange(len(self.train_labels)) if self.rows is None else self.rows
 
     def thinned(self, train: int, test: int) -> "ImageData":
         """So many examples of each split, evenly spaced, with the normalization and classes of all."""
@@ -135,6 +144,7 @@ class ImageData:
             files=None if self.files is None else [self.files[position] for position in kept_train],
             content=None,
             pictures=None if self.pictures is None else taken(self.pictures, kept_train),
+            rows=self.rows_read[kept_train],
         )
         part.classes = self.classes
         return part
@@ -161,6 +171,7 @@ class ImageData:
             files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
             content=None,
             pictures=None if self.pictures is None else taken(self.pictures, np.flatnonzero(~chosen)),
+            rows=self.rows_read[~chosen],
         )
         part.classes = self.classes
         return part
