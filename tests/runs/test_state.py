@@ -1,6 +1,7 @@
 """Checkpoints, the files beside them, and the cache of first models."""
 
 import errno
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +11,38 @@ import pytest
 import torch
 
 from alrun.runs import first_model
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.state import MEASURES, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock, TakenOver
 
 RECORD = RoundRecord(
-    0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1, 0.0, 70.0, 5.0, 0.0, "rapl"
+    0,
+    20,
+    0.5,
+    0.125,
+    0.99,
+    7,
+    14,
+    "accuracy",
+    0,
+    "cpu",
+    [0.25, 0.75],
+    [1, 19],
+    1.5,
+    0.1,
+    0.0,
+    70.0,
+    5.0,
+    0.0,
+    "rapl",
+    0.5,
+    0.4,
+    0.25,
+    0.75,
+    1.5,
+    0.75,
 )
 
 
@@ -40,6 +65,31 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == "0,20,0.5,0.125,0.99,7,14,accuracy,0,cpu"
     assert (tmp_path / "timing.csv").read_text().splitlines()[1] == "0,20,1.5,0.1,0.25,71.0,5.0,3.0,rapl"
     assert (tmp_path / "per_class.csv").read_text() == "round,class,test_accuracy,labeled\n0,0,0.25,1\n0,1,0.75,19\n"
+
+
+def test_the_measures_have_a_table_of_their_own(tmp_path):
+    labeled = replace(RECORD, class_labeled=[0, 19], purity=0.5, strangers=3, wrong_labels=0.125)
+    state = RunState("data", [torch.tensor([3, 1])], [labeled])
+    state.save(tmp_path)
+    columns = "round,labeled,balanced_accuracy,macro_f1,worst_recall,rare_recall,nll,brier"
+    columns += ",purity,strangers,wrong_labels,classes_found"
+    row = "0,20,0.5,0.4,0.25,0.75,1.5,0.75,0.5,3,0.125,1"
+    assert (tmp_path / "measures.csv").read_text() == f"{columns}\n{row}\n"
+    assert RunState.load(tmp_path, "data").rounds == [labeled]
+
+
+def test_a_checkpoint_of_before_the_measures_is_read(tmp_path):
+    """Its test measures are unknown; all its examples had a class, and true labels."""
+    saved(tmp_path)
+    path = tmp_path / "state-1.pt"
+    content = torch.load(path, weights_only=True)
+    for record in content["rounds"]:
+        for name in set(MEASURES) & record.keys():
+            del record[name]
+    torch.save(content, path)
+    (record,) = RunState.load(tmp_path, "data").rounds
+    assert all(math.isnan(getattr(record, name)) for name in MEASURES[:6])
+    assert [getattr(record, name) for name in MEASURES[6:]] == [1.0, 0, 0.0, 2]
 
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):

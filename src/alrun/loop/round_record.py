@@ -1,7 +1,11 @@
 """The record of a round, from its training and its evaluation."""
 
+import math
+from dataclasses import replace
+
 from torch import Tensor
 
+from alrun.pool.labeling_measures import LabelingMeasures
 from alrun.runs.state import RoundRecord
 from alrun.system.device import Stopwatch
 from alrun.training.evaluation import Evaluation
@@ -9,7 +13,13 @@ from alrun.training.stop_rule import TrainResult
 
 
 def record_of(
-    round: int, labels: Tensor, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
+    round: int,
+    labels: Tensor,
+    held_out: int,
+    counted: LabelingMeasures,
+    trained: TrainResult,
+    tested: Evaluation,
+    evaluation: Stopwatch,
 ) -> RoundRecord:
     """The record of ``round``, before its selection.
 
@@ -17,11 +27,12 @@ def record_of(
         round: Its number.
         labels: (m,) labels of the labeled set, on the device of training.
         held_out: Labels of the budget that are not trained on.
+        counted: The measures of the labeling.
         trained: The result of the training.
         tested: The result of the evaluation.
         evaluation: Time and energy of the evaluation.
     """
-    return RoundRecord(
+    record = RoundRecord(
         round=round,
         labeled=len(labels) + held_out,
         test_accuracy=tested.accuracy,
@@ -40,4 +51,26 @@ def record_of(
         evaluate_joules=evaluation.cost.joules,
         select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN stays NaN
         energy_source=evaluation.meter.source,
+        purity=counted.purity,
+        strangers=counted.strangers,
+        wrong_labels=counted.wrong_labels,
     )
+    return with_measures(record, tested)
+
+
+def with_measures(record: RoundRecord, tested: Evaluation) -> RoundRecord:
+    """``record`` with the measures of its test."""
+    return replace(
+        record,
+        balanced_accuracy=tested.balanced_accuracy,
+        macro_f1=tested.macro_f1,
+        worst_recall=tested.worst_recall,
+        rare_recall=tested.rare_recall,
+        nll=tested.nll,
+        brier=tested.brier,
+    )
+
+
+def lacks_measures(record: RoundRecord) -> bool:
+    """Whether ``record`` comes from a version that measured accuracy and calibration alone."""
+    return math.isnan(record.nll) and not math.isnan(record.test_accuracy)
