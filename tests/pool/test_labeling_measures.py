@@ -7,6 +7,11 @@ import torch
 
 from alrun.data.dataset import STRANGER
 from alrun.pool.labeling_measures import measure_labeling
+from alrun.pool.pool import Pool
+
+
+def pool_of(labels: torch.Tensor, truth: torch.Tensor) -> Pool:
+    return Pool(torch.zeros(len(labels), 1, 2, 2, dtype=torch.uint8), labels, truth=truth)
 
 
 def slow(query, labeled, strangers, labels, truth):
@@ -23,17 +28,17 @@ def test_measures_count_examples_one_by_one(seed):
     truth = torch.randint(-1, 4, (60,), generator=draws)
     truth[truth == -1] = STRANGER
     labels = torch.where(torch.rand(60, generator=draws) < 0.3, torch.randint(4, (60,), generator=draws), truth)
-    queried = torch.randperm(60, generator=draws)[:30]
-    labeled, strangers = queried[labels[queried] != STRANGER], queried[labels[queried] == STRANGER]
-    given = queried[20:], labeled, strangers, labels, truth
-    found = measure_labeling(*given)
-    expected = slow(*(each.tolist() for each in given))
-    assert (found.purity, found.strangers, found.wrong_labels) == pytest.approx(expected)
+    pool, queried = pool_of(labels, truth), torch.randperm(60, generator=draws)[:30]
+    for query in queried.split(10):
+        pool.label(query)
+        found = measure_labeling(pool, query)
+        lists = (each.tolist() for each in (query, pool.labeled, pool.strangers, labels, truth))
+        assert (found.purity, found.strangers, found.wrong_labels) == pytest.approx(slow(*lists))
 
 
 def test_a_query_of_strangers_alone_labels_nothing():
-    none = torch.empty(0, dtype=torch.int64)
-    truth = torch.full((4,), STRANGER)
-    found = measure_labeling(torch.tensor([2, 0]), none, torch.tensor([2, 0]), truth, truth)
+    pool = pool_of(truth := torch.full((4,), STRANGER), truth)
+    pool.label(query := torch.tensor([2, 0]))
+    found = measure_labeling(pool, query)
     assert (found.purity, found.strangers) == (0, 2)
     assert math.isnan(found.wrong_labels)

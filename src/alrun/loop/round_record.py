@@ -3,9 +3,8 @@
 import math
 from dataclasses import replace
 
-from torch import Tensor
-
 from alrun.pool.labeling_measures import LabelingMeasures
+from alrun.pool.pool import Pool
 from alrun.runs.state import RoundRecord
 from alrun.system.device import Stopwatch
 from alrun.training.evaluation import Evaluation
@@ -14,7 +13,7 @@ from alrun.training.stop_rule import TrainResult
 
 def record_of(
     round: int,
-    labels: Tensor,
+    pool: Pool,
     held_out: int,
     counted: LabelingMeasures,
     trained: TrainResult,
@@ -25,13 +24,14 @@ def record_of(
 
     Args:
         round: Its number.
-        labels: (m,) labels of the labeled set, on the device of training.
-        held_out: Labels of the budget that are not trained on.
-        counted: The measures of the labeling.
+        pool: The pool with the labeled set that was trained on.
+        held_out: Labels of the budget that are not trained on; each is one answer that costs 1.
+        counted: The measures of its labels.
         trained: The result of the training.
         tested: The result of the evaluation.
         evaluation: Time and energy of the evaluation.
     """
+    labels = pool.labels[pool.labeled.to(pool.device)]
     record = RoundRecord(
         round=round,
         labeled=len(labels) + held_out,
@@ -51,6 +51,8 @@ def record_of(
         evaluate_joules=evaluation.cost.joules,
         select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN stays NaN
         energy_source=evaluation.meter.source,
+        answers=pool.answers + held_out,
+        spent=pool.spent + held_out,
         purity=counted.purity,
         strangers=counted.strangers,
         wrong_labels=counted.wrong_labels,

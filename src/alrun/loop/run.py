@@ -255,11 +255,8 @@ class Run:
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
             tested = self.test()
-        pool = self.pool
-        labels = pool.labels[pool.labeled.to(self.device)]
-        nobody = torch.empty(0, dtype=torch.int64)
-        counted = measure_labeling(self.state.queries[-1], pool.labeled, nobody, pool.labels, pool.labels)
-        record = record_of(round, labels, self.validation, counted, trained, tested, evaluation)
+        counted = measure_labeling(self.pool, self.state.queries[-1])
+        record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def test(self) -> Evaluation:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from alrun.data.dataset import STRANGER
+from alrun.pool.pool import Pool
 
 
 @dataclass(frozen=True)
@@ -17,21 +17,11 @@ class LabelingMeasures:
     wrong_labels: float  # share of the labeled set whose label is not the true one; NaN if it is empty
 
 
-def measure_labeling(
-    query: Tensor, labeled: Tensor, strangers: Tensor, labels: Tensor, truth: Tensor
-) -> LabelingMeasures:
-    """The measures of a round.
-
-    Args:
-        query: Indices that were queried before the round (k,), those of the seed set in round 0.
-        labeled: Indices with a label of a class (m,).
-        strangers: Indices that were answered to belong to no class (s,).
-        labels: What the annotator answers (N,).
-        truth: True labels (N,), STRANGER where there is none.
-    """
-    queried, labeled = torch.cat([labeled, strangers]).to(truth.device), labeled.to(truth.device)
+def measure_labeling(pool: Pool, query: Tensor) -> LabelingMeasures:
+    """The measures of ``pool`` after ``query`` (k,), the indices of the last round, or of the seed set."""
+    labels, truth, labeled = pool.labels, pool.truth, pool.labeled.to(pool.device)
     return LabelingMeasures(
-        purity=float((truth[query.to(truth.device)] != STRANGER).double().mean()),
-        strangers=int((truth[queried] == STRANGER).sum()),
+        purity=float((truth[query.to(pool.device)] != STRANGER).double().mean()),
+        strangers=int((truth[pool.queried.to(pool.device)] == STRANGER).sum()),
         wrong_labels=float((labels[labeled] != truth[labeled]).double().mean()),
     )

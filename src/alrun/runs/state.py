@@ -30,7 +30,7 @@ class RoundRecord:
     """
 
     round: int
-    labeled: int
+    labeled: int  # examples with a class
     test_accuracy: float
     calibration_error: float
     train_accuracy: float
@@ -48,7 +48,9 @@ class RoundRecord:
     evaluate_joules: float = math.nan
     select_joules: float = math.nan
     energy_source: str = "none"  # see alrun.system.energy
-    # On the test set, see alrun.training.evaluation; NaN in checkpoints of before 0.2.0.
+    answers: int = -1  # that were paid for; -1: one for each labeled example, as in checkpoints of alrun 0.4 and before
+    spent: float = math.nan  # what they cost; NaN: 1 each
+    # On the test set, see alrun.training.evaluation; NaN in checkpoints of earlier versions.
     balanced_accuracy: float = math.nan
     macro_f1: float = math.nan
     worst_recall: float = math.nan
@@ -59,6 +61,12 @@ class RoundRecord:
     purity: float = 1.0
     strangers: int = 0
     wrong_labels: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.answers < 0:
+            object.__setattr__(self, "answers", self.labeled)
+        if math.isnan(self.spent):
+            object.__setattr__(self, "spent", float(self.answers))
 
     @property
     def classes_found(self) -> int:
