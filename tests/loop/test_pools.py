@@ -145,7 +145,7 @@ def test_classes_are_given_by_name_and_the_rare_ones_as_rare(composed, stored):
     strategy = ("strategy=smi", "strategy.query_classes=rare")
     parts = build_parts(composed(*settings(stored), *strategy), CPU)
     assert parts.strategy.query_classes == list(parts.data.rare)
-    with pytest.raises(UserError, match="query_classes=rare: no class is known to be rare: add imbalance"):
+    with pytest.raises(UserError, match="query_classes=rare: no class is rare: add imbalance"):
         build_parts(composed("dataset=features", f"dataset.path={stored[0]}", *strategy, *QUIET), CPU)
 
 

@@ -204,7 +204,7 @@ def test_components_of_pixels_are_those_of_an_exact_decomposition():
 
 
 def test_strangers_have_no_cap_and_no_place_in_the_seed_set():
-    images, labels = arrays()
+    _, labels = arrays()
     strange = np.where(labels == 0, STRANGER, labels)
     seed_set = torch.arange(200, 210)
     mask = PerClassCap(8).queryable(torch.from_numpy(strange), seed_set)

@@ -56,7 +56,8 @@ def evaluate(
     Source: of the Brier score, Brier, Verification of Forecasts Expressed in Terms of Probability, 1950, Equation 2.
     """
     if not len(labels):
-        return Evaluation(math.nan, math.nan, [math.nan] * classes, *[math.nan] * 6)
+        nan = math.nan
+        return Evaluation(nan, nan, [nan] * classes, nan, nan, nan, nan, nan, nan)
     found: list[tuple[Tensor, ...]] = []  # of each chunk: confidences, predictions, losses, distances
     finite = torch.ones((), dtype=torch.bool, device=labels.device)
 
