@@ -126,7 +126,7 @@ def slow_likeness(about: Asked, temperature: float) -> np.ndarray:
 @pytest.mark.parametrize("rate", [0.05, 0.3, 0.8, 0.99, 1.0])
 @pytest.mark.parametrize("kind", ["vectors", "pixels"])
 def test_similar_classes_are_confused_at_the_rate_that_is_asked_for(kind, rate):
-    """Errors have the shares of exp(cosine / temperature); the rate holds over the pool, whatever the classes' sizes."""
+    """Errors have the shares of exp(cosine / temperature); the rate holds over the pool, of whatever class sizes."""
     about = asked(4000)
     numbers = np.random.default_rng(1)
     patterns = numbers.normal(size=(CLASSES + 1, 3, 4, 4))
