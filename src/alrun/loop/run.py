@@ -106,7 +106,7 @@ class Run:
             self.pool.label(query)
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        self.validation = cfg.validation or 0  # labels of the budget that are not trained on
+        self.validation = cfg.validation or 0  # answers of the budget that are not trained on
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -128,6 +128,7 @@ class Run:
             held_out=self.validation,
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
+            opinions=self.pool.opinions,
         )
         if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
@@ -295,12 +296,13 @@ class Run:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
-        check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
+        size = self.cfg.budget.batch_size // pool.opinions
+        check_supply(len(unlabeled), size, round)
         self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
         with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,
-                self.cfg.budget.batch_size,
+                size,
                 pool,
                 self.parts.model,
                 self.state.rounds[-1].trained,
