@@ -10,19 +10,12 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
-<<<<<<< HEAD
+from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
-from alrun.loop.progress import Progress, announce
-from alrun.loop.round_record import lacks_measures, record_of, with_measures
-=======
-from alrun.data.dataset import STRANGER
-from alrun.loop import as_published, debugging, execution, provenance
-from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
-from alrun.loop.round_record import record_of
->>>>>>> answers
+from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
 from alrun.pool.build import place_images
