@@ -56,7 +56,9 @@ def mixed(first: np.ndarray, second: np.ndarray, at: np.ndarray) -> np.ndarray:
     return made
 
 
-def mixed_pictures(data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray):
+def mixed_pictures(
+    data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray
+) -> np.ndarray | None:
     """The pictures of a pool of vectors as in ``mixed``; None where a part has none, or they differ in shape."""
     if data.pictures is None or other.pictures is None or data.pictures.shape[1:] != other.pictures.shape[1:]:
         return None
