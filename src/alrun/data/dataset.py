@@ -71,6 +71,8 @@ class ImageData:
     numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
     # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
     rows: np.ndarray | None = None
+    # What was subtracted from the numbers of each vector (d,), and what they were divided by; None: they are as read.
+    scale: tuple[np.ndarray, np.ndarray] | None = None
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
