@@ -14,7 +14,7 @@ from alrun.pool.annotator import Perfect
 from alrun.pool.cost import ByClass
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
-from alrun.strategies.seed_set import PerClassSeedSet
+from alrun.strategies.seed_set import EveryClassSeedSet, PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
 
 OTHERWISE = {"seed_set": "random, or seed_set.per_class=false", "annotator": "perfect"}  # where labels are not known
@@ -89,7 +89,8 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, an
     reads = {
         "redundancy": not isinstance(redundancy, NoRedundancy),
         "per_class_cap": not isinstance(cap, NoCap),
-        "seed_set": isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True),
+        "seed_set": isinstance(chooser, EveryClassSeedSet)
+        or (isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True)),
         "annotator": not isinstance(annotator, Perfect),
         "cost": isinstance(cost, ByClass),
     }

@@ -11,13 +11,15 @@ from torch.profiler import record_function
 
 from alrun.analysis import efficiency
 from alrun.data.dataset import STRANGER
+from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
-from alrun.loop.round_record import record_of
+from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
 from alrun.pool.build import place_images
+from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
@@ -28,7 +30,7 @@ from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
-from alrun.training.evaluation import evaluate
+from alrun.training.evaluation import Evaluation, evaluate
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
@@ -234,6 +236,9 @@ class Run:
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
         if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", display_path(path))
+            if lacks_measures(self.state.rounds[0]):
+                self.parts.model.load_state_dict(self.state.weights or {})
+                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test())
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
@@ -256,12 +261,19 @@ class Run:
             trained = first_model.load_given_model(Path(self.cfg.first_model), model)
         else:
             trained = self.train(seed, round, unfinished)
-        classes = self.parts.data.classes
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
-            tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
-        record = record_of(round, self.pool, self.validation, trained, tested, evaluation)
+            tested = self.test()
+        counted = measure_labeling(self.pool, self.state.queries[-1])
+        record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
+
+    def test(self) -> Evaluation:
+        """Evaluate the model on the test set."""
+        data, normalize = self.parts.data, self.parts.normalize
+        tested = (self.test_images, self.test_labels)
+        rare, groups = rare_classes(data), data.test_groups
+        return evaluate(self.parts.model, *tested, normalize, self.chunk, data.classes, rare, groups)
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""

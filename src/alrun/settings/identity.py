@@ -24,6 +24,9 @@ NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "bas
 NEUTRAL: dict[str, Any] = {
     "encoder": None,
     "augmentation": {"_target_": "NoAugmentation"},
+    "shift": {"_target_": "NoShift"},
+    "open_set": {"_target_": "NoStrangers"},
+    "imbalance": {"_target_": "NoImbalance"},
     "redundancy": {"_target_": "NoRedundancy"},
     "per_class_cap": {"_target_": "NoCap"},
     "seed_set": {"_target_": "RandomSeedSet"},
@@ -50,6 +53,13 @@ NEUTRAL: dict[str, Any] = {
     "initial_seed": None,
 }
 
+NEUTRAL |= {  # of a data set beside that of the run
+    f"{group}.{key}": value
+    for group in ("shift", "open_set")
+    for key, value in NEUTRAL.items()
+    if key.startswith("dataset.")
+}
+
 # Subset selections that train round 0 on all labels, so that its model is the same as without them.
 FULL_FIRST = ("Craig", "Glister", "GradMatch", "Random")
 
@@ -63,11 +73,12 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: A file of the data cannot be read.
     """
-    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY])
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY or key == "paths"])
     plain._set_parent(None)
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     settings: Any = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(settings, dict)
+    del settings["paths"]  # others may refer to them
     settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))
