@@ -26,6 +26,8 @@ BESIDE = {  # test file: modules of the same room that it tests
     "models/test_infer.py": "classifier outputs",
     "pool/test_imbalance.py": "classes",
     "pool/test_annotator.py": "confusing",
+    "pool/test_annotator.py": "confusing",
+    "pool/test_imbalance.py": "classes",
     "pool/test_pool_options.py": "per_class_cap redundancy",
     "pool/test_shift.py": "joined",
     "selection/test_glister.py": "glister_terms",
