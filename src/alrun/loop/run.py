@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
+from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
-from alrun.loop.progress import Progress, announce
+from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
@@ -26,7 +27,7 @@ from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.query import build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
-from alrun.system.errors import UserError, located, writing
+from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import Evaluation, evaluate
@@ -107,6 +108,8 @@ class Run:
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # answers of the budget that are not trained on
+        has_strangers = bool((self.pool.labels == STRANGER).any())
+        self.unit = answers_in_words(self.pool.opinions, has_strangers)
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -128,7 +131,7 @@ class Run:
             held_out=self.validation,
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
-            opinions=self.pool.opinions,
+            unit=self.unit,
         )
         if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
@@ -239,6 +242,11 @@ class Run:
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
+        if not len(self.pool.labeled):
+            raise DataError(
+                f"nothing can be trained: none of the {len(self.pool.strangers)} examples queried so far belongs to a "
+                "class. Raise budget.seed_size."
+            )
         seed = self.cfg.seed if round else identity.initial_seed(self.cfg)
         model = self.parts.model
         if self.cfg.training.reset or not round:
