@@ -203,7 +203,7 @@ def test_a_metric_that_a_table_lacks_is_one_sentence(tmp_path):
     assert "it has no negative log-likelihood: the version that computed it did not measure that" in str(problem)
     for name, words in (
         ("macro-f1", "there is no such metric; did you mean macro_f1?"),
-        ("loss", "choose from: accuracy, "),
+        ("loss", "there is no such metric; choose from: accuracy, "),
     ):
         with pytest.raises(UserError, match=re.escape(f"metric={name}: {words}")):
             reading(name)
