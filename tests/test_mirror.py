@@ -24,8 +24,6 @@ BESIDE = {  # test file: modules of the same room that it tests
     "features/test_store.py": "embed parts",
     "models/test_models.py": "adapters dla mnist_net resnet shake_shake small_cnn vgg",
     "models/test_infer.py": "classifier outputs",
-    "pool/test_imbalance.py": "classes",
-    "pool/test_annotator.py": "confusing",
     "pool/test_annotator.py": "confusing",
     "pool/test_imbalance.py": "classes",
     "pool/test_pool_options.py": "per_class_cap redundancy",
