@@ -39,6 +39,10 @@ def names(composed, *overrides: str) -> tuple[str, str]:
         ("shift=none", False, False),
         ("imbalance=step", True, False),
         ("open_set=held_out", True, False),
+        ("annotator=perfect", False, False),
+        ("annotator=uniform", True, False),
+        ("cost=none", False, False),
+        ("cost.price=2", True, False),
         ("model.width=8", True, False),
         ("model_update=update", True, False),
         ("budget.total=180", True, False),
@@ -50,6 +54,19 @@ def names(composed, *overrides: str) -> tuple[str, str]:
 def test_a_folder_is_named_by_what_is_computed(composed, override, setting_changes, run_changes):
     before, after = names(composed), names(composed, override)
     assert (before[0] != after[0], before[1] != after[1]) == (setting_changes, run_changes)
+
+
+@pytest.mark.parametrize(
+    ("group", "setting"),
+    [("annotator=file", "annotator.path"), ("annotator=confusing", "annotator.matrix"), ("cost=column", "cost.path")],
+)
+def test_answers_and_prices_are_named_by_the_content_of_their_files(composed, tmp_path, group, setting):
+    for name, text in (("a", "0\n1\n"), ("b", "0\n1\n"), ("c", "1\n1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.csv").write_text(text)
+    same, moved, other = (names(composed, group, f"{setting}={tmp_path / name / 't.csv'}") for name in "abc")
+    assert same == moved
+    assert same[0] != other[0]
 
 
 def test_settings_of_a_strategy_tell_its_runs_apart(composed):
