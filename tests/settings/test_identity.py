@@ -34,6 +34,11 @@ def names(composed, *overrides: str) -> tuple[str, str]:
         ("initial_seed=1", True, False),
         ("initial_seed=null", False, False),
         ("redundancy=none", False, False),
+        ("imbalance=none", False, False),
+        ("open_set=none", False, False),
+        ("shift=none", False, False),
+        ("imbalance=step", True, False),
+        ("open_set=held_out", True, False),
         ("annotator=perfect", False, False),
         ("annotator=uniform", True, False),
         ("cost=none", False, False),
@@ -131,6 +136,15 @@ def test_a_new_setting_at_its_neutral_value_renames_nothing(composed, monkeypatc
     assert identity.identity(cfg)["training"]["restart_below"] == 0.25
     cfg.training.restart_below = 0.0
     assert identity.identity(cfg) == before
+
+
+def test_a_new_setting_of_a_data_set_beside_that_of_the_run_renames_nothing(composed, tmp_path):
+    path = stored(tmp_path / "pool.npz", 0)
+    words = ("shift=test", "dataset@shift.dataset=npz", f"shift.dataset.path={path}", f"paths.outputs={tmp_path}")
+    known = identity.identity(composed(*words))["shift"]["dataset"]
+    assert known["path"].startswith("pool-")
+    assert "group" not in known
+    assert identity.identity(composed(*words, "shift.dataset.group=video"))["shift"]["dataset"]["group"] == "video"
 
 
 def test_a_revision_renames_the_runs_that_it_concerns_and_no_others(composed, monkeypatch):
