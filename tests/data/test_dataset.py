@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from alrun.data.dataset import ImageData, channel_statistics
+from alrun.data import card
+from alrun.data.dataset import STRANGER, Chosen, ImageData, channel_statistics
 from alrun.system.errors import UserError
 
 
@@ -75,3 +76,49 @@ def test_a_trial_takes_evenly_spaced_examples_and_keeps_the_rest():
     assert np.array_equal(part.test_labels, whole.test_labels[[0, 1, 2, 3, 5]])
     assert (part.classes, part.mean, part.std) == (whole.classes, whole.mean, whole.std)
     assert np.array_equal(whole.thinned(10, 6).test_images, whole.test_images)
+
+
+def test_an_example_knows_its_row_in_the_split_as_it_was_read():
+    """What a file says of each example, such as its price, is found by the row, whatever was left out before."""
+    whole = ImageData(*arrays(train=12, test=6))
+    assert whole.rows_read.tolist() == list(range(12))
+    kept = whole.thinned(9, 6).held_out(3, np.random.default_rng(0))
+    assert len(set(kept.rows_read.tolist())) == 6
+    assert np.array_equal(kept.train_images, whole.train_images[kept.rows_read])
+
+
+def test_strangers_are_neither_unlabeled_nor_a_class():
+    images, labels, *test = arrays(train=12, test=6)
+    labels[[3, 7]] = STRANGER
+    data = ImageData(images, labels, *test)
+    assert (data.classes, data.is_unlabeled) == (int(labels.max()) + 1, False)
+    with pytest.raises(UserError, match="from 0 up"):
+        ImageData(images, np.where(labels == STRANGER, -1, labels), *test)
+    with pytest.raises(UserError, match="test labels must be"):
+        ImageData(*test, images, labels)
+
+
+def test_pictures_stay_in_step_with_the_vectors_that_are_left_and_are_not_copied():
+    pictures = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+    rows = np.arange(80, dtype=np.float32).reshape(40, 2)
+    labels = np.arange(40) % 4
+    data = ImageData(rows, labels, rows[:8], labels[:8], pictures=pictures)
+    part = data.part(np.array([3, 5, 8, 30, 39])).part(np.array([1, 2, 4]))
+    assert isinstance(part.pictures, Chosen)
+    assert part.pictures.whole is pictures
+    assert part.pictures[np.array([2, 0])].ravel().tolist() == [39, 5]
+    assert part.pictures.shape == (3, 1, 1, 1)
+    assert part.train_images[:, 0].tolist() == [10, 16, 78]
+    assert part.rows.tolist() == [5, 8, 39]
+    assert part.classes == 4
+
+
+def test_a_pool_is_told_in_one_sentence():
+    rows = np.zeros((23, 2), np.float32)
+    labels = np.repeat([0, 1, STRANGER], [15, 3, 5])
+    data = ImageData(rows, labels, rows[:6], np.array([0, 0, 0, 0, 1, 1]), class_names=["cat", "bee"], rare=(1,))
+    told = card.describe_pool(data)
+    assert told["pool"] == {"train_of_class": [15, 3], "test_of_class": [4, 2], "strangers": 5, "rare": ["bee"]}
+    assert card.pool_sentence(told) == (
+        "pool: 23 examples (cat 15, bee 3), 5 of them strangers of no class; 6 to test on; rare: bee"
+    )

@@ -24,9 +24,14 @@ NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "bas
 NEUTRAL: dict[str, Any] = {
     "encoder": None,
     "augmentation": {"_target_": "NoAugmentation"},
+    "shift": {"_target_": "NoShift"},
+    "open_set": {"_target_": "NoStrangers"},
+    "imbalance": {"_target_": "NoImbalance"},
     "redundancy": {"_target_": "NoRedundancy"},
     "per_class_cap": {"_target_": "NoCap"},
     "seed_set": {"_target_": "RandomSeedSet"},
+    "annotator": {"_target_": "Perfect"},
+    "cost": {"_target_": "OneEach", "price": 1.0},
     "dss": {"_target_": "NoSubset"},
     "dataset.test_split": None,
     "dataset.class_level": None,
@@ -40,12 +45,20 @@ NEUTRAL: dict[str, Any] = {
     "optimizer.swa": None,
     "optimizer.label_smoothing": 0.0,
     "training.restart_below": 0.0,
+    "training.balance": "none",
     "strategy.vae_steps": 1,
     "first_optimizer": None,
     "first_model": None,
     "validation": None,
     "limit": None,
     "initial_seed": None,
+}
+
+NEUTRAL |= {  # of a data set beside that of the run
+    f"{group}.{key}": value
+    for group in ("shift", "open_set")
+    for key, value in NEUTRAL.items()
+    if key.startswith("dataset.")
 }
 
 # Subset selections that train round 0 on all labels, so that its model is the same as without them.

@@ -15,7 +15,7 @@ from alrun.settings import identity
 
 @dataclass
 class Budget:
-    """Labels: how many to start with, how many to query in a round, when to stop."""
+    """Answers of the annotator: how many to start with, how many to pay for in a round, when to stop."""
 
     seed_size: Annotated[int, Ge(2)] = 1000
     batch_size: Annotated[int, Ge(1)] = 1000  # the AL batch size
@@ -37,6 +37,8 @@ class Training:
     reset: bool = True  # new weights before each round
     # training accuracy; at every 50th epoch, start over with new weights if it is lower
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.0
+    # how rare classes of the labeled set are trained on: see alrun.training.balance
+    balance: Annotated[str, Literal["none", "weights", "softmax", "sampling"]] = "none"
 
 
 @dataclass
@@ -103,9 +105,14 @@ class RunConfig:
     strategy: Any = None
     optimizer: Any = None
     augmentation: Any = None
+    shift: Any = None
+    open_set: Any = None
+    imbalance: Any = None
     redundancy: Any = None
     per_class_cap: Any = None
     seed_set: Any = None
+    annotator: Any = None
+    cost: Any = None
     dss: Any = None
     tracking: Any = None
     budget: Budget = field(default_factory=Budget)
