@@ -20,7 +20,7 @@ class Galaxy(Strategy):
     classes have one line.
 
     The annotator answers a batch after all of it is chosen, so that within the batch a chosen example counts as of its
-    predicted class; a batch of 1 has no such guess. The cost is one sort a class and a search of the labeled set a pick.
+    predicted class; a batch of 1 has no such guess. It costs a sort for each class, and the labeled set for each pick.
 
     Source: Zhang, Katz-Samuels and Nowak, GALAXY: Graph-based Active Learning at the Extreme, ICML 2022, as in the
     first author's code in LabelBench (galaxy.py), where each label is known before the next pick. Differences: classes
