@@ -61,7 +61,7 @@ def test_greedy_picks_come_close_to_the_best_of_all_batches():
         missed.append((cost(balance(values, probs, lacking, 0.6, 4)) - costs[0]) / (costs[-1] - costs[0]))
     assert max(missed) < 0.1
     assert np.mean(missed) < 0.03
-    assert min(missed) == 0
+    assert min(missed) < 1e-12
 
 
 def test_what_classes_lack_of_their_equal_share():

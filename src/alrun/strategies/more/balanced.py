@@ -26,8 +26,8 @@ class Balanced(Strategy):
     ``inner`` alone would leave out. ``trade_off`` is in the same unit.
 
     Source: Bengar et al., Class-Balanced Active Learning for Image Classification, WACV 2022, in the authors' code
-    (entropy_sampling.py, kcenter_greedy.py): the same shares, distance and default (0.6 for entropy on ten classes; 2 on
-    a hundred). They solve entropy's choice as a binary program and k-center's greedily; this is greedy for all, with an
+    (entropy_sampling.py, kcenter_greedy.py): the same shares, distance and default (0.6 for entropy on 10 classes; 2 on
+    100). They solve entropy's choice as a binary program and k-center's greedily; this is greedy for all, with an
     order instead of scores where a strategy has none.
     """
 
