@@ -13,6 +13,7 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
+STRANGER = -2  # the true label of a training example that belongs to no class
 BLOCK = 2**20  # pixels that are counted together
 
 

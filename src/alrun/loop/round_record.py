@@ -1,7 +1,6 @@
 """The record of a round, from its training and its evaluation."""
 
-from torch import Tensor
-
+from alrun.pool.pool import Pool
 from alrun.runs.state import RoundRecord
 from alrun.system.device import Stopwatch
 from alrun.training.evaluation import Evaluation
@@ -9,18 +8,19 @@ from alrun.training.stop_rule import TrainResult
 
 
 def record_of(
-    round: int, labels: Tensor, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
+    round: int, pool: Pool, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
 ) -> RoundRecord:
     """The record of ``round``, before its selection.
 
     Args:
         round: Its number.
-        labels: (m,) labels of the labeled set, on the device of training.
-        held_out: Labels of the budget that are not trained on.
+        pool: The pool with the labeled set that was trained on.
+        held_out: Labels of the budget that are not trained on; each is one answer that costs 1.
         trained: The result of the training.
         tested: The result of the evaluation.
         evaluation: Time and energy of the evaluation.
     """
+    labels = pool.labels[pool.labeled.to(pool.device)]
     return RoundRecord(
         round=round,
         labeled=len(labels) + held_out,
@@ -40,4 +40,6 @@ def record_of(
         evaluate_joules=evaluation.cost.joules,
         select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN stays NaN
         energy_source=evaluation.meter.source,
+        answers=pool.answers + held_out,
+        spent=pool.spent + held_out,
     )

@@ -251,8 +251,7 @@ class Run:
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
             tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
-        labels = self.pool.labels[self.pool.labeled.to(self.device)]
-        record = record_of(round, labels, self.validation, trained, tested, evaluation)
+        record = record_of(round, self.pool, self.validation, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:

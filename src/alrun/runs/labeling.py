@@ -43,6 +43,7 @@ class Labeling:
         if self.given:
             index = torch.tensor(list(self.given), device=pool.device)
             pool.labels[index] = torch.tensor(list(self.given.values()), device=pool.device)
+        pool.truth = pool.labels
 
     def ask(self, round: int, index: Tensor, scores: Tensor | None = None) -> None:
         """Write ``ask_<round>.csv``: a line for each example at ``index`` (k,), with an empty label.

@@ -30,7 +30,7 @@ class RoundRecord:
     """
 
     round: int
-    labeled: int
+    labeled: int  # examples with a class
     test_accuracy: float
     calibration_error: float
     train_accuracy: float
@@ -48,6 +48,14 @@ class RoundRecord:
     evaluate_joules: float = math.nan
     select_joules: float = math.nan
     energy_source: str = "none"  # see alrun.system.energy
+    answers: int = -1  # that were paid for; -1: one for each labeled example, as in checkpoints of alrun 0.4 and before
+    spent: float = math.nan  # what they cost; NaN: 1 each
+
+    def __post_init__(self) -> None:
+        if self.answers < 0:
+            object.__setattr__(self, "answers", self.labeled)
+        if math.isnan(self.spent):
+            object.__setattr__(self, "spent", float(self.answers))
 
     @property
     def trained(self) -> TrainResult:

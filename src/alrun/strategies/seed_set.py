@@ -19,7 +19,7 @@ from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import OfThePool
-from alrun.strategies.query import Query, check_selection
+from alrun.strategies.query import Query, check_selection, hide_labels
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError, located
 from alrun.system.units import MEGABYTE, Megabytes
@@ -112,7 +112,7 @@ class FromStrategy:
             unlabeled=Outputs(candidates, embedding=rows[candidates.to(rows.device)]),
             labeled=Outputs(nothing, embedding=rows[:0]),
             rng=rng,
-            pool=replace(pool, labels=torch.full_like(pool.labels, -1), labeled=nothing),
+            pool=hide_labels(replace(pool, labeled=nothing, strangers=nothing)),
             model=Untrained(),
             trained=TrainResult(math.nan, 0, 0, "", 0.0),
             normalize=Cast(pool.device),
