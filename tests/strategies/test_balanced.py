@@ -90,7 +90,7 @@ def test_rare_classes_get_their_labels_whatever_is_wrapped(inner):
     balanced = int((classes[strategy.select(query)] > 0).sum())
     query, _ = skewed(strategy)
     alone = int((classes[inner.select(query)] > 0).sum())
-    assert balanced >= 10 > alone + 3
+    assert balanced >= 8 > alone + 3
 
 
 def test_scores_are_the_inner_strategys_and_an_order_stands_for_missing_ones():
@@ -103,7 +103,7 @@ def test_scores_are_the_inner_strategys_and_an_order_stands_for_missing_ones():
     order = Badge().select(replace(make_query(strategy), size=60)).tolist()
     probs = query.unlabeled.probs.double().numpy()[order]
     lacking = shortfall(query.labels.numpy(), 20, 5)
-    expected = one_by_one(-np.arange(60) / 20, probs, lacking, 0.6, 20)
+    expected = one_by_one(-np.arange(60) / 59, probs, lacking, 0.6, 20)
     positions, scores = strategy.choose(query)
     assert scores is None
     assert positions.tolist() == [order[at] for at in expected]

@@ -22,8 +22,7 @@ class Balanced(Strategy):
     predicted probabilities among the picks so far and this one. A full class repels, one that lacks labels attracts.
 
     The value is the score of ``inner``, if it ranks the pool by one. Else it is the place in the order in which
-    ``inner`` chooses ``candidate_factor`` times as many examples, in batches: 0 for the first, -1 for the first that
-    ``inner`` alone would leave out. ``trade_off`` is in the same unit.
+    ``inner`` chooses ``candidate_factor`` times as many examples, from 0 for the first to -1 for the last.
 
     Source: Bengar et al., Class-Balanced Active Learning for Image Classification, WACV 2022, in the authors' code
     (entropy_sampling.py, kcenter_greedy.py): the same shares, distance and default (0.6 for entropy on 10 classes; 2 on
@@ -62,7 +61,7 @@ class Balanced(Strategy):
             return torch.arange(count), scores.double().cpu().numpy(), scores
         wide = max(query.size, int(min(count, self.candidate_factor * query.size)))
         among = self.inner.select(replace(query, size=wide)).cpu()
-        return among, -np.arange(wide) / query.size, None
+        return among, -np.arange(wide) / max(1, wide - 1), None
 
 
 def shortfall(labels: NDArray[np.int64], size: int, classes: int) -> Floats:
