@@ -285,7 +285,8 @@ class Run:
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
         check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
-        self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
+        passes = ((unlabeled, True), (pool.labeled, strategy.needs.labeled), (pool.strangers, strategy.needs.strangers))
+        self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
         with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,

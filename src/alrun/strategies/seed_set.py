@@ -111,6 +111,7 @@ class FromStrategy:
             size=size,
             unlabeled=Outputs(candidates, embedding=rows[candidates.to(rows.device)]),
             labeled=Outputs(nothing, embedding=rows[:0]),
+            strangers=Outputs(nothing, embedding=rows[:0]),
             rng=rng,
             pool=hide_labels(replace(pool, labeled=nothing, strangers=nothing)),
             model=Untrained(),
@@ -119,6 +120,7 @@ class FromStrategy:
             chunk=chunk,
             training=Stopwatch(pool.device),
             fit=refuse,
+            detector=refuse,
         )
         name = f"seed_set.strategy: {type(self.strategy).__name__}"
         with located(name):
@@ -137,7 +139,7 @@ class Untrained(Classifier):
         return refuse(images)
 
 
-def refuse(_: Tensor) -> Any:
+def refuse(_: object) -> Any:
     """Refuse: there is no model.
 
     Raises:
