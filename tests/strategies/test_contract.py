@@ -28,6 +28,7 @@ SHORT = {  # of training and of search, whose length does not matter here
     "discriminative": "strategy.epochs=3 strategy.width=8",
     "deepfool": "strategy.max_iterations=3",
     "bim": "strategy.max_iterations=5",
+    "best_found": "strategy.searched=5",
 }
 CASES = [
     *(f"strategy={option} {SHORT.get(option, '')}".strip() for option in OPTIONS),

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
+from alrun.data.dataset import STRANGER
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce
@@ -22,7 +24,8 @@ from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
-from alrun.strategies.query import build_query, check_selection, check_supply, naming_strategy
+from alrun.strategies.base import strategies_within
+from alrun.strategies.query import Query, build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
@@ -280,6 +283,13 @@ class Run:
         self.pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
 
+    def accuracy_with(self, query: Query, index: torch.Tensor) -> float:
+        """Test accuracy of a model trained on the labeled set and on the answers to ``index`` (k,): for oracles."""
+        known = index[self.pool.labels[index.to(self.device)].cpu() != STRANGER]
+        model = query.fit(torch.cat([self.pool.labeled, known]))
+        classes = self.parts.data.classes
+        return evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes).accuracy
+
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
@@ -301,6 +311,8 @@ class Run:
                 training,
                 self.progress.passed,
             )
+            if any(each.is_oracle for each in strategies_within(strategy)):
+                query = replace(query, accuracy_with=lambda index: self.accuracy_with(query, index))
             chosen, scores = strategy.choose(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)

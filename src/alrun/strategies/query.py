@@ -40,6 +40,8 @@ class Query:
     training: Stopwatch  # a strategy that trains something does it in ``with query.training:``, counted as training
     fit: Callable[[Tensor], Classifier]  # a model as the run's, from new weights, on labeled examples (k,) of the pool
     detector: Callable[[float], Classifier]  # one with an output for strangers, by a temperature: see detector.py
+    # For oracles alone: test accuracy of a model trained on the labeled set and these examples (k,) of the pool.
+    accuracy_with: Callable[[Tensor], float] | None = None
 
     @property
     def labels(self) -> Tensor:

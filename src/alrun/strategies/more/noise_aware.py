@@ -51,8 +51,7 @@ class NoiseAware(Strategy):
         """The positions of ``select``, and their scores by ``inner`` if it gives any."""
         labels = query.labels
         confirmed = torch.ones_like(labels, dtype=torch.bool)
-        classes = query.model.head.out_features
-        if len(labels) >= max(self.folds, classes):
+        if len(labels) >= self.folds and len(labels) >= (classes := query.model.head.out_features):
             confirmed = self.confirmed(query.labeled.embedding, labels, classes, query.rng)
         if not confirmed.any():
             return self.inner.choose(query)
