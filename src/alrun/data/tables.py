@@ -164,7 +164,7 @@ def read(
     (whole,), (only,) = parts, tables
     if split_column in only.columns:
         splits = [str(each) for each in only[split_column]]
-        return by_split(whole.vectors, whole.labels, splits, test_split, str(only.path))
+        return by_split(whole, splits, test_split, str(only.path))
     if test_split is not None:
         raise DataError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
     return parts

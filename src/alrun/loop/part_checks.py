@@ -12,7 +12,7 @@ from alrun.features.finetune import Pretrained
 from alrun.models.classifier import Classifier
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
-from alrun.strategies.seed_set import PerClassSeedSet
+from alrun.strategies.seed_set import EveryClassSeedSet, PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
 
 TRIED = 16  # images; a random transform may fail with some of its draws only
@@ -86,7 +86,8 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) ->
     reads = {
         "redundancy": not isinstance(redundancy, NoRedundancy),
         "per_class_cap": not isinstance(cap, NoCap),
-        "seed_set": isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True),
+        "seed_set": isinstance(chooser, EveryClassSeedSet)
+        or (isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True)),
     }
     for key, does in reads.items():
         if does:

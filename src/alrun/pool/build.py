@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.dataset import STRANGER, ImageData, is_mapped
 from alrun.pool.per_class_cap import Cap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import Redundancy
@@ -55,10 +55,12 @@ def build_pool(
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
-    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
+    is_known = data.train_labels != STRANGER  # people start from examples of the classes that they know
+    candidates = torch.from_numpy(sources.unique & is_known).nonzero().flatten()
     if len(candidates) < seed_size:
+        strangers = "" if is_known.all() else " and belong to a class"
         raise SettingError(
-            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique: lower it or "
+            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique{strangers}: lower it or "
             "raise redundancy.unique."
         )
     seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)

@@ -42,9 +42,11 @@ def validate(cfg: DictConfig) -> None:
             raise SettingError(f"{key}={value} is not possible: give a finite number.")
     check_ranges(cfg)
     check_rounds(cfg)
-    path = cfg.dataset.get("path")
-    if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
-        raise SettingError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
+    for key in ("dataset", "shift.dataset", "open_set.dataset"):
+        node = OmegaConf.select(cfg, key)
+        path = node.get("path") if node is not None else None
+        if isinstance(path, str) and node._target_.startswith("alrun.") and not Path(path).exists():
+            raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
         check_budget(cfg, size)
@@ -150,7 +152,9 @@ def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
 
 
 def pool_size(cfg: DictConfig) -> int | None:
-    """Examples in the pool; None if only reading the data can say."""
+    """Examples in the pool, at most; None if only reading the data can say."""
+    if OmegaConf.select(cfg, "open_set.dataset") is not None:
+        return None  # its examples come in addition
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
             size = POOL_SIZES["digits"]

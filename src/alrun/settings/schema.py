@@ -103,6 +103,9 @@ class RunConfig:
     strategy: Any = None
     optimizer: Any = None
     augmentation: Any = None
+    shift: Any = None
+    open_set: Any = None
+    imbalance: Any = None
     redundancy: Any = None
     per_class_cap: Any = None
     seed_set: Any = None
