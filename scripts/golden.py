@@ -29,7 +29,7 @@ from alrun.settings import schema
 from alrun.system import device
 
 RECORD = Path("outputs") / "golden.json"
-TABLES = ("queries.csv", "accuracy.csv")
+TABLES = ("queries.csv", "accuracy.csv", "measures.csv")  # a record of before a table was written gets it added
 COUNTS = ("answers", "spent")  # the last columns of accuracy.csv, which records from before do not have
 TINY = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=3", "limit=300")
 QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
@@ -81,7 +81,7 @@ def main() -> None:
     for command in (command for command in commands() if (arguments.only or "") in " ".join(command)):
         name, found = digests(command)
         added += name not in known["runs"]
-        before = known["runs"].setdefault(name, found)
+        before = known["runs"][name] = found | known["runs"].get(name, {})
         if tables := [table for table in TABLES if before[table] != found[table]]:
             changed.append(f"  {' '.join(command)}: {' and '.join(tables)} ({name})")
     if changed:

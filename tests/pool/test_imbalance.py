@@ -51,6 +51,7 @@ def test_rare_classes_keep_one_of_so_many_and_the_others_all():
     assert pool.rare == (1, 3)
     assert positions(pool) == sorted(positions(pool))
     assert all(pool.train_labels == pool.train_images[:, 1])
+    assert pool.rows.tolist() == positions(pool)
     assert Step(1, rare=[0]).unbalance(data, draws()).rare == (0,)  # a ratio of 1 is the control of larger ones
 
 

@@ -70,6 +70,7 @@ def test_another_data_set_is_the_strangers_at_random_positions(share):
     assert [label == STRANGER for label in pool.train_labels.tolist()] == strange
     own = [position for position in positions(pool) if position < 1000]
     assert own == list(range(50))
+    assert pool.rows.tolist() == [-1 if position >= 1000 else position for position in positions(pool)]
     for row, label in zip(pool.train_images, pool.train_labels.tolist(), strict=True):
         assert label in (STRANGER, int(row[1]))
     assert len(set(positions(pool))) == len(strange)

@@ -48,6 +48,7 @@ def test_a_share_of_the_pool_is_replaced_where_it_is(share):
             assert (row == before[place]).all()
             assert label == int(row[1])
     assert len(set(positions(pool))) == 50
+    assert pool.rows is None or pool.rows.tolist() == [-1 if its else at for at, its in enumerate(moved)]
     assert pool.test_images is data.test_images
     assert pool.test_groups is None
 

@@ -1,6 +1,7 @@
 """Checkpoints, the files beside them, and the cache of first models."""
 
 import errno
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from alrun.runs import first_model, portable
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.state import MEASURES, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
@@ -39,6 +40,12 @@ RECORD = RoundRecord(
     "rapl",
     answers=60,
     spent=12.5,
+    balanced_accuracy=0.5,
+    macro_f1=0.4,
+    worst_recall=0.25,
+    rare_recall=0.75,
+    nll=1.5,
+    brier=0.75,
 )
 
 
@@ -84,6 +91,31 @@ def test_a_record_from_before_answers_were_counted_has_one_for_each_label(tmp_pa
     table.write_text("".join(line.rsplit(",", 2)[0] + "\n" for line in table.read_text().splitlines()))
     (rebuilt,) = portable.read_records(folder)
     assert (rebuilt.labeled, rebuilt.answers, rebuilt.spent) == (20, 20, 20.0)
+
+
+def test_the_measures_have_a_table_of_their_own(tmp_path):
+    labeled = replace(RECORD, class_labeled=[0, 19], purity=0.5, strangers=3, wrong_labels=0.125)
+    state = RunState("data", [torch.tensor([3, 1])], [labeled])
+    state.save(tmp_path)
+    columns = "round,labeled,balanced_accuracy,macro_f1,worst_recall,rare_recall,nll,brier"
+    columns += ",purity,strangers,wrong_labels,classes_found"
+    row = "0,20,0.5,0.4,0.25,0.75,1.5,0.75,0.5,3,0.125,1"
+    assert (tmp_path / "measures.csv").read_text() == f"{columns}\n{row}\n"
+    assert RunState.load(tmp_path, "data").rounds == [labeled]
+
+
+def test_a_checkpoint_of_before_the_measures_is_read(tmp_path):
+    """Its test measures are unknown; all its examples had a class, and true labels."""
+    saved(tmp_path)
+    path = tmp_path / "state-1.pt"
+    content = torch.load(path, weights_only=True)
+    for record in content["rounds"]:
+        for name in set(MEASURES) & record.keys():
+            del record[name]
+    torch.save(content, path)
+    (record,) = RunState.load(tmp_path, "data").rounds
+    assert all(math.isnan(getattr(record, name)) for name in MEASURES[:6])
+    assert [getattr(record, name) for name in MEASURES[6:]] == [1.0, 0, 0.0, 2]
 
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):

@@ -25,7 +25,7 @@ LENGTH = 8  # hexadecimal digits of a hash in a name
 MANY = 2**28  # bytes to read above which there is a progress bar
 
 # Settings of alrun's own components that name a file or a folder.
-PATHS = ("path", "test", "weights")
+PATHS = ("path", "test", "weights", "matrix")
 
 verify = False  # read all files again, once in this process, also those with a known hash (--verify)
 _verified: set[str] = set()  # files that were read again

@@ -22,9 +22,9 @@ class ImageData:
     """A training split (the pool) and a test split, of images, of vectors, or of texts for an encoder.
 
     Images are uint8 (N, C, H, W), vectors float32 or float16 (N, d), texts objects (N,), labels integers
-    0..classes-1, or STRANGER in the training split. ``mean`` and ``std`` are per channel of images, on the scale 0 to
-    1; where they are None they are computed from the training images. Where the classes have names, training labels
-    may be -1: nobody has labeled these examples yet, and there may be no test split.
+    0..classes-1, in the training split also STRANGER. ``mean`` and ``std`` are per channel of images, on the scale 0 to
+    1; where they are None they are computed from the training images. Where the classes have names, training labels may
+    be -1: nobody has labeled these examples yet, and there may be no test split.
 
     Raises:
         UserError: The arrays do not fit this description.
@@ -44,6 +44,8 @@ class ImageData:
     test_groups: np.ndarray | None = None  # (n,) text: the patient, the video, the place of each test example
     rare: tuple[int, ...] | None = None  # classes that were made rare, or count as rare; None: nobody said which
     numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
+    # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
+    rows: np.ndarray | None = None
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,6 +129,11 @@ class ImageData:
         """Whether training examples are there to be labeled, rather than with labels that a run only hides."""
         return bool((self.train_labels == -1).any())
 
+    @property
+    def rows_read(self) -> np.ndarray:
+        """``rows`` (N,), also where they are as they stand."""
+        return np.arange(len(self.train_labels)) if self.rows is None else self.rows
+
     def thinned(self, train: int, test: int) -> "ImageData":
         """So many examples of each split, evenly spaced, with the normalization and classes of all."""
         counts = ((len(self.train_labels), train), (len(self.test_labels), test))
@@ -145,6 +152,7 @@ class ImageData:
                 "train_labels": self.train_labels[train],
                 "files": None if self.files is None else [self.files[position] for position in train],
                 "pictures": None if self.pictures is None else taken(self.pictures, train),
+                "rows": self.rows_read[train],
             } | changes
         if test is not None:
             changes = {

@@ -18,14 +18,14 @@ KINDS = (".csv", ".tsv", ".txt", ".parquet")
 
 
 class Table:
-    """The columns of a file."""
+    """The columns of a file; ``where`` names it in a sentence, None: as that of the data set."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, where: str | None = None) -> None:
         self.path = path
         if path.suffix.casefold() == ".parquet":
             self.columns = of_parquet(path)
         else:
-            sheet = spreadsheet.read_sheet(path, f"dataset.path={path}")
+            sheet = spreadsheet.read_sheet(path, where or f"dataset.path={path}")
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
     def __getitem__(self, name: str) -> Sequence[Any]:

@@ -23,7 +23,7 @@ from alrun.pool import build
 from alrun.pool.classes import class_number
 from alrun.pool.pool import Pool
 from alrun.settings import factory, targets
-from alrun.settings.checks import check_budget, check_dropout
+from alrun.settings.checks import check_answers, check_budget, check_dropout
 from alrun.settings.identity import digest, first_round, initial_seed
 from alrun.strategies.base import Strategy, strategies_within
 from alrun.system import device, rng
@@ -293,8 +293,10 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
+    annotator, cost = factory.build(cfg.annotator, "annotator"), factory.build(cfg.cost, "cost")
+    check_answers(cfg, annotator.opinions)
     if data.is_unlabeled:
-        check_unlabeled(cfg, redundancy, chooser, cap)
+        check_unlabeled(cfg, redundancy, chooser, cap, annotator, cost)
     vector_pools.prepare(chooser, cfg, data, where)
     return build.build_pool(
         data,
@@ -302,6 +304,8 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         vector_pools.on_vectors(cfg, data, redundancy, where),
         chooser,
         cap,
+        annotator,
+        cost,
         seed_size=cfg.budget.seed_size,
         seed=initial_seed(cfg),
         chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),

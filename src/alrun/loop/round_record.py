@@ -1,5 +1,9 @@
 """The record of a round, from its training and its evaluation."""
 
+import math
+from dataclasses import replace
+
+from alrun.pool.labeling_measures import LabelingMeasures
 from alrun.pool.pool import Pool
 from alrun.runs.state import RoundRecord
 from alrun.system.device import Stopwatch
@@ -8,7 +12,13 @@ from alrun.training.stop_rule import TrainResult
 
 
 def record_of(
-    round: int, pool: Pool, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
+    round: int,
+    pool: Pool,
+    held_out: int,
+    counted: LabelingMeasures,
+    trained: TrainResult,
+    tested: Evaluation,
+    evaluation: Stopwatch,
 ) -> RoundRecord:
     """The record of ``round``, before its selection.
 
@@ -16,12 +26,13 @@ def record_of(
         round: Its number.
         pool: The pool with the labeled set that was trained on.
         held_out: Labels of the budget that are not trained on; each is one answer that costs 1.
+        counted: The measures of its labels.
         trained: The result of the training.
         tested: The result of the evaluation.
         evaluation: Time and energy of the evaluation.
     """
     labels = pool.labels[pool.labeled.to(pool.device)]
-    return RoundRecord(
+    record = RoundRecord(
         round=round,
         labeled=len(labels) + held_out,
         test_accuracy=tested.accuracy,
@@ -42,4 +53,26 @@ def record_of(
         energy_source=evaluation.meter.source,
         answers=pool.answers + held_out,
         spent=pool.spent + held_out,
+        purity=counted.purity,
+        strangers=counted.strangers,
+        wrong_labels=counted.wrong_labels,
     )
+    return with_measures(record, tested)
+
+
+def with_measures(record: RoundRecord, tested: Evaluation) -> RoundRecord:
+    """``record`` with the measures of its test."""
+    return replace(
+        record,
+        balanced_accuracy=tested.balanced_accuracy,
+        macro_f1=tested.macro_f1,
+        worst_recall=tested.worst_recall,
+        rare_recall=tested.rare_recall,
+        nll=tested.nll,
+        brier=tested.brier,
+    )
+
+
+def lacks_measures(record: RoundRecord) -> bool:
+    """Whether ``record`` comes from a version that measured accuracy and calibration alone."""
+    return math.isnan(record.nll) and not math.isnan(record.test_accuracy)

@@ -12,13 +12,15 @@ from torch.profiler import record_function
 
 from alrun.analysis import efficiency
 from alrun.data.dataset import STRANGER
+from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce
-from alrun.loop.round_record import record_of
+from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
-from alrun.models.classifier import frozen
+from alrun.models.classifier import Classifier, frozen
 from alrun.pool.build import place_images
+from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
@@ -30,7 +32,7 @@ from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
-from alrun.training.evaluation import evaluate
+from alrun.training.evaluation import Evaluation, evaluate
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,7 @@ class Run:
             self.pool.label(query)
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        self.validation = cfg.validation or 0  # labels of the budget that are not trained on
+        self.validation = cfg.validation or 0  # answers of the budget that are not trained on
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -129,6 +131,7 @@ class Run:
             held_out=self.validation,
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
+            opinions=self.pool.opinions,
         )
         if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
@@ -233,6 +236,9 @@ class Run:
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
         if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", display_path(path))
+            if lacks_measures(self.state.rounds[0]):
+                self.parts.model.load_state_dict(self.state.weights or {})
+                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test())
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
@@ -250,12 +256,18 @@ class Run:
             trained = first_model.load_given_model(Path(self.cfg.first_model), model)
         else:
             trained = self.train(seed, round, unfinished)
-        classes = self.parts.data.classes
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
-            tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
-        record = record_of(round, self.pool, self.validation, trained, tested, evaluation)
+            tested = self.test(model)
+        counted = measure_labeling(self.pool, self.state.queries[-1])
+        record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
+
+    def test(self, model: Classifier) -> Evaluation:
+        """Evaluate ``model`` on the test set."""
+        data, normalize = self.parts.data, self.parts.normalize
+        images, labels, rare = self.test_images, self.test_labels, rare_classes(data)
+        return evaluate(model, images, labels, normalize, self.chunk, data.classes, rare)
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""
@@ -286,21 +298,20 @@ class Run:
     def accuracy_with(self, query: Query, index: torch.Tensor) -> float:
         """Test accuracy of a model trained on the labeled set and on the answers to ``index`` (k,): for oracles."""
         known = index[self.pool.labels[index.to(self.device)].cpu() != STRANGER]
-        model = query.fit(torch.cat([self.pool.labeled, known]))
-        classes = self.parts.data.classes
-        return evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes).accuracy
+        return self.test(query.fit(torch.cat([self.pool.labeled, known]))).accuracy
 
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
-        check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
+        size = self.cfg.budget.batch_size // pool.opinions
+        check_supply(len(unlabeled), size, round)
         passes = ((unlabeled, True), (pool.labeled, strategy.needs.labeled), (pool.strangers, strategy.needs.strangers))
         self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
         with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,
-                self.cfg.budget.batch_size,
+                size,
                 pool,
                 self.parts.model,
                 self.state.rounds[-1].trained,

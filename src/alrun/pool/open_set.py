@@ -113,6 +113,7 @@ class FromDataset:
         return data.part(
             train_images=mixed(data.train_images, other.train_images[chosen], at),
             train_labels=mixed(data.train_labels, np.full(count, STRANGER), at),
+            rows=mixed(data.rows_read, np.full(count, -1), at),
             files=None,
             pictures=mixed_pictures(data, np.arange(own), other, chosen, at),
         )

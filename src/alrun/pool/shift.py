@@ -94,9 +94,12 @@ class ShiftedPool:
         images[at] = other.train_images[chosen]
         labels = data.train_labels.copy()
         labels[at] = labels_in(data, other, other.train_labels[chosen], KEY)
+        rows = data.rows_read.copy()
+        rows[at] = -1
         return data.part(
             train_images=images,
             train_labels=labels,
+            rows=rows,
             files=None,
             pictures=mixed_pictures(data, np.flatnonzero(stays), other, chosen, at),
         )

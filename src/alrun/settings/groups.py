@@ -57,6 +57,10 @@ GROUPS = {  # in the order of --help: the most wanted come first
     ),
     "redundancy": Group("A pool that repeats itself.", "dataset=cifar10 redundancy=duplicate"),
     "per_class_cap": Group("How many examples of a class may be queried.", "dataset=cifar10 per_class_cap=c1000"),
+    "annotator": Group(
+        "Who answers which class an example belongs to, and how often wrongly.", "annotator=uniform annotator.rate=0.1"
+    ),
+    "cost": Group("What an answer costs.", "cost=none cost.price=0.05"),
     "scale": Group("How much of the paper's size is kept.", "dataset=cifar10 scale=small"),
     "at_once": Group("How many runs of a sweep are computed at a time.", "-m seed=0,1 at_once=two"),
     "search": Group(

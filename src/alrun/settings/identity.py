@@ -30,6 +30,8 @@ NEUTRAL: dict[str, Any] = {
     "redundancy": {"_target_": "NoRedundancy"},
     "per_class_cap": {"_target_": "NoCap"},
     "seed_set": {"_target_": "RandomSeedSet"},
+    "annotator": {"_target_": "Perfect"},
+    "cost": {"_target_": "OneEach", "price": 1.0},
     "dss": {"_target_": "NoSubset"},
     "dataset.test_split": None,
     "dataset.class_level": None,

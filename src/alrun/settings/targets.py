@@ -77,6 +77,11 @@ KINDS = {
     "redundancy": Kind("alrun.pool.redundancy.Redundancy", ("alrun.pool.redundancy",)),
     "per_class_cap": Kind("alrun.pool.per_class_cap.Cap", ("alrun.pool.per_class_cap",)),
     "seed_set": Kind("alrun.strategies.seed_set.SeedSet", ("alrun.strategies.seed_set",)),
+    "annotator": Kind(
+        "alrun.pool.annotator.Annotator",
+        ("alrun.pool.annotator", "alrun.pool.confusing", "alrun.pool.opinions_file"),
+    ),
+    "cost": Kind("alrun.pool.cost.Cost", ("alrun.pool.cost",)),
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
