@@ -238,7 +238,7 @@ class Run:
             log.info("round 0 comes from %s", display_path(path))
             if lacks_measures(self.state.rounds[0]):
                 self.parts.model.load_state_dict(self.state.weights or {})
-                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test())
+                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test(self.parts.model))
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
