@@ -17,7 +17,7 @@ OF_FILES = ("file", "path")  # columns that hold the file of an example
 
 
 def columns_by_example(
-    path: str, names: Sequence[str] | None, rows: np.ndarray, files: Sequence[str] | None, what: str
+    path: str, names: Sequence[str] | None, rows: np.ndarray | int, files: Sequence[str] | None, what: str
 ) -> dict[str, list[Any]]:
     """The columns ``names`` of the file at ``path``, all if it is None, with a value for each of N examples.
 
@@ -29,6 +29,7 @@ def columns_by_example(
             array is a column; a .csv or .parquet file.
         names: Of columns.
         rows: (N,) row of each example in the training split as it was read; -1, of another data set: its value is None.
+            Or their number, if they are all of the split in its order.
         files: (N,) file of each example.
         what: The setting that names the file.
 
@@ -41,26 +42,25 @@ def columns_by_example(
     chosen = list(names) if names is not None else [name for name in table if name != listed]
     if lost := [name for name in chosen if name not in table]:
         raise DataError(f"{where} has no column {lost[0]}: it has {', '.join(table)}.")
+    at = np.arange(rows) if isinstance(rows, int) else rows
     if listed is not None and files is not None:
-        at = np.where(rows < 0, -1, rows_of_files([str(each) for each in table[listed]], files, where))
+        at = np.where(at < 0, -1, rows_of_files([str(each) for each in table[listed]], files, where))
     else:
-        at = rows
         for name in chosen:
             check_length(len(table[name]), rows, f"{where}, column {name}")
     return {name: [None if row < 0 else table[name][row] for row in at.tolist()] for name in chosen}
 
 
-def check_length(count: int, rows: np.ndarray, where: str) -> None:
-    """Refuse ``count`` values that are not those of the training split, of which ``rows`` (N,) are in the pool.
+def check_length(count: int, rows: np.ndarray | int, where: str) -> None:
+    """Refuse ``count`` values that are not those of the training split, of which ``rows`` are in the pool.
 
     Raises:
         UserError: They are too few; or too many, where all of the split is in the pool.
     """
-    highest = int(rows.max(initial=-1)) + 1
-    is_whole = np.array_equal(rows[rows >= 0], np.arange(highest))
-    if count < highest or (is_whole and count > highest):
+    needed = rows if isinstance(rows, int) else int(rows.max(initial=-1)) + 1
+    if count < needed or (isinstance(rows, int) and count > needed):
         raise DataError(
-            f"{where}: there are {count} values for the {highest} examples of the training split: give one for each, "
+            f"{where}: there are {count} values for the {needed} examples of the training split: give one for each, "
             "in their order, or a CSV with a column file if the examples have files."
         )
 

@@ -12,6 +12,8 @@ def rare_classes(data: ImageData) -> list[int]:
 
     None are rare where people give the labels, whose counts nobody knows.
     """
+    if data.rare is not None:
+        return list(data.rare)
     if data.is_unlabeled:
         return []
     counts = np.bincount(data.train_labels[data.train_labels >= 0], minlength=data.classes)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData
+from alrun.data.rare import rare_classes
 from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
 from alrun.loop.opened import opened, sizes
@@ -214,7 +215,7 @@ def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
     """``settings`` (plain values) with classes that are given by name, or as rare, as their numbers, at any depth.
 
     Raises:
-        UserError: The data set has no such class, or none of its classes is known to be rare.
+        UserError: The data set has no such class, or none of its classes is rare.
     """
     if not isinstance(settings, dict):
         return settings
@@ -230,15 +231,15 @@ def numbers_of(value: Any, data: ImageData, key: str) -> Any:
     """The numbers of classes that are listed, or of the rare ones if ``value`` says ``rare``.
 
     Raises:
-        UserError: One is not there, or no class is known to be rare.
+        UserError: One is not there, or no class is rare.
     """
     if isinstance(value, list):
         return [class_number(each, data, key) for each in value]
     if value != "rare":
         return value  # which the strategy refuses
-    if not data.rare:
-        raise SettingError(f"{key}=rare: no class is known to be rare: add imbalance=..., or list classes.")
-    return list(data.rare)
+    if not (rare := rare_classes(data)):
+        raise SettingError(f"{key}=rare: no class is rare: add imbalance=..., or list classes.")
+    return rare
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:

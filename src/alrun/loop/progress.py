@@ -21,9 +21,12 @@ def announce(
     held_out: int,
     batch_size: int,
     total: int,
-    opinions: int,
+    unit: str,
 ) -> None:
-    """Log what the run will do; ``sizes`` are the answers of every round, including labels that are ``held_out``."""
+    """Log what the run will do; ``sizes`` are the answers of every round, including those ``held_out``.
+
+    ``unit`` is what the budget counts, in words: see answers_in_words.
+    """
     log.info(
         "%s on %s, %s, seed %d: %d rounds, %d to %d %s (%s; %s)",
         choices["strategy"],
@@ -33,7 +36,7 @@ def announce(
         len(sizes),
         sizes[0] - held_out,
         sizes[-1] - held_out,
-        "labels" if opinions == 1 else f"answers, {opinions} for each example",
+        unit,
         baseline or "default settings: the paper has no row for this pair",
         hardware,
     )
@@ -41,6 +44,13 @@ def announce(
         log.info("accuracy is measured on %d held-out labels of the budget; the test set is not used", held_out)
     if sizes[-1] < total:
         log.info("the run ends below budget.total=%d: each round queries %d", total, batch_size)
+
+
+def answers_in_words(opinions: int, strangers: bool) -> str:
+    """What a budget counts, where examples get several ``opinions``, or there are ``strangers`` among them."""
+    if opinions > 1:
+        return f"answers, {opinions} on each example"
+    return "answers" if strangers else "labels"
 
 
 class Progress:

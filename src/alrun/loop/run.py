@@ -15,7 +15,7 @@ from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
-from alrun.loop.progress import Progress, announce
+from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import Classifier, frozen
@@ -29,7 +29,7 @@ from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.base import strategies_within
 from alrun.strategies.query import Query, build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
-from alrun.system.errors import UserError, located, writing
+from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import Evaluation, evaluate
@@ -110,6 +110,8 @@ class Run:
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # answers of the budget that are not trained on
+        has_strangers = bool((self.pool.labels == STRANGER).any())
+        self.unit = answers_in_words(self.pool.opinions, has_strangers)
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -131,7 +133,7 @@ class Run:
             held_out=self.validation,
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
-            opinions=self.pool.opinions,
+            unit=self.unit,
         )
         if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
@@ -242,6 +244,11 @@ class Run:
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
+        if not len(self.pool.labeled):
+            raise DataError(
+                f"nothing can be trained: none of the {len(self.pool.strangers)} examples queried so far belongs to a "
+                "class. Raise budget.seed_size."
+            )
         seed = self.cfg.seed if round else identity.initial_seed(self.cfg)
         model = self.parts.model
         if self.cfg.training.reset or not round:
@@ -266,8 +273,9 @@ class Run:
     def test(self, model: Classifier) -> Evaluation:
         """Evaluate ``model`` on the test set."""
         data, normalize = self.parts.data, self.parts.normalize
-        images, labels, rare = self.test_images, self.test_labels, rare_classes(data)
-        return evaluate(model, images, labels, normalize, self.chunk, data.classes, rare)
+        tested = (self.test_images, self.test_labels)
+        rare, groups = rare_classes(data), data.test_groups
+        return evaluate(model, *tested, normalize, self.chunk, data.classes, rare, groups)
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""

@@ -31,7 +31,8 @@ class Asked:
     classes: int
     class_names: Sequence[str] | None = None
     numbers: Sequence[int] | None = None  # of the classes before some were held out; None: as they are
-    rows: np.ndarray | None = None  # (N,) in the training split as it was read, -1: of another data set; None: 0..N-1
+    # (N,) in the training split as it was read, -1: of another data set; None: they are all of it, in its order.
+    rows: np.ndarray | None = None
     files: Sequence[str] | None = None  # (N,) their files, where they have any
 
     def class_of(self, name: Any) -> int | None:

@@ -80,13 +80,14 @@ def build_pool(
 
 def asked_about(data: ImageData, sources: Sources) -> Asked:
     """What an annotator is asked about: the examples ``sources`` of a pool that is made of ``data``."""
+    is_whole = data.rows is None and np.array_equal(sources.source, np.arange(len(data.train_labels)))
     return Asked(
         truth=data.train_labels.astype(np.int64),
         examples=sources.images,
         classes=data.classes,
         class_names=data.class_names,
         numbers=data.numbers,
-        rows=data.rows_read[sources.source],
+        rows=None if is_whole else data.rows_read[sources.source],
         files=None if data.files is None else [data.files[position] for position in sources.source.tolist()],
     )
 

@@ -56,7 +56,9 @@ class Confusing(ByMatrix):
         if self.rate is None:
             return weights
         counts = np.bincount(asked.truth[asked.truth >= 0], minlength=asked.classes)
-        return scaled(weights, counts / max(1, counts.sum()), self.rate)
+        if not counts.any():  # nobody is asked about a class
+            counts += 1
+        return scaled(weights, counts / counts.sum(), self.rate)
 
     def likeness(self, asked: Asked) -> np.ndarray:
         """exp(s / temperature), up to a factor, for each pair of classes (classes, classes), 0 on the diagonal.
@@ -67,7 +69,7 @@ class Confusing(ByMatrix):
         present = np.unique(asked.truth[asked.truth >= 0])
         for label in present:
             centers[label] = mean_of(asked.examples, np.flatnonzero(asked.truth == label))
-        centers[present] -= centers[present].mean(0)
+        centers[present] -= centers[present].sum(0) / max(1, len(present))
         lengths = np.linalg.norm(centers, axis=1, keepdims=True)
         unit = np.divide(centers, lengths, out=np.zeros_like(centers), where=lengths > 0)
         cosines = unit @ unit.T

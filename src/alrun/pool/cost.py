@@ -93,7 +93,7 @@ class FromColumn:
         Raises:
             UserError: The file cannot be read, lacks an example, or holds something other than amounts.
         """
-        rows = np.arange(len(asked.truth)) if asked.rows is None else asked.rows
+        rows = len(asked.truth) if asked.rows is None else asked.rows
         names = None if self.column is None else [self.column]
         table = columns_by_example(self.path, names, rows, asked.files, "cost.path")
         if len(table) != 1:

@@ -45,7 +45,7 @@ class FromFile(Annotator):
         Raises:
             UserError: The file cannot be read, lacks an example, or holds something other than labels.
         """
-        rows = np.arange(len(asked.truth)) if asked.rows is None else asked.rows
+        rows = len(asked.truth) if asked.rows is None else asked.rows
         table = columns_by_example(self.path, self.columns, rows, asked.files, KEY)
         if self.columns is None and len(table) != self.opinions:
             raise SettingError(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alrun.data.dataset import ImageData
 from alrun.data.file_ends import Ends
-from alrun.data.labels import class_of
+from alrun.data.labels import NONE_OF_THESE, class_of, name_of_answer
 from alrun.pool.pool import Pool
 from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
@@ -91,11 +91,12 @@ class Labeling:
         if not path.exists():
             self.ask(round, index)
         log.info(
-            "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to alrun tell",
+            "%d of %d labels are missing: fill in the column label of %s with %s, or %s, and hand it to alrun tell",
             len(missing),
             len(index),
             display_path(path),
             ", ".join(self.classes),
+            NONE_OF_THESE,
         )
         return True
 
@@ -150,7 +151,10 @@ def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], 
     names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
     answers, mistakes = read_answers(path, classes, set(asked_for), given, names)
     if answers:
-        rows = [{"index": index, "label": classes[label]} for index, label in sorted((given | answers).items())]
+        rows = [
+            {"index": index, "label": name_of_answer(label, classes)}
+            for index, label in sorted((given | answers).items())
+        ]
         files.write_csv(run_dir / LABELS_FILE, ["index", "label"], rows)
     return len(answers), mistakes
 
@@ -178,12 +182,15 @@ def read_answers(
             continue
         if labeled.get(example, number) != number:
             mistakes[line] = (
-                f"{example} was already labeled {classes[labeled[example]]}, and is {label} here; if it is {label}, "
+                f"{example} was already labeled {name_of_answer(labeled[example], classes)}, and is {label} here; "
+                f"if it is {label}, "
                 f"fix {LABELS_FILE}"
             )
         elif example in found and found[example][1] != number:
             first, other = found[example]
-            mistakes[first] = mistakes[line] = f"{example} is {classes[other]} in line {first}, {label} in line {line}"
+            mistakes[first] = mistakes[line] = (
+                f"{example} is {name_of_answer(other, classes)} in line {first}, {label} in line {line}"
+            )
         else:
             found.setdefault(example, (line, number))
     answers = {

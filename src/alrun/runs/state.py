@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun.runs import schema
+from alrun.runs import run_folder, schema
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
@@ -24,7 +24,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv, measures.csv and timing.csv, and one of per_class.csv for every class.
+    """One row of accuracy.csv, measures.csv and timing.csv; one of per_class.csv for every class, per_group.csv alike.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
@@ -61,6 +61,7 @@ class RoundRecord:
     purity: float = 1.0
     strangers: int = 0
     wrong_labels: float = 0.0
+    group_accuracy: dict[str, float] = field(default_factory=dict)  # test accuracy of each group, where there are any
 
     def __post_init__(self) -> None:
         if self.answers < 0:
@@ -97,7 +98,8 @@ COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
 MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
 MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
 BY_CLASS = ("class_accuracy", "class_labeled")
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS]
+BY_GROUP = ("group_accuracy",)
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS + BY_GROUP]
 MEASURES_COLUMNS = ["round", "labeled", *MEASURES]
 TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
@@ -209,6 +211,8 @@ class RunState:
             yield "accuracy.csv", ACCURACY_COLUMNS, rows
             yield "measures.csv", MEASURES_COLUMNS, rows
             yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
+            if by_group := self.by_group():
+                yield run_folder.PER_GROUP, ["round", "group", "test_accuracy"], by_group
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows
         if chosen:
@@ -231,6 +235,14 @@ class RunState:
             }
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
+        ]
+
+    def by_group(self) -> list[dict[str, Any]]:
+        """The rows of per_group.csv; none where test examples have no groups."""
+        return [
+            {"round": record.round, "group": group, "test_accuracy": accuracy}
+            for record in self.rounds
+            for group, accuracy in record.group_accuracy.items()
         ]
 
     @classmethod

@@ -112,8 +112,8 @@ def check_answers(cfg: DictConfig, opinions: int) -> None:
         if answers % opinions or answers < opinions:
             fitting = max(1, round(answers / opinions)) * opinions
             raise SettingError(
-                f"budget.{key}={answers} counts answers, and annotator.opinions={opinions} asks for {opinions} about "
-                f"each example, which does not divide it: use budget.{key}={fitting}."
+                f"budget.{key}={answers} counts answers, and annotator.opinions={opinions} takes {opinions} for each "
+                f"example: use budget.{key}={fitting}, so that all of them have theirs."
             )
     if cfg.validation and cfg.cost != {"_target_": "alrun.pool.cost.OneEach", "price": 1.0}:
         raise SettingError(f"validation={cfg.validation} holds out labels of unknown cost: use cost=none cost.price=1.")
