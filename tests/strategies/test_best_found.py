@@ -13,8 +13,10 @@ from alrun.data.dataset import ImageData
 from alrun.loop.components import check_oracle
 from alrun.strategies.base import Needs, together
 from alrun.strategies.coreset import Coreset
+from alrun.strategies.embeddings import FromFeatures
 from alrun.strategies.more.best_found import BestFound
 from alrun.strategies.more.partitioned import Partitioned
+from alrun.strategies.seed_set import FromStrategy
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import UserError
 from alrun.training.convex import Convex
@@ -102,6 +104,8 @@ def test_an_oracle_is_refused_where_it_would_be_chance_or_where_people_label(com
     with pytest.raises(UserError, match=r"BestFound is an oracle: .* here people are to give them"):
         check_oracle(Partitioned(oracle()), convex, unlabeled)
     check_oracle(Margin(), convex, unlabeled)
+    with pytest.raises(UserError, match="BestFound reads a trained model, and there is none yet"):
+        FromStrategy(BestFound({"coreset": Coreset()}), FromFeatures())
 
 
 def test_that_an_oracle_within_another_strategy_has_its_answers():
