@@ -34,7 +34,8 @@ COUNTS = ("answers", "spent")  # the last columns of accuracy.csv, which records
 TINY = ("budget.seed_size=20", "budget.batch_size=20", "budget.total=60", "training.max_epochs=3", "limit=300")
 QUIET = ("runtime.device=cpu", "runtime.threads=1", "runtime.memory_format=contiguous", "runtime.progress=false")
 DROPOUT = "model.dropout=0.4"
-INNER = ("partitioned", "power", "subsample")  # strategies around another one
+INNER = ("balanced", "partitioned", "power", "subsample")  # strategies around another one
+ORACLES = ("best_found",)  # which need vectors
 SHORT = {  # networks that strategies train themselves
     "vaal": ["strategy.iterations=3", "strategy.width=4"],
     "learning_loss": ["strategy.epochs=2"],
@@ -106,6 +107,8 @@ def machine() -> dict[str, str]:
 def commands() -> Iterator[list[str]]:
     """The command lines of all tiny runs."""
     for path in sorted(Path(str(resources.files("alrun.conf") / "strategy")).glob("*.yaml")):
+        if path.stem in ORACLES:
+            continue
         inner = ["strategy@strategy.inner=margin"] if path.stem in INNER else []
         yield [f"strategy={path.stem}", DROPOUT, *inner, *SHORT.get(path.stem, [])]
     for facet in FACETS:

@@ -39,6 +39,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "strategies/test_contrast.py": "alfa_mix bait cal density falcun",
     "strategies/test_covering.py": "cluster_margin clusters embeddings herding probcover tcm temperature typiclust",
     "strategies/test_ensembles.py": "bemps dropquery expected_gradient noise_stability power subsample",
+    "strategies/test_lfosa.py": "detector",
     "strategies/test_networks.py": "adversarial discriminative learning_loss vaal vaal_networks",
     "strategies/test_submodular.py": "fass targeted",
 }

@@ -1,5 +1,6 @@
 """conf/experiment against the paper: a test for every row of Tables 3 to 10, and the sweeps of its figures."""
 
+import numpy as np
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -99,7 +100,7 @@ def sweep(composed, experiment: str) -> list[list[str]]:
     return [list(run) for run in BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]]
 
 
-# Runs that an experiment asks for: options × strategies × 3 repeats.
+# Runs that an experiment asks for: options × strategies × repeats.
 SIZES = {
     "baseline/cifar10": 8 * 3,
     "baseline/cifar100": 8 * 3,
@@ -113,6 +114,12 @@ SIZES = {
     "seed_set/cifar10": 3 * 3 * 3,
     "reset_update/svhn_adam": 2 * 3 * 3,
     "dss/cifar10": 2 * 3 * 3,
+    "pools/rare_classes": 7 * 20,
+    "pools/long_tail": 7 * 20,
+    "pools/open_set": 6 * 20,
+    "pools/noisy": 2 * 6 * 20,
+    "pools/shift": 6 * 20,
+    "pools/best_found": 6 * 20,
 }
 
 
@@ -121,6 +128,29 @@ def test_the_runs_of_an_experiment(composed, experiment):
     runs = sweep(composed, experiment)
     assert len(runs) == SIZES[experiment]
     assert {"strategy=random", "seed=0"} <= {override for run in runs for override in run}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "beside", "strategies"),
+    [
+        ("pools/rare_classes", "pools/rare_classes_smi", {"flqmi", "gcmi", "com"}),
+        ("pools/open_set", "pools/open_set_scmi", {"flcmi", "logdetcmi"}),
+    ],
+)
+def test_targeted_strategies_are_compared_on_the_same_pools(composed, tmp_path, experiment, beside, strategies):
+    np.savez(tmp_path / "f.npz", features=np.zeros((40, 3), np.float32), labels=np.arange(40) % 10)
+    names = {
+        setting_id(_root_=composed(f"experiment={each}", f"dataset.path={tmp_path / 'f.npz'}", hydra=True))
+        for each in (experiment, beside)
+    }
+    assert len(names) == 1
+    runs = sweep(composed, beside)
+    assert len(runs) == len(strategies) * 20
+    functions = {word.partition("=")[2] for run in runs for word in run if "function=" in word}
+    assert functions == strategies
+    assert {word for run in sweep(composed, experiment) for word in run if word.startswith("seed=")} == {
+        f"seed={seed}" for seed in range(20)
+    }
 
 
 def test_sections_share_their_runs(composed):

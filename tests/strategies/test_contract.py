@@ -28,6 +28,7 @@ SHORT = {  # of training and of search, whose length does not matter here
     "discriminative": "strategy.epochs=3 strategy.width=8",
     "deepfool": "strategy.max_iterations=3",
     "bim": "strategy.max_iterations=5",
+    "best_found": "strategy.searched=5",
 }
 CASES = [
     *(f"strategy={option} {SHORT.get(option, '')}".strip() for option in OPTIONS),
@@ -36,6 +37,8 @@ CASES = [
     "strategy=bait strategy.fisher=exact",
     "strategy=glister strategy.validation=labeled strategy.refresh_every=4",
     "strategy=grad_match strategy.target=labeled",
+    "strategy=conditional_gain strategy.private_classes=strangers",
+    "strategy=conditional_mutual_information strategy.query_classes=all strategy.private_classes=strangers",
     "strategy=submodular strategy.neighbors=5",
     "strategy=submodular strategy.epsilon=0.1",
     "strategy=submodular strategy.representation=gradient strategy.memory=0",

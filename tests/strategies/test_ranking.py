@@ -28,7 +28,7 @@ SHORT = {  # of training and of search, whose length does not matter here
 # Of discriminative that holds within a sub-batch.
 RANKING = {
     *("bald", "bim", "cal", "deepfool", "density", "discriminative", "entropy", "expected_gradient", "learning_loss"),
-    *("least_confidence", "margin", "vaal", "variation_ratio", "vote_entropy"),
+    *("least_confidence", "lfosa", "margin", "vaal", "variation_ratio", "vote_entropy"),
 }
 
 

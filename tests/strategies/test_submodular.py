@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from alrun.data.dataset import STRANGER
+from alrun.pool.pool import Pool
 from alrun.selection.greedy import maximize
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
@@ -16,6 +19,7 @@ from alrun.strategies.more.targeted import (
 )
 from alrun.strategies.uncertainty import Margin
 from alrun.system.errors import UserError
+from alrun.testing.made_queries import make_model, noise, query_of, random_labels
 from tests.strategies.queries import make_query
 
 
@@ -97,3 +101,69 @@ def test_classes_without_labels_are_refused_with_a_list_of_those_that_have_some(
     strategy = MutualInformation(query_classes=[77])
     with pytest.raises(UserError, match=r"strategy.query_classes=\[77\]: no labeled example .* there are 0, "):
         strategy.select(make_query(strategy))
+
+
+def with_strangers(strategy, count: int, size: int = 6):
+    """A query of which ``count`` examples were answered "none of these"."""
+    pool = Pool(noise(60), random_labels(60))
+    pool.labels[:count] = STRANGER
+    pool.label(torch.arange(count + 12))
+    return query_of(strategy, pool, make_model(pool.images), size)
+
+
+def gradients(outputs, labels: np.ndarray | None = None) -> np.ndarray:
+    """Gradients of the last layer at ``labels``, or at the predicted ones, each of length 1, in float64."""
+    probs, embedding = outputs.probs.double().numpy(), outputs.embedding.double().numpy()
+    residual = probs - np.eye(5)[probs.argmax(1) if labels is None else labels]
+    rows = (residual[:, :, None] * embedding[:, None, :]).reshape(len(probs), -1)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return (1 + one @ other.T) / 2
+
+
+def log_volume(chosen: np.ndarray, given: np.ndarray) -> float:
+    """The logarithm of the volume of ``chosen`` beyond that of ``given``."""
+    both = np.concatenate([given, chosen])
+    matrix = alike(both, both) + 1e-2 * np.eye(len(both))
+    return float(np.linalg.slogdet(matrix)[1] - np.linalg.slogdet(matrix[: len(given), : len(given)])[1])
+
+
+def value(name: str, pool: np.ndarray, chosen: list[int], wanted: np.ndarray, private: np.ndarray) -> float:
+    """The measures of the paper by their definitions."""
+    if name.startswith("logdet"):
+        volume = log_volume(pool[chosen], private)
+        return volume if name == "logdetcg" else volume - log_volume(pool[chosen], np.concatenate([wanted, private]))
+    nearest = alike(pool, pool[chosen]).max(1)
+    if name == "flcmi":
+        nearest = np.minimum(nearest, alike(pool, wanted).max(1))
+    avoided = alike(pool, private).max(1) if len(private) else 0.0
+    return float(np.maximum(nearest - avoided, 0).sum())
+
+
+@pytest.mark.parametrize("count", [0, 7])
+@pytest.mark.parametrize("name", ["flcg", "logdetcg", "flcmi", "logdetcmi"])
+def test_strangers_are_what_is_avoided_and_all_labeled_ones_what_is_wanted(name, count):
+    strategy = (
+        ConditionalGain(name, "strangers")
+        if name.endswith("cg")
+        else ConditionalMutualInformation(name, "all", "strangers")
+    )
+    query = with_strangers(strategy, count)
+    assert len(query.strangers) == count
+    pool, wanted = gradients(query.unlabeled), gradients(query.labeled, query.labels.numpy())
+    private = gradients(query.strangers) if count else np.empty((0, pool.shape[1]))
+    chosen: list[int] = []
+    for pick in strategy.select(query).tolist():
+        values = [value(name, pool, [*chosen, each], wanted, private) for each in range(len(pool))]
+        free = [each for each in range(len(pool)) if each not in chosen]
+        best = max(values[each] for each in free)
+        assert values[pick] == pytest.approx(best, rel=1e-5, abs=1e-5)
+        chosen.append(pick)
+
+
+def test_no_stranger_yet_leaves_a_graph_cut_of_the_pool_alone():
+    strategy = ConditionalGain("gccg", "strangers")
+    chosen = strategy.select(with_strangers(strategy, 0))
+    assert chosen.tolist() == Submodular("graph_cut", "gradient").select(with_strangers(strategy, 0)).tolist()

@@ -35,6 +35,7 @@ SHORT = {
     "discriminative": ("epochs=3", "width=8"),
     "deepfool": ("max_iterations=3",),
     "bim": ("max_iterations=5",),
+    "best_found": ("searched=5",),
 }
 
 

@@ -26,9 +26,10 @@ from alrun.pool.pool import Pool
 from alrun.settings import factory, targets
 from alrun.settings.checks import check_answers, check_budget, check_dropout
 from alrun.settings.identity import digest, first_round, initial_seed
-from alrun.strategies.base import Strategy
+from alrun.strategies.base import Strategy, strategies_within
 from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
+from alrun.training.convex import Convex
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization, parameter_groups
 from alrun.training.stop_rule import StopRule
@@ -85,6 +86,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
+    check_oracle(strategy, trainer, data)
     # Settings and seed say what a shaped pool is made of its source, which repeats share.
     source = of_source if is_shaped else data
     data_id = whole.fingerprint if source is whole.data else source.fingerprint()
@@ -173,6 +175,27 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, 
             "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
             "softmax."
         )
+
+
+def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
+    """Refuse an oracle where nobody knows the answers, and where chance decides beside the batch.
+
+    Raises:
+        UserError: It is in such a run.
+    """
+    for each in strategies_within(strategy):
+        if not each.is_oracle:
+            continue
+        name = type(each).__name__
+        if data.is_unlabeled:
+            raise SettingError(
+                f"strategy: {name} is an oracle: it knows all answers, and here people are to give them: use another."
+            )
+        if not isinstance(trainer, Convex):
+            raise SettingError(
+                f"strategy: {name} is an oracle, and trains a model for each batch that it tries: use it with "
+                "optimizer=convex model=linear, on a pool of vectors."
+            )
 
 
 def check_samples(samples: int, model: Classifier) -> None:

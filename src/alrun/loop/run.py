@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
-from alrun.models.classifier import frozen
+from alrun.models.classifier import Classifier, frozen
 from alrun.pool.build import place_images
 from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
@@ -25,7 +26,8 @@ from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
-from alrun.strategies.query import build_query, check_selection, check_supply, naming_strategy
+from alrun.strategies.base import strategies_within
+from alrun.strategies.query import Query, build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
@@ -238,7 +240,7 @@ class Run:
             log.info("round 0 comes from %s", display_path(path))
             if lacks_measures(self.state.rounds[0]):
                 self.parts.model.load_state_dict(self.state.weights or {})
-                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test())
+                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test(self.parts.model))
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
@@ -263,17 +265,17 @@ class Run:
             trained = self.train(seed, round, unfinished)
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
-            tested = self.test()
+            tested = self.test(model)
         counted = measure_labeling(self.pool, self.state.queries[-1])
         record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
 
-    def test(self) -> Evaluation:
-        """Evaluate the model on the test set."""
+    def test(self, model: Classifier) -> Evaluation:
+        """Evaluate ``model`` on the test set."""
         data, normalize = self.parts.data, self.parts.normalize
         tested = (self.test_images, self.test_labels)
         rare, groups = rare_classes(data), data.test_groups
-        return evaluate(self.parts.model, *tested, normalize, self.chunk, data.classes, rare, groups)
+        return evaluate(model, *tested, normalize, self.chunk, data.classes, rare, groups)
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""
@@ -301,13 +303,19 @@ class Run:
         self.pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
 
+    def accuracy_with(self, query: Query, index: torch.Tensor) -> float:
+        """Test accuracy of a model trained on the labeled set and on the answers to ``index`` (k,): for oracles."""
+        known = index[self.pool.labels[index.to(self.device)].cpu() != STRANGER]
+        return self.test(query.fit(torch.cat([self.pool.labeled, known]))).accuracy
+
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
         size = self.cfg.budget.batch_size // pool.opinions
         check_supply(len(unlabeled), size, round)
-        self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
+        passes = ((unlabeled, True), (pool.labeled, strategy.needs.labeled), (pool.strangers, strategy.needs.strangers))
+        self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
         with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,
@@ -322,6 +330,8 @@ class Run:
                 training,
                 self.progress.passed,
             )
+            if any(each.is_oracle for each in strategies_within(strategy)):
+                query = replace(query, accuracy_with=lambda index: self.accuracy_with(query, index))
             chosen, scores = strategy.choose(query)
         positions = check_selection(chosen, query.size, len(unlabeled), name, round)
         device.synchronize(self.device)

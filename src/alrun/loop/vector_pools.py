@@ -50,7 +50,8 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) ->
             f"strategy: {type(part).__name__} draws or alters images, and the pool holds vectors: "
             f"use strategy={part.on_vectors}."
         )
-    for inner in getattr(part, "__dict__", {}).values():
+    held = getattr(part, "__dict__", {}).values()
+    for inner in (each for value in held for each in (value.values() if isinstance(value, dict) else [value])):
         if isinstance(inner, FromFeatures):
             inner.prepare(
                 data,

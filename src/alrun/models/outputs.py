@@ -20,6 +20,7 @@ class Needs:
     gradient: bool = False  # last-layer gradient at the predicted label, as factors
     dropout_samples: int = 0  # MC-dropout passes, or members of the model's ensemble
     labeled: bool = False  # the same outputs for the labeled examples
+    strangers: bool = False  # and for those that were queried and belong to no class; none where there are none yet
 
 
 class Outputs:

@@ -90,6 +90,7 @@ KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith(
 # Settings of parts, alrun's or a listed library's, that are parts themselves.
 INNER = {
     "inner": "strategy",
+    "proposals": "strategy",
     "strategy": "strategy",
     "embeddings": "embeddings",
     "encoder": "encoder",

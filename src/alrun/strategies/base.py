@@ -6,6 +6,8 @@ that an interrupted run can resume.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from inspect import signature
 from typing import ClassVar
 
@@ -28,6 +30,8 @@ class Strategy(ABC):
     needs: Needs = Needs()
     # The strategy to use instead on a pool of vectors, if this one needs images; None: it works on vectors.
     on_vectors: ClassVar[str | None] = None
+    # Whether it knows what nobody can know: the answers to what was not queried, and the test set.
+    is_oracle: ClassVar[bool] = False
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
@@ -36,6 +40,21 @@ class Strategy(ABC):
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
         """The positions of ``select``, and the score of each (query.size,) if the strategy ranks by one, else None."""
         return self.select(query), None
+
+
+def strategies_within(strategy: Strategy) -> Iterator[Strategy]:
+    """``strategy`` itself, and those that it wraps, at any depth."""
+    yield strategy
+    for part in vars(strategy).values():
+        for inner in part.values() if isinstance(part, dict) else [part]:
+            if isinstance(inner, Strategy):
+                yield from strategies_within(inner)
+
+
+def together(needs: Iterable[Needs], first: Needs) -> Needs:
+    """What several strategies need, on top of ``first``: the larger value of each field."""
+    every = [first, *needs]
+    return Needs(**{field.name: max(getattr(each, field.name) for each in every) for field in fields(Needs)})
 
 
 class ScoreStrategy(Strategy):

@@ -15,6 +15,7 @@ from alrun.models.classifier import Classifier, evaluation
 from alrun.models.outputs import Needs, Outputs
 from alrun.pool.pool import Pool
 from alrun.settings import targets
+from alrun.strategies.detector import train_detector
 from alrun.system import rng
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError, StrategyError, UserError, first_line, located
@@ -29,6 +30,7 @@ class Query:
     size: int  # labels to ask for
     unlabeled: Outputs
     labeled: Outputs  # in the order of labeling; the index always, outputs if needs declares them
+    strangers: Outputs  # queried examples that belong to no class, likewise
     rng: torch.Generator  # on the CPU
     pool: Pool  # a copy; labels are -1 for examples that were not queried
     model: Classifier
@@ -37,6 +39,9 @@ class Query:
     chunk: int  # images in a forward pass
     training: Stopwatch  # a strategy that trains something does it in ``with query.training:``, counted as training
     fit: Callable[[Tensor], Classifier]  # a model as the run's, from new weights, on labeled examples (k,) of the pool
+    detector: Callable[[float], Classifier]  # one with an output for strangers, by a temperature: see detector.py
+    # For oracles alone: test accuracy of a model trained on the labeled set and these examples (k,) of the pool.
+    accuracy_with: Callable[[Tensor], float] | None = None
 
     @property
     def labels(self) -> Tensor:
@@ -109,14 +114,21 @@ def build_query(
             trainer.fit(other, part, rng.derive(seed, "fit"), round, lambda epoch, accuracy: None, fresh)
         return other
 
+    def detector(temperature: float) -> Classifier:
+        with rng.kept(pool.device):
+            rng.seed_globals(seed, "detector: weights", round)
+            return train_detector(model, fresh, trainer, pool, temperature, rng.derive(seed, "detector"), round)
+
     rng.seed_globals(seed, "masks", round)
     unlabeled = outputs(pool.unlabeled)
     labeled = outputs(pool.labeled) if needs.labeled else Outputs(pool.labeled)
+    strangers = outputs(pool.strangers) if needs.strangers else Outputs(pool.strangers)
     rng.seed_globals(seed, "strategy", round)
     return Query(
         size=size,
         unlabeled=unlabeled,
         labeled=labeled,
+        strangers=strangers,
         rng=rng.generator(seed, "select", round),
         pool=hide_labels(pool),
         model=model,
@@ -125,6 +137,7 @@ def build_query(
         chunk=trainer.chunk,
         training=training,
         fit=fit,
+        detector=detector,
     )
 
 

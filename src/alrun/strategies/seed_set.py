@@ -18,7 +18,7 @@ from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
-from alrun.strategies.base import Strategy
+from alrun.strategies.base import Strategy, strategies_within
 from alrun.strategies.embeddings import OfThePool
 from alrun.strategies.query import Query, check_selection, hide_labels
 from alrun.system.device import Stopwatch
@@ -125,7 +125,8 @@ class FromStrategy:
 
     def __init__(self, strategy: Strategy, embeddings: OfThePool) -> None:
         needs = strategy.needs
-        if needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None:
+        reads = needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None
+        if reads or any(each.is_oracle for each in strategies_within(strategy)):
             raise SettingError(
                 f"seed_set.strategy: {type(strategy).__name__} reads a trained model, and there is none yet: use "
                 "typiclust, probcover, max_herding, kmeans or coreset."
@@ -141,6 +142,7 @@ class FromStrategy:
             size=size,
             unlabeled=Outputs(candidates, embedding=rows[candidates.to(rows.device)]),
             labeled=Outputs(nothing, embedding=rows[:0]),
+            strangers=Outputs(nothing, embedding=rows[:0]),
             rng=rng,
             pool=hide_labels(replace(pool, labeled=nothing, strangers=nothing)),
             model=Untrained(),
@@ -149,6 +151,7 @@ class FromStrategy:
             chunk=chunk,
             training=Stopwatch(pool.device),
             fit=refuse,
+            detector=refuse,
         )
         name = f"seed_set.strategy: {type(self.strategy).__name__}"
         with located(name):
@@ -167,7 +170,7 @@ class Untrained(Classifier):
         return refuse(images)
 
 
-def refuse(_: Tensor) -> Any:
+def refuse(_: object) -> Any:
     """Refuse: there is no model.
 
     Raises:

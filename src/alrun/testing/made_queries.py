@@ -12,10 +12,11 @@ from alrun.data.augmentation import NoAugmentation, Normalize
 from alrun.models import SmallCnn
 from alrun.models.outputs import Outputs
 from alrun.pool.pool import Pool
-from alrun.strategies.base import Strategy
+from alrun.strategies.base import Strategy, strategies_within
 from alrun.strategies.query import Query, build_query
 from alrun.strategies.random import Random
 from alrun.system.device import Stopwatch
+from alrun.training.evaluation import evaluate
 from alrun.training.optimizer import Optimization
 from alrun.training.stop_rule import StopRule, TrainResult
 from alrun.training.subsets.base import NoSubset
@@ -102,7 +103,15 @@ def query_of(strategy: Strategy, pool: Pool, model: SmallCnn, size: int, seed: i
         0,
         stopwatch,
     )
-    return replace(query, rng=torch.Generator().manual_seed(seed))
+    query = replace(query, rng=torch.Generator().manual_seed(seed))
+    if not any(each.is_oracle for each in strategies_within(strategy)):
+        return query
+
+    def accuracy_with(index: Tensor) -> float:  # tested on the pool itself
+        fitted = query.fit(torch.cat([pool.labeled, index]))
+        return evaluate(fitted, pool.images, pool.truth, NORMALIZE, chunk, CLASSES).accuracy
+
+    return replace(query, accuracy_with=accuracy_with)
 
 
 def make_trainer(chunk: int) -> Trainer:

@@ -1,11 +1,18 @@
 """Targeted selection: examples that resemble a query set, or differ from a private set.
 
 A query set holds what is wanted (rare classes), a private set what is not (known or out-of-distribution examples).
-Both are labeled examples, given by their classes. Unlabeled examples are represented by their embedding or by the
-gradient at their predicted label, labeled ones by the gradient at their true label.
+Both are labeled examples, given by their classes, or strangers. Examples are represented by their embedding or by the
+gradient of the last layer: labeled ones at their true label, unlabeled ones and strangers at their predicted label.
+
+The paper's uses: rare classes by ``smi`` with ``query_classes: rare``; strangers by ``conditional_mutual_information``
+with ``query_classes: all`` and ``private_classes: strangers``; redundancy by ``conditional_gain``, whose private set is
+the labeled set.
 
 Source: Kothawade et al., SIMILAR: Submodular Information Measures Based Active Learning in Realistic Scenarios,
-NeurIPS 2021, Tables 1 and 2.
+NeurIPS 2021, Tables 1 and 2. The authors' notebooks (DISTIL, benchmark_notebooks/similar) differ in three ways. They
+hold out examples, five of each rare class and ten of each known one, for the query set, to which they add what they
+find; here it is the labeled examples. Their model has a class for strangers and learns it, so that strangers have a
+gradient at their true label. Their conditional measures take the cosine itself; here similarities are from 0 to 1.
 """
 
 from abc import abstractmethod
@@ -17,7 +24,7 @@ from annotated_types import Ge, MinLen
 from torch import Tensor
 
 from alrun.selection.greedy import SetFunction, maximize
-from alrun.selection.points import Dense, Points
+from alrun.selection.points import Dense, Outer, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Query, Strategy, highest
@@ -27,15 +34,20 @@ from alrun.system.units import MEGABYTE, Megabytes
 
 # Classes by number, from 0, or by name, or the rare ones; the data say which these are (alrun.loop.components).
 Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)] | Literal["rare"]
+Wanted = Classes | Literal["all"]
+Unwanted = Classes | Literal["strangers"]
 
 
 class Targeted(Strategy):
     """Base of the three families: sets by class, representations and greedy choice."""
 
-    def __init__(self, representation: Representation, memory: Megabytes) -> None:
+    def __init__(
+        self, representation: Representation, memory: Megabytes, private_classes: Unwanted | None = None
+    ) -> None:
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
-        self.needs = Needs(gradient=True, labeled=True)
+        self.private_classes = private_classes
+        self.needs = Needs(gradient=True, labeled=True, strangers=private_classes == "strangers")
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of greedy choice."""
@@ -61,17 +73,40 @@ class Targeted(Strategy):
             return Dense(part.embedding).normalized()
         return part.gradient_at(query.labels[wanted]).normalized()
 
+    def private(self, query: Query, others: Tensor) -> Points | None:
+        """What to avoid: strangers, labeled examples of ``private_classes``, or ``others`` (m,) if these are null.
+
+        None where there is nothing of the kind yet.
+        """
+        if self.private_classes == "strangers":
+            found = query.strangers
+            return represent(found, self.representation).normalized() if len(found) else None
+        if self.private_classes is not None:
+            others = mask_of_classes(query.labels, self.private_classes, "strategy.private_classes")
+        return self.known(query, others) if others.any() else None
+
     def similarity(self, rows: Points, candidates: Points) -> Similarity:
         """Cosine similarities of ``candidates`` to ``rows``."""
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def mask_of_classes(labels: Tensor, classes: Sequence[int | str] | Literal["rare"], key: str) -> Tensor:
-    """Which of ``labels`` (m,) are among ``classes``: (m,) bool.
+def joined(one: Points, other: Points | None) -> Points:
+    """The points of both, which are of one kind."""
+    if isinstance(one, Outer) and isinstance(other, Outer):
+        return Outer(torch.cat([one.a, other.a]), torch.cat([one.b, other.b]))
+    if isinstance(one, Dense) and isinstance(other, Dense):
+        return Dense(torch.cat([one.x, other.x]))
+    return one
+
+
+def mask_of_classes(labels: Tensor, classes: Sequence[int | str] | str, key: str) -> Tensor:
+    """Which of ``labels`` (m,) are among ``classes``, a list or ``all``: (m,) bool.
 
     Raises:
         UserError: None is, or classes have names that no data set maps to numbers.
     """
+    if classes == "all":
+        return torch.ones_like(labels, dtype=torch.bool)
     if named := [classes] if isinstance(classes, str) else [each for each in classes if isinstance(each, str)]:
         raise SettingError(f"{key}: without a data set, {named[0]} has no number: give the number.")
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
@@ -96,7 +131,8 @@ class MutualInformation(Targeted):
     Args:
         function: ``flqmi``, ``flvmi`` (facility location over the query set, over the pool), ``gcmi`` (graph cut),
             ``logdetmi`` (log determinant) or ``com`` (concave over modular).
-        query_classes: Classes wanted, by number or name, or ``rare``; null: those with the fewest labeled examples.
+        query_classes: Classes wanted, by number or name, ``rare`` or ``all``; null: those with the fewest labeled
+            examples.
         trade_off: Weight of the similarity to the query set (η in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -105,7 +141,7 @@ class MutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com"] = "flqmi",
-        query_classes: Classes | None = None,
+        query_classes: Wanted | None = None,
         trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
         memory: Megabytes = 2000,
@@ -140,8 +176,8 @@ class ConditionalGain(Targeted):
 
     Args:
         function: ``flcg`` (facility location), ``gccg`` (graph cut) or ``logdetcg`` (log determinant).
-        private_classes: Classes to avoid, by number or name, or ``rare``; null: all labeled examples, so that nothing
-            similar is queried again.
+        private_classes: Classes to avoid, by number or name, ``rare``, or ``strangers``, none before the first is
+            found; null: all labeled examples, so that nothing similar is queried again.
         trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -150,26 +186,23 @@ class ConditionalGain(Targeted):
     def __init__(
         self,
         function: Literal["flcg", "gccg", "logdetcg"] = "flcg",
-        private_classes: Classes | None = None,
+        private_classes: Unwanted | None = None,
         trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
         memory: Megabytes = 2000,
     ) -> None:
-        super().__init__(representation, memory)
+        super().__init__(representation, memory, private_classes)
         self.name = function
-        self.private_classes = private_classes
         self.trade_off = trade_off
 
     def function(self, pool: Points, query: Query) -> SetFunction:
         """The function that ``function`` names, over the ``pool``."""
-        labels = query.labels
-        unwanted = torch.ones_like(labels, dtype=torch.bool)
-        if self.private_classes is not None:
-            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
-        private = self.known(query, unwanted)
+        private = self.private(query, torch.ones_like(query.labels, dtype=torch.bool))
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcg":
-            return LogDeterminant(to_pool, self.similarity(pool, private))
+            return LogDeterminant(to_pool, None if private is None else self.similarity(pool, private))
+        if private is None:
+            return GraphCut(to_pool) if self.name == "gccg" else FacilityLocation(to_pool)
         likeness = self.similarity(private, pool).of(slice(None))
         if self.name == "gccg":
             return GraphCut(to_pool, modular=-2 * self.trade_off * likeness.sum(1))
@@ -181,8 +214,10 @@ class ConditionalMutualInformation(Targeted):
 
     Args:
         function: ``flcmi`` (facility location) or ``logdetcmi`` (log determinant).
-        query_classes: Classes wanted, by number or name, or ``rare``; null: those with the fewest labeled examples.
-        private_classes: Classes to avoid, by number or name, or ``rare``; null: all others.
+        query_classes: Classes wanted, by number or name, ``rare`` or ``all``; null: those with the fewest labeled
+            examples.
+        private_classes: Classes to avoid, by number or name, ``rare``, or ``strangers``, none before the first is
+            found; null: all others.
         trade_off: Weight of the similarity to the query set (η in the paper).
         private_trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
@@ -192,17 +227,16 @@ class ConditionalMutualInformation(Targeted):
     def __init__(
         self,
         function: Literal["flcmi", "logdetcmi"] = "flcmi",
-        query_classes: Classes | None = None,
-        private_classes: Classes | None = None,
+        query_classes: Wanted | None = None,
+        private_classes: Unwanted | None = None,
         trade_off: Annotated[float, Ge(0)] = 1.0,
         private_trade_off: Annotated[float, Ge(0)] = 1.0,
         representation: Representation = "gradient",
         memory: Megabytes = 2000,
     ) -> None:
-        super().__init__(representation, memory)
+        super().__init__(representation, memory, private_classes)
         self.name = function
         self.query_classes = query_classes
-        self.private_classes = private_classes
         self.trade_off = trade_off
         self.private_trade_off = private_trade_off
 
@@ -210,17 +244,15 @@ class ConditionalMutualInformation(Targeted):
         """The function that ``function`` names, over the ``pool``."""
         labels = query.labels
         classes = rarest_classes(labels) if self.query_classes is None else self.query_classes
-        wanted = mask_of_classes(labels, classes, "strategy.query_classes")
-        unwanted = ~wanted
-        if self.private_classes is not None:
-            unwanted = mask_of_classes(labels, self.private_classes, "strategy.private_classes")
+        mask = mask_of_classes(labels, classes, "strategy.query_classes")
+        wanted, private = self.known(query, mask), self.private(query, ~mask)
         to_pool = self.similarity(pool, pool)
         if self.name == "logdetcmi":
-            private = self.similarity(pool, self.known(query, unwanted)) if unwanted.any() else None
-            both = self.similarity(pool, self.known(query, wanted | unwanted))
-            return WeightedSum(LogDeterminant(to_pool, private), LogDeterminant(to_pool, both), -1)
-        cap = self.trade_off * self.similarity(self.known(query, wanted), pool).of(slice(None)).amax(1)
+            given = None if private is None else self.similarity(pool, private)
+            both = self.similarity(pool, joined(wanted, private))
+            return WeightedSum(LogDeterminant(to_pool, given), LogDeterminant(to_pool, both), -1)
+        cap = self.trade_off * self.similarity(wanted, pool).of(slice(None)).amax(1)
         floor = torch.zeros_like(cap)
-        if unwanted.any():
-            floor = self.private_trade_off * self.similarity(self.known(query, unwanted), pool).of(slice(None)).amax(1)
+        if private is not None:
+            floor = self.private_trade_off * self.similarity(private, pool).of(slice(None)).amax(1)
         return FacilityLocation(to_pool, floor=floor, cap=cap)
