@@ -5,7 +5,7 @@ import torch
 
 from alrun.selection import products as module
 from alrun.selection.points import Dense, sqdist
-from alrun.selection.products import products
+from alrun.selection.products import Repeated, products
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
@@ -69,3 +69,17 @@ def test_convolutions_are_those_of_onednn_whatever_the_threads(threads, monkeypa
     with torch.profiler.profile() as profile:
         products(rows, rows)
     assert "aten::mkldnn_convolution" in {event.name for event in profile.events() or []}
+
+
+@pytest.mark.parametrize(("n", "d", "m"), [(400, 65, 10), (90, 300, 8), (500, 70, 2)])
+def test_repeated_products_equal_those_in_float64(library, n, d, m):
+    rows, columns, weights = drawn(n, d), drawn(m, d), drawn(n, m)
+    matrix, exact = Repeated(rows), rows.double()
+    positive = weights[:, :1].square()
+    for found, expected in (
+        (matrix.times(columns), exact @ columns.double().T),
+        (matrix.sums(weights), weights.double().T @ exact),
+        (matrix.squares(positive), (exact * positive.double()).T @ exact),
+    ):
+        assert found.shape == expected.shape
+        assert torch.allclose(found.double(), expected, rtol=0, atol=2e-6 * float(expected.abs().max()))
