@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from sklearn.linear_model import LogisticRegression
 
 from alrun.loop.opened import opened
+from alrun.settings import targets
 from alrun.settings.planned_runs import runs_of_command
 from alrun.training import logistic
 from benchmarks.machine import add_row
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="file to append the row to")
     parser.add_argument("overrides", nargs="+", help="as for alrun: dataset=..., encoder=..., optimizer.C=...")
     given = parser.parse_args()
+    targets.allow_typed(given.overrides)
     row = compared(["runtime.device=cpu", *given.overrides])
     print(*(f"{name:<24}{value}" for name, value in row.items()), sep="\n")
     add_row(given.csv, row)
