@@ -118,7 +118,7 @@ memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) -m benchmarks.peak_memory $(ARGS)
 
 bench-heads: $(READY) ## a linear head on all labels beside scikit-learn's, on the features that ARGS="dataset=... encoder=..." names
-	@$(PY) -m benchmarks.heads --csv benchmarks/results/heads.csv $(ARGS)
+	@$(PY) -m benchmarks.heads --csv results/heads.csv $(ARGS)
 
 bench-features: $(READY) ## runs on features: where their seconds go, runs per hour, the head beside scikit-learn's
 	@$(PY) -m benchmarks.features $(ARGS)
