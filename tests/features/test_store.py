@@ -300,11 +300,14 @@ def test_that_a_million_vectors_open_at_once(tmp_path):
     assert train[-1].sum() == 0
 
 
-def test_that_a_strategy_reads_features_of_the_images_on_which_a_network_trains(complete, tmp_path):
-    where = "strategy.embeddings.encoder"
+@pytest.mark.parametrize("option", ["strategy=typiclust", "seed_set=facility_location", "seed_set=dispersion_min"])
+def test_that_a_choice_is_by_features_of_the_images_on_which_a_network_trains(complete, tmp_path, option):
+    place = option.partition("=")[0]
+    where = f"{place}.embeddings.encoder"
     run_dir = complete(
-        "strategy=typiclust",
-        "embeddings@strategy.embeddings=features",
+        option,
+        "strategy=random" if place == "seed_set" else option,
+        f"embeddings@{place}.embeddings=features",
         f"pretrained@{where}=module",
         f"{where}.network._target_={__name__}.Tiny",
         f"{where}.size=12",

@@ -4,13 +4,17 @@ import csv
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor, nn
 
 from alrun.analysis.rounds import Results
 from alrun.analysis.sources import measured
@@ -27,8 +31,8 @@ from alrun.system.errors import UserError
 from tests.conftest import QUIET
 
 CLASSES = ["lying", "standing"]
-TRAINING = ("budget.seed_size=8", "budget.batch_size=6", "budget.total=20", "training.max_epochs=3", *QUIET)
-TRAINING += ("model=small_cnn", "model.width=4", "augmentation=none", "dataset.size=8")
+BUDGET = ("budget.seed_size=8", "budget.batch_size=6", "budget.total=20", "dataset.size=8", *QUIET)
+TRAINING = (*BUDGET, "training.max_epochs=3", "model=small_cnn", "model.width=4", "augmentation=none")
 
 
 def photo(kind: str, seed: int) -> Image.Image:
@@ -81,9 +85,9 @@ def people(photos: Path, asked: Path) -> Path:
 class Labelled:
     """A run that people label."""
 
-    def __init__(self, photos: Path, outputs: Path, *overrides: str) -> None:
+    def __init__(self, photos: Path, outputs: Path, *overrides: str, training: Sequence[str] = TRAINING) -> None:
         own = ("dataset=unlabeled", f"dataset.path={photos / 'pool'}", f"dataset.classes=[{','.join(CLASSES)}]")
-        self.overrides = [*own, *TRAINING, f"paths.outputs={outputs}", *overrides]
+        self.overrides = [*own, *training, f"paths.outputs={outputs}", *overrides]
         self.planned = find_run_to_label(self.overrides, None)
         self.folder = self.planned.folder
 
@@ -141,6 +145,27 @@ def test_people_who_find_none_of_the_classes_and_a_simulation_of_them_end_alike(
     accuracy = pd.read_csv(simulated / "accuracy.csv")
     assert accuracy["answers"].tolist() == [8, 14, 20]
     assert accuracy["labeled"].iloc[-1] == 20 - given[NONE_OF_THESE]
+
+
+class Slopes(nn.Module):
+    """How much a picture changes from left to right, and from top to bottom, on a 2x2 grid: 8 numbers."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        changes = [images.mean(1, keepdim=True).diff(dim=dim).abs() for dim in (2, 3)]
+        return torch.cat([F.adaptive_avg_pool2d(each, 2).flatten(1) for each in changes], 1)
+
+
+def test_people_label_pictures_whose_features_the_run_is_on(photos, tmp_path, complete):
+    encoder = ("encoder=module", f"encoder.network._target_={__name__}.Slopes", "encoder.size=8", "strategy=margin")
+    encoder = (*encoder, f"paths.features={tmp_path / 'features'}")
+    test = f"dataset.test={photos / 'test'}"
+    labelled = Labelled(photos, tmp_path, *encoder, test, training=BUDGET)
+    while (asked := labelled.ask()) is not None:
+        assert labelled.tell(people(photos, asked)) == []  # it finds each picture by its file
+    simulated = complete("dataset=csv", f"dataset.path={photos / 'truth.csv'}", *encoder, *BUDGET)
+    for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
+        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+    assert pd.read_csv(labelled.folder / "accuracy.csv")["test_accuracy"].iloc[-1] > 0.8
 
 
 def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path, capsys):

@@ -5,16 +5,21 @@ import torch
 
 from alrun.selection import products as module
 from alrun.selection.points import Dense, sqdist
-from alrun.selection.products import products
+from alrun.selection.products import Repeated, products
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=[True, False], ids=["convolved", "multiplied"])
-def library(request, monkeypatch):
+def library(request, monkeypatch, threads):
     monkeypatch.setattr(module, "convolving_is_faster", lambda: request.param)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield request.param
-    torch.set_num_threads(threads)
+    return request.param
 
 
 def drawn(*shape: int) -> torch.Tensor:
@@ -55,3 +60,26 @@ def test_other_types_of_numbers_are_multiplied(library):
     rows = drawn(20, 64).double()
     assert torch.allclose(products(rows, rows), rows @ rows.T)
     assert products(rows, rows).dtype == torch.float64
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+def test_convolutions_are_those_of_onednn_whatever_the_threads(threads, monkeypatch):
+    monkeypatch.setattr(module, "convolving_is_faster", lambda: True)
+    rows = drawn(400, 64)  # torch multiplies fewer numbers itself
+    with torch.profiler.profile() as profile:
+        products(rows, rows)
+    assert "aten::mkldnn_convolution" in {event.name for event in profile.events() or []}
+
+
+@pytest.mark.parametrize(("n", "d", "m"), [(400, 65, 10), (90, 300, 8), (500, 70, 2)])
+def test_repeated_products_equal_those_in_float64(library, n, d, m):
+    rows, columns, weights = drawn(n, d), drawn(m, d), drawn(n, m)
+    matrix, exact = Repeated(rows), rows.double()
+    positive = weights[:, :1].square()
+    for found, expected in (
+        (matrix.times(columns), exact @ columns.double().T),
+        (matrix.sums(weights), weights.double().T @ exact),
+        (matrix.squares(positive), (exact * positive.double()).T @ exact),
+    ):
+        assert found.shape == expected.shape
+        assert torch.allclose(found.double(), expected, rtol=0, atol=2e-6 * float(expected.abs().max()))

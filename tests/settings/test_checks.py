@@ -6,7 +6,7 @@ from alrun import models
 from alrun.data import sources
 from alrun.models.classifier import Classifier
 from alrun.models.classifier import has_dropout as really_has_dropout
-from alrun.settings.checks import POOL_SIZES, has_dropout, pool_size, validate
+from alrun.settings.checks import POOL_SIZES, check_budget, has_dropout, pool_size, validate
 from alrun.settings.factory import build
 from alrun.system.errors import UserError
 
@@ -81,6 +81,14 @@ def test_values_that_no_data_set_could_make_right(composed, override, words):
 def test_the_known_size_of_digits_is_right(composed):
     cfg = composed("dataset=digits")
     assert pool_size(cfg) == len(sources.digits("").train_labels)
+
+
+@pytest.mark.parametrize("model", ["linear", "mlp"])
+def test_digits_through_an_encoder_have_a_budget_that_they_can_pay(composed, model):
+    cfg = composed("dataset=digits", "encoder=torchvision", f"model={model}")
+    validate(cfg)
+    check_budget(cfg, pool_size(cfg) or 0)
+    assert cfg.budget.total == 200
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])

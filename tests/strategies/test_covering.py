@@ -8,18 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun.data.dataset import ImageData
+from alrun.features.encoders import Timm
 from alrun.loop import vector_pools
 from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
 from alrun.settings import factory
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import Outputs
-from alrun.strategies.embeddings import FromClassifier, FromFile, FromNetwork
+from alrun.strategies.embeddings import FromClassifier, FromFeatures, FromFile
 from alrun.strategies.more.cluster_margin import ClusterMargin, order_in_turns
 from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
@@ -30,7 +32,6 @@ from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
-from alrun.system.torchvision_import import torchvision
 from tests.strategies.queries import make_query, noise
 
 CLASSIFIER = FromClassifier()
@@ -367,44 +368,27 @@ def test_a_missing_file_is_refused_before_training():
         FromFile("none.npy")
 
 
-def test_a_network_embeds_resized_images_once_for_all_rounds(tmp_path, monkeypatch):
-    torch.manual_seed(0)
-    network = torchvision.models.get_model("resnet18", weights=None)
-    torch.save(network.state_dict(), tmp_path / "weights.pt")
-    source = FromNetwork("torchvision", "resnet18", str(tmp_path / "weights.pt"), size=32, normalize=False)
-    query = make_query(TypiClust(source), n=20, labeled=4, size=5)
-    unlabeled, labeled = source.of(query)
-    network.fc = torch.nn.Identity()
-    images = query.pool.images[query.unlabeled.index[:3]].float().expand(-1, 3, -1, -1) / 255
-    images = F.interpolate(images, (32, 32), mode="bilinear", antialias=True)
-    images = torchvision.transforms.functional.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    with torch.no_grad():
-        assert torch.allclose(unlabeled[:3], network.eval()(images), atol=1e-4)
-    monkeypatch.setattr(source, "make", None)
-    assert source.of(query)[1].equal(labeled)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("torchvision", "resnet_18"), "resnet_18 of torchvision"),
-        (("torchvision", "resnet18", "none.pt"), "weights=none.pt cannot be loaded"),
-        (("timm", "resnet18"), "timm"),
-    ],
-)
-def test_a_network_that_cannot_be_had_is_one_sentence(arguments, words):
-    with pytest.raises(UserError, match=words):
-        FromNetwork(*arguments).network()
-
-
 @pytest.mark.parametrize("option", ["file", "torchvision", "timm"])
 def test_embeddings_are_an_option_of_the_strategy(composed, tmp_path, option):
     np.save(tmp_path / "rows.npy", np.zeros((3, 2)))
     path = (f"strategy.embeddings.path={tmp_path}/rows.npy",) if option == "file" else ()
     node = composed("strategy=probcover", f"embeddings@strategy.embeddings={option}", *path).strategy
     strategy = factory.build(node, "strategy")
-    assert isinstance(strategy.embeddings, FromFile if option == "file" else FromNetwork)
+    assert isinstance(strategy.embeddings, FromFile if option == "file" else FromFeatures)
     assert not strategy.needs.embedding
+    if option != "file":
+        assert (type(strategy.embeddings.encoder).__name__.lower(), strategy.embeddings.encoder.name) == (
+            option,
+            "resnet18",
+        )
+
+
+@pytest.mark.parametrize("place", ["strategy", "seed_set"])
+def test_settings_of_an_embedding_network_are_said_to_be_the_encoders(composed, place):
+    chosen = "strategy=probcover" if place == "strategy" else "seed_set=facility_location"
+    with pytest.raises(ConfigCompositionException) as error:
+        composed(chosen, f"embeddings@{place}.embeddings=torchvision", f"{place}.embeddings.weights=w.pt")
+    assert mistake_sentence(error.value) == f"{place}.embeddings.weights is now {place}.embeddings.encoder.weights."
 
 
 def test_timm_is_asked_for_no_strangers_weights(monkeypatch):
@@ -414,5 +398,5 @@ def test_timm_is_asked_for_no_strangers_weights(monkeypatch):
     known = types.SimpleNamespace(is_model=lambda name: name == "resnet18", create_model=create_model)
     monkeypatch.setitem(sys.modules, "timm", known)
     for name in ("hf-hub:somebody/model", "local-dir:somewhere"):
-        with pytest.raises(UserError, match=rf"{name}: timm has no such model"):
-            FromNetwork("timm", name).network()
+        with pytest.raises(UserError, match=rf"{name}: timm has no such network"):
+            Timm(name).make()

@@ -12,8 +12,8 @@ from torch import nn
 from alrun.data.dataset import STRANGER
 from alrun.models import infer
 from alrun.pool.pool import Pool
-from alrun.strategies import Needs, Query, Strategy, embeddings
-from alrun.strategies.embeddings import FromNetwork, OfThePool
+from alrun.strategies import Needs, Query, Strategy
+from alrun.strategies.embeddings import OfThePool
 from alrun.strategies.query import hide_labels
 from alrun.system import rng
 from alrun.testing.made_queries import make_query
@@ -39,10 +39,12 @@ def twins(tmp_path) -> Path:
 
 
 class Projection(nn.Sequential):
-    """A stand-in for a pretrained network: a random projection and a last layer."""
+    """A stand-in for a pretrained network: a random projection of images of 8x8 pixels."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(3 * size * size, 24), nn.Linear(24, 10))
+    def __init__(self) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().__init__(nn.Flatten(), nn.Linear(3 * 8 * 8, 24))
 
 
 SMALL = (
@@ -60,17 +62,16 @@ COVERING = {
 CASES = [
     *((strategy, *settings, *FROZEN) for strategy, settings in COVERING.items()),
     ("typiclust", "embeddings@strategy.embeddings=pixels"),
-    *(
-        ("max_herding", f"embeddings@strategy.embeddings={library}", "strategy.embeddings.size=8")
-        for library in ("torchvision", "timm")
+    (
+        *("max_herding", "embeddings@strategy.embeddings=features", "strategy.embeddings.encoder.size=8"),
+        *("pretrained@strategy.embeddings.encoder=module", "paths.features={folder}/features"),
+        f"strategy.embeddings.encoder.network._target_={__name__}.Projection",
     ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1]}".replace("embeddings@strategy.", ""))
-def test_what_has_a_labeled_twin_is_not_queried_while_others_are_uncovered(complete, twins, monkeypatch, case):
-    for library in ("torchvision", "timm"):
-        monkeypatch.setitem(embeddings.MAKERS, library, lambda name, pretrained: Projection(8))
+def test_what_has_a_labeled_twin_is_not_queried_while_others_are_uncovered(complete, twins, case):
     folder = complete(
         *("dataset=npz", f"dataset.path={twins}/twins.npz", *SMALL, f"strategy={case[0]}"),
         *(setting.format(folder=twins) for setting in case[1:]),
@@ -162,9 +163,8 @@ class Drawn(OfThePool):
         return torch.rand(len(pool.images), 3)
 
 
-@pytest.mark.parametrize("source", [Drawn(), FromNetwork("torchvision", "any", size=8)], ids=lambda s: type(s).__name__)
-def test_embeddings_leave_the_global_generator_the_same_at_first_and_later_uses(monkeypatch, source):
-    monkeypatch.setitem(embeddings.MAKERS, "torchvision", lambda name, pretrained: Projection(8))
+def test_embeddings_leave_the_global_generator_the_same_at_first_and_later_uses():
+    source = Drawn()
     query = make_query(Looks())
     before = torch.get_rng_state()
     made = source.of(query)

@@ -20,12 +20,42 @@ def products(rows: Tensor, columns: Tensor, offset: Tensor | None = None) -> Ten
     filters: the same sums in float32, faster.
     """
     (n, d), m = rows.shape, len(columns)
-    suits = m >= COLUMNS and m <= WIDER * n and d >= DEPTH and rows.dtype == torch.float32
-    if not (suits and rows.device.type == "cpu" and torch.get_num_threads() > 1 and convolving_is_faster()):
-        return F.linear(rows, columns, offset)  # with one thread torch computes 1x1 filters by MKL too
+    suits = m >= COLUMNS and m <= WIDER * n and d >= DEPTH
+    if not (suits and can_be_pixels(rows)):
+        return F.linear(rows, columns, offset)
     pixels = rows.contiguous().as_strided((1, d, n, 1), (n * d, 1, d, d))
-    image = F.conv2d(pixels, columns.contiguous()[:, :, None, None], offset)  # (1, m, n, 1), the channels last
+    # Dilation does nothing to 1x1 filters; without it torch computes them by MKL if there is one thread.
+    image = F.conv2d(pixels, columns.contiguous()[:, :, None, None], offset, dilation=2)  # (1, m, n, 1), channels last
     return image[0, :, :, 0].T
+
+
+class Repeated:
+    """A matrix (n, d) for many products from both sides, with a transposed copy where that makes them faster."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+        self.columns = rows.T.contiguous() if can_be_pixels(rows) else None
+
+    def times(self, columns: Tensor) -> Tensor:
+        """Products of the rows with ``columns`` (m, d): (n, m)."""
+        return products(self.rows, columns)
+
+    def sums(self, weights: Tensor) -> Tensor:
+        """Sums of the rows with ``weights`` (n, m): (m, d)."""
+        return weights.T @ self.rows if self.columns is None else products(self.columns, weights.T).T
+
+    def squares(self, weights: Tensor) -> Tensor:
+        """The sum of each row's square matrix times its weight, of positive ``weights`` (n, 1): (d, d)."""
+        if self.columns is None:
+            weighted = self.rows * weights.sqrt()
+            return weighted.T @ weighted
+        weighted = self.columns * weights.T.sqrt()
+        return products(weighted, weighted)
+
+
+def can_be_pixels(rows: Tensor) -> bool:
+    """Whether products with ``rows`` may be convolutions, and these are faster."""
+    return rows.dtype == torch.float32 and rows.device.type == "cpu" and convolving_is_faster()
 
 
 @cache

@@ -6,7 +6,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from alrun.data.dataset import ImageData
 from alrun.features.encoder import Encoder
-from alrun.models.classifier import Headed, evaluation
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
 from alrun.system import rng
@@ -207,87 +206,3 @@ class FromPixels(OfThePool):
         # From a fixed start, so that every run finds the same components.
         rows = PCA(count, svd_solver="randomized", random_state=0).fit_transform(pixels)
         return torch.from_numpy(rows).to(pool.device)
-
-
-class FromNetwork(OfThePool):
-    """The input of the last layer of a network of torchvision or timm.
-
-    Args:
-        library: ``torchvision`` or ``timm``.
-        name: Of the network there.
-        weights: ``DEFAULT`` (the library's best, downloaded on first use) or a file with a state dict.
-        size: Pixels of the square to which images are resized.
-        normalize: Whether rows are brought to length 1.
-    """
-
-    def __init__(
-        self,
-        library: Literal["torchvision", "timm"],
-        name: str,
-        weights: str = "DEFAULT",
-        size: Annotated[int, Ge(1)] = 224,
-        normalize: bool = True,
-    ) -> None:
-        super().__init__(normalize)
-        self.library = library
-        self.name = name
-        self.weights = weights
-        self.size = size
-
-    def make(self, pool: Pool, chunk: int) -> Tensor:
-        """One pass over the pool, with ImageNet's normalization."""
-        network = self.network().to(pool.device)
-        mean, std = (torch.tensor(v, device=pool.device)[:, None, None] for v in IMAGENET)
-        parts = []
-        with evaluation(network):
-            for index in torch.arange(len(pool.images)).split(chunk):
-                batch = pool.take(index).expand(-1, 3, -1, -1).float() / 255
-                batch = F.interpolate(
-                    batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False
-                )
-                parts.append(network.embed((batch - mean) / std))
-        return torch.cat(parts)
-
-    def network(self) -> Headed:
-        """The network with its weights.
-
-        Raises:
-            UserError: It does not exist, or its weights cannot be loaded.
-        """
-        default = self.weights == "DEFAULT"
-        try:
-            made = MAKERS[self.library](self.name, default)
-            if not default:
-                made.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
-        except UserError:
-            raise
-        except Exception as error:  # of many libraries: unknown names, no connection, damaged or other weights
-            raise SettingError(
-                f"embeddings: {self.name} of {self.library} with weights={self.weights} cannot be loaded: "
-                f"{first_line(error)}. Name another network, a file as its weights, or use embeddings of pixels."
-            ) from error
-        return Headed(made, classes=1, channels=3)
-
-
-IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-
-
-def torchvision_network(name: str, pretrained: bool) -> Any:
-    """A network of torchvision."""
-    from alrun.system.torchvision_import import torchvision
-
-    return torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None)
-
-
-def timm_network(name: str, pretrained: bool) -> Any:
-    """A network of timm."""
-    try:
-        import timm  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise SettingError("embeddings.library=timm needs the timm package: pip install 'alrun[timm]'.") from None
-    if not timm.is_model(name):  # hf-hub:... and local-dir:... would load anybody's weights, by pickle
-        raise SettingError(f"embeddings.name={name}: timm has no such model; timm.list_models() lists them.")
-    return timm.create_model(name, pretrained=pretrained)
-
-
-MAKERS: dict[str, Callable[[str, bool], Any]] = {"torchvision": torchvision_network, "timm": timm_network}

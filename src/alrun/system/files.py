@@ -7,13 +7,14 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alrun.system.errors import StorageError
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+Row = dict[str, Any] | tuple[Any, ...]  # of a CSV
 # Errors of some network file systems for the fsync of a folder: they have renamed it durably already.
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 # Errors of file systems without hard links (exFAT, cloud drives).
@@ -122,12 +123,12 @@ def write_text(path: Path, text: str) -> None:
     write(path, text.encode())
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]], lasts: bool = True) -> None:
-    """Replace ``path`` by a CSV of ``columns``; floats in full precision."""
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], lasts: bool = True) -> None:
+    """Replace ``path`` by a CSV of ``columns``; floats in full precision. A tuple is a row in the order of columns."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([[row.get(column, "") for column in columns] for row in rows])
+    writer.writerows(row if isinstance(row, tuple) else [row.get(column, "") for column in columns] for row in rows)
     write(path, text.getvalue().encode(), lasts=lasts)
 
 

@@ -138,6 +138,7 @@ SETTINGS: dict[str, dict[str, dict[str, str]]] = {
         "Cal": {"neighbours": "neighbors"},
         "ClusterMargin": {"candidates": "candidate_factor"},
         "DropQuery": {"samples": "mask_samples"},
+        "FromFeatures": {"name": "encoder.name", "weights": "encoder.weights"},  # of the network that embeds
         "Fass": {"candidates": "candidate_factor", "neighbours": "neighbors"},
         "Glister": {"refresh": "refresh_every"},
         "GradMatch": {"lam": "ridge"},
@@ -145,6 +146,9 @@ SETTINGS: dict[str, dict[str, dict[str, str]]] = {
         "Submodular": {"neighbours": "neighbors"},
         "Subsample": {"factor": "candidate_factor"},
         "TypiClust": {"neighbours": "neighbors"},
+    },
+    "seed_set": {
+        "FromFeatures": {"name": "encoder.name", "weights": "encoder.weights"},
     },
     "dss": {
         "Glister": {"refreshes": "refresh_every"},

@@ -24,6 +24,7 @@ FORCING = 0.1  # share of the gradient, in the norm of the preconditioner, at wh
 NEAR = 1e-4  # share of the objective below which a step needs float64
 SHORTEST = 1e-6  # step, as a share of Newton's
 SHRUNK = (1.0, 0.5, 0.25, 0.1, 0.0)  # factors of the parameters to start from
+NARROW = 0.7  # examples per feature below which a rotation into the span of the examples saves time
 UNSEEN = -30.0  # logit of a class without examples, whose optimum is minus infinity; the others' biases have mean 0
 
 
@@ -74,10 +75,7 @@ def fit(
     if count == 1:
         bias[present] = 0.0
         return Optimum(weight, bias, 0.0, 0.0, 0)
-    # Optimal weights are sums of examples. If these are fewer than the features, a rotation into their span loses
-    # nothing, and keeps all squares.
-    rotation = torch.linalg.qr(features.T.double()).Q if len(features) < width else None
-    narrow = features if rotation is None else (features.double() @ rotation).float()
+    narrow, rotation = rotated(features)
     begin = None
     if start is not None:
         begin = parameters_of(start[0][present].double(), start[1][present].double(), rotation)
@@ -90,6 +88,17 @@ def fit(
     weight[present] = theta[:, :-1] if rotation is None else theta[:, :-1] @ rotation.T
     bias[present] = theta[:, -1]
     return Optimum(weight, bias, objective, excess, steps)
+
+
+def rotated(features: Tensor) -> tuple[Tensor, Tensor | None]:
+    """``features`` (n, d) rotated into their span (n, n), and the rotation (d, n) float64, if n is much less than d.
+
+    Optimal weights are sums of examples: this loses nothing, keeps all squares, and saves time.
+    """
+    if len(features) >= NARROW * features.shape[1]:
+        return features, None
+    rotation = torch.linalg.qr(features.T.double()).Q
+    return (features.double() @ rotation).float(), rotation
 
 
 def parameters_of(weight: Tensor, bias: Tensor, rotation: Tensor | None) -> Tensor:
@@ -127,7 +136,8 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
                 theta, logits, value = there, logits_there, reached
                 break
             length /= 2
-        if precision == torch.float64 and (0 <= excess <= tolerance or length <= SHORTEST):
+        is_exact = precision == torch.float64 or tolerance >= NEAR
+        if is_exact and (0 <= excess <= tolerance or length <= SHORTEST):
             break
         if precision == torch.float32 and (excess < NEAR or length <= SHORTEST):
             precision = torch.float64

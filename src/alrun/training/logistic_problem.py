@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alrun.selection.products import Repeated
+
 ROWS = 8192  # converted to float64 at a time
 RIDGE = 1e-6  # share of the diagonal that is added to make a float32 matrix invertible
 
@@ -36,6 +38,7 @@ class Problem:
         scale = (features - center).square().mean(0, dtype=torch.float64).sqrt().float()
         scale[scale < torch.finfo(torch.float32).tiny] = 1.0
         self.features = torch.cat([(features - center) / scale, torch.ones_like(features[:, :1])], 1)
+        self.products = Repeated(self.features)
         self.center, self.scale = center.double()[:, None], scale.double()
         self.classes = classes
         self.labels = labels[:, None]
@@ -62,7 +65,7 @@ class Problem:
     def logits(self, theta: Tensor, precision: torch.dtype) -> Tensor:
         """Products of all features with ``theta`` (K, d + 1): (n, K) float64."""
         if precision == torch.float32:
-            return (self.features @ theta.float().T).double()
+            return self.products.times(theta.float()).double()
         return torch.cat([part.double() @ theta.T for part in self.features.split(ROWS)])
 
     def objective(self, theta: Tensor, logits: Tensor) -> float:
@@ -75,7 +78,7 @@ class Problem:
         residual = probs.scatter_add(1, self.labels, probs.new_full(self.labels.shape, -1.0)) * self.examples
         gradient = self.ridge * theta
         if precision == torch.float32:
-            return gradient + residual.float().T @ self.features
+            return gradient + self.products.sums(residual.float())
         for part, some in zip(self.features.split(ROWS), residual.split(ROWS), strict=True):
             gradient += some.T @ part.double()
         return gradient
@@ -86,18 +89,17 @@ class Problem:
         weighted = probs * self.examples.float()
 
         def times(direction: Tensor) -> Tensor:
-            change = self.features @ direction.T
+            change = self.products.times(direction)
             change -= (probs * change).sum(1, keepdim=True)
             change *= weighted
-            return torch.addcmul(change.T @ self.features, direction, ridge)
+            return torch.addcmul(self.products.sums(change), direction, ridge)
 
         return times
 
     def inverse(self, probs: Tensor) -> Tensor:
         """Inverse Hessian with the mean curvature for all classes, a preconditioner: (d + 1, d + 1) float32."""
         spread = self.examples * (1 - probs.square().sum(1, keepdim=True)) / self.classes
-        weighted = self.features * spread.sqrt().float()
-        matrix = (weighted.T @ weighted).double()
+        matrix = self.products.squares(spread.float()).double()
         matrix.diagonal().add_(self.ridge)
         matrix.diagonal().mul_(1 + RIDGE)
         factor, failed = torch.linalg.cholesky_ex(matrix)
