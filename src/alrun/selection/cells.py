@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alrun.selection.kmeans import kmeans, nearest_centers
-from alrun.selection.points import Dense, sqdist
+from alrun.selection.points import Dense, sqdist, zero_round_off
 
 PROBES = 16  # nearest cells in which a point looks for others, on average
 SAMPLE = 32  # points for each cell that place the cells
@@ -29,9 +29,9 @@ class Cells:
         draws = torch.Generator().manual_seed(0)
         count = min(len(x), 2 * math.isqrt(len(x)))
         sample = torch.randperm(len(x), generator=draws)[: SAMPLE * count].sort().values
-        self.x = x
+        self.points = Dense(x)
         self.centers = kmeans(x[sample.to(x.device)], count, draws, iterations=ITERATIONS).centers
-        self.cell = nearest_centers(Dense(x), self.centers)
+        self.cell = nearest_centers(self.points, self.centers)
         centers = Dense(self.centers)
         self.near = sqdist(centers, centers).argsort(dim=1, stable=True)  # of each cell, the nearest first
 
@@ -41,7 +41,7 @@ class Cells:
         Every point comes once, with at least ``least`` others.
         """
         share = PROBES * math.ceil(len(others) / len(self.centers))
-        cell = self.cell if others is self.x else nearest_centers(Dense(others), self.centers)
+        cell = self.cell if others is self.points.x else nearest_centers(Dense(others), self.centers)
         mine, theirs = members(self.cell, len(self.centers)), members(cell, len(self.centers))
         found = torch.tensor([len(each) for each in theirs])
         near = self.near.cpu()
@@ -57,12 +57,14 @@ class Cells:
 
         With ``itself`` False no point is its own neighbor.
         """
-        if not 0 < k <= len(self.x) - (not itself):
-            raise ValueError(f"{len(self.x)} points do not have {k} neighbors each")
-        distances = self.x.new_empty(len(self.x), k)
-        positions = torch.empty(len(self.x), k, dtype=torch.int32, device=self.x.device)
-        for rows, targets in self.comparisons(self.x, k + (not itself)):
-            block = self.distances(rows, Dense(self.x[targets]))
+        points, count = self.points, len(self.points)
+        if not 0 < k <= count - (not itself):
+            raise ValueError(f"{count} points do not have {k} neighbors each")
+        distances = points.x.new_empty(count, k)
+        positions = torch.empty(count, k, dtype=torch.int32, device=points.x.device)
+        points.sqnorm  # noqa: B018 - of all at once, for their parts
+        for rows, targets in self.comparisons(points.x, k + (not itself)):
+            block = sqdist(points.take(rows), points.take(targets))
             if not itself:
                 block.masked_fill_(rows[:, None] == targets, torch.inf)
             found = block.topk(k, dim=1, largest=False, sorted=False)
@@ -75,17 +77,15 @@ class Cells:
 
         The distance is never below that of the nearest.
         """
-        distances = self.x.new_empty(len(self.x))
-        positions = torch.empty(len(self.x), dtype=torch.int64, device=self.x.device)
+        points, compared = self.points, Dense(others)
+        distances = torch.empty_like(points.sqnorm)
+        positions = torch.empty(len(points), dtype=torch.int64, device=others.device)
+        compared.sqnorm  # noqa: B018 - of all at once, for their parts
         for rows, targets in self.comparisons(others, least):
-            found = self.distances(rows, Dense(others[targets])).min(1)
+            found = points.take(rows).shifted(compared.take(targets)).min(1)
             distances[rows] = found.values
             positions[rows] = targets[found.indices]
-        return distances, positions
-
-    def distances(self, rows: Tensor, others: Dense) -> Tensor:
-        """Squared distances of the points at ``rows`` (r,) to ``others``: (r, t)."""
-        return sqdist(Dense(self.x[rows]), others)
+        return zero_round_off(distances.add_(points.sqnorm), points.sqnorm), positions
 
 
 def members(cell: Tensor, count: int) -> tuple[Tensor, ...]:

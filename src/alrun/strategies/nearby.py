@@ -7,7 +7,7 @@ from annotated_types import Ge
 Nearby = Literal["auto", "all"] | Annotated[int, Ge(1)]
 
 LARGE = 100_000  # examples up to which ``auto`` compares all
-DEFAULT = 100  # others that ``auto`` compares an example with in larger pools
+DEFAULT = 64  # others that ``auto`` compares an example with in larger pools
 
 
 def nearby_in(setting: Nearby, count: int) -> int | None:

@@ -29,7 +29,7 @@ class ProbCover(Strategy):
         purity: Share of pure balls, for the estimate of the radius.
         clusters: k-means clusters that replace classes in that estimate; null: as many as there are labeled classes.
         nearby: Whose balls may hold an example: ``all``, those of its so many nearest, found approximately, or
-            ``auto``: all in up to 100,000 examples, 100 in more. Then ``SAMPLE`` balls give the radius.
+            ``auto``: all in up to 100,000 examples, 64 in more. Then ``SAMPLE`` balls give the radius.
 
     Source: Yehuda et al., Active Learning Through a Covering Lens, NeurIPS 2022.
     """

@@ -29,7 +29,7 @@ class TypiClust(Strategy):
         neighbors: Whose mean distance is the typicality.
         min_size: Of a cluster that does not come last.
         nearby: How many centers an example is compared with: ``all``, its so many nearest, found approximately, or
-            ``auto``: all in up to 100,000 examples, 100 in more. The same goes for the neighbors in a cluster.
+            ``auto``: all in up to 100,000 examples, 64 in more. The same goes for the neighbors in a cluster.
 
     Source: Hacohen, Dekel and Weinshall, Active Learning on a Budget, ICML 2022, Section 3 and Appendix: the paper's
     form to the letter, with k-means for any number of clusters where it takes mini-batches above 50. The authors' code

@@ -23,7 +23,7 @@ class ClusterMargin(Strategy):
     reduced to that many k-means centers, since the cost of linkage grows with the square of their number. The paper
     clusters once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
     ``nearby`` says how many of those centers an example is compared with: ``all``, its so many nearest, found
-    approximately, or ``auto``: all in up to 100,000 examples, 100 in more.
+    approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
     """

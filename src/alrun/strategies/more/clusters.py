@@ -18,7 +18,7 @@ class KMeansSampling(Strategy):
     """The examples nearest to the k-means centers, with one cluster for each label asked for.
 
     ``nearby`` says how many centers an example is compared with: ``all``, its so many nearest, found approximately, or
-    ``auto``: all in up to 100,000 examples, 100 in more.
+    ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Zhdanov, Diverse Mini-Batch Active Learning, 2019, without weights; the toolkit's k-means sampling.
     """

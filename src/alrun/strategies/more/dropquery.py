@@ -28,7 +28,7 @@ class DropQuery(Strategy):
     the authors' code (query_strategies/dropout.py), followed to the letter, except that a center's example is the
     nearest of all candidates, not of its cluster, and k-means tries several points for each first center. The paper's
     text has no lower threshold. ``nearby`` says how many centers a candidate is compared with: ``all``, its so many
-    nearest, found approximately, or ``auto``: all with up to 100,000 candidates, 100 with more.
+    nearest, found approximately, or ``auto``: all with up to 100,000 candidates, 64 with more.
     """
 
     needs = Needs(embedding=True, log_probs=True)
@@ -56,7 +56,8 @@ class DropQuery(Strategy):
         candidates = (changes > change_threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
-        embedding = F.normalize(embedding[candidates])
+        embedding = embedding[candidates]
+        F.normalize(embedding, out=embedding)
         nearby = nearby_in(self.nearby, len(candidates))
         clusters = nearby_kmeans(embedding, query.size, query.rng, nearby)
         return candidates[nearby_representatives(embedding, clusters, nearby)]

@@ -20,7 +20,7 @@ from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
 from alrun.strategies.nearby import Nearby, nearby_in
-from alrun.strategies.uncertainty import margin
+from alrun.strategies.uncertainty import PART, margin
 from alrun.system.units import MEGABYTE, Megabytes
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class MaxHerding(Strategy):
         bandwidth: Of the Gaussian kernel.
         memory: Megabytes that the matrix of similarities may take; a larger one is computed again part by part.
         nearby: How many examples one may cover: ``all``, those of which it is among the so many nearest, found
-            approximately, or ``auto``: all in up to 100,000 examples, 100 in more.
+            approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Bae et al., Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
     """
@@ -112,7 +112,8 @@ class UncertaintyHerding(MaxHerding):
         unlabeled, labeled = self.embeddings.of(query)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
         temperature = held_out_temperature(query)
-        weights = margin(tempered(query.unlabeled.log_probs, temperature))
+        parts = query.unlabeled.log_probs.split(PART)  # a large pool is not copied as a whole
+        weights = torch.cat([margin(tempered(part, temperature)) for part in parts])
         bandwidth = apart if math.isfinite(apart) else self.bandwidth
         log.info("UHerding: temperature %.1f, bandwidth %.4g", temperature, bandwidth)
         return self.cover(unlabeled, labeled, bandwidth, weights, query.size)

@@ -35,7 +35,7 @@ class Submodular(Strategy):
         memory: Megabytes that a matrix of similarities may take; a larger one is computed again part by part.
         neighbors: Of facility location: similarities of each example to that many others only; null: to all.
         nearby: Of facility location on embeddings, without ``neighbors``: how many others each example is compared
-            with: ``all``, its so many nearest, found approximately, or ``auto``: all in up to 100,000 examples, 100 in
+            with: ``all``, its so many nearest, found approximately, or ``auto``: all in up to 100,000 examples, 64 in
             more.
         epsilon: Of stochastic greedy choice, for speed; null: lazy greedy, exact.
 

@@ -35,7 +35,7 @@ class Targeted(Strategy):
     def __init__(self, representation: Representation, memory: Megabytes) -> None:
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
-        self.needs = Needs(gradient=True, labeled=True)
+        self.needs = Needs(gradient=True, log_probs=True, labeled=True)
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of greedy choice."""
