@@ -115,7 +115,7 @@ def one(given: argparse.Namespace, name: str) -> dict[str, str]:
         "seconds": f"{seconds:.1f}",
         "of a pass": f"{passed:.1f}",
         "cpu_seconds": f"{process_time() - used:.1f}",
-        "peak_gb": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}",
+        "peak_gb": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9:.2f}",
         "floor": f"{operations(name, given) / matrix_product_speed():.1f}",
         "load": f"{os.getloadavg()[0]:.1f}",
         "approximated": CASES.get(name, ""),

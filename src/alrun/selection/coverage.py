@@ -55,7 +55,7 @@ def nearby_ball_cover(
         held = (cells.nearest(covering.x, nearby)[0] < radius**2).float().cpu()
     distances, positions = cells.neighbors(nearby)
     inside = (distances < radius**2) | (positions == torch.arange(len(points), device=positions.device)[:, None])
-    graph = graph_of(inside.float().cpu(), positions.cpu(), len(points))
+    graph = graph_of(inside.float().cpu(), positions.cpu(), len(points), held)
     return fill_uniformly(cover_rows(graph, size, held.numpy()), len(points), size, rng)
 
 

@@ -9,11 +9,13 @@ from torch import Tensor
 from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.points import Dense, Points, nearest_sqdist, sqdist
+from alrun.selection.similarity import split_range
 
 log = logging.getLogger(__name__)
 
 CANDIDATES = 512  # their mutual distances take 1 MB, which fits the cache
 MANY = 2**33  # distances from points to centers, beyond which cells give the first bounds
+CENTERS = 2048  # that are compared with points at a time, which keeps products fast
 UNSEEN = -1  # a bound that does not account for all centers
 FRONT = 8192  # points whose distances are updated together
 
@@ -51,7 +53,9 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
             if count < len(chosen):
                 rows = front[seen[front] == count]
                 if count == UNSEEN:
-                    bound[rows] = nearest_sqdist(points.take(rows), centers)
+                    for some in split_range(len(centers), CENTERS):
+                        now = nearest_sqdist(points.take(rows), centers.take(some))
+                        bound[rows] = torch.minimum(bound[rows], now)
                 if len(chosen) > count.clamp_min(0):
                     now = nearest_sqdist(points.take(rows), points.take(chosen[count.clamp_min(0) :]))
                     bound[rows] = torch.minimum(bound[rows], now)

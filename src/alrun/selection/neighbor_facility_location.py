@@ -60,7 +60,8 @@ def cover_rows(
     if floor is None and weights is None:
         bounds = graph.sum(axis=0)
     else:
-        above = np.maximum(graph.data - covered[graph.indices], 0)
+        above = graph.data - covered[graph.indices]
+        np.maximum(above, 0, out=above)
         if weights is not None:
             above *= weights[graph.indices]
         bounds = csc_array((above, graph.indices, graph.indptr), graph.shape).sum(axis=0)
@@ -94,10 +95,18 @@ def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
     return graph_of(values, positions, len(candidates))
 
 
-def graph_of(values: Tensor, positions: Tensor, candidates: int) -> csc_array:
-    """Similarities (n, candidates) by candidate, from the ``values`` (n, k) of those at ``positions`` (n, k)."""
-    pointers = np.arange(0, values.numel() + 1, values.shape[1])
-    shape = (len(values), candidates)
+def graph_of(values: Tensor, positions: Tensor, candidates: int, floor: Tensor | None = None) -> csc_array:
+    """Similarities (n, candidates) by candidate, from the ``values`` (n, k) of those at ``positions`` (n, k).
+
+    Those that are not above the ``floor`` (n,) of their row can never count, and are left out.
+    """
+    rows, k = values.shape
+    pointers = np.arange(0, rows * k + 1, k)
+    if floor is not None:
+        counts = values > floor[:, None]
+        pointers = np.concatenate([[0], counts.sum(1).cumsum(0).numpy()])
+        values, positions = values[counts], positions[counts]
+    shape = (rows, candidates)
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
 
 

@@ -75,13 +75,13 @@ def cover_nearby(
     unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int, nearby: int
 ) -> Tensor:
     """Positions (size,) int64 as of ``MaxHerding.cover``, where an example covers few others: see ``nearby``."""
-    cells = Cells(unlabeled)
+    cells, kernel = Cells(unlabeled), -1 / bandwidth**2
     floor = torch.zeros(len(unlabeled))
     if len(labeled):
-        floor = (-cells.nearest(labeled, nearby)[0] / bandwidth**2).exp_().cpu()
+        floor = (cells.nearest(labeled, nearby)[0] * kernel).exp_().cpu()
     distances, positions = cells.neighbors(nearby)
-    similarities = distances.mul_(-1 / bandwidth**2).exp_()
-    graph = graph_of(similarities.cpu(), positions.cpu(), len(unlabeled))
+    graph = graph_of(distances.mul_(kernel).exp_().cpu(), positions.cpu(), len(unlabeled), floor)
+    del distances, positions
     weigh = None if weights is None else weights.cpu().numpy()
     return fill_uniformly(cover_rows(graph, size, floor.numpy(), weigh), len(unlabeled), size, None)
 
