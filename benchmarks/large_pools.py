@@ -32,20 +32,8 @@ from alrun.training.convex import Convex
 from alrun.training.stop_rule import TrainResult
 from benchmarks.machine import matrix_product_speed
 
-FIELDS = (
-    "case",
-    "n",
-    "labeled",
-    "size",
-    "seconds",
-    "of a pass",
-    "cpu_seconds",
-    "peak_gb",
-    "floor",
-    "load",
-    "approximated",
-)
-SHOWN = ("seconds", "of a pass", "cpu_seconds", "peak_gb", "floor")
+SHOWN: tuple[str, ...] = ("seconds", "of a pass", "cpu_seconds", "peak_gb", "floor")
+FIELDS: tuple[str, ...] = ("case", "n", "labeled", "size", *SHOWN, "load", "approximated")
 NEARBY = f"the {DEFAULT} nearest, looked for in near cells"
 # What each case approximates, with the settings that alrun takes for such a pool by itself.
 CASES = {

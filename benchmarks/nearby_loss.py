@@ -7,6 +7,7 @@ ProbCover's share of covered examples, the squared distances of k-means. A rando
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from time import process_time
 
@@ -101,12 +102,12 @@ def main() -> None:
     print(f"{'objective':18s} {'nearby':>8s} {'value':>12s} {'loss (%)':>9s} {'CPU (s)':>8s}", flush=True)
     for name in given.cases:
         choose, value = cases[name]
-        exact = None
+        exact = math.nan
         for nearby in (None, *given.nearby):
             started = process_time()
             found = choose(nearby)
             seconds, reached = process_time() - started, value(found)
-            exact = reached if exact is None else exact
+            exact = reached if nearby is None else exact
             show(name, "all" if nearby is None else str(nearby), reached, exact, f"{seconds:.0f}")
         show(name, "random", value(random), exact, "")
 

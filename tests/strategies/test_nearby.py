@@ -113,10 +113,14 @@ def test_few_neighbors_keep_most_of_what_herding_covers():
 
 
 def test_near_examples_are_for_facility_location_on_embeddings():
-    for settings in ({"function": "graph_cut"}, {"representation": "gradient"}, {"neighbors": 3}):
+    for make in (
+        lambda nearby: Submodular("graph_cut", nearby=nearby),
+        lambda nearby: Submodular(representation="gradient", nearby=nearby),
+        lambda nearby: Submodular(neighbors=3, nearby=nearby),
+    ):
         with pytest.raises(UserError, match=r"strategy.nearby=5 is for strategy.function=facility_location"):
-            Submodular(**settings, nearby=5)
-        assert Submodular(**settings).nearby == "all"
+            make(5)
+        assert make("auto").nearby == "all"
 
 
 @pytest.mark.parametrize("value", ["none", 0, 1.5, None, True])

@@ -49,15 +49,15 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
     while len(chosen) < size:
         order = bound.argsort(descending=True, stable=True)
         front, others = order[:FRONT], bound[order[FRONT:]]
-        for count in seen[front].unique():
+        for count in seen[front].unique().tolist():
             if count < len(chosen):
                 rows = front[seen[front] == count]
                 if count == UNSEEN:
                     for some in split_range(len(centers), CENTERS):
                         now = nearest_sqdist(points.take(rows), centers.take(some))
                         bound[rows] = torch.minimum(bound[rows], now)
-                if len(chosen) > count.clamp_min(0):
-                    now = nearest_sqdist(points.take(rows), points.take(chosen[count.clamp_min(0) :]))
+                if len(chosen) > max(count, 0):
+                    now = nearest_sqdist(points.take(rows), points.take(chosen[max(count, 0) :]))
                     bound[rows] = torch.minimum(bound[rows], now)
         seen[front] = len(chosen)
         front = front[bound[front].argsort(descending=True, stable=True)]

@@ -56,6 +56,7 @@ def cover_rows(
         floor: What each row has before any choice (n,); None: 0.
         weights: Of the rows (n,), not below 0; None: all 1.
     """
+    assert graph.shape is not None
     covered = np.zeros(graph.shape[0], dtype=np.float32) if floor is None else floor.astype(np.float32)
     if floor is None and weights is None:
         bounds = graph.sum(axis=0)
