@@ -102,7 +102,7 @@ bench-training: $(READY) ## training against a plain loop, and several runs at o
 	@$(PY) -m benchmarks.training $(ARGS)
 
 speed: $(READY) ## both benchmarks into benchmarks/results, then docs/evidence/speed.md, on an idle machine
-	@rm -f benchmarks/results/*.csv
+	@rm -f benchmarks/results/selection.csv benchmarks/results/training.csv
 	@$(PY) -m benchmarks.selection --csv benchmarks/results/selection.csv
 	@for precision in float32 bf16; do $(PY) -m benchmarks.training --ways processes --runs 2,4 \
 		--csv benchmarks/results/training.csv training.precision=$$precision || exit 1; done
@@ -124,7 +124,7 @@ bench-features: $(READY) ## runs on features: where their seconds go, runs per h
 	@$(PY) -m benchmarks.features $(ARGS)
 
 bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
-	@$(PY) -m benchmarks.large_pools $(ARGS)
+	@$(PY) -m benchmarks.large_pools --csv benchmarks/results/large_pools.csv $(ARGS)
 
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
 	@$(PY) -m benchmarks.launchers $(ARGS)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from alrun.selection import points as points_module
-from alrun.selection.coverage import ball_cover, pure_radius
+from alrun.selection.coverage import ball_cover, nearby_ball_cover, pure_radius
 from alrun.selection.points import Dense
 
 
@@ -58,3 +59,31 @@ def test_at_the_pure_radius_the_wanted_share_of_balls_holds_one_label(purity):
 
 def test_one_label_allows_any_radius():
     assert pure_radius(Dense(cloud(5)), torch.zeros(5), 0.9) == torch.inf
+
+
+@pytest.mark.parametrize("labeled", [0, 5])
+@pytest.mark.parametrize("radius", [0.0, 0.4, 100.0])
+def test_balls_among_all_points_are_those_of_the_exact_cover(labeled, radius):
+    x, known = cloud(60), cloud(labeled, 1)
+    exact = ball_cover(Dense(x), Dense(known), radius, 25, seeded())
+    assert nearby_ball_cover(Dense(x), Dense(known), radius, 25, seeded(), 60).equal(exact)
+
+
+def test_balls_of_near_points_hold_most_of_what_is_open_among_these():
+    x, radius = cloud(300), 0.3
+    near = NearestNeighbors(n_neighbors=8).fit(x.numpy()).kneighbors(x.numpy(), return_distance=False)
+    listed = np.zeros((300, 300), dtype=bool)
+    np.put_along_axis(listed, near, True, axis=1)
+    inside = (torch.cdist(x.double(), x.double()).numpy() < radius) & listed  # rows in the balls of columns
+    covered = np.zeros(300, dtype=bool)
+    for position in nearby_ball_cover(Dense(x), Dense(x[:0]), radius, 30, seeded(), 8).tolist():
+        held = (inside & ~covered[:, None]).sum(0)
+        assert held[position] == held.max() > 0
+        covered |= inside[:, position]
+
+
+def test_some_balls_give_the_radius_of_these():
+    x, labels, among = cloud(101), (cloud(101)[:, 0] > 0).long(), torch.arange(0, 101, 2)
+    other = torch.cdist(x.double(), x.double()).masked_fill(labels[:, None] == labels, torch.inf).amin(1)[among]
+    assert pure_radius(Dense(x), labels, 0.9, among) == pytest.approx(float(other.sort().values[5]))
+    assert pure_radius(Dense(x), labels, 0.9, torch.arange(101)) == pytest.approx(pure_radius(Dense(x), labels, 0.9))

@@ -2,7 +2,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from alrun.selection import cells
 from alrun.selection import k_center as module
+from alrun.selection.cells import Cells
 from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense, Outer
 
@@ -74,3 +76,13 @@ def test_equal_points_are_still_distinct_choices():
     assert sorted(k_center(Dense(torch.ones(10, 3)), Dense(torch.ones(2, 3)), 10).tolist()) == list(range(10))
     with pytest.raises(ValueError, match="11 of 10"):
         k_center(Dense(torch.ones(10, 3)), Dense(torch.ones(2, 3)), 11)
+
+
+@pytest.mark.parametrize("front", [1, 20, 8192])
+def test_first_bounds_by_cells_change_no_pick(monkeypatch, front):
+    monkeypatch.setattr(module, "MANY", 0)
+    monkeypatch.setattr(module, "FRONT", front)
+    monkeypatch.setattr(cells, "PROBES", 1)
+    x, centers = rows(400), rows(150, seed=1)
+    assert (Cells(x).nearest(centers)[0].double() > torch.cdist(x.double(), centers.double()).amin(1) ** 2 + 1e-3).any()
+    assert k_center(Dense(x), Dense(centers), 90).tolist() == brute_force(x, centers, 90)

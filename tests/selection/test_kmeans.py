@@ -5,7 +5,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from alrun.selection.greedy_seeding import greedy_seeding
-from alrun.selection.kmeans import kmeans, representatives
+from alrun.selection.kmeans import cluster_means, kmeans, representatives
 from alrun.selection.points import Dense
 
 
@@ -89,3 +89,19 @@ def test_more_clusters_than_points_are_refused():
         kmeans(torch.zeros(4, 2), 5, seeded())
     with pytest.raises(ValueError, match="4 points cannot stand for 5 centers"):
         representatives(torch.zeros(4, 2), torch.zeros(5, 2))
+
+
+def test_means_are_the_same_part_by_part(monkeypatch):
+    draws = torch.Generator().manual_seed(0)
+    x, weights = torch.randn(300, 4, generator=draws), torch.rand(300, generator=draws)
+    labels, before = torch.randint(7, (300,), generator=draws), torch.randn(9, 4, generator=draws)
+    labels[labels == 3] = 5
+    whole = cluster_means(x, labels, weights, before)
+    for part in (1, 40, 1000):
+        monkeypatch.setattr("alrun.selection.kmeans.PART", part)
+        assert cluster_means(x, labels, weights, before).equal(whole)
+    for label in range(9):
+        own = labels == label
+        total = (x[own].double() * weights[own, None]).sum(0)
+        expected = total / weights[own].double().sum() if own.any() else before[label].double()
+        assert torch.allclose(whole[label].double(), expected, atol=1e-6)

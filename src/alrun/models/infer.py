@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.models.classifier import Classifier, dropout_layers, evaluation, split_at_dropout
-from alrun.models.outputs import AXIS, Needs, Outputs
+from alrun.models.outputs import AXIS, Needs, Outputs, residual_of
 from alrun.system.chunks import in_chunks
 from alrun.system.device import autocast, widened
 from alrun.system.errors import SettingError
@@ -38,6 +38,7 @@ def record(
     size of every chunk after its pass.
     """
     want_probs = needs.log_probs or needs.gradient
+    want_residual = needs.gradient and not needs.log_probs
     want_embedding = needs.embedding or needs.gradient
     outputs: dict[str, Tensor] = {}  # allocated once: joining parts would take twice the memory
     device, where = model.head.weight.device, index.to(images.device)  # images in a memory map are not on the device
@@ -50,7 +51,8 @@ def record(
             if want_embedding:
                 found["embedding"] = widened(embedding)
             if want_probs:
-                found["log_probs"] = widened(model.head(embedding)).log_softmax(1)
+                log_probs = widened(model.head(embedding)).log_softmax(1)
+                found |= {"residual": residual_of(log_probs)} if want_residual else {"log_probs": log_probs}
         if needs.dropout_samples:
             passes = ensemble_passes if model.ensemble else dropout_passes
             found["dropout_log_probs"] = passes(model, batch, needs.dropout_samples)

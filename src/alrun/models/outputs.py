@@ -17,7 +17,7 @@ class Needs:
 
     log_probs: bool = False  # log of the softmax probabilities
     embedding: bool = False  # input of the last linear layer
-    gradient: bool = False  # last-layer gradient at the predicted label, as factors
+    gradient: bool = False  # last-layer gradient at the predicted label, as factors; at others: log_probs as well
     dropout_samples: int = 0  # MC-dropout passes, or members of the model's ensemble
     labeled: bool = False  # the same outputs for the labeled examples
     strangers: bool = False  # and for those that were queried and belong to no class; none where there are none yet
@@ -69,18 +69,29 @@ class Outputs:
 
         Source: Ash et al. 2020, Equation 1.
         """
+        if {"residual", "embedding"} <= self._fields.keys():
+            return Outer(self._fields["residual"], self.embedding)
         if not {"log_probs", "embedding"} <= self._fields.keys():
             raise AttributeError("a strategy that reads outputs.gradient must declare Needs(gradient=True)")
-        return self.gradient_at(self.log_probs.argmax(1))
+        return Outer(residual_of(self.log_probs), self.embedding)
 
     def gradient_at(self, labels: Tensor) -> Outer:
-        """Gradient of the loss at ``labels`` (n,) by the last layer's weights (no bias): n points of C H numbers."""
-        residual = self.probs
-        residual[torch.arange(len(residual), device=residual.device), labels] -= 1
-        return Outer(residual, self.embedding)
+        """Gradient of the loss at ``labels`` (n,) by the last layer's weights (no bias): n points of C H numbers.
+
+        Needs ``log_probs`` beside ``gradient``.
+        """
+        return Outer(residual_of(self.log_probs, labels), self.embedding)
 
     def __len__(self) -> int:
         return len(self.index)
+
+
+def residual_of(log_probs: Tensor, labels: Tensor | None = None) -> Tensor:
+    """Probabilities (n, C), less 1 at ``labels`` (n,); None: at the predicted ones."""
+    residual = log_probs.exp()
+    labels = log_probs.argmax(1) if labels is None else labels
+    residual[torch.arange(len(residual), device=residual.device), labels] -= 1
+    return residual
 
 
 def with_one(embedding: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
+from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
+from alrun.selection.neighbor_facility_location import cover_rows, graph_of
 from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
 from alrun.selection.similarity import split_range
 
@@ -41,6 +43,22 @@ def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: to
     return fill_uniformly(torch.tensor(chosen, dtype=torch.int64), len(points), size, rng)
 
 
+def nearby_ball_cover(
+    points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator, nearby: int
+) -> Tensor:
+    """``ball_cover`` by balls that hold a point only if their centers are among about its ``nearby`` nearest points."""
+    if not 0 < size <= len(points):
+        raise ValueError(f"cannot choose {size} of {len(points)} points")
+    cells = Cells(points.x)
+    held = torch.zeros(len(points))
+    if len(covering):
+        held = (cells.nearest(covering.x, nearby)[0] < radius**2).float().cpu()
+    distances, positions = cells.neighbors(nearby)
+    inside = (distances < radius**2) | (positions == torch.arange(len(points), device=positions.device)[:, None])
+    graph = graph_of(inside.float().cpu(), positions.cpu(), len(points), held)
+    return fill_uniformly(cover_rows(graph, size, held.numpy()), len(points), size, rng)
+
+
 def count_held(points: Dense, others: Dense, radius: float) -> Tensor:
     """How many of ``others`` lie in the ball of each point: (n,) int64."""
     counts = torch.zeros(len(points), dtype=torch.int64, device=points.x.device)
@@ -65,16 +83,32 @@ def count_open_held(points: Dense, open_: Tensor, radius: float) -> Tensor:
     return counts
 
 
-def pure_radius(points: Dense, labels: Tensor, purity: float) -> float:
+def pure_radius(points: Dense, labels: Tensor, purity: float, among: Tensor | None = None) -> float:
     """The largest radius at which a share ``purity`` of the balls hold points of one label only.
 
-    Infinite if all points have one label.
+    Infinite if all points have one label. ``among`` (k,) are the positions of the balls; None: all points.
     """
+    other = nearest_otherwise(points, labels) if among is None else nearest_of_some(points, labels, among)
+    rank = round((1 - purity) * (len(other) - 1))
+    return float(other.sort().values[rank].sqrt())
+
+
+def nearest_otherwise(points: Dense, labels: Tensor) -> Tensor:
+    """Squared distance of every point to the nearest point of another label: (n,)."""
     other = torch.full((len(points),), torch.inf, device=points.x.device)
     for label in labels.unique():
         inside = (labels == label).nonzero().flatten()
         outside = (labels != label).nonzero().flatten()
         if len(outside):
             other[inside] = nearest_sqdist(points.take(inside), points.take(outside))
-    rank = round((1 - purity) * (len(other) - 1))
-    return float(other.sort().values[rank].sqrt())
+    return other
+
+
+def nearest_of_some(points: Dense, labels: Tensor, among: Tensor) -> Tensor:
+    """The same of the points at ``among`` (k,) only, in one pass over all points: (k,)."""
+    some, nearest = points.take(among), torch.full((len(among),), torch.inf, device=points.x.device)
+    for part in split_range(len(points), 2 * TILE):
+        distances = sqdist(points.take(part), some)
+        distances.masked_fill_(labels[part, None] == labels[among], torch.inf)
+        nearest = torch.minimum(nearest, distances.amin(0))
+    return nearest

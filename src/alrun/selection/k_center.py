@@ -6,12 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
-from alrun.selection.points import Points, nearest_sqdist, sqdist
+from alrun.selection.points import Dense, Points, nearest_sqdist, sqdist
+from alrun.selection.similarity import split_range
 
 log = logging.getLogger(__name__)
 
 CANDIDATES = 512  # their mutual distances take 1 MB, which fits the cache
+MANY = 2**33  # distances from points to centers, beyond which cells give the first bounds
+CENTERS = 2048  # that are compared with points at a time, which keeps products fast
+UNSEEN = -1  # a bound that does not account for all centers
 FRONT = 8192  # points whose distances are updated together
 
 
@@ -21,6 +26,7 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
     Exact, without a pass over all points for each pick. Distances only shrink as points are chosen, so earlier
     distances are upper bounds: the farthest few thousand by that bound are updated, and as long as the farthest of
     these is beyond the bound of all others, it is the farthest of all. Points near a center are not looked at again.
+    With very many centers the first bounds are distances to some near center, not the nearest.
     Among equally far points any may come first. Without ``centers`` the longest point is chosen first. Once all
     remaining points equal a center or a chosen point, the rest is drawn uniformly by ``rng`` (on the CPU), or taken in
     order without ``rng``.
@@ -34,17 +40,25 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
     if not len(centers):
         chosen = points.sqnorm.argmax()[None]
         centers = points.take(chosen)
-    bound = nearest_sqdist(points, centers)
+    if isinstance(points, Dense) and isinstance(centers, Dense) and len(points) * len(centers) > MANY:
+        bound, first = Cells(points.x).nearest(centers.x)[0], UNSEEN
+    else:
+        bound, first = nearest_sqdist(points, centers), len(chosen)
     bound[chosen] = -torch.inf
-    seen = torch.full_like(points.sqnorm, len(chosen), dtype=torch.int64)  # how many chosen points a bound accounts for
+    seen = torch.full_like(points.sqnorm, first, dtype=torch.int64)  # how many chosen points a bound accounts for
     while len(chosen) < size:
         order = bound.argsort(descending=True, stable=True)
         front, others = order[:FRONT], bound[order[FRONT:]]
-        for count in seen[front].unique():
+        for count in seen[front].unique().tolist():
             if count < len(chosen):
                 rows = front[seen[front] == count]
-                now = nearest_sqdist(points.take(rows), points.take(chosen[count:]))
-                bound[rows] = torch.minimum(bound[rows], now)
+                if count == UNSEEN:
+                    for some in split_range(len(centers), CENTERS):
+                        now = nearest_sqdist(points.take(rows), centers.take(some))
+                        bound[rows] = torch.minimum(bound[rows], now)
+                if len(chosen) > max(count, 0):
+                    now = nearest_sqdist(points.take(rows), points.take(chosen[max(count, 0) :]))
+                    bound[rows] = torch.minimum(bound[rows], now)
         seen[front] = len(chosen)
         front = front[bound[front].argsort(descending=True, stable=True)]
         candidates = front[:CANDIDATES]

@@ -1,14 +1,17 @@
 """k-means, and the points that represent its clusters."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from alrun.selection.greedy_seeding import greedy_seeding
-from alrun.selection.points import BLOCK, Dense, nearest_sqdist
+from alrun.selection.points import BLOCK, Dense, nearest_sqdist, take_rows
 
 TRIES = 10  # rounds in which centers seek a point of their own; the remaining ones take what is near any of them
+PART = 2**16  # points whose copies are in memory while means are taken
 
 
 class Clusters(NamedTuple):
@@ -45,13 +48,25 @@ def kmeans(
     points = Dense(x)
     weights = torch.ones_like(points.sqnorm) if weights is None else weights
     centers = x[greedy_seeding(points, k, rng, weights).to(x.device)].clone()
+    return lloyd(x, centers, partial(nearest_centers, points), weights, iterations, tolerance)
+
+
+def lloyd(
+    x: Tensor,
+    centers: Tensor,
+    assign: Callable[[Tensor], Tensor],
+    weights: Tensor,
+    iterations: int = 50,
+    tolerance: float = 1e-4,
+) -> Clusters:
+    """Move ``centers`` (k, d) to the means of the points that ``assign`` gives them, again and again."""
     least = tolerance * float(x.var(0, correction=0).mean())
-    labels = nearest_centers(points, centers)
+    labels = assign(centers)
     for _ in range(iterations):
         moved = cluster_means(x, labels, weights, centers)
         shift = float((moved - centers).square().sum())
         centers, before = moved, labels
-        labels = nearest_centers(points, centers)
+        labels = assign(centers)
         if shift <= least or labels.equal(before):
             break
     return Clusters(centers, labels)
@@ -61,10 +76,23 @@ def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -
     """Weighted mean of every cluster (k, d); one without points keeps its center. The order of summation is fixed."""
     order = labels.argsort(stable=True)
     counts = labels.bincount(minlength=len(centers))
-    weighted = (x * weights[:, None])[order]
-    sums = torch.segment_reduce(weighted, "sum", lengths=counts, axis=0)
+    sums = torch.zeros_like(centers)
+    for some, part in whole_clusters(counts):
+        rows = order[part]
+        weighted = take_rows(x, rows) * weights[rows, None]
+        sums[some] = torch.segment_reduce(weighted, "sum", lengths=counts[some], axis=0)
     totals = torch.segment_reduce(weights[order], "sum", lengths=counts)
     return torch.where(counts[:, None] > 0, sums / totals.clamp_min(torch.finfo(x.dtype).tiny)[:, None], centers)
+
+
+def whole_clusters(counts: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of clusters of ``counts`` (k,) points, and of their points in order: about ``PART`` points at a time."""
+    ends = [0, *counts.cumsum(0).tolist()]
+    first = 0
+    for last in range(1, len(ends)):
+        if ends[last] - ends[first] >= PART or last == len(ends) - 1:
+            yield slice(first, last), slice(ends[first], ends[last])
+            first = last
 
 
 def nearest_centers(points: Dense, centers: Tensor) -> Tensor:

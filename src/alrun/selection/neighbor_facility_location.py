@@ -7,7 +7,10 @@ import torch
 from scipy.sparse import csc_array, csr_array
 from torch import Tensor
 
+from alrun.selection.cells import Cells
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.mutual_neighbors import mutual_neighbors
+from alrun.selection.points import Dense
 from alrun.selection.similarity import Similarity
 
 
@@ -19,25 +22,68 @@ def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int
 
     Source: Lindgren, Wu and Dimakis, Leveraging Sparsity for Efficient Submodular Data Summarization, NeurIPS 2016.
     """
-    count, n = len(similarity.candidates), len(similarity.rows)
+    count = len(similarity.candidates)
     if not 0 < size <= count:
         raise ValueError(f"cannot choose {size} of {count} candidates")
-    graph = neighbor_graph(similarity, min(neighbors, count))
-    covered = np.zeros(n, dtype=np.float32)
-    heap = [(-float(total), position) for position, total in enumerate(graph.sum(axis=0))]
+    return fill_uniformly(cover_rows(neighbor_graph(similarity, min(neighbors, count)), size), count, size, None)
+
+
+def nearby_facility_location(points: Dense, nearby: int, size: int) -> Tensor:
+    """``neighbor_facility_location`` of cosine similarities, of neighbors that are found approximately.
+
+    Args:
+        points: Of length 1.
+        nearby: How many neighbors each of them has, itself among them.
+        size: How many to choose.
+    """
+    if not 0 < size <= len(points):
+        raise ValueError(f"cannot choose {size} of {len(points)} points")
+    distances, positions = Cells(points.x).neighbors(min(nearby, len(points)))
+    graph = graph_of(distances.mul_(-0.25).add_(1).cpu(), positions.cpu(), len(points))  # (1 + cos) / 2 = 1 - d² / 4
+    return fill_uniformly(cover_rows(graph, size), len(points), size, None)
+
+
+def cover_rows(
+    graph: csc_array, size: int, floor: np.ndarray | None = None, weights: np.ndarray | None = None
+) -> Tensor:
+    """Up to ``size`` candidates that greedily maximize Σ_i w_i max(floor_i, max_{j in A} s_ij): (k,) int64.
+
+    Ties go to the lower position. It ends early where no candidate adds anything.
+
+    Args:
+        graph: Similarities (n, c) of rows to candidates, those that count.
+        size: How many to choose, at most.
+        floor: What each row has before any choice (n,); None: 0.
+        weights: Of the rows (n,), not below 0; None: all 1.
+    """
+    assert graph.shape is not None
+    covered = np.zeros(graph.shape[0], dtype=np.float32) if floor is None else floor.astype(np.float32)
+    if floor is None and weights is None:
+        bounds = graph.sum(axis=0)
+    else:
+        above = graph.data - covered[graph.indices]
+        np.maximum(above, 0, out=above)
+        if weights is not None:
+            above *= weights[graph.indices]
+        bounds = csc_array((above, graph.indices, graph.indptr), graph.shape).sum(axis=0)
+        bounds *= 1 + 1e-4  # sums in single precision must not fall below the gains that they bound
+    heap = [(-float(total), position) for position, total in enumerate(bounds)]
     heapq.heapify(heap)
     chosen: list[int] = []
-    while len(chosen) < size:
+    while len(chosen) < size and heap:
         _, position = heap[0]
         rows, values = graph_column(graph, position)
-        gain = -float(np.maximum(values - covered[rows], 0).sum(dtype=np.float64))
+        raised = np.maximum(values - covered[rows], 0)
+        gain = -float(raised.sum(dtype=np.float64) if weights is None else raised.astype(np.float64) @ weights[rows])
         # An earlier gain is an upper bound: a candidate that is still first after its update is the best.
         _, first = heapq.heapreplace(heap, (gain, position))
         if heap[0][1] == first == position:
+            if gain == 0:
+                break
             heapq.heappop(heap)
             chosen.append(position)
             covered[rows] = np.maximum(covered[rows], values)
-    return torch.tensor(chosen)
+    return torch.tensor(chosen, dtype=torch.int64)
 
 
 def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
@@ -47,8 +93,21 @@ def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
         values, positions = (part.cpu() for part in mutual_neighbors(rows, similarity.kernel, neighbors))
     else:
         values, positions = Similarity(rows, candidates, similarity.kernel, memory=0).most_similar(neighbors)
-    pointers = np.arange(0, values.numel() + 1, neighbors)
-    shape = (len(rows), len(candidates))
+    return graph_of(values, positions, len(candidates))
+
+
+def graph_of(values: Tensor, positions: Tensor, candidates: int, floor: Tensor | None = None) -> csc_array:
+    """Similarities (n, candidates) by candidate, from the ``values`` (n, k) of those at ``positions`` (n, k).
+
+    Those that are not above the ``floor`` (n,) of their row can never count, and are left out.
+    """
+    rows, k = values.shape
+    pointers = np.arange(0, rows * k + 1, k)
+    if floor is not None:
+        counts = values > floor[:, None]
+        pointers = np.concatenate([[0], counts.sum(1).cumsum(0).numpy()])
+        values, positions = values[counts], positions[counts]
+    shape = (rows, candidates)
     return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
 
 

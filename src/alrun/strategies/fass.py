@@ -7,6 +7,7 @@ from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, highest
 from alrun.strategies.more.submodular import Function, Representation, Submodular, represent
+from alrun.strategies.nearby import Nearby
 from alrun.strategies.uncertainty import entropy, least_confidence, margin
 from alrun.system.units import Megabytes
 
@@ -32,8 +33,9 @@ class Fass(Submodular):
         memory: Megabytes = 2000,
         neighbors: Annotated[int, Ge(1)] | None = None,
         epsilon: Annotated[float, Ge(1e-6)] | None = None,
+        nearby: Nearby = "auto",
     ) -> None:
-        super().__init__(function, representation, memory, neighbors, epsilon)
+        super().__init__(function, representation, memory, neighbors, epsilon, nearby)
         self.candidate_factor = candidate_factor
         self.uncertainty = uncertainty
         self.needs = Needs(log_probs=True, embedding=True)

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 
+PART = 2**16  # rows of log-probabilities that are copied at a time
+
 
 def entropy(log_probs: Tensor) -> Tensor:
     """- Σ p log p over the last axis, in nats; a probability that underflows adds nothing."""
@@ -30,6 +32,11 @@ def least_confidence(log_probs: Tensor) -> Tensor:
 
 def margin(log_probs: Tensor) -> Tensor:
     """1 - the gap between the two highest probabilities of each row: (n,). From logarithms: finer near certainty."""
+    return torch.cat([part_margin(part) for part in log_probs.split(PART)])  # a large pool is not copied as a whole
+
+
+def part_margin(log_probs: Tensor) -> Tensor:
+    """``margin`` of some rows."""
     first = log_probs.max(1, keepdim=True)
     second = log_probs.scatter(1, first.indices, -torch.inf).amax(1)  # several times as fast as topk(2)
     return second.exp() - first.values[:, 0].expm1()

@@ -196,6 +196,8 @@ def check_one_class(strategy: Strategy) -> None:
     for name, value in fields.items():
         if name.endswith("log_probs"):
             value.copy_(torch.full((CLASSES,), -200.0).index_fill(0, torch.tensor([0]), 0.0))
+        elif name == "residual":
+            value.zero_()
     checked_choice(strategy, replace(query, unlabeled=Outputs(query.unlabeled.index, **fields)))
 
 

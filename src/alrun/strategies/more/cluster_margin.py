@@ -9,8 +9,9 @@ from annotated_types import Ge
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
-from alrun.selection.kmeans import kmeans
+from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
+from alrun.strategies.nearby import Nearby, nearby_in
 from alrun.strategies.uncertainty import margin
 
 
@@ -21,6 +22,8 @@ class ClusterMargin(Strategy):
     pool's embeddings makes budget / ``labels_per_cluster`` clusters. Pools of more than ``max_points`` are first
     reduced to that many k-means centers, since the cost of linkage grows with the square of their number. The paper
     clusters once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
+    ``nearby`` says how many of those centers an example is compared with: ``all``, its so many nearest, found
+    approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
     """
@@ -32,10 +35,12 @@ class ClusterMargin(Strategy):
         candidate_factor: Annotated[float, Ge(1)] = 1.25,
         labels_per_cluster: Annotated[float, Ge(0.01)] = 1.25,
         max_points: Annotated[int, Ge(2)] = 5000,
+        nearby: Nearby = "auto",
     ) -> None:
         self.candidate_factor = candidate_factor
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points
+        self.nearby: Nearby = nearby
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: one at random from every cluster, then a second one, and so on."""
@@ -51,7 +56,8 @@ class ClusterMargin(Strategy):
         """The cluster of every example: (n,) int64, on the CPU."""
         points, member = embedding, torch.arange(len(embedding))
         if len(embedding) > self.max_points:
-            points, member = kmeans(embedding, self.max_points, query.rng, iterations=5)
+            nearby = nearby_in(self.nearby, len(embedding))
+            points, member = nearby_kmeans(embedding, self.max_points, query.rng, nearby, iterations=5)
         count = min(len(points), math.ceil(query.size / self.labels_per_cluster))
         if len(points) == 1:
             return torch.zeros(len(embedding), dtype=torch.int64)

@@ -6,28 +6,35 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
+from alrun.selection.nearby_kmeans import nearby_kmeans, nearby_representatives
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.nearby import Nearby, nearby_in
 from alrun.strategies.uncertainty import entropy
 
 
 class KMeansSampling(Strategy):
     """The examples nearest to the k-means centers, with one cluster for each label asked for.
 
+    ``nearby`` says how many centers an example is compared with: ``all``, its so many nearest, found approximately, or
+    ``auto``: all in up to 100,000 examples, 64 in more.
+
     Source: Zhdanov, Diverse Mini-Batch Active Learning, 2019, without weights; the toolkit's k-means sampling.
     """
 
     needs = Needs(embedding=True)
 
-    def __init__(self, iterations: Annotated[int, Ge(0)] = 10) -> None:
+    def __init__(self, iterations: Annotated[int, Ge(0)] = 10, nearby: Nearby = "auto") -> None:
         self.iterations = iterations
+        self.nearby: Nearby = nearby
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, one example of each cluster."""
         embedding = query.unlabeled.embedding
-        return representatives(embedding, kmeans(embedding, query.size, query.rng, iterations=self.iterations).centers)
+        nearby = nearby_in(self.nearby, len(embedding))
+        clusters = nearby_kmeans(embedding, query.size, query.rng, nearby, iterations=self.iterations)
+        return nearby_representatives(embedding, clusters, nearby)
 
 
 class KMeansPlusPlus(Strategy):
@@ -46,7 +53,7 @@ class KMeansPlusPlus(Strategy):
 class Clue(Strategy):
     """k-means that weights every example by the entropy of its prediction at ``temperature``.
 
-    The weights count in the draws of the first centers as well as in the means.
+    The weights count in the draws of the first centers as well as in the means. ``nearby`` is as of ``KMeansSampling``.
 
     Source: Prabhu et al., Active Domain Adaptation via Clustering Uncertainty-weighted Embeddings, ICCV 2021,
     Algorithm 1, as in the authors' code (CLUE.py) with scikit-learn 1.3 or later, with two differences: k-means stops
@@ -57,14 +64,21 @@ class Clue(Strategy):
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, temperature: Annotated[float, Gt(0)] = 1.0, iterations: Annotated[int, Ge(0)] = 10) -> None:
+    def __init__(
+        self,
+        temperature: Annotated[float, Gt(0)] = 1.0,
+        iterations: Annotated[int, Ge(0)] = 10,
+        nearby: Nearby = "auto",
+    ) -> None:
         self.temperature = temperature
         self.iterations = iterations
+        self.nearby: Nearby = nearby
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: the examples nearest to the centers."""
         embedding = query.unlabeled.embedding
         weights = entropy((query.unlabeled.log_probs / self.temperature).log_softmax(1))
         weights = weights.clamp_min(torch.finfo(weights.dtype).eps)
-        centers = kmeans(embedding, query.size, query.rng, weights, self.iterations).centers
-        return representatives(embedding, centers)
+        nearby = nearby_in(self.nearby, len(embedding))
+        clusters = nearby_kmeans(embedding, query.size, query.rng, nearby, weights, self.iterations)
+        return nearby_representatives(embedding, clusters, nearby)

@@ -8,9 +8,12 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from alrun.selection.fill import fill_uniformly
-from alrun.selection.kmeans import kmeans, representatives
+from alrun.selection.nearby_kmeans import nearby_kmeans, nearby_representatives
+from alrun.selection.similarity import split_range
 from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.nearby import Nearby, nearby_in
 
+PART = 2**17  # examples whose features are dropped together; each part has its own draw
 CANDIDATES = 25  # times the budget: candidates that the threshold should leave
 
 
@@ -24,14 +27,21 @@ class DropQuery(Strategy):
     Source: Gupte et al., Revisiting Active Learning in the Era of Vision Foundation Models, TMLR 2024, Section 4, as in
     the authors' code (query_strategies/dropout.py), followed to the letter, except that a center's example is the
     nearest of all candidates, not of its cluster, and k-means tries several points for each first center. The paper's
-    text has no lower threshold.
+    text has no lower threshold. ``nearby`` says how many centers a candidate is compared with: ``all``, its so many
+    nearest, found approximately, or ``auto``: all with up to 100,000 candidates, 64 with more.
     """
 
     needs = Needs(embedding=True, log_probs=True)
 
-    def __init__(self, mask_samples: Annotated[int, Ge(1)] = 3, rate: Annotated[float, Gt(0), Lt(1)] = 0.75) -> None:
+    def __init__(
+        self,
+        mask_samples: Annotated[int, Ge(1)] = 3,
+        rate: Annotated[float, Gt(0), Lt(1)] = 0.75,
+        nearby: Nearby = "auto",
+    ) -> None:
         self.mask_samples = mask_samples
         self.rate = rate
+        self.nearby: Nearby = nearby
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: the examples nearest to the centers of ``query.size`` clusters of candidates."""
@@ -40,13 +50,17 @@ class DropQuery(Strategy):
         predicted = query.unlabeled.log_probs.argmax(1)
         with torch.no_grad():
             for _ in range(self.mask_samples):
-                dropped = F.dropout(embedding, self.rate, training=True)
-                changes += query.model.head(dropped).argmax(1) != predicted
+                for part in split_range(len(embedding), PART):
+                    dropped = F.dropout(embedding[part], self.rate, training=True)
+                    changes[part] += query.model.head(dropped).argmax(1) != predicted[part]
         candidates = (changes > change_threshold(changes, self.mask_samples, query.size)).nonzero().flatten()
         if len(candidates) <= query.size:
             return fill_uniformly(candidates, len(changes), query.size, query.rng)
-        embedding = F.normalize(embedding[candidates])
-        return candidates[representatives(embedding, kmeans(embedding, query.size, query.rng).centers)]
+        embedding = embedding[candidates]
+        F.normalize(embedding, out=embedding)
+        nearby = nearby_in(self.nearby, len(candidates))
+        clusters = nearby_kmeans(embedding, query.size, query.rng, nearby)
+        return candidates[nearby_representatives(embedding, clusters, nearby)]
 
 
 def change_threshold(changes: Tensor, samples: int, size: int) -> int:

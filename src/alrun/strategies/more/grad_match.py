@@ -37,7 +37,7 @@ class GradMatch(Strategy):
         self.target = target
         self.ridge = ridge
         self.tolerance = tolerance
-        self.needs = Needs(gradient=True, labeled=target == "labeled")
+        self.needs = Needs(gradient=True, log_probs=target == "labeled", labeled=target == "labeled")
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of the pursuit."""

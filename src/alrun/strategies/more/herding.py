@@ -8,7 +8,10 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
+from alrun.selection.cells import Cells
+from alrun.selection.fill import fill_uniformly
 from alrun.selection.greedy import maximize
+from alrun.selection.neighbor_facility_location import cover_rows, graph_of
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import BLOCK, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
@@ -16,7 +19,8 @@ from alrun.selection.similarity import Similarity, gaussian, split_range
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
-from alrun.strategies.uncertainty import margin
+from alrun.strategies.nearby import Nearby, nearby_in
+from alrun.strategies.uncertainty import PART, margin
 from alrun.system.units import MEGABYTE, Megabytes
 
 log = logging.getLogger(__name__)
@@ -29,14 +33,21 @@ class MaxHerding(Strategy):
         embeddings: Distances are between these.
         bandwidth: Of the Gaussian kernel.
         memory: Megabytes that the matrix of similarities may take; a larger one is computed again part by part.
+        nearby: How many examples one may cover: ``all``, those of which it is among the so many nearest, found
+            approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Bae et al., Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
     """
 
     def __init__(
-        self, embeddings: Embeddings, bandwidth: Annotated[float, Gt(0)] = 1.0, memory: Megabytes = 2000
+        self,
+        embeddings: Embeddings,
+        bandwidth: Annotated[float, Gt(0)] = 1.0,
+        memory: Megabytes = 2000,
+        nearby: Nearby = "auto",
     ) -> None:
         self.embeddings = embeddings
+        self.nearby: Nearby = nearby
         self.bandwidth = bandwidth
         self.memory = memory * MEGABYTE
         self.needs = embeddings.needs
@@ -48,6 +59,9 @@ class MaxHerding(Strategy):
 
     def cover(self, unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int) -> Tensor:
         """Positions (size,) int64 by facility location above what the labeled examples cover."""
+        nearby = nearby_in(self.nearby, len(unlabeled))
+        if nearby is not None:
+            return cover_nearby(unlabeled, labeled, bandwidth, weights, size, nearby)
         points, kernel = Dense(unlabeled), gaussian(bandwidth)
         covered = torch.zeros(len(points), device=unlabeled.device)
         if len(labeled):
@@ -55,6 +69,21 @@ class MaxHerding(Strategy):
             covered = (-nearest[:, 0] / bandwidth**2).exp()
         similarity = Similarity(points, points, kernel, self.memory)
         return maximize(FacilityLocation(similarity, weights, floor=covered), size)
+
+
+def cover_nearby(
+    unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int, nearby: int
+) -> Tensor:
+    """Positions (size,) int64 as of ``MaxHerding.cover``, where an example covers few others: see ``nearby``."""
+    cells, kernel = Cells(unlabeled), -1 / bandwidth**2
+    floor = torch.zeros(len(unlabeled))
+    if len(labeled):
+        floor = (cells.nearest(labeled, nearby)[0] * kernel).exp_().cpu()
+    distances, positions = cells.neighbors(nearby)
+    graph = graph_of(distances.mul_(kernel).exp_().cpu(), positions.cpu(), len(unlabeled), floor)
+    del distances, positions
+    weigh = None if weights is None else weights.cpu().numpy()
+    return fill_uniformly(cover_rows(graph, size, floor.numpy(), weigh), len(unlabeled), size, None)
 
 
 class UncertaintyHerding(MaxHerding):
@@ -69,9 +98,13 @@ class UncertaintyHerding(MaxHerding):
     """
 
     def __init__(
-        self, embeddings: Embeddings, bandwidth: Annotated[float, Gt(0)] = 1.0, memory: Megabytes = 2000
+        self,
+        embeddings: Embeddings,
+        bandwidth: Annotated[float, Gt(0)] = 1.0,
+        memory: Megabytes = 2000,
+        nearby: Nearby = "auto",
     ) -> None:
-        super().__init__(embeddings, bandwidth, memory)
+        super().__init__(embeddings, bandwidth, memory, nearby)
         self.needs = Needs(embedding=embeddings.needs.embedding, log_probs=True, labeled=embeddings.needs.labeled)
 
     def select(self, query: Query) -> Tensor:
@@ -79,7 +112,8 @@ class UncertaintyHerding(MaxHerding):
         unlabeled, labeled = self.embeddings.of(query)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
         temperature = held_out_temperature(query)
-        weights = margin(tempered(query.unlabeled.log_probs, temperature))
+        parts = query.unlabeled.log_probs.split(PART)  # a large pool is not copied as a whole
+        weights = torch.cat([margin(tempered(part, temperature)) for part in parts])
         bandwidth = apart if math.isfinite(apart) else self.bandwidth
         log.info("UHerding: temperature %.1f, bandwidth %.4g", temperature, bandwidth)
         return self.cover(unlabeled, labeled, bandwidth, weights, query.size)

@@ -9,11 +9,12 @@ from torch import Tensor
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import SetFunction, maximize, stochastic_greedy
 from alrun.selection.k_center import k_center
-from alrun.selection.neighbor_facility_location import neighbor_facility_location
+from alrun.selection.neighbor_facility_location import nearby_facility_location, neighbor_facility_location
 from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
+from alrun.strategies.nearby import Nearby, nearby_in
 from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
@@ -33,6 +34,9 @@ class Submodular(Strategy):
         representation: Of an example: its ``embedding``, or the ``gradient`` at its predicted label.
         memory: Megabytes that a matrix of similarities may take; a larger one is computed again part by part.
         neighbors: Of facility location: similarities of each example to that many others only; null: to all.
+        nearby: Of facility location on embeddings, without ``neighbors``: how many others each example is compared
+            with: ``all``, its so many nearest, found approximately, or ``auto``: all in up to 100,000 examples, 64 in
+            more.
         epsilon: Of stochastic greedy choice, for speed; null: lazy greedy, exact.
 
     Source: Wei, Iyer and Bilmes, ICML 2015; Kaushal et al., submodlib, 2022, for the list of functions.
@@ -45,7 +49,14 @@ class Submodular(Strategy):
         memory: Megabytes = 2000,
         neighbors: Annotated[int, Ge(1)] | None = None,
         epsilon: Annotated[float, Ge(1e-6)] | None = None,
+        nearby: Nearby = "auto",
     ) -> None:
+        located = (function, representation, neighbors) == ("facility_location", "embedding", None)
+        if isinstance(nearby, int) and not located:
+            raise SettingError(
+                f"strategy.nearby={nearby} is for strategy.function=facility_location on embeddings, without "
+                "strategy.neighbors: use strategy.nearby=auto."
+            )
         if function == "feature_based" and representation == "gradient":
             raise SettingError("strategy.function=feature_based needs features: use strategy.representation=embedding.")
         self.function: Function = function
@@ -53,6 +64,7 @@ class Submodular(Strategy):
         self.memory = memory * MEGABYTE
         self.neighbors = neighbors
         self.epsilon = epsilon
+        self.nearby: Nearby = nearby if located else "all"
         self.needs = Needs(gradient=True) if representation == "gradient" else Needs(embedding=True)
 
     def select(self, query: Query) -> Tensor:
@@ -70,6 +82,10 @@ class Submodular(Strategy):
             assert isinstance(points, Dense)
             return self.greedy(FeatureBased(points.x.clamp_min(0)), size, rng)
         normalized = points.normalized()
+        nearby = nearby_in(self.nearby, len(points))
+        if nearby is not None:
+            assert isinstance(normalized, Dense)
+            return nearby_facility_location(normalized, nearby, size)
         similarity = Similarity(normalized, normalized, cosine, self.memory)
         if self.function == "graph_cut":
             return self.greedy(GraphCut(similarity), size, rng)

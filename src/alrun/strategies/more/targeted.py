@@ -47,7 +47,7 @@ class Targeted(Strategy):
         self.representation: Representation = representation
         self.memory = memory * MEGABYTE
         self.private_classes = private_classes
-        self.needs = Needs(gradient=True, labeled=True, strangers=private_classes == "strangers")
+        self.needs = Needs(gradient=True, log_probs=True, labeled=True, strangers=private_classes == "strangers")
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of greedy choice."""
