@@ -30,10 +30,9 @@ def select_penalty(features: Tensor, labels: Tensor, classes: int) -> float:
             starts[number] = found.weight, found.bias
             logits = found.logits(features[held_out])
             losses[-1] += float(torch.nn.functional.cross_entropy(logits, labels[held_out], reduction="sum"))
-        best = losses.index(min(losses))
-        if len(losses) - best > WORSE:
+        if len(losses) - losses.index(min(losses)) > WORSE:
             break
-    return CHOICES[best]
+    return CHOICES[losses.index(min(losses))]
 
 
 def assign_folds(labels: Tensor) -> Tensor:
