@@ -37,10 +37,9 @@ def select_penalty(features: Tensor, labels: Tensor, classes: int, weights: Tens
                 losses[-1] += float(cross_entropy(logits, labels[held_out], reduction="sum"))
             else:
                 losses[-1] += float(weights[held_out] @ cross_entropy(logits, labels[held_out], reduction="none"))
-        best = losses.index(min(losses))
-        if len(losses) - best > WORSE:
+        if len(losses) - losses.index(min(losses)) > WORSE:
             break
-    return CHOICES[best]
+    return CHOICES[losses.index(min(losses))]
 
 
 def assign_folds(labels: Tensor) -> Tensor:
