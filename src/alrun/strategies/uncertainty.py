@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, ScoreStrategy
 
-PART = 2**16  # rows of log-probabilities that are copied at a time
+PART = 2**13  # rows of log-probabilities that are copied at a time
 
 
 def entropy(log_probs: Tensor) -> Tensor:
