@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from alrun.analysis import rounds as results
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.intervals import t_interval
-from alrun.analysis.scores import common_accuracy, efficiencies, per_run
+from alrun.analysis.scores import common_level, efficiencies, per_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "results" / "strategies"
@@ -62,7 +62,7 @@ def main() -> None:
     tables = {name: read(name) for name in DATA}
     found = {name: summarize(table) for name, table in tables.items()}
     every = pd.concat(tables.values())
-    targets = ", ".join(f"{100 * common_accuracy(table):.1f} % on {DATA[name]}" for name, table in tables.items())
+    targets = ", ".join(f"{100 * common_level(table):.1f} % on {DATA[name]}" for name, table in tables.items())
     head = HEAD.format(
         runs=every["run"].nunique(),
         targets=targets,
@@ -90,7 +90,7 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
     """The cells of each strategy."""
     runs = per_run(table)
     random = runs[runs["strategy"] == REFERENCE].set_index("seed")["aubc"]
-    ratios = efficiencies(table, common_accuracy(table))
+    ratios = efficiencies(table, common_level(table))
     found = {}
     for strategy, frame in runs.groupby("strategy"):
         area = 100 * frame.set_index("seed")["aubc"]

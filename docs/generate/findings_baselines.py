@@ -4,7 +4,7 @@ import pandas as pd
 
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
-from alrun.analysis.scores import common_accuracy, efficiency_at, per_run
+from alrun.analysis.scores import common_level, efficiency_at, per_run
 
 WORDS = (
     "Final accuracy in % and, in brackets, labeling efficiency at the accuracy that all runs of the row reach; "
@@ -28,7 +28,7 @@ def baselines(rounds: pd.DataFrame) -> list[dict[str, str]]:
     columns |= {"training.max_epochs": "epochs"}
     for keys, part in plain.groupby(list(columns), sort=False):
         named = name_curves(part)
-        scores = per_run(named).merge(efficiency_at(named, common_accuracy(named))[["run", "efficiency"]], on="run")
+        scores = per_run(named).merge(efficiency_at(named, common_level(named))[["run", "efficiency"]], on="run")
         row = {
             "data set": str(keys[0]),
             "network": str(keys[1]),

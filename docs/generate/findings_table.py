@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from alrun.analysis.curves import name_curves
-from alrun.analysis.scores import common_accuracy, efficiency_at
+from alrun.analysis.scores import common_level, efficiency_at
 from alrun.system.errors import UserError
 
 ACTIVE = ("entropy", "badge")
@@ -70,7 +70,7 @@ def final(part: pd.DataFrame) -> pd.Series:
 def efficiency(part: pd.DataFrame, *by: str) -> pd.Series:
     """Labeling efficiency at the accuracy that all of ``part`` reach, by strategy, seed and columns ``by``."""
     named = name_curves(part)
-    found = efficiency_at(named, common_accuracy(named)).set_index("run")
+    found = efficiency_at(named, common_level(named)).set_index("run")
     columns = part.drop_duplicates("run").set_index("run")[list(by)]
     return found.join(columns).groupby(["strategy", "seed", *by])["efficiency"].mean()
 

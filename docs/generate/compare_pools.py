@@ -1,0 +1,242 @@
+"""docs/evidence/pools.md from the tables in results/pools: which strategy in which pool.
+
+``make pools`` computes the runs, writes the tables and then this page.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from alrun.analysis import ranks, significance
+from alrun.analysis import rounds as results
+from alrun.analysis.curves import REFERENCE
+from alrun.analysis.intervals import t_interval
+from alrun.analysis.metrics import METRICS, Reading
+from alrun.analysis.scores import by_class, per_run
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ROOT / "results" / "pools"
+PAGE = ROOT / "docs" / "evidence" / "pools.md"
+LEVEL = 0.05  # of Holm's correction over all differences of the page
+DRAWS = 2000  # of seeds, for the interval of a rank correlation
+
+
+class Pool(NamedTuple):
+    """A pool of the page."""
+
+    title: str
+    what: str
+    metric: str  # that strategies are compared by
+    beside: tuple[str, ...] = ()  # metrics that are shown too
+
+
+POOLS = {
+    "clean": Pool("As it is", "50,000 examples, ten classes of the same size.", "accuracy"),
+    "rare_classes": Pool(
+        "Rare classes",
+        "Five classes, drawn by the seed, have 1 of 20 of their examples. The seed set has two examples of each class.",
+        "accuracy",
+        ("rare_recall",),
+    ),
+    "long_tail": Pool(
+        "Long tail",
+        "Class sizes fall exponentially; the largest class has 50 times the examples of the smallest.",
+        "accuracy",
+        ("worst_recall",),
+    ),
+    "open_set": Pool(
+        "Strangers",
+        "Four classes, drawn by the seed, are not known: 40 % of the pool belongs to no class. An answer of \"none of "
+        "these\" is paid for.",
+        "accuracy",
+        ("purity",),
+    ),
+    "noisy_20": Pool("Wrong answers, 20 %", "A fifth of the answers is another class, at random.", "accuracy"),
+    "noisy_40": Pool("Wrong answers, 40 %", "Two fifths of the answers are another class, at random.", "accuracy"),
+    "noisy_people": Pool(
+        "Wrong answers of people",
+        "One annotator's answers for each image of CIFAR-10 (CIFAR-10N, random 1; Wei et al. 2022).",
+        "accuracy",
+        ("wrong_labels",),
+    ),
+    "noisy_same_rate": Pool(
+        "Wrong answers at random, as often as people's", "The rate of CIFAR-10N's first annotator.", "accuracy"
+    ),
+    "shift": Pool(
+        "Two domains", "Half of the pool comes from another data set with the same classes.", "accuracy"
+    ),
+}  # fmt: skip
+
+HEAD = """# Which strategy in which pool
+
+Written by `make pools` from results/pools: {runs} runs on 1,280 features of EfficientNet-Lite0 (trained on ImageNet) with
+a linear head at its optimum. {repeats} Each repeat has its own seed set and its own pool: rare classes, strangers and
+errors are drawn anew by its seed, and all strategies share them. The whole pool, the whole test set.
+
+"Over random" is the mean difference to random sampling with the same seed, along the whole budget, with its 95 %
+interval (Student's t). A difference counts (**bold**) where its p stays below {level} after Holm's correction for all
+{tests} differences of this page. No bold difference means that none was found, not that there is none.
+
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    tables = {name: read(name) for name in POOLS if (TABLES / name).is_dir()}
+    compared = {name: compare(table, METRICS[POOLS[name].metric]) for name, table in tables.items()}
+    every = pd.concat(compared, names=["pool", "strategy"])
+    every["holm"] = significance.holm(every["p"].to_numpy(float))
+    repeats = sorted({int(count) for count in every["repeats"]})
+    counts = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
+    text = HEAD.format(
+        runs=sum(table["run"].nunique() for table in tables.values()),
+        repeats=f"{counts} repeats.",
+        level=LEVEL,
+        tests=int(every["p"].notna().sum()),
+    )
+    for name, table in tables.items():
+        text += section(name, table, every.loc[name])
+    text += across(tables) + noise(tables)
+    PAGE.write_text(text)
+    print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
+
+
+def read(name: str) -> pd.DataFrame:
+    """The rounds in a pool; a curve is a strategy with the strategy inside it and its set function."""
+    table = results.read_results(TABLES / name)
+    label = table["strategy"].astype(str)
+    for column, none in (("strategy@strategy.inner", ""), ("strategy.inner.function", ""), ("strategy.function", "")):
+        if column in table:
+            given = table[column].astype(str)
+            label = label.where(given == none, label + " " + given)
+    return table.assign(curve=label, label=label, facet=name)
+
+
+def compare(table: pd.DataFrame, metric: object) -> pd.DataFrame:
+    """A row per curve: mean of the metric along the budget, the difference to random, its interval and p."""
+    reading = Reading(metric)  # pyright: ignore[reportArgumentType]
+    runs = per_run(table, reading)
+    values = runs.pivot_table("aubc", "seed", "curve")
+    rows = {}
+    for curve in values:
+        both = values[[curve, REFERENCE]].dropna() if curve != REFERENCE else values[[curve]].dropna()
+        row = {"mean": values[curve].mean(), "repeats": values[curve].notna().sum()}
+        if curve != REFERENCE:
+            gap = (both[curve] - both[REFERENCE]).to_numpy(float)
+            low, high = t_interval(gap.tolist())
+            p = float(significance.t_test(both[curve].to_numpy(), both[REFERENCE].to_numpy())[1])
+            row |= {"gap": gap.mean(), "low": low, "high": high, "p": p}
+        rows[curve] = row
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "repeats", "gap", "low", "high", "p"])
+
+
+def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
+    """The section of a pool: a row per strategy, and a sentence if nothing beats random."""
+    pool = POOLS[name]
+    metric = METRICS[pool.metric]
+    beside = [METRICS[other] for other in pool.beside]
+    others = {other.name: per_run(table, Reading(other)).groupby("curve")["aubc"].mean() for other in beside}
+    found = rare_found(table) if name == "rare_classes" else None
+    titles = [f"{metric.short}, {metric.unit}", "over random, points", *(f"{each.short}, {each.unit}" for each in beside)]
+    titles += ["rare examples found, times random"] if found is not None else []
+    lines = [
+        f"## {pool.title}",
+        "",
+        f"{pool.what} {table['answers'].min():,.0f} to {table['answers'].max():,.0f} answers.",
+        "",
+        f"| strategy | {' | '.join(titles)} |",
+        "|---" * (1 + len(titles)) + "|",
+    ]
+    for curve, row in compared.sort_values("mean", ascending=metric.better < 0).iterrows():
+        cells = [f"{metric.scale * row['mean']:.1f}", difference(row)]
+        cells += [f"{each.scale * others[each.name][curve]:.1f}" for each in beside]
+        cells += [found[curve]] if found is not None else []
+        lines.append(f"| `{curve}` | {' | '.join(cells)} |")
+    better = compared[(compared["holm"] < LEVEL) & (metric.better * compared["gap"] > 0)]
+    if better.empty:
+        lines += ["", "Nothing was found to beat random here."]
+    return "\n".join([*lines, "", ""])
+
+
+def difference(row: pd.Series) -> str:
+    """A difference in points with its interval; bold where it counts."""
+    if np.isnan(row["gap"]):
+        return ""
+    text = f"{100 * row['gap']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+    return f"**{text}**" if row["holm"] < LEVEL else text
+
+
+def rare_found(table: pd.DataFrame) -> dict[str, str]:
+    """How many times as many examples of rare classes as random a strategy labels beyond the seed set, by curve.
+
+    The ratio of means over seeds, with a percentile bootstrap interval over seeds.
+    """
+    rows = []
+    for (curve, seed), frame in table.groupby(["curve", "seed"]):
+        frame = frame.sort_values("round")
+        rare = [int(each) for each in str(frame["rare_classes"].iloc[0]).split()]
+        counts = by_class(frame.iloc[-1], "class_labeled") - by_class(frame.iloc[0], "class_labeled")
+        rows.append({"curve": curve, "seed": seed, "found": counts[rare].sum()})
+    found = pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
+    draws = np.random.default_rng(0).integers(0, len(found), (DRAWS, len(found)))
+    text = {}
+    for curve in found:
+        ratio = found[curve].mean() / found[REFERENCE].mean()
+        drawn = found[curve].to_numpy()[draws].mean(1) / found[REFERENCE].to_numpy()[draws].mean(1)
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        text[str(curve)] = "1" if curve == REFERENCE else f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+    return text
+
+
+def across(tables: dict[str, pd.DataFrame]) -> str:
+    """Mean ranks over pools of the strategies that ran in all of them."""
+    means = {name: compare(table, METRICS[POOLS[name].metric])["mean"] for name, table in tables.items()}
+    scores = pd.DataFrame(means).T.dropna(axis="columns")
+    mean = ranks.mean_ranks(scores).sort_values()
+    p, gap = ranks.friedman(scores), ranks.critical_difference(len(scores.columns), len(scores))
+    lines = [
+        "## Over all pools",
+        "",
+        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are alike: "
+        f"p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set are not "
+        "independent, so this is a description.",
+        "",
+        "| strategy | mean rank | worst |",
+        "|---|---|---|",
+    ]
+    worst = scores.rank(axis="columns", ascending=False).max()
+    lines += [f"| `{curve}` | {value:.1f} | {worst[curve]:.0f} |" for curve, value in mean.items()]
+    return "\n".join([*lines, "", ""])
+
+
+def noise(tables: dict[str, pd.DataFrame]) -> str:
+    """The rank correlation of strategies between people's errors and random ones of the same rate."""
+    if not {"noisy_people", "noisy_same_rate"} <= set(tables):
+        return ""
+    areas = [
+        per_run(tables[name], Reading(METRICS["accuracy"])).pivot_table("aubc", "seed", "curve")
+        for name in ("noisy_people", "noisy_same_rate")
+    ]
+    shared = sorted(set(areas[0]) & set(areas[1]))
+    people, simulated = (area[shared].dropna() for area in areas)
+    rho = float(people.mean().corr(simulated.mean(), method="spearman"))
+    numbers = np.random.default_rng(0)
+    drawn = [
+        people.iloc[numbers.integers(0, len(people), len(people))]
+        .mean()
+        .corr(simulated.iloc[numbers.integers(0, len(simulated), len(simulated))].mean(), method="spearman")
+        for _ in range(DRAWS)
+    ]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return (
+        "## People's errors and simulated ones\n\n"
+        f"The order of {len(shared)} strategies by mean accuracy with people's errors against that with random errors of "
+        f"the same rate: Spearman's rank correlation is {rho:.2f}, 95 % interval {low:.2f} to {high:.2f} (bootstrap over "
+        "seeds).\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
