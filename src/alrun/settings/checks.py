@@ -47,8 +47,8 @@ def validate(cfg: DictConfig) -> None:
         node = OmegaConf.select(cfg, key)
         if isinstance(node, str) and key != "dataset":
             raise SettingError(f"{key}={node} names an option: choose it by dataset@{key}={node}.")
-        path = node.get("path") if isinstance(node, DictConfig) else None
-        if isinstance(path, str) and str(node._target_).startswith("alrun.") and not Path(path).exists():
+        target, path = (node.get("_target_"), node.get("path")) if isinstance(node, DictConfig) else (None, None)
+        if isinstance(path, str) and str(target).startswith("alrun.") and not Path(path).exists():
             raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
