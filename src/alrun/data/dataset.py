@@ -13,6 +13,7 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
+STRANGER = -2  # the true label of a training example that belongs to no class
 BLOCK = 2**20  # pixels that are counted together
 
 
@@ -40,6 +41,8 @@ class ImageData:
     pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
     content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
+    first: int | None = None  # of a growing pool: the training examples that were there first, which name and scale it
+    absent: np.ndarray | None = None  # (N,) bool: training examples that may not be queried any more; None: none
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class ImageData:
         """
         channels = self.channels
         if self.mean is None and self.std is None:
-            self.mean, self.std = channel_statistics(self.train_images)
+            self.mean, self.std = channel_statistics(self.train_images[: self.first])
         if not numbers(self.mean, channels) or not numbers(self.std, channels) or min(self.std or [0]) <= 0:
             raise DataError(
                 f"dataset.mean={self.mean} and dataset.std={self.std} must each hold one number for each of the "
@@ -123,6 +126,8 @@ class ImageData:
         """So many examples of each split, evenly spaced, with the normalization and classes of all."""
         if (train, test) == (len(self.train_labels), len(self.test_labels)):
             return self
+        if self.first is not None:
+            raise DataError("a labeling project takes all its pictures: leave limit= and scale= out.")
         kept_train = np.linspace(0, len(self.train_labels) - 1, train).astype(int)
         kept_test = np.linspace(0, len(self.test_labels) - 1, test).astype(int)
         part = replace(
@@ -165,7 +170,12 @@ class ImageData:
         return part
 
     def fingerprint(self) -> str:
-        """A hash of all examples and labels: a resumed run must see the same data."""
+        """A hash of all examples and labels, of a growing pool of the first: a resumed run must see the same data."""
+        if self.first is not None and self.pictures is not None:  # vectors may differ by how many are computed at once
+            return fingerprint((self.pictures[: self.first], self.train_labels[: self.first], self.test_labels))
+        if self.first is not None:
+            train = self.train_images[: self.first], self.train_labels[: self.first]
+            return fingerprint((*train, self.test_images, self.test_labels))
         if self.content is not None:
             return sha256(f"{self.content} {fingerprint((self.train_labels, self.test_labels))}".encode()).hexdigest()[
                 :16

@@ -55,7 +55,11 @@ def build_pool(
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
-    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
+    is_candidate = torch.from_numpy(sources.unique.copy())
+    if data.absent is not None:
+        is_candidate &= torch.from_numpy(~data.absent)
+        is_candidate[data.first :] = False  # what joined later comes into later queries alone
+    candidates = is_candidate.nonzero().flatten()
     if len(candidates) < seed_size:
         raise SettingError(
             f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique: lower it or "
@@ -63,6 +67,9 @@ def build_pool(
         )
     seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)
     pool.queryable = cap.queryable(pool.labels, seed_set)
+    if data.absent is not None:
+        here = torch.from_numpy(~data.absent)
+        pool.queryable = here if pool.queryable is None else pool.queryable & here
     return pool, seed_set
 
 

@@ -33,6 +33,13 @@ class Pool:
         free[self.labeled] = False
         return free.nonzero().flatten()
 
+    def set_aside(self, indices: Tensor) -> None:
+        """Query ``indices`` (k,) no more, without a label."""
+        if len(indices):
+            here = torch.ones(len(self.images), dtype=torch.bool) if self.queryable is None else self.queryable.clone()
+            here[indices.cpu()] = False
+            self.queryable = here
+
     def label(self, indices: Tensor) -> None:
         """Move ``indices`` to the labeled set.
 
