@@ -91,18 +91,21 @@ def run_of(project: Project) -> planned_runs.Planned:
     Raises:
         UserError: Its settings are not of a run that people label.
     """
-    run = find_run_to_label(project.overrides, project.config_dir)
+    words = project.words if project.is_new else project.overrides  # other data sets have no manifest
+    run = find_run_to_label(words, project.config_dir)
     if run.cfg.dataset.get("_target_") != "alrun.data.own.unlabeled":
         raise SettingError("a labeling project labels the pictures under a folder: give dataset=unlabeled.")
+    if run.cfg.limit is not None or run.cfg.scale.examples != 1:
+        raise SettingError("a labeling project takes all its pictures: leave limit= and scale= out.")
     return run
 
 
 def prepare(project: Project) -> planned_runs.Planned:
     """Bring the pool of a project up to date, unless its run is done, and fix the settings of a new one."""
     run = run_of(project)
-    if is_done(run.folder):
-        return run
     cfg, is_new = run.cfg, project.is_new
+    if not is_new and is_done(run.folder):
+        return run
     changes = project.update_pool(
         0 if is_new else queries_so_far(run.folder),
         cfg.dataset.size,
