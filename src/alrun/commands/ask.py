@@ -96,7 +96,7 @@ def run_of(project: Project) -> planned_runs.Planned:
     if run.cfg.dataset.get("_target_") != "alrun.data.own.unlabeled":
         raise SettingError("a labeling project labels the pictures under a folder: give dataset=unlabeled.")
     if run.cfg.limit is not None or run.cfg.scale.examples != 1:
-        raise SettingError("a labeling project takes all its pictures: leave limit= and scale= out.")
+        raise SettingError("a labeling project takes all its pictures: leave limit=, scale= and debug= out.")
     return run
 
 
