@@ -315,18 +315,29 @@ import sys
 from pathlib import Path
 from alrun.annotate.server import LabelServer
 from tests.annotate.test_server import session_of
-server = LabelServer(session_of(Path(sys.argv[1])))
+server = LabelServer(session_of(Path(sys.argv[1])), int(sys.argv[2]))
 print(server.server_port, server.token, flush=True)
 server.serve_forever()
 """
 
 
-def test_a_killed_server_loses_at_most_the_answer_that_was_under_way(folder):
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def process_serving(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """A server in a process of its own, which may be killed; with its port and token."""
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder), str(port)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
-        port, token = process.stdout.readline().split()
-        browser = Browser(type("Server", (), {"server_port": int(port), "token": token})())
+        found, token = process.stdout.readline().split()
+        yield process, int(found), token
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_killed_server_loses_at_most_the_answer_that_was_under_way(folder):
+    with process_serving(folder) as (process, port, token):
+        browser = Browser(type("Server", (), {"server_port": port, "token": token})())
         browser.enter()
         ids = [item["id"] for item in browser.state()["items"]]
         kept: list[int] = []
@@ -346,10 +357,6 @@ def test_a_killed_server_loses_at_most_the_answer_that_was_under_way(folder):
             time.sleep(0.01)
         process.kill()
         typing.join()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
     log = read_answers_log(folder / "run")
     assert len(kept) >= 5
     assert 0 <= len(log) - len(kept) <= 1

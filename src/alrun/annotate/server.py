@@ -1,7 +1,7 @@
 """The server of ``alrun label``: one page on the loopback address, for the browser that opened it with the token.
 
 A request is answered if its Host is this server, its Origin (where a browser sends one; always for answers) too, and it
-has the cookie. The cookie is given once, for the token in the address that is printed. No address holds a path: three
+has the cookie. The cookie is given once, for the token in the address that is printed. No address holds a path: the page's
 files are known by name, pictures by ids that are drawn at random.
 """
 
@@ -21,6 +21,7 @@ FILES = {
     "/": ("label.html", "text/html"),
     "/label.css": ("label.css", "text/css"),
     "/label.js": ("label.js", "text/javascript"),
+    "/label.svg": ("label.svg", "image/svg+xml"),
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -33,8 +34,8 @@ HEADERS = {
 LONGEST = 2**20  # bytes of a request's body
 # Not a redirection: after one, a browser that came from elsewhere would not send the new cookie.
 WELCOME = (
-    b'<!doctype html><html lang="en"><title>Label</title><meta http-equiv="refresh" content="0; url=/">'
-    b'<a href="/">Label</a></html>'
+    b'<!doctype html><html lang="en"><title>Label</title><link rel="icon" href="/label.svg">'
+    b'<meta http-equiv="refresh" content="0; url=/"><a href="/">Label</a></html>'
 )
 
 
