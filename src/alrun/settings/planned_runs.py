@@ -17,7 +17,8 @@ from alrun.settings.guard import guarded
 from alrun.system.errors import SettingError
 from alrun.system.words import closest
 
-OWN = ("quickstart", "strategies", "recipe")  # experiments that are not the paper's
+# Experiments, and folders of them, that are not the paper's.
+OWN = ("quickstart", "recipe", "strategies", "features", "pools")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def paper_experiments() -> list[str]:
     """The options of ``experiment=`` that are the paper's."""
     root = Path(str(resources.files("alrun.conf"))) / "experiment"
     names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
-    return sorted(name for name in names if name not in OWN)
+    return sorted(name for name in names if name.partition("/")[0] not in OWN)
 
 
 def chosen_options(overrides: Sequence[str]) -> dict[str, str]:

@@ -80,14 +80,28 @@ def fit(
     narrow = features if rotation is None else (features.double() @ rotation).float()
     begin = None
     if start is not None:
-        begin = start[0][present].double(), start[1][present].double()
-        begin = torch.cat([begin[0] if rotation is None else begin[0] @ rotation, begin[1][:, None]], 1)
+        begin = parameters_of(start[0][present].double(), start[1][present].double(), rotation)
     penalty = 2.0 if count == 2 else 1.0  # one vector w is kept as w/2 and -w/2: half of its square in all
     problem = Problem(narrow, numbered, count, C, penalty, weights)
     theta, objective, excess, steps = optimum(problem, begin, tolerance)
+    if begin is not None and not excess <= tolerance:  # the start was so far away that no step could lead back
+        theta, objective, excess, more = optimum(problem, None, tolerance)
+        steps += more
     weight[present] = theta[:, :-1] if rotation is None else theta[:, :-1] @ rotation.T
     bias[present] = theta[:, -1]
     return Optimum(weight, bias, objective, excess, steps)
+
+
+def parameters_of(weight: Tensor, bias: Tensor, rotation: Tensor | None) -> Tensor:
+    """Parameters (K, d + 1) to start from: weights (K, d), rotated, beside biases (K,).
+
+    A class that had no examples before starts with the smallest bias of the others: where its probability is almost 0,
+    the curvature is too, and Newton's step has no bounds.
+    """
+    known = (weight != 0).any(1)
+    if known.any():
+        bias = bias.where(known, bias[known].min())
+    return torch.cat([weight if rotation is None else weight @ rotation, bias[:, None]], 1)
 
 
 def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[Tensor, float, float, int]:

@@ -1,0 +1,56 @@
+"""The page of all strategies: its numbers against a table written by hand, its encoder against the guide's."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from docs.generate import compare_strategies
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_encoder_of_the_experiments_is_the_one_of_the_guide():
+    guide = (ROOT / "docs" / "guides" / "features.md").read_text()
+    found = re.search(r'```python title="lite0.py"\n(.*?)```', guide, re.DOTALL)
+    assert found is not None
+    assert (ROOT / "benchmarks" / "lite0.py").read_text().endswith(found[1])
+
+
+@pytest.fixture
+def table():
+    """Two strategies and two seeds, two rounds each; margin is 2 and 4 points above random everywhere."""
+    rows = []
+    for seed in (0, 1):
+        for strategy, more in (("random", 0.0), ("margin", 0.02 * (seed + 1))):
+            rows += [
+                {
+                    "run": f"{strategy}{seed}",
+                    "curve": strategy,
+                    "facet": "all",
+                    "label": "",
+                    "strategy": strategy,
+                    "seed": seed,
+                    "round": round,
+                    "labeled": 10 * (round + 1),
+                    "test_accuracy": 0.5 + 0.1 * round + more,
+                    "select_seconds": 1.5,
+                }
+                for round in (0, 1)
+            ]
+    return pd.DataFrame(rows)
+
+
+def test_means_and_differences_are_those_of_the_table(table):
+    found = compare_strategies.summarize(table)
+    assert found["random"].text == "55.0 |  | 1.00 | 3.00 s | 2"
+    assert found["margin"].mean == pytest.approx(58.0)
+    # The mean of 2 and 4 is 3, its standard error 1, and Student's factor for two values 12.7.
+    assert found["margin"].text.split(" | ")[1] == "+3.0 (-9.7 to +15.7)"
+
+
+def test_strategies_without_a_run_are_named(table):
+    found = compare_strategies.summarize(table)
+    assert "Not run on CIFAR-10: `" in compare_strategies.absent({"cifar10": found})
+    assert "`badge`" in compare_strategies.absent({"cifar10": found})
