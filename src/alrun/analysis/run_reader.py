@@ -7,13 +7,26 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun.runs import schema
+from alrun.runs import run_folder, schema
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 
+MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
+    "balanced_accuracy": float,
+    "macro_f1": float,
+    "worst_recall": float,
+    "rare_recall": float,
+    "nll": float,
+    "brier": float,
+    "purity": float,
+    "strangers": int,
+    "wrong_labels": float,
+    "classes_found": int,
+}
 NUMBERS: dict[str, Callable[[str], float]] = {
     "test_accuracy": float,
     "calibration_error": float,
+    **MEASURES,
     "train_accuracy": float,
     "epochs": int,
     "steps": int,
@@ -70,8 +83,15 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
+    measures: list[dict[str, Any]] = [{}] * count
+    if (path := folder / run_folder.MEASURES).exists():
+        measures = read_rows(path, ("round", "labeled"), count)
+    by_group: list[dict[str, str]] = [{}] * count
+    if (path := folder / run_folder.PER_GROUP).exists():
+        by_group = read_groups(path, count)
     common = {**options, **{key: value for key, value in settings.items() if key not in options}, **run}
-    return [{**common, **row, **times, **each} for row, times, each in zip(accuracy, timing, classes, strict=True)]
+    rows = zip(accuracy, measures, timing, classes, by_group, strict=True)
+    return [common | row | measured | times | each | groups for row, measured, times, each, groups in rows]
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
@@ -140,3 +160,20 @@ def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
     return [
         {"class_accuracy": " ".join(a), "class_labeled": " ".join(b)} for a, b in zip(accuracy, labeled, strict=True)
     ]
+
+
+def read_groups(path: Path, rounds: int) -> list[dict[str, str]]:
+    """per_group.csv as one text per round: the test accuracy of each group by its name, as JSON.
+
+    Raises:
+        UserError: A round is missing, a row is cut short, or a cell is not a number.
+    """
+    found: list[dict[str, float]] = [{} for _ in range(rounds)]
+    with reading_run_file(path), path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values() or None in row:
+                raise ValueError("a row is cut short")
+            found[int(row["round"])][row["group"]] = float(f"{float(row['test_accuracy']):.6g}")
+        if len({tuple(each) for each in found}) != 1:
+            raise ValueError("it does not have a row for each group and round")
+    return [{"group_accuracy": json.dumps(each, ensure_ascii=False)} for each in found]

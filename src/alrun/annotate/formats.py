@@ -10,8 +10,8 @@ from alrun.annotate.project import Project
 from alrun.annotate.request import read_request
 from alrun.data import own
 from alrun.runs import answers
-from alrun.runs.labeling import KIND_OF, read_answers
 from alrun.runs.run_folder import display_path
+from alrun.runs.sheets import KIND_OF, read_answers
 
 FORMATS = ("csv", "label-studio", "cvat")
 

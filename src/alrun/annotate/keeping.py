@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alrun.data.file_ends import Ends
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.labeling import KIND_OF, Ends, answer_of, read_labels, read_lines, unknown_class_sentence
+from alrun.runs.labeling import read_labels
 from alrun.runs.portable import read_queries
+from alrun.runs.sheets import KIND_OF, answer_of, read_lines, unknown_class_sentence
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from xml.sax.saxutils import quoteattr
 from alrun.annotate.keeping import Found, Said
 from alrun.annotate.request import Asked, Request
 from alrun.runs import answers
-from alrun.runs.labeling import parse_index
 from alrun.runs.run_folder import display_path
+from alrun.runs.sheets import parse_index
 from alrun.system import files
 from alrun.system.errors import DataError, first_line
 

@@ -1,8 +1,8 @@
 """The server of ``alrun label``: one page on the loopback address, for the browser that opened it with the token.
 
 A request is answered if its Host is this server, its Origin (where a browser sends one; always for answers) too, and it
-has the cookie. The cookie is given once, for the token in the address that is printed. No address holds a path: the page's
-files are known by name, pictures by ids that are drawn at random.
+has the cookie. The cookie is given once, for the token in the address that is printed. No address holds a path: files
+of the page are known by name, pictures by ids that are drawn at random.
 """
 
 import json
