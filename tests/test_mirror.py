@@ -18,6 +18,8 @@ BESIDE = {  # test file: modules of the same room that it tests
     "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",
     "commands/test_search.py": "sweep",
     "commands/test_console.py": "plan results",
+    "annotate/test_cvat.py": "formats keeping request",
+    "annotate/test_server.py": "session",
     "data/test_labels.py": "card divided",
     "data/test_own.py": "picture_source",
     "features/test_encoders.py": "encoder preprocessing provenance weights",

@@ -6,6 +6,7 @@ from typing import Any
 
 from alrun.annotate import cvat, label_studio
 from alrun.annotate.keeping import Found, Said, requested
+from alrun.annotate.label_studio_api import Api, fetch, send
 from alrun.annotate.project import Project
 from alrun.annotate.request import read_request
 from alrun.data import own
@@ -16,16 +17,31 @@ from alrun.runs.sheets import KIND_OF, read_answers
 FORMATS = ("csv", "label-studio", "cvat")
 
 
-def write_request(tool: str, project: Project, run_dir: Path, dataset: Any) -> list[str]:
+def write_request(tool: str, project: Project, run_dir: Path, dataset: Any, sending: str | None = None) -> list[str]:
     """Write the last request of a project as a file for ``tool``; returns sentences that say what to do with it.
 
+    With ``sending`` (upload or local) it goes to a server of Label Studio instead.
+
     Raises:
-        UserError: A file cannot be written.
+        UserError: A file cannot be written, or the server refuses it.
     """
     request = read_request(run_dir, Path(dataset.path), own.class_names(dataset.classes))
     if tool == "csv":
         return [f"{display_path(request.sheet)} is the list to fill in."]
+    if sending is not None:
+        api = Api.of_environment()
+        new, known = send(api, request, project.folder, project.folder.resolve().name, sending == "upload")
+        return [f"{new} tasks were sent to {api.url}, {known} were there."]
     return (label_studio if tool == "label-studio" else cvat).write(request, project.folder)
+
+
+def fetch_answers(project: Project) -> Found:
+    """The answers on the server of Label Studio that the environment names.
+
+    Raises:
+        UserError: Nothing was sent there, or it cannot be reached.
+    """
+    return fetch(Api.of_environment(), project.folder)
 
 
 def read_answers_of(tool: str, path: Path, run_dir: Path, classes: Sequence[str], by: str | None) -> Found:

@@ -38,6 +38,11 @@ def main() -> None:
     parser = console.make_parser("ask", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="[PROJECT/] setting=value", help="as for a run")
     parser.add_argument("--to", choices=FORMATS, help="also write the request as a file for an annotation tool")
+    parser.add_argument(
+        "--send",
+        choices=("upload", "local"),
+        help="with --to label-studio: to the server in LABEL_STUDIO_URL, which gets the pictures or has them",
+    )
     console.add_config_dir(parser)
     console.add_verify(parser)
     arguments = parser.parse_intermixed_args()
@@ -45,6 +50,8 @@ def main() -> None:
     with ExitStack() as held:
         with console.reporting_mistakes():
             project = None
+            if arguments.send and arguments.to != "label-studio":
+                raise SettingError(f"--send {arguments.send} needs --to label-studio.")
             if name is not None:
                 project = projects.open_project(name, words, arguments.config_dir)
                 held.enter_context(project.locked())
@@ -67,7 +74,7 @@ def main() -> None:
         return
     if arguments.to:
         with console.reporting_mistakes():
-            for sentence in write_request(arguments.to, project, run.folder, run.cfg.dataset):
+            for sentence in write_request(arguments.to, project, run.folder, run.cfg.dataset, arguments.send):
                 print(sentence)
     folder = display_path(project.folder)
     print(f"Next: {program.command_line(['label', folder])}")

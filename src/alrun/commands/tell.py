@@ -3,13 +3,15 @@
     alrun tell dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge labels.csv
     alrun tell pets/ labels.csv --by anna
     alrun tell pets/ export.json --from label-studio
+    alrun tell pets/ --from label-studio
 
 It takes the words of ``alrun ask``, and last a CSV file with columns index and label, or file and label. It keeps the
 good lines and refuses the others, each with a reason; correct them and give it the same file again. The exit status is
 1 if a line was refused. A label may also be skip (somebody else, or later) or unsure.
 
-Of a labeling project it takes the folder; without a file, the list of the last ask. Answers of several people (--by)
-are all kept; the label is what most of them say, or else what was said last.
+Of a labeling project it takes the folder; without a file, the list of the last ask, or the answers on the server of
+Label Studio in LABEL_STUDIO_URL. Answers of several people (--by) are all kept; the label is what most of them say, or
+else what was said last.
 """
 
 import sys
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alrun.annotate import project as projects
-from alrun.annotate.formats import FORMATS, read_answers_of
+from alrun.annotate.formats import FORMATS, fetch_answers, read_answers_of
 from alrun.annotate.keeping import Kept, keep_answers
 from alrun.commands import console
 from alrun.commands.ask import find_run_to_label, latest_request, run_of
@@ -68,12 +70,15 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     check_asked(run.folder)
     classes = own.class_names(run.cfg.dataset.classes)
     file = path or latest_request(run.folder)
-    if file is None:
-        raise SettingError(f"{display_path(run.folder)} has no list of pictures to label: type alrun ask {name} first.")
-    found = read_answers_of(source or "csv", file, run.folder, classes, by)
+    if file is None or (path is None and source == "cvat"):
+        raise SettingError(f"{name}: name the file with the labels, as the last word.")
+    if path is None and source == "label-studio":
+        found, place = fetch_answers(project), "Label Studio"
+    else:
+        found, place = read_answers_of(source or "csv", file, run.folder, classes, by), display_path(file)
     kept = keep_answers(run.folder, classes, found)
     print(kept.sentence())
-    show_mistakes([f"{display_path(file)}, {mistake}" for mistake in kept.refused])
+    show_mistakes([f"{place}, {mistake}" for mistake in kept.refused])
     if kept.refused:
         print("Correct what is refused and type the same command again: what is known already is passed over.")
     print(f"Next: {program.command_line(['ask' if not kept.missing else 'label', display_path(project.folder)])}")
