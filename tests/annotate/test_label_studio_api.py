@@ -55,7 +55,7 @@ class FakeHandler(BaseHTTPRequestHandler):
 
     def do(self) -> None:
         parts = urlsplit(self.path)
-        call = f"{self.command} {re.sub('[0-9]+', 'N', parts.path)}"
+        call = f"{self.command} {re.sub('[0-9]+', 'N', parts.path).rstrip('/')}"
         self.server.calls.append(call)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if call == "POST /api/token/refresh":

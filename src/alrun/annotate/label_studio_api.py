@@ -120,7 +120,7 @@ class Api:
         if self.access is None or is_renewed:
             body = json.dumps({"refresh": self.token}).encode()
             headers = {"Content-Type": "application/json"}
-            request = urllib.request.Request(f"{self.url}/api/token/refresh", body, headers)
+            request = urllib.request.Request(f"{self.url}/api/token/refresh/", body, headers)
             try:
                 with urllib.request.urlopen(request, timeout=60) as response:
                     self.access = json.load(response)["access"]
@@ -141,7 +141,7 @@ class Api:
         found: list[dict[str, Any]] = []
         while True:
             page = len(found) // PAGE + 1
-            made = self.get("/api/tasks", project=project, page=page, page_size=PAGE, fields="all")
+            made = self.get("/api/tasks/", project=project, page=page, page_size=PAGE, fields="all")
             found += made["tasks"]
             if len(found) >= made["total"] or not made["tasks"]:
                 return found
@@ -234,7 +234,7 @@ def own_project(api: Api, folder: Path, title: str, classes: list[str]) -> int:
     def make() -> int:
         page, seen = 1, 0
         while True:
-            found = api.get("/api/projects", page=page, page_size=PAGE)
+            found = api.get("/api/projects/", page=page, page_size=PAGE)
             ours = [each["id"] for each in found["results"] if each.get("description") == description]
             if ours:
                 return int(ours[0])
@@ -243,7 +243,7 @@ def own_project(api: Api, folder: Path, title: str, classes: list[str]) -> int:
             if seen >= found["count"] or not found["results"]:
                 break
         asked = {"title": title[:50], "description": description, "label_config": labeling_config(classes)}
-        return int(api.post("/api/projects", asked)["id"])
+        return int(api.post("/api/projects/", asked)["id"])
 
     number = api.again(make)
     files.write_text(folder / NAME, json.dumps({**known, "project": number}) + "\n")
