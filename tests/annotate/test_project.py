@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from alrun.annotate import project as projects
-from alrun.commands import ask
+from alrun.annotate.server import LabelServer
+from alrun.commands import ask, label, tell
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
@@ -18,7 +19,7 @@ from alrun.runs.labeling import read_labels
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock
-from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_pictures, asked, class_of, fill_in
+from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_pictures, asked, class_of, fill_in, main_of
 
 
 @pytest.fixture
@@ -287,3 +288,40 @@ def test_two_who_ask_at_once_are_told_apart(labeled):
     project = projects.open_project(str(labeled.folder), labeled.words)
     with project.locked(), pytest.raises(UserError, match="is being asked by another process"):
         labeled.ask()
+
+
+def test_the_commands_take_the_folder_alone(labeled, tmp_path, monkeypatch, capsys):
+    """tell without a file reads the list of the last ask; label serves until Ctrl-C; status names the command."""
+    sheet = labeled.ask()
+    assert main_of(tell, monkeypatch, "project/", "nowhere.csv") != 0
+    fill_in(sheet, **{f"n{asked(sheet)[0]}": "", f"n{asked(sheet)[1]}": "dim"})
+    capsys.readouterr()
+    assert main_of(tell, monkeypatch, "project/") == 1
+    said = capsys.readouterr().out
+    assert "4 new answers are kept, 1 refused; 2 are still missing." in said
+    assert "'dim' is not a class" in said
+    assert "has no label" not in said  # a line may still wait
+    assert "Next: python -m alrun label project" in said
+
+    def serve(server):
+        id = next(item["id"] for item in server.session.state()["items"] if not item["together"])
+        server.session.answer([id], "skip", None, 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LabelServer, "serve_forever", serve)
+    assert main_of(label, monkeypatch, "project/", "--by", "anna", "--no-browser") == 0
+    said = capsys.readouterr().out
+    assert "Label at http://127.0.0.1:" in said
+    assert "5 of 6 pictures of round 0 have an answer." in said
+    assert [answer.by for answer in answers.read_answers_log(labeled.run_dir)] == [*[""] * 4, "anna"]
+    for module, words, sentence in (
+        (label, ["nowhere/"], "there is no labeling project"),
+        (label, ["project/", "strategy=random"], "are fixed since its first ask"),
+        (label, ["project/", "--port", "99999999"], "cannot be used"),
+        (tell, ["nowhere/", "x.csv"], "there is no labeling project"),
+        (tell, ["project/", "--from", "cvat"], "name the file with the labels"),
+        (tell, ["dataset=digits", "x.csv", "--by", "anna"], "need a labeling project"),
+        (ask, ["dataset=digits", "--to", "cvat"], "needs a labeling project"),
+        (ask, ["project/", "--send", "upload"], "needs --to label-studio"),
+    ):
+        assert sentence in str(main_of(module, monkeypatch, *words)), words

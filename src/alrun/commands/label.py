@@ -22,7 +22,7 @@ from alrun.commands.tell import check_asked
 from alrun.data import own
 from alrun.runs.labeling import read_labels
 from alrun.system import program
-from alrun.system.errors import SettingError
+from alrun.system.errors import SettingError, first_line
 
 
 def main() -> None:
@@ -38,8 +38,10 @@ def main() -> None:
         session = open_session(arguments.project, arguments.settings, arguments.by)
         try:
             server = LabelServer(session, arguments.port)
-        except OSError as error:
-            raise SettingError(f"--port {arguments.port} cannot be used ({error.strerror}): leave it out.") from error
+        except (OSError, OverflowError) as error:
+            raise SettingError(
+                f"--port {arguments.port} cannot be used ({first_line(error)}): leave it out."
+            ) from error
         print(f"Label at {server.url}\n(the address opens once; Ctrl-C ends)", flush=True)
         if not arguments.no_browser:
             webbrowser.open(server.url)
