@@ -27,7 +27,7 @@ def runs(tmp_path) -> list[Path]:
 
 
 def test_nothing_finished_is_an_empty_table(tmp_path):
-    results = sources.with_test_set(rounds.gather([tmp_path / "missing"]))
+    results = sources.measured(rounds.gather([tmp_path / "missing"]))
     assert results.rounds.empty
     assert [problem.run for problem in results.problems] == [tmp_path / "missing"]
 

@@ -37,3 +37,9 @@ def test_nobody_knows_which_classes_are_rare_where_people_give_the_labels():
     data = pool([10, 1, 10], ["a", "b", "c"])
     data.train_labels[0] = -1
     assert rare_classes(data) == []
+
+
+def test_what_is_said_to_be_rare_is_rare():
+    data = pool([10, 1, 10])
+    data.rare = (0, 2)
+    assert rare_classes(data) == [0, 2]

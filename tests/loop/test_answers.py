@@ -166,9 +166,13 @@ def test_a_run_that_goes_on_has_the_answers_that_it_had(complete, digits, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["annotator.opinions=3"], r"budget.seed_size=20 counts answers, .*opinions=3 .* use budget.seed_size=21,"),
-        (["annotator.opinions=40"], r"use budget.seed_size=40"),
-        (["annotator.opinions=5", "budget.batch_size=3"], r"budget.batch_size=3 .* use budget.batch_size=5"),
+        (
+            ["annotator.opinions=3"],
+            "budget.seed_size=20 and budget.batch_size=20 count answers, and annotator.opinions=3 takes 3 for each "
+            "example: use budget.seed_size=21 budget.batch_size=21,",
+        ),
+        (["annotator.opinions=40"], "use budget.seed_size=40 budget.batch_size=40,"),
+        (["annotator.opinions=5", "budget.batch_size=3"], r"^budget.batch_size=3 .* use budget.batch_size=5,"),
         (["validation=10", "cost.price=2"], "use cost=none cost.price=1"),
     ],
 )

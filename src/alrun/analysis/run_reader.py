@@ -24,6 +24,8 @@ MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
     "classes_found": int,
 }
 NUMBERS: dict[str, Callable[[str], float]] = {
+    "answers": int,
+    "spent": float,
     "test_accuracy": float,
     "calibration_error": float,
     **MEASURES,

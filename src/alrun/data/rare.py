@@ -8,7 +8,7 @@ SHARE = 0.5  # of the median class
 
 
 def rare_classes(data: ImageData) -> list[int]:
-    """The classes that an option made rare; otherwise those with at most half as many training examples as the median.
+    """The classes that are said to be rare; otherwise those with at most half as many training examples as the median.
 
     None are rare where people give the labels, whose counts nobody knows.
     """

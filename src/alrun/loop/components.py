@@ -121,8 +121,8 @@ def build_trainer(
     subset: Subset = factory.build(cfg.dss, "dss")
     chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
     if cfg.optimizer.get("_target_"):
-        check_convex(model, augmentation, subset)
-        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
+        check_convex(model, augmentation, subset, cfg.training.balance)
+        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk, balance=cfg.training.balance)
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
@@ -148,14 +148,15 @@ def build_trainer(
         chunk,
         cfg.runtime.cuda_graph,
         training.restart_below,
+        training.balance,
     )
 
 
-def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) -> None:
+def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, balance: str) -> None:
     """Refuse what has no optimum, or changes from epoch to epoch.
 
     Raises:
-        UserError: The model, the augmentation or the subset is of that kind.
+        UserError: The model, the augmentation, the subset or the balance is of that kind.
     """
     if not isinstance(model, Linear):
         raise SettingError(
@@ -167,6 +168,11 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) 
             raise SettingError(
                 f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
             )
+    if balance == "sampling":
+        raise SettingError(
+            "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
+            "softmax."
+        )
 
 
 def check_samples(samples: int, model: Classifier) -> None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from alrun.runs import run_folder, schema
@@ -97,6 +96,7 @@ COSTS = ("train_seconds", "evaluate_seconds", "select_seconds")
 COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
 MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
 MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
+ANSWERS = ("answers", "spent")  # the last columns of accuracy.csv
 BY_CLASS = ("class_accuracy", "class_labeled")
 BY_GROUP = ("group_accuracy",)
 ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS + BY_GROUP]
@@ -121,11 +121,6 @@ class RunState:
     saved: Generations | None = field(default=None, repr=False, compare=False)  # its checkpoints, once it has a folder
     class_names: list[str] | None = None  # None: classes are called by their numbers
     shown: tuple[int, int] = field(default=(-1, -1), repr=False, compare=False)  # rounds and queries in the views
-
-    @property
-    def labeled(self) -> Tensor:
-        """All labeled indices, in the order of queries: (m,) int64."""
-        return torch.cat(self.queries)
 
     @property
     def is_trained(self) -> bool:

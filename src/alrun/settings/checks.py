@@ -107,14 +107,14 @@ def check_answers(cfg: DictConfig, opinions: int) -> None:
     Raises:
         UserError: One is such a number.
     """
-    for key in ("seed_size", "batch_size"):
-        answers = int(cfg.budget[key])
-        if answers % opinions or answers < opinions:
-            fitting = max(1, round(answers / opinions)) * opinions
-            raise SettingError(
-                f"budget.{key}={answers} counts answers, and annotator.opinions={opinions} takes {opinions} for each "
-                f"example: use budget.{key}={fitting}, so that all of them have theirs."
-            )
+    wrong = {key: int(cfg.budget[key]) for key in ("seed_size", "batch_size") if cfg.budget[key] % opinions}
+    if wrong:
+        given = " and ".join(f"budget.{key}={answers}" for key, answers in wrong.items())
+        fitting = {key: max(1, round(answers / opinions)) * opinions for key, answers in wrong.items()}
+        raise SettingError(
+            f"{given} count answers, and annotator.opinions={opinions} takes {opinions} for each example: use "
+            f"{' '.join(f'budget.{key}={answers}' for key, answers in fitting.items())}, so that all have theirs."
+        )
     if cfg.validation and cfg.cost != {"_target_": "alrun.pool.cost.OneEach", "price": 1.0}:
         raise SettingError(f"validation={cfg.validation} holds out labels of unknown cost: use cost=none cost.price=1.")
 

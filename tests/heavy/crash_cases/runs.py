@@ -40,7 +40,17 @@ CASES = {
         *("strategy=entropy", "strategy.dropout_samples=2", "model_update=update", "optimizer=sgd_swa"),
         *("optimizer.swa.start_accuracy=0.05", "augmentation=crop"),
     ),
-    "subset": ("strategy=random", "optimizer=adam", "dss=grad_match", "dss.full_every=2", "dss.every=2"),
+    "subset": (
+        *("strategy=random", "optimizer=adam", "dss=grad_match", "dss.full_every=2", "dss.every=2"),
+        *(
+            "open_set=held_out",
+            "open_set.classes=4",
+            "annotator=uniform",
+            "annotator.rate=0.3",
+            "training.batch_size=8",
+        ),
+        *("annotator.opinions=2", "cost=class", "cost.by_class={1: 0.1, none of these: 3}"),
+    ),
 }
 
 
