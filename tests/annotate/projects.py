@@ -12,7 +12,7 @@ from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import keep_answers
 from alrun.commands import ask
 from alrun.loop.run import run
-from alrun.runs.run_folder import is_done
+from alrun.runs.run_folder import check_other_data, is_done
 from tests.conftest import QUIET
 
 CLASSES = ["dark", "bright"]
@@ -62,6 +62,7 @@ class Labeled:
         with project.locked():
             planned = ask.prepare(project)
             choices = {str(k): str(v) for k, v in planned.cfg.hydra.runtime.choices.items()}
+            check_other_data(planned.folder)
             run(planned.cfg, planned.folder, choices)
         return None if is_done(planned.folder) else ask.latest_request(planned.folder)
 

@@ -121,7 +121,7 @@ def test_what_is_no_export_is_one_sentence(run_dir, tmp_path, content, words):
 
 def test_a_task_of_cvat_is_an_archive_of_pictures_its_labels_and_what_the_model_says(run_dir, tmp_path):
     (run_dir / ".predicted_0.csv").write_text("index,label,share\n0,Käse,0.7500\n3,dog & <b>,0.6\n")
-    request = read_request(run_dir, tmp_path / "photos", CLASSES)
+    request = read_request(run_dir, tmp_path / "pool.csv", tmp_path / "photos", CLASSES)
     sentences = write(request, tmp_path)
     assert len(sentences) == 3
     with zipfile.ZipFile(tmp_path / "ask_0.cvat.zip") as archive:

@@ -71,7 +71,7 @@ def test_tasks_have_pictures_predictions_and_scores_and_the_configuration_the_cl
 
 def test_what_the_request_holds_is_what_was_asked_for(run_dir, tmp_path):
     (run_dir / ".predicted_0.csv").write_text("index,label,share\n3,Käse,0.7500\n")
-    request = read_request(run_dir, tmp_path / "photos", CLASSES)
+    request = read_request(run_dir, tmp_path / "pool.csv", tmp_path / "photos", CLASSES)
     assert [each.index for each in request.asked] == [*range(6)]
     assert request.asked[3].predicted == "Käse"
     assert request.asked[3].confidence == 0.75

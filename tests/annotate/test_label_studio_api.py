@@ -139,7 +139,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def request_of(folder: Path):
-    return read_request(folder / "run", folder / "photos", CLASSES)
+    return read_request(folder / "run", folder / "pool.csv", folder / "photos", CLASSES)
 
 
 def api_of(server: FakeServer, token: str = LEGACY) -> Api:

@@ -7,6 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
@@ -49,6 +50,9 @@ def test_a_project_is_byte_for_byte_the_simulation_with_the_same_labels(tmp_path
     assert sheets == ["ask_0.csv", "ask_1.csv", "ask_2.csv"]
     simulated = complete(*SETTINGS, "dataset=csv", f"dataset.path={tmp_path / 'truth.csv'}", "strategy=margin")
     assert tables(labeled.run_dir) == tables(simulated)
+    add_pictures(tmp_path / "test" / "bright", range(200, 201))
+    with pytest.raises(UserError, match="the files of the data set have changed since labels were given"):
+        labeled.ask()
 
 
 def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
@@ -325,3 +329,51 @@ def test_the_commands_take_the_folder_alone(labeled, tmp_path, monkeypatch, caps
         (ask, ["project/", "--send", "upload"], "needs --to label-studio"),
     ):
         assert sentence in str(main_of(module, monkeypatch, *words)), words
+
+
+class Tiny(nn.Module):
+    """An encoder: the pixels of an image of three channels, 12 by 12."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)
+
+
+def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    add_pictures(tmp_path / "photos", range(20))
+    settings = [word for word in SETTINGS if not word.startswith(("model", "augmentation", "dataset.channels"))]
+    words = ["dataset=unlabeled", f"dataset.path={tmp_path / 'photos'}", "dataset.classes=[dark,bright]", *settings]
+    words += ["strategy=coreset", "encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12"]
+    labeled = Labeled(tmp_path)
+    labeled.words = [*words, f"paths.features={tmp_path / 'features'}"]
+    labeled.tell(fill_in(labeled.ask()))
+    name = labeled.run_dir
+    add_pictures(tmp_path / "photos", range(20, 40))
+    second = labeled.ask()
+    assert second.name == "ask_1.csv"
+    assert labeled.run_dir == name
+    assert len(set(asked(second))) == 4
+    assert any(int(number) >= 20 for number in asked(second))  # the farthest of 34, 20 of them new
+
+
+def test_a_stranger_s_project_runs_nothing_and_names_no_file_elsewhere(labeled):
+    """A file cannot list modules, set what is Hydra's, or name a path outside the folder of the pool."""
+    for word in ("hydra.run.dir=/tmp", "paths.outputs=/tmp", "dataset.manifest=x", "+hydra.launcher=x"):
+        with pytest.raises(UserError, match="keeps all that it has in its own folder"):
+            projects.open_project(str(labeled.folder), [*labeled.words, word])
+    new = projects.open_project(str(labeled.folder), [*labeled.words, "allow=[mine]"])
+    assert "allow=[mine]" in new.overrides
+    new.folder.mkdir()
+    new.save()
+    kept = json.loads((labeled.folder / "project.json").read_text())
+    assert not any("allow" in word for word in kept["settings"])
+    assert "allow=[mine]" in projects.open_project(str(labeled.folder), ["allow=[mine]"]).overrides
+    for word in ("allow=[os]", "+allow=[os]", "hydra.launcher=x", "--config-dir", "-m", "paths.outputs=/tmp"):
+        bad = {**kept, "settings": [*kept["settings"], word]}
+        (labeled.folder / "project.json").write_text(json.dumps(bad))
+        with pytest.raises(UserError, match="which is no setting of a labeling project: take it out"):
+            projects.open_project(str(labeled.folder), [])
+    for file in ("/etc/passwd", "../secret.png", "a/../../b.png", ""):
+        (labeled.folder / "pool.csv").write_text(f"id,hash,file,round\n0,00,{file},0\n")
+        with pytest.raises(UserError, match="is not a path below the folder of the pool"):
+            read_manifest(labeled.folder / "pool.csv")

@@ -133,7 +133,7 @@ def test_three_rounds_equal_the_simulation(server, tmp_path, monkeypatch, comple
     api = Api(url, LEGACY if kind == "legacy" else personal)
     rounds = 0
     while labeled.ask() is not None:
-        request = read_request(labeled.run_dir, tmp_path / "photos", CLASSES)
+        request = read_request(labeled.run_dir, labeled.folder / "pool.csv", tmp_path / "photos", CLASSES)
         assert send(api, request, labeled.folder, f"shapes {kind}", is_upload=True) == (len(request.asked), 0)
         assert send(api, request, labeled.folder, f"shapes {kind}", is_upload=True) == (0, len(request.asked))
         project = read_own(labeled.folder, api)["project"]
@@ -158,7 +158,10 @@ def test_skips_come_back(server, tmp_path, monkeypatch):
     add_pictures(tmp_path / "photos", range(20))
     labeled = Labeled(tmp_path, "strategy=margin", f"dataset.classes=[{','.join(CLASSES)}]")
     labeled.ask()
-    api, request = Api(url, LEGACY), read_request(labeled.run_dir, tmp_path / "photos", CLASSES)
+    api, request = (
+        Api(url, LEGACY),
+        read_request(labeled.run_dir, labeled.folder / "pool.csv", tmp_path / "photos", CLASSES),
+    )
     send(api, request, labeled.folder, "skips", is_upload=True)
     annotate(api, read_own(labeled.folder, api)["project"], skipped=request.asked[2].index)
     kept = keep_answers(labeled.run_dir, CLASSES, fetch(api, labeled.folder))

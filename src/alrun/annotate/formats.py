@@ -25,7 +25,7 @@ def write_request(tool: str, project: Project, run_dir: Path, dataset: Any, send
     Raises:
         UserError: A file cannot be written, or the server refuses it.
     """
-    request = read_request(run_dir, Path(dataset.path), own.class_names(dataset.classes))
+    request = read_request(run_dir, project.manifest, Path(dataset.path), own.class_names(dataset.classes))
     if tool == "csv":
         return [f"{display_path(request.sheet)} is the list to fill in."]
     if sending is not None:

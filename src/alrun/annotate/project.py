@@ -22,8 +22,10 @@ from alrun.system.lock import Lock
 
 NAME = "project.json"
 SCHEMA = 1
-# Groups of settings that decide no result: they may be given to any command.
-FREE = ("runtime", "tracking")
+# Groups of settings that decide no result: they may be given to any command. A list of modules that may run is given
+# to each: a file cannot list one.
+FREE = ("runtime", "tracking", "allow")
+OWN = ("hydra", "paths.outputs", "dataset.manifest")  # what a project sets itself
 PLACES = ("dataset.path", "dataset.test")  # may be given again where files were moved
 
 
@@ -93,6 +95,17 @@ def moved(word: str, change: Callable[[str], str]) -> str:
     return word
 
 
+def key_of(word: str) -> str:
+    """The setting that a word of a command line sets."""
+    return word.partition("=")[0].lstrip("+~")
+
+
+def is_own(word: str) -> bool:
+    """Whether a word is an option of a command, or sets what a project sets itself."""
+    key = key_of(word)
+    return word.startswith("-") or "=" not in word or any(key == own or key.startswith(f"{own}.") for own in OWN)
+
+
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """The folder of a project that begins a command line, if one does, and the other words."""
     if words and "=" not in words[0]:
@@ -117,7 +130,10 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
             )
         if folder.exists() and any(each.name not in (".lock", ".lock.lease") for each in folder.iterdir()):
             check_begun(folder)
-        return Project(folder, [*typed], config_dir)
+        if wrong := next(filter(is_own, typed), None):
+            raise SettingError(f"{wrong}: a labeling project keeps all that it has in its own folder: leave it out.")
+        allowed = [word for word in typed if key_of(word) == "allow"]
+        return Project(folder, [word for word in typed if word not in allowed], config_dir, allowed)
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         schema, settings, own = kept["schema"], [str(word) for word in kept["settings"]], kept["config_dir"]
@@ -125,12 +141,14 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
         raise StorageError(f"{path} is damaged ({error}): restore it from a copy of the project.") from error
     if schema != SCHEMA:
         raise StorageError(f"{path} was written by a later alrun (schema {schema}): update alrun.")
+    if wrong := next((word for word in settings if is_own(word) or key_of(word) == "allow"), None):
+        raise StorageError(f"{path} holds {wrong!r}, which is no setting of a labeling project: take it out.")
     settings = [from_project(word, folder) for word in settings]
     project = Project(folder, settings, own and os.path.normpath(folder / own))
     if config_dir is not None:
         raise SettingError(f"{name} has its --config-dir since its first ask: leave it out.")
     for word in typed:
-        key = word.partition("=")[0].lstrip("+~")
+        key = key_of(word)
         at = next((number for number, known in enumerate(settings) if known.partition("=")[0] == key), None)
         if key.partition(".")[0] in FREE:
             project.extra.append(word)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from alrun.data.manifest import read_manifest
 from alrun.runs.labeling import read_predictions, read_requested
 from alrun.system.errors import DataError
 
@@ -29,8 +30,8 @@ class Request:
     asked: list[Asked]
 
 
-def read_request(run_dir: Path, folder: Path, classes: list[str]) -> Request:
-    """The last request in a run's folder.
+def read_request(run_dir: Path, pool: Path, folder: Path, classes: list[str]) -> Request:
+    """The last request in a run's folder, of pictures in ``folder``; the manifest ``pool`` knows where they are now.
 
     Raises:
         UserError: There is none.
@@ -40,8 +41,9 @@ def read_request(run_dir: Path, folder: Path, classes: list[str]) -> Request:
         raise DataError(f"{run_dir} has asked for no labels yet: type alrun ask with the project's folder.")
     round = max(rounds)
     predicted = read_predictions(run_dir, round)
+    places = read_manifest(pool).files
     asked = [
-        Asked(index, file, score, *predicted.get(index, (None, None)))
-        for index, file, score in read_requested(run_dir, round)
+        Asked(index, str(folder / places[index]), score, *predicted.get(index, (None, None)))
+        for index, _, score in read_requested(run_dir, round)
     ]
     return Request(round, run_dir / f"ask_{round}.csv", folder, classes, asked)

@@ -213,7 +213,8 @@ class ImageData:
     def fingerprint(self) -> str:
         """A hash of all examples and labels, of a growing pool of the first: a resumed run must see the same data."""
         if self.first is not None and self.pictures is not None:  # vectors may differ by how many are computed at once
-            return fingerprint((self.pictures[: self.first], self.train_labels[: self.first], self.test_labels))
+            pictures = self.pictures[np.arange(self.first)]
+            return fingerprint((pictures, self.train_labels[: self.first], self.test_labels))
         if self.first is not None:
             train = self.train_images[: self.first], self.train_labels[: self.first]
             return fingerprint((*train, self.test_images, self.test_labels))

@@ -92,12 +92,24 @@ def read_manifest(path: Path) -> Manifest:
     for line, cells in rows_of(path, COLUMNS):
         if cells["id"] != str(len(found.entries)) or not cells["round"].isdecimal():
             raise DataError(f"{path}, line {line}: lines are only added to it, never changed: restore it from a copy.")
+        check_inside(cells["file"], f"{path}, line {line}")
         found.entries.append(Entry(cells["hash"], cells["file"], int(cells["round"])))
     for line, cells in rows_of(path.with_name(CHANGES), EVENTS):
         if not cells["id"].isdecimal() or int(cells["id"]) >= len(found.entries):
             raise DataError(f"{path.with_name(CHANGES)}, line {line}: there is no picture {cells['id']} in {path}.")
+        check_inside(cells["file"], f"{path.with_name(CHANGES)}, line {line}")
         found.events.append(cells)
     return found
+
+
+def check_inside(file: str, where: str) -> None:
+    """Refuse a path that leads out of the folder of the pool: the manifest may come from somebody else.
+
+    Raises:
+        UserError: It does.
+    """
+    if not file or file.startswith("/") or ".." in file.split("/"):
+        raise DataError(f"{where}: {file!r} is not a path below the folder of the pool: restore it from a copy.")
 
 
 def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
