@@ -61,7 +61,6 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
     "data/content.py": ("settings/test_identity.py", "names of content are part of a run's"),
     "data/file_ends.py": ("runs/test_labeling.py", "finds the examples of a sheet"),
     "data/listed_pictures.py": ("data/test_own.py", "the pictures of dataset=csv"),
-    "data/manifest.py": ("annotate/test_project.py", "the pool of a project"),
     "data/npz_arrays.py": ("data/test_sources.py", "what dataset=npz reads"),
     "data/picture_table.py": ("data/test_own.py", "the table of dataset=csv"),
     "data/picture_listing.py": ("data/test_layout.py", "by the folders that it lists"),

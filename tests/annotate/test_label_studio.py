@@ -45,13 +45,13 @@ def test_tasks_have_pictures_predictions_and_scores_and_the_configuration_the_cl
         Asked(7, str(folder / "7.png")),
     ]
     sentences = write(Request(3, tmp_path / "ask_3.csv", folder, CLASSES, asked), tmp_path)
-    assert str(folder) in sentences[1]
+    assert f"DOCUMENT_ROOT={tmp_path}, and add {folder} as" in sentences[1]
     first, second = json.loads((tmp_path / "ask_3.label-studio.json").read_text(encoding="utf-8"))
     assert first["data"]["index"] == 35
     assert first["data"]["score"] == 0.25
     assert first["data"]["file"] == 'Ümläute/a "b" & c.png'
-    assert first["data"]["image"] == "/data/local-files/?d=%C3%9Cml%C3%A4ute/a%20%22b%22%20%26%20c.png"
-    assert clean_file(first["data"]["image"]) == first["data"]["file"]
+    assert first["data"]["image"] == "/data/local-files/?d=my%20photos/%C3%9Cml%C3%A4ute/a%20%22b%22%20%26%20c.png"
+    assert clean_file(first["data"]["image"]) == f"my photos/{first['data']['file']}"
     (prediction,) = first["predictions"]
     assert prediction["score"] == 0.9
     assert prediction["result"][0]["value"] == {"choices": ["Käse"]}

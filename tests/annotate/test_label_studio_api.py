@@ -163,7 +163,7 @@ def test_tasks_are_sent_once_to_a_project_of_their_own(server, folder):
     assert own["title"] == "pets"
     assert "<Choice value=" in own["label_config"]
     (tasks,) = server.tasks.values()
-    assert tasks[0]["data"]["image"] == "/data/local-files/?d=plain.png"
+    assert tasks[0]["data"]["image"] == "/data/local-files/?d=photos/plain.png"
     (folder / "label_studio.json").write_text(
         json.dumps(
             {

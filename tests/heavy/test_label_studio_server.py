@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,9 +63,9 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a server, and a personal access token; it shows the pictures under the folder of the test."""
-    folder = tmp_path_factory.mktemp("label-studio")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+    """The address of a server, a personal access token, and its document root."""
+    folder, root = (tmp_path_factory.mktemp(name) for name in ("label-studio", "root"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,7 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         **os.environ,
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder),
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(folder.parent),
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(root),
         "DJANGO_DB": "sqlite",
         "COLLECT_ANALYTICS": "false",
         "LATEST_VERSION_CHECK": "false",
@@ -95,7 +96,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
                     time.sleep(1)
             page = Page(url, "anna@example.org", "secret-of-anna")
             page.post("/api/jwt/settings", {"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
-            yield url, page.post("/api/token/", {})["token"]
+            yield url, page.post("/api/token/", {})["token"], root
         finally:
             process.terminate()
             process.wait()
@@ -120,7 +121,7 @@ def annotate(api: Api, project: int, skipped: int | None = None) -> None:
 
 @pytest.mark.parametrize("kind", ["legacy", "personal"])
 def test_three_rounds_equal_the_simulation(server, tmp_path, monkeypatch, complete, kind):
-    url, personal = server
+    url, personal, _ = server
     monkeypatch.chdir(tmp_path)
     add_pictures(tmp_path / "photos", range(40))
     lines = ["path,label,split", *(f"photos/{number:03}.png,{class_of(number)},train" for number in range(40))]
@@ -152,18 +153,22 @@ def test_three_rounds_equal_the_simulation(server, tmp_path, monkeypatch, comple
         assert (labeled.run_dir / name).read_bytes() == (simulated / name).read_bytes(), name
 
 
-def test_skips_come_back(server, tmp_path, monkeypatch):
-    url, _ = server
-    monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(20))
-    labeled = Labeled(tmp_path, "strategy=margin", f"dataset.classes=[{','.join(CLASSES)}]")
+def test_local_files_are_shown_and_skips_come_back(server, monkeypatch):
+    """The pictures stay where they are: the document root of the server is the folder that theirs is in."""
+    url, _, root = server
+    folder = root / "skips"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    photos = root / "ümlaut photos"
+    add_pictures(photos, range(20))
+    labeled = Labeled(folder, "strategy=margin", f"dataset.classes=[{','.join(CLASSES)}]", f"dataset.path={photos}")
     labeled.ask()
-    api, request = (
-        Api(url, LEGACY),
-        read_request(labeled.run_dir, labeled.folder / "pool.csv", tmp_path / "photos", CLASSES),
-    )
-    send(api, request, labeled.folder, "skips", is_upload=True)
-    annotate(api, read_own(labeled.folder, api)["project"], skipped=request.asked[2].index)
+    request = read_request(labeled.run_dir, labeled.folder / "pool.csv", photos, CLASSES)
+    api = Api(url, LEGACY)
+    send(api, request, labeled.folder, "skips", is_upload=False)
+    project = read_own(labeled.folder, api)["project"]
+    api.post("/api/storages/localfiles/", {"project": project, "path": str(photos), "use_blob_urls": True})
+    annotate(api, project, skipped=request.asked[2].index)
     kept = keep_answers(labeled.run_dir, CLASSES, fetch(api, labeled.folder))
     assert (kept.new, kept.missing, kept.refused) == (6, 0, [])
     assert read_labels(labeled.run_dir, CLASSES)[request.asked[2].index] == -3

@@ -30,12 +30,13 @@ def write(request: Request, folder: Path) -> list[str]:
     content = [task_of(each, request, local_url(each, request)) for each in request.asked]
     files.write_text(tasks, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     files.write_text(config, labeling_config(request.classes))
-    root = os.path.abspath(request.folder)
+    folder = Path(os.path.abspath(request.folder))
     return [
         f"{display_path(config)} is the labeling configuration of the project in Label Studio.",
         f"{display_path(tasks)} is to be imported there; its server must show the pictures: start it with "
-        f"LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}, and add "
-        "that folder as a local source storage.",
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
+        f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder.parent}, and add {folder} as a local source storage of the "
+        "project.",
     ]
 
 
@@ -77,8 +78,12 @@ def relative_name(asked: Asked, request: Request) -> str:
 
 
 def local_url(asked: Asked, request: Request) -> str:
-    """Where Label Studio finds a picture, if its document root is the folder of the pool."""
-    return f"/data/local-files/?d={quote(relative_name(asked, request))}"
+    """Where Label Studio finds a picture, if its document root is the folder that the folder of the pool is in.
+
+    The document root itself cannot be a storage there.
+    """
+    folder = Path(os.path.abspath(request.folder)).name
+    return f"/data/local-files/?d={quote(f'{folder}/{relative_name(asked, request)}')}"
 
 
 def read(path: Path, by: str | None = None) -> Found:
