@@ -21,6 +21,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "annotate/test_cvat.py": "formats keeping request",
     "annotate/test_server.py": "session",
     "data/test_labels.py": "card divided",
+    "data/test_manifest.py": "growing_pool",
     "data/test_own.py": "picture_source",
     "features/test_encoders.py": "encoder preprocessing provenance weights",
     "features/test_store.py": "embed parts",

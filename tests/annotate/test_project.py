@@ -12,6 +12,7 @@ from torch import nn
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
 from alrun.commands import ask, label, tell
+from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
@@ -137,7 +138,7 @@ def test_new_pictures_join_at_the_next_round_and_removed_ones_are_not_asked_for(
     assert [entry.file for entry in known.entries[:40]] == [f"{number:03}.png" for number in range(40)]
     assert [entry.round for entry in known.entries] == [0] * 40 + [1] * 21
     assert known.first == 40
-    assert known.absent.sum() == 31
+    assert sum(known.absent) == 31
     labeled.tell(fill_in(second, n000a=class_of(79)))
     capsys.readouterr()
     assert labeled.ask() is not None
@@ -164,7 +165,7 @@ def test_the_query_after_growth_is_the_strategy_s_on_the_whole_pool(tmp_path, mo
     model.load_state_dict(opened.state.weights)
     model.eval()
     there = [*range(20), *range(20, 30), *range(31, 50)]
-    stored = read_manifest(labeled.folder / "pool.csv").images(8, 1)
+    stored = images_of(read_manifest(labeled.folder / "pool.csv"), 8, 1)
     assert len(stored) == 49
     mean, std = stored[:20].mean() / 255, stored[:20].std() / 255  # of those that were there first
     with torch.no_grad():

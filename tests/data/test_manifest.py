@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from alrun.data.manifest import Manifest, read_manifest, update
+from alrun.data.growing_pool import images_of, update
+from alrun.data.manifest import Manifest, read_manifest
 
 
 def hashed(paths: list[Path]) -> list[str]:
@@ -56,8 +57,8 @@ def test_any_sequence_of_changes(tmp_path):
         here = sorted((places[at], entry.hash) for at, entry in enumerate(now.entries) if not absent[at])
         assert here == sorted((path.relative_to(photos).as_posix(), digest) for path, digest in pictures(photos))
         expected = [values[entry.hash] for entry in now.entries]
-        assert now.images(2, 1)[:, 0, 0, 0].tolist() == expected
-        assert np.array_equal(now.images(2, 1, memory_map=True), now.images(2, 1))
+        assert images_of(now, 2, 1)[:, 0, 0, 0].tolist() == expected
+        assert np.array_equal(images_of(now, 2, 1, memory_map=True), images_of(now, 2, 1))
         assert updated(tmp_path, 9) == now  # nothing has changed
         before = now
     assert len(before.entries) > 15

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alrun.data import content
-from alrun.data.manifest import CHANGES, PIXELS, POOL, Changes, update
+from alrun.data.growing_pool import Changes, update
+from alrun.data.manifest import CHANGES, PIXELS, POOL
 from alrun.runs.run_folder import display_path
 from alrun.settings import command_line
 from alrun.system import files

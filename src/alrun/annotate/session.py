@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from alrun.annotate.keeping import requested
+from alrun.data.growing_pool import images_of
 from alrun.data.manifest import Manifest, read_manifest
 from alrun.data.picture_decoding import any_size, eight_bits, formats, on_white
 from alrun.runs import answers
@@ -166,7 +167,7 @@ class Session:
                 shown = on_white(ImageOps.exif_transpose(eight_bits(opened))).convert("RGB")
                 shown.thumbnail((side, side))
         except Exception:  # damaged bytes may raise anything
-            pixels = self.pool.images(self.size, self.channels, memory_map=True)[index]
+            pixels = images_of(self.pool, self.size, self.channels, memory_map=True)[index]
             squeezed = pixels.transpose(1, 2, 0).squeeze()
             shown = Image.fromarray(squeezed).convert("RGB").resize((SMALL, SMALL), Image.Resampling.NEAREST)
         buffer = BytesIO()

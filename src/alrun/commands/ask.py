@@ -22,7 +22,7 @@ from alrun.annotate import project as projects
 from alrun.annotate.formats import FORMATS, write_request
 from alrun.annotate.project import Project
 from alrun.commands import cli, console
-from alrun.data.manifest import Changes
+from alrun.data.growing_pool import Changes
 from alrun.runs.run_folder import display_path, is_done
 from alrun.settings import planned_runs
 from alrun.system import program

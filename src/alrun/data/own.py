@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt
 from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import Fraction, split_as_given, split_by_share
+from alrun.data.growing_pool import images_of
 from alrun.data.layout import choose_test_split, is_generic, kind_of, warn_of_unused
 from alrun.data.listed_pictures import list_pictures
 from alrun.data.manifest import read_manifest
@@ -289,11 +290,13 @@ def grown(
     known = read_manifest(manifest)
     if not known.entries:
         raise DataError(f"dataset.manifest={manifest}: a labeling project writes it: alrun ask PROJECT/ ...")
-    pool, labels = known.images(size, channels, memory_map), np.full(len(known.entries), UNKNOWN, np.int64)
+    pool, labels = images_of(known, size, channels, memory_map), np.full(len(known.entries), UNKNOWN, np.int64)
     tested = decode_images(test, size, channels, white)
-    names = [str(folder / file) for file in known.files]
+    names, absent = [str(folder / file) for file in known.files], np.array(known.absent)
     return ImageData(
-        *(pool, labels, tested, test.labels, mean, std, classes, names), first=known.first, absent=known.absent
+        *(pool, labels, tested, test.labels, mean, std, classes, names),
+        first=known.first,
+        absent=np.array(known.absent),
     )
 
 
