@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from alrun.data import card
 from alrun.data.dataset import STRANGER, Chosen, ImageData, channel_statistics
 from alrun.system.errors import UserError
 
@@ -110,3 +111,14 @@ def test_pictures_stay_in_step_with_the_vectors_that_are_left_and_are_not_copied
     assert part.train_images[:, 0].tolist() == [10, 16, 78]
     assert part.rows.tolist() == [5, 8, 39]
     assert part.classes == 4
+
+
+def test_a_pool_is_told_in_one_sentence():
+    rows = np.zeros((23, 2), np.float32)
+    labels = np.repeat([0, 1, STRANGER], [15, 3, 5])
+    data = ImageData(rows, labels, rows[:6], np.array([0, 0, 0, 0, 1, 1]), class_names=["cat", "bee"], rare=(1,))
+    told = card.describe_pool(data)
+    assert told["pool"] == {"train_of_class": [15, 3], "test_of_class": [4, 2], "strangers": 5, "rare": ["bee"]}
+    assert card.pool_sentence(told) == (
+        "pool: 23 examples (cat 15, bee 3), 5 of them strangers of no class; 6 to test on; rare: bee"
+    )

@@ -122,6 +122,31 @@ def test_rows_of_a_file_follow_the_images_that_redundancy_moves(composed, tmp_pa
             ("per_class_cap=c1000", "per_class_cap.limit=0"),
             "per_class_cap.limit=0 is not possible: give a whole number of 1 or more",
         ),
+        (
+            ("imbalance=step", "imbalance.rare=0"),
+            "imbalance.rare=0 is not possible: give a whole number of 1 or more, or",
+        ),
+        (
+            ("imbalance=long_tail", "imbalance.ratio=0.5"),
+            "imbalance.ratio=0.5 is not possible: give a number of 1 or more",
+        ),
+        (
+            ("open_set=held_out", "open_set.share=1"),
+            "open_set.share=1 is not possible: give a number of 0 or more and bel",
+        ),
+        (
+            ("open_set=held_out", "open_set.classes=9"),
+            "open_set.classes leaves 1 of the 10 classes of the pool: hold out 8",
+        ),
+        (
+            ("open_set=held_out", "open_set.classes=[0,1,2,3,4,5,6,7]", "open_set.share=0.95", "budget.seed_size=60"),
+            "budget.seed_size=60, but only 55 examples belong to a class: lower it.",
+        ),
+        (
+            ("imbalance=long_tail", "budget.total=1000"),
+            "budget.total=1000 is more than the 362 examples of the pool: try",
+        ),
+        (("shift=test",), "shift=test takes examples of another data set: name one, as by dataset@shift.dataset="),
         (("seed_set=balanced", "budget.seed_size=1290", "budget.total=1290"), "asks for 129 examples of class"),
         (("seed_set=facility_location", "seed_set.function=best"), "seed_set.function=best is not possible"),
     ],

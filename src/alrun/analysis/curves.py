@@ -53,7 +53,7 @@ def facets(runs: pd.DataFrame) -> list[str]:
     values = pd.DataFrame({column: named[column] for column in chosen}, index=runs.index)
     usual = values.groupby(number).first().mode().iloc[0].to_dict() if len(chosen) > SPELT else {}
     rows = zip(values.index, values.to_dict("records"), strict=True)
-    texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c)) for index, row in rows}
+    texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c, "")) for index, row in rows}
     return [texts[index] or (USUAL if usual else "") for index in runs.index]
 
 

@@ -296,7 +296,7 @@ def grown(
     return ImageData(
         *(pool, labels, tested, test.labels, mean, std, classes, names),
         first=known.first,
-        absent=np.array(known.absent),
+        absent=absent,
     )
 
 

@@ -45,8 +45,10 @@ def validate(cfg: DictConfig) -> None:
     check_answers(cfg, schedule.opinions_of(cfg.annotator))
     for key in ("dataset", "shift.dataset", "open_set.dataset"):
         node = OmegaConf.select(cfg, key)
-        path = node.get("path") if node is not None else None
-        if isinstance(path, str) and node._target_.startswith("alrun.") and not Path(path).exists():
+        if isinstance(node, str) and key != "dataset":
+            raise SettingError(f"{key}={node} names an option: choose it by dataset@{key}={node}.")
+        path = node.get("path") if isinstance(node, DictConfig) else None
+        if isinstance(path, str) and str(node._target_).startswith("alrun.") and not Path(path).exists():
             raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
