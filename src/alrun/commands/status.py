@@ -178,6 +178,9 @@ def command_of(folder: Path) -> str | None:
         if not isinstance(typed, list):
             return None
         words = [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
+        project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
+        if project is not None:
+            words = [display_path(Path(project.strip("'\"")).parent)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
     if any(folder.glob("ask_*.csv")):
