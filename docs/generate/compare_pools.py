@@ -33,7 +33,7 @@ class Pool(NamedTuple):
 
 
 POOLS = {
-    "clean": Pool("As it is", "50,000 examples, ten classes of the same size.", "accuracy"),
+    "best_found": Pool("As it is", "50,000 examples, ten classes of the same size.", "accuracy"),
     "rare_classes": Pool(
         "Rare classes",
         "Five classes, drawn by the seed, have 1 of 20 of their examples. The seed set has two examples of each class.",
@@ -48,8 +48,8 @@ POOLS = {
     ),
     "open_set": Pool(
         "Strangers",
-        "Four classes, drawn by the seed, are not known: 40 % of the pool belongs to no class. An answer of \"none of "
-        "these\" is paid for.",
+        "Four classes, drawn by the seed, are not known: 40 % of the pool belongs to no class. An answer of "
+        "\"none of these\" is paid for.",
         "accuracy",
         ("purity",),
     ),
@@ -71,8 +71,8 @@ POOLS = {
 
 HEAD = """# Which strategy in which pool
 
-Written by `make pools` from results/pools: {runs} runs on 1,280 features of EfficientNet-Lite0 (trained on ImageNet) with
-a linear head at its optimum. {repeats} Each repeat has its own seed set and its own pool: rare classes, strangers and
+Written by `make pools` from results/pools: {runs} runs on 1,280 features of CIFAR-10 (the JPEG-compressed copy) by
+EfficientNet-Lite0, which was trained on ImageNet, with a linear head at its optimum. {repeats} Each repeat has its own seed set and its own pool: rare classes, strangers and
 errors are drawn anew by its seed, and all strategies share them. The whole pool, the whole test set.
 
 "Over random" is the mean difference to random sampling with the same seed, along the whole budget, with its 95 %
@@ -139,7 +139,8 @@ def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
     beside = [METRICS[other] for other in pool.beside]
     others = {other.name: per_run(table, Reading(other)).groupby("curve")["aubc"].mean() for other in beside}
     found = rare_found(table) if name == "rare_classes" else None
-    titles = [f"{metric.short}, {metric.unit}", "over random, points", *(f"{each.short}, {each.unit}" for each in beside)]
+    titles = [f"{metric.short}, {metric.unit}", "over random, points"]
+    titles += [f"{each.short}, {each.unit}" for each in beside]
     titles += ["rare examples found, times random"] if found is not None else []
     lines = [
         f"## {pool.title}",
@@ -199,9 +200,9 @@ def across(tables: dict[str, pd.DataFrame]) -> str:
     lines = [
         "## Over all pools",
         "",
-        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are alike: "
-        f"p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set are not "
-        "independent, so this is a description.",
+        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are "
+        f"alike: p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set "
+        "are not independent, so this is a description.",
         "",
         "| strategy | mean rank | worst |",
         "|---|---|---|",
@@ -232,9 +233,9 @@ def noise(tables: dict[str, pd.DataFrame]) -> str:
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return (
         "## People's errors and simulated ones\n\n"
-        f"The order of {len(shared)} strategies by mean accuracy with people's errors against that with random errors of "
-        f"the same rate: Spearman's rank correlation is {rho:.2f}, 95 % interval {low:.2f} to {high:.2f} (bootstrap over "
-        "seeds).\n"
+        f"The order of {len(shared)} strategies by mean accuracy with people's errors against that with random errors "
+        f"of the same rate: Spearman's rank correlation is {rho:.2f}, 95 % interval {low:.2f} to {high:.2f} (bootstrap "
+        "over seeds).\n"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from alrun.commands import check
 from alrun.commands.old_code import Change, find_changes
@@ -227,18 +228,24 @@ OPTION = {
         "TypiClust": "typiclust",
     },
 }
+EMBEDDED = {"strategy": "typiclust", "seed_set": "facility_location"}  # options with embeddings in them
 
 
 @pytest.mark.parametrize(("group", "of", "old", "new"), RENAMED)
 def test_a_renamed_setting_is_named_on_the_command_line_and_in_a_file(composed, group, of, old, new):
-    cfg = composed(f"{group}={OPTION[of]}")
-    assert new in cfg[group]
-    assert old not in cfg[group]
-    words = f"{group}.{old} is now {group}.{new}."
+    option, at = [f"{group}={OPTION.get(of, EMBEDDED.get(group))}"], group
+    if of == "FromFeatures":
+        at = f"{group}.embeddings"
+        option.append(f"embeddings@{at}=torchvision")
+    cfg = composed(*option)
+    *outer, last = new.split(".")
+    assert last in OmegaConf.select(cfg, ".".join([at, *outer]))
+    assert old not in OmegaConf.select(cfg, at)
+    words = f"{at}.{old} is now {at}.{new}."
     with pytest.raises(Exception, match=old) as raised:
-        composed(f"{group}={OPTION[of]}", f"{group}.{old}=1")
+        composed(*option, f"{at}.{old}=1")
     assert words in str(mistake_sentence(raised.value))
-    cfg = composed(f"{group}={OPTION[of]}", f"+{group}.{old}=1")
+    cfg = composed(*option, f"+{at}.{old}=1")
     with pytest.raises(UserError, match=words):
         factory.build(cfg[group], group)
 

@@ -64,16 +64,16 @@ def read_curve(run_dir: Path) -> Curve:
         )
 
 
-def update_efficiency(run_dir: Path) -> None:
-    """Write labeling_efficiency.csv of a finished run; of a random run also those that it is the reference of.
+def update_efficiency(run_dir: Path, ends: bool = False) -> None:
+    """Write labeling_efficiency.csv of a run that is done, or ``ends`` now; of a random run also those it is for.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """
     strategy, _, seed = run_dir.name.rsplit("-", 2)  # <strategy>-<hash>-seed<seed>
     runs = [run_dir]
     if strategy == "random":
-        runs = [path for path in run_dir.parent.glob(f"*-{seed}") if is_done(path)]
-    reference = reference_of(run_dir)
+        runs += [path for path in run_dir.parent.glob(f"*-{seed}") if path != run_dir and is_done(path)]
+    reference = run_dir if strategy == "random" and ends else reference_of(run_dir)
     for path in runs:
         write_efficiency(path, reference)
 

@@ -1,7 +1,7 @@
 """``alrun plan``: the runs of an experiment or a sweep before anything is computed, and the hours left.
 
     alrun plan experiment=quickstart
-    alrun plan experiment=quickstart,strategies strategy=random --runs
+    alrun plan experiment=quickstart,recipe strategy=random --runs
     alrun plan -m strategy=random,badge seed=0,1,2 --measure
 
 It takes what a run takes. Separate several experiments by commas; experiment=all means all of the paper's. Runs that

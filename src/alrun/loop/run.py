@@ -173,8 +173,8 @@ class Run:
         self.check()
         self.clear_training()  # also one that a suspended process left, which has lost the run
         self.keep_thumbnails()
+        efficiency.update_efficiency(self.run_dir, ends=True)  # before the seal, after which nothing may fail
         finished.seal_results(self.run_dir)
-        efficiency.update_efficiency(self.run_dir)
         if self.cfg.runtime.memorise:
             debugging.report_memorization(self.state.rounds[-1])
 

@@ -150,7 +150,10 @@ def sync(*paths: Path) -> None:
         finally:
             os.close(descriptor)
     for folder in {path.parent for path in paths}:
-        sync_folder(folder)
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be written ({error.strerror or error}): free space there.") from error
 
 
 def remove(*paths: Path) -> None:
