@@ -3,6 +3,7 @@
 ``make pools`` computes the runs, writes the tables and then this page.
 """
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,8 +73,9 @@ POOLS = {
 HEAD = """# Which strategy in which pool
 
 Written by `make pools` from results/pools: {runs} runs on 1,280 features of CIFAR-10 (the JPEG-compressed copy) by
-EfficientNet-Lite0, which was trained on ImageNet, with a linear head at its optimum. {repeats} Each repeat has its own seed set and its own pool: rare classes, strangers and
-errors are drawn anew by its seed, and all strategies share them. The whole pool, the whole test set.
+EfficientNet-Lite0, which was trained on ImageNet, with a linear head at its optimum. {repeats} Each repeat has its own
+seed set and its own pool: rare classes, strangers and errors are drawn by its seed, and all strategies share them. The
+whole test set; where classes are rare in the pool, they are not in the test set.
 
 "Over random" is the mean difference to random sampling with the same seed, along the whole budget, with its 95 %
 interval (Student's t). A difference counts (**bold**) where its p stays below {level} after Holm's correction for all
@@ -177,7 +179,8 @@ def rare_found(table: pd.DataFrame) -> dict[str, str]:
     rows = []
     for (curve, seed), frame in table.groupby(["curve", "seed"]):
         frame = frame.sort_values("round")
-        rare = [int(each) for each in str(frame["rare_classes"].iloc[0]).split()]
+        names = json.loads(str(frame["class_names"].iloc[0]))
+        rare = [names.index(name) for name in json.loads(str(frame["rare_classes"].iloc[0]))]
         counts = by_class(frame.iloc[-1], "class_labeled") - by_class(frame.iloc[0], "class_labeled")
         rows.append({"curve": curve, "seed": seed, "found": counts[rare].sum()})
     found = pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()

@@ -44,3 +44,13 @@ def test_classes_have_their_names_where_all_runs_agree(tmp_path, first, second, 
 def test_names_of_many_classes_are_not_kept_with_every_row(tmp_path):
     table = gather([run(tmp_path, "random", [f"class {number}" for number in range(101)])]).rounds
     assert "class_names" not in table
+
+
+def test_the_classes_that_a_run_had_few_of_are_in_its_table(tmp_path):
+    made = make_run(tmp_path, "random", 0, [0.5, 0.75])
+    meta = json.loads((made / "run.json").read_text())
+    meta |= {"dataset": {"class_names": ["ants", "bees"], "pool": {"rare": ["bees"]}}}
+    (made / "run.json").write_text(json.dumps(meta))
+    table = gather([made]).rounds
+    assert [json.loads(each) for each in table["rare_classes"]] == [["bees"]] * 2
+    assert "rare_classes" not in setting_columns(table)

@@ -53,7 +53,7 @@ PROVENANCE = (
     "torch",
     "cuda",
 )
-PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", schema.KEY)
+PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", "rare_classes", schema.KEY)
 NAMED = 100  # classes; the names of more are not repeated in each row
 # Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
@@ -98,7 +98,8 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
     """The columns of provenance, from a run.json."""
-    known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device"), "class_names": class_names(meta)}
+    known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device")}
+    known |= {"class_names": class_names(meta), "rare_classes": rare_classes(meta)}
     known[schema.KEY] = schema.SCHEMA_VERSION  # of the table, not of the run
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
 
@@ -110,6 +111,14 @@ def class_names(meta: dict[str, Any]) -> str | None:
     if not isinstance(names, list) or len(names) > NAMED or names == [str(number) for number in range(len(names))]:
         return None
     return json.dumps([str(name) for name in names], ensure_ascii=False)
+
+
+def rare_classes(meta: dict[str, Any]) -> str | None:
+    """The classes that ``imbalance=`` made rare, by name or number, as JSON; None where none were."""
+    dataset = meta.get("dataset")
+    pool = dataset.get("pool") if isinstance(dataset, dict) else None
+    rare = pool.get("rare") if isinstance(pool, dict) else None
+    return json.dumps(rare, ensure_ascii=False) if isinstance(rare, list) and rare else None
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
