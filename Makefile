@@ -25,7 +25,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
 	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-startup compare-authors speed memory \
-	false-positives gpu-window gpu-page strategies facets recipe plan status \
+	false-positives gpu-window gpu-page strategies pools features facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -149,6 +149,27 @@ strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20
 	@$(PY) -m alrun results experiment=strategies/banking77,strategies/banking77_ensemble \
 		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77
 	@$(PY) -m docs.generate.compare_strategies
+
+# CIFAR-10 by the encoder of benchmarks/lite0.py: make pools ARGS="dataset.source=packed paths.data=../shared/data"
+LITE0 = dataset=cifar10 encoder=module encoder.network._target_=lite0.Lite0 encoder.size=96 \
+	'encoder.mean=[0.498,0.498,0.498]' 'encoder.std=[0.502,0.502,0.502]' encoder.trained_on=ImageNet-1k \
+	'allow=[lite0]' optimizer.C=0.003
+POOLS = best_found rare_classes rare_classes_smi long_tail open_set open_set_scmi noisy noisy_people noisy_same_rate
+pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repeats, then docs/evidence/pools.md
+	@for name in $(POOLS); do PYTHONPATH=benchmarks $(PY) -m alrun experiment=pools/$$name $(LITE0) $(ARGS); done
+	@for name in best_found long_tail noisy noisy_people noisy_same_rate; do PYTHONPATH=benchmarks $(PY) -m alrun \
+		results experiment=pools/$$name $(LITE0) $(ARGS) -o results/pools/$$name; done
+	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=pools/rare_classes,pools/rare_classes_smi $(LITE0) $(ARGS) \
+		-o results/pools/rare_classes
+	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=pools/open_set,pools/open_set_scmi $(LITE0) $(ARGS) \
+		-o results/pools/open_set
+	@$(PY) -m docs.generate.compare_pools
+
+FACETS = baseline redundancy per_class batch_size seed_set
+features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, into results/features
+	@for name in $(FACETS); do PYTHONPATH=benchmarks $(PY) -m alrun experiment=features/$$name $(ARGS); done
+	@for name in $(FACETS); do PYTHONPATH=benchmarks $(PY) -m alrun results experiment=features/$$name $(ARGS) \
+		-o results/features/$$name; done
 
 facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
 	@$(PY) -m docs.generate.compare_facets $(ARGS)

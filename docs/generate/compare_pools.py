@@ -20,6 +20,7 @@ from alrun.analysis.scores import by_class, per_run
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "results" / "pools"
 PAGE = ROOT / "docs" / "evidence" / "pools.md"
+RATES = {"noisy_20": 0.2, "noisy_40": 0.4}  # of results/pools/noisy
 LEVEL = 0.05  # of Holm's correction over all differences of the page
 DRAWS = 2000  # of seeds, for the interval of a rank correlation
 
@@ -86,7 +87,7 @@ interval (Student's t). A difference counts (**bold**) where its p stays below {
 
 def main() -> None:
     """Write the page."""
-    tables = {name: read(name) for name in POOLS if (TABLES / name).is_dir()}
+    tables = {name: read(name) for name in POOLS if folder(name).is_dir()}
     compared = {name: compare(table, METRICS[POOLS[name].metric]) for name, table in tables.items()}
     every = pd.concat(compared, names=["pool", "strategy"])
     every["holm"] = significance.holm(every["p"].to_numpy(float))
@@ -105,9 +106,16 @@ def main() -> None:
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
 
 
+def folder(name: str) -> Path:
+    """That of the table of a pool."""
+    return TABLES / ("noisy" if name in RATES else name)
+
+
 def read(name: str) -> pd.DataFrame:
     """The rounds in a pool; a curve is a strategy with the strategy inside it and its set function."""
-    table = results.read_results(TABLES / name)
+    table = results.read_results(folder(name))
+    if name in RATES:
+        table = table[table["annotator.rate"].astype(float) == RATES[name]]
     label = table["strategy"].astype(str)
     for column, none in (("strategy@strategy.inner", ""), ("strategy.inner.function", ""), ("strategy.function", "")):
         if column in table:
