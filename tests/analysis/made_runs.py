@@ -1,6 +1,7 @@
 """Run folders made by hand."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,8 @@ def make_run(
     count = len(accuracy)
     rounds = pd.DataFrame({"round": range(count), "labeled": [100 * (i + 1) for i in range(count)]})
     rounds.assign(test_accuracy=accuracy, calibration_error=0.1).to_csv(run / "accuracy.csv", index=False)
+    losses = [-math.log(share) if share > 0 else math.nan for share in accuracy]
+    rounds.assign(macro_f1=accuracy, nll=losses).to_csv(run / "measures.csv", index=False)
     train, evaluate, select = seconds
     rounds.assign(train_seconds=train, evaluate_seconds=evaluate, select_seconds=select).to_csv(
         run / "timing.csv", index=False

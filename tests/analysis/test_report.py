@@ -430,7 +430,7 @@ def test_two_data_sets_have_their_own_parts_and_common_ranks(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--accuracy", "90"], "--accuracy 90.0 must be above 0 and at most 1"),
+        (["--accuracy", "90"], "--at 90.0 must be above 0 and at most 1"),
         (["--alpha", "0"], "--alpha 0.0 must be between 0 and 1"),
         (["--full-data", "much", "me"], "--full-data much must be a number"),
         (["nowhere"], "nowhere does not exist"),

@@ -27,7 +27,7 @@ def runs(tmp_path) -> list[Path]:
 
 
 def test_nothing_finished_is_an_empty_table(tmp_path):
-    results = sources.with_test_set(rounds.gather([tmp_path / "missing"]))
+    results = sources.measured(rounds.gather([tmp_path / "missing"]))
     assert results.rounds.empty
     assert [problem.run for problem in results.problems] == [tmp_path / "missing"]
 
@@ -195,3 +195,22 @@ def test_the_commands_start_without_torch_and_pandas():
         "import sys, alrun.commands.results; sys.exit(bool({'torch', 'numpy', 'pandas', 'scipy'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
+
+
+def test_a_run_of_before_the_measures_is_read_without_them(tmp_path):
+    new, old = (make_run(tmp_path / "toy", "random", seed, [0.5, 0.6]) for seed in (0, 1))
+    (old / "measures.csv").unlink()
+    table = rounds.gather([new, old]).rounds
+    assert table["macro_f1"].tolist()[:2] == [0.5, 0.6]
+    assert table["macro_f1"].isna().tolist() == [False, False, True, True]
+    assert list(table.columns).index("macro_f1") < list(table.columns).index("dataset")
+
+
+def test_the_table_has_the_measures_of_a_run(complete):
+    folder = complete("strategy=random")
+    table, measures = rounds.gather([folder]).rounds, pd.read_csv(folder / "measures.csv")
+    for name in measures:
+        assert table[name].tolist() == pytest.approx(measures[name].tolist(), nan_ok=True), name
+    (folder / "measures.csv").unlink()
+    (problem,) = rounds.gather([folder]).problems
+    assert "measures.csv changed since the run ended; the run's command restores it" in problem.reason

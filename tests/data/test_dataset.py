@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alrun.data.dataset import ImageData, channel_statistics
+from alrun.data.dataset import STRANGER, ImageData, channel_statistics
 from alrun.system.errors import UserError
 
 
@@ -75,3 +75,23 @@ def test_a_trial_takes_evenly_spaced_examples_and_keeps_the_rest():
     assert np.array_equal(part.test_labels, whole.test_labels[[0, 1, 2, 3, 5]])
     assert (part.classes, part.mean, part.std) == (whole.classes, whole.mean, whole.std)
     assert np.array_equal(whole.thinned(10, 6).test_images, whole.test_images)
+
+
+def test_an_example_knows_its_row_in_the_split_as_it_was_read():
+    """What a file says of each example, such as its price, is found by the row, whatever was left out before."""
+    whole = ImageData(*arrays(train=12, test=6))
+    assert whole.rows_read.tolist() == list(range(12))
+    kept = whole.thinned(9, 6).held_out(3, np.random.default_rng(0))
+    assert len(set(kept.rows_read.tolist())) == 6
+    assert np.array_equal(kept.train_images, whole.train_images[kept.rows_read])
+
+
+def test_strangers_are_neither_unlabeled_nor_a_class():
+    images, labels, *test = arrays(train=12, test=6)
+    labels[[3, 7]] = STRANGER
+    data = ImageData(images, labels, *test)
+    assert (data.classes, data.is_unlabeled) == (int(labels.max()) + 1, False)
+    with pytest.raises(UserError, match="from 0 up"):
+        ImageData(images, np.where(labels == STRANGER, -1, labels), *test)
+    with pytest.raises(UserError, match="test labels must be"):
+        ImageData(*test, images, labels)

@@ -244,6 +244,9 @@ def test_groups_are_held_out_whole(pictures):
     trained = {held[file] for file in data.files or []}
     assert len(trained) == 4
     assert (len(data.test_labels), np.bincount(data.test_labels).tolist()) == (8, [4, 4])
+    tested = set(people) - trained
+    assert data.test_groups is not None
+    assert sorted(data.test_groups) == sorted(person for person in people if person in tested)
     given = [f"{line},{'test' if number % 2 else 'train'}" for number, line in enumerate(lines)]
     with pytest.raises(
         UserError, match=r"6 groups of dataset.group are in the training and in the test split, person 0"
@@ -308,6 +311,9 @@ def test_an_npz_of_video_frames_is_split_by_video(tmp_path):
     }
     assert data.class_names == ["cat", "dog"]
     assert len(trained) == 8
+    assert data.test_groups is not None
+    for image, group in zip(data.test_images, data.test_groups, strict=True):
+        assert any(np.array_equal(images(40)[at], image[0]) for at in np.flatnonzero(video == int(group)))
 
 
 @pytest.mark.parametrize(
@@ -411,6 +417,8 @@ def test_parquet_rows_of_a_patient_stay_together(tmp_path):
     trained = [int(file.rpartition(" ")[2]) // 2 for file in data.files or []]
     assert all(trained.count(patient) == 2 for patient in trained)
     assert len(trained) == 16
+    assert data.test_groups is not None
+    assert sorted(map(int, data.test_groups)) == sorted(2 * list({*range(10)} - {*trained}))
 
 
 @pytest.mark.parametrize("source", [own.csv, own.parquet, sources.npz])

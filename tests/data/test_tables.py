@@ -77,6 +77,16 @@ def test_that_a_row_that_cannot_be_used_is_named(tmp_path, change, settings, wor
         tables.table("", str(tmp_path / "t.csv"), **settings)
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_that_the_group_of_each_test_row_is_known(tmp_path, given):
+    rows = FRAME.assign(height=np.arange(60), who=np.arange(60) // 5)
+    (rows if given else rows.drop(columns="split")).to_csv(tmp_path / "t.csv", index=False)
+    data = tables.table("", str(tmp_path / "t.csv"), columns=["height"], group="who", standardize=False)
+    assert data.test_groups is not None
+    assert data.test_groups.tolist() == [str(int(height) // 5) for height in data.test_images[:, 0]]
+    assert given == (data.test_groups.tolist() == [str(row // 5) for row in range(40, 60)])
+
+
 TEXTS = pd.DataFrame({"text": [f"word {i % 7}, and\nmore {i}" for i in range(30)], "label": ["x", "y", "z"] * 10})
 
 

@@ -57,9 +57,9 @@ def wandb(monkeypatch):
 
 
 def rows(run_dir: Path) -> dict[str, dict[int, float]]:
-    """Every number of accuracy.csv and timing.csv, by name and number of labels; a column of NaN has none."""
+    """Every number of three tables, by name and number of labels; a column of NaN has none."""
     expected = {}
-    for file in ("accuracy", "timing"):
+    for file in ("accuracy", "measures", "timing"):
         frame = pd.read_csv(run_dir / f"{file}.csv").set_index("labeled").drop(columns="round").dropna(axis=1)
         expected |= {f"{file}/{name}": column.to_dict() for name, column in frame.select_dtypes("number").items()}
     return expected

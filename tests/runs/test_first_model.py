@@ -1,14 +1,16 @@
 """One first model for runs that differ in what trains the later rounds."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
 import torch
 
+from alrun.runs.state import MEASURES
 from alrun.settings import identity
 from alrun.system.errors import UserError
-from alrun.training.checkpoint import load_checkpoint
+from alrun.training.checkpoint import load_checkpoint, serialize
 
 
 def first_model(composed, *overrides: str) -> str:
@@ -57,6 +59,21 @@ def weights_of(run_dir) -> dict[str, torch.Tensor]:
     """Of the first model, as it is kept beside the runs."""
     (path,) = (run_dir.parents[2] / "cache" / "first_model").glob("*.pt")
     return load_checkpoint(path)["weights"]
+
+
+def test_a_first_model_that_an_older_version_kept_is_measured_again_and_not_trained_again(complete, tmp_path):
+    expected = pd.read_csv(complete("strategy=random", "seed=0") / "measures.csv").iloc[0]
+    (path,) = (tmp_path / "cache" / "first_model").glob("*.pt")
+    content = load_checkpoint(path)
+    content["record"] |= {"epochs": 77}  # shows that it is reused
+    for name in MEASURES:
+        content["record"].pop(name, None)
+    path.write_bytes(serialize(content))
+    run = complete("strategy=margin", "seed=0")
+    assert pd.read_csv(run / "accuracy.csv")["epochs"][0] == 77
+    found = pd.read_csv(run / "measures.csv").iloc[0]
+    assert not math.isnan(found["nll"])
+    pd.testing.assert_series_equal(found, expected)
 
 
 def test_a_first_model_from_a_file_is_evaluated_and_not_trained(composed, complete, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from alrun.analysis.rounds import Results
-from alrun.analysis.sources import with_test_set
+from alrun.analysis.sources import measured
 from alrun.commands import tell as command
 from alrun.commands.ask import find_run_to_label
 from alrun.commands.status import status
@@ -188,7 +188,7 @@ def test_files_of_spreadsheets_are_read_and_others_refused(tmp_path):
 
 def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
     table = pd.DataFrame({"run": ["a", "a", "b"], "folder": ["a", "a", "b"], "test_accuracy": [0.5, 0.6, float("nan")]})
-    results = with_test_set(Results(table, []))
+    results = measured(Results(table, []))
     assert results.rounds["folder"].tolist() == ["a", "a"]
     assert [str(problem) for problem in results.problems] == [
         "untested: b: its accuracies are empty, because it had no test set: there is nothing to report."

@@ -12,7 +12,7 @@ from alrun.system.errors import UserError
 from tests.conftest import without_checkpoints
 
 SETTINGS = ("debug=fast", "runtime.progress=false", "model.dropout=0.3")
-COMPARED = ("accuracy.csv", "queries.csv", "per_class.csv")
+COMPARED = ("accuracy.csv", "measures.csv", "queries.csv", "per_class.csv")
 
 
 class Stopped(BaseException):

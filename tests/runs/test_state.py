@@ -1,23 +1,51 @@
 """Checkpoints, the files beside them, and the cache of first models."""
 
 import errno
+import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from alrun.runs import first_model
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs import first_model, portable
+from alrun.runs.state import MEASURES, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock, TakenOver
+from alrun.training import checkpoint
 
 RECORD = RoundRecord(
-    0, 20, 0.5, 0.125, 0.99, 7, 14, "accuracy", 0, "cpu", [0.25, 0.75], [1, 19], 1.5, 0.1, 0.0, 70.0, 5.0, 0.0, "rapl"
+    0,
+    20,
+    0.5,
+    0.125,
+    0.99,
+    7,
+    14,
+    "accuracy",
+    0,
+    "cpu",
+    [0.25, 0.75],
+    [1, 19],
+    1.5,
+    0.1,
+    0.0,
+    70.0,
+    5.0,
+    0.0,
+    "rapl",
+    answers=60,
+    spent=12.5,
+    balanced_accuracy=0.5,
+    macro_f1=0.4,
+    worst_recall=0.25,
+    rare_recall=0.75,
+    nll=1.5,
+    brier=0.75,
 )
 
 
@@ -37,9 +65,57 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     assert loaded.weights["w"].equal(torch.arange(6.0))
     assert not loaded.is_trained
     assert (tmp_path / "queries.csv").read_text() == "round,position,index\n0,0,3\n0,1,1\n1,0,8\n1,1,2\n"
-    assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == "0,20,0.5,0.125,0.99,7,14,accuracy,0,cpu"
+    assert (tmp_path / "accuracy.csv").read_text().splitlines()[1] == (
+        "0,20,0.5,0.125,0.99,7,14,accuracy,0,cpu,60,12.5"
+    )
     assert (tmp_path / "timing.csv").read_text().splitlines()[1] == "0,20,1.5,0.1,0.25,71.0,5.0,3.0,rapl"
     assert (tmp_path / "per_class.csv").read_text() == "round,class,test_accuracy,labeled\n0,0,0.25,1\n0,1,0.75,19\n"
+
+
+def test_a_record_from_before_answers_were_counted_has_one_for_each_label(tmp_path):
+    """A checkpoint, a shared first model and tables of alrun 0.4 are read as one answer a label, each of cost 1."""
+    before = {name: value for name, value in asdict(RECORD).items() if name not in ("answers", "spent")}
+    content = {"data": "data", "queries": [torch.arange(20)], "rounds": [before], "weights": None, "frozen": []}
+    checkpoint.Generations(tmp_path / "state.pt").write(content | {"schema_version": 4, "class_names": None})
+    (read,) = RunState.load(tmp_path, "data").rounds
+    assert (read.labeled, read.answers, read.spent) == (20, 20, 20.0)
+
+    shared = tmp_path / "first.pt"
+    checkpoint.write_checkpoint(shared, {"record": before, "weights": {}, "frozen": []})
+    state = RunState("data", [torch.arange(20)])
+    assert first_model.reuse_first_model(shared, state)
+    assert (state.rounds[0].answers, state.rounds[0].spent) == (20, 20.0)
+
+    saved(folder := tmp_path / "tables")
+    table = folder / "accuracy.csv"
+    table.write_text("".join(line.rsplit(",", 2)[0] + "\n" for line in table.read_text().splitlines()))
+    (rebuilt,) = portable.read_records(folder)
+    assert (rebuilt.labeled, rebuilt.answers, rebuilt.spent) == (20, 20, 20.0)
+
+
+def test_the_measures_have_a_table_of_their_own(tmp_path):
+    labeled = replace(RECORD, class_labeled=[0, 19], purity=0.5, strangers=3, wrong_labels=0.125)
+    state = RunState("data", [torch.tensor([3, 1])], [labeled])
+    state.save(tmp_path)
+    columns = "round,labeled,balanced_accuracy,macro_f1,worst_recall,rare_recall,nll,brier"
+    columns += ",purity,strangers,wrong_labels,classes_found"
+    row = "0,20,0.5,0.4,0.25,0.75,1.5,0.75,0.5,3,0.125,1"
+    assert (tmp_path / "measures.csv").read_text() == f"{columns}\n{row}\n"
+    assert RunState.load(tmp_path, "data").rounds == [labeled]
+
+
+def test_a_checkpoint_of_before_the_measures_is_read(tmp_path):
+    """Its test measures are unknown; all its examples had a class, and true labels."""
+    saved(tmp_path)
+    path = tmp_path / "state-1.pt"
+    content = torch.load(path, weights_only=True)
+    for record in content["rounds"]:
+        for name in set(MEASURES) & record.keys():
+            del record[name]
+    torch.save(content, path)
+    (record,) = RunState.load(tmp_path, "data").rounds
+    assert all(math.isnan(getattr(record, name)) for name in MEASURES[:6])
+    assert [getattr(record, name) for name in MEASURES[6:]] == [1.0, 0, 0.0, 2]
 
 
 def test_a_damaged_checkpoint_is_noticed(tmp_path):

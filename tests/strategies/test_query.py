@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from alrun.data.dataset import STRANGER
 from alrun.models import infer
 from alrun.pool.pool import Pool
 from alrun.strategies import Needs, Query, Strategy, embeddings
 from alrun.strategies.embeddings import FromNetwork, OfThePool
+from alrun.strategies.query import hide_labels
 from alrun.system import rng
 from alrun.testing.made_queries import make_query
 
@@ -193,3 +195,14 @@ def test_a_model_is_fitted_to_the_named_labels_alone_and_disturbs_nothing():
     query.pool.images[rest] = 0
     assert weights(query.fit(part)).equal(weights(fitted))
     assert replace(query).pool.labeled.equal(query.labeled.index)
+
+
+def test_a_strategy_sees_the_answers_to_what_was_queried_and_never_the_truth():
+    answers, truth = torch.tensor([0, STRANGER, 1, 2, 0, 1]), torch.tensor([2, STRANGER, 1, 0, 1, 0])
+    pool = Pool(torch.zeros(6, 1, 8, 8, dtype=torch.uint8), answers, truth=truth)
+    pool.label(torch.tensor([4, 1, 3]))
+    seen = hide_labels(pool)
+    assert seen.labels.tolist() == seen.truth.tolist() == [-1, STRANGER, -1, 2, 0, -1]
+    assert (seen.labeled.tolist(), seen.strangers.tolist()) == ([4, 3], [1])
+    assert pool.labels is answers
+    assert pool.truth is truth

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from alrun.analysis.metrics import PLAIN
 from alrun.analysis.rounds import is_of_strategy, setting_columns
 
 # Groups in the order in which they are tried as names, before settings: the paper's facets.
@@ -88,8 +89,9 @@ def strategy_labels(runs: pd.DataFrame) -> list[str]:
 
 
 def wide(rounds: pd.DataFrame, measure: str, curves: list[str] | None = None) -> dict[str, pd.DataFrame]:
-    """For each curve a table of ``measure``: a row per seed, a column per number of labels."""
+    """For each curve a table of ``measure``: a row per seed, a column per number of labels, or of answers if known."""
     chosen = rounds if curves is None else rounds[rounds["curve"].isin(curves)]
+    chosen = chosen.assign(labeled=PLAIN.x(chosen))
     means = chosen.groupby(["curve", "seed", "labeled"], sort=False)[measure].mean().sort_index()
     return {str(curve): means.loc[curve].unstack("labeled") for curve in chosen["curve"].unique()}
 

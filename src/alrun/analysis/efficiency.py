@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alrun.analysis.metrics import ACCURACY
 from alrun.runs.run_folder import is_done, reading_run_file
 from alrun.system import files
 
@@ -14,7 +15,7 @@ GRID = 20  # accuracies per curve, as in the paper's figures
 
 
 class Curve(NamedTuple):
-    """Test accuracy (shares) against the number of labels, by round."""
+    """Test accuracy (shares), or another height, against the number of labels, or of what they took, by round."""
 
     labels: np.ndarray
     accuracy: np.ndarray
@@ -58,8 +59,8 @@ def read_curve(run_dir: Path) -> Curve:
         if not rows:
             raise ValueError("it has no rows")
         return Curve(
-            np.array([int(row["labeled"]) for row in rows]),
-            np.array([float(row["test_accuracy"]) for row in rows]),
+            np.array([int(row.get("answers") or row["labeled"]) for row in rows]),
+            np.array([float(row[ACCURACY.column]) for row in rows]),
         )
 
 

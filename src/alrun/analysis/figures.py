@@ -3,6 +3,7 @@
 Each function takes the table of results with named curves (analysis.curves), or numbers computed from it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import scores
+from alrun.analysis.metrics import ACCURACY, PLAIN, Metric, Reading
 from alrun.system.errors import writing
 
 if TYPE_CHECKING:
@@ -85,9 +87,20 @@ def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 @styled
 def lines(
-    table: pd.DataFrame, x: str, panel: str, line: str, xlabel: str, ylabel: str, share: bool = True, log: bool = False
+    table: pd.DataFrame,
+    x: str,
+    panel: str,
+    line: str,
+    xlabel: str,
+    ylabel: str,
+    share: bool = True,
+    log: bool = False,
+    high: float = math.inf,
 ) -> "Figure":
-    """A panel for each value of ``panel``, a line for each of ``line``: ``mean`` by ``x``, and a band of ``std``."""
+    """A panel for each value of ``panel``, a line for each of ``line``: ``mean`` by ``x``, and a band of ``std``.
+
+    Values lie between 0 and ``high``, and so does the band.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -106,10 +119,17 @@ def lines(
             frame = frame.sort_values(x)
             (handles[name],) = axes.plot(frame[x], frame["mean"], **styles[str(name)])
             if len(names) <= BANDED and frame["std"].notna().any():
-                high = frame["mean"] + frame["std"]
+                upper = frame["mean"] + frame["std"]
                 # On a log axis as far below the mean as above it, because mean - std may be negative.
-                low = frame["mean"] ** 2 / high if log else frame["mean"] - frame["std"]
-                axes.fill_between(frame[x], low, high, color=styles[str(name)]["color"], alpha=0.15, lw=0)
+                lower = frame["mean"] ** 2 / upper if log else frame["mean"] - frame["std"]
+                axes.fill_between(
+                    frame[x],
+                    lower.clip(lower=0),
+                    upper.clip(upper=high),
+                    color=styles[str(name)]["color"],
+                    alpha=0.15,
+                    lw=0,
+                )
         if len(panels) > 1:
             axes.set_title(fill(str(value), 36), fontsize=8 if len(str(value)) <= 36 else 7)
         if log:
@@ -139,22 +159,29 @@ def log_scale(axes: "Axes") -> None:
     axes.yaxis.set_minor_formatter("")
 
 
-def measure(rounds: pd.DataFrame, column: str, ylabel: str, scale: float = 1, by: str = "facet") -> "Figure":
-    """A measure against the number of labels: a panel per setting and a line per strategy, or the other way round."""
-    panel, line = ("facet", "label") if by == "facet" else ("label", "facet")
-    values = (scale * rounds.set_index([panel, line, "labeled"])[column]).groupby(level=[0, 1, 2], sort=False)
-    return lines(values.agg(["mean", "std"]).reset_index(), "labeled", panel, line, "labeled examples", ylabel)
+def measure(rounds: pd.DataFrame, reading: Reading = PLAIN, by: str = "facet") -> "Figure":
+    """A metric against labels or their cost, mean and a band of one standard deviation over repeats.
+
+    A panel per setting and a line per strategy, or the other way round. A point is a number of labels: its place by
+    cost is the mean over repeats.
+    """
+    metric, (panel, line) = reading.metric, ("facet", "label") if by == "facet" else ("label", "facet")
+    table = rounds[[panel, line]].assign(
+        answers=PLAIN.x(rounds), x=reading.x(rounds), value=metric.scale * rounds[metric.column]
+    )
+    groups = table.groupby([panel, line, "answers"], sort=False)
+    points = groups["value"].agg(["mean", "std"]).assign(x=groups["x"].mean()).reset_index()
+    high = metric.scale * metric.high
+    return lines(points, "x", panel, line, reading.xlabel(rounds), metric.axis, high=high)
 
 
-def accuracy(rounds: pd.DataFrame, by: str = "facet") -> "Figure":
-    """Test accuracy against labels, mean and a band of one standard deviation over repeats."""
-    return measure(rounds, "test_accuracy", "test accuracy (%)", 100, by)
-
-
-def efficiency(curves: pd.DataFrame) -> "Figure":
-    """Labeling efficiency against accuracy, from ``scores.efficiency_curves``."""
-    table = curves.assign(accuracy=100 * curves["accuracy"])
-    return lines(table, "accuracy", "facet", "label", "test accuracy (%)", "labeling efficiency")
+def efficiency(curves: pd.DataFrame, metric: Metric = ACCURACY) -> "Figure":
+    """Labeling efficiency against the metric, from ``scores.efficiency_curves``; better values are on the right."""
+    table = curves.assign(level=metric.scale * curves["level"])
+    figure = lines(table, "level", "facet", "label", metric.axis, "labeling efficiency")
+    if metric.better < 0:
+        figure.axes[0].invert_xaxis()  # the panels share it
+    return figure
 
 
 def seconds(rounds: pd.DataFrame) -> "Figure":
@@ -222,8 +249,8 @@ def shorten(name: str, most: int = 16) -> str:
 
 
 @styled
-def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
-    """Differences from one curve with their t intervals, in percentage points."""
+def differences(pairs: pd.DataFrame, reference: str, xlabel: str, scale: float = 100) -> "Figure":
+    """Differences from one curve with their t intervals, by default in percentage points."""
     from matplotlib.figure import Figure
 
     names = [fill(name, 44) for name in pairs["first"]]
@@ -232,8 +259,8 @@ def differences(pairs: pd.DataFrame, reference: str, xlabel: str) -> "Figure":
     figure = Figure(figsize=(max(COLUMN, 2 + 0.06 * longest), tall * len(pairs) + 0.7))
     axes = figure.subplots()
     places = np.arange(len(pairs))[::-1]
-    mean = 100 * pairs["difference"]
-    error = [mean - 100 * pairs["t_low"], 100 * pairs["t_high"] - mean]
+    mean = scale * pairs["difference"]
+    error = [mean - scale * pairs["t_low"], scale * pairs["t_high"] - mean]
     axes.errorbar(mean, places, xerr=error, fmt="o", color=COLORS[0], capsize=2, ms=4)
     axes.axvline(0, color="black", lw=0.8, ls="--")
     axes.set_yticks(places, names)

@@ -8,6 +8,8 @@ import pandas as pd
 from alrun.analysis import costs, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import REFERENCE
+from alrun.analysis.intervals import spread
+from alrun.analysis.metrics import ACCURACY, PLAIN, Metric, Reading
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
 
 MOST = 6  # sentences of a kind
@@ -21,49 +23,53 @@ def findings(
     tests: pd.DataFrame,
     alpha: float,
     difference: float = 0.01,
+    reading: Reading = PLAIN,
 ) -> list[str]:
-    """Sentences on accuracy, efficiency, significance, time, energy and classes; ``difference`` as in ``compare``."""
+    """Sentences on the metric, efficiency, significance, time, energy and classes; ``difference`` as in ``compare``."""
     return [
-        *final(runs),
-        *along_the_budget(runs, pairs, alpha, difference),
-        *efficiency(rounds),
+        *final(runs, reading.metric),
+        *along_the_budget(runs, pairs, alpha, difference, reading.metric),
+        *efficiency(rounds, reading),
         *significant(tests, alpha),
         *time(runs),
         *costs.energy_sentence(rounds),
-        *uneven(rounds, runs),
+        *(uneven(rounds, runs) if reading.metric == ACCURACY else []),
     ]
 
 
-def final(runs: pd.DataFrame) -> list[str]:
+def final(runs: pd.DataFrame, metric: Metric = ACCURACY) -> list[str]:
     """The best and the worst curve at the end, over the seeds that all curves have."""
+    is_accuracy = metric == ACCURACY
     if runs["curve"].nunique() < 2:
         return []
     seeds = runs.groupby("curve", sort=False)["seed"].agg(set)
     common = set.intersection(*seeds)
     is_even = all(each == common for each in seeds)
     if not common:
-        return ["No seed is common to all curves: their means do not show which is most accurate in the end."]
+        best = "most accurate" if is_accuracy else f"best by {metric.label}"
+        return [f"No seed is common to all curves: their means do not show which is {best} in the end."]
     compared = runs[runs["seed"].isin(common)]
-    means = (100 * compared.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
-    means = means.sort_values("mean", ascending=False, kind="stable")
+    means = (metric.scale * compared.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
+    means = means.sort_values("mean", ascending=metric.better < 0, kind="stable")
     which = f"the {len(common)} seeds" if len(common) > 1 else f"seed {next(iter(common))}"
     over = "over repeats" if is_even else f"over {which} common to all"
     if len(common) > 1 or is_even:
         over = f"mean ± standard deviation {over}"
-    texts = [f"{curve} with {with_spread(*map(float, means.loc[curve]))} %" for curve in means.index]
+    unit = f" {metric.unit}" if metric.unit else ""
+    texts = [
+        f"{curve} with {spread(float(mean), float(std), metric.digits)}{unit}"
+        for curve, mean, std in means.itertuples()
+    ]
     if are_tied(means["mean"]):
-        return [f"All curves are equally accurate in the end, {texts[0].partition(' with ')[2]} ({over})."]
-    return [f"Most accurate in the end is {texts[0]}, least {texts[-1]} ({over})."]
+        alike = "equally accurate" if is_accuracy else f"equal by {metric.label}"
+        return [f"All curves are {alike} in the end, {texts[0].partition(' with ')[2]} ({over})."]
+    best, worst = ("Most accurate", "least") if is_accuracy else (f"Best by {metric.label}", "worst")
+    return [f"{best} in the end is {texts[0]}, {worst} {texts[-1]} ({over})."]
 
 
 def are_tied(values: pd.Series) -> bool:
     """Whether all of several values are equal, so that none is the highest; tiny gaps come from the order of sums."""
     return len(values) > 1 and bool(values.max() - values.min() < 1e-9)
-
-
-def with_spread(mean: float, std: float) -> str:
-    """``90.1 ± 0.4`` or ``90.1``."""
-    return f"{mean:.1f}" if math.isnan(std) else f"{mean:.1f} ± {std:.1f}"
 
 
 def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -78,17 +84,21 @@ def against_random(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return both[chosen.to_numpy()].reset_index(drop=True)
 
 
-def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, difference: float) -> list[str]:
-    """Sentences on strategies against random, by the mean accuracy along the budget."""
-    compared = against_random(runs, pairs).sort_values("difference", ascending=False)
+def along_the_budget(
+    runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, difference: float, metric: Metric = ACCURACY
+) -> list[str]:
+    """Sentences on strategies against random, by the mean of the metric along the budget."""
+    compared = against_random(runs, pairs).sort_values("difference", ascending=metric.better < 0)
     tested = int(pairs["p"].notna().sum())
     clear = compared["p_holm"] < alpha
     found = []
     for row in compared[clear].head(MOST).to_dict("records"):
-        word = "better" if row["difference"] > 0 else "worse"
+        word = "better" if metric.better * row["difference"] > 0 else "worse"
+        size = f"{abs(metric.scale * row['difference']):.{metric.digits}f} {metric.points}".strip()
+        what = "" if metric == ACCURACY else f" of {metric.label}"
         found.append(
-            f"Along the budget {row['first']} is {word} than {row['second']} by {abs(100 * row['difference']):.1f} "
-            f"points on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row)}; "
+            f"Along the budget {row['first']} is {word} than {row['second']} by {size}{what} "
+            f"on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row, metric)}; "
             f"p = {row['p_holm']:.3f}{corrected(tested)})."
         )
     if clear.sum() > MOST:
@@ -96,7 +106,8 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
     if clear.any():
         found += luck(compared[clear], alpha)
     alike = ~clear & (holm(compared["p_equivalence"].to_numpy(float)) < alpha)
-    found += same(compared[alike], difference)
+    margin = metric.difference_in_words(difference)
+    found += same(compared[alike], margin)
     unclear = compared[~clear & ~alike]
     is_equal = unclear["p"].isna() & (unclear["difference"].abs() < 1e-12)  # no scatter, and no difference
     if is_equal.any():
@@ -105,7 +116,7 @@ def along_the_budget(runs: pd.DataFrame, pairs: pd.DataFrame, alpha: float, diff
             "equal."
         )
     for _, group in unclear[~is_equal].groupby("repeats"):
-        found += undecided(group, tested, difference)
+        found += undecided(group, tested, margin)
     return found
 
 
@@ -125,13 +136,13 @@ def repeats_in_words(count: float) -> str:
     return f"more than {AFFORDABLE:,}" if count > AFFORDABLE else f"{count:,.0f}"
 
 
-def same(alike: pd.DataFrame, difference: float) -> list[str]:
+def same(alike: pd.DataFrame, margin: str) -> list[str]:
     """A sentence on strategies that are shown to be equivalent to random."""
     if alike.empty:
         return []
     return [
         f"{strategy_names(alike)} {'is' if len(alike) == 1 else 'are'} like random along the budget, to within "
-        f"{in_points(difference)} (two one-sided tests, corrected)."
+        f"{margin} (two one-sided tests, corrected)."
     ]
 
 
@@ -148,7 +159,7 @@ def luck(clear: pd.DataFrame, alpha: float) -> list[str]:
     ]
 
 
-def undecided(unclear: pd.DataFrame, tested: int, difference: float) -> list[str]:
+def undecided(unclear: pd.DataFrame, tested: int, margin: str) -> list[str]:
     """Sentences on strategies that these repeats cannot distinguish from random, and the repeats that could."""
     if unclear.empty:
         return []
@@ -166,38 +177,36 @@ def undecided(unclear: pd.DataFrame, tested: int, difference: float) -> list[str
             f"{low if low == high else f'{low} to {high}'} repeats would find {'them' if len(seen) > 1 else 'it'} with "
             f"a power of {POWER:g} at this scatter"
         )
-        text += f"; a true difference of {in_points(difference)} needs {repeats_in_words(needed.max())}."
+        text += f"; a true difference of {margin} needs {repeats_in_words(needed.max())}."
     return [text]
 
 
-def in_points(difference: float) -> str:
-    """A difference in accuracy (a share) in percentage points: ``1 point``, ``0.5 points``."""
-    text = f"{100 * difference:g}"
-    return f"{text} point" if text == "1" else f"{text} points"
-
-
-def interval(row: dict) -> str:
+def interval(row: dict, metric: Metric = ACCURACY) -> str:
     """``0.4 to 1.6``, the lower end first."""
-    low, high = sorted((100 * row["t_low"], 100 * row["t_high"]))
-    return f"{low:.1f} to {high:.1f}"
+    low, high = sorted((metric.scale * row["t_low"], metric.scale * row["t_high"]))
+    return f"{low:.{metric.digits}f} to {high:.{metric.digits}f}"
 
 
-def efficiency(rounds: pd.DataFrame) -> list[str]:
-    """Sentences on labeling efficiency at the accuracy that all runs of a facet reach."""
+def efficiency(rounds: pd.DataFrame, reading: Reading = PLAIN) -> list[str]:
+    """Sentences on labeling efficiency at the value of the metric that all runs of a facet reach."""
     found: list[str] = []
-    narrow = rounds[[*scores.KEYS, "label", "run", "round", "labeled", "test_accuracy"]]
+    metric, known = reading.metric, [name for name in (reading.by, reading.metric.column) if name in rounds]
+    highest = "highest" if metric.better > 0 else "lowest"
+    named, efficient = metric.short, "labeling efficiency" if reading.by == "answers" else "efficiency by cost"
+    narrow = rounds[[*scores.KEYS, "label", "run", "round", "labeled", *known]]
     for facet, frame in narrow.groupby("facet", sort=False):
         is_reference = frame["strategy"] == REFERENCE
         if len(found) == MOST or is_reference.all() or not is_reference.any():
             continue
-        accuracy = scores.common_accuracy(frame)
-        table = scores.efficiencies(frame, accuracy)
+        level = scores.common_level(frame, reading)
+        shown, table = metric.in_words(level), scores.efficiencies(frame, level, reading)
         others = table[~table.index.isin(frame.loc[frame["strategy"] == REFERENCE, "curve"])].dropna(subset="mean")
         if others["is_floor"].any():
             where = f" of {facet}" if facet else ""
+            reached = shown if metric == ACCURACY else f"a {named} of {shown}"
             found.append(
-                f"Every run{where} reaches {100 * accuracy:.1f} %, and one in its first round already: labeling "
-                "efficiency is not measured there; read it at a higher one with --accuracy."
+                f"Every run{where} reaches {reached}, and one in its first round already: {efficient} is not measured "
+                f"there; read it at a {'higher' if metric.better > 0 else 'lower'} one with --at."
             )
             continue
         if others.empty:
@@ -210,14 +219,14 @@ def efficiency(rounds: pd.DataFrame) -> list[str]:
         )
         where = f" With {facet}," if facet else ""
         subject = "the" if facet else "The"
-        reached = f"{where} {subject} highest accuracy that every run reaches is {100 * accuracy:.1f} %; there".strip()
+        reached = f"{where} {subject} {highest} {named} that every run reaches is {shown}; there".strip()
         if are_tied(others["mean"]):
-            found.append(f"{reached} the labeling efficiency of all strategies but random is {row['mean']:.2f}.")
+            found.append(f"{reached} the {efficient} of all strategies but random is {row['mean']:.2f}.")
             continue
         if abs(row["mean"] - 1) < 1e-9:
-            found.append(f"{reached} no labeling efficiency is above that of random itself, 1.")
+            found.append(f"{reached} no {efficient} is above that of random itself, 1.")
             continue
-        found.append(f"{reached} the labeling efficiency of {name} is the highest, {row['mean']:.2f}{bounds}.")
+        found.append(f"{reached} the {efficient} of {name} is the highest, {row['mean']:.2f}{bounds}.")
     return found
 
 

@@ -17,9 +17,12 @@ def score_table(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return runs.pivot_table(measure, "dataset", "label", sort=False).dropna(axis="columns")
 
 
-def mean_ranks(scores: pd.DataFrame) -> pd.Series:
-    """Mean rank of each column over the rows; 1 is the highest score, ties share their ranks."""
-    return scores.rank(axis="columns", ascending=False).mean()
+def mean_ranks(scores: pd.DataFrame, better: int = 1) -> pd.Series:
+    """Mean rank of each column over the rows; 1 is the best score, ties share their ranks.
+
+    The highest score is the best, or the lowest if ``better`` is -1.
+    """
+    return scores.rank(axis="columns", ascending=better < 0).mean()
 
 
 def friedman(scores: pd.DataFrame) -> float:

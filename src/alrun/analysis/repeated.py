@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from alrun.analysis.curves import UNDOTTED
+from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
 
@@ -45,7 +46,7 @@ Curve = dict[int, tuple[int, float]]  # labels and accuracy by round
 
 def curve_of(frame: pd.DataFrame) -> Curve:
     """The numbers of a run that must agree between copies."""
-    columns = (frame[name].tolist() for name in ("round", "labeled", "test_accuracy"))
+    columns = (frame[name].tolist() for name in ("round", "labeled", ACCURACY.column))
     return {number: (labeled, round(accuracy, DIGITS)) for number, labeled, accuracy in zip(*columns, strict=True)}
 
 
@@ -67,7 +68,7 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         UserError: A round occurs twice with different numbers.
     """
-    numbers = table[["run", "round", "labeled"]].assign(accuracy=table["test_accuracy"].round(DIGITS))
+    numbers = table[["run", "round", "labeled"]].assign(accuracy=table[ACCURACY.column].round(DIGITS))
     rows = table[~numbers.duplicated()]
     twice = rows[rows.duplicated(["run", "round"])]
     if len(twice):

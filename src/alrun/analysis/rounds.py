@@ -127,10 +127,21 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     tail = [column for column in PROVENANCE if column in columns]
     middle = [column for column in columns if column not in (*head, *tail)]
     text = [column for column in (*head, *middle, *tail) if column not in (*KEYS[1:], *NUMBERS)]
-    frame = frame[[*head, *middle, *tail]].copy()
+    frame = with_answers(frame[[*head, *middle, *tail]].copy())
     frame[text] = frame[text].fillna("").astype(str)
     shown = [column for column in text if column != "folder"]  # a folder keeps its exact name, by which it is found
     frame[shown] = frame[shown].map(one_line)
+    return frame
+
+
+def with_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with answers and costs in all rows: in those of earlier versions a label is one answer that costs 1."""
+    if "answers" in frame:
+        frame["answers"] = frame["answers"].fillna(frame["labeled"])
+        if frame["answers"].notna().all():  # else a row is unsound
+            frame["answers"] = frame["answers"].astype(int)
+        if "spent" in frame:
+            frame["spent"] = frame["spent"].fillna(frame["answers"]).astype(float)
     return frame
 
 
@@ -207,7 +218,7 @@ def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """
     for found in table[schema.KEY].unique() if schema.KEY in table else []:
         schema.check_version(int(found or 0), str(path))
-    return table
+    return with_answers(table)
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
@@ -233,7 +244,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
 
 
 def numbers(cells: pd.Series) -> pd.Series:
-    """The numbers that ``cells`` has as text; NaN for an empty cell. Integers are int, accuracies always float.
+    """The numbers that ``cells`` has as text; NaN for an empty cell. Integers are int, measures always float.
 
     ``cells`` is named by its column; its index has the lines of the file.
 
@@ -251,5 +262,5 @@ def numbers(cells: pd.Series) -> pd.Series:
             point = "; decimals have a point" if "," in cell else ""
             raise ValueError(f"line {line}, column {cells.name}: {cell!r} is not a number{point}")
         found.append(number)
-    is_whole = cells.name != "test_accuracy" and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
+    is_whole = NUMBERS.get(str(cells.name)) is not float and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
     return pd.Series(found, cells.index, dtype=float).astype(int if is_whole else float)

@@ -7,13 +7,28 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun.runs import schema
+from alrun.runs import run_folder, schema
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 
+MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
+    "balanced_accuracy": float,
+    "macro_f1": float,
+    "worst_recall": float,
+    "rare_recall": float,
+    "nll": float,
+    "brier": float,
+    "purity": float,
+    "strangers": int,
+    "wrong_labels": float,
+    "classes_found": int,
+}
 NUMBERS: dict[str, Callable[[str], float]] = {
+    "answers": int,
+    "spent": float,
     "test_accuracy": float,
     "calibration_error": float,
+    **MEASURES,
     "train_accuracy": float,
     "epochs": int,
     "steps": int,
@@ -70,8 +85,12 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
+    measures: list[dict[str, Any]] = [{}] * count
+    if (path := folder / run_folder.MEASURES).exists():
+        measures = read_rows(path, ("round", "labeled"), count)
     common = {**options, **{key: value for key, value in settings.items() if key not in options}, **run}
-    return [{**common, **row, **times, **each} for row, times, each in zip(accuracy, timing, classes, strict=True)]
+    rows = zip(accuracy, measures, timing, classes, strict=True)
+    return [common | row | measured | times | each for row, measured, times, each in rows]
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:

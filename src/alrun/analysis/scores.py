@@ -9,6 +9,7 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.efficiency import Curve, labels_needed
 from alrun.analysis.intervals import bootstrap_interval, t_interval
+from alrun.analysis.metrics import ACCURACY, CALIBRATION, PLAIN, Reading
 from alrun.analysis.rounds import BY_ROUND, is_of_strategy, setting_columns
 
 # Sizes of the pools of known data sets: a run that labels all of one gives the full-data accuracy.
@@ -21,30 +22,28 @@ CURVE_COLUMNS = ["curve", "repeats", "missing", "mean", "std", "t_low", "t_high"
 KEYS = ["curve", "facet", "strategy", "seed"]  # columns that identify a run
 
 
-def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
-    """A row per run: ``aubc``, ``final`` and ``best`` accuracy, class balance, seconds; shares of 1.
+def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
+    """A row per run: ``aubc``, ``final`` and ``best`` value of the metric, class balance, seconds; shares of 1.
 
-    ``aubc`` is the area under the accuracy curve over the range of labels, divided by this range: the mean accuracy
-    along the budget (trapezoids). ``class_balance`` is the entropy of the queried classes divided by its maximum.
+    ``aubc`` is the area under the curve over the range of answers, divided by this range: the mean of the metric along
+    the budget (trapezoids). By cost it is over the range of costs that all runs of a facet cover.
+    ``class_balance`` is the entropy of the queried classes divided by its maximum.
     """
-    from scipy.integrate import trapezoid
-
-    rows = []
+    rows, metric, ranges = [], reading.metric, common_ranges(rounds, reading)
     known = [name for name in rounds if name in ("curve", "facet", "label", "strategy", "seed", "run", *BY_ROUND)]
     for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
         first, last = frame.iloc[0], frame.iloc[-1]
-        span = last["labeled"] - first["labeled"]
-        accuracy = frame["test_accuracy"].to_numpy()
-        area = float(trapezoid(accuracy, frame["labeled"])) / span if span else float(last["test_accuracy"])
+        values = frame[metric.column]
+        range = ranges.get(first["facet"]) if reading.by == "spent" else None
         rows.append(
             {
                 **{key: first[key] for key in ("curve", "facet", "label", "strategy", "seed")},
                 "run": run,
                 "labels": last["labeled"],
-                "aubc": area,
-                "final": accuracy[-1],
-                "best": accuracy.max(),
-                "calibration_error": last.get("calibration_error", math.nan),
+                "aubc": mean_value(reading.x(frame).to_numpy(), values.to_numpy(), range),
+                "final": values.iloc[-1],
+                "best": metric.best(values),
+                "calibration_error": last.get(CALIBRATION.column, math.nan),
                 "class_balance": class_balance(by_class(last, "class_labeled") - by_class(first, "class_labeled")),
                 "train_seconds": total(frame, "train_seconds"),
                 "select_seconds": total(frame, "select_seconds"),
@@ -52,6 +51,30 @@ def per_run(rounds: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def common_ranges(rounds: pd.DataFrame, reading: Reading) -> dict[str, tuple[float, float]]:
+    """For each facet the range of x that all of its runs cover."""
+    ends = reading.x(rounds).groupby([rounds["facet"], rounds["run"]], sort=False).agg(["min", "max"])
+    ends = ends.groupby(level=0).agg({"min": "max", "max": "min"})
+    return {str(facet): (float(low), float(high)) for facet, low, high in ends.itertuples()}
+
+
+def mean_value(x: np.ndarray, values: np.ndarray, range: tuple[float, float] | None = None) -> float:
+    """Mean height of the curve through points with rising ``x`` (trapezoids), by default from the first to the last.
+
+    NaN if ``range`` is empty.
+    """
+    from scipy.integrate import trapezoid
+
+    if range is not None:
+        inside = (x > range[0]) & (x < range[1])
+        places = np.r_[range[0], x[inside], range[1]]
+        x, values = places, np.interp(places, x, values)
+    span = x[-1] - x[0]
+    if span < 0:
+        return math.nan
+    return float(trapezoid(values, x)) / span if span else float(values[-1])
 
 
 def by_class(row: pd.Series, column: str) -> np.ndarray:
@@ -149,35 +172,39 @@ def per_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CURVE_COLUMNS).set_index("curve")
 
 
-def common_accuracy(rounds: pd.DataFrame) -> float:
-    """The highest accuracy that every run reaches, so that efficiency is read where no run is left out."""
-    return float(rounds.groupby("run")["test_accuracy"].max().min())
+def common_level(rounds: pd.DataFrame, reading: Reading = PLAIN) -> float:
+    """The best value of the metric that every run reaches, so that efficiency is read where no run is left out."""
+    better = reading.metric.better
+    return better * float((better * rounds[reading.metric.column]).groupby(rounds["run"]).max().min())
 
 
-def efficiency_at(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """A row per run: ``needed`` labels to reach ``accuracy``, and ``efficiency`` against random of its facet and seed.
+def efficiency_at(rounds: pd.DataFrame, level: float, reading: Reading = PLAIN) -> pd.DataFrame:
+    """A row per run: ``needed`` answers to reach ``level``, and ``efficiency`` against random of its facet and seed.
 
-    NaN if this run or its random run never reaches it, or without such a random run (``is_paired`` is false). If either
-    has it in its first round, ``is_floor`` is true: fewer labels might be enough, so it is not a measurement.
+    By cost, ``needed`` is the cost of the answers. NaN if this run or its random run never reaches it, or without such
+    a random run (``is_paired`` is false). If either has it in its first round, ``is_floor`` is true: less might be
+    enough, so it is not a measurement.
     """
-    return efficiency_of(run_curves(rounds), accuracy)
+    return efficiency_of(run_curves(rounds, reading), reading.metric.better * level)
 
 
-def run_curves(rounds: pd.DataFrame) -> pd.DataFrame:
-    """A row per run: curve, facet, strategy, seed, run, and its ``points``, accuracy against labels."""
-    narrow = rounds[[*KEYS, "run", "round", "labeled", "test_accuracy"]]  # without the many settings
+def run_curves(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
+    """A row per run: curve, facet, strategy, seed, run, and its ``points``, of which higher ones are better."""
+    metric = reading.metric
+    narrow = rounds[[*KEYS, "run", "round"]]  # without the many settings
+    narrow = narrow.assign(x=reading.x(rounds), height=metric.better * rounds[metric.column])
     rows = []
     for run, frame in narrow.sort_values("round", kind="stable").groupby("run", sort=False):
-        points = Curve(frame["labeled"].to_numpy(), frame["test_accuracy"].to_numpy())
+        points = Curve(frame["x"].to_numpy(), frame["height"].to_numpy())
         rows.append({**frame.iloc[0][KEYS].to_dict(), "run": run, "points": points})
     return pd.DataFrame(rows)
 
 
-def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """The table of ``efficiency_at``, from the table of ``run_curves``."""
+def efficiency_of(runs: pd.DataFrame, height: float) -> pd.DataFrame:
+    """The table of ``efficiency_at``, from the table of ``run_curves``; ``height`` is on the scale of its points."""
     known = {
-        "needed": [labels_needed(points, accuracy) for points in runs["points"]],
-        "begins": [bool(points.accuracy[0] >= accuracy) for points in runs["points"]],
+        "needed": [labels_needed(points, height) for points in runs["points"]],
+        "begins": [bool(points.accuracy[0] >= height) for points in runs["points"]],
     }
     table = runs.assign(**known).drop(columns="points")
     references = table[table["strategy"] == REFERENCE].drop_duplicates(["facet", "seed"])
@@ -190,13 +217,13 @@ def efficiency_of(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     )
 
 
-def efficiencies(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """``per_curve`` of the efficiency at ``accuracy`` over the repeats that have a random run.
+def efficiencies(rounds: pd.DataFrame, level: float, reading: Reading = PLAIN) -> pd.DataFrame:
+    """``per_curve`` of the efficiency at ``level`` over the repeats that have a random run.
 
     More columns: ``unpaired``, the number of repeats without a random run, which are left out; ``is_floor``, true if
     any repeat is a floor.
     """
-    found = efficiency_at(rounds, accuracy)
+    found = efficiency_at(rounds, level, reading)
     by_curve = found.groupby("curve", sort=False)
     table = per_curve(found[found["is_paired"]], "efficiency").reindex(found["curve"].unique())
     table[["repeats", "missing"]] = table[["repeats", "missing"]].fillna(0).astype(int)
@@ -205,22 +232,22 @@ def efficiencies(rounds: pd.DataFrame, accuracy: float) -> pd.DataFrame:
     )
 
 
-def efficiency_curves(rounds: pd.DataFrame, points: int = 20) -> pd.DataFrame:
-    """Mean and standard deviation of the efficiency over repeats, at accuracies from a facet's first to its best.
+def efficiency_curves(rounds: pd.DataFrame, reading: Reading = PLAIN, points: int = 20) -> pd.DataFrame:
+    """Mean and standard deviation of the efficiency over repeats, at values from a facet's first to its best.
 
-    Columns: curve, facet, label, strategy, accuracy, mean, std; NaN if one is never reached.
+    Columns: curve, facet, label, strategy, level, mean, std; NaN if one is never reached.
     """
-    frames = []
+    frames, better = [], reading.metric.better
     for _, frame in rounds.groupby("facet", sort=False):
-        start = frame.loc[frame["round"] == 0, "test_accuracy"].max()
+        heights = better * frame[reading.metric.column]
         names = frame.drop_duplicates("curve").set_index("curve")[["facet", "label", "strategy"]]
-        runs = run_curves(frame)
-        for accuracy in np.linspace(start, frame["test_accuracy"].max(), points):
-            found = efficiency_of(runs, float(accuracy))
+        runs = run_curves(frame, reading)
+        for height in np.linspace(heights[frame["round"] == 0].max(), heights.max(), points):
+            found = efficiency_of(runs, float(height))
             values = found[found["is_paired"]].groupby("curve", sort=False)["efficiency"]
             spreads = values.agg(["mean", "std"])
             spreads[values.count() < values.size()] = math.nan
-            frames.append(names.join(spreads).assign(accuracy=accuracy).reset_index())
+            frames.append(names.join(spreads).assign(level=better * height).reset_index())
     return pd.concat(frames, ignore_index=True)
 
 
@@ -236,5 +263,5 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
     unlimited = rounds["limit"].isin(["null", ""]) if "limit" in rounds else pd.Series(True, rounds.index)
     for share in SHARES:
         unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True
-    known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)["test_accuracy"].mean()
+    known = rounds[(rounds["labeled"] == pool) & unlimited].groupby(keys)[ACCURACY.column].mean()
     return keys.map(known).astype(float).groupby(rounds["run"], sort=False).first()

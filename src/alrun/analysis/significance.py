@@ -10,6 +10,7 @@ import pandas as pd
 
 from alrun.analysis.curves import REFERENCE, paired, wide
 from alrun.analysis.intervals import bootstrap_interval, t_interval
+from alrun.analysis.metrics import ACCURACY, Metric
 
 Pairs = Iterable[tuple[str, str]]  # names of curves
 
@@ -105,15 +106,15 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None) -> pd.DataFrame:
+def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None, metric: Metric = ACCURACY) -> pd.DataFrame:
     """A row per pair of curves and number of labels that both have: first, second, labeled, difference, p, p_holm.
 
-    ``pairs`` of curves are compared, by default all.
+    Labels are answers that were paid for. ``pairs`` of curves are compared, by default all.
     """
     if pairs is None:
         pairs = itertools.combinations(map(str, rounds["curve"].unique()), 2)
     pairs, frames = list(pairs), []
-    tables = wide(rounds, "test_accuracy", list({curve for pair in pairs for curve in pair}))
+    tables = wide(rounds, metric.column, list({curve for pair in pairs for curve in pair}))
     for one, other in pairs:
         a, b = paired(tables[one], tables[other])
         if a.empty:
@@ -129,13 +130,19 @@ def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None) -> pd.DataFram
 
 
 def penalty_matrix(
-    tests: pd.DataFrame, curves: list[str], alpha: float = ALPHA, p: str = "p", rounds: slice = slice(None)
+    tests: pd.DataFrame,
+    curves: list[str],
+    alpha: float = ALPHA,
+    p: str = "p",
+    rounds: slice = slice(None),
+    better: int = 1,
 ) -> pd.DataFrame:
     """Cell (i, j): the share of the rounds of both in which curve i is significantly better than curve j.
 
     ``tests`` are those of ``round_tests``; ``p="p_holm"`` counts what is left after the correction. ``rounds`` of each
-    pair are counted, by their numbers of labels: ``slice(0, 4)`` the first four. Rounds that were not tested count as
-    rounds; the cell is NaN if none was. Source: Ash et al. 2020; Appendix G of the paper.
+    pair are counted, by their numbers of labels: ``slice(0, 4)`` the first four. ``better`` is -1 where lower values
+    are better. Rounds that were not tested count as rounds; the cell is NaN if none was. Source: Ash et al. 2020;
+    Appendix G of the paper.
     """
     matrix = pd.DataFrame(math.nan, curves, curves)
     for curve in curves:
@@ -145,8 +152,8 @@ def penalty_matrix(
         if frame["p"].isna().all():
             continue
         significant = frame[p] < alpha
-        matrix.loc[one, other] = (significant & (frame["difference"] > 0)).mean()
-        matrix.loc[other, one] = (significant & (frame["difference"] < 0)).mean()
+        matrix.loc[one, other] = (significant & (better * frame["difference"] > 0)).mean()
+        matrix.loc[other, one] = (significant & (better * frame["difference"] < 0)).mean()
     return matrix
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
+from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
 from alrun.analysis.rounds import Problem, Results
 from alrun.analysis.scores import POOLS
 from alrun.runs.run_folder import find_run_folders
@@ -33,7 +34,7 @@ def load(sources: Sequence[str]) -> Results:
 
 def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[Problem]]:
     """The runs of the table at ``path`` whose numbers can be used, and a problem for each kind of others."""
-    accuracy = table["test_accuracy"]
+    accuracy = table[ACCURACY.column]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
     measured = accuracy.notna().groupby(table["run"]).transform("any")  # otherwise there was no test set
     problems, left_out = [], pd.Series(False, table.index)
@@ -49,6 +50,11 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
             f"accuracies from {accuracy.min():g} to {accuracy.max():g}, which must be shares from 0 to 1 (divide "
             "percentages by 100)",
         ),
+        *(
+            (~table[metric.column].fillna(0).between(0, metric.high), f"a {metric.label} out of its range")
+            for metric in TABLE
+            if metric != ACCURACY and metric.column in table
+        ),
     ):
         runs = table.loc[rows & ~left_out, "run"].unique().tolist()
         if runs:
@@ -61,9 +67,9 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
 
 
 def rising(table: pd.DataFrame) -> pd.Series:
-    """For each row whether it has more labels than the round before it; a repeated round is compared elsewhere."""
+    """For each row whether it has more answers than the round before it; a repeated round is compared elsewhere."""
     rows = table.drop_duplicates(["run", "round"]).sort_values("round", kind="stable")
-    steps = rows.groupby("run", sort=False)["labeled"].diff()
+    steps = PLAIN.x(rows).groupby(rows["run"], sort=False).diff()
     return ~(steps <= 0).reindex(table.index, fill_value=False)
 
 
@@ -75,13 +81,21 @@ def most_labels(table: pd.DataFrame) -> pd.Series:
     return pd.concat([budget.astype(float), pool.astype(float)], axis=1).min(axis=1)
 
 
-def with_test_set(results: Results) -> Results:
-    """The results without the runs that had no labeled test images; a problem names each of them."""
+def measured(results: Results, metric: Metric = ACCURACY) -> Results:
+    """The results without the runs that lack the metric in a round; a problem names each of them.
+
+    Raises:
+        UserError: No run has it, though runs have others.
+    """
     table = results.rounds
     if table.empty:
         return results
-    untested = table[table["test_accuracy"].isna()].drop_duplicates("run")
-    reason = "its accuracies are empty, because it had no test set: there is nothing to report."
+    if table[ACCURACY.column].notna().any():  # else there is no test set at all
+        check_measured(table, metric)
+    untested = table[table[metric.column].isna()].drop_duplicates("run")
+    reason = f"it has no {metric.label}: the version that computed it did not measure that, or nothing decides it."
+    if metric == ACCURACY:
+        reason = "its accuracies are empty, because it had no test set: there is nothing to report."
     places = untested["run"]
     if "folder" in untested:
         places = untested["folder"].where(untested["folder"] != "", places)

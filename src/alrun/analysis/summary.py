@@ -8,6 +8,7 @@ import pandas as pd
 from alrun.analysis import figures, formats, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
+from alrun.analysis.metrics import ACCURACY
 from alrun.system import files
 
 WIDE = 7  # strategies that fit beside one another
@@ -23,7 +24,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     per_round = accuracy_by_round(named)
     by_curve, target = by_strategy(named)
     files.write_text(setting / "summary.csv", formats.csv(per_round.reset_index()))
-    figures.save_figure(figures.accuracy(named), setting / "accuracy")
+    figures.save_figure(figures.measure(named), setting / "accuracy")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string(index=False))
     print(f"\nPer run; labeling efficiency at {100 * target:.1f} % accuracy, which every run reaches")
@@ -34,9 +35,9 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
 def accuracy_by_round(named: pd.DataFrame) -> pd.DataFrame:
     """Means and spreads over repeats, a row per curve and number of labels."""
     return named.groupby(["curve", "labeled"], sort=False).agg(
-        repeats=("test_accuracy", "size"),
-        test_accuracy_mean=("test_accuracy", "mean"),
-        test_accuracy_std=("test_accuracy", "std"),
+        repeats=(ACCURACY.column, "size"),
+        test_accuracy_mean=(ACCURACY.column, "mean"),
+        test_accuracy_std=(ACCURACY.column, "std"),
         train_seconds=("train_seconds", "mean"),
         evaluate_seconds=("evaluate_seconds", "mean"),
         select_seconds=("select_seconds", "mean"),
@@ -55,7 +56,7 @@ def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
 
 def by_strategy(named: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """Efficiency and seconds as text, a row per curve; and the accuracy at which efficiency is read."""
-    target = scores.common_accuracy(named)
+    target = scores.common_level(named)
     ratios = scores.efficiencies(named, target)
     seconds = scores.per_run(named).groupby("curve", sort=False)[["train_seconds", "select_seconds"]].mean()
     return pd.DataFrame(

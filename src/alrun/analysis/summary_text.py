@@ -7,6 +7,7 @@ import pandas as pd
 from alrun.analysis import figures, ranks, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import name_curves, strategy_labels
+from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.page import Section
 
 SEVERAL = 3  # strategies that a comparison of ranks needs
@@ -36,22 +37,23 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing if count == 1 else plural}"
 
 
-def across_datasets(frames: dict[str, pd.DataFrame], alpha: float) -> list[Section]:
+def across_datasets(frames: dict[str, pd.DataFrame], alpha: float, reading: Reading = PLAIN) -> list[Section]:
     """The section on ranks over data sets, in a list; empty if there is one data set."""
     if len(frames) < 2:
         return []
-    runs = pd.concat([scores.per_run(name_curves(frame)).assign(dataset=name) for name, frame in frames.items()])
+    metric, named = reading.metric, {name: name_curves(frame) for name, frame in frames.items()}
+    runs = pd.concat([scores.per_run(frame, reading).assign(dataset=name) for name, frame in named.items()])
     table = ranks.score_table(runs, "aubc")
     if len(table.columns) < SEVERAL:
         text = f"Ranks need {SEVERAL} strategies that were run on all data sets; there are {len(table.columns)}."
         return [Section("Over data sets", text)]
-    mean, p = ranks.mean_ranks(table), ranks.friedman(table)
+    mean, p = ranks.mean_ranks(table, metric.better), ranks.friedman(table)
     distance = ranks.critical_difference(len(table.columns), len(table), alpha)
     text = (
-        f"Mean ranks by the area under the accuracy curve over {len(table)} data sets; 1 is the best. Friedman's test "
-        f"that all are alike: p = {p:.3f}. Nemenyi's test distinguishes strategies whose ranks differ by "
+        f"Mean ranks by the area under the {metric.short} curve over {len(table)} data sets; 1 is the best. Friedman's "
+        f"test that all are alike: p = {p:.3f}. Nemenyi's test distinguishes strategies whose ranks differ by "
         f"{distance:.2f} or more at {alpha:g}; bars join those that it does not distinguish."
     )
     drawn = {"ranks": figures.critical_difference(mean, ranks.nemenyi(table), "mean rank")} if not math.isnan(p) else {}
-    scored = (100 * table).round(2).rename_axis("data set").reset_index()
-    return [Section("Over data sets", text, drawn, {"area by data set (%)": scored})]
+    scored = (metric.scale * table).round(metric.digits + 1).rename_axis("data set").reset_index()
+    return [Section("Over data sets", text, drawn, {metric.heading("area by data set"): scored})]

@@ -12,6 +12,7 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 
+from alrun.analysis import metrics
 from alrun.data import content
 from alrun.settings import targets
 from alrun.settings.hydra_errors import mistake_sentence
@@ -70,6 +71,37 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of commands that read results."""
     parser.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
     add_config_dir(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what results are read by, which changes no run."""
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        default="accuracy",
+        help=f"what results are read by: {', '.join(metrics.METRICS)} (default: accuracy)",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="NAME",
+        default="answers",
+        help="against what: answers that were paid for, which are labels unless annotators answer otherwise, or spent, "
+        "their cost (default: answers)",
+    )
+
+
+def take_reading(arguments: argparse.Namespace) -> metrics.Reading:
+    """The chosen reading; ``metric=`` and ``by=`` among the sources mean ``--metric`` and ``--by``.
+
+    Raises:
+        UserError: There is no such metric or axis.
+    """
+    for name in ("metric", "by"):
+        for word in [word for word in arguments.sources if word.startswith(f"{name}=")]:
+            arguments.sources.remove(word)
+            setattr(arguments, name, word.partition("=")[2])
+    arguments.sources = arguments.sources or ["outputs"]
+    return metrics.reading(arguments.metric, arguments.by)
 
 
 def run_on_sources(sources: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:

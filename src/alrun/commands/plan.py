@@ -110,7 +110,6 @@ def hours_of_run(run: planned_runs.Planned, durations: Durations, speeds: dict[P
 
         speeds[setting] = images_per_second(run.cfg)
     held_out = run.cfg.validation or 0
-    labels = sum(
-        size - held_out for size in schedule.labels_by_round(run.cfg.budget, held_out)
-    )  # to train on, of all rounds
+    answers = sum(size - held_out for size in schedule.labels_by_round(run.cfg.budget, held_out))  # of all rounds
+    labels = answers / schedule.opinions_of(run.cfg.annotator)  # to train on
     return Hours(most=labels * run.cfg.training.max_epochs / speeds[setting] / 3600)

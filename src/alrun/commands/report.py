@@ -1,12 +1,14 @@
 """``alrun report``: an HTML page with figures, tables and tests of an experiment or of any runs.
 
     alrun report
-    alrun report experiment=quickstart --accuracy 0.8 0.9 --title "My runs"
+    alrun report experiment=quickstart --at 0.8 0.9 --title "My runs"
+    alrun report outputs --metric macro_f1
 
 It writes report.html, which needs no other file, figures (PNG, PDF), tables (CSV, Markdown, LaTeX) and all results as
 one table. It names missing runs and reports the others.
 """
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -18,24 +20,27 @@ def main() -> None:
     """Read the command line and write the report."""
     parser = console.make_parser("report", __doc__)
     console.add_sources(parser)
+    console.add_reading(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: outputs/reports/<experiment>")
     parser.add_argument("--title", help="of the page; default: the name of the experiment")
     parser.add_argument(
+        "--at",
         "--accuracy",
-        metavar="SHARE",
+        metavar="VALUE",
         type=float,
         nargs="+",
         action="extend",
         default=[],
-        help="read labeling efficiency at these accuracies (0 to 1); default: the highest that every run reaches",
+        help="read labeling efficiency at these values of the metric (accuracies: 0 to 1); default: the best that "
+        "every run reaches",
     )
     parser.add_argument("--alpha", type=float, default=0.05, help="level of the tests (default: 0.05)")
     parser.add_argument(
         "--difference",
-        metavar="SHARE",
+        metavar="VALUE",
         type=float,
         default=0.01,
-        help="difference in accuracy that the repeats should be able to detect (default: 0.01)",
+        help="difference in the metric that the repeats should be able to detect (default: 0.01)",
     )
     parser.add_argument(
         "--full-data",
@@ -52,9 +57,12 @@ def report_runs(arguments: Namespace) -> None:
     for name in ("alpha", "difference"):
         if not 0 < getattr(arguments, name) < 1:
             raise SettingError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")
-    for accuracy in arguments.accuracy:
-        if not 0 < accuracy <= 1:
-            raise SettingError(f"--accuracy {accuracy} must be above 0 and at most 1, such as 0.9 for 90 %.")
+    reading = console.take_reading(arguments)
+    for level in arguments.at:
+        if not 0 < level <= reading.metric.high:
+            most = "" if reading.metric.high == math.inf else f" and at most {reading.metric.high:g}"
+            example = ", such as 0.9 for 90 %" if reading.metric.unit == "%" else ""
+            raise SettingError(f"--at {level} must be above 0{most}{example}.")
     full_data = None
     if arguments.full_data:
         share, source = arguments.full_data
@@ -69,7 +77,7 @@ def report_runs(arguments: Namespace) -> None:
     from alrun.analysis.report import Choices, write_report
     from alrun.settings import planned_runs
 
-    results = sources.with_test_set(sources.load(arguments.sources))
+    results = sources.measured(sources.load(arguments.sources), reading.metric)
     if results.rounds.empty:
         console.print_problems(results.problems)
         raise SettingError("no run is finished: there is nothing to report.")
@@ -77,7 +85,13 @@ def report_runs(arguments: Namespace) -> None:
     name = experiments[0] if len(experiments) == 1 else "results"
     folder = arguments.output or Path("outputs") / "reports" / name
     choices = Choices(
-        arguments.accuracy, arguments.alpha, arguments.difference, full_data, experiments, not arguments.no_images
+        arguments.at,
+        arguments.alpha,
+        arguments.difference,
+        full_data,
+        experiments,
+        not arguments.no_images,
+        reading,
     )
     page = write_report(results, folder, arguments.title or name, choices)
     console.print_problems(results.problems)

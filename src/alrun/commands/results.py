@@ -2,6 +2,7 @@
 
     alrun results
     alrun results experiment=quickstart -o results.csv
+    alrun results --metric macro_f1
 
 Every setting is a column. Runs that are missing, failed, unfinished or damaged are listed.
 """
@@ -16,6 +17,7 @@ def main() -> None:
     """Read the command line and write the table."""
     parser = console.make_parser("results", __doc__)
     console.add_sources(parser)
+    console.add_reading(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -31,18 +33,23 @@ def main() -> None:
 
 def write_table(arguments: Namespace) -> None:
     """Write the table, and print which runs it has."""
-    from alrun.analysis import rounds, sources
+    from alrun.analysis import metrics, rounds, sources
 
+    metric = console.take_reading(arguments).metric
     results = sources.load(arguments.sources)
+    if len(results.rounds) and results.rounds[metrics.ACCURACY.column].notna().any():
+        metrics.check_measured(results.rounds, metric)
     for path in arguments.output:
         rounds.write_results(results.rounds, path)
     frame = results.rounds
     print(f"{len(frame)} rounds of {frame['run'].nunique()} runs")
     if len(frame):
         settings = frame["run"].str.rpartition("/")[0]
-        counts = frame.groupby([settings, "strategy"], sort=False)["seed"].unique()
-        for (setting, strategy), seeds in counts.items():  # type: ignore[misc]
-            print(f"  {setting}  {strategy}  seeds {', '.join(map(str, sorted(seeds)))}")
+        last = frame.sort_values("round", kind="stable").drop_duplicates("run", keep="last")
+        for (setting, strategy), runs in last.groupby([settings, "strategy"], sort=False):  # type: ignore[misc]
+            final = metric.in_words(runs[metric.column].mean(skipna=False))
+            seeds = ", ".join(map(str, sorted(runs["seed"])))
+            print(f"  {setting}  {strategy}  seeds {seeds}  {metric.short} {final} in the end")
     console.print_problems(results.problems)
     for path in arguments.output:
         print(f"Table: {path}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.data.dataset import BLOCK, ImageData, is_mapped, kind_of
+from alrun.data.dataset import BLOCK, STRANGER, ImageData, is_mapped, kind_of
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,38 @@ def describe_data(data: ImageData) -> dict[str, Any]:
         "plain_in_train": pool.plain,
         "levels_in_train": levels(pool),
     }
+
+
+def describe_pool(data: ImageData) -> dict[str, Any]:
+    """What the card of its source cannot say of a pool that was made from it: classes, counts, strangers, rare ones."""
+    names = data.class_names or [str(number) for number in range(data.classes)]
+    train, test = (
+        np.bincount(labels[labels >= 0], minlength=data.classes).tolist()
+        for labels in (data.train_labels, data.test_labels)
+    )
+    return {
+        "classes": data.classes,
+        "class_names": names,
+        "train": len(data.train_labels),
+        "test": len(data.test_labels),
+        "pool": {
+            "train_of_class": train,
+            "test_of_class": test,
+            "strangers": int((data.train_labels == STRANGER).sum()),
+            "rare": [names[number] for number in data.rare or ()],
+        },
+    }
+
+
+def pool_sentence(card: dict[str, Any]) -> str:
+    """``pool: 230 examples (cat 200, bee 20), 10 of them strangers of no class; 60 to test on; rare: bee``."""
+    pool = card["pool"]
+    counts = list(zip(card["class_names"], pool["train_of_class"], strict=True))
+    shown = ", ".join(f"{name} {count}" for name, count in counts[:NAMED]) + (", ..." if len(counts) > NAMED else "")
+    strangers = f", {pool['strangers']} of them strangers of no class" if pool["strangers"] else ""
+    rare = f"; rare: {', '.join(pool['rare'][:NAMED])}" if pool["rare"] else ""
+    rare += ", ..." if len(pool["rare"]) > NAMED else ""
+    return one_line(f"pool: {card['train']} examples ({shown}){strangers}; {card['test']} to test on{rare}")
 
 
 def of_others(data: ImageData) -> dict[str, Any]:

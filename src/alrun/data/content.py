@@ -25,7 +25,7 @@ LENGTH = 8  # hexadecimal digits of a hash in a name
 MANY = 2**28  # bytes to read above which there is a progress bar
 
 # Settings of alrun's own components that name a file or a folder.
-PATHS = ("path", "test", "weights")
+PATHS = ("path", "test", "weights", "matrix")
 
 verify = False  # read all files again, once in this process, also those with a known hash (--verify)
 _verified: set[str] = set()  # files that were read again
@@ -48,12 +48,19 @@ def with_content_hashes(settings: dict[str, Any], data: str, outputs: str) -> di
     result = {key: replace_paths(value, cache) for key, value in settings.items() if key != "dataset"}
     if (first := settings.get("first_model")) and os.path.isfile(str(first)):
         result["first_model"] = name_of([Path(str(first))], cache)
-    dataset = settings["dataset"]
-    found = files_of_data(dataset, Path(data)) if isinstance(dataset, dict) else []
+    for group in ("shift", "open_set"):
+        if isinstance(node := settings.get(group), dict) and "dataset" in node:
+            result[group]["dataset"] = named_data(node["dataset"], Path(data), cache)
+    return result | {"dataset": named_data(settings["dataset"], Path(data), cache)}
+
+
+def named_data(dataset: Any, root: Path, cache: Path) -> Any:
+    """The settings of a data set with ``<name>-<hash>`` instead of its files and folders."""
+    found = files_of_data(dataset, root) if isinstance(dataset, dict) else []
     if not found:
-        return result | {"dataset": replace_paths(dataset, cache)}
+        return replace_paths(dataset, cache)
     rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images", "labels_path")}
-    return result | {"dataset": rest | {"path": name_of(found, cache)}}
+    return rest | {"path": name_of(found, cache)}
 
 
 def replace_paths(node: Any, cache: Path) -> Any:

@@ -13,6 +13,7 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
+STRANGER = -2  # the true label of a training example that belongs to no class
 BLOCK = 2**20  # pixels that are counted together
 
 
@@ -21,9 +22,9 @@ class ImageData:
     """A training split (the pool) and a test split, of images, of vectors, or of texts for an encoder.
 
     Images are uint8 (N, C, H, W), vectors float32 or float16 (N, d), texts objects (N,), labels integers
-    0..classes-1. ``mean`` and ``std`` are per channel of images, on the scale 0 to 1; where they are None they are
-    computed from the training images. Where the classes have names, training labels may be -1: nobody has labeled
-    these examples yet, and there may be no test split.
+    0..classes-1, in the training split also STRANGER. ``mean`` and ``std`` are per channel of images, on the scale 0 to
+    1; where they are None they are computed from the training images. Where the classes have names, training labels may
+    be -1: nobody has labeled these examples yet, and there may be no test split.
 
     Raises:
         UserError: The arrays do not fit this description.
@@ -40,6 +41,11 @@ class ImageData:
     pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
     content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
+    test_groups: np.ndarray | None = None  # (n,) text: the patient, the video, the place of each test example
+    rare: tuple[int, ...] | None = None  # classes that were made rare, or count as rare; None: nobody said which
+    numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
+    # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
+    rows: np.ndarray | None = None
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,8 +61,9 @@ class ImageData:
             may_lack = self.class_names is not None
             if len(images) != len(labels) or (not len(labels) and not (may_lack and split == "test")):
                 raise DataError(f"dataset: {len(images)} {split} images but {len(labels)} labels.")
+            known = labels if split == "test" else labels[labels != STRANGER]
             low = -1 if may_lack and split == "training" else 0
-            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < low:
+            if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or known.min(initial=0) < low:
                 raise DataError(
                     f"dataset: {split} labels must be one integer an example, from 0 up, "
                     f"not {labels.dtype} of shape {labels.shape}."
@@ -74,6 +81,9 @@ class ImageData:
         if self.classes < 2:
             only = f"of one class, {self.class_names[0]}" if self.class_names else "0"
             raise DataError(f"dataset: all labels are {only}; there is nothing to learn.")
+        if self.test_groups is not None:
+            self.test_groups = self.test_groups.astype(str)
+            assert len(self.test_groups) == len(self.test_labels)
         if kind_of(self.train_images) == "images":
             self.check_statistics()
 
@@ -117,52 +127,59 @@ class ImageData:
     @property
     def is_unlabeled(self) -> bool:
         """Whether training examples are there to be labeled, rather than with labels that a run only hides."""
-        return bool((self.train_labels < 0).any())
+        return bool((self.train_labels == -1).any())
+
+    @property
+    def rows_read(self) -> np.ndarray:
+        """``rows`` (N,), also where they are as they stand."""
+        return np.arange(len(self.train_labels)) if self.rows is None else self.rows
 
     def thinned(self, train: int, test: int) -> "ImageData":
         """So many examples of each split, evenly spaced, with the normalization and classes of all."""
-        if (train, test) == (len(self.train_labels), len(self.test_labels)):
+        counts = ((len(self.train_labels), train), (len(self.test_labels), test))
+        if all(count == kept for count, kept in counts):
             return self
-        kept_train = np.linspace(0, len(self.train_labels) - 1, train).astype(int)
-        kept_test = np.linspace(0, len(self.test_labels) - 1, test).astype(int)
-        part = replace(
-            self,
-            train_images=taken(self.train_images, kept_train),
-            train_labels=self.train_labels[kept_train],
-            test_images=taken(self.test_images, kept_test),
-            test_labels=self.test_labels[kept_test],
-            files=None if self.files is None else [self.files[position] for position in kept_train],
-            content=None,
-            pictures=None if self.pictures is None else taken(self.pictures, kept_train),
-        )
-        part.classes = self.classes
+        return self.part(*(np.linspace(0, count - 1, kept).astype(int) for count, kept in counts))
+
+    def part(self, train: np.ndarray | None = None, test: np.ndarray | None = None, **changes: Any) -> "ImageData":
+        """The training and test examples at some positions, None for all, with the normalization and classes of all.
+
+        ``changes`` are other fields of the part.
+        """
+        if train is not None:
+            changes = {
+                "train_images": taken(self.train_images, train),
+                "train_labels": self.train_labels[train],
+                "files": None if self.files is None else [self.files[position] for position in train],
+                "pictures": None if self.pictures is None else taken(self.pictures, train),
+                "rows": self.rows_read[train],
+            } | changes
+        if test is not None:
+            changes = {
+                "test_images": taken(self.test_images, test),
+                "test_labels": self.test_labels[test],
+                "test_groups": None if self.test_groups is None else self.test_groups[test],
+            } | changes
+        part = replace(self, content=None, **changes)
+        part.classes = self.classes if part.class_names is self.class_names else len(part.class_names or ())
         return part
 
     def held_out(self, count: int, numbers: np.random.Generator) -> "ImageData":
-        """``count`` training examples, drawn by ``numbers``, instead of the test split, which is dropped.
+        """``count`` training examples of known classes, drawn by ``numbers``, instead of the test split.
 
         Raises:
             UserError: No training example would be left, or their labels are not known.
         """
-        total = len(self.train_labels)
         if self.is_unlabeled:
             raise DataError(f"validation={count} takes labels of the pool, but this data set has none: leave it out.")
-        if count >= total:
-            raise DataError(f"validation={count} leaves none of the {total} examples of the pool: hold out fewer.")
-        chosen = np.zeros(total, dtype=bool)
-        chosen[numbers.permutation(total)[:count]] = True
-        part = replace(
-            self,
-            train_images=taken(self.train_images, np.flatnonzero(~chosen)),
-            train_labels=self.train_labels[~chosen],
-            test_images=taken(self.train_images, np.flatnonzero(chosen)),
-            test_labels=self.train_labels[chosen],
-            files=None if self.files is None else [self.files[position] for position in np.flatnonzero(~chosen)],
-            content=None,
-            pictures=None if self.pictures is None else taken(self.pictures, np.flatnonzero(~chosen)),
-        )
-        part.classes = self.classes
-        return part
+        known = np.flatnonzero(self.train_labels != STRANGER)
+        if count >= len(known):
+            raise DataError(f"validation={count} leaves none of the {len(known)} examples of the pool: hold out fewer.")
+        chosen = np.zeros(len(self.train_labels), dtype=bool)
+        chosen[known[numbers.permutation(len(known))[:count]]] = True
+        held = np.flatnonzero(chosen)
+        images, labels = taken(self.train_images, held), self.train_labels[held]
+        return self.part(np.flatnonzero(~chosen), test_images=images, test_labels=labels, test_groups=None)
 
     def fingerprint(self) -> str:
         """A hash of all examples and labels: a resumed run must see the same data."""

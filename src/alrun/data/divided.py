@@ -15,14 +15,13 @@ log = logging.getLogger(__name__)
 Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the pictures that is held out
 
 
-def split_as_given(
-    whole: Split, first: int, classes: list[str], where: str, groups: np.ndarray | None = None
-) -> tuple[Split, Split]:
+def split_as_given(whole: Split, first: int, classes: list[str], where: str) -> tuple[Split, Split]:
     """The ``first`` pictures as the training split, the others as the test split.
 
     Raises:
         UserError: A class is only in the test split, or a group in both.
     """
+    groups = whole.groups
     if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
         raise DataError(
             f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
@@ -33,27 +32,22 @@ def split_as_given(
 
 
 def split_by_share(
-    whole: Split,
-    test_fraction: float,
-    classes: list[str],
-    groups: np.ndarray | None = None,
-    in_order: bool = False,
+    whole: Split, test_fraction: float, classes: list[str], in_order: bool = False
 ) -> tuple[Split, Split]:
     """Training and test split, the latter with ``test_fraction`` of every class; always the same split.
 
     Args:
-        whole: All pictures.
+        whole: All pictures. All of a group (a patient, a video) go into one split, and the shares are as close as that
+            allows.
         test_fraction: The share of the test split.
         classes: Names of the classes.
-        groups: (n,) The group of each picture (a patient, a video): all pictures of a group go into one split, and
-            the shares are as close as that allows.
         in_order: Whether each split keeps the order of ``whole``.
 
     Raises:
         UserError: No such split exists.
     """
-    train, test = positions_by_share(whole.labels, test_fraction, classes, groups)
-    if in_order or groups is not None:
+    train, test = positions_by_share(whole.labels, test_fraction, classes, whole.groups)
+    if in_order or whole.groups is not None:
         train, test = np.sort(train), np.sort(test)
     return whole.part(train), whole.part(test)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alrun.data.dataset import STRANGER
 from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
 from alrun.system.words import closest
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 MISSING = ("", "nan", "<na>", "nat")  # what tools write for a missing label
 SHOWN = 5  # of a longer list
+NONE_OF_THESE = "none of these"  # the answer about an example that belongs to no class
+# What spreadsheets in other languages make of true and false.
+TRUTH = {"wahr": "true", "vrai": "true", "verdadero": "true", "vero": "true", "verdadeiro": "true"}
+TRUTH |= {"falsch": "false", "faux": "false", "falso": "false"}
 # Letters that look like Latin ones: Cyrillic, then Greek.
 LOOKALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u043a\u043c\u0442\u043d\u0432"
@@ -162,6 +167,31 @@ def number_of(name: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def class_of(label: str, classes: Sequence[str]) -> int | None:
+    """The number of the class that a label names, STRANGER for "none of these"; None if it names no class, or two.
+
+    Changes by spreadsheets are undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
+    """
+    name = clean_name(label)
+    if not name:
+        return None
+    if name in classes:
+        return list(classes).index(name)
+    folded = TRUTH.get(name.casefold(), name.casefold())
+    alike = [number for number, each in enumerate(classes) if each.casefold() == folded]
+    if not alike and folded == NONE_OF_THESE:
+        return STRANGER
+    if not alike:
+        value = number_of(name.replace(",", "."))
+        alike = [number for number, each in enumerate(classes) if value is not None and number_of(each) == value]
+    return alike[0] if len(alike) == 1 else None
+
+
+def name_of_answer(answer: int, classes: Sequence[str]) -> str:
+    """The word for an answer: the name of its class, or "none of these" for STRANGER."""
+    return NONE_OF_THESE if answer == STRANGER else classes[answer]
 
 
 def likeness(name: str) -> str:

@@ -134,11 +134,11 @@ def csv(
     )
     where = f"dataset.path={path}"
     numbers, classes = labels.number_labels([found.labels[at] for at in order], places)
-    whole = Split(Files(found.paths, found.keys), order, numbers)
+    whole = Split(Files(found.paths, found.keys), order, numbers, groups)
     if first == len(order):
-        splits = split_by_share(whole, test_fraction, classes, groups)
+        splits = split_by_share(whole, test_fraction, classes)
     else:
-        splits = split_as_given(whole, first, classes, where, groups)
+        splits = split_as_given(whole, first, classes, where)
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
@@ -165,15 +165,13 @@ def parquet(
     train_files, test_files = parquet_files(path, test_split)
     rows = ParquetRows([*train_files, *test_files], image_column, label_column, group)
     numbers, classes = labels.number_labels(rows.labels, lambda at: f"dataset.path: {rows.name(at)}", rows.class_names)
-    whole = Split(rows, np.arange(len(numbers)), numbers)
     groups = None if group is None else np.array([str(each) for each in rows.belongs])
+    whole = Split(rows, np.arange(len(numbers)), numbers, groups)
     if test_files:
         first = sum(file.metadata.num_rows for file in rows.files[: len(train_files)])
-        splits = split_as_given(whole, first, classes, f"dataset.path={path}", groups)
+        splits = split_as_given(whole, first, classes, f"dataset.path={path}")
     else:
-        splits = split_by_share(
-            whole, test_fraction, classes, groups, in_order=True
-        )  # row groups are then read once each
+        splits = split_by_share(whole, test_fraction, classes, in_order=True)  # row groups are then read once each
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())
 
 
@@ -312,7 +310,10 @@ def assemble_data(
     if unreadable:
         raise Unreadable(unreadable)
     train_x, train_y, test_x, test_y = arrays
-    return ImageData(train_x, train_y, test_x, test_y, mean, std, classes, train.names(), passed=dict(passed))
+    names, groups = train.names(), test.groups
+    return ImageData(
+        train_x, train_y, test_x, test_y, mean, std, classes, names, passed=dict(passed), test_groups=groups
+    )
 
 
 def check_apart(train: Split, test: Split) -> None:

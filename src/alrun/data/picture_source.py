@@ -37,13 +37,15 @@ class Split:
     source: Source
     index: np.ndarray  # (n,) positions in the source
     labels: np.ndarray  # (n,) int64
+    groups: np.ndarray | None = None  # (n,) what belongs together: a patient, a video
 
     def __len__(self) -> int:
         return len(self.index)
 
     def part(self, chosen: np.ndarray) -> "Split":
         """The examples at ``chosen``."""
-        return Split(self.source, self.index[chosen], self.labels[chosen])
+        groups = None if self.groups is None else self.groups[chosen]
+        return Split(self.source, self.index[chosen], self.labels[chosen], groups)
 
     def names(self) -> list[str]:
         """The names of all pictures of the split."""

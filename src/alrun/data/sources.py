@@ -193,13 +193,14 @@ def npz(
     numbers, classes = labels.number_labels(
         flatten_labels(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}"
     )
-    whole = Split(Files([]), np.arange(len(numbers)), numbers)
+    whole = Split(Files([]), np.arange(len(numbers)), numbers, groups)
     if first == len(numbers):
-        train, test = split_by_share(whole, test_fraction, classes, groups)
+        train, test = split_by_share(whole, test_fraction, classes)
     else:
-        train, test = split_as_given(whole, first, classes, where, groups)
+        train, test = split_as_given(whole, first, classes, where)
     images = np.ascontiguousarray(images)
-    return ImageData(images[train.index], train.labels, images[test.index], test.labels, mean, std, classes)
+    arrays = (images[train.index], train.labels, images[test.index], test.labels)
+    return ImageData(*arrays, mean, std, classes, test_groups=test.groups)
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, test_size: float) -> Arrays:

@@ -18,14 +18,14 @@ KINDS = (".csv", ".tsv", ".txt", ".parquet")
 
 
 class Table:
-    """The columns of a file."""
+    """The columns of a file; ``where`` names it in a sentence, None: as that of the data set."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, where: str | None = None) -> None:
         self.path = path
         if path.suffix.casefold() == ".parquet":
             self.columns = of_parquet(path)
         else:
-            sheet = spreadsheet.read_sheet(path, f"dataset.path={path}")
+            sheet = spreadsheet.read_sheet(path, where or f"dataset.path={path}")
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
     def __getitem__(self, name: str) -> Sequence[Any]:
@@ -164,7 +164,7 @@ def read(
     (whole,), (only,) = parts, tables
     if split_column in only.columns:
         splits = [str(each) for each in only[split_column]]
-        return by_split(whole.vectors, whole.labels, splits, test_split, str(only.path))
+        return by_split(whole, splits, test_split, str(only.path))
     if test_split is not None:
         raise DataError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
     return parts

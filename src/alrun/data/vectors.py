@@ -70,13 +70,16 @@ def assembled(
     if len(parts) > 1:
         (train, train_y), (test, test_y) = (parts[0].vectors, numbers[:first]), (parts[1].vectors, numbers[first:])
         labels.compare_splits(train_y, test_y, classes, where)
+        groups = parts[1].groups
     else:
-        split = (np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, parts[0].groups))
+        groups = parts[0].groups
+        split = [np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, groups)]
         (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
+        groups = None if groups is None else groups[split[1]]
     train, test = usable(train, where), usable(test, where)
     if standardize:
         train, test = standardized(train, test)
-    return ImageData(train, train_y, test, test_y, class_names=classes)
+    return ImageData(train, train_y, test, test_y, class_names=classes, test_groups=groups)
 
 
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -164,13 +167,12 @@ def of_array(
         if test_split is not None:
             raise DataError(f"dataset.test_split={test_split}: {labels_path} has no column {split_column}.")
         return [Part(vectors, values, groups)]
-    return by_split(vectors, values, column_of(sheet, split_column, labels_path), test_split, str(labels_path))
+    splits = column_of(sheet, split_column, labels_path)
+    return by_split(Part(vectors, values, groups), splits, test_split, str(labels_path))
 
 
-def by_split(
-    vectors: np.ndarray, values: Values, splits: Sequence[str], test_split: str | None, where: str
-) -> list[Part]:
-    """The parts of the splits that ``splits`` names for each row.
+def by_split(whole: Part, splits: Sequence[str], test_split: str | None, where: str) -> list[Part]:
+    """The parts of ``whole`` in the splits that ``splits`` names for each row.
 
     Raises:
         UserError: There is no training split, or it has several names.
@@ -186,7 +188,8 @@ def by_split(
     for name in (train[0], test):
         if name is not None:
             at = np.flatnonzero(given == name)
-            parts.append(Part(chosen(vectors, at), [values[place] for place in at.tolist()]))
+            groups = None if whole.groups is None else whole.groups[at]
+            parts.append(Part(chosen(whole.vectors, at), [whole.labels[place] for place in at.tolist()], groups))
     return parts
 
 

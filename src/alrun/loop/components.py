@@ -1,6 +1,7 @@
 """From settings to objects: the components of a run, built and checked against one another before training."""
 
 import inspect
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,25 +14,27 @@ from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData
 from alrun.features.finetune import NetworkInput, Pretrained
-from alrun.loop import vector_pools
+from alrun.loop import pools, vector_pools
 from alrun.loop.opened import opened, sizes
 from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool import build
+from alrun.pool.classes import class_number
 from alrun.pool.pool import Pool
 from alrun.settings import factory, targets
-from alrun.settings.checks import check_budget, check_dropout
-from alrun.settings.identity import first_round, initial_seed
+from alrun.settings.checks import check_answers, check_budget, check_dropout
+from alrun.settings.identity import digest, first_round, initial_seed
 from alrun.strategies.base import Strategy
 from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
-from alrun.system.words import closest
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization, parameter_groups
 from alrun.training.stop_rule import StopRule
 from alrun.training.subsets.base import NoSubset, Subset
 from alrun.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 ToFloats = Normalize | Cast | NetworkInput  # what makes the floats that a model takes of what the pool holds
 
@@ -61,7 +64,12 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
     card.log_card(whole.card)
-    data = whole.data.thinned(*sizes(cfg, whole.data))
+    of_source = whole.data.thinned(*sizes(cfg, whole.data))
+    data, others = pools.shaped(cfg, of_source, where)
+    told = whole.card
+    if is_shaped := data is not of_source:
+        told = told | card.describe_pool(data)
+        log.info("%s", card.pool_sentence(told))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     strategy = with_known_classes(cfg, strategy, data)
@@ -76,9 +84,13 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     trainer = first_trainer = build_trainer(cfg, model, augmentation, normalize, where)
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
-    data_id = whole.fingerprint if data is whole.data else data.fingerprint()
+    # Settings and seed say what a shaped pool is made of its source, which repeats share.
+    source = of_source if is_shaped else data
+    data_id = whole.fingerprint if source is whole.data else source.fingerprint()
+    if others:
+        data_id = digest([data_id, *others], 16)
     return Parts(
-        data, data_id, whole.card, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data)
+        data, data_id, told, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data)
     )
 
 
@@ -169,42 +181,41 @@ def check_samples(samples: int, model: Classifier) -> None:
 
 
 def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
-    """``strategy``, or a new one if its settings give classes of ``data`` by name."""
+    """``strategy``, or a new one if its settings give classes of ``data`` by name or as rare."""
     settings = OmegaConf.to_container(cfg.strategy, resolve=True)
     numbered = with_numbers(settings, data, "strategy")
     return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
 
 
 def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
-    """``settings`` (plain values) with classes that are given by name as their numbers, at any depth.
+    """``settings`` (plain values) with classes that are given by name, or as rare, as their numbers, at any depth.
 
     Raises:
-        UserError: The data set has no such class.
+        UserError: The data set has no such class, or none of its classes is known to be rare.
     """
     if not isinstance(settings, dict):
         return settings
     return {
-        name: [class_number(each, data, f"{key}.{name}") for each in value]
-        if name in ("query_classes", "private_classes") and isinstance(value, list)
+        name: numbers_of(value, data, f"{key}.{name}")
+        if name in ("query_classes", "private_classes") and value is not None
         else with_numbers(value, data, f"{key}.{name}")
         for name, value in settings.items()
     }
 
 
-def class_number(given: int | str, data: ImageData, key: str) -> int:
-    """The number of a class that is given by its number or its name."""
-    if isinstance(given, int):
-        if given >= data.classes:
-            raise SettingError(f"{key}: there is no class {given}; the last of {data.classes} is {data.classes - 1}.")
-        return given
-    if data.class_names is None:
-        raise SettingError(
-            f"{key}: the classes of this data set have no names, such as {given}: give numbers from 0 to "
-            f"{data.classes - 1}."
-        )
-    if given not in data.class_names:
-        raise SettingError(f"{key}: there is no class {given}; {closest(given, data.class_names)}")
-    return data.class_names.index(given)
+def numbers_of(value: Any, data: ImageData, key: str) -> Any:
+    """The numbers of classes that are listed, or of the rare ones if ``value`` says ``rare``.
+
+    Raises:
+        UserError: One is not there, or no class is known to be rare.
+    """
+    if isinstance(value, list):
+        return [class_number(each, data, key) for each in value]
+    if value != "rare":
+        return value  # which the strategy refuses
+    if not data.rare:
+        raise SettingError(f"{key}=rare: no class is known to be rare: add imbalance=..., or list classes.")
+    return list(data.rare)
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
@@ -259,8 +270,10 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
     chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
+    annotator, cost = factory.build(cfg.annotator, "annotator"), factory.build(cfg.cost, "cost")
+    check_answers(cfg, annotator.opinions)
     if data.is_unlabeled:
-        check_unlabeled(cfg, redundancy, chooser, cap)
+        check_unlabeled(cfg, redundancy, chooser, cap, annotator, cost)
     vector_pools.prepare(chooser, cfg, data, where)
     return build.build_pool(
         data,
@@ -268,6 +281,8 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         vector_pools.on_vectors(cfg, data, redundancy, where),
         chooser,
         cap,
+        annotator,
+        cost,
         seed_size=cfg.budget.seed_size,
         seed=initial_seed(cfg),
         chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),

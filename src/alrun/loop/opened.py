@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import card, content
 from alrun.data.dataset import ImageData
 from alrun.loop import vector_pools
 from alrun.settings import factory, schema
+from alrun.system.errors import located
 
 
 @dataclass(frozen=True)
@@ -27,26 +28,45 @@ class Opened:
         return self.data.fingerprint()
 
 
-_last: dict[str, Opened] = {}  # one at most: two data sets may not fit into memory
+# By the setting that names it, one at most of each: more data sets may not fit into memory.
+_last: dict[str, tuple[str, Opened]] = {}
 
 
-def opened(cfg: DictConfig, where: torch.device) -> Opened:
-    """The data set that the settings name, or the vectors that their encoder makes of it.
+def opened(cfg: DictConfig, where: torch.device, setting: str = "dataset") -> Opened:
+    """The data set that ``setting`` names, or the vectors that the encoder of the run makes of it.
 
     Raises:
         UserError: It cannot be read, or does not fit what is set.
     """
     key = key_of(cfg)
-    if key is None or key not in _last:
-        _last.clear()
-        data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    if setting not in _last or _last[setting][0] != key:
+        _last.pop(setting, None)
+        data: ImageData = factory.build(cfg.dataset, setting, root=cfg.paths.data)
         told = card.describe_data(data)
         data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
         made = Opened(data, told | features)
         if key is None:
             return made
-        _last[key] = made
-    return _last[key]
+        _last[setting] = key, made
+    return _last[setting][1]
+
+
+def opened_beside(cfg: DictConfig, group: str, where: torch.device) -> Opened | None:
+    """The data set that ``<group>.dataset`` names beside that of the run, made to vectors alike; None without one.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    setting = f"{group}.dataset"
+    node = cfg[group].get("dataset") if cfg[group] is not None else None
+    if node is None:
+        _last.pop(setting, None)
+        return None
+    other = cfg.copy()
+    with open_dict(other):
+        other.dataset = node
+    with located(setting):
+        return opened(other, where, setting)
 
 
 def key_of(cfg: DictConfig) -> str | None:

@@ -10,11 +10,14 @@ from alrun.data.augmentation import Augmentation, NoAugmentation
 from alrun.data.dataset import ImageData
 from alrun.features.finetune import Pretrained
 from alrun.models.classifier import Classifier
+from alrun.pool.annotator import Perfect
+from alrun.pool.cost import ByClass
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
-from alrun.strategies.seed_set import PerClassSeedSet
+from alrun.strategies.seed_set import EveryClassSeedSet, PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
 
+OTHERWISE = {"seed_set": "random, or seed_set.per_class=false", "annotator": "perfect"}  # where labels are not known
 TRIED = 16  # images; a random transform may fail with some of its draws only
 # What a network raises when images have the wrong size; some assert, some return a tuple while they train.
 MISFIT = (RuntimeError, ValueError, AssertionError, AttributeError, TypeError, IndexError)
@@ -77,7 +80,7 @@ def check_model(model: Classifier, data: ImageData) -> None:
         )
 
 
-def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) -> None:
+def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, annotator: Any, cost: Any) -> None:
     """Refuse settings that read the labels of the whole pool, if people label it.
 
     Raises:
@@ -86,11 +89,14 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any) ->
     reads = {
         "redundancy": not isinstance(redundancy, NoRedundancy),
         "per_class_cap": not isinstance(cap, NoCap),
-        "seed_set": isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True),
+        "seed_set": isinstance(chooser, EveryClassSeedSet)
+        or (isinstance(chooser, PerClassSeedSet) and getattr(chooser, "per_class", True)),
+        "annotator": not isinstance(annotator, Perfect),
+        "cost": isinstance(cost, ByClass),
     }
     for key, does in reads.items():
         if does:
             raise SettingError(
                 f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
-                f"for here: use {key}={'random, or seed_set.per_class=false' if key == 'seed_set' else 'none'}."
+                f"for here: use {key}={OTHERWISE.get(key, 'none')}."
             )

@@ -21,10 +21,14 @@ def announce(
     held_out: int,
     batch_size: int,
     total: int,
+    unit: str,
 ) -> None:
-    """Log what the run will do; ``sizes`` are the labels of every round, including those ``held_out``."""
+    """Log what the run will do; ``sizes`` are the answers of every round, including those ``held_out``.
+
+    ``unit`` is what the budget counts, in words: see answers_in_words.
+    """
     log.info(
-        "%s on %s, %s, seed %d: %d rounds, %d to %d labels (%s; %s)",
+        "%s on %s, %s, seed %d: %d rounds, %d to %d %s (%s; %s)",
         choices["strategy"],
         choices["dataset"],
         choices["model"],
@@ -32,6 +36,7 @@ def announce(
         len(sizes),
         sizes[0] - held_out,
         sizes[-1] - held_out,
+        unit,
         baseline or "default settings: the paper has no row for this pair",
         hardware,
     )
@@ -39,6 +44,13 @@ def announce(
         log.info("accuracy is measured on %d held-out labels of the budget; the test set is not used", held_out)
     if sizes[-1] < total:
         log.info("the run ends below budget.total=%d: each round queries %d", total, batch_size)
+
+
+def answers_in_words(opinions: int, strangers: bool) -> str:
+    """What a budget counts, where examples get several ``opinions``, or there are ``strangers`` among them."""
+    if opinions > 1:
+        return f"answers, {opinions} on each example"
+    return "answers" if strangers else "labels"
 
 
 class Progress:
@@ -81,16 +93,17 @@ class Progress:
         return tqdm(total=total, desc=f"{self.title}  {text}", unit=unit, leave=False, disable=self.disable)
 
     def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
-        """Log an evaluated round; ``upcoming`` are the labels of the rounds still to come."""
+        """Log an evaluated round; ``upcoming`` are the answers of the rounds still to come."""
         if self.bar is not None:
             self.bar.close()
         self.done.append(record)
         log.info(
-            "%s  round %d/%d  %d labels  %s  (%d epochs, stopped by %s, %s)%s",
+            "%s  round %d/%d  %d labels%s  %s  (%d epochs, stopped by %s, %s)%s",
             self.title,
             record.round,
             self.rounds - 1,
             record.labeled,
+            "" if record.answers == record.labeled else f" of {record.answers} answers",
             "no test set" if math.isnan(record.test_accuracy) else f"test accuracy {100 * record.test_accuracy:.2f} %",
             record.epochs,
             record.stopped_by,
@@ -99,8 +112,8 @@ class Progress:
         )
 
     def left(self, upcoming: list[int]) -> float:
-        """Seconds left, if training takes as long per label as before, and the rest as long per round."""
-        training = sum(record.train_seconds for record in self.done) / sum(record.labeled for record in self.done)
+        """Seconds left, if training takes as long per answer as before, and the rest as long per round."""
+        training = sum(record.train_seconds for record in self.done) / sum(record.answers for record in self.done)
         rest = sum(record.evaluate_seconds + record.select_seconds for record in self.done) / len(self.done)
         return training * sum(upcoming) + rest * len(upcoming)
 

@@ -1,7 +1,10 @@
 """The record of a round, from its training and its evaluation."""
 
-from torch import Tensor
+import math
+from dataclasses import replace
 
+from alrun.pool.labeling_measures import LabelingMeasures
+from alrun.pool.pool import Pool
 from alrun.runs.state import RoundRecord
 from alrun.system.device import Stopwatch
 from alrun.training.evaluation import Evaluation
@@ -9,19 +12,27 @@ from alrun.training.stop_rule import TrainResult
 
 
 def record_of(
-    round: int, labels: Tensor, held_out: int, trained: TrainResult, tested: Evaluation, evaluation: Stopwatch
+    round: int,
+    pool: Pool,
+    held_out: int,
+    counted: LabelingMeasures,
+    trained: TrainResult,
+    tested: Evaluation,
+    evaluation: Stopwatch,
 ) -> RoundRecord:
     """The record of ``round``, before its selection.
 
     Args:
         round: Its number.
-        labels: (m,) labels of the labeled set, on the device of training.
-        held_out: Labels of the budget that are not trained on.
+        pool: The pool with the labeled set that was trained on.
+        held_out: Labels of the budget that are not trained on; each is one answer that costs 1.
+        counted: The measures of its labels.
         trained: The result of the training.
         tested: The result of the evaluation.
         evaluation: Time and energy of the evaluation.
     """
-    return RoundRecord(
+    labels = pool.labels[pool.labeled.to(pool.device)]
+    record = RoundRecord(
         round=round,
         labeled=len(labels) + held_out,
         test_accuracy=tested.accuracy,
@@ -40,4 +51,28 @@ def record_of(
         evaluate_joules=evaluation.cost.joules,
         select_joules=0 * evaluation.cost.joules,  # until there is a selection; NaN stays NaN
         energy_source=evaluation.meter.source,
+        answers=pool.answers + held_out,
+        spent=pool.spent + held_out,
+        purity=counted.purity,
+        strangers=counted.strangers,
+        wrong_labels=counted.wrong_labels,
     )
+    return with_measures(record, tested)
+
+
+def with_measures(record: RoundRecord, tested: Evaluation) -> RoundRecord:
+    """``record`` with the measures of its test."""
+    return replace(
+        record,
+        balanced_accuracy=tested.balanced_accuracy,
+        macro_f1=tested.macro_f1,
+        worst_recall=tested.worst_recall,
+        rare_recall=tested.rare_recall,
+        nll=tested.nll,
+        brier=tested.brier,
+    )
+
+
+def lacks_measures(record: RoundRecord) -> bool:
+    """Whether ``record`` comes from a version that measured accuracy and calibration alone."""
+    return math.isnan(record.nll) and not math.isnan(record.test_accuracy)

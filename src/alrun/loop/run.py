@@ -10,13 +10,16 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
+from alrun.data.dataset import STRANGER
+from alrun.data.rare import rare_classes
 from alrun.loop import as_published, debugging, execution, provenance
 from alrun.loop.components import build_parts, build_pool
-from alrun.loop.progress import Progress, announce
-from alrun.loop.round_record import record_of
+from alrun.loop.progress import Progress, announce, answers_in_words
+from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
 from alrun.pool.build import place_images
+from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
@@ -24,10 +27,10 @@ from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.query import build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
-from alrun.system.errors import UserError, located, writing
+from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
-from alrun.training.evaluation import evaluate
+from alrun.training.evaluation import Evaluation, evaluate
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
@@ -104,7 +107,9 @@ class Run:
             self.pool.label(query)
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
-        self.validation = cfg.validation or 0  # labels of the budget that are not trained on
+        self.validation = cfg.validation or 0  # answers of the budget that are not trained on
+        has_strangers = bool((self.pool.labels == STRANGER).any())
+        self.unit = answers_in_words(self.pool.opinions, has_strangers)
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
@@ -126,6 +131,7 @@ class Run:
             held_out=self.validation,
             batch_size=self.cfg.budget.batch_size,
             total=self.cfg.budget.total,
+            unit=self.unit,
         )
         if chosen := fitted.sentence_on_choice(self.cfg):
             log.info("%s", chosen)
@@ -230,9 +236,17 @@ class Run:
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
         if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", display_path(path))
+            if lacks_measures(self.state.rounds[0]):
+                self.parts.model.load_state_dict(self.state.weights or {})
+                self.state.rounds[0] = with_measures(self.state.rounds[0], self.test())
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""
+        if not len(self.pool.labeled):
+            raise DataError(
+                f"nothing can be trained: none of the {len(self.pool.strangers)} examples queried so far belongs to a "
+                "class. Raise budget.seed_size."
+            )
         seed = self.cfg.seed if round else identity.initial_seed(self.cfg)
         model = self.parts.model
         if self.cfg.training.reset or not round:
@@ -247,13 +261,18 @@ class Run:
             trained = first_model.load_given_model(Path(self.cfg.first_model), model)
         else:
             trained = self.train(seed, round, unfinished)
-        classes = self.parts.data.classes
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
-            tested = evaluate(model, self.test_images, self.test_labels, self.parts.normalize, self.chunk, classes)
-        labels = self.pool.labels[self.pool.labeled.to(self.device)]
-        record = record_of(round, labels, self.validation, trained, tested, evaluation)
+            tested = self.test()
+        counted = measure_labeling(self.pool, self.state.queries[-1])
+        record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
+
+    def test(self) -> Evaluation:
+        """Evaluate the model on the test set."""
+        data, normalize = self.parts.data, self.parts.normalize
+        images, labels, rare = self.test_images, self.test_labels, rare_classes(data)
+        return evaluate(self.parts.model, images, labels, normalize, self.chunk, data.classes, rare)
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""
@@ -285,12 +304,13 @@ class Run:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
         unlabeled = pool.unlabeled
-        check_supply(len(unlabeled), self.cfg.budget.batch_size, round)
+        size = self.cfg.budget.batch_size // pool.opinions
+        check_supply(len(unlabeled), size, round)
         self.progress.start_selection(round, len(unlabeled) + len(pool.labeled) * strategy.needs.labeled)
         with naming_strategy(name, round):
             query = build_query(
                 strategy.needs,
-                self.cfg.budget.batch_size,
+                size,
                 pool,
                 self.parts.model,
                 self.state.rounds[-1].trained,

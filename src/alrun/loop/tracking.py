@@ -1,4 +1,4 @@
-"""Trackers: a run's rounds, as accuracy.csv and timing.csv have them, in TensorBoard or Weights & Biases too.
+"""Trackers: a run's rounds, as its tables have them, in TensorBoard or Weights & Biases too.
 
 At every start a tracker opens a new record and receives all saved rounds, then each further round once it is saved. So
 it shows each round once, even if the run was killed and resumed. It writes nothing into the run folder; if it fails,
@@ -11,14 +11,13 @@ import logging
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
 from alrun.runs.run_folder import display_path
-from alrun.runs.state import ACCURACY_COLUMNS, COSTS, RoundRecord, RunState
+from alrun.runs.state import ACCURACY_COLUMNS, COSTS, MEASURES, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import SettingError, first_line
 
@@ -157,7 +156,8 @@ class Tracking:
     def send(self, rounds: list[RoundRecord], complete: int) -> None:
         """Send the accuracy of all ``rounds``, and the seconds of the first ``complete``."""
         for record in rounds[self.trained :]:
-            self.tracker.add(row_values(record, "accuracy", ACCURACY_COLUMNS), record.labeled)
+            found = row_values(record, "accuracy", ACCURACY_COLUMNS) | row_values(record, "measures", MEASURES)
+            self.tracker.add(found, record.labeled)
         for record in rounds[self.timed : complete]:
             self.tracker.add(row_values(record, "timing", COSTS), record.labeled)
         self.trained, self.timed = len(rounds), complete
@@ -175,6 +175,6 @@ class Tracking:
 
 def row_values(record: RoundRecord, file: str, columns: list[str] | tuple[str, ...]) -> dict[str, float]:
     """The numbers of a round's row in ``file``.csv, as ``accuracy/test_accuracy``; NaN and text are left out."""
-    row = asdict(record)
+    row = record.row
     numbers = {name: row[name] for name in columns if isinstance(row[name], int | float) and not math.isnan(row[name])}
     return {f"{file}/{name}": value for name, value in numbers.items() if name not in ("round", "labeled")}

@@ -1,17 +1,22 @@
 """A run's pool before anything is labeled, and its seed set."""
 
+import logging
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.dataset import STRANGER, ImageData, is_mapped
+from alrun.pool.annotator import Annotator, Asked, Perfect, annotate
+from alrun.pool.cost import Cost
 from alrun.pool.per_class_cap import Cap
 from alrun.pool.pool import Pool
-from alrun.pool.redundancy import Redundancy
+from alrun.pool.redundancy import Redundancy, Sources
 from alrun.system import rng
 from alrun.system.errors import SettingError
+
+log = logging.getLogger(__name__)
 
 
 class SeedSet(Protocol):
@@ -28,6 +33,8 @@ def build_pool(
     redundancy: Redundancy,
     chooser: SeedSet,
     cap: Cap,
+    annotator: Annotator,
+    cost: Cost,
     *,
     seed_size: int,
     seed: int,
@@ -40,9 +47,11 @@ def build_pool(
         where: The device of training.
         redundancy: Repeats examples.
         chooser: Chooses the seed set.
-        cap: Decides which examples may be queried.
-        seed_size: Examples in the seed set.
-        seed: For the draws of redundancy and seed set.
+        cap: Decides which examples may be queried, by the true classes.
+        annotator: Answers for each example which class it belongs to, those of the seed set included.
+        cost: Says what an answer costs.
+        seed_size: Answers about the seed set, which is chosen by the true classes if by any.
+        seed: For the draws of redundancy, seed set and annotator.
         chunk: Images in a forward pass.
 
     Raises:
@@ -55,15 +64,47 @@ def build_pool(
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
     )
-    candidates = torch.from_numpy(sources.unique).nonzero().flatten()
-    if len(candidates) < seed_size:
+    is_known = data.train_labels != STRANGER  # people start from examples of the classes that they know
+    candidates = torch.from_numpy(sources.unique & is_known).nonzero().flatten()
+    if len(candidates) < (size := seed_size // annotator.opinions):
+        strangers = "" if is_known.all() else " and belong to a class"
         raise SettingError(
-            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique: lower it or "
+            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique{strangers}: lower it or "
             "raise redundancy.unique."
         )
-    seed_set = chooser.choose(pool, candidates, seed_size, rng.generator(seed, "seed_set"), chunk)
+    seed_set = chooser.choose(pool, candidates, size, rng.generator(seed, "seed_set"), chunk)
     pool.queryable = cap.queryable(pool.labels, seed_set)
+    answer(pool, annotator, cost, asked_about(data, sources), seed)
     return pool, seed_set
+
+
+def asked_about(data: ImageData, sources: Sources) -> Asked:
+    """What an annotator is asked about: the examples ``sources`` of a pool that is made of ``data``."""
+    is_whole = data.rows is None and np.array_equal(sources.source, np.arange(len(data.train_labels)))
+    return Asked(
+        truth=data.train_labels.astype(np.int64),
+        examples=sources.images,
+        classes=data.classes,
+        class_names=data.class_names,
+        numbers=data.numbers,
+        rows=None if is_whole else data.rows_read[sources.source],
+        files=None if data.files is None else [data.files[position] for position in sources.source.tolist()],
+    )
+
+
+def answer(pool: Pool, annotator: Annotator, cost: Cost, asked: Asked, seed: int) -> None:
+    """Give ``pool`` the annotator's answers to all of its examples, and their prices; its labels were the truth."""
+    pool.opinions = annotator.opinions
+    prices = cost.prices(asked)
+    pool.prices = None if prices is None else torch.from_numpy(prices)
+    if isinstance(annotator, Perfect):
+        return
+    answers = annotate(annotator, asked, seed)
+    known = asked.truth != STRANGER
+    if known.any():
+        wrong = (answers != asked.truth)[known].mean()
+        log.info("the annotator would err on %.1f %% of the examples of the pool that have a class", 100 * wrong)
+    pool.labels = torch.from_numpy(answers).to(pool.device)
 
 
 def place_images(images: np.ndarray, where: torch.device) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from alrun.data.dataset import STRANGER
+
 
 @runtime_checkable
 class Cap(Protocol):
@@ -28,7 +30,7 @@ class NoCap:
 
 
 class PerClassCap:
-    """A cap at the first ``limit`` examples of each class, besides the seed set.
+    """A cap at the first ``limit`` examples of each class, besides the seed set; examples of no class have none.
 
     Source: Section 4.5 of the paper; its notebooks count the unlabeled part only.
     """
@@ -42,6 +44,7 @@ class PerClassCap:
         free = torch.ones(len(labels), dtype=torch.bool)
         free[seed_set] = False
         mask = torch.zeros_like(free)
-        for label in labels.unique():
+        mask[(labels == STRANGER) & free] = True  # a cap is of a class
+        for label in labels[labels != STRANGER].unique():
             mask[((labels == label) & free).nonzero().flatten()[: self.limit]] = True
         return mask

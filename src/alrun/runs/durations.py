@@ -50,22 +50,22 @@ def spent(run_dir: Path) -> float:
 
 
 def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
-    """Seconds of the rounds to come, if training costs the same per label as before, and the rest the same per round.
+    """Seconds of the rounds to come, if training costs the same per answer as before, and the rest the same per round.
 
     Args:
         done: Rows of timing.csv.
-        sizes: Labels in every round of the run.
+        sizes: Answers in every round of the run.
     """
     coming = sizes[len(done) :]
     if not done or not sizes:
         return None
-    training = sum(float(row["train_seconds"]) for row in done) / sum(int(row["labeled"]) for row in done)
+    training = sum(float(row["train_seconds"]) for row in done) / sum(sizes[: len(done)])
     rest = mean(float(row["evaluate_seconds"]) + float(row["select_seconds"]) for row in done)
     return training * sum(coming) + rest * len(coming)
 
 
 def labels_of_rounds(run_dir: Path) -> list[int]:
-    """Labels in every round of a run that has begun; empty if run.json does not say."""
+    """Answers in every round of a run that has begun; empty if run.json does not say."""
     with suppress(OSError, ValueError, LookupError):
         return schedule.labels_by_round_of_record(json.loads((run_dir / "run.json").read_text()))
     return []

@@ -1,6 +1,5 @@
 """Labels that people give: the requests of each round and the answers, in the run's folder."""
 
-import itertools
 import logging
 import math
 import re
@@ -12,7 +11,8 @@ import torch
 from torch import Tensor
 
 from alrun.data.dataset import ImageData
-from alrun.data.labels import clean_name, number_of
+from alrun.data.file_ends import Ends
+from alrun.data.labels import NONE_OF_THESE, class_of, name_of_answer
 from alrun.pool.pool import Pool
 from alrun.runs.run_folder import display_path
 from alrun.runs.state import RoundRecord
@@ -43,6 +43,7 @@ class Labeling:
         if self.given:
             index = torch.tensor(list(self.given), device=pool.device)
             pool.labels[index] = torch.tensor(list(self.given.values()), device=pool.device)
+        pool.truth = pool.labels
 
     def ask(self, round: int, index: Tensor, scores: Tensor | None = None) -> None:
         """Write ``ask_<round>.csv``: a line for each example at ``index`` (k,), with an empty label.
@@ -90,11 +91,12 @@ class Labeling:
         if not path.exists():
             self.ask(round, index)
         log.info(
-            "%d of %d labels are missing: fill in the column label of %s with %s, and hand it to alrun tell",
+            "%d of %d labels are missing: fill in the column label of %s with %s, or %s, and hand it to alrun tell",
             len(missing),
             len(index),
             display_path(path),
             ", ".join(self.classes),
+            NONE_OF_THESE,
         )
         return True
 
@@ -149,7 +151,10 @@ def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], 
     names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
     answers, mistakes = read_answers(path, classes, set(asked_for), given, names)
     if answers:
-        rows = [{"index": index, "label": classes[label]} for index, label in sorted((given | answers).items())]
+        rows = [
+            {"index": index, "label": name_of_answer(label, classes)}
+            for index, label in sorted((given | answers).items())
+        ]
         files.write_csv(run_dir / LABELS_FILE, ["index", "label"], rows)
     return len(answers), mistakes
 
@@ -177,56 +182,21 @@ def read_answers(
             continue
         if labeled.get(example, number) != number:
             mistakes[line] = (
-                f"{example} was already labeled {classes[labeled[example]]}, and is {label} here; if it is {label}, "
+                f"{example} was already labeled {name_of_answer(labeled[example], classes)}, and is {label} here; "
+                f"if it is {label}, "
                 f"fix {LABELS_FILE}"
             )
         elif example in found and found[example][1] != number:
             first, other = found[example]
-            mistakes[first] = mistakes[line] = f"{example} is {classes[other]} in line {first}, {label} in line {line}"
+            mistakes[first] = mistakes[line] = (
+                f"{example} is {name_of_answer(other, classes)} in line {first}, {label} in line {line}"
+            )
         else:
             found.setdefault(example, (line, number))
     answers = {
         example: label for example, (line, label) in found.items() if line not in mistakes and example not in labeled
     }
     return answers, [f"line {line}: {mistakes[line]}" for line in sorted(mistakes)]
-
-
-class Ends:
-    """Finds examples by the ends of their paths: on another machine, other folders come before them."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self.paths = {int(index): split_path(name) for index, name in names.items() if name}
-        self.called: dict[str, list[int]] = {}
-        for example, path in self.paths.items():
-            self.called.setdefault(path[-1], []).append(example)
-
-    def nearest(self, file: str) -> list[int]:
-        """The examples whose paths have the longest common end with ``file``."""
-        path = split_path(file)
-        alike = {example: count_shared_parts(self.paths[example], path) for example in self.called.get(path[-1], [])}
-        return [example for example, length in alike.items() if length == max(alike.values())]
-
-    def fits(self, example: int, file: str) -> bool:
-        """Whether ``file`` may belong to ``example``; always true if the example has no known file."""
-        return example not in self.paths or example in self.nearest(file)
-
-    def example(self, index: str, file: str) -> tuple[int | None, str | None]:
-        """The example of a line that has only a file, or why there is none."""
-        found = self.nearest(file)
-        if len(found) == 1:
-            return found[0], None
-        return None, f"{file} was not asked for" if not found else f"{len(found)} examples end in {file}: add the index"
-
-
-def split_path(path: str) -> list[str]:
-    """The folders and the name of a file, with slashes or backslashes."""
-    return clean_name(path).replace("\\", "/").rstrip("/").split("/")
-
-
-def count_shared_parts(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many parts at their ends two paths have in common."""
-    pairs = zip(reversed(first), reversed(second), strict=False)
-    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
@@ -260,29 +230,6 @@ def parse_index(text: str) -> int | None:
         number = float(text.replace(",", "."))
         return int(number) if number.is_integer() else None
     return None
-
-
-# What spreadsheets in other languages make of true and false.
-TRUTH = {"wahr": "true", "vrai": "true", "verdadero": "true", "vero": "true", "verdadeiro": "true"}
-TRUTH |= {"falsch": "false", "faux": "false", "falso": "false"}
-
-
-def class_of(label: str, classes: Sequence[str]) -> int | None:
-    """The number of the class that a label names; None if it names no class, or two.
-
-    Changes by spreadsheets are undone: case, TRUE for true, 7 for 007 and 7.0 for 7.
-    """
-    name = clean_name(label)
-    if not name:
-        return None
-    if name in classes:
-        return list(classes).index(name)
-    folded = TRUTH.get(name.casefold(), name.casefold())
-    alike = [number for number, each in enumerate(classes) if each.casefold() == folded]
-    if not alike:
-        value = number_of(name.replace(",", "."))
-        alike = [number for number, each in enumerate(classes) if value is not None and number_of(each) == value]
-    return alike[0] if len(alike) == 1 else None
 
 
 def problem_of_line(

@@ -24,13 +24,13 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv and timing.csv, and one of per_class.csv for every class.
+    """One row of accuracy.csv, measures.csv and timing.csv, and one of per_class.csv for every class.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
 
     round: int
-    labeled: int
+    labeled: int  # examples with a class
     test_accuracy: float
     calibration_error: float
     train_accuracy: float
@@ -48,6 +48,35 @@ class RoundRecord:
     evaluate_joules: float = math.nan
     select_joules: float = math.nan
     energy_source: str = "none"  # see alrun.system.energy
+    answers: int = -1  # that were paid for; -1: one for each labeled example, as in checkpoints of alrun 0.4 and before
+    spent: float = math.nan  # what they cost; NaN: 1 each
+    # On the test set, see alrun.training.evaluation; NaN in checkpoints of earlier versions.
+    balanced_accuracy: float = math.nan
+    macro_f1: float = math.nan
+    worst_recall: float = math.nan
+    rare_recall: float = math.nan
+    nll: float = math.nan
+    brier: float = math.nan
+    # Of the labels, see alrun.pool.labeling_measures; in those checkpoints examples have classes and true labels.
+    purity: float = 1.0
+    strangers: int = 0
+    wrong_labels: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.answers < 0:
+            object.__setattr__(self, "answers", self.labeled)
+        if math.isnan(self.spent):
+            object.__setattr__(self, "spent", float(self.answers))
+
+    @property
+    def classes_found(self) -> int:
+        """How many classes have a labeled example."""
+        return sum(count > 0 for count in self.class_labeled)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """All of the record by name."""
+        return {**asdict(self), "classes_found": self.classes_found}
 
     @property
     def trained(self) -> TrainResult:
@@ -65,8 +94,11 @@ class RoundRecord:
 
 COSTS = ("train_seconds", "evaluate_seconds", "select_seconds")
 COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
+MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
+MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
 BY_CLASS = ("class_accuracy", "class_labeled")
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + BY_CLASS]
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS]
+MEASURES_COLUMNS = ["round", "labeled", *MEASURES]
 TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
 
@@ -151,7 +183,7 @@ class RunState:
             self.saved.check()
 
     def write_views(self, run_dir: Path) -> None:
-        """Write accuracy.csv, timing.csv, per_class.csv and queries.csv, as far as this process has not yet.
+        """Write the CSV views, as far as this process has not yet.
 
         They may not survive a power cut until the run is done; a resumed run writes them again.
 
@@ -172,9 +204,10 @@ class RunState:
 
     def views(self, trained: bool, chosen: bool) -> Iterator[tuple[str, Sequence[str], Sequence[dict[str, Any]]]]:
         """Name, columns and rows of the CSV views that change when a round was ``trained``, or a query ``chosen``."""
-        rows = [asdict(record) for record in self.rounds]
+        rows = [record.row for record in self.rounds]
         if trained:
             yield "accuracy.csv", ACCURACY_COLUMNS, rows
+            yield "measures.csv", MEASURES_COLUMNS, rows
             yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.settings import ranges, targets
+from alrun.settings import ranges, schedule, targets
 from alrun.settings.schema import CLOSED, OPTIMIZER, RunConfig, scaled
 from alrun.system.errors import SettingError
 from alrun.system.words import closest
@@ -42,9 +42,12 @@ def validate(cfg: DictConfig) -> None:
             raise SettingError(f"{key}={value} is not possible: give a finite number.")
     check_ranges(cfg)
     check_rounds(cfg)
-    path = cfg.dataset.get("path")
-    if cfg.dataset._target_.startswith("alrun.") and isinstance(path, str) and not Path(path).exists():
-        raise SettingError(f"dataset.path={path}: there is no such file or folder; give the path of your images.")
+    check_answers(cfg, schedule.opinions_of(cfg.annotator))
+    for key in ("dataset", "shift.dataset", "open_set.dataset"):
+        node = OmegaConf.select(cfg, key)
+        path = node.get("path") if node is not None else None
+        if isinstance(path, str) and node._target_.startswith("alrun.") and not Path(path).exists():
+            raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
         check_budget(cfg, size)
@@ -98,6 +101,24 @@ def check_rounds(cfg: DictConfig) -> None:
         )
 
 
+def check_answers(cfg: DictConfig, opinions: int) -> None:
+    """Refuse numbers of answers in which not all examples would get all of their ``opinions``.
+
+    Raises:
+        UserError: One is such a number.
+    """
+    for key in ("seed_size", "batch_size"):
+        answers = int(cfg.budget[key])
+        if answers % opinions or answers < opinions:
+            fitting = max(1, round(answers / opinions)) * opinions
+            raise SettingError(
+                f"budget.{key}={answers} counts answers, and annotator.opinions={opinions} asks for {opinions} about "
+                f"each example, which does not divide it: use budget.{key}={fitting}."
+            )
+    if cfg.validation and cfg.cost != {"_target_": "alrun.pool.cost.OneEach", "price": 1.0}:
+        raise SettingError(f"validation={cfg.validation} holds out labels of unknown cost: use cost=none cost.price=1.")
+
+
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every value in nested dictionaries and lists, with its dotted key."""
     if not isinstance(value, dict | list):
@@ -118,10 +139,12 @@ def check_budget(cfg: DictConfig, size: int) -> None:
     """Refuse a budget that is larger than a pool of ``size`` examples, and suggest one that fits."""
     from alrun.settings import fitted  # with numpy, which `--help` does without
 
+    opinions = schedule.opinions_of(cfg.annotator)
     for key, value in (("seed_size", cfg.budget.seed_size), ("total", cfg.budget.total)):
-        if value > size:
+        if value > size * opinions:
+            each = f", with {opinions} opinions on each" if opinions > 1 else ""
             raise SettingError(
-                f"budget.{key}={value} is more than the {size} examples of the pool: "
+                f"budget.{key}={value} is more than the {size} examples of the pool{each}: "
                 f"try {fitted.advise_budget(cfg, size)}."
             )
 
@@ -150,7 +173,9 @@ def check_dropout(samples: int, model: str, key: str = "strategy") -> None:
 
 
 def pool_size(cfg: DictConfig) -> int | None:
-    """Examples in the pool; None if only reading the data can say."""
+    """Examples in the pool, at most; None if only reading the data can say."""
+    if OmegaConf.select(cfg, "open_set.dataset") is not None:
+        return None  # its examples come in addition
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
             size = POOL_SIZES["digits"]

@@ -47,8 +47,20 @@ GROUPS = {  # in the order of --help: the most wanted come first
         "Labels queried in a round; any number: budget.batch_size=.", "dataset=cifar10 batch_size=b1000"
     ),
     "seed_set": Group("The first labeled examples.", "seed_set=balanced"),
+    "imbalance": Group("A pool in which some classes are rare.", "dataset=cifar10 imbalance=long_tail"),
+    "open_set": Group(
+        "A pool in which some examples belong to no class.", "dataset=cifar10 open_set=held_out open_set.classes=4"
+    ),
+    "shift": Group(
+        "A test split, or a share of the pool, from another data set.",
+        "dataset=mnist shift=pool dataset@shift.dataset=csv shift.dataset.path=scans.csv",
+    ),
     "redundancy": Group("A pool that repeats itself.", "dataset=cifar10 redundancy=duplicate"),
     "per_class_cap": Group("How many examples of a class may be queried.", "dataset=cifar10 per_class_cap=c1000"),
+    "annotator": Group(
+        "Who answers which class an example belongs to, and how often wrongly.", "annotator=uniform annotator.rate=0.1"
+    ),
+    "cost": Group("What an answer costs.", "cost=none cost.price=0.05"),
     "scale": Group("How much of the paper's size is kept.", "dataset=cifar10 scale=small"),
     "at_once": Group("How many runs of a sweep are computed at a time.", "-m seed=0,1 at_once=two"),
     "search": Group(

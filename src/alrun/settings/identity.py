@@ -24,9 +24,14 @@ NOT_IDENTITY = ("hydra", "runtime", "paths", "tracking", "name", "variant", "bas
 NEUTRAL: dict[str, Any] = {
     "encoder": None,
     "augmentation": {"_target_": "NoAugmentation"},
+    "shift": {"_target_": "NoShift"},
+    "open_set": {"_target_": "NoStrangers"},
+    "imbalance": {"_target_": "NoImbalance"},
     "redundancy": {"_target_": "NoRedundancy"},
     "per_class_cap": {"_target_": "NoCap"},
     "seed_set": {"_target_": "RandomSeedSet"},
+    "annotator": {"_target_": "Perfect"},
+    "cost": {"_target_": "OneEach", "price": 1.0},
     "dss": {"_target_": "NoSubset"},
     "dataset.test_split": None,
     "dataset.class_level": None,
@@ -46,6 +51,13 @@ NEUTRAL: dict[str, Any] = {
     "validation": None,
     "limit": None,
     "initial_seed": None,
+}
+
+NEUTRAL |= {  # of a data set beside that of the run
+    f"{group}.{key}": value
+    for group in ("shift", "open_set")
+    for key, value in NEUTRAL.items()
+    if key.startswith("dataset.")
 }
 
 # Subset selections that train round 0 on all labels, so that its model is the same as without them.

@@ -15,7 +15,7 @@ from alrun.settings import identity
 
 @dataclass
 class Budget:
-    """Labels: how many to start with, how many to query in a round, when to stop."""
+    """Answers of the annotator: how many to start with, how many to pay for in a round, when to stop."""
 
     seed_size: Annotated[int, Ge(2)] = 1000
     batch_size: Annotated[int, Ge(1)] = 1000  # the AL batch size
@@ -103,9 +103,14 @@ class RunConfig:
     strategy: Any = None
     optimizer: Any = None
     augmentation: Any = None
+    shift: Any = None
+    open_set: Any = None
+    imbalance: Any = None
     redundancy: Any = None
     per_class_cap: Any = None
     seed_set: Any = None
+    annotator: Any = None
+    cost: Any = None
     dss: Any = None
     tracking: Any = None
     budget: Budget = field(default_factory=Budget)

@@ -71,12 +71,21 @@ KINDS = {
     "optimizer.swa": Kind("alrun.training.optimizer.WeightAverage", ("alrun.training.optimizer",)),
     "augmentation": Kind("alrun.data.augmentation.Augmentation", ("alrun.data.augmentation", "alrun.data.transform")),
     "transform": Kind("torch.nn.Module", ("torchvision.transforms",)),
+    "shift": Kind("alrun.pool.shift.Shift", ("alrun.pool.shift",)),
+    "open_set": Kind("alrun.pool.open_set.OpenSet", ("alrun.pool.open_set",)),
+    "imbalance": Kind("alrun.pool.imbalance.Imbalance", ("alrun.pool.imbalance",)),
     "redundancy": Kind("alrun.pool.redundancy.Redundancy", ("alrun.pool.redundancy",)),
     "per_class_cap": Kind("alrun.pool.per_class_cap.Cap", ("alrun.pool.per_class_cap",)),
     "seed_set": Kind("alrun.strategies.seed_set.SeedSet", ("alrun.strategies.seed_set",)),
+    "annotator": Kind(
+        "alrun.pool.annotator.Annotator",
+        ("alrun.pool.annotator", "alrun.pool.confusing", "alrun.pool.opinions_file"),
+    ),
+    "cost": Kind("alrun.pool.cost.Cost", ("alrun.pool.cost",)),
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }
+KINDS |= {f"{key}.dataset": KINDS["dataset"] for key in ("shift", "open_set")}
 KINDS |= {f"first_{key}": kind for key, kind in KINDS.items() if key.startswith("optimizer")}
 # Settings of parts, alrun's or a listed library's, that are parts themselves.
 INNER = {

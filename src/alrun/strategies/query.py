@@ -30,7 +30,7 @@ class Query:
     unlabeled: Outputs
     labeled: Outputs  # in the order of labeling; the index always, outputs if needs declares them
     rng: torch.Generator  # on the CPU
-    pool: Pool  # a copy; labels are -1 for examples that are not labeled
+    pool: Pool  # a copy; labels are -1 for examples that were not queried
     model: Classifier
     trained: TrainResult
     normalize: Callable[[Tensor], Tensor]
@@ -129,9 +129,10 @@ def build_query(
 
 
 def hide_labels(pool: Pool) -> Pool:
-    """``pool`` with the labels of its labeled set only, -1 elsewhere: a strategy must not see the others."""
-    labeled = pool.labeled.to(pool.labels.device)
-    return replace(pool, labels=torch.full_like(pool.labels, -1).index_copy_(0, labeled, pool.labels[labeled]))
+    """``pool`` with the answers to what was queried, -1 elsewhere: a strategy sees neither the others nor the truth."""
+    queried = pool.queried.to(pool.labels.device)
+    answers = torch.full_like(pool.labels, -1).index_copy_(0, queried, pool.labels[queried])
+    return replace(pool, labels=answers, truth=answers)
 
 
 def check_supply(available: int, size: int, round: int) -> None:

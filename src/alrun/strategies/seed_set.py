@@ -3,9 +3,10 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from alrun.data.augmentation import Cast
@@ -19,7 +20,7 @@ from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import OfThePool
-from alrun.strategies.query import Query, check_selection
+from alrun.strategies.query import Query, check_selection, hide_labels
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError, located
 from alrun.system.units import MEGABYTE, Megabytes
@@ -41,6 +42,35 @@ class RandomSeedSet:
     def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
         """``size`` of the ``candidates``, indices into the pool, on the CPU."""
         return candidates[torch.randperm(len(candidates), generator=rng)[:size]]
+
+
+class EveryClassSeedSet:
+    """At random, with at least ``each`` examples of every class: people know a few of what they look for.
+
+    Args:
+        each: Examples of a class at least, or all of a class that has fewer.
+    """
+
+    def __init__(self, each: Annotated[int, Ge(1)] = 1) -> None:
+        self.each = each
+
+    def choose(self, pool: Pool, candidates: Tensor, size: int, rng: torch.Generator, chunk: int) -> Tensor:
+        """``size`` of the ``candidates``, indices into the pool, on the CPU.
+
+        Raises:
+            UserError: ``size`` is too small.
+        """
+        shuffled = candidates[torch.randperm(len(candidates), generator=rng)]
+        labels = pool.labels.cpu()[shuffled]
+        first = torch.zeros(len(shuffled), dtype=torch.bool)
+        for label in labels.unique():
+            first[(labels == label).nonzero().flatten()[: self.each]] = True
+        if (least := int(first.sum())) > size:
+            raise SettingError(
+                f"seed_set.each={self.each} of every class are {least} examples, more than budget.seed_size={size}: "
+                "lower it, or raise the size."
+            )
+        return torch.cat([shuffled[first], shuffled[~first]])[:size]
 
 
 class PerClassSeedSet(ABC):
@@ -112,7 +142,7 @@ class FromStrategy:
             unlabeled=Outputs(candidates, embedding=rows[candidates.to(rows.device)]),
             labeled=Outputs(nothing, embedding=rows[:0]),
             rng=rng,
-            pool=replace(pool, labels=torch.full_like(pool.labels, -1), labeled=nothing),
+            pool=hide_labels(replace(pool, labeled=nothing, strangers=nothing)),
             model=Untrained(),
             trained=TrainResult(math.nan, 0, 0, "", 0.0),
             normalize=Cast(pool.device),

@@ -1,7 +1,7 @@
-"""Evaluate a trained model on the test set: accuracy, accuracy of each class, and calibration."""
+"""Evaluate a trained model on the test set: shares of right predictions, losses of probabilities, and calibration."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,44 +18,83 @@ BINS = 15  # of the calibration error, as in its source
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The results of one pass over the test set."""
+    """The results of one pass over the test set; NaN where no test example decides one.
+
+    A class without test examples has no recall and no F1: means and minima are over the others.
+    """
 
     accuracy: float  # share of right predictions
     calibration_error: float  # see calibration_error()
-    class_accuracy: list[float]  # the same share for each class; NaN for one without test examples
+    class_accuracy: list[float]  # the recall of each class: the same share among its test examples
+    balanced_accuracy: float  # mean recall
+    macro_f1: float  # mean over classes of the harmonic mean of precision and recall
+    worst_recall: float  # the lowest recall
+    rare_recall: float  # mean recall of the rare classes
+    nll: float  # negative log-likelihood: mean of -log(probability of the true class)
+    brier: float  # mean squared distance, summed over classes, of probabilities to those of a certain right prediction
 
 
 def evaluate(
-    model: Classifier, images: Tensor, labels: Tensor, normalize: Callable, chunk: int, classes: int
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    normalize: Callable,
+    chunk: int,
+    classes: int,
+    rare: Sequence[int] = (),
 ) -> Evaluation:
     """Compare predictions for ``images`` (N, C, H, W) uint8 with ``labels`` (N,), ``chunk`` images at a time.
 
-    All results are NaN if there are no images.
+    ``rare`` are the numbers of the rare classes. All results are NaN if there are no images.
 
     Raises:
         UserError: A logit is not finite.
+
+    Source: of the Brier score, Brier, Verification of Forecasts Expressed in Terms of Probability, 1950, Equation 2.
     """
     if not len(labels):
-        return Evaluation(math.nan, math.nan, [math.nan] * classes)
-    confidences, predictions = [], []
+        return Evaluation(math.nan, math.nan, [math.nan] * classes, *[math.nan] * 6)
+    found: list[tuple[Tensor, ...]] = []  # of each chunk: confidences, predictions, losses, distances
     finite = torch.ones((), dtype=torch.bool, device=labels.device)
 
     def predict(part: slice) -> None:
-        logits = widened(model(normalize(images[part])))
-        probs, predicted = logits.softmax(1).max(1)
+        logits, truth = widened(model(normalize(images[part]))), labels[part][:, None]
+        probs = logits.softmax(1)
+        losses = logits.logsumexp(1) - logits.gather(1, truth).flatten()
+        distances = (probs - torch.zeros_like(probs).scatter_(1, truth, 1.0)).square().sum(1)
         finite.logical_and_(logits.isfinite().all())
-        confidences.append(probs)
-        predictions.append(predicted)
+        found.append((*probs.max(1), losses, distances))
 
     with evaluation(model), autocast(labels.device):
         in_chunks(len(images), chunk, predict)
     refuse_diverged(finite)
-    right = (torch.cat(predictions) == labels).cpu().numpy()
-    of_class = labels.cpu().numpy()
+    confidences, predicted, losses, distances = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+    truth = labels.cpu().numpy()
+    right = predicted == truth
+    recall, f1 = recall_and_f1(predicted, truth, classes)
+    rare_recalls = recall[list(rare)]
+    rare_recalls = rare_recalls[~np.isnan(rare_recalls)]
+    return Evaluation(
+        accuracy=int(right.sum()) / len(right),
+        calibration_error=calibration_error(confidences, right),
+        class_accuracy=recall.tolist(),
+        balanced_accuracy=float(np.nanmean(recall)),
+        macro_f1=float(np.nanmean(f1)),
+        worst_recall=float(np.nanmin(recall)),
+        rare_recall=float(rare_recalls.mean()) if len(rare_recalls) else math.nan,
+        nll=float(losses.mean(dtype=np.float64)),
+        brier=float(distances.mean(dtype=np.float64)),
+    )
+
+
+def recall_and_f1(predicted: np.ndarray, truth: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and F1 of each class (classes,), NaN for one that is not in ``truth`` (N,)."""
+    right = np.bincount(truth, predicted == truth, classes)
+    actual = np.bincount(truth, minlength=classes)
     with np.errstate(invalid="ignore"):
-        shares = np.bincount(of_class, right, classes) / np.bincount(of_class, minlength=classes)
-    error = calibration_error(torch.cat(confidences).cpu().numpy(), right)
-    return Evaluation(int(right.sum()) / len(right), error, shares.tolist())
+        recall = right / actual
+    both = actual + np.bincount(predicted, minlength=classes)
+    return recall, np.divide(2 * right, both, out=np.full(classes, math.nan), where=actual > 0)
 
 
 def calibration_error(confidences: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:

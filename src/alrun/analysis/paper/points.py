@@ -13,6 +13,7 @@ import pandas as pd
 
 from alrun.analysis import significance
 from alrun.analysis.efficiency import Curve, accuracy_grid, labeling_efficiency
+from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.paper.collect import Collected
 from alrun.analysis.paper.exhibits import FIGURES, Panel, Part
 
@@ -71,7 +72,7 @@ def ours(panel: Panel, there: Collected) -> pd.DataFrame:
 
 def accuracies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
     """Test accuracy (%) after each round."""
-    return statistics(table.assign(value=100 * table["test_accuracy"]))
+    return statistics(table.assign(value=100 * table[ACCURACY.column]))
 
 
 def statistics(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,16 +84,16 @@ def statistics(table: pd.DataFrame) -> pd.DataFrame:
 def relative(part: Part, table: pd.DataFrame) -> pd.DataFrame:
     """Test accuracy minus that of random sampling with the same seed, in percentage points."""
     keys = ["seed", "labeled"]
-    reference = table[table["series"] == part.series("random")].set_index(keys)["test_accuracy"]
+    reference = table[table["series"] == part.series("random")].set_index(keys)[ACCURACY.column]
     others = table[table["series"] != part.series("random")]
     paired = others.join(reference.rename("random"), on=keys, how="inner")
-    return statistics(paired.assign(value=100 * (paired["test_accuracy"] - paired["random"])))
+    return statistics(paired.assign(value=100 * (paired[ACCURACY.column] - paired["random"])))
 
 
 def efficiencies(part: Part, table: pd.DataFrame) -> pd.DataFrame:
     """Labeling efficiency of the mean curves, at accuracies (%) from random sampling's first to its best."""
     repeats = table.groupby("series")["seed"].nunique()
-    mean = table.groupby(["series", "labeled"])["test_accuracy"].mean()
+    mean = table.groupby(["series", "labeled"])[ACCURACY.column].mean()
     curves = {str(name): curve_of(mean.loc[name]) for name in table["series"].unique()}
     if (random := curves.pop(part.series("random"), None)) is None:
         return pd.DataFrame()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis.curves import GROUPS
+from alrun.analysis.metrics import ACCURACY
 
 TOLERANCE = 0.005  # of the share of the labels
 
@@ -73,7 +74,7 @@ def accuracies(name: str, rounds: pd.DataFrame) -> list[dict]:
         same = ours[(ours["strategy"] == row["strategy"]) & (ours[facet] == row[facet])]
         there = same[(same["labeled"] / same.groupby("run")["labeled"].transform("max") - row["labeled"] / final).abs()
                      <= TOLERANCE]  # fmt: skip
-        values = 100 * there["test_accuracy"]
+        values = 100 * there[ACCURACY.column]
         mean, std = values.mean(), values.std()
         difference = mean - row["mean"]
         rows.append(

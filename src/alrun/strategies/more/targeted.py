@@ -25,8 +25,8 @@ from alrun.strategies.more.submodular import Representation, represent
 from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
-# Classes by number, from 0, or by name; the data say which there are (alrun.loop.components).
-Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)]
+# Classes by number, from 0, or by name, or the rare ones; the data say which these are (alrun.loop.components).
+Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)] | Literal["rare"]
 
 
 class Targeted(Strategy):
@@ -66,18 +66,21 @@ class Targeted(Strategy):
         return Similarity(candidates, rows, cosine, self.memory)
 
 
-def mask_of_classes(labels: Tensor, classes: Sequence[int | str], key: str) -> Tensor:
+def mask_of_classes(labels: Tensor, classes: Sequence[int | str] | Literal["rare"], key: str) -> Tensor:
     """Which of ``labels`` (m,) are among ``classes``: (m,) bool.
 
     Raises:
         UserError: None is, or classes have names that no data set maps to numbers.
     """
-    if named := [each for each in classes if isinstance(each, str)]:
+    if named := [classes] if isinstance(classes, str) else [each for each in classes if isinstance(each, str)]:
         raise SettingError(f"{key}: without a data set, {named[0]} has no number: give the number.")
     found = torch.isin(labels, torch.tensor(classes, device=labels.device))
     if not found.any():
         present = ", ".join(str(value) for value in labels.unique().tolist())
-        raise SettingError(f"{key}={classes}: no labeled example has one of these classes; there are {present}.")
+        raise SettingError(
+            f"{key}={classes}: no labeled example has one of these classes; there are {present}: start with some of "
+            "each, by seed_set=every_class."
+        )
     return found
 
 
@@ -93,7 +96,7 @@ class MutualInformation(Targeted):
     Args:
         function: ``flqmi``, ``flvmi`` (facility location over the query set, over the pool), ``gcmi`` (graph cut),
             ``logdetmi`` (log determinant) or ``com`` (concave over modular).
-        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
+        query_classes: Classes wanted, by number or name, or ``rare``; null: those with the fewest labeled examples.
         trade_off: Weight of the similarity to the query set (η in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -137,8 +140,8 @@ class ConditionalGain(Targeted):
 
     Args:
         function: ``flcg`` (facility location), ``gccg`` (graph cut) or ``logdetcg`` (log determinant).
-        private_classes: Classes to avoid, by number or name; null: all labeled examples, so that nothing similar is
-            queried again.
+        private_classes: Classes to avoid, by number or name, or ``rare``; null: all labeled examples, so that nothing
+            similar is queried again.
         trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.
         memory: Megabytes that a matrix of similarities may take.
@@ -178,8 +181,8 @@ class ConditionalMutualInformation(Targeted):
 
     Args:
         function: ``flcmi`` (facility location) or ``logdetcmi`` (log determinant).
-        query_classes: Classes wanted, by number or name; null: those with the fewest labeled examples.
-        private_classes: Classes to avoid, by number or name; null: all others.
+        query_classes: Classes wanted, by number or name, or ``rare``; null: those with the fewest labeled examples.
+        private_classes: Classes to avoid, by number or name, or ``rare``; null: all others.
         trade_off: Weight of the similarity to the query set (η in the paper).
         private_trade_off: Weight of the dissimilarity to the private set (ν in the paper).
         representation: ``gradient`` or ``embedding``.

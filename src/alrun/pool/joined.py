@@ -1,0 +1,63 @@
+"""Two data sets in one pool: whether they fit together, and their examples in one array."""
+
+import numpy as np
+
+from alrun.data.dataset import ImageData, kind_of
+from alrun.pool.classes import names_of
+from alrun.system.errors import DataError, SettingError
+
+
+def check_fits(data: ImageData, other: ImageData | None, key: str, option: str) -> ImageData:
+    """``other``, the data set of the setting ``key``, after a check that its examples are like those of ``data``.
+
+    Raises:
+        UserError: There is none, or they differ in kind or shape.
+    """
+    if other is None:
+        raise SettingError(f"{option} takes examples of another data set: name one, as by dataset@{key}=image_folder.")
+    if other.is_unlabeled:
+        raise DataError(f"{key} has examples without labels: give labeled ones.")
+    (kind, shape, of), (its, its_shape, its_of) = (
+        (kind_of(each.train_images), each.train_images.shape[1:], each.train_images.dtype) for each in (data, other)
+    )
+    if (kind, shape, of) != (its, its_shape, its_of):
+        raise DataError(
+            f"{key} holds {its} ({its_of}) of shape {its_shape}, the data set {kind} ({of}) of shape {shape}: store "
+            "both alike, give images one size (dataset.size), or make features of both by encoder=..."
+        )
+    return other
+
+
+def labels_in(data: ImageData, other: ImageData, labels: np.ndarray, key: str) -> np.ndarray:
+    """``labels`` (k,) of ``other`` as numbers of the classes of ``data`` that have the same names.
+
+    Raises:
+        UserError: A class is not one of these.
+    """
+    own = {name: number for number, name in enumerate(names_of(data))}
+    names = names_of(other)
+    present = np.unique(labels)
+    if strange := [names[label] for label in present if names[label] not in own]:
+        raise DataError(
+            f"{key}: the class {strange[0]} is not one of the data set's ({', '.join(list(own)[:5])}"
+            f"{', ...' if len(own) > 5 else ''}): give examples of the same classes, under the same names."
+        )
+    number = np.full(len(names), -1)
+    number[present] = [own[names[label]] for label in present]
+    return number[labels]
+
+
+def mixed(first: np.ndarray, second: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """``first`` and ``second`` (k, ...) in one array, each in its order: ``second`` at positions ``at`` (k,)."""
+    made = np.empty((len(first) + len(second), *first.shape[1:]), first.dtype)
+    others = np.ones(len(made), bool)
+    others[at] = False
+    made[at], made[others] = second, first
+    return made
+
+
+def mixed_pictures(data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray):
+    """The pictures of a pool of vectors as in ``mixed``; None where a part has none, or they differ in shape."""
+    if data.pictures is None or other.pictures is None or data.pictures.shape[1:] != other.pictures.shape[1:]:
+        return None
+    return mixed(data.pictures[own], other.pictures[its], at)

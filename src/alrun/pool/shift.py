@@ -1,0 +1,114 @@
+"""``shift=``: the test split, or a share of the pool, comes from another data set with the same classes."""
+
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from alrun.data.dataset import ImageData
+from alrun.pool.joined import check_fits, labels_in, mixed_pictures
+from alrun.system.errors import DataError, SettingError
+
+KEY = "shift.dataset"
+OWN, OTHER = "dataset", KEY  # names of the groups of test examples that come from two data sets
+
+
+@runtime_checkable
+class Shift(Protocol):
+    """Takes examples from another data set."""
+
+    def shift(self, data: ImageData, other: ImageData | None, rng: np.random.Generator) -> ImageData:
+        """``data`` with examples of ``other``, the data set of the setting, drawn by ``rng``."""
+        ...
+
+
+class NoShift:
+    """Pool and test split come from one data set."""
+
+    def shift(self, data: ImageData, other: ImageData | None, rng: np.random.Generator) -> ImageData:
+        """``data`` itself."""
+        return data
+
+
+class ShiftedTest:
+    """The test split comes from another data set.
+
+    Args:
+        whole: All of its examples, for a folder that is one test set; if not, its test split alone.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
+        self.whole = whole
+
+    def shift(self, data: ImageData, other: ImageData | None, rng: np.random.Generator) -> ImageData:
+        """``data`` with the other test split.
+
+        Raises:
+            UserError: The other data set does not fit, or has other classes.
+        """
+        other = check_fits(data, other, KEY, "shift=test")
+        images, labels, groups = other.test_images, other.test_labels, other.test_groups
+        if self.whole:
+            images = np.concatenate([other.train_images, images])
+            labels, groups = np.concatenate([other.train_labels, labels]), None
+        if not len(labels):
+            raise DataError(f"{KEY} has no test split: add shift.whole=true, to test on all of its examples.")
+        return data.part(test_images=images, test_labels=labels_in(data, other, labels, KEY), test_groups=groups)
+
+
+class ShiftedPool:
+    """A share of the pool, at random positions, is replaced by training examples of another data set.
+
+    Args:
+        share: Of the pool that comes from the other data set.
+        test: ``own``, the test split of the data set; or ``both``, the test splits of both, as two groups.
+    """
+
+    def __init__(self, share: Annotated[float, Ge(0), Le(1)], test: Literal["own", "both"] = "own") -> None:
+        self.share = share
+        self.test = test
+
+    def shift(self, data: ImageData, other: ImageData | None, rng: np.random.Generator) -> ImageData:
+        """The pool of two data sets.
+
+        Raises:
+            UserError: The other data set does not fit, has other classes, or too few examples.
+        """
+        other = check_fits(data, other, KEY, "shift=pool")
+        own, there = len(data.train_labels), len(other.train_labels)
+        count = round(self.share * own)
+        if count > there:
+            raise SettingError(
+                f"shift.share={self.share:g} are {count} of the {own} examples of the pool, and {KEY} has {there} "
+                f"training examples: lower it to {there / own:.3g} or less."
+            )
+        if self.test == "both":
+            data = with_both_tests(data, other)
+        if not count:
+            return data
+        chosen = np.sort(rng.permutation(there)[:count])
+        at = np.sort(rng.permutation(own)[:count])
+        stays = np.ones(own, bool)
+        stays[at] = False
+        images = np.array(data.train_images)  # a map of a file is read into memory
+        images[at] = other.train_images[chosen]
+        labels = data.train_labels.copy()
+        labels[at] = labels_in(data, other, other.train_labels[chosen], KEY)
+        rows = data.rows_read.copy()
+        rows[at] = -1
+        return data.part(
+            train_images=images,
+            train_labels=labels,
+            rows=rows,
+            files=None,
+            pictures=mixed_pictures(data, np.flatnonzero(stays), other, chosen, at),
+        )
+
+
+def with_both_tests(data: ImageData, other: ImageData) -> ImageData:
+    """``data`` with the test splits of both, which are the groups of its test examples."""
+    return data.part(
+        test_images=np.concatenate([data.test_images, other.test_images]),
+        test_labels=np.concatenate([data.test_labels, labels_in(data, other, other.test_labels, KEY)]),
+        test_groups=np.repeat([OWN, OTHER], [len(data.test_labels), len(other.test_labels)]),
+    )
