@@ -46,6 +46,11 @@ RECORD = RoundRecord(
     rare_recall=0.75,
     nll=1.5,
     brier=0.75,
+    kappa=0.5,
+    changed=0.25,
+    uncertainty=0.5,
+    delta_f=0.25,
+    batch_accuracy=1.0,
 )
 
 

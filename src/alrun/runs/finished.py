@@ -4,14 +4,14 @@ import hashlib
 import json
 from pathlib import Path
 
-from alrun.runs.run_folder import MEASURES, RESULTS, display_path, has_checkpoint, read_record, reading_run_file
+from alrun.runs.run_folder import LATER, RESULTS, display_path, has_checkpoint, read_record, reading_run_file
 from alrun.system import files
 from alrun.system.errors import StorageError
 
 
 def seal_results(run_dir: Path) -> None:
     """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
-    names = (*RESULTS, MEASURES)
+    names = (*RESULTS, *LATER)
     files.sync(*(run_dir / name for name in names))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in names}) + "\n")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun.runs import schema
+from alrun.runs import schema, stopping
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
@@ -24,7 +24,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv, measures.csv and timing.csv, and one of per_class.csv for every class.
+    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv, and one of per_class.csv for every class.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
@@ -61,6 +61,12 @@ class RoundRecord:
     purity: float = 1.0
     strangers: int = 0
     wrong_labels: float = 0.0
+    # Of this model and the one before it, see alrun.loop.stop_set; NaN in the first round and in those checkpoints.
+    kappa: float = math.nan
+    changed: float = math.nan
+    uncertainty: float = math.nan
+    delta_f: float = math.nan
+    batch_accuracy: float = math.nan
 
     def __post_init__(self) -> None:
         if self.answers < 0:
@@ -97,7 +103,9 @@ COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
 MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
 MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
 BY_CLASS = ("class_accuracy", "class_labeled")
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS]
+ACCURACY_COLUMNS = [
+    f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + stopping.MEASURES + BY_CLASS
+]
 MEASURES_COLUMNS = ["round", "labeled", *MEASURES]
 TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
@@ -208,6 +216,7 @@ class RunState:
         if trained:
             yield "accuracy.csv", ACCURACY_COLUMNS, rows
             yield "measures.csv", MEASURES_COLUMNS, rows
+            yield "stopping.csv", stopping.COLUMNS, stopping.table(rows)
             yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows
