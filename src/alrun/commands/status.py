@@ -49,6 +49,7 @@ class Row:
     seconds: float | None  # left; None: unknown
     round: str = ""
     accuracy: str = ""
+    expected: str = ""  # what the next labels bring
     since: str = ""  # start of the process that computes it
     where: str = ""  # machine and process
     reason: str = ""  # why it failed
@@ -105,6 +106,8 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         "round": "" if now == "missing" else f"{done} of {len(labels_of_rounds(folder)) or '?'}",
         "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
     }
+    if accuracies and now not in ("done", "old"):
+        progress["expected"] = expected_gain(folder)
     if now == "running":
         with suppress(FileNotFoundError):  # written when a process has locked the run and read its data
             progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
@@ -114,6 +117,17 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
     return Row(folder, WORDS.get(now, now), seconds, **progress)
+
+
+def expected_gain(folder: Path) -> str:
+    """What the next labels of an unfinished run bring; empty if that cannot be said."""
+    from alrun.analysis import forecast
+    from alrun.analysis.efficiency import read_curve
+
+    curve = read_curve(folder)
+    if forecast.reason_to_withhold(curve):
+        return ""
+    return forecast.in_words(curve).partition(";")[0].removeprefix("the next ")
 
 
 def summary(table: Sequence[Row]) -> str:
@@ -141,6 +155,7 @@ def run_table(table: Sequence[Row]) -> list[str]:
             "state": row.state,
             "rounds": row.round,
             "accuracy": row.accuracy,
+            "next labels": row.expected,
             "hours left": "" if row.state == "done" or row.seconds is None else f"{row.seconds / 3600:.2f}",
             "since": row.since,
             "on": row.where,

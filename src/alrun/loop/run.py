@@ -12,7 +12,7 @@ from torch.profiler import record_function
 from alrun.analysis import efficiency
 from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
-from alrun.loop import as_published, debugging, execution, provenance
+from alrun.loop import as_published, debugging, execution, outlook, provenance
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
@@ -21,7 +21,7 @@ from alrun.loop.tracking import Tracking
 from alrun.models.classifier import frozen
 from alrun.pool.build import place_images
 from alrun.pool.labeling_measures import measure_labeling
-from alrun.runs import finished, first_model, own_code, stopping, thumbnails
+from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
@@ -176,6 +176,8 @@ class Run:
         self.keep_thumbnails()
         finished.seal_results(self.run_dir)
         efficiency.update_efficiency(self.run_dir)
+        if not self.labelling:
+            outlook.log_forecast(self.state.rounds, with_reason=False)
         if self.cfg.runtime.memorise:
             debugging.report_memorization(self.state.rounds[-1])
 
@@ -207,8 +209,9 @@ class Run:
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
-                if named := stopping.say_stop([record.row for record in self.state.rounds]):
-                    log.info("round %d: %s", round, stopping.in_words(named))
+                outlook.log_criteria(self.state.rounds)
+                if self.labelling:
+                    outlook.log_forecast(self.state.rounds, with_reason=True)
                 if self.labelling and round + 1 < len(self.sizes):
                     self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes) or self.reason_to_end():

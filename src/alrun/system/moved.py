@@ -8,7 +8,21 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-SUBCOMMANDS = ("ask", "check", "embed", "help", "new", "paper", "plan", "report", "results", "speed", "status", "tell")
+SUBCOMMANDS = (
+    "ask",
+    "check",
+    "embed",
+    "forecast",
+    "help",
+    "new",
+    "paper",
+    "plan",
+    "report",
+    "results",
+    "speed",
+    "status",
+    "tell",
+)
 MOVED = {  # modules of alrun; what users import from them has kept its name
     "augment": "data.augmentation",
     "checkpoint": "training.checkpoint",
