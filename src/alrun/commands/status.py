@@ -182,6 +182,16 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 def command_of(folder: Path) -> str | None:
     """The command line of a run that has started, from Hydra's record; None if there is no record."""
+    words = words_of_run(folder)
+    if words is None:
+        return None
+    if any(folder.glob("ask_*.csv")):
+        words.insert(0, "ask")
+    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")
+
+
+def words_of_run(folder: Path) -> list[str] | None:
+    """The words that started a run, from Hydra's record; None if there is no record."""
     import yaml  # as plain text: no interpolation, and no tag creates an object
 
     try:
@@ -192,9 +202,6 @@ def command_of(folder: Path) -> str | None:
         own = [source["path"] for source in sources if source["provider"] == "command-line"]
         if not isinstance(typed, list):
             return None
-        words = [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
+        return [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    if any(folder.glob("ask_*.csv")):
-        words.insert(0, "ask")
-    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 SUBCOMMANDS = (
+    "advise",
     "ask",
     "check",
     "embed",
