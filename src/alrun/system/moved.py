@@ -13,6 +13,7 @@ SUBCOMMANDS = (
     "ask",
     "check",
     "embed",
+    "export",
     "forecast",
     "help",
     "new",
