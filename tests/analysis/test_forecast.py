@@ -19,13 +19,32 @@ def power(n: np.ndarray, best: float = 0.95, fall: float = 4.0, exponent: float 
     return best - fall * n**-exponent
 
 
-def test_a_power_law_is_continued_as_scipy_continues_it():
+@pytest.mark.parametrize("best", [1.0, 0.95])
+def test_a_power_law_is_continued_as_scipy_continues_it(best):
     later = np.array([1100.0, 1500.0, 2000.0])
-    (best, fall, exponent), _ = curve_fit(power, LABELS, power(LABELS), p0=(1, 1, 1))
-    found = forecast.predict(Curve(LABELS, power(LABELS)), later)
-    assert found.middle == pytest.approx(power(later, best, fall, exponent), abs=0.002)
-    assert (found.low <= power(later)).all()
-    assert (power(later) <= found.high).all()
+    (top, fall, exponent), _ = curve_fit(power, LABELS, power(LABELS, best), p0=(1, 1, 1))
+    found = forecast.predict(Curve(LABELS, power(LABELS, best)), later)
+    assert found.middle == pytest.approx(power(later, top, fall, exponent), abs=0.004)
+    assert (found.low <= power(later, best)).all()
+    assert (power(later, best) <= found.high).all()
+
+
+@pytest.mark.parametrize("exponent", [-0.25, 0.0, 1.0])
+def test_a_line_in_a_power_is_the_weighted_least_squares_of_numpy(exponent):
+    x, later = forecast.power(LABELS / 1000, exponent), forecast.power(np.array([1.1, 2.0]), exponent)
+    y = forecast.log_error(power(LABELS)) + 0.01 * np.random.default_rng(0).normal(size=len(LABELS))
+    weight = np.arange(1, 11) / 10
+    start, slope, leverage = forecast.fit_line(x, y, weight, later)
+    (high, low), unscaled = np.polyfit(x, y, 1, w=np.sqrt(weight), cov="unscaled")
+    assert (start, slope) == pytest.approx((low, high))
+    rows = np.column_stack([later, np.ones(2)])
+    assert leverage == pytest.approx(np.diag(rows @ unscaled @ rows.T))
+
+
+def test_powers_meet_the_logarithm_at_0():
+    ratio = np.array([0.1, 0.5, 1.0, 1.9])
+    assert forecast.power(ratio, 0) == pytest.approx(forecast.power(ratio, 1e-6), abs=1e-4)
+    assert (np.diff(forecast.power(ratio, 0.5)) < 0).all()
 
 
 def test_noise_and_distance_widen_the_interval():
@@ -118,7 +137,8 @@ def test_coverage_counts_runs_not_rounds():
         {
             "dataset": "a",
             "run": ["long"] * 9 + ["short"],
-            "error": [0.0] * 9 + [5.0],
+            "mean": -2.0,
+            "outcome": [-2.0] * 9 + [3.0],
             "spread": 1.0,
             "given": True,
         }
@@ -138,3 +158,11 @@ def test_intervals_hold_what_came_on_data_sets_left_out_of_the_tuning():
     found = calibration.coverage(calibration.outcomes(table))
     print(f"{100 * found.share:.1f} % of {found.forecasts} forecasts of {found.runs} runs")
     assert 0.85 < found.share < 0.95
+
+
+def test_errors_are_counted_so_few_errors_are_noisier_than_many():
+    """The spread of the logarithm of a binomial share, drawn."""
+    draws = np.random.default_rng(4)
+    spreads = [np.log(draws.binomial(2000, error, 20_000) / 2000).var() for error in (0.05, 0.3)]
+    few, many = forecast.noise(np.log([0.05, 0.3]))
+    assert few / many == pytest.approx(spreads[0] / spreads[1], rel=0.05)

@@ -4,8 +4,10 @@ import shutil
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from alrun.analysis import calibration
 from alrun.analysis import forecast as forecasts
 from alrun.analysis.efficiency import Curve
 from alrun.commands import forecast, status
@@ -71,7 +73,8 @@ def test_check_says_how_often_intervals_held(tmp_path, monkeypatch, capsys):
     files.write_csv(tmp_path / "table.csv", list(rows[0]), rows)
     lines = typed(monkeypatch, capsys, "--check", str(tmp_path / "table.csv")).splitlines()
     assert lines[0].split()[:2] == ["data", "set"]
-    assert lines[-1].split()[:5] == ["all", "2", "20", "100.0", "%"]
+    found = calibration.coverage(calibration.outcomes(pd.DataFrame(rows)))
+    assert lines[-1].split()[:5] == ["all", "2", "20", f"{100 * found.share:.1f}", "%"]
 
 
 def test_status_shows_what_the_next_labels_of_an_unfinished_run_bring(tmp_path, run):

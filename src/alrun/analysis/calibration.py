@@ -31,9 +31,9 @@ class Coverage(NamedTuple):
 
 
 def outcomes(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of all runs in a table of results and what came: columns dataset, run, error, spread, given.
+    """Forecasts of all runs in a table of results and what came: columns dataset, run, mean, spread, outcome, given.
 
-    ``error`` is the outcome less the middle of the forecast, ``given`` whether the forecast is not withheld.
+    The first three numbers are of log error rates; ``given`` says whether the forecast is not withheld.
     """
     found = []
     for run, rows in rounds.groupby("run", sort=False):
@@ -45,11 +45,16 @@ def outcomes(rounds: pd.DataFrame) -> pd.DataFrame:
             later = whole.labels[count:] <= forecast.REACH * known.labels[-1]
             if not later.any() or np.isnan(whole.accuracy).any():
                 continue
-            middle, spread = forecast.extrapolate(known, whole.labels[count:][later])
+            mean, spread = forecast.extrapolate(known, whole.labels[count:][later])
             given = forecast.reason_to_withhold(known) is None
-            errors = whole.accuracy[count:][later] - middle
-            found += [(dataset, run, error, each, given) for error, each in zip(errors, spread, strict=True)]
-    return pd.DataFrame(found, columns=["dataset", "run", "error", "spread", "given"])
+            came = forecast.log_error(whole.accuracy[count:][later])
+            found += [(dataset, run, *each, given) for each in zip(mean, spread, came, strict=True)]
+    return pd.DataFrame(found, columns=["dataset", "run", "mean", "spread", "outcome", "given"])
+
+
+def in_spreads(found: pd.DataFrame) -> pd.Series:
+    """How far outcomes are from the middle of their forecasts, in units of the spread."""
+    return (found["outcome"] - found["mean"]) / found["spread"]
 
 
 def calibrate(found: pd.DataFrame) -> forecast.Factors:
@@ -58,7 +63,8 @@ def calibrate(found: pd.DataFrame) -> forecast.Factors:
     These are quantiles of errors in units of the spread, as close to one another as they may be for quantiles of all
     data sets but one to hold, on average, nine of ten outcomes of that one.
     """
-    parts = dict(list(found[found["given"]].groupby("dataset")))
+    # All of them: which forecasts are given depends on the factors.
+    parts = dict(list(found.assign(given=True).groupby("dataset")))
     for tail in TAILS:
         shares = []
         for name, part in parts.items():
@@ -76,7 +82,7 @@ def quantiles(parts: list[pd.DataFrame], tail: float) -> forecast.Factors:
         sizes = part.groupby("run")["run"].transform("size").to_numpy()
         weights.append(1 / (part["run"].nunique() * sizes))
     weight, joined = np.concatenate(weights), pd.concat(parts)
-    ratio = (joined["error"] / joined["spread"]).to_numpy()
+    ratio = in_spreads(joined).to_numpy()
     order = np.argsort(ratio)
     total = np.cumsum(weight[order]) / weight.sum()
     low, high = (float(ratio[order][np.searchsorted(total, share)]) for share in (tail, 1 - tail))
@@ -86,12 +92,12 @@ def quantiles(parts: list[pd.DataFrame], tail: float) -> forecast.Factors:
 def coverage(found: pd.DataFrame, factors: forecast.Factors = (forecast.LOW, forecast.HIGH)) -> Coverage:
     """How often the intervals of the forecasts that were given hold the outcome; NaN if none was given."""
     given = found[found["given"]]
-    ratio = given["error"] / given["spread"]
-    by_run = ratio.between(*factors).groupby([given["dataset"], given["run"]]).mean().to_numpy()
+    by_run = in_spreads(given).between(*factors).groupby([given["dataset"], given["run"]]).mean().to_numpy()
     nothing = not len(by_run)
     draws = np.random.default_rng(0).integers(0, max(1, len(by_run)), (RESAMPLES, len(by_run)))
     low, high = (np.nan, np.nan) if nothing else np.percentile(by_run[draws].mean(1), [2.5, 97.5])
-    width = (factors[1] - factors[0]) * given["spread"].mean()
+    ends = (np.exp(np.minimum(given["mean"] + factor * given["spread"], 0)) for factor in factors)
+    width = float(-np.subtract(*ends).mean())
     mean = np.nan if nothing else by_run.mean()
     return Coverage(float(mean), float(low), float(high), len(by_run), len(given), width, 1 - len(given) / len(found))
 

@@ -1,11 +1,12 @@
 """What the next labels bring: a learning curve extrapolated from the rounds so far, with an interval.
 
-Inverse power laws a - b n^-c of many exponents c are fitted to the rounds, averaged by how well each fits, and widened
-by factors that were calibrated on other runs (alrun.analysis.calibration): that a curve fits a few rounds does not say
-how wrong it is beyond. With a fixed exponent a fit is linear, so there is no optimum to miss.
+The error rate is taken to fall as a power of the labels, or faster, or ever more slowly: its logarithm is a line in a
+power of n, for many powers. Each is fitted by least squares, and they are averaged by how well each fits. The interval
+is widened by factors that were calibrated on other runs (alrun.analysis.calibration): that a curve fits a few rounds
+does not say how wrong it is beyond. With a fixed power a fit is linear, so there is no optimum to miss.
 
 Source: of the power law and of heavier weights for later rounds, Figueroa et al., Predicting Sample Size Required for
-Classification Performance, 2012. The averaging and the calibration are ours.
+Classification Performance, 2012. The family, the averaging and the calibration are ours.
 """
 
 import math
@@ -18,11 +19,14 @@ from alrun.analysis.efficiency import Curve
 LEAST = 5  # rounds that a forecast needs
 REACH = 2.0  # a forecast reaches up to so many times the labels of the last round
 WIDEST = 0.15  # of the interval, as a share; a wider one says nothing
-EXPONENTS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
-# The residuals of a few rounds may be small by luck: as if so many more had a usual size, a share of the error rate.
-USUAL_ROUNDS, USUAL_RESIDUAL = 3.0, 0.02
-# Quantiles 5 % and 95 % of errors in units of the spread: alrun.analysis.calibration on results/forecast/tuning.csv.
-LOW, HIGH = -2.91, 1.72
+# Of the powers n^-c: 0 is log n, with which the error is a power law; beyond it levels off, below it falls faster.
+EXPONENTS = (-0.5, -0.25, 0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+# The residuals of a few rounds may be small by luck: as if one more had this size at least.
+USUAL_ROUNDS, USUAL_RESIDUAL = 1.0, 0.005
+FLOOR = 0.002  # of the error rate, whose logarithm is taken
+# 5 % and 95 % quantiles, or somewhat beyond, of outcomes in units of the spread: of logarithms of error rates.
+# Computed by alrun.analysis.calibration on results/forecast/tuning.csv.
+LOW, HIGH = -2.2, 2.8
 
 Factors = tuple[float, float]
 
@@ -37,31 +41,54 @@ class Forecast:
     high: np.ndarray
 
 
+def log_error(accuracy: np.ndarray) -> np.ndarray:
+    """The logarithm of the error rate."""
+    return np.log(np.maximum(1 - accuracy, FLOOR))
+
+
 def extrapolate(curve: Curve, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (k,) of all power laws at ``labels`` (k,), and the standard deviation of a measurement about it (k,)."""
-    n, a = np.asarray(curve.labels, float), np.asarray(curve.accuracy, float)
-    weight = np.arange(1, len(n) + 1) / len(n)
-    floor = USUAL_RESIDUAL * max(1 - a[-3:].mean(), 0.01)
+    """The log error rate at ``labels`` (k,): mean over powers, and standard deviation of a measurement: (k,) each."""
+    n, y = np.asarray(curve.labels, float), log_error(np.asarray(curve.accuracy, float))
+    now = noise(y[-3:].mean())
+    noises = np.maximum.accumulate(noise(y)) / now  # as if none were less noisy than one before it
+    importance = (np.arange(1, len(n) + 1) / len(n)) ** 2
     means, variances, likelihoods = [], [], []
     for exponent in EXPONENTS:
-        x, later = (n / n[-1]) ** -exponent, (labels / n[-1]) ** -exponent
-        design = np.column_stack([np.ones_like(n), -x])
-        scaled = design * np.sqrt(weight)[:, None]
-        inverse = np.linalg.inv(scaled.T @ scaled)
-        constant, fall = inverse @ (scaled.T @ (a * np.sqrt(weight)))
-        if fall < 0:  # accuracy that falls with more labels: the constant alone is the better guess
-            constant, fall = np.average(a, weights=weight), 0.0
-        residual = np.sum(weight * (a - constant + fall * x) ** 2) / weight.mean()
-        variance = (residual + USUAL_ROUNDS * floor**2) / (len(n) - 2 + USUAL_ROUNDS)
-        of_later = np.column_stack([np.ones_like(later), -later])
-        leverage = np.einsum("ij,jk,ik->i", of_later, inverse, of_later)
-        means.append(np.minimum(constant - fall * later, 1.0))
-        variances.append(variance * (1 + leverage))
+        x, later = (power(each / n[-1], exponent) for each in (n, labels))
+        start, slope, leverage = fit_line(x, y, importance / noises, later)
+        residual = np.sum(importance / noises * (y - start - slope * x) ** 2) / importance.mean()
+        variance = (residual + USUAL_ROUNDS * USUAL_RESIDUAL**2) / (len(n) - 2 + USUAL_ROUNDS)
+        means.append(start + slope * later)
+        variances.append(variance * (noise(means[-1]) / now + leverage))
         likelihoods.append(variance ** (-(len(n) + USUAL_ROUNDS) / 2))
     share = np.array(likelihoods) / np.sum(likelihoods)
     mean = share @ np.array(means)
     variance = share @ (np.array(variances) + (np.array(means) - mean) ** 2)
     return mean, np.sqrt(variance)
+
+
+def noise(log_errors: np.ndarray) -> np.ndarray:
+    """The variance of a measured log error rate, but for a factor: (1 - e) / e, as of a binomial count of errors."""
+    error = np.exp(log_errors).clip(FLOOR, 1 - 10 * FLOOR)
+    return (1 - error) / error
+
+
+def power(ratio: np.ndarray, exponent: float) -> np.ndarray:
+    """(ratio^-exponent - 1) / exponent, which is -log(ratio) for 0: 0 at 1, and it falls with the ratio."""
+    return -np.log(ratio) if exponent == 0 else (ratio**-exponent - 1) / exponent
+
+
+def fit_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, later: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """``start`` and ``slope`` >= 0 of start + slope x, by weighted least squares.
+
+    The third is how uncertain the line is at ``later`` (k,), in variances of a measurement of weight 1: (k,).
+    """
+    design, of_later = (np.column_stack([np.ones_like(each), each]) for each in (x, later))
+    inverse = np.linalg.inv(design.T @ (weight[:, None] * design))
+    start, slope = inverse @ (design.T @ (weight * y))
+    if slope < 0:  # an error that grows with the labels: the mean is the better guess
+        return float(np.average(y, weights=weight)), 0.0, np.full(len(later), 1 / weight.sum())
+    return float(start), float(slope), np.einsum("ij,jk,ik->i", of_later, inverse, of_later)
 
 
 def predict(curve: Curve, labels: np.ndarray, factors: Factors = (LOW, HIGH)) -> Forecast:
@@ -70,11 +97,11 @@ def predict(curve: Curve, labels: np.ndarray, factors: Factors = (LOW, HIGH)) ->
     Args:
         curve: The rounds so far, LEAST or more.
         labels: Within REACH.
-        factors: Multiples of the spread at which the interval begins and ends.
+        factors: Multiples of the spread at which the interval of the log error rate begins and ends.
     """
     labels = np.asarray(labels, float)
-    middle, spread = extrapolate(curve, labels)
-    low, high = (np.clip(middle + factor * spread, 0, 1) for factor in factors)
+    mean, spread = extrapolate(curve, labels)
+    middle, high, low = (1 - np.exp(np.minimum(mean + factor * spread, 0)) for factor in (0, *factors))
     return Forecast(labels, middle, low, high)
 
 
