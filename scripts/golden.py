@@ -60,6 +60,9 @@ FACETS = (
     ["seed_set=dispersion_min", "embeddings@seed_set.embeddings=pixels"],
     ["seed_set=facility_location_pixels"],
     ["training.precision=bf16"],
+    ["imbalance=long_tail", "imbalance.ratio=4"],
+    ["open_set=held_out"],
+    ["shift=pool", "dataset@shift.dataset=digits", "shift.share=0.3", "shift.test=both"],
     ["validation=30"],
     ["initial_seed=42"],
 )

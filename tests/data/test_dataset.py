@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from alrun.data.dataset import STRANGER, ImageData, channel_statistics
+from alrun.data import card
+from alrun.data.dataset import STRANGER, Chosen, ImageData, channel_statistics
 from alrun.system.errors import UserError
 
 
@@ -95,3 +96,29 @@ def test_strangers_are_neither_unlabeled_nor_a_class():
         ImageData(images, np.where(labels == STRANGER, -1, labels), *test)
     with pytest.raises(UserError, match="test labels must be"):
         ImageData(*test, images, labels)
+
+
+def test_pictures_stay_in_step_with_the_vectors_that_are_left_and_are_not_copied():
+    pictures = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+    rows = np.arange(80, dtype=np.float32).reshape(40, 2)
+    labels = np.arange(40) % 4
+    data = ImageData(rows, labels, rows[:8], labels[:8], pictures=pictures)
+    part = data.part(np.array([3, 5, 8, 30, 39])).part(np.array([1, 2, 4]))
+    assert isinstance(part.pictures, Chosen)
+    assert part.pictures.whole is pictures
+    assert part.pictures[np.array([2, 0])].ravel().tolist() == [39, 5]
+    assert part.pictures.shape == (3, 1, 1, 1)
+    assert part.train_images[:, 0].tolist() == [10, 16, 78]
+    assert part.rows.tolist() == [5, 8, 39]
+    assert part.classes == 4
+
+
+def test_a_pool_is_told_in_one_sentence():
+    rows = np.zeros((23, 2), np.float32)
+    labels = np.repeat([0, 1, STRANGER], [15, 3, 5])
+    data = ImageData(rows, labels, rows[:6], np.array([0, 0, 0, 0, 1, 1]), class_names=["cat", "bee"], rare=(1,))
+    told = card.describe_pool(data)
+    assert told["pool"] == {"train_of_class": [15, 3], "test_of_class": [4, 2], "strangers": 5, "rare": ["bee"]}
+    assert card.pool_sentence(told) == (
+        "pool: 23 examples (cat 15, bee 3), 5 of them strangers of no class; 6 to test on; rare: bee"
+    )

@@ -28,6 +28,11 @@ def test_rare_are_classes_with_at_most_half_of_the_median_count(counts, rare):
     assert rare_classes(pool(counts)) == rare
 
 
+def test_what_an_option_made_rare_is_rare_whatever_the_counts():
+    data = pool([10, 1, 10])
+    assert rare_classes(data.part(rare=(0, 2))) == [0, 2]
+
+
 def test_nobody_knows_which_classes_are_rare_where_people_give_the_labels():
     data = pool([10, 1, 10], ["a", "b", "c"])
     data.train_labels[0] = -1

@@ -328,3 +328,27 @@ def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
     np.testing.assert_array_equal(made_of.source, altered.source)
     expected = Tiny().eval()(made().made[1](torch.from_numpy(altered.images))).detach().numpy()
     np.testing.assert_allclose(made_of.images, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(composed, tmp_path):
+    """Strangers from images are vectors of these images, and the pictures of all stay in step."""
+    from alrun.data.dataset import STRANGER
+    from alrun.loop.components import build_parts
+
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "blots.npz", images=images, labels=np.arange(60) % 2)
+    beside = ("open_set=dataset", "dataset@open_set.dataset=npz", f"open_set.dataset.path={tmp_path / 'blots.npz'}")
+    words = (*ENCODER, f"allow=[{__name__}]", f"paths.features={tmp_path / 'store'}", "limit=60", *beside)
+    data = build_parts(
+        composed(*words, "open_set.share=0.25", "imbalance=step", "imbalance.ratio=2", "runtime.device=cpu"), CPU
+    ).data
+    strange = np.flatnonzero(data.train_labels == STRANGER)
+    assert len(strange) == 20
+    assert len(list((tmp_path / "store").glob("*/manifest.json"))) == 2
+    network = Tiny().eval()
+    for place in (*strange[:3], *np.flatnonzero(data.train_labels != STRANGER)[:3]):
+        (picture,) = data.pictures[np.array([place])]
+        assert any(np.array_equal(picture[0], each) for each in images) == (place in strange)
+        expected = network(made().made[1](torch.from_numpy(picture[None]))).detach().numpy()
+        np.testing.assert_allclose(data.train_images[place][None], expected, rtol=1e-3, atol=1e-4)

@@ -110,6 +110,7 @@ PLACES = (
     *("optimizer.schedule", "optimizer.schedule.T_max", "optimizer.swa", "optimizer.elsewhere", "augmentation"),
     *("augmentation.transform", "augmentation.transform.transforms[0]", "redundancy", "redundancy.factor", "seed_set"),
     *("seed_set.embeddings", "seed_set.embeddings.path", "per_class_cap", "per_class_cap.limit", "dss", "dss.every"),
+    *("shift", "shift.dataset", "shift.dataset.mean", "open_set", "open_set.dataset", "imbalance", "imbalance.rare"),
     *("tracking", "tracking.project", "name", "variant", "allow", "budget.total", "training.max_epochs", "paths.data"),
 )
 FORMS = ("plain", "list", "create", "decode", "reference", "escaped", "partial")

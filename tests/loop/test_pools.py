@@ -7,16 +7,20 @@ import pandas as pd
 import pytest
 import torch
 
+from alrun.analysis import run_reader
 from alrun.data.dataset import STRANGER
 from alrun.loop import opened, pools
 from alrun.loop.components import build_parts, build_pool
 from alrun.pool.imbalance import Step
 from alrun.pool.open_set import HeldOut
 from alrun.pool.shift import ShiftedPool
+from alrun.runs import portable
+from alrun.runs.finished import altered_results, restore_tables
+from alrun.runs.state import RunState
 from alrun.settings import identity
 from alrun.system import rng
 from alrun.system.errors import UserError
-from tests.conftest import QUIET
+from tests.conftest import QUIET, SMALL
 from tests.pool.made_data import slow_counts
 
 CPU = torch.device("cpu")
@@ -141,7 +145,7 @@ def test_classes_are_given_by_name_and_the_rare_ones_as_rare(composed, stored):
     strategy = ("strategy=smi", "strategy.query_classes=rare")
     parts = build_parts(composed(*settings(stored), *strategy), CPU)
     assert parts.strategy.query_classes == list(parts.data.rare)
-    with pytest.raises(UserError, match="query_classes=rare: no class is known to be rare: add imbalance"):
+    with pytest.raises(UserError, match="query_classes=rare: no class is rare: add imbalance"):
         build_parts(composed("dataset=features", f"dataset.path={stored[0]}", *strategy, *QUIET), CPU)
 
 
@@ -180,3 +184,52 @@ def test_what_people_label_is_not_shaped(composed, stored, group, name):
     unlabeled = data.part(train_labels=np.full(len(data.train_labels), -1))
     with pytest.raises(UserError, match=rf"{name}\w* reads labels of the whole pool, .*: use {group[:4]}\w+=none"):
         pools.shaped(composed(group), unlabeled, CPU)
+
+
+def test_accuracy_is_recorded_for_each_group_of_test_examples(complete, composed, stored):
+    """Against predictions of the last model, one by one; the table is read, packed and rebuilt."""
+    words = [word for word in settings(stored) if not word.startswith("budget.")]
+    run_dir = complete(*words, "strategy=random")
+    table = pd.read_csv(run_dir / "per_group.csv")
+    assert table["round"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert table["group"].tolist() == ["dataset", "shift.dataset"] * 3
+    state = RunState.load(run_dir)
+    parts = build_parts(composed(*SMALL, *QUIET, *words, "strategy=random"), CPU)
+    parts.model.load_state_dict(state.weights)
+    parts.model.eval()
+    right: dict[str, list[bool]] = {}
+    for row, label, group in zip(parts.data.test_images, parts.data.test_labels, parts.data.test_groups, strict=True):
+        with torch.no_grad():
+            predicted = int(parts.model(torch.from_numpy(row)[None]).argmax())
+        right.setdefault(str(group), []).append(predicted == label)
+    expected = {group: sum(each) / len(each) for group, each in right.items()}
+    assert state.rounds[-1].group_accuracy == pytest.approx(expected)
+    assert sum(map(sum, right.values())) > 0
+    (*_, last) = run_reader.read_run(run_dir)
+    assert json.loads(last["group_accuracy"]) == pytest.approx(expected, abs=1e-5)
+    before = (run_dir / "per_group.csv").read_bytes()
+    assert altered_results(run_dir) == []
+    (run_dir / "per_group.csv").write_text("")
+    assert altered_results(run_dir) == ["per_group.csv"]
+    restore_tables(run_dir)
+    assert (run_dir / "per_group.csv").read_bytes() == before
+    assert [each.group_accuracy for each in portable.read_records(run_dir)] == [
+        each.group_accuracy for each in state.rounds
+    ]
+
+
+def test_strangers_are_paid_for_and_neither_trained_on_nor_tested_on(complete, stored):
+    """A run of which a half of the answers are "none of these", and what it records, against the true labels."""
+    words = [word for word in settings(stored) if not word.startswith(("budget.", "imbalance"))]
+    run_dir = complete(*words, "open_set.share=0.5", "strategy=margin")
+    state = RunState.load(run_dir)
+    about = json.loads((run_dir / "run.json").read_text())
+    assert about["dataset"]["pool"]["strangers"] > 20
+    assert len(about["dataset"]["class_names"]) == 3
+    answers = [len(torch.cat(state.queries[: number + 1])) for number in range(len(state.queries))]
+    for record, count in zip(state.rounds, answers, strict=True):
+        assert record.answers == count
+        assert len(record.class_labeled) == len(record.class_accuracy) == 3
+        assert sum(record.class_labeled) == record.labeled <= count
+    assert state.rounds[-1].labeled < answers[-1]
+    assert state.rounds[0].labeled == answers[0] == 20  # the seed set is of known classes

@@ -1,6 +1,6 @@
 import pytest
 
-from alrun.loop.progress import Progress, duration
+from alrun.loop.progress import Progress, answers_in_words, duration
 from alrun.runs.state import RoundRecord
 
 
@@ -20,7 +20,16 @@ def test_duration(seconds, text):
     assert duration(seconds) == text
 
 
-def test_time_left_scales_with_labels_and_rounds(caplog):
+@pytest.mark.parametrize(
+    ("opinions", "strangers", "words"),
+    [(1, False, "labels"), (1, True, "answers"), (3, False, "answers, 3 on each example")],
+)
+def test_a_budget_of_answers_is_called_so_where_answers_are_not_labels(opinions, strangers, words):
+    assert answers_in_words(opinions, strangers) == words
+
+
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_time_left_scales_with_answers_and_rounds(caplog, share):
     caplog.set_level("INFO")
     progress = Progress("badge", rounds=4, max_epochs=5, show=False)
     for round, labeled, upcoming in ((0, 100, [200, 300, 400]), (1, 200, [300, 400])):
@@ -28,7 +37,8 @@ def test_time_left_scales_with_labels_and_rounds(caplog):
         progress.epoch(5, 0.5)
         record = RoundRecord(
             round=round,
-            labeled=labeled,
+            labeled=int(share * labeled),
+            answers=labeled,
             test_accuracy=0.5,
             calibration_error=0.1,
             train_accuracy=0.9,
@@ -44,5 +54,7 @@ def test_time_left_scales_with_labels_and_rounds(caplog):
             select_seconds=1.0,
         )
         progress.end_round(record, upcoming)
-    # 0.1 s of training a label, 5 s of the rest a round: 70 + 10.
+    assert ("labels  test" in caplog.messages[1]) == (share == 1)
+    assert ("100 labels of 200 answers  test" in caplog.messages[1]) == (share < 1)
+    # 0.1 s of training an answer, 5 s of the rest a round: 70 + 10.
     assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 80 s left")

@@ -51,6 +51,12 @@ def test_what_open_set_holds_out_or_brings_along_is_none_of_these(tmp_path):
     assert annotate(FromFile(path), named, 0).tolist() == [0, STRANGER, 2, 1, STRANGER]
 
 
+def test_nobody_knows_what_people_would_say_of_examples_that_shift_brings(tmp_path):
+    about = asked([0, 1], NAMES, rows=np.array([0, -1]))
+    with pytest.raises(UserError, match="cannot say anything of the examples that shift=pool brings"):
+        annotate(FromFile(table(tmp_path, who=["cat"])), about, 0)
+
+
 def test_opinions_are_the_first_columns_and_their_majority_is_the_answer(tmp_path):
     votes = np.random.default_rng(0).choice([0, 1, 2], (500, 4))
     path = table(tmp_path, truth=[0] * 500, **{f"p{n}": votes[:, n] for n in range(4)})

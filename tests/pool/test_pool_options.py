@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from alrun.data.dataset import STRANGER
 from alrun.loop.components import build_parts, build_pool
 from alrun.pool.per_class_cap import PerClassCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import AugmentedDuplicate, Duplicate
 from alrun.strategies.embeddings import FromFile, FromPixels
-from alrun.strategies.seed_set import BalancedSeedSet, RandomSeedSet, RepresentativeSeedSet
+from alrun.strategies.seed_set import BalancedSeedSet, EveryClassSeedSet, RandomSeedSet, RepresentativeSeedSet
 from alrun.system.errors import UserError
 
 COUNT = 300
@@ -121,6 +122,31 @@ def test_rows_of_a_file_follow_the_images_that_redundancy_moves(composed, tmp_pa
             ("per_class_cap=c1000", "per_class_cap.limit=0"),
             "per_class_cap.limit=0 is not possible: give a whole number of 1 or more",
         ),
+        (
+            ("imbalance=step", "imbalance.rare=0"),
+            "imbalance.rare=0 is not possible: give a whole number of 1 or more, or",
+        ),
+        (
+            ("imbalance=long_tail", "imbalance.ratio=0.5"),
+            "imbalance.ratio=0.5 is not possible: give a number of 1 or more",
+        ),
+        (
+            ("open_set=held_out", "open_set.share=1"),
+            "open_set.share=1 is not possible: give a number of 0 or more and bel",
+        ),
+        (
+            ("open_set=held_out", "open_set.classes=9"),
+            "open_set.classes leaves 1 of the 10 classes of the pool: hold out 8",
+        ),
+        (
+            ("open_set=held_out", "open_set.classes=[0,1,2,3,4,5,6,7]", "open_set.share=0.95", "budget.seed_size=60"),
+            "budget.seed_size=60, but only 55 examples belong to a class: lower it.",
+        ),
+        (
+            ("imbalance=long_tail", "budget.total=1000"),
+            "budget.total=1000 is more than the 362 examples of the pool: try",
+        ),
+        (("shift=test",), "shift=test takes examples of another data set: name one, as by dataset@shift.dataset="),
         (("seed_set=balanced", "budget.seed_size=1290", "budget.total=1290"), "asks for 129 examples of class"),
         (("seed_set=facility_location", "seed_set.function=best"), "seed_set.function=best is not possible"),
     ],
@@ -200,3 +226,33 @@ def test_components_of_pixels_are_those_of_an_exact_decomposition():
     assert torch.allclose(rows.norm(dim=0), spread, rtol=0.02)
     assert FromPixels(components=500).whole(full, 100).shape == (COUNT, 64)  # there are no more pixels
     assert torch.allclose(FromPixels(5, normalize=True).whole(full, 100).norm(dim=1), torch.ones(COUNT))
+
+
+def test_strangers_have_no_cap_and_no_place_in_the_seed_set():
+    _, labels = arrays()
+    strange = np.where(labels == 0, STRANGER, labels)
+    seed_set = torch.arange(200, 210)
+    mask = PerClassCap(8).queryable(torch.from_numpy(strange), seed_set)
+    free = np.ones(COUNT, bool)
+    free[200:210] = False
+    assert mask[torch.from_numpy(strange == STRANGER)].numpy().tolist() == free[strange == STRANGER].tolist()
+    for label in (1, 2, 3):
+        assert mask[torch.from_numpy(strange == label)].sum() == min(8, ((strange == label) & free).sum())
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_every_class_is_in_the_seed_set(each):
+    full = pool()
+    candidates = torch.arange(0, COUNT, 2)
+    labels = full.labels[candidates].tolist()
+    seen = set()
+    for seed in range(5):
+        chosen = EveryClassSeedSet(each).choose(full, candidates, 14, torch.Generator().manual_seed(seed), 100)
+        assert len(chosen.unique()) == 14
+        assert set(chosen.tolist()) <= set(candidates.tolist())
+        for label in range(4):
+            assert (full.labels[chosen] == label).sum() >= min(each, labels.count(label))
+        seen.add(tuple(chosen.tolist()))
+    assert len(seen) == 5
+    with pytest.raises(UserError, match=r"seed_set.each=9 of every class are .* more than budget.seed_size=14"):
+        EveryClassSeedSet(9).choose(full, candidates, 14, torch.Generator(), 100)

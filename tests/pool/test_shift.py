@@ -1,8 +1,11 @@
 """Examples from another data set: which come from where, and under which class."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.preprocessing import StandardScaler
 
+from alrun.data import tables
 from alrun.pool.joined import mixed
 from alrun.pool.shift import NoShift, ShiftedPool, ShiftedTest
 from alrun.system.errors import UserError
@@ -87,3 +90,24 @@ def test_what_cannot_be_is_one_sentence(shift, other, words):
 
 def test_two_arrays_are_mixed_by_position():
     assert mixed(np.array([1, 2, 3]), np.array([8, 9]), np.array([0, 3])).tolist() == [8, 1, 2, 9, 3]
+
+
+def test_another_table_is_standardized_by_the_pool_as_by_scikit_learn(tmp_path):
+    numbers = np.random.default_rng(0)
+    frames = []
+    for place, center in (("here", 0.0), ("there", 40.0)):
+        rows = numbers.normal(center, 5 + center, (60, 2))
+        frame = pd.DataFrame(rows, columns=["a", "b"]).assign(
+            label=["x", "y"] * 30, split=["train"] * 40 + ["test"] * 20
+        )
+        frame.to_csv(tmp_path / f"{place}.csv", index=False)
+        frames.append(frame[["a", "b"]].to_numpy())
+    scaler = StandardScaler().fit(frames[0][:40])
+    here = tables.table("", str(tmp_path / "here.csv"))
+    for standardize in (True, False):
+        there = tables.table("", str(tmp_path / "there.csv"), standardize=standardize)
+        pool = ShiftedTest().shift(here, there, draws())
+        np.testing.assert_allclose(pool.test_images, scaler.transform(frames[1][40:]), rtol=1e-4, atol=1e-4)
+    raw = tables.table("", str(tmp_path / "here.csv"), standardize=False)
+    pool = ShiftedTest().shift(raw, tables.table("", str(tmp_path / "there.csv")), draws())
+    np.testing.assert_allclose(pool.test_images, frames[1][40:], rtol=1e-4)

@@ -39,6 +39,18 @@ def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
         assert path.read_bytes() == right
 
 
+def test_a_table_that_was_sealed_before_answers_were_counted_is_restored_as_it_was(complete, composed):
+    run_dir = complete("strategy=random")
+    table = run_dir / "accuracy.csv"
+    before = "".join(line.rsplit(",", 2)[0] + "\n" for line in table.read_text().splitlines())
+    assert before.startswith("round,labeled,test_accuracy")
+    table.write_text(before)
+    finished.seal_results(run_dir)
+    table.write_text(before.replace("0.", "0.9"))
+    assert "had been changed" in finished.doubts_about_run(run_dir, {})[0]
+    assert table.read_text() == before
+
+
 def test_a_copied_run_without_its_checkpoint_cannot_be_restored(complete, composed, tmp_path):
     run_dir = complete("strategy=random")
     for path in run_dir.glob("state*"):

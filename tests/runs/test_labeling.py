@@ -18,7 +18,8 @@ from alrun.commands import tell as command
 from alrun.commands.ask import find_run_to_label
 from alrun.commands.status import status
 from alrun.data import own
-from alrun.data.dataset import ImageData
+from alrun.data.dataset import STRANGER, ImageData
+from alrun.data.labels import NONE_OF_THESE
 from alrun.loop.run import run
 from alrun.runs.labeling import Labeling, read_answers, read_labels
 from alrun.settings.command_line import as_typed
@@ -114,6 +115,34 @@ def test_people_who_label_and_a_simulation_of_them_buy_the_same_and_end_alike(ph
         assert asked["score"].is_monotonic_decreasing
 
 
+def test_people_who_find_none_of_the_classes_and_a_simulation_of_them_end_alike(photos, tmp_path, complete):
+    """A fifth of the pictures show neither; the simulation answers from a file what people answer."""
+    table = pd.read_csv(photos / "truth.csv")
+    table["answer"] = [
+        NONE_OF_THESE if path.startswith("pool") and int(Path(path).stem) % 5 == 0 else label
+        for path, label in zip(table["path"], table["label"], strict=True)
+    ]
+    table.to_csv(tmp_path / "answers.csv", index=False)
+    said = {str(photos / path): answer for path, answer in zip(table["path"], table["answer"], strict=True)}
+    labelled = Labelled(photos, tmp_path, "strategy=margin", f"dataset.test={photos / 'test'}")
+    while (asked := labelled.ask()) is not None:
+        sheet = pd.read_csv(asked)
+        sheet["label"] = [said[path].upper() for path in sheet["file"]]
+        sheet.to_csv(asked, index=False)
+        assert labelled.tell(asked) == []
+    given = pd.read_csv(labelled.folder / "labels.csv")["label"].value_counts()
+    assert set(given.index) == {NONE_OF_THESE, *CLASSES}
+    simulated = complete(
+        *("dataset=csv", f"dataset.path={photos / 'truth.csv'}", "strategy=margin", *TRAINING),
+        *("annotator=file", f"annotator.path={tmp_path / 'answers.csv'}", "annotator.columns=[answer]"),
+    )
+    for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
+        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+    accuracy = pd.read_csv(simulated / "accuracy.csv")
+    assert accuracy["answers"].tolist() == [8, 14, 20]
+    assert accuracy["labeled"].iloc[-1] == 20 - given[NONE_OF_THESE]
+
+
 def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path, capsys):
     labelled = Labelled(photos, tmp_path, "strategy=random")
     asked = labelled.ask()
@@ -201,6 +230,8 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
         (("seed_set=balanced",), "seed_set=BalancedSeedSet reads labels of the whole pool"),
         (("per_class_cap=c1000",), "reads labels of the whole pool"),
         (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=Duplicate reads labels of the whole pool"),
+        (("annotator=uniform",), "annotator=Uniform reads labels of the whole pool.*use annotator=perfect"),
+        (("cost=class", "cost.by_class={lying: 2}"), "cost=ByClass reads labels of the whole pool.*use cost=none"),
     ],
 )
 def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, overrides, words):
@@ -374,6 +405,8 @@ def test_what_spreadsheets_do_to_a_sheet_is_undone(tmp_path, change, encoding):
         (["1", "10"], "10,0", 1),
         (["Käfer", "Ameise"], "Ka\u0308fer", 0),
         (["a", "A"], "A", 1),
+        (["cat", "dog"], "None of These", STRANGER),
+        (["cat", "none of these"], "none of these", 1),
     ],
 )
 def test_what_spreadsheets_do_to_a_label_is_undone(tmp_path, classes, written, number):

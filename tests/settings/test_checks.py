@@ -52,6 +52,15 @@ from alrun.system.errors import UserError
             "budget.batch_size=181 does not fit between budget.seed_size=20 and budget.total=200",
         ),
         ("redundancy=duplicate", "redundancy.unique=5500 is more than the 1297 examples of the pool"),
+        (
+            "shift=test dataset@shift.dataset=csv shift.dataset.path=no/such.csv",
+            "shift.dataset.path=no/such.csv: there is no such file or folder",
+        ),
+        ("shift=test shift.dataset=svhn", "names an option: choose it by dataset@shift.dataset=svhn"),
+        (
+            "open_set=dataset dataset@open_set.dataset=features",
+            "open_set.dataset.path has no value: add open_set.dataset.path=",
+        ),
         ("dataset=image_folder dataset.path=nowhere", "dataset.path=nowhere: there is no such file or folder"),
         (
             "strategy=partitioned strategy@strategy.inner=power strategy@strategy.inner.inner=bald",

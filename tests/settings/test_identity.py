@@ -34,6 +34,15 @@ def names(composed, *overrides: str) -> tuple[str, str]:
         ("initial_seed=1", True, False),
         ("initial_seed=null", False, False),
         ("redundancy=none", False, False),
+        ("imbalance=none", False, False),
+        ("open_set=none", False, False),
+        ("shift=none", False, False),
+        ("imbalance=step", True, False),
+        ("open_set=held_out", True, False),
+        ("annotator=perfect", False, False),
+        ("annotator=uniform", True, False),
+        ("cost=none", False, False),
+        ("cost.price=2", True, False),
         ("model.width=8", True, False),
         ("model_update=update", True, False),
         ("budget.total=180", True, False),
@@ -45,6 +54,19 @@ def names(composed, *overrides: str) -> tuple[str, str]:
 def test_a_folder_is_named_by_what_is_computed(composed, override, setting_changes, run_changes):
     before, after = names(composed), names(composed, override)
     assert (before[0] != after[0], before[1] != after[1]) == (setting_changes, run_changes)
+
+
+@pytest.mark.parametrize(
+    ("group", "setting"),
+    [("annotator=file", "annotator.path"), ("annotator=confusing", "annotator.matrix"), ("cost=column", "cost.path")],
+)
+def test_answers_and_prices_are_named_by_the_content_of_their_files(composed, tmp_path, group, setting):
+    for name, text in (("a", "0\n1\n"), ("b", "0\n1\n"), ("c", "1\n1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.csv").write_text(text)
+    same, moved, other = (names(composed, group, f"{setting}={tmp_path / name / 't.csv'}") for name in "abc")
+    assert same == moved
+    assert same[0] != other[0]
 
 
 def test_settings_of_a_strategy_tell_its_runs_apart(composed):
@@ -114,6 +136,15 @@ def test_a_new_setting_at_its_neutral_value_renames_nothing(composed, monkeypatc
     assert identity.identity(cfg)["training"]["restart_below"] == 0.25
     cfg.training.restart_below = 0.0
     assert identity.identity(cfg) == before
+
+
+def test_a_new_setting_of_a_data_set_beside_that_of_the_run_renames_nothing(composed, tmp_path):
+    path = stored(tmp_path / "pool.npz", 0)
+    words = ("shift=test", "dataset@shift.dataset=npz", f"shift.dataset.path={path}", f"paths.outputs={tmp_path}")
+    known = identity.identity(composed(*words))["shift"]["dataset"]
+    assert known["path"].startswith("pool-")
+    assert "group" not in known
+    assert identity.identity(composed(*words, "shift.dataset.group=video"))["shift"]["dataset"]["group"] == "video"
 
 
 def test_a_revision_renames_the_runs_that_it_concerns_and_no_others(composed, monkeypatch):

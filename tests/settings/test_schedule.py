@@ -43,3 +43,22 @@ def test_a_plan_of_runs_with_held_out_labels_counts_those_that_are_trained_on(tm
     monkeypatch.setattr(speed, "images_per_second", lambda cfg: 1.0)
     found = plan.hours_of_run(run, durations.Durations(), {})
     assert found.most == pytest.approx(10 * sum(range(50, 451, 50)) / 3600)  # nine rounds, not ten
+
+
+def test_a_plan_of_runs_with_several_opinions_counts_examples(tmp_path, monkeypatch):
+    """A third as many examples as answers are trained on."""
+    settings = ["annotator=uniform", "annotator.opinions=3", "budget.seed_size=60", "budget.batch_size=60"]
+    (run,) = planned_runs.runs_of_command([*settings, "budget.total=300", "training.max_epochs=10"])
+    monkeypatch.setattr(speed, "images_per_second", lambda cfg: 1.0)
+    found = plan.hours_of_run(run, durations.Durations(), {})
+    assert found.most == pytest.approx(10 * (20 + 40 + 60 + 80 + 100) / 3600)
+
+
+def test_the_time_left_is_by_answers_where_few_of_them_are_labels():
+    """Three rounds to come with 90, 120 and 150 answers, at 2 seconds for 60 answers; the rest takes 0.5 a round."""
+    done = [
+        {"labeled": "4", "train_seconds": "0.5", "evaluate_seconds": "0.25", "select_seconds": "0.25"},
+        {"labeled": "11", "train_seconds": "1.5", "evaluate_seconds": "0.25", "select_seconds": "0.25"},
+    ]
+    found = durations.by_rounds(done, [20, 40, 90, 120, 150])
+    assert found == pytest.approx((90 + 120 + 150) * 2 / 60 + 3 * 0.5)

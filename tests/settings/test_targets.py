@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from alrun.loop.opened import opened_beside
 from alrun.settings import factory, targets
 from alrun.settings.checks import validate
 from alrun.system import torchvision_import  # noqa: F401 - transforms can be imported after it
@@ -111,7 +113,7 @@ def test_a_part_stands_only_where_one_is_wanted(composed):
             validate(composed(override))
 
 
-@pytest.mark.parametrize("group", ["strategy", "augmentation", "redundancy", "dataset"])
+@pytest.mark.parametrize("group", ["strategy", "augmentation", "redundancy", "dataset", "shift", "imbalance"])
 def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
     for text in ("${oc.create:{_target_: joblib.load, filename: x}}", "${oc.decode:'{_target_: joblib.load}'}"):
         cfg = composed()
@@ -120,6 +122,15 @@ def test_what_an_interpolation_makes_is_read_as_what_it_makes(composed, group):
             targets.check_targets(cfg)
         with pytest.raises(UserError, match=rf"{group}._target_=joblib.load would run code|is not a part of a run"):
             factory.build(cfg[group], group)
+
+
+def test_a_data_set_beside_that_of_the_run_is_a_data_set(composed):
+    for name, words in (("os.system", "would run code"), ("alrun.models.SmallCnn", "cannot stand there")):
+        cfg = composed("shift=test", "dataset@shift.dataset=digits", f"shift.dataset._target_={name}")
+        with pytest.raises(UserError, match=rf"shift.dataset._target_={name} {words}"):
+            targets.check_targets(cfg)
+        with pytest.raises(UserError, match=rf"shift.dataset._target_={name} {words}"):
+            opened_beside(cfg, "shift", torch.device("cpu"))
 
 
 def test_an_interpolation_that_hides_in_another_stays_a_word():

@@ -5,6 +5,7 @@ import itertools
 import pandas as pd
 
 from alrun.analysis.curves import REFERENCE, USUAL, initial_seeds
+from alrun.analysis.metrics import PLAIN
 
 MOST = 6  # sentences of a kind
 
@@ -90,7 +91,7 @@ def references(runs: pd.DataFrame) -> list[str]:
 
 def labels(rounds: pd.DataFrame) -> list[str]:
     """A sentence if the curves have different numbers of labels."""
-    points = rounds.groupby("curve", sort=False)["labeled"].apply(lambda values: tuple(sorted(set(values))))
+    points = PLAIN.x(rounds).groupby(rounds["curve"], sort=False).apply(lambda values: tuple(sorted(set(values))))
     common = set.intersection(*(set(values) for values in points))
     if points.nunique() == 1:
         return []

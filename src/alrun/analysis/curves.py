@@ -7,7 +7,7 @@ from alrun.analysis.rounds import is_of_strategy, setting_columns
 
 # Groups in the order in which they are tried as names, before settings: the paper's facets.
 GROUPS = ("dataset", "model", "optimizer", "augmentation", "redundancy", "per_class_cap", "batch_size", "seed_set")
-GROUPS += ("model_update", "dss")
+GROUPS += ("model_update", "dss", "shift", "open_set", "imbalance", "annotator", "cost")
 UNDOTTED = ("limit", "initial_seed", "validation", "first_model")  # settings that are in no group
 SPELT = 2  # columns that the name of a setting gives in full
 USUAL = "usual setting"  # the setting that has the most common value everywhere
@@ -53,7 +53,7 @@ def facets(runs: pd.DataFrame) -> list[str]:
     values = pd.DataFrame({column: named[column] for column in chosen}, index=runs.index)
     usual = values.groupby(number).first().mode().iloc[0].to_dict() if len(chosen) > SPELT else {}
     rows = zip(values.index, values.to_dict("records"), strict=True)
-    texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c)) for index, row in rows}
+    texts = {index: ", ".join(f"{c}={v}" for c, v in row.items() if v != usual.get(c, "")) for index, row in rows}
     return [texts[index] or (USUAL if usual else "") for index in runs.index]
 
 

@@ -188,12 +188,16 @@ def seconds(rounds: pd.DataFrame) -> "Figure":
     """Time of each round: a panel for training, selection and evaluation."""
     phases = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
     chosen = [column for column in phases if column in rounds]
-    table = rounds.melt(["curve", "round", "labeled"], chosen, "phase", "seconds").replace({"phase": phases})
+    table = (
+        rounds.assign(labeled=PLAIN.x(rounds))
+        .melt(["curve", "round", "labeled"], chosen, "phase", "seconds")
+        .replace({"phase": phases})
+    )
     last = table.groupby("curve")["round"].transform("max")
     table = table[(table["phase"] != "selection") | (table["round"] < last)]  # the last round selects nothing
     table = table.groupby(["phase", "curve", "labeled"], sort=False)["seconds"].agg(["mean", "std"]).reset_index()
     wide_range = table["mean"].max() > 50 * table["mean"].clip(lower=1e-3).min()
-    return lines(table, "labeled", "phase", "curve", "labeled examples", "seconds per round", False, bool(wide_range))
+    return lines(table, "labeled", "phase", "curve", PLAIN.xlabel(rounds), "seconds per round", False, bool(wide_range))
 
 
 @styled

@@ -136,9 +136,10 @@ def by_labels(named: pd.DataFrame, metric: Metric = ACCURACY) -> pd.DataFrame:
     stats = table.groupby(["curve", "labeled"], sort=False)["value"]
     text = stats.agg(["mean", "std"]).apply(lambda row: spread(row["mean"], row["std"], metric.digits), axis=1)
     table = text.unstack("labeled", fill_value="").loc[named["curve"].unique()].sort_index(axis="columns")
+    counted = "labels" if bool((PLAIN.x(named) == named["labeled"]).all()) else "answers"
     step = -(-len(table.columns) // 9)
     kept = [*table.columns[:-1:step], table.columns[-1]]
-    return table[kept].rename_axis(columns=None).reset_index().rename(columns={"curve": "after labels:"})
+    return table[kept].rename_axis(columns=None).reset_index().rename(columns={"curve": f"after {counted}:"})
 
 
 def score_table(

@@ -24,8 +24,9 @@ from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import one_line, uncell
 
 KEYS = ("run", "seed", "round", "labeled")
-BY_CLASS = ("class_accuracy", "class_labeled")  # a number for each class, separated by spaces
-BY_ROUND = ("round", "labeled", *NUMBERS, *WORDS, *BY_CLASS)  # other columns are the same in all rounds of a run
+# A number for each class, separated by spaces; numbers by the names of groups, as JSON.
+BY_PART = ("class_accuracy", "class_labeled", "group_accuracy")
+BY_ROUND = ("round", "labeled", *NUMBERS, *WORDS, *BY_PART)  # other columns are the same in all rounds of a run
 CURVE = ("facet", "label", "curve")  # added by analysis.curves
 REQUIRED = ("run", "seed", "round", "labeled", "test_accuracy", "strategy")
 
@@ -122,7 +123,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame(columns=list(REQUIRED))
     columns = [str(column) for column in frame]
-    first = [*KEYS[:1], "strategy", *KEYS[1:], *NUMBERS, *WORDS, *BY_CLASS]
+    first = [*KEYS[:1], "strategy", *KEYS[1:], *NUMBERS, *WORDS, *BY_PART]
     head = [column for column in first if column in columns]
     tail = [column for column in PROVENANCE if column in columns]
     middle = [column for column in columns if column not in (*head, *tail)]
@@ -147,7 +148,7 @@ def with_answers(frame: pd.DataFrame) -> pd.DataFrame:
 
 def setting_columns(rounds: pd.DataFrame) -> list[str]:
     """The columns with options and settings, which decide the results of a run, apart from its seed."""
-    others = (*KEYS, *NUMBERS, *WORDS, *BY_CLASS, *PROVENANCE, *NAMES, *CURVE)
+    others = (*KEYS, *NUMBERS, *WORDS, *BY_PART, *PROVENANCE, *NAMES, *CURVE)
     return [str(column) for column in rounds if column not in others]
 
 

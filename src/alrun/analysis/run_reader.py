@@ -95,9 +95,12 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
         if path.exists():
             for row, more in zip(later, read_rows(path, ("round", "labeled"), count), strict=True):
                 row |= more
+    by_group: list[dict[str, str]] = [{}] * count
+    if (path := folder / run_folder.PER_GROUP).exists():
+        by_group = read_groups(path, count)
     common = {**options, **{key: value for key, value in settings.items() if key not in options}, **run}
-    rows = zip(accuracy, later, timing, classes, strict=True)
-    return [common | row | more | times | each for row, more, times, each in rows]
+    rows = zip(accuracy, later, timing, classes, by_group, strict=True)
+    return [common | row | more | times | each | groups for row, more, times, each, groups in rows]
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:
@@ -166,3 +169,20 @@ def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
     return [
         {"class_accuracy": " ".join(a), "class_labeled": " ".join(b)} for a, b in zip(accuracy, labeled, strict=True)
     ]
+
+
+def read_groups(path: Path, rounds: int) -> list[dict[str, str]]:
+    """per_group.csv as one text per round: the test accuracy of each group by its name, as JSON.
+
+    Raises:
+        UserError: A round is missing, a row is cut short, or a cell is not a number.
+    """
+    found: list[dict[str, float]] = [{} for _ in range(rounds)]
+    with reading_run_file(path), path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values() or None in row:
+                raise ValueError("a row is cut short")
+            found[int(row["round"])][row["group"]] = float(f"{float(row['test_accuracy']):.6g}")
+        if len({tuple(each) for each in found}) != 1:
+            raise ValueError("it does not have a row for each group and round")
+    return [{"group_accuracy": json.dumps(each, ensure_ascii=False)} for each in found]

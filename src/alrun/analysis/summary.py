@@ -8,7 +8,7 @@ import pandas as pd
 from alrun.analysis import figures, formats, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
-from alrun.analysis.metrics import ACCURACY
+from alrun.analysis.metrics import ACCURACY, PLAIN
 from alrun.system import files
 
 WIDE = 7  # strategies that fit beside one another
@@ -34,13 +34,17 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
 
 def accuracy_by_round(named: pd.DataFrame) -> pd.DataFrame:
     """Means and spreads over repeats, a row per curve and number of labels."""
-    return named.groupby(["curve", "labeled"], sort=False).agg(
-        repeats=(ACCURACY.column, "size"),
-        test_accuracy_mean=(ACCURACY.column, "mean"),
-        test_accuracy_std=(ACCURACY.column, "std"),
-        train_seconds=("train_seconds", "mean"),
-        evaluate_seconds=("evaluate_seconds", "mean"),
-        select_seconds=("select_seconds", "mean"),
+    return (
+        named.assign(labeled=PLAIN.x(named))
+        .groupby(["curve", "labeled"], sort=False)
+        .agg(
+            repeats=(ACCURACY.column, "size"),
+            test_accuracy_mean=(ACCURACY.column, "mean"),
+            test_accuracy_std=(ACCURACY.column, "std"),
+            train_seconds=("train_seconds", "mean"),
+            evaluate_seconds=("evaluate_seconds", "mean"),
+            select_seconds=("select_seconds", "mean"),
+        )
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alrun.data.dataset import BLOCK, STRANGER, ImageData, is_mapped, kind_of
+from alrun.data.rare import rare_classes
 from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def describe_pool(data: ImageData) -> dict[str, Any]:
             "train_of_class": train,
             "test_of_class": test,
             "strangers": int((data.train_labels == STRANGER).sum()),
-            "rare": [names[number] for number in data.rare or ()],
+            "rare": [names[number] for number in rare_classes(data)],
         },
     }
 

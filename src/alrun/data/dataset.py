@@ -17,6 +17,31 @@ STRANGER = -2  # the true label of a training example that belongs to no class
 BLOCK = 2**20  # pixels that are counted together
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Some rows of an array in some order, read as they are wanted; ``whole[index]`` would copy all of them."""
+
+    whole: np.ndarray  # (n, ...)
+    index: np.ndarray  # (k,)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(k, ...)."""
+        return (len(self.index), *self.whole.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, at: np.ndarray) -> np.ndarray:
+        """The rows at positions ``at`` (j,): (j, ...)."""
+        return self.whole[self.index[at]]
+
+    @classmethod
+    def of(cls, rows: "np.ndarray | Chosen", index: np.ndarray) -> "Chosen":
+        """The rows of ``rows`` at ``index`` (k,)."""
+        return cls(rows.whole, rows.index[index]) if isinstance(rows, Chosen) else cls(rows, index)
+
+
 @dataclass
 class ImageData:
     """A training split (the pool) and a test split, of images, of vectors, or of texts for an encoder.
@@ -38,7 +63,7 @@ class ImageData:
     std: list[float] | None = None
     class_names: list[str] | None = None
     files: list[str] | None = None  # of the training examples
-    pictures: np.ndarray | None = None  # images (N, C, H, W) that the training vectors were made from
+    pictures: np.ndarray | Chosen | None = None  # images (N, C, H, W) that the training vectors were made from
     content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
     test_groups: np.ndarray | None = None  # (n,) text: the patient, the video, the place of each test example
@@ -46,6 +71,8 @@ class ImageData:
     numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
     # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
     rows: np.ndarray | None = None
+    # What was subtracted from the numbers of each vector (d,), and what they were divided by; None: they are as read.
+    scale: tuple[np.ndarray, np.ndarray] | None = None
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,7 +178,7 @@ class ImageData:
                 "train_images": taken(self.train_images, train),
                 "train_labels": self.train_labels[train],
                 "files": None if self.files is None else [self.files[position] for position in train],
-                "pictures": None if self.pictures is None else taken(self.pictures, train),
+                "pictures": None if self.pictures is None else Chosen.of(self.pictures, train),
                 "rows": self.rows_read[train],
             } | changes
         if test is not None:

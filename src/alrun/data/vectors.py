@@ -76,10 +76,10 @@ def assembled(
         split = [np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, groups)]
         (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
         groups = None if groups is None else groups[split[1]]
-    train, test = usable(train, where), usable(test, where)
+    train, test, scale = usable(train, where), usable(test, where), None
     if standardize:
-        train, test = standardized(train, test)
-    return ImageData(train, train_y, test, test_y, class_names=classes, test_groups=groups)
+        train, test, scale = standardized(train, test)
+    return ImageData(train, train_y, test, test_y, class_names=classes, test_groups=groups, scale=scale)
 
 
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -254,9 +254,12 @@ def lost_rows(vectors: np.ndarray) -> int:
     return sum(int((~np.isfinite(vectors[start : start + BLOCK]).all(1)).sum()) for start in starts)
 
 
-def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both scaled so that each column of the pool has mean 0 and standard deviation 1; a constant column becomes 0."""
+def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Both scaled so that each column of the pool has mean 0 and standard deviation 1; a constant column becomes 0.
+
+    Also what was subtracted (d,) and what it was divided by (d,).
+    """
     mean, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
     scale = np.where(spread > 0, spread, 1.0)
     first, second = (((part - mean) / scale).astype(np.float32) for part in (train, test))
-    return first, second
+    return first, second, (mean, scale)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from alrun.data import card
 from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
 from alrun.data.dataset import ImageData
+from alrun.data.rare import rare_classes
 from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
 from alrun.loop.opened import opened, sizes
@@ -133,8 +134,8 @@ def build_trainer(
     subset: Subset = factory.build(cfg.dss, "dss")
     chunk = device.chunk_size(where, cfg.runtime.chunk, isinstance(normalize, Cast))
     if cfg.optimizer.get("_target_"):
-        check_convex(model, augmentation, subset)
-        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk)
+        check_convex(model, augmentation, subset, cfg.training.balance)
+        return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk, balance=cfg.training.balance)
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None
@@ -160,14 +161,15 @@ def build_trainer(
         chunk,
         cfg.runtime.cuda_graph,
         training.restart_below,
+        training.balance,
     )
 
 
-def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) -> None:
+def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, balance: str) -> None:
     """Refuse what has no optimum, or changes from epoch to epoch.
 
     Raises:
-        UserError: The model, the augmentation or the subset is of that kind.
+        UserError: The model, the augmentation, the subset or the balance is of that kind.
     """
     if not isinstance(model, Linear):
         raise SettingError(
@@ -179,6 +181,11 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset) 
             raise SettingError(
                 f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
             )
+    if balance == "sampling":
+        raise SettingError(
+            "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
+            "softmax."
+        )
 
 
 def check_samples(samples: int, model: Classifier) -> None:
@@ -204,7 +211,7 @@ def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
     """``settings`` (plain values) with classes that are given by name, or as rare, as their numbers, at any depth.
 
     Raises:
-        UserError: The data set has no such class, or none of its classes is known to be rare.
+        UserError: The data set has no such class, or none of its classes is rare.
     """
     if not isinstance(settings, dict):
         return settings
@@ -220,15 +227,15 @@ def numbers_of(value: Any, data: ImageData, key: str) -> Any:
     """The numbers of classes that are listed, or of the rare ones if ``value`` says ``rare``.
 
     Raises:
-        UserError: One is not there, or no class is known to be rare.
+        UserError: One is not there, or no class is rare.
     """
     if isinstance(value, list):
         return [class_number(each, data, key) for each in value]
     if value != "rare":
         return value  # which the strategy refuses
-    if not data.rare:
-        raise SettingError(f"{key}=rare: no class is known to be rare: add imbalance=..., or list classes.")
-    return list(data.rare)
+    if not (rare := rare_classes(data)):
+        raise SettingError(f"{key}=rare: no class is rare: add imbalance=..., or list classes.")
+    return rare
 
 
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:

@@ -57,4 +57,6 @@ def shaped(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Image
 
 def without_dataset(node: DictConfig) -> DictConfig:
     """The settings of a part without the other data set, which is opened for it."""
+    if not isinstance(node, DictConfig):
+        return node  # which is refused where it is built
     return OmegaConf.masked_copy(node, [str(key) for key in node if key != "dataset"])

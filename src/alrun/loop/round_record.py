@@ -74,6 +74,7 @@ def with_measures(record: RoundRecord, tested: Evaluation) -> RoundRecord:
         rare_recall=tested.rare_recall,
         nll=tested.nll,
         brier=tested.brier,
+        group_accuracy=tested.group_accuracy,
     )
 
 

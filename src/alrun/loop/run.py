@@ -283,8 +283,9 @@ class Run:
     def test(self) -> Evaluation:
         """Evaluate the model on the test set."""
         data, normalize = self.parts.data, self.parts.normalize
-        images, labels, rare = self.test_images, self.test_labels, rare_classes(data)
-        return evaluate(self.parts.model, images, labels, normalize, self.chunk, data.classes, rare)
+        tested = (self.test_images, self.test_labels)
+        rare, groups = rare_classes(data), data.test_groups
+        return evaluate(self.parts.model, *tested, normalize, self.chunk, data.classes, rare, groups)
 
     def measure_stopping(self, round: int) -> StopMeasures:
         """What stopping criteria read, of the model of ``round`` and the one before it, if that is there."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from alrun.data.dataset import ImageData, kind_of, taken
+from alrun.data.dataset import Chosen, ImageData, kind_of, taken
 from alrun.features.embed import embedded, store_of, vectors_of
 from alrun.features.encoder import Encoder
 from alrun.features.provenance import record
@@ -77,7 +77,8 @@ def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: 
     if data.pictures is None:
         raise SettingError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    return Encoded(redundancy, data.pictures, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
+    pictures = data.pictures[np.arange(len(data.pictures))] if isinstance(data.pictures, Chosen) else data.pictures
+    return Encoded(redundancy, pictures, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
 
 
 class Encoded:

@@ -1,1 +1,1 @@
-"""The pool: what is labeled, and how a data set becomes one (redundancy, caps per class)."""
+"""The pool: what is labeled, how a data set becomes one (shift, strangers, imbalance, redundancy), and who answers."""

@@ -67,10 +67,11 @@ def build_pool(
     is_known = data.train_labels != STRANGER  # people start from examples of the classes that they know
     candidates = torch.from_numpy(sources.unique & is_known).nonzero().flatten()
     if len(candidates) < (size := seed_size // annotator.opinions):
-        strangers = "" if is_known.all() else " and belong to a class"
+        wanted = {"belong to a class": is_known.all(), "stay unique": sources.unique.all()}
+        lacking = " and ".join(what for what, all_do in wanted.items() if not all_do) or "are in the pool"
         raise SettingError(
-            f"budget.seed_size={seed_size}, but only {len(candidates)} examples stay unique{strangers}: lower it or "
-            "raise redundancy.unique."
+            f"budget.seed_size={seed_size}, but only {len(candidates)} examples {lacking}: lower it"
+            f"{'' if sources.unique.all() else ' or raise redundancy.unique'}."
         )
     seed_set = chooser.choose(pool, candidates, size, rng.generator(seed, "seed_set"), chunk)
     pool.queryable = cap.queryable(pool.labels, seed_set)

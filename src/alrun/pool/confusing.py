@@ -25,8 +25,8 @@ class Confusing(ByMatrix):
     Args:
         rate: The share of wrong opinions on the pool as a whole, to which the matrix is scaled; None: as it is given.
         matrix: Probability of each answer (column) for each true class (row); or a .csv or .npy file that holds it.
-        temperature: How evenly errors spread without a matrix: over the most similar class alone at 0, evenly at
-            infinity. At 0.5, on features of CIFAR-10, the matrix comes closest to that of the people of CIFAR-10N.
+        temperature: How evenly errors spread without a matrix: over the most similar classes alone at 0, evenly at
+            infinity. At 0.4 to 0.5, on features of CIFAR-10, they are most like those of the people of CIFAR-10N.
         opinions: Opinions on each example, which err independently of one another.
     """
 

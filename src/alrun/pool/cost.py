@@ -43,7 +43,8 @@ class ByClass:
     """An answer costs what its true class costs.
 
     Args:
-        by_class: Units for classes, by name or number, and for "none of these".
+        by_class: Units for classes, by name or number, and for "none of these", whatever class an example was of that
+            open_set holds out.
         other: Units for all others.
         price: Of a unit.
     """
@@ -64,6 +65,8 @@ class ByClass:
         units = np.full(asked.classes + 1, float(self.other))  # the last is that of strangers
         for name, each in self.by_class.items():
             number = asked.class_of(name)
+            if number is None and asked.numbers is not None:
+                continue  # it may be held out
             if number is None:
                 known = ", ".join(asked.class_names or [f"0 to {asked.classes - 1}"])
                 raise SettingError(f"cost.by_class: there is no class {name}: name {known}, or {NONE_OF_THESE!r}.")

@@ -98,7 +98,8 @@ class Natural:
     Args:
         test: ``as_is``, or ``balanced``: each class keeps as many test examples as the smallest that has any, evenly
             spaced, the same for all seeds.
-        rare: Classes that count as rare: how many of the smallest, or which; null: it is not said.
+        rare: Classes that count as rare: how many of the smallest, or which; null: those that have at most half as many
+            examples as the median class (alrun.data.rare).
     """
 
     def __init__(self, test: Literal["as_is", "balanced"] = "as_is", rare: Given | None = None) -> None:

@@ -1,5 +1,7 @@
 """Two data sets in one pool: whether they fit together, and their examples in one array."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from alrun.data.dataset import ImageData, kind_of
@@ -7,8 +9,8 @@ from alrun.pool.classes import names_of
 from alrun.system.errors import DataError, SettingError
 
 
-def check_fits(data: ImageData, other: ImageData | None, key: str, option: str) -> ImageData:
-    """``other``, the data set of the setting ``key``, after a check that its examples are like those of ``data``.
+def fitting(data: ImageData, other: ImageData | None, key: str, option: str) -> ImageData:
+    """``other``, the data set of the setting ``key``, on the scale of ``data``, whose examples are of the same shape.
 
     Raises:
         UserError: There is none, or they differ in kind or shape.
@@ -25,7 +27,18 @@ def check_fits(data: ImageData, other: ImageData | None, key: str, option: str) 
             f"{key} holds {its} ({its_of}) of shape {its_shape}, the data set {kind} ({of}) of shape {shape}: store "
             "both alike, give images one size (dataset.size), or make features of both by encoder=..."
         )
-    return other
+    return other if data.scale is other.scale else on_scale(data, other)
+
+
+def on_scale(data: ImageData, other: ImageData) -> ImageData:
+    """``other`` standardized as ``data`` is: by the mean and the standard deviation of its pool, if it is at all."""
+    center, spread = data.scale or (0.0, 1.0)
+    its_center, its_spread = other.scale or (0.0, 1.0)
+    train, test = (
+        ((part * its_spread + its_center - center) / spread).astype(np.float32)
+        for part in (other.train_images, other.test_images)
+    )
+    return replace(other, train_images=train, test_images=test, scale=data.scale, content=None)
 
 
 def labels_in(data: ImageData, other: ImageData, labels: np.ndarray, key: str) -> np.ndarray:
@@ -56,7 +69,9 @@ def mixed(first: np.ndarray, second: np.ndarray, at: np.ndarray) -> np.ndarray:
     return made
 
 
-def mixed_pictures(data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray):
+def mixed_pictures(
+    data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray
+) -> np.ndarray | None:
     """The pictures of a pool of vectors as in ``mixed``; None where a part has none, or they differ in shape."""
     if data.pictures is None or other.pictures is None or data.pictures.shape[1:] != other.pictures.shape[1:]:
         return None

@@ -10,7 +10,7 @@ from annotated_types import Ge, Lt
 
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.pool.classes import Given, class_numbers, counts_of, names_of
-from alrun.pool.joined import check_fits, mixed, mixed_pictures
+from alrun.pool.joined import fitting, mixed, mixed_pictures
 from alrun.system.errors import SettingError
 
 Share = Annotated[float, Ge(0), Lt(1)]  # of the pool
@@ -98,7 +98,7 @@ class FromDataset:
         Raises:
             UserError: The other data set has too few examples, or of another shape.
         """
-        other = check_fits(data, other, "open_set.dataset", "open_set=dataset")
+        other = fitting(data, other, "open_set.dataset", "open_set=dataset")
         own, there = len(data.train_labels), len(other.train_labels)
         count = round(own * self.share / (1 - self.share))
         if count > there:

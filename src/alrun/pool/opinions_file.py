@@ -46,6 +46,10 @@ class FromFile(Annotator):
             UserError: The file cannot be read, lacks an example, or holds something other than labels.
         """
         rows = len(asked.truth) if asked.rows is None else asked.rows
+        if asked.rows is not None and ((asked.rows < 0) & (asked.truth != STRANGER)).any():
+            raise SettingError(
+                f"{KEY}={self.path} cannot say anything of the examples that shift=pool brings: use shift=none."
+            )
         table = columns_by_example(self.path, self.columns, rows, asked.files, KEY)
         if self.columns is None and len(table) != self.opinions:
             raise SettingError(

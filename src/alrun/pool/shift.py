@@ -6,7 +6,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from alrun.data.dataset import ImageData
-from alrun.pool.joined import check_fits, labels_in, mixed_pictures
+from alrun.pool.joined import fitting, labels_in, mixed_pictures
 from alrun.system.errors import DataError, SettingError
 
 KEY = "shift.dataset"
@@ -46,7 +46,7 @@ class ShiftedTest:
         Raises:
             UserError: The other data set does not fit, or has other classes.
         """
-        other = check_fits(data, other, KEY, "shift=test")
+        other = fitting(data, other, KEY, "shift=test")
         images, labels, groups = other.test_images, other.test_labels, other.test_groups
         if self.whole:
             images = np.concatenate([other.train_images, images])
@@ -74,7 +74,7 @@ class ShiftedPool:
         Raises:
             UserError: The other data set does not fit, has other classes, or too few examples.
         """
-        other = check_fits(data, other, KEY, "shift=pool")
+        other = fitting(data, other, KEY, "shift=pool")
         own, there = len(data.train_labels), len(other.train_labels)
         count = round(self.share * own)
         if count > there:

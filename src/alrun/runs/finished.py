@@ -4,14 +4,22 @@ import hashlib
 import json
 from pathlib import Path
 
-from alrun.runs.run_folder import LATER, RESULTS, display_path, has_checkpoint, read_record, reading_run_file
+from alrun.runs.run_folder import (
+    LATER,
+    PER_GROUP,
+    RESULTS,
+    display_path,
+    has_checkpoint,
+    read_record,
+    reading_run_file,
+)
 from alrun.system import files
 from alrun.system.errors import StorageError
 
 
 def seal_results(run_dir: Path) -> None:
     """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
-    names = (*RESULTS, *LATER)
+    names = [*RESULTS, *LATER, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
     files.sync(*(run_dir / name for name in names))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in names}) + "\n")
 
@@ -46,10 +54,15 @@ def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:
 
 def restore_tables(run_dir: Path) -> None:
     """Write the tables of a finished run again, from its checkpoint."""
-    from alrun.runs.state import RunState  # and with it torch
+    from alrun.runs.state import ACCURACY_COLUMNS, ANSWERS, RunState  # and with it torch
 
-    if has_checkpoint(run_dir):  # runs that were copied have only their tables
-        RunState.load(run_dir).write_views(run_dir)
+    if not has_checkpoint(run_dir):  # runs that were copied have only their tables
+        return
+    state = RunState.load(run_dir)
+    state.write_views(run_dir)
+    if "accuracy.csv" in altered_results(run_dir):  # sealed by alrun 0.4 or before, which did not count answers
+        columns = [column for column in ACCURACY_COLUMNS if column not in ANSWERS]
+        files.write_csv(run_dir / "accuracy.csv", columns, [record.row for record in state.rounds], lasts=False)
 
 
 def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:

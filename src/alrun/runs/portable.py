@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.run_folder import LATER, RESULTS, has_checkpoint, reading_run_file
-from alrun.runs.state import BY_CLASS, RoundRecord, RunState
+from alrun.runs.run_folder import LATER, PER_GROUP, RESULTS, has_checkpoint, reading_run_file
+from alrun.runs.state import BY_CLASS, BY_GROUP, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
 
-FILES = (*RESULTS, *LATER, "done")
+FILES = (*RESULTS, *LATER, PER_GROUP, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
@@ -95,6 +95,8 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
     rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
     later = [name.removesuffix(".csv") for name in LATER if (run_dir / name).exists()]
     rows |= {name: read_rows(run_dir / f"{name}.csv") for name in later}
+    if (run_dir / PER_GROUP).exists():
+        rows["per_group"] = read_rows(run_dir / PER_GROUP)
     count = min(len(each) for each in rows.values())
     records = []
     with reading_run_file(run_dir):
@@ -107,9 +109,12 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
             values = {
                 each.name: each.type(row[each.name])  # type: ignore[operator]
                 for each in fields(RoundRecord)
-                if each.name not in BY_CLASS and (each.name in row or each.default is MISSING)  # else of later versions
+                if each.name not in BY_CLASS + BY_GROUP
+                and (each.name in row or each.default is MISSING)  # else of later versions
             }
             values["class_accuracy"] = [float(each["test_accuracy"]) for each in classes]
+            groups = rows["per_group"][round] if "per_group" in rows else []
+            values["group_accuracy"] = {each["group"]: float(each["test_accuracy"]) for each in groups}
             values["class_labeled"] = [int(each["labeled"]) for each in classes]
             records.append(RoundRecord(**values))
     return records

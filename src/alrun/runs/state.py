@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from alrun.runs import schema, stopping
+from alrun.runs import run_folder, schema, stopping
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
@@ -24,7 +23,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv, and one of per_class.csv for every class.
+    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv; of per_class.csv and per_group.csv many.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
@@ -67,6 +66,7 @@ class RoundRecord:
     uncertainty: float = math.nan
     delta_f: float = math.nan
     batch_accuracy: float = math.nan
+    group_accuracy: dict[str, float] = field(default_factory=dict)  # test accuracy of each group, where there are any
 
     def __post_init__(self) -> None:
         if self.answers < 0:
@@ -102,10 +102,11 @@ COSTS = ("train_seconds", "evaluate_seconds", "select_seconds")
 COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
 MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
 MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
+ANSWERS = ("answers", "spent")  # the last columns of accuracy.csv
 BY_CLASS = ("class_accuracy", "class_labeled")
-ACCURACY_COLUMNS = [
-    f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + stopping.MEASURES + BY_CLASS
-]
+BY_GROUP = ("group_accuracy",)
+_ELSEWHERE = COSTS + MEASURES + stopping.MEASURES + BY_CLASS + BY_GROUP
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in _ELSEWHERE]
 MEASURES_COLUMNS = ["round", "labeled", *MEASURES]
 TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
@@ -127,11 +128,6 @@ class RunState:
     saved: Generations | None = field(default=None, repr=False, compare=False)  # its checkpoints, once it has a folder
     class_names: list[str] | None = None  # None: classes are called by their numbers
     shown: tuple[int, int] = field(default=(-1, -1), repr=False, compare=False)  # rounds and queries in the views
-
-    @property
-    def labeled(self) -> Tensor:
-        """All labeled indices, in the order of queries: (m,) int64."""
-        return torch.cat(self.queries)
 
     @property
     def is_trained(self) -> bool:
@@ -218,6 +214,8 @@ class RunState:
             yield "measures.csv", MEASURES_COLUMNS, rows
             yield "stopping.csv", stopping.COLUMNS, stopping.table(rows)
             yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
+            if by_group := self.by_group():
+                yield run_folder.PER_GROUP, ["round", "group", "test_accuracy"], by_group
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows
         if chosen:
@@ -240,6 +238,14 @@ class RunState:
             }
             for record in self.rounds
             for label, (accuracy, labeled) in enumerate(zip(record.class_accuracy, record.class_labeled, strict=True))
+        ]
+
+    def by_group(self) -> list[dict[str, Any]]:
+        """The rows of per_group.csv; none where test examples have no groups."""
+        return [
+            {"round": record.round, "group": group, "test_accuracy": accuracy}
+            for record in self.rounds
+            for group, accuracy in record.group_accuracy.items()
         ]
 
     @classmethod

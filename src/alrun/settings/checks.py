@@ -45,8 +45,10 @@ def validate(cfg: DictConfig) -> None:
     check_answers(cfg, schedule.opinions_of(cfg.annotator))
     for key in ("dataset", "shift.dataset", "open_set.dataset"):
         node = OmegaConf.select(cfg, key)
-        path = node.get("path") if node is not None else None
-        if isinstance(path, str) and node._target_.startswith("alrun.") and not Path(path).exists():
+        if isinstance(node, str) and key != "dataset":
+            raise SettingError(f"{key}={node} names an option: choose it by dataset@{key}={node}.")
+        target, path = (node.get("_target_"), node.get("path")) if isinstance(node, DictConfig) else (None, None)
+        if isinstance(path, str) and str(target).startswith("alrun.") and not Path(path).exists():
             raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
     size = pool_size(cfg)
     if size is not None:
@@ -107,14 +109,14 @@ def check_answers(cfg: DictConfig, opinions: int) -> None:
     Raises:
         UserError: One is such a number.
     """
-    for key in ("seed_size", "batch_size"):
-        answers = int(cfg.budget[key])
-        if answers % opinions or answers < opinions:
-            fitting = max(1, round(answers / opinions)) * opinions
-            raise SettingError(
-                f"budget.{key}={answers} counts answers, and annotator.opinions={opinions} asks for {opinions} about "
-                f"each example, which does not divide it: use budget.{key}={fitting}."
-            )
+    wrong = {key: int(cfg.budget[key]) for key in ("seed_size", "batch_size") if cfg.budget[key] % opinions}
+    if wrong:
+        given = " and ".join(f"budget.{key}={answers}" for key, answers in wrong.items())
+        fitting = {key: max(1, round(answers / opinions)) * opinions for key, answers in wrong.items()}
+        raise SettingError(
+            f"{given} count answers, and annotator.opinions={opinions} takes {opinions} for each example: use "
+            f"{' '.join(f'budget.{key}={answers}' for key, answers in fitting.items())}, so that all have theirs."
+        )
     if cfg.validation and cfg.cost != {"_target_": "alrun.pool.cost.OneEach", "price": 1.0}:
         raise SettingError(f"validation={cfg.validation} holds out labels of unknown cost: use cost=none cost.price=1.")
 

@@ -47,6 +47,7 @@ NEUTRAL: dict[str, Any] = {
     "optimizer.swa": None,
     "optimizer.label_smoothing": 0.0,
     "training.restart_below": 0.0,
+    "training.balance": "none",
     "strategy.vae_steps": 1,
     "first_optimizer": None,
     "first_model": None,

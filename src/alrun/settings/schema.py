@@ -39,6 +39,8 @@ class Training:
     reset: bool = True  # new weights before each round
     # training accuracy; at every 50th epoch, start over with new weights if it is lower
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.0
+    # how rare classes of the labeled set are trained on: see alrun.training.balance
+    balance: Annotated[str, Literal["none", "weights", "softmax", "sampling"]] = "none"
 
 
 @dataclass

@@ -1,8 +1,10 @@
 """``optimizer=convex``: the optimum of a linear model, instead of epochs toward it."""
 
 import logging
+import math
 from collections.abc import Callable
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt, Lt
@@ -16,6 +18,7 @@ from alrun.system.device import synchronize
 from alrun.system.energy import meter
 from alrun.system.errors import UserError
 from alrun.training import logistic
+from alrun.training.balance import ABSENT, class_factors, log_shares
 from alrun.training.checkpoint import Keeper
 from alrun.training.regularization import select_penalty
 from alrun.training.stop_rule import TrainResult
@@ -35,6 +38,8 @@ class Convex:
         C: Weight of the loss against the penalty, as in scikit-learn; null: selected in each round by cross-validation
             on the labeled set.
         tolerance: A fit stops when a step would lower the objective by less than this share.
+        balance: How rare classes are trained on, see alrun.training.balance. The optimum of the balanced softmax is
+            that of the plain one with other biases, since biases are not penalized.
     """
 
     def __init__(
@@ -43,11 +48,13 @@ class Convex:
         chunk: int,
         C: Annotated[float, Gt(0)] | None = 1.0,
         tolerance: Annotated[float, Gt(0), Lt(1)] = logistic.TOLERANCE,
+        balance: Literal["none", "weights", "softmax"] = "none",
     ) -> None:
         self.normalize = normalize
         self.chunk = chunk
         self.C = C
         self.tolerance = tolerance
+        self.balance = balance
 
     def fit(
         self,
@@ -72,12 +79,18 @@ class Convex:
         features = self.normalize(pool.take(pool.labeled))
         labels = pool.labels[pool.labeled.to(pool.device)]
         classes = model.head.out_features
+        factors = class_factors(labels) if self.balance == "weights" else None
+        shift = torch.zeros(classes, dtype=torch.float64, device=labels.device)
+        if self.balance == "softmax":
+            shift = log_shares(labels, classes)
+            shift[shift <= math.log(ABSENT)] = 0.0  # almost no probability, with or without a prior
         C = self.C
         if C is None:
-            C = select_penalty(features, labels, classes)
+            C = select_penalty(features, labels, classes, factors)
             log.info("optimizer.C=%g by cross-validation in round %d", C, round)
         head = model.head.weight.detach(), model.head.bias.detach()
-        found = logistic.fit(features, labels, classes, C, start=head, tolerance=self.tolerance)
+        found = logistic.fit(features, labels, classes, C, factors, head, self.tolerance)
+        found = replace(found, bias=found.bias - shift)
         with torch.no_grad():
             model.head.weight.copy_(found.weight)
             model.head.bias.copy_(found.bias)
@@ -85,10 +98,11 @@ class Convex:
                 draws = rng.generator(seed, "bootstrap", round, member)
                 drawn = torch.randint(len(labels), (len(labels),), generator=draws)
                 times = drawn.bincount(minlength=len(labels)).to(labels.device, torch.float64)
+                times = times if factors is None else times * factors
                 start = found.weight, found.bias
                 other = logistic.fit(features, labels, classes, C, times, start, self.tolerance)
                 model.get_buffer("member_weight")[member] = other.weight
-                model.get_buffer("member_bias")[member] = other.bias
+                model.get_buffer("member_bias")[member] = other.bias - shift
         accuracy = float((found.logits(features).argmax(1) == labels).double().mean())
         progress(found.steps, accuracy)
         synchronize(pool.device)

@@ -25,6 +25,7 @@ class Engine:
         normalize: Bytes to floats.
         batch_size: The last, smaller batch of an epoch is kept; a single left-over example joins the batch before
             it, since batch norm cannot train on one.
+        shift: Is added to the logits in the loss (classes,), not in what counts as correct; None: nothing is.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Engine:
         augmentation: Augmentation,
         normalize: Callable[[Tensor], Tensor],
         batch_size: int,
+        shift: Tensor | None = None,
     ) -> None:
         self.passes = passes
         self.pool = pool
@@ -42,6 +44,7 @@ class Engine:
         self.augmentation = augmentation
         self.normalize = normalize
         self.batch_size = batch_size
+        self.shift = shift
         self.totals = torch.zeros(2, dtype=torch.float64, device=pool.device)  # correct predictions, loss
 
     def epoch(
@@ -70,10 +73,11 @@ class Engine:
         """Forward pass, backward pass and update for one batch."""
         logits = self.passes(images)
         smoothing = self.descent.settings.label_smoothing
+        shifted = logits if self.shift is None else logits + self.shift
         if weights is None:
-            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+            loss = F.cross_entropy(shifted, labels, label_smoothing=smoothing)
         else:
-            loss = (weights * F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)).mean()
+            loss = (weights * F.cross_entropy(shifted, labels, reduction="none", label_smoothing=smoothing)).mean()
         self.descent.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.descent.optimizer.step()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Evaluation:
     rare_recall: float  # mean recall of the rare classes
     nll: float  # negative log-likelihood: mean of -log(probability of the true class)
     brier: float  # mean squared distance, summed over classes, of probabilities to those of a certain right prediction
+    group_accuracy: dict[str, float] = field(default_factory=dict)  # share of right predictions in each group
 
 
 def evaluate(
@@ -42,10 +43,12 @@ def evaluate(
     chunk: int,
     classes: int,
     rare: Sequence[int] = (),
+    groups: np.ndarray | None = None,
 ) -> Evaluation:
     """Compare predictions for ``images`` (N, C, H, W) uint8 with ``labels`` (N,), ``chunk`` images at a time.
 
-    ``rare`` are the numbers of the rare classes. All results are NaN if there are no images.
+    ``rare`` are the numbers of the rare classes, ``groups`` (N,) the names of groups of examples. All results are NaN
+    if there are no images.
 
     Raises:
         UserError: A logit is not finite.
@@ -53,17 +56,21 @@ def evaluate(
     Source: of the Brier score, Brier, Verification of Forecasts Expressed in Terms of Probability, 1950, Equation 2.
     """
     if not len(labels):
-        return Evaluation(math.nan, math.nan, [math.nan] * classes, *[math.nan] * 6)
+        nan = math.nan
+        return Evaluation(nan, nan, [nan] * classes, nan, nan, nan, nan, nan, nan)
     found: list[tuple[Tensor, ...]] = []  # of each chunk: confidences, predictions, losses, distances
     finite = torch.ones((), dtype=torch.bool, device=labels.device)
 
     def predict(part: slice) -> None:
         logits, truth = widened(model(normalize(images[part]))), labels[part][:, None]
         probs = logits.softmax(1)
-        losses = logits.logsumexp(1) - logits.gather(1, truth).flatten()
-        distances = (probs - torch.zeros_like(probs).scatter_(1, truth, 1.0)).square().sum(1)
+        confidences, predictions = probs.max(1)
+        # By the confidence, which is never near 0, the loss costs no second sum of exponentials.
+        gaps = logits.gather(1, predictions[:, None]) - logits.gather(1, truth)
+        losses = gaps.flatten() - confidences.log()
+        distances = torch.linalg.vector_norm(probs, dim=1).square() + 1 - 2 * probs.gather(1, truth).flatten()
         finite.logical_and_(logits.isfinite().all())
-        found.append((*probs.max(1), losses, distances))
+        found.append((confidences, predictions, losses, distances.clamp(min=0)))
 
     with evaluation(model), autocast(labels.device):
         in_chunks(len(images), chunk, predict)
@@ -84,7 +91,15 @@ def evaluate(
         rare_recall=float(rare_recalls.mean()) if len(rare_recalls) else math.nan,
         nll=float(losses.mean(dtype=np.float64)),
         brier=float(distances.mean(dtype=np.float64)),
+        group_accuracy={} if groups is None else accuracy_by_group(right, groups),
     )
+
+
+def accuracy_by_group(right: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """The share of ``right`` (N,) bool in each of ``groups`` (N,), which are names; sorted by these."""
+    names, number = np.unique(groups, return_inverse=True)
+    shares = np.bincount(number, right) / np.bincount(number)
+    return dict(zip(names.tolist(), shares.tolist(), strict=True))
 
 
 def recall_and_f1(predicted: np.ndarray, truth: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from alrun.training import logistic
 
@@ -10,8 +11,10 @@ FOLDS = 5
 ENOUGH = 1e-6  # of the objective: the losses are compared, not the weights
 
 
-def select_penalty(features: Tensor, labels: Tensor, classes: int) -> float:
+def select_penalty(features: Tensor, labels: Tensor, classes: int, weights: Tensor | None = None) -> float:
     """The C of ``CHOICES`` with the least cross-entropy on the parts of the labeled set, each held out in turn.
+
+    ``weights`` (n,) are factors of the losses, in fits and in what is compared; None: all are 1.
 
     The examples of a class go to the parts in turn. If several C are equal, the strongest penalty is selected.
     """
@@ -21,12 +24,16 @@ def select_penalty(features: Tensor, labels: Tensor, classes: int) -> float:
         train, held_out = fold != number, fold == number
         if not train.any():
             continue
-        start = None
+        start, some = None, None if weights is None else weights[train]
         for position, C in enumerate(CHOICES):
-            found = logistic.fit(features[train], labels[train], classes, C, start=start, tolerance=ENOUGH)
+            found = logistic.fit(features[train], labels[train], classes, C, some, start, ENOUGH)
             start = found.weight, found.bias
             logits = found.logits(features[held_out])
-            losses[position] += float(torch.nn.functional.cross_entropy(logits, labels[held_out], reduction="sum"))
+            if weights is None:
+                loss = cross_entropy(logits, labels[held_out], reduction="sum")
+            else:
+                loss = weights[held_out] @ cross_entropy(logits, labels[held_out], reduction="none")
+            losses[position] += float(loss)
     return CHOICES[int(losses.argmin())]
 
 

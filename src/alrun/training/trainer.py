@@ -16,6 +16,7 @@ from alrun.system import interruption, rng
 from alrun.system.device import synchronize
 from alrun.system.energy import Cost, meter
 from alrun.system.errors import SettingError
+from alrun.training.balance import Balance, class_factors, draw_balanced, log_shares
 from alrun.training.checkpoint import Keeper
 from alrun.training.cuda_graph import Passes
 from alrun.training.engine import Engine
@@ -39,6 +40,7 @@ class Trainer:
         chunk: Images in a forward pass without training.
         capture: Whether training passes are captured as CUDA graphs; ignored on a CPU.
         restart_below: At every 50th epoch, training starts over from new weights if its accuracy is below this share.
+        balance: How rare classes are trained on, see alrun.training.balance.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Trainer:
         chunk: int,
         capture: bool = False,
         restart_below: float = 0.0,
+        balance: Balance = "none",
     ) -> None:
         self.optimization = optimization
         self.augmentation = augmentation
@@ -63,6 +66,7 @@ class Trainer:
         self.capture = capture
         self.passes: Passes | None = None
         self.restart_below = restart_below
+        self.balance = balance
 
     def fit(
         self,
@@ -112,7 +116,11 @@ class Trainer:
         if self.passes is None or self.passes.model is not model:  # else what was captured is still valid
             self.passes = Passes(model, self.batch_size, self.capture and pool.device.type == "cuda")
         descent = Descent(self.optimization, model)
-        return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size)
+        shift = None
+        if self.balance == "softmax":
+            labels, head = pool.labels[pool.labeled.to(pool.device)], model.head
+            shift = log_shares(labels, head.out_features).to(head.weight)
+        return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size, shift)
 
 
 @dataclass
@@ -200,9 +208,17 @@ class RoundTraining:
         choice = at.choice
         draws = rng.generator(self.seed, "train", self.round, number)
         rng.seed_globals(self.seed, "dropout", self.round, number)
-        order = torch.randperm(len(choice.index), generator=draws)
+        labels = self.pool.labels[choice.index.to(device)]
+        if self.trainer.balance == "sampling":
+            order = draw_balanced(labels, draws)
+        else:
+            order = torch.randperm(len(choice.index), generator=draws)
         parameters = self.trainer.augmentation.draw(len(order), draws)
-        weights = None if choice.weights is None else choice.weights[order].to(device)
+        weights = choice.weights
+        if self.trainer.balance == "weights":
+            factors = class_factors(labels).float().cpu()
+            weights = factors if weights is None else factors * weights
+        weights = None if weights is None else weights[order].to(device)
         if self.noise is not None:  # in the middle of the epoch
             torch.set_rng_state(self.noise[0])
             if self.noise[1] is not None and device.type == "cuda":

@@ -38,9 +38,20 @@ CASES = {
     "badge": ("strategy=badge",),
     "averaged": (
         *("strategy=entropy", "strategy.dropout_samples=2", "model_update=update", "optimizer=sgd_swa"),
-        *("optimizer.swa.start_accuracy=0.05", "augmentation=crop"),
+        *("optimizer.swa.start_accuracy=0.05", "augmentation=crop", "imbalance=long_tail", "imbalance.ratio=3"),
+        *("shift=pool", "dataset@shift.dataset=digits", "shift.share=0.3", "shift.test=both"),
     ),
-    "subset": ("strategy=random", "optimizer=adam", "dss=grad_match", "dss.full_every=2", "dss.every=2"),
+    "subset": (
+        *("strategy=random", "optimizer=adam", "dss=grad_match", "dss.full_every=2", "dss.every=2"),
+        *(
+            "open_set=held_out",
+            "open_set.classes=4",
+            "annotator=uniform",
+            "annotator.rate=0.3",
+            "training.batch_size=8",
+        ),
+        *("annotator.opinions=2", "cost=class", "cost.by_class={1: 0.1, none of these: 3}"),
+    ),
 }
 
 
@@ -77,7 +88,8 @@ class TinyRun:
         left = [path.name for path in run_dir.iterdir() if TEMPORARY.fullmatch(path.name) or "training" in path.name]
         left = [name for name in left if "efficiency" not in name]  # written when the run is done, without its lock
         assert not left, f"{run_dir} still has {left}"
-        return {name: (run_dir / name).read_bytes() for name in COMPARED}
+        names = (*COMPARED, *(path.name for path in run_dir.glob("per_group.csv")))
+        return {name: (run_dir / name).read_bytes() for name in names}
 
 
 def in_child(work: Callable[[], None]) -> int:
