@@ -94,7 +94,7 @@ def test_every_setting_is_told_with_its_default(alrun):
 def test_help_of_a_command_is_its_own(alrun):
     assert alrun("help status") == alrun("status --help")
     assert "usage: python -m alrun status" in alrun("help status")[0]
-    assert "Commands:\n  ask " in alrun("help")[0]
+    assert "Commands:\n  advise " in alrun("help")[0]
 
 
 @pytest.mark.parametrize(
