@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from alrun.loop import replay
 from alrun.strategies import Query, Strategy
@@ -76,3 +77,22 @@ def test_few_labels_are_refused(tmp_path, composed, data):
     queries(tmp_path, range(39))
     with pytest.raises(DataError, match="needs 40 labeled examples"):
         replay.labeled_part(composed(*VECTORS, data[0], hydra=True), tmp_path, CPU)
+
+
+def test_labels_that_people_gave_are_replayed_and_what_has_none_is_left_out(tmp_path, composed):
+    draws = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(60):
+        pixels = draws.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number:02d}.png")
+    index = draws.permutation(60)[:50]
+    queries(tmp_path, index)
+    names = [["cat", "dog", "none of these"][k % 3 if k > 40 else k % 2] for k in range(50)]
+    pd.DataFrame({"index": index[:48], "label": names[:48]}).to_csv(tmp_path / "labels.csv", index=False)
+    words = ("dataset=unlabeled", f"dataset.path={tmp_path / 'photos'}", "dataset.classes=[cat,dog]", "dataset.size=8")
+    cfg = composed(*QUIET, *words, "model=small_cnn", hydra=True)
+    part = replay.labeled_part(cfg, tmp_path, CPU)
+    known = {k: name for k, name in zip(index[:48].tolist(), names, strict=False) if name != "none of these"}
+    assert part.files is not None
+    found = {int(file[-6:-4]): ["cat", "dog"][label] for file, label in zip(part.files, part.train_labels, strict=True)}
+    assert found == known

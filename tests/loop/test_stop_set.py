@@ -113,3 +113,14 @@ def test_an_accuracy_cannot_end_a_run_without_a_test_set():
     check_until(0.5, SimpleNamespace(test_labels=np.zeros(3)))
     with pytest.raises(SettingError, match=r"until_accuracy=0\.5 needs a test set"):
         check_until(0.5, SimpleNamespace(test_labels=np.empty(0)))
+
+
+def test_a_run_that_was_killed_while_it_ended_early_ends_with_the_same_bytes(complete):
+    words = ("strategy=random", "stopping=kappa", "stopping.threshold=0", "stopping.window=1")
+    folder = complete(*words)
+    names = ("accuracy.csv", "stopping.csv", "queries.csv", "run.json")
+    before = {name: (folder / name).read_bytes() for name in names}
+    (folder / "done").unlink()
+    (folder / "stopping.csv").unlink()
+    assert complete(*words) == folder
+    assert {name: (folder / name).read_bytes() for name in names} == before
