@@ -19,7 +19,7 @@ STORIES = (
     ("pool", "features"),
     ("training",),
     ("strategies", "runs"),
-    ("testing", "analysis"),
+    ("testing", "analysis", "annotate"),
     ("loop",),
     ("commands",),
     ("__main__",),

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "ask": "tests/runs/test_labeling.py, with photos",
     "embed": "tests/features/test_store.py, with a network made on the spot",
     "check": "tests/commands/test_check.py",
+    "label": "tests/annotate/test_server.py, with a browser",
     "new": "tests/commands/test_new.py",
     "paper": "tests/analysis/paper/test_exhibits.py; it composes hundreds of runs",
     "tell": "tests/runs/test_labeling.py, with photos",

@@ -21,7 +21,8 @@ from alrun.data import own
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.data.labels import NONE_OF_THESE
 from alrun.loop.run import run
-from alrun.runs.labeling import Labeling, read_answers, read_labels
+from alrun.runs.labeling import Labeling, read_labels
+from alrun.runs.sheets import read_answers
 from alrun.settings.command_line import as_typed
 from alrun.system.errors import UserError
 from tests.conftest import QUIET

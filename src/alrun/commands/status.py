@@ -185,6 +185,9 @@ def command_of(folder: Path) -> str | None:
     words = words_of_run(folder)
     if words is None:
         return None
+    project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
+    if project is not None:
+        words = [display_path(Path(project.strip("'\"")).parent)]
     if any(folder.glob("ask_*.csv")):
         words.insert(0, "ask")
     return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

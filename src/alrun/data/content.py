@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from alrun.data.manifest import read_manifest
 from alrun.data.picture_table import existing_path
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError
@@ -59,8 +60,21 @@ def named_data(dataset: Any, root: Path, cache: Path) -> Any:
     found = files_of_data(dataset, root) if isinstance(dataset, dict) else []
     if not found:
         return replace_paths(dataset, cache)
-    rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images", "labels_path")}
-    return rest | {"path": name_of(found, cache)}
+    rest = {key: value for key, value in dataset.items() if key not in (*PATHS, "images", "labels_path", "manifest")}
+    return rest | {"path": name_of_project(dataset, cache) if has_manifest(dataset) else name_of(found, cache)}
+
+
+def has_manifest(dataset: dict[str, Any]) -> bool:
+    """Whether the pool is that of a labeling project whose manifest is written."""
+    return bool(dataset.get("manifest")) and os.path.exists(str(dataset["manifest"]))
+
+
+def name_of_project(dataset: dict[str, Any], cache: Path) -> str:
+    """The name of a growing pool: by the pictures that were there before the first query, and the test data."""
+    entries = read_manifest(Path(str(dataset["manifest"]))).entries
+    first = [(entry.file, entry.hash) for entry in entries if entry.round == 0]
+    test = [Path(str(dataset["test"]))] if isinstance(dataset.get("test"), str) else []
+    return name_of([Path(str(dataset["path"])), *(path for path in test if path.exists())], cache, first)
 
 
 def replace_paths(node: Any, cache: Path) -> Any:
@@ -119,15 +133,23 @@ def files_of_csv(dataset: dict[str, Any]) -> list[Path]:
     return [file for file in found if file.is_file()]
 
 
-def name_of(paths: list[Path], cache: Path) -> str:
-    """``<name>-<hash>`` of several files and folders together, named after the first."""
+def name_of(paths: list[Path], cache: Path, first: Sequence[tuple[str, str]] | None = None) -> str:
+    """``<name>-<hash>`` of several files and folders together, named after the first.
+
+    ``first`` are relative names and hashes of the files in the first of ``paths``, where they are known.
+    """
     total = hashlib.sha256()
-    hashes = Hashes(cache / f"{hashlib.sha256(os.path.realpath(paths[0]).encode()).hexdigest()[:16]}.json")
-    everything = [(relative, file) for path in paths for relative, file in files_of(path)]
-    digests = hashes.of([file for _, file in everything])
-    for (relative, _), found in zip(everything, digests, strict=True):
+    everything = [(relative, file) for path in paths[first is not None :] for relative, file in files_of(path)]
+    digests = Hashes(cache_of(paths[0], cache)).of([file for _, file in everything])
+    names = [relative for relative, _ in everything]
+    for relative, found in [*(first or ()), *zip(names, digests, strict=True)]:
         total.update(f"{relative}\0{found}\0".encode())
     return f"{paths[0].resolve().stem}-{total.hexdigest()[:LENGTH]}"
+
+
+def cache_of(path: Path, cache: Path) -> Path:
+    """The file in ``cache`` with the hashes of the files at or under ``path``."""
+    return cache / f"{hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]}.json"
 
 
 def files_of(path: Path) -> Iterator[tuple[str, Path]]:

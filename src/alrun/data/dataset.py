@@ -73,6 +73,8 @@ class ImageData:
     rows: np.ndarray | None = None
     # What was subtracted from the numbers of each vector (d,), and what they were divided by; None: they are as read.
     scale: tuple[np.ndarray, np.ndarray] | None = None
+    first: int | None = None  # of a growing pool: the training examples that were there first, which name and scale it
+    absent: np.ndarray | None = None  # (N,) bool: training examples that may not be queried any more; None: none
     classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class ImageData:
         """
         channels = self.channels
         if self.mean is None and self.std is None:
-            self.mean, self.std = channel_statistics(self.train_images)
+            self.mean, self.std = channel_statistics(self.train_images[: self.first])
         if not numbers(self.mean, channels) or not numbers(self.std, channels) or min(self.std or [0]) <= 0:
             raise DataError(
                 f"dataset.mean={self.mean} and dataset.std={self.std} must each hold one number for each of the "
@@ -209,7 +211,13 @@ class ImageData:
         return self.part(np.flatnonzero(~chosen), test_images=images, test_labels=labels, test_groups=None)
 
     def fingerprint(self) -> str:
-        """A hash of all examples and labels: a resumed run must see the same data."""
+        """A hash of all examples and labels, of a growing pool of the first: a resumed run must see the same data."""
+        if self.first is not None and self.pictures is not None:  # vectors may differ by how many are computed at once
+            pictures = self.pictures[np.arange(self.first)]
+            return fingerprint((pictures, self.train_labels[: self.first], self.test_labels))
+        if self.first is not None:
+            train = self.train_images[: self.first], self.train_labels[: self.first]
+            return fingerprint((*train, self.test_images, self.test_labels))
         if self.content is not None:
             return sha256(f"{self.content} {fingerprint((self.train_labels, self.test_labels))}".encode()).hexdigest()[
                 :16

@@ -12,8 +12,10 @@ from annotated_types import Ge, Gt
 from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.divided import Fraction, split_as_given, split_by_share
+from alrun.data.growing_pool import images_of
 from alrun.data.layout import choose_test_split, is_generic, kind_of, warn_of_unused
 from alrun.data.listed_pictures import list_pictures
+from alrun.data.manifest import read_manifest
 from alrun.data.memory_map import Unreadable, decode_blocks, decode_images, map_images
 from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
@@ -224,18 +226,31 @@ def unlabeled(
     channels: Channels = 3,
     white: White = None,
     memory_map: bool = False,
+    manifest: str | None = None,
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:
     """All images under a folder, to be labeled with ``alrun ask`` and ``alrun tell``.
 
     ``test`` is a folder of class folders, or a CSV of paths and labels, to measure accuracy on; without it, accuracy
-    is not measured.
+    is not measured. The ``manifest`` of a labeling project holds its pool, instead of the folder.
     """
     names = class_names(classes)
+    tested = test_pictures(test, names)
+    if manifest is not None:
+        return grown(Path(manifest), Path(path), tested, names, size, channels, white, memory_map, mean, std)
     found = pictures_under(Path(path))
     count = len(found.paths)
     train = Split(Files(found.paths, found.keys), np.arange(count), np.full(count, UNKNOWN, np.int64))
+    return assemble_data(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
+
+
+def test_pictures(test: str | None, names: list[str]) -> Split:
+    """The labeled pictures to measure accuracy on: none, those of a folder of class folders, or of a CSV.
+
+    Raises:
+        UserError: They are not there, or of other classes than ``names``.
+    """
     if test is None:
         tested = Split(Files([]), np.arange(0), np.empty(0, np.int64))
     else:
@@ -252,7 +267,37 @@ def unlabeled(
         place = {name: number for number, name in enumerate(names)}
         numbers = np.array([place[labels.clean_name(name)] for name in known.labels], np.int64)
         tested = Split(Files(known.paths, known.keys), np.arange(len(numbers)), numbers)
-    return assemble_data(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
+    return tested
+
+
+def grown(
+    manifest: Path,
+    folder: Path,
+    test: Split,
+    classes: list[str],
+    size: int,
+    channels: int,
+    white: float | None,
+    memory_map: bool,
+    mean: Numbers,
+    std: Numbers,
+) -> ImageData:
+    """The pool of a labeling project, and its test pictures.
+
+    Raises:
+        UserError: The manifest or its pixels are damaged, or test pictures cannot be read.
+    """
+    known = read_manifest(manifest)
+    if not known.entries:
+        raise DataError(f"dataset.manifest={manifest}: a labeling project writes it: alrun ask PROJECT/ ...")
+    pool, labels = images_of(known, size, channels, memory_map), np.full(len(known.entries), UNKNOWN, np.int64)
+    tested = decode_images(test, size, channels, white)
+    names, absent = [str(folder / file) for file in known.files], np.array(known.absent)
+    return ImageData(
+        *(pool, labels, tested, test.labels, mean, std, classes, names),
+        first=known.first,
+        absent=absent,
+    )
 
 
 def class_names(given: Sequence[Any]) -> list[str]:

@@ -76,6 +76,8 @@ def key_of(cfg: DictConfig) -> str | None:
     for part in (settings["dataset"], settings["encoder"] or {}):
         if not str(part.get("_target_", "alrun.")).startswith("alrun."):
             return None
+    if settings["dataset"].get("manifest"):  # it grows, and keeps its name
+        return None
     if settings["encoder"] is None:
         settings = {"dataset": settings["dataset"]}
     return json.dumps(

@@ -18,7 +18,9 @@ from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.stop_set import StopMeasures, measure_stopping
 from alrun.loop.tracking import Tracking
+from alrun.models import infer
 from alrun.models.classifier import frozen
+from alrun.models.outputs import Needs
 from alrun.pool.build import place_images
 from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
@@ -100,12 +102,13 @@ class Run:
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
         self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
         self.labelling = Labeling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
-        if self.labelling:
-            self.labelling.fill(self.pool)
         if not self.state.queries:
             self.state.queries.append(seed_set)
-        for query in self.state.queries:
-            self.pool.label(query)
+        if self.labelling:
+            self.labelling.fill(self.pool, self.state.queries)
+        else:
+            for query in self.state.queries:
+                self.pool.label(query)
         self.test_images = place_images(self.parts.data.test_images, self.device)
         self.test_labels = torch.from_numpy(self.parts.data.test_labels).to(self.device)
         self.validation = cfg.validation or 0  # answers of the budget that are not trained on
@@ -206,6 +209,8 @@ class Run:
                 if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
                     self.save()
                     break
+                if self.labelling:
+                    self.labelling.fix(round)
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
@@ -326,8 +331,18 @@ class Run:
         training = device.Stopwatch(self.device)
         with (selection := device.Stopwatch(self.device)):
             query = self.choose(round, training)
+        if self.labelling:
+            self.labelling.predict(round + 1, query, self.log_probs(query))
         self.pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
+
+    def log_probs(self, index: torch.Tensor) -> torch.Tensor:
+        """What the model says of the examples at ``index`` (k,): log probabilities (k, C)."""
+        trainer, needs = self.parts.trainer, Needs(log_probs=True)
+        model, images = self.parts.model, self.pool.images
+        found = infer.record(model, images, index, needs, trainer.normalize, trainer.chunk).log_probs
+        assert found is not None
+        return found
 
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""

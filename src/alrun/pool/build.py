@@ -65,7 +65,11 @@ def build_pool(
         source=torch.from_numpy(sources.source),
     )
     is_known = data.train_labels != STRANGER  # people start from examples of the classes that they know
-    candidates = torch.from_numpy(sources.unique & is_known).nonzero().flatten()
+    is_candidate = torch.from_numpy(sources.unique & is_known)
+    if data.absent is not None:
+        is_candidate &= torch.from_numpy(~data.absent)
+        is_candidate[data.first :] = False  # what joined later comes into later queries alone
+    candidates = is_candidate.nonzero().flatten()
     if len(candidates) < (size := seed_size // annotator.opinions):
         wanted = {"belong to a class": is_known.all(), "stay unique": sources.unique.all()}
         lacking = " and ".join(what for what, all_do in wanted.items() if not all_do) or "are in the pool"
@@ -75,6 +79,9 @@ def build_pool(
         )
     seed_set = chooser.choose(pool, candidates, size, rng.generator(seed, "seed_set"), chunk)
     pool.queryable = cap.queryable(pool.labels, seed_set)
+    if data.absent is not None:
+        here = torch.from_numpy(~data.absent)
+        pool.queryable = here if pool.queryable is None else pool.queryable & here
     answer(pool, annotator, cost, asked_about(data, sources), seed)
     return pool, seed_set
 

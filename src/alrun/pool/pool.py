@@ -72,6 +72,13 @@ class Pool:
             return float(self.answers)
         return math.fsum(self.opinions * price for price in self.prices[self.queried].tolist())
 
+    def set_aside(self, indices: Tensor) -> None:
+        """Query ``indices`` (k,) no more, without a label."""
+        if len(indices):
+            here = torch.ones(len(self.images), dtype=torch.bool) if self.queryable is None else self.queryable.clone()
+            here[indices.cpu()] = False
+            self.queryable = here
+
     def label(self, indices: Tensor) -> None:
         """Move ``indices`` to the labeled set, or to the strangers if the annotator answers "none of these".
 

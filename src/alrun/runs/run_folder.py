@@ -48,7 +48,7 @@ def check_other_data(run_dir: Path) -> None:
         return
     pattern = f"{glob.escape(setting[1])}-????????-{glob.escape(setting[2])}/{glob.escape(run_dir.name)}"
     for other in sorted(run_dir.parent.parent.glob(pattern)):
-        if (other / "labels.csv").exists():
+        if (other / "labels.csv").exists() or (other / "answers.jsonl").exists():
             raise DataError(
                 f"the files of the data set have changed since labels were given in {display_path(other)}: restore "
                 "them to continue there, or move that folder away to start over."

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 WORD = re.compile(r"(\+{0,2}[\w@./:-]+)=(.+)", re.DOTALL)
 LISTS = r"dataset\.classes|strategy\.(?:inner\.)*(?:query|private)_classes|open_set\.classes|imbalance\.rare"
 NAMES = re.compile(rf"(\+*(?:{LISTS}))=\[([^\[\]]*)\]")
-FILES = re.compile(r"\+*(paths\.\w+|(?:[a-z_]+\.)?dataset\.(path|test|images)|[\w.]+\.(path|weights))")
+FILES = re.compile(r"\+*(paths\.\w+|(?:[a-z_]+\.)?dataset\.(path|test|images|manifest)|[\w.]+\.(path|weights))")
 TEXTS = re.compile(r"\+*(name|variant|(?:[a-z_]+\.)?dataset\.(test_split|group|[a-z]+_column|[a-z]+_array))")
 VALUE = re.compile(r"true|false|[+-]?(nan|inf|[0-9][0-9_]*\.?[0-9]*(e[+-]?[0-9]+)?)", re.IGNORECASE)
 PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_][A-Za-z0-9_ ]*|0|[1-9][0-9]*", re.IGNORECASE)

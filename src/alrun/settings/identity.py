@@ -39,6 +39,7 @@ NEUTRAL: dict[str, Any] = {
     "dataset.class_level": None,
     "dataset.group": None,
     "dataset.white": None,
+    "dataset.manifest": None,
     "model.pretrained": False,
     "model.weights": None,
     "model.freeze": "none",

@@ -16,6 +16,7 @@ SUBCOMMANDS = (
     "export",
     "forecast",
     "help",
+    "label",
     "new",
     "paper",
     "plan",

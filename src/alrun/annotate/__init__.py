@@ -1,0 +1,1 @@
+"""The way to the annotator: labeling projects, the page, and files of annotation tools."""

@@ -1,0 +1,124 @@
+"""Files of CVAT: the pictures, the labels and what the model says out; "CVAT for images 1.1" back.
+
+Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/ (images, tags and their attributes).
+"""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
+
+from alrun.annotate.keeping import Found, Said
+from alrun.annotate.label_studio import EXTRA, relative_name
+from alrun.annotate.request import Request
+from alrun.data.labels import clean_name
+from alrun.runs import answers
+from alrun.runs.run_folder import display_path
+from alrun.system import files
+from alrun.system.errors import DataError, StorageError, first_line
+
+LARGEST = 2**30  # bytes of the XML in an archive
+
+
+def write(request: Request, folder: Path) -> list[str]:
+    """Write the pictures of a request as an archive, the labels, and the model's labels; returns what to do with them.
+
+    Raises:
+        UserError: A picture cannot be read, or a file cannot be written.
+    """
+    archive, labels = folder / f"ask_{request.round}.cvat.zip", folder / "cvat-labels.json"
+    try:
+        with zipfile.ZipFile(archive, "w") as file:  # pictures are compressed already
+            for each in request.asked:
+                if os.path.exists(each.file):
+                    file.write(each.file, relative_name(each, request))
+    except OSError as error:
+        raise StorageError(f"{archive} cannot be written ({error.strerror or error}): free space there.") from error
+    names = [*request.classes, *(word for word in EXTRA if word not in request.classes)]
+    raw = [{"name": name, "type": "tag", "attributes": []} for name in names]
+    files.write_text(labels, json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
+    said = [
+        f"{display_path(labels)} are the labels of the task in CVAT (the tab Raw).",
+        f"{display_path(archive)} holds the pictures of the task.",
+    ]
+    if any(each.predicted for each in request.asked):
+        predicted = folder / f"ask_{request.round}.cvat.xml"
+        files.write_text(predicted, annotations(request))
+        said.append(f"{display_path(predicted)} has the model's labels: upload it as annotations, CVAT 1.1.")
+    return said
+
+
+def annotations(request: Request) -> str:
+    """The model's labels of a request, as CVAT writes annotations."""
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>"]
+    for number, each in enumerate(sorted(request.asked, key=lambda asked: relative_name(asked, request))):
+        lines.append(f'  <image id="{number}" name={quoteattr(relative_name(each, request))}>')
+        if each.predicted is not None:
+            lines.append(f'    <tag label={quoteattr(each.predicted)} source="auto"></tag>')
+        lines.append("  </image>")
+    return "\n".join([*lines, "</annotations>", ""])
+
+
+def read(path: Path, by: str | None = None) -> Found:
+    """The answers in an export "CVAT for images 1.1", as XML or in its archive; given by ``by``.
+
+    A frame without a tag is not answered. A tag is a class; if it is not, and has one attribute whose value is not
+    empty, that value may be the class.
+
+    Raises:
+        UserError: The file is not such an export.
+    """
+    root = parsed(path)
+    found, images = Found(), root.findall("image")
+    if not images:
+        wrong = "it is a video: export the task as images" if root.find("track") is not None else "it has no images"
+        raise DataError(f"{path}: {wrong}, in the format CVAT for images 1.1.")
+    for image in images:
+        name = clean_name(image.get("name") or "")
+        where = f"image {image.get('id', '?')} ({name})"
+        tags = image.findall("tag")
+        if not tags and len(image):
+            shapes = ", ".join(sorted({child.tag for child in image}))
+            found.refused.append(f"{where}: it has {shapes} and no tag: a picture has one class, given as a tag")
+        if not tags:
+            continue
+        meant = sorted({clean_name(tag.get("label") or "") for tag in tags})
+        if len(meant) > 1:
+            found.refused.append(f"{where}: {len(meant)} tags ({', '.join(meant)}); one is needed")
+            continue
+        values = {
+            clean_name(each.text or "")
+            for tag in tags
+            for each in tag.findall("attribute")
+            if clean_name(each.text or "")
+        }
+        found.said.append(Said(where, None, name, answers.LABEL, meant[0], by or "cvat", tuple(sorted(values))))
+    return found
+
+
+def parsed(path: Path) -> ElementTree.Element:
+    """The root of an export; entities that a file defines itself are refused.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(path) as archive:
+                (inner,) = [each for each in archive.infolist() if each.filename.endswith("annotations.xml")]
+                if inner.file_size > LARGEST:
+                    raise ValueError(f"{inner.filename} has {inner.file_size} bytes")
+                content = archive.read(inner)
+        if b"<!DOCTYPE" in content[:4096].upper() or b"<!ENTITY" in content.upper():
+            raise ValueError("it defines entities, which CVAT does not write")
+        root = ElementTree.fromstring(content)
+    except (OSError, ValueError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+        raise DataError(
+            f"{path} cannot be read as an export of CVAT ({first_line(error)}): export it as CVAT for images 1.1."
+        ) from error
+    if root.tag != "annotations":
+        raise DataError(f"{path} has the root {root.tag}, not annotations: export it as CVAT for images 1.1.")
+    return root

@@ -1,0 +1,380 @@
+"""Labeling projects: settings that are typed once, a pool that grows, answers that correct and contradict."""
+
+import json
+import os
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from alrun.annotate import project as projects
+from alrun.annotate.server import LabelServer
+from alrun.commands import ask, label, tell
+from alrun.data.growing_pool import images_of
+from alrun.data.manifest import read_manifest
+from alrun.loop.run import Run
+from alrun.runs import answers
+from alrun.runs.answers import Answer
+from alrun.runs.labeling import read_labels
+from alrun.settings.hydra_errors import mistake_sentence
+from alrun.system.errors import UserError
+from alrun.system.lock import Lock
+from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_pictures, asked, class_of, fill_in, main_of
+
+
+@pytest.fixture
+def labeled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    add_pictures(tmp_path / "photos", range(40))
+    return Labeled(tmp_path, "strategy=margin")
+
+
+def tables(folder):
+    return {name: (folder / name).read_bytes() for name in ("queries.csv", "accuracy.csv", "per_class.csv")}
+
+
+def test_a_project_is_byte_for_byte_the_simulation_with_the_same_labels(tmp_path, monkeypatch, complete):
+    monkeypatch.chdir(tmp_path)
+    add_pictures(tmp_path / "photos", range(40))
+    lines = [f"photos/{number:03}.png,{class_of(number)},train" for number in range(40)]
+    for number in range(100, 106):
+        add_pictures(tmp_path / "test" / class_of(number), range(number, number + 1))
+        lines.append(f"test/{class_of(number)}/{number:03}.png,{class_of(number)},test")
+    (tmp_path / "truth.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
+    labeled = Labeled(tmp_path, "strategy=margin", f"dataset.test={tmp_path / 'test'}", "dataset.classes=[bright,dark]")
+    sheets = []
+    while (sheet := labeled.ask()) is not None:
+        sheets.append(sheet.name)
+        assert labeled.tell(fill_in(sheet)).refused == []
+    assert sheets == ["ask_0.csv", "ask_1.csv", "ask_2.csv"]
+    simulated = complete(*SETTINGS, "dataset=csv", f"dataset.path={tmp_path / 'truth.csv'}", "strategy=margin")
+    assert tables(labeled.run_dir) == tables(simulated)
+    add_pictures(tmp_path / "test" / "bright", range(200, 201))
+    with pytest.raises(UserError, match="the files of the data set have changed since labels were given"):
+        labeled.ask()
+
+
+def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
+    with pytest.raises(UserError, match=r"there is no labeling project\. The first ask makes it"):
+        projects.open_project(str(labeled.folder), [])
+    labeled.ask()
+    assert "its settings are fixed in project.json" in capsys.readouterr().out
+    name = labeled.run_dir
+    kept = json.loads((labeled.folder / "project.json").read_text())["settings"]
+    assert "dataset.path=../photos" in kept  # both may be moved together
+    assert labeled.ask("budget.total=14").name == "ask_0.csv"  # as it is
+    assert labeled.ask("runtime.chunk=7").name == "ask_0.csv"  # decides nothing
+    with pytest.raises(UserError, match=r"strategy=entropy: the settings of .*project are fixed since its first ask"):
+        labeled.ask("strategy=entropy")
+    with pytest.raises(UserError, match="has its --config-dir since its first ask"):
+        projects.open_project(str(labeled.folder), [], "conf")
+    assert labeled.run_dir == name
+    (tmp_path / "moved").mkdir()
+    for each in ("project", "photos"):
+        shutil.move(tmp_path / each, tmp_path / "moved" / each)
+    labeled.folder = tmp_path / "moved" / "project"
+    assert labeled.ask().name == "ask_0.csv"
+    assert labeled.run_dir == tmp_path / "moved" / name.relative_to(tmp_path)
+    os.rename(tmp_path / "moved" / "photos", tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=r"there is no picture under it|cannot be read"):
+        labeled.ask()
+    assert labeled.ask(f"dataset.path={tmp_path / 'elsewhere'}").name == "ask_0.csv"
+    assert labeled.ask().name == "ask_0.csv"  # it is kept
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dataset=digits"], "this data set has its labels"),
+        (["dataset=unlabeled", "dataset.path=photos"], r"dataset\.classes has no value"),
+        (["dataset=unlabeled", "dataset.path=photos", "dataset.classes=[a,b]", "limit=9", *SETTINGS], "leave limit="),
+    ],
+)
+def test_what_cannot_be_a_project_is_one_sentence(labeled, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        labeled.ask(*words)
+
+
+def test_a_folder_with_something_else_is_no_project(labeled, tmp_path):
+    (labeled.folder / "holidays").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"holds holidays, which is not of a labeling project"):
+        labeled.ask()
+    labeled.folder = tmp_path / "new"
+    labeled.folder.mkdir()
+    (labeled.folder / "project.json").write_text("{")
+    with pytest.raises(UserError, match=r"project\.json is damaged"):
+        labeled.ask()
+
+
+def test_new_pictures_join_at_the_next_round_and_removed_ones_are_not_asked_for(labeled, tmp_path, capsys):
+    """Neither changes the name, what was asked, or the numbers of pictures; the order of joining decides these."""
+    photos = tmp_path / "photos"
+    first = labeled.ask()
+    name, before = labeled.run_dir, tables(labeled.run_dir)
+    queried = asked(first)
+    labeled.tell(fill_in(first))
+    add_pictures(photos, range(60, 80))  # one more: its name sorts before all others
+    shutil.copy(photos / "079.png", photos / "000a.png")
+    gone = [f"{number:03}" for number in range(40) if f"{number:03}" not in queried][:30]
+    for each in gone:
+        os.remove(photos / f"{each}.png")
+    os.remove(photos / f"{queried[0]}.png")  # labeled: stays in the training set
+    os.rename(photos / f"{queried[1]}.png", photos / "renamed.png")
+    (photos / "broken.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    second = labeled.ask()
+    said = capsys.readouterr().out
+    assert "21 pictures have joined the pool, for the next query: 000a.png, 060.png" in said
+    assert "31 pictures are gone: they are not queried any more, labels of them stay" in said
+    assert "1 picture is elsewhere now: renamed.png" in said
+    assert "1 picture is not readable, and not in the pool" in said
+    assert "broken.png" in said
+    assert labeled.run_dir == name
+    assert tables(labeled.run_dir)["queries.csv"].startswith(before["queries.csv"])
+    assert not set(asked(second)) & {*gone, *queried}
+    known = read_manifest(labeled.folder / "pool.csv")
+    assert [entry.file for entry in known.entries[:40]] == [f"{number:03}.png" for number in range(40)]
+    assert [entry.round for entry in known.entries] == [0] * 40 + [1] * 21
+    assert known.first == 40
+    assert sum(known.absent) == 31
+    labeled.tell(fill_in(second, n000a=class_of(79)))
+    capsys.readouterr()
+    assert labeled.ask() is not None
+    assert "joined" not in capsys.readouterr().out  # nothing is new
+    assert labeled.run_dir == name
+
+
+def test_the_query_after_growth_is_the_strategy_s_on_the_whole_pool(tmp_path, monkeypatch):
+    """By hand: the model of round 0, its margins on each of the pictures that are there, the smallest four."""
+    monkeypatch.chdir(tmp_path)
+    add_pictures(tmp_path / "photos", range(20))
+    labeled = Labeled(tmp_path, "strategy=margin")
+    labeled.tell(fill_in(labeled.ask()))
+    add_pictures(tmp_path / "photos", range(20, 50))
+    os.remove(tmp_path / "photos" / "030.png")
+    joined = labeled.ask()
+    queries = pd.read_csv(labeled.run_dir / "queries.csv")
+    seed = queries.loc[queries["round"] == 0, "index"].tolist()
+    assert max(seed) < 20
+    planned = ask.run_of(projects.open_project(str(labeled.folder), []))
+    choices = {str(k): str(v) for k, v in planned.cfg.hydra.runtime.choices.items()}
+    opened = Run(planned.cfg, planned.folder, choices, Lock(tmp_path / "lock"), torch.device("cpu"))
+    model = opened.parts.model
+    model.load_state_dict(opened.state.weights)
+    model.eval()
+    there = [*range(20), *range(20, 30), *range(31, 50)]
+    stored = images_of(read_manifest(labeled.folder / "pool.csv"), 8, 1)
+    assert len(stored) == 49
+    mean, std = stored[:20].mean() / 255, stored[:20].std() / 255  # of those that were there first
+    with torch.no_grad():
+        inputs = torch.from_numpy(stored).float() / 255
+        shares = model((inputs - round(float(mean), 6)) / round(float(std), 6)).softmax(1).sort(1).values
+    margins = (shares[:, -1] - shares[:, -2]).double()
+    margins[seed] = 9
+    expected = [f"{there[at]:03}" for at in margins.argsort()[:4].tolist()]
+    assert asked(joined) == expected
+
+
+def test_a_manifest_that_was_changed_by_hand_is_refused(labeled):
+    labeled.ask()
+    path = labeled.folder / "pool.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    with pytest.raises(Exception, match=r"pool\.csv, line 2: lines are only added to it") as found:
+        labeled.ask()
+    assert mistake_sentence(found.value)
+    path.write_text("\n".join(lines) + "\n")
+    (labeled.folder / "pixels.u8").write_bytes(b"short")
+    with pytest.raises(UserError, match=r"pixels\.u8 must hold 40 pictures"):
+        labeled.ask()
+
+
+def test_what_a_killed_process_wrote_of_new_pictures_is_written_over(labeled, tmp_path):
+    labeled.ask()
+    whole = (labeled.folder / "pixels.u8").read_bytes()
+    (labeled.folder / "pixels.u8").write_bytes(whole + b"half a picture")
+    add_pictures(tmp_path / "photos", range(40, 42))
+    labeled.ask()
+    assert len(read_manifest(labeled.folder / "pool.csv").entries) == 42
+    now = (labeled.folder / "pixels.u8").read_bytes()
+    assert now.startswith(whole)
+    assert len(now) == 42 * 64
+
+
+def test_a_picture_that_nobody_can_label_stops_no_round_and_is_not_asked_for_again(labeled):
+    """The first round then trains on five labels; a label that comes later joins the next round."""
+    sheet = labeled.ask()
+    numbers = asked(sheet)
+    kept = labeled.tell(fill_in(sheet, **{f"n{numbers[5]}": "skip", f"n{numbers[4]}": "none of these"}))
+    assert (kept.new, kept.missing, kept.refused) == (6, 0, [])
+    second = labeled.ask()
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [4]
+    assert not set(asked(second)) & set(numbers)
+    late = labeled.base / "late.csv"
+    late.write_text(f"file,label\n{numbers[5]}.png,{class_of(int(numbers[5]))}\n")
+    assert labeled.tell(late).new == 1
+    assert labeled.tell(late).new == 0  # the same again is nothing new
+    labeled.tell(fill_in(second))
+    labeled.ask()
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [4, 9]
+
+
+def test_skipping_the_last_of_a_seed_set_equals_a_smaller_seed_set(labeled, tmp_path):
+    """A random seed set of five is the first five of one of six."""
+    sheet = labeled.ask()
+    labeled.tell(fill_in(sheet, **{f"n{asked(sheet)[5]}": "unsure"}))
+    labeled.ask()
+    other = Labeled(tmp_path, "strategy=margin", "budget.seed_size=5", "budget.total=13")
+    other.folder = tmp_path / "smaller"
+    smaller = other.ask()
+    assert asked(smaller) == asked(sheet)[:5]
+    other.tell(fill_in(smaller))
+    other.ask()
+    first, second = (pd.read_csv(each.run_dir / "accuracy.csv") for each in (labeled, other))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_nothing_but_skips_is_one_sentence(labeled):
+    sheet = labeled.ask()
+    labeled.tell(fill_in(sheet, **{f"n{number}": "skip" for number in asked(sheet)}))
+    with pytest.raises(UserError, match="no example has a label yet"):
+        labeled.ask()
+
+
+def test_corrections_take_effect_from_the_next_round_on_and_the_record_says_so(labeled, caplog):
+    sheet = labeled.ask()
+    number = asked(sheet)[0]
+    labeled.tell(fill_in(sheet))
+    index = int(sheet.read_text().splitlines()[1].split(",")[0])
+    second = labeled.ask()
+    first_round = tables(labeled.run_dir)["accuracy.csv"]
+    wrong = CLASSES[1 - CLASSES.index(class_of(int(number)))]
+    correction = labeled.base / "correction.csv"
+    correction.write_text(f"index,label\n{index},{wrong}\n")
+    kept = labeled.tell(correction)
+    assert kept.corrected == [f"{index} was {class_of(int(number))}, is {wrong}"]
+    labeled.tell(fill_in(second))
+    with caplog.at_level("INFO"):
+        labeled.ask()
+    assert "1 labels were corrected: round 1 is the first that is trained with them" in caplog.text
+    assert tables(labeled.run_dir)["accuracy.csv"].startswith(first_round)
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index][["round", "label"]].values.tolist() == [[0, class_of(int(number))], [1, wrong]]
+    assert used["round"].value_counts().to_dict() == {0: 6, 1: 5}
+
+
+def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monkeypatch):
+    """The process is killed in round 0's training; what it goes on with are the labels that the round began with."""
+    sheet = labeled.ask()
+    labeled.tell(fill_in(sheet))
+    truth = read_labels(labeled.run_dir, CLASSES)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "train_round", killed)
+        with pytest.raises(KeyboardInterrupt):
+            labeled.ask()
+    index = next(iter(truth))
+    answers.append_answers(labeled.run_dir, [Answer(index, "label", CLASSES[1 - truth[index]])])
+    second = labeled.ask()
+    counts = pd.read_csv(labeled.run_dir / "per_class.csv").query("round == 0")["labeled"].tolist()
+    assert counts == [sum(number == each for number in truth.values()) for each in (0, 1)]
+    labeled.tell(fill_in(second))
+    labeled.ask()
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index]["round"].tolist() == [0, 1]
+
+
+def test_two_who_ask_at_once_are_told_apart(labeled):
+    project = projects.open_project(str(labeled.folder), labeled.words)
+    with project.locked(), pytest.raises(UserError, match="is being asked by another process"):
+        labeled.ask()
+
+
+def test_the_commands_take_the_folder_alone(labeled, tmp_path, monkeypatch, capsys):
+    """tell without a file reads the list of the last ask; label serves until Ctrl-C; status names the command."""
+    sheet = labeled.ask()
+    assert main_of(tell, monkeypatch, "project/", "nowhere.csv") != 0
+    fill_in(sheet, **{f"n{asked(sheet)[0]}": "", f"n{asked(sheet)[1]}": "dim"})
+    capsys.readouterr()
+    assert main_of(tell, monkeypatch, "project/") == 1
+    said = capsys.readouterr().out
+    assert "4 new answers are kept, 1 refused; 2 are still missing." in said
+    assert "'dim' is not a class" in said
+    assert "has no label" not in said  # a line may still wait
+    assert "Next: python -m alrun label project" in said
+
+    def serve(server):
+        id = next(item["id"] for item in server.session.state()["items"] if not item["together"])
+        server.session.answer([id], "skip", None, 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LabelServer, "serve_forever", serve)
+    assert main_of(label, monkeypatch, "project/", "--by", "anna", "--no-browser") == 0
+    said = capsys.readouterr().out
+    assert "Label at http://127.0.0.1:" in said
+    assert "5 of 6 pictures of round 0 have an answer." in said
+    assert [answer.by for answer in answers.read_answers_log(labeled.run_dir)] == [*[""] * 4, "anna"]
+    for module, words, sentence in (
+        (label, ["nowhere/"], "there is no labeling project"),
+        (label, ["project/", "strategy=random"], "are fixed since its first ask"),
+        (label, ["project/", "--port", "99999999"], "cannot be used"),
+        (tell, ["nowhere/", "x.csv"], "there is no labeling project"),
+        (tell, ["project/", "--from", "cvat"], "name the file with the labels"),
+        (tell, ["dataset=digits", "x.csv", "--by", "anna"], "need a labeling project"),
+        (ask, ["dataset=digits", "--to", "cvat"], "needs a labeling project"),
+        (ask, ["project/", "--send", "upload"], "needs --to label-studio"),
+    ):
+        assert sentence in str(main_of(module, monkeypatch, *words)), words
+
+
+class Tiny(nn.Module):
+    """An encoder: the pixels of an image of three channels, 12 by 12."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)
+
+
+def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    add_pictures(tmp_path / "photos", range(20))
+    settings = [word for word in SETTINGS if not word.startswith(("model", "augmentation", "dataset.channels"))]
+    words = ["dataset=unlabeled", f"dataset.path={tmp_path / 'photos'}", "dataset.classes=[dark,bright]", *settings]
+    words += ["strategy=coreset", "encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12"]
+    labeled = Labeled(tmp_path)
+    labeled.words = [*words, f"paths.features={tmp_path / 'features'}"]
+    labeled.tell(fill_in(labeled.ask()))
+    name = labeled.run_dir
+    add_pictures(tmp_path / "photos", range(20, 40))
+    second = labeled.ask()
+    assert second.name == "ask_1.csv"
+    assert labeled.run_dir == name
+    assert len(set(asked(second))) == 4
+    assert any(int(number) >= 20 for number in asked(second))  # the farthest of 34, 20 of them new
+
+
+def test_a_stranger_s_project_runs_nothing_and_names_no_file_elsewhere(labeled):
+    """A file cannot list modules, set what is Hydra's, or name a path outside the folder of the pool."""
+    for word in ("hydra.run.dir=/tmp", "paths.outputs=/tmp", "dataset.manifest=x", "+hydra.launcher=x"):
+        with pytest.raises(UserError, match="keeps all that it has in its own folder"):
+            projects.open_project(str(labeled.folder), [*labeled.words, word])
+    new = projects.open_project(str(labeled.folder), [*labeled.words, "allow=[mine]"])
+    assert "allow=[mine]" in new.overrides
+    new.folder.mkdir()
+    new.save()
+    kept = json.loads((labeled.folder / "project.json").read_text())
+    assert not any("allow" in word for word in kept["settings"])
+    assert "allow=[mine]" in projects.open_project(str(labeled.folder), ["allow=[mine]"]).overrides
+    for word in ("allow=[os]", "+allow=[os]", "hydra.launcher=x", "--config-dir", "-m", "paths.outputs=/tmp"):
+        bad = {**kept, "settings": [*kept["settings"], word]}
+        (labeled.folder / "project.json").write_text(json.dumps(bad))
+        with pytest.raises(UserError, match="which is no setting of a labeling project: take it out"):
+            projects.open_project(str(labeled.folder), [])
+    for file in ("/etc/passwd", "../secret.png", "a/../../b.png", ""):
+        (labeled.folder / "pool.csv").write_text(f"id,hash,file,round\n0,00,{file},0\n")
+        with pytest.raises(UserError, match="is not a path below the folder of the pool"):
+            read_manifest(labeled.folder / "pool.csv")
