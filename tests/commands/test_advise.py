@@ -45,7 +45,7 @@ def test_strategies_are_compared_on_what_is_labeled_and_the_bias_is_named(run, m
     assert text.startswith("3 replays on 80 labeled examples: 24 are held out as a test, and 9 to 34 of the others")
     rows = {line.split()[0]: line for line in text.splitlines() if " %" in line and "points (" in line}
     assert set(rows) >= {"margin", "entropy"}
-    assert "40 of 80 were chosen by margin" in text
+    assert "40 of 80 queried examples were chosen by margin" in text
     assert typed(monkeypatch, capsys, run.parent, "--repeats=3", "--strategies=margin,entropy") == text
     assert sorted(run.rglob("*")) == before
 

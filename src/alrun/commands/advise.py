@@ -126,7 +126,7 @@ def print_advice(
     chosen = by[own]
     if chosen and own != "random":
         print(
-            f"The labels bias this: {chosen} of {sum(by.values())} were chosen by {own}. The replay cannot choose what "
-            f"{own} passed over, and its test resembles what {own} asks for, not your pool."
+            f"The labels bias this: {chosen} of {sum(by.values())} queried examples were chosen by {own}. The replay "
+            f"cannot choose what {own} passed over, and its test resembles what {own} asks for, not your pool."
         )
     print("Intervals hold together in 95 % of such comparisons; more labels and --repeats make them narrower.")

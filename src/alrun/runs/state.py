@@ -41,7 +41,7 @@ class RoundRecord:
     class_accuracy: list[float]  # test accuracy of each class; NaN for one without test examples
     class_labeled: list[int]  # labeled examples of each class
     train_seconds: float  # including what the strategy trained for itself after this round
-    evaluate_seconds: float
+    evaluate_seconds: float  # including what stopping criteria read
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
     train_joules: float = math.nan
     evaluate_joules: float = math.nan
