@@ -29,6 +29,7 @@ def make_run(
     rounds.assign(test_accuracy=accuracy, calibration_error=0.1).to_csv(run / "accuracy.csv", index=False)
     losses = [-math.log(share) if share > 0 else math.nan for share in accuracy]
     rounds.assign(macro_f1=accuracy, nll=losses).to_csv(run / "measures.csv", index=False)
+    rounds.to_csv(run / "stopping.csv", index=False)
     train, evaluate, select = seconds
     rounds.assign(train_seconds=train, evaluate_seconds=evaluate, select_seconds=select).to_csv(
         run / "timing.csv", index=False

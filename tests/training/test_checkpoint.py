@@ -16,7 +16,7 @@ from tests.conftest import QUIET, SMALL, checkpoint_of
 
 WIDE = 2048
 BYTES = 4 * 16 * WIDE  # of the part that is not trained, in float32
-COMPARED = ("accuracy.csv", "measures.csv", "queries.csv", "per_class.csv")
+COMPARED = ("accuracy.csv", "measures.csv", "stopping.csv", "queries.csv", "per_class.csv")
 
 
 class FrozenBackbone(SmallCnn):

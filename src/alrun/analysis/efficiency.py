@@ -64,6 +64,20 @@ def read_curve(run_dir: Path) -> Curve:
         )
 
 
+def read_price(run_dir: Path) -> float | None:
+    """What an answer has cost in a run on average, by its accuracy.csv; None if that is 1, the unit of no price.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = run_dir / "accuracy.csv"
+    with reading_run_file(path), path.open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+        answers = float(last.get("answers") or last["labeled"])
+        price = float(last.get("spent") or answers) / answers
+    return None if price == 1 else price
+
+
 def update_efficiency(run_dir: Path, ends: bool = False) -> None:
     """Write labeling_efficiency.csv of a run that is done, or ``ends`` now; of a random run also those it is for.
 

@@ -11,8 +11,10 @@ from alrun.analysis import comparability, costs, figures, findings, page, querie
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, spread
 from alrun.analysis.metrics import ACCURACY, CALIBRATION, PLAIN, Metric, Reading
+from alrun.analysis.outlook import outlook_section
 from alrun.analysis.page import Section
 from alrun.analysis.paper import printed
+from alrun.analysis.stop_points import stopping_sections
 from alrun.analysis.summary_text import across_datasets, datasets, overview
 
 UNITS = {"%": "percentage points", "": "its own unit"}  # of differences; others have their names
@@ -78,6 +80,8 @@ def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparis
         efficiency_section(named, choices),
         significance_section(named, runs, compared, choices),
     ]
+    if choices.reading == PLAIN:
+        sections += [outlook_section(named), *stopping_sections(named)]
     if "train_seconds" in named:
         sections.append(costs.time_section(named, runs))
         sections.append(costs.energy_section(named))

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alrun.runs import run_folder, schema
+from alrun.runs import run_folder, schema, stopping
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 
@@ -23,12 +23,17 @@ MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
     "wrong_labels": float,
     "classes_found": int,
 }
+STOPPING: dict[str, Callable[[str], float]] = {  # of stopping.csv
+    **dict.fromkeys(stopping.MEASURES, float),
+    **dict.fromkeys(stopping.COLUMNS[2 + len(stopping.MEASURES) :], int),
+}
 NUMBERS: dict[str, Callable[[str], float]] = {
     "answers": int,
     "spent": float,
     "test_accuracy": float,
     "calibration_error": float,
     **MEASURES,
+    **STOPPING,
     "train_accuracy": float,
     "epochs": int,
     "steps": int,
@@ -85,15 +90,17 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)
     timing = read_rows(folder / "timing.csv", ("round", "labeled", "train_seconds"), count)
     classes = read_classes(folder / "per_class.csv", count)
-    measures: list[dict[str, Any]] = [{}] * count
-    if (path := folder / run_folder.MEASURES).exists():
-        measures = read_rows(path, ("round", "labeled"), count)
+    later: list[dict[str, Any]] = [{} for _ in range(count)]
+    for path in (folder / name for name in run_folder.LATER):
+        if path.exists():
+            for row, more in zip(later, read_rows(path, ("round", "labeled"), count), strict=True):
+                row |= more
     by_group: list[dict[str, str]] = [{}] * count
     if (path := folder / run_folder.PER_GROUP).exists():
         by_group = read_groups(path, count)
     common = {**options, **{key: value for key, value in settings.items() if key not in options}, **run}
-    rows = zip(accuracy, measures, timing, classes, by_group, strict=True)
-    return [common | row | measured | times | each | groups for row, measured, times, each, groups in rows]
+    rows = zip(accuracy, later, timing, classes, by_group, strict=True)
+    return [common | row | more | times | each | groups for row, more, times, each, groups in rows]
 
 
 def provenance(meta: dict[str, Any]) -> dict[str, str]:

@@ -49,6 +49,7 @@ class Row:
     seconds: float | None  # left; None: unknown
     round: str = ""
     accuracy: str = ""
+    expected: str = ""  # what the next labels bring
     since: str = ""  # start of the process that computes it
     where: str = ""  # machine and process
     reason: str = ""  # why it failed
@@ -105,6 +106,8 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         "round": "" if now == "missing" else f"{done} of {len(labels_of_rounds(folder)) or '?'}",
         "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
     }
+    if accuracies and now not in ("done", "old"):
+        progress["expected"] = expected_gain(folder)
     if now == "running":
         with suppress(FileNotFoundError):  # written when a process has locked the run and read its data
             progress["since"] = time.strftime("%d %b %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
@@ -114,6 +117,17 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
     return Row(folder, WORDS.get(now, now), seconds, **progress)
+
+
+def expected_gain(folder: Path) -> str:
+    """What the next labels of an unfinished run bring; empty if that cannot be said."""
+    from alrun.analysis import forecast
+    from alrun.analysis.efficiency import read_curve
+
+    curve = read_curve(folder)
+    if forecast.reason_to_withhold(curve):
+        return ""
+    return forecast.in_words(curve).partition(";")[0].removeprefix("the next ")
 
 
 def summary(table: Sequence[Row]) -> str:
@@ -141,6 +155,7 @@ def run_table(table: Sequence[Row]) -> list[str]:
             "state": row.state,
             "rounds": row.round,
             "accuracy": row.accuracy,
+            "next labels": row.expected,
             "hours left": "" if row.state == "done" or row.seconds is None else f"{row.seconds / 3600:.2f}",
             "since": row.since,
             "on": row.where,
@@ -167,6 +182,19 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 def command_of(folder: Path) -> str | None:
     """The command line of a run that has started, from Hydra's record; None if there is no record."""
+    words = words_of_run(folder)
+    if words is None:
+        return None
+    project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
+    if project is not None:
+        words = [display_path(Path(project.strip("'\"")).parent)]
+    if any(folder.glob("ask_*.csv")):
+        words.insert(0, "ask")
+    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")
+
+
+def words_of_run(folder: Path) -> list[str] | None:
+    """The words that started a run, from Hydra's record; None if there is no record."""
     import yaml  # as plain text: no interpolation, and no tag creates an object
 
     try:
@@ -177,12 +205,6 @@ def command_of(folder: Path) -> str | None:
         own = [source["path"] for source in sources if source["provider"] == "command-line"]
         if not isinstance(typed, list):
             return None
-        words = [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
-        project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
-        if project is not None:
-            words = [display_path(Path(project.strip("'\"")).parent)]
+        return [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return None
-    if any(folder.glob("ask_*.csv")):
-        words.insert(0, "ask")
-    return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

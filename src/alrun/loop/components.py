@@ -17,12 +17,13 @@ from alrun.data.rare import rare_classes
 from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
 from alrun.loop.opened import opened, sizes
-from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled
+from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled, check_until
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool import build
 from alrun.pool.classes import class_number
 from alrun.pool.pool import Pool
+from alrun.runs.stopping import Stopping
 from alrun.settings import factory, targets
 from alrun.settings.checks import check_answers, check_budget, check_dropout
 from alrun.settings.identity import digest, first_round, initial_seed
@@ -50,6 +51,7 @@ class Parts:
     card: dict[str, Any]  # what the data set is, before ``scale`` and ``limit``: see alrun.data.card
     model: Classifier  # on the CPU; its weights are those of the last reset
     strategy: Strategy
+    stopping: Stopping
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
     normalize: ToFloats
@@ -63,6 +65,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         UserError: A setting is wrong, or two do not go together.
     """
     strategy: Strategy = factory.build(cfg.strategy, "strategy")
+    stopping: Stopping = factory.build(cfg.stopping, "stopping")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
     card.log_card(whole.card)
@@ -74,6 +77,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
         log.info("%s", card.pool_sentence(told))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
+    check_until(cfg.budget.until_accuracy, data)
     strategy = with_known_classes(cfg, strategy, data)
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
@@ -93,7 +97,16 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     if others:
         data_id = digest([data_id, *others], 16)
     return Parts(
-        data, data_id, told, model, strategy, trainer, first_trainer, normalize, lambda: build_model(cfg, data)
+        data,
+        data_id,
+        told,
+        model,
+        strategy,
+        stopping,
+        trainer,
+        first_trainer,
+        normalize,
+        lambda: build_model(cfg, data),
     )
 
 

@@ -54,6 +54,19 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
             raise SettingError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
 
 
+def check_until(accuracy: float | None, data: ImageData) -> None:
+    """Refuse to end a run at a test accuracy if there is no test set.
+
+    Raises:
+        UserError: That is so.
+    """
+    if accuracy is not None and not len(data.test_labels):
+        raise SettingError(
+            f"budget.until_accuracy={accuracy} needs a test set, and there is none: leave it out, and let stopping=... "
+            "end the run."
+        )
+
+
 def check_model(model: Classifier, data: ImageData) -> None:
     """Pass two images through, in training and in evaluation mode, so that a network that does not fit fails at once.
 

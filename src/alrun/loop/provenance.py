@@ -59,6 +59,13 @@ def write_run_json(
     files.write_text(run_dir / "run.json", json.dumps(record, indent=2) + "\n")
 
 
+def note_end(run_dir: Path, rounds: int, reason: str) -> None:
+    """Say in run.json that the run has only so many ``rounds``, and why."""
+    record = run_folder.read_record(run_dir)
+    record["rounds"] = record["rounds"][:rounds]
+    files.write_text(run_dir / "run.json", json.dumps({**record, "ended_by": reason}, indent=2) + "\n")
+
+
 def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
     """Warn if torch, hardware, instruction set, threads or memory format differ from those in run.json.
 

@@ -1,8 +1,9 @@
 """The record of a round, from its training and its evaluation."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from alrun.loop.stop_set import StopMeasures
 from alrun.pool.labeling_measures import LabelingMeasures
 from alrun.pool.pool import Pool
 from alrun.runs.state import RoundRecord
@@ -18,6 +19,7 @@ def record_of(
     counted: LabelingMeasures,
     trained: TrainResult,
     tested: Evaluation,
+    stopping: StopMeasures,
     evaluation: Stopwatch,
 ) -> RoundRecord:
     """The record of ``round``, before its selection.
@@ -29,6 +31,7 @@ def record_of(
         counted: The measures of its labels.
         trained: The result of the training.
         tested: The result of the evaluation.
+        stopping: What stopping criteria read.
         evaluation: Time and energy of the evaluation.
     """
     labels = pool.labels[pool.labeled.to(pool.device)]
@@ -56,6 +59,7 @@ def record_of(
         purity=counted.purity,
         strangers=counted.strangers,
         wrong_labels=counted.wrong_labels,
+        **asdict(stopping),
     )
     return with_measures(record, tested)
 

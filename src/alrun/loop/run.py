@@ -13,10 +13,11 @@ from torch.profiler import record_function
 from alrun.analysis import efficiency
 from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
-from alrun.loop import as_published, debugging, execution, provenance
+from alrun.loop import as_published, debugging, execution, outlook, provenance
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
+from alrun.loop.stop_set import StopMeasures, measure_stopping
 from alrun.loop.tracking import Tracking
 from alrun.models import infer
 from alrun.models.classifier import Classifier, frozen
@@ -171,10 +172,17 @@ class Run:
         if not is_over:
             return
         self.check()
+        if len(self.state.rounds) < len(self.sizes):
+            reason = self.reason_to_end()
+            assert reason is not None
+            provenance.note_end(self.run_dir, len(self.state.rounds), reason)
+            log.info("the run ends before its budget is spent, after round %d: %s", len(self.state.rounds) - 1, reason)
         self.clear_training()  # also one that a suspended process left, which has lost the run
         self.keep_thumbnails()
         efficiency.update_efficiency(self.run_dir, ends=True)  # before the seal, after which nothing may fail
         finished.seal_results(self.run_dir)
+        if not self.labelling:
+            outlook.log_forecast(self.state.rounds, with_reason=False)
         if self.cfg.runtime.memorise:
             debugging.report_memorization(self.state.rounds[-1])
 
@@ -208,9 +216,12 @@ class Run:
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
+                outlook.log_criteria(self.state.rounds)
+                if self.labelling:
+                    outlook.log_forecast(self.state.rounds, with_reason=True)
                 if self.labelling and round + 1 < len(self.sizes):
                     self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
-            if round + 1 == len(self.sizes):
+            if round + 1 == len(self.sizes) or self.reason_to_end():
                 break
             with record_function("selection"):
                 self.select(round)
@@ -271,8 +282,9 @@ class Run:
         where = f"round {round}, optimizer.lr={self.cfg.optimizer.get('lr')}"
         with record_function("evaluation"), located(where), (evaluation := device.Stopwatch(self.device)):
             tested = self.test(model)
+            stops = self.measure_stopping(round)
         counted = measure_labeling(self.pool, self.state.queries[-1])
-        record = record_of(round, self.pool, self.validation, counted, trained, tested, evaluation)
+        record = record_of(round, self.pool, self.validation, counted, trained, tested, stops, evaluation)
         self.state.add_round(record, model.state_dict(), frozen(model))
 
     def test(self, model: Classifier) -> Evaluation:
@@ -281,6 +293,22 @@ class Run:
         tested = (self.test_images, self.test_labels)
         rare, groups = rare_classes(data), data.test_groups
         return evaluate(model, *tested, normalize, self.chunk, data.classes, rare, groups)
+
+    def measure_stopping(self, round: int) -> StopMeasures:
+        """What stopping criteria read, of the model of ``round`` and the one before it, if that is there."""
+        if not round or self.state.weights is None:
+            return StopMeasures()
+        trainer, query = self.parts.trainer, self.state.queries[-1]
+        return measure_stopping(
+            self.parts.model, self.state.weights, self.pool, query, self.cfg.seed, trainer.normalize, trainer.chunk
+        )
+
+    def reason_to_end(self) -> str | None:
+        """Why the run ends before its budget is spent, by its rounds so far; None: it goes on."""
+        wanted, reached = self.cfg.budget.until_accuracy, self.state.rounds[-1].test_accuracy
+        if wanted is not None and reached >= wanted:
+            return f"budget.until_accuracy={wanted:g} is reached"
+        return self.parts.stopping.reason([record.row for record in self.state.rounds])
 
     def train(self, seed: int, round: int, unfinished: Path) -> TrainResult:
         """Train the model from the weights that it has."""

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from alrun.runs.run_folder import (
-    MEASURES,
+    LATER,
     PER_GROUP,
     RESULTS,
     display_path,
@@ -19,7 +19,7 @@ from alrun.system.errors import StorageError
 
 def seal_results(run_dir: Path) -> None:
     """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
-    names = [*RESULTS, MEASURES, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
+    names = [*RESULTS, *LATER, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
     files.sync(*(run_dir / name for name in names))
     files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in names}) + "\n")
 

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.run_folder import MEASURES, PER_GROUP, RESULTS, has_checkpoint, reading_run_file
+from alrun.runs.run_folder import LATER, PER_GROUP, RESULTS, has_checkpoint, reading_run_file
 from alrun.runs.state import BY_CLASS, BY_GROUP, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
 
-FILES = (*RESULTS, MEASURES, PER_GROUP, "done")
+FILES = (*RESULTS, *LATER, PER_GROUP, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
@@ -93,8 +93,8 @@ def read_queries(path: Path) -> dict[int, torch.Tensor]:
 def read_records(run_dir: Path) -> list[RoundRecord]:
     """The rounds that are in all tables; a killed process may have written only some tables."""
     rows = {name: read_rows(run_dir / f"{name}.csv") for name in ("accuracy", "timing", "per_class")}
-    if (run_dir / MEASURES).exists():
-        rows["measures"] = read_rows(run_dir / MEASURES)
+    later = [name.removesuffix(".csv") for name in LATER if (run_dir / name).exists()]
+    rows |= {name: read_rows(run_dir / f"{name}.csv") for name in later}
     if (run_dir / PER_GROUP).exists():
         rows["per_group"] = read_rows(run_dir / PER_GROUP)
     count = min(len(each) for each in rows.values())
@@ -103,8 +103,9 @@ def read_records(run_dir: Path) -> list[RoundRecord]:
         for round in range(count):
             (accuracy,), (timing,) = rows["accuracy"][round], rows["timing"][round]
             classes = rows["per_class"][round]
-            (measures,) = rows["measures"][round] if "measures" in rows else [{}]
-            row: dict[str, Any] = {**accuracy, **measures, **timing}
+            row: dict[str, Any] = {**accuracy, **timing}
+            for name in later:
+                row |= rows[name][round][0]
             values = {
                 each.name: each.type(row[each.name])  # type: ignore[operator]
                 for each in fields(RoundRecord)

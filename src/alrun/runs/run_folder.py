@@ -22,7 +22,7 @@ from alrun.system.safe_text import one_line
 log = logging.getLogger(__name__)
 
 RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
-MEASURES = "measures.csv"  # which earlier versions did not write: a finished run may lack it
+MEASURES, STOPPING = LATER = ("measures.csv", "stopping.csv")  # earlier versions wrote neither: a run may lack them
 PER_GROUP = "per_group.csv"  # where test examples have groups
 BEGUN = (".hydra", "run.log", "accuracy.csv", "run.json", "done")  # any of them: the run was started
 UNCOMPUTED = {".hydra", "run.log", "failed.txt", ".lock", ".lock.lease"}  # there before anything is computed

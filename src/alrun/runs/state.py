@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alrun.runs import run_folder, schema
+from alrun.runs import run_folder, schema, stopping
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
@@ -24,7 +24,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv, measures.csv and timing.csv; one of per_class.csv for every class, per_group.csv alike.
+    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv; of per_class.csv and per_group.csv many.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
@@ -42,7 +42,7 @@ class RoundRecord:
     class_accuracy: list[float]  # test accuracy of each class; NaN for one without test examples
     class_labeled: list[int]  # labeled examples of each class
     train_seconds: float  # including what the strategy trained for itself after this round
-    evaluate_seconds: float
+    evaluate_seconds: float  # including what stopping criteria read
     select_seconds: float = 0.0  # pass over the pool and selection that followed this round
     train_joules: float = math.nan
     evaluate_joules: float = math.nan
@@ -61,6 +61,12 @@ class RoundRecord:
     purity: float = 1.0
     strangers: int = 0
     wrong_labels: float = 0.0
+    # Of this model and the one before it, see alrun.loop.stop_set; NaN in the first round and in those checkpoints.
+    kappa: float = math.nan
+    changed: float = math.nan
+    uncertainty: float = math.nan
+    delta_f: float = math.nan
+    batch_accuracy: float = math.nan
     group_accuracy: dict[str, float] = field(default_factory=dict)  # test accuracy of each group, where there are any
 
     def __post_init__(self) -> None:
@@ -100,7 +106,8 @@ MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
 ANSWERS = ("answers", "spent")  # the last columns of accuracy.csv
 BY_CLASS = ("class_accuracy", "class_labeled")
 BY_GROUP = ("group_accuracy",)
-ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in COSTS + MEASURES + BY_CLASS + BY_GROUP]
+_ELSEWHERE = COSTS + MEASURES + stopping.MEASURES + BY_CLASS + BY_GROUP
+ACCURACY_COLUMNS = [f.name for f in fields(RoundRecord) if f.name not in _ELSEWHERE]
 MEASURES_COLUMNS = ["round", "labeled", *MEASURES]
 TIMING_COLUMNS = ["round", "labeled", *COSTS]
 
@@ -206,6 +213,7 @@ class RunState:
         if trained:
             yield "accuracy.csv", ACCURACY_COLUMNS, rows
             yield "measures.csv", MEASURES_COLUMNS, rows
+            yield "stopping.csv", stopping.COLUMNS, stopping.table(rows)
             yield "per_class.csv", ["round", "class", "test_accuracy", "labeled"], self.by_class()
             if by_group := self.by_group():
                 yield run_folder.PER_GROUP, ["round", "group", "test_accuracy"], by_group

@@ -53,7 +53,8 @@ def fitted_number(name: str, cfg: DictConfig) -> int:
         return BLANK[name]
     written = OmegaConf.to_container(cfg.budget, resolve=False)
     assert isinstance(written, dict)
-    given = {str(key): int(cfg.budget[key]) for key, value in written.items() if not str(value).startswith(MARK)}
+    numbers = {key: written[key] for key in ("seed_size", "batch_size", "total")}
+    given = {key: int(cfg.budget[key]) for key, value in numbers.items() if not str(value).startswith(MARK)}
     return getattr(fit_to_data(known, given, cfg.get("validation") or 0, int(cfg.training.batch_size)), name)
 
 

@@ -61,6 +61,7 @@ GROUPS = {  # in the order of --help: the most wanted come first
         "Who answers which class an example belongs to, and how often wrongly.", "annotator=uniform annotator.rate=0.1"
     ),
     "cost": Group("What an answer costs.", "cost=none cost.price=0.05"),
+    "stopping": Group("When enough is labeled, before the budget is spent.", "stopping=majority"),
     "scale": Group("How much of the paper's size is kept.", "dataset=cifar10 scale=small"),
     "at_once": Group("How many runs of a sweep are computed at a time.", "-m seed=0,1 at_once=two"),
     "search": Group(

@@ -32,6 +32,8 @@ NEUTRAL: dict[str, Any] = {
     "seed_set": {"_target_": "RandomSeedSet"},
     "annotator": {"_target_": "Perfect"},
     "cost": {"_target_": "OneEach", "price": 1.0},
+    "stopping": {"_target_": "NoStopping"},
+    "budget.until_accuracy": None,
     "dss": {"_target_": "NoSubset"},
     "dataset.test_split": None,
     "dataset.class_level": None,
@@ -204,6 +206,7 @@ def first_model_id(cfg: DictConfig) -> str:
         del settings["dss"]
         settings.get("revisions", {}).pop("dss", None)
     settings["budget"] = settings["budget"]["seed_size"]
+    settings.pop("stopping", None)
     settings["initial_seed"] = initial_seed(cfg)
     return digest(settings, 16)
 

@@ -20,6 +20,8 @@ class Budget:
     seed_size: Annotated[int, Ge(2)] = 1000
     batch_size: Annotated[int, Ge(1)] = 1000  # the AL batch size
     total: Annotated[int, Ge(2)] = 10000
+    # end as soon as the test accuracy is reached; null: spend all of it
+    until_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
 
 
 @dataclass
@@ -113,6 +115,7 @@ class RunConfig:
     seed_set: Any = None
     annotator: Any = None
     cost: Any = None
+    stopping: Any = None
     dss: Any = None
     tracking: Any = None
     budget: Budget = field(default_factory=Budget)

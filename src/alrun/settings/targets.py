@@ -82,6 +82,7 @@ KINDS = {
         ("alrun.pool.annotator", "alrun.pool.confusing", "alrun.pool.opinions_file"),
     ),
     "cost": Kind("alrun.pool.cost.Cost", ("alrun.pool.cost",)),
+    "stopping": Kind("alrun.runs.stopping.Stopping", ("alrun.runs.stopping",)),
     "dss": Kind("alrun.training.subsets.base.Subset", ("alrun.training.subsets",)),
     "tracking": Kind("alrun.loop.tracking.Tracker", ("alrun.loop.tracking",)),
 }

@@ -9,9 +9,12 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 SUBCOMMANDS = (
+    "advise",
     "ask",
     "check",
     "embed",
+    "export",
+    "forecast",
     "help",
     "label",
     "new",

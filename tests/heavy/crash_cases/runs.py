@@ -24,7 +24,7 @@ from alrun.settings import schema
 from alrun.system.files import TEMPORARY
 from tests.heavy.crash_cases.disk import DEATH, Disk, Lost
 
-COMPARED = ("accuracy.csv", "measures.csv", "queries.csv", "per_class.csv", "labeling_efficiency.csv")
+COMPARED = ("accuracy.csv", "measures.csv", "stopping.csv", "queries.csv", "per_class.csv", "labeling_efficiency.csv")
 TINY = (
     "limit=200",
     "model.width=2",

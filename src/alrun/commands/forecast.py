@@ -1,0 +1,93 @@
+"""``alrun forecast``: what the next labels bring, and how many an accuracy needs.
+
+    alrun forecast outputs
+    alrun forecast outputs/runs/<setting>/<run> --labels 500 --at 0.9 --price 0.05
+    alrun forecast --check results/forecast/left_out.csv
+
+It extrapolates the learning curve of each run, finished or not, and of the random run of its setting and seed, with an
+interval that holds nine of ten outcomes. It gives none where that cannot be trusted, and says why. --check instead
+forecasts the later rounds of finished runs from their earlier ones, and prints how often the interval held.
+"""
+
+import argparse
+from pathlib import Path
+
+from alrun.commands import console
+from alrun.system.errors import DataError, SettingError
+
+SHOWN = 30  # runs
+
+
+def main() -> None:
+    """Read the command line and print the forecasts."""
+    parser = console.make_parser("forecast", __doc__)
+    console.add_sources(parser)
+    parser.add_argument("--labels", type=int, metavar="N", help="labels to look ahead (default: half as many again)")
+    parser.add_argument("--at", type=float, metavar="ACCURACY", help="say what this accuracy needs (0 to 1)")
+    parser.add_argument(
+        "--price", type=float, metavar="PRICE", help="of a label (default: that of the run, cost.price)"
+    )
+    parser.add_argument("--check", action="store_true", help="compare forecasts with what came")
+    console.run_on_sources(parser, forecast)
+
+
+def forecast(arguments: argparse.Namespace) -> None:
+    """Check the arguments, and print a line for each run, or the table of --check."""
+    for name, most in (("labels", None), ("at", 1), ("price", None)):
+        value = getattr(arguments, name)
+        if value is not None and (value <= 0 or (most and value > most)):
+            raise SettingError(f"--{name} {value} must be above 0{f' and at most {most}' if most else ''}.")
+    if arguments.check:
+        check(arguments.sources)
+        return
+    from alrun.analysis import forecast
+    from alrun.runs.run_folder import display_path, find_run_folders
+
+    folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
+    for folder in folders[:SHOWN]:
+        print(f"{display_path(folder)}\n  {line(folder, arguments)}")
+        random = random_run(folder)
+        if random is not None:
+            print(f"  random: {line(random, arguments)}")
+    if len(folders) > SHOWN:
+        print(f"and {len(folders) - SHOWN} more runs: name fewer folders.")
+    if not folders:
+        raise DataError(f"no run has finished a round: forecasts need {forecast.LEAST}.")
+
+
+def line(folder: Path, arguments: argparse.Namespace) -> str:
+    """The forecast of a run, or why there is none."""
+    from alrun.analysis import forecast
+    from alrun.analysis.efficiency import read_curve, read_price
+
+    curve = read_curve(folder)
+    if reason := forecast.reason_to_withhold(curve):
+        return f"no forecast: {reason}"
+    price = arguments.price or read_price(folder)
+    if arguments.labels and arguments.labels > (forecast.REACH - 1) * curve.labels[-1]:
+        raise SettingError(
+            f"--labels {arguments.labels} is beyond what {curve.labels[-1]} labels let forecast: at most as many again."
+        )
+    return forecast.in_words(curve, arguments.labels, arguments.at, price)
+
+
+def random_run(folder: Path) -> Path | None:
+    """The random run of the same setting and seed, if it is another one that has begun."""
+    seed = folder.name.rpartition("-")[2]
+    found = (path for path in folder.parent.glob(f"random-*-{seed}") if (path / "accuracy.csv").exists())
+    return next((path for path in found if path != folder), None)
+
+
+def check(sources: list[str]) -> None:
+    """Print how often intervals held what came, by data set.
+
+    Raises:
+        UserError: No run has enough rounds.
+    """
+    from alrun.analysis import calibration
+    from alrun.analysis.sources import load, measured
+
+    rounds = measured(load(sources)).rounds
+    if rounds.empty or not len(calibration.outcomes(rounds)):
+        raise DataError("no finished run has enough rounds to compare a forecast with.")
+    print(*console.format_columns(calibration.coverage_table(rounds)), sep="\n")
