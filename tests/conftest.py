@@ -44,11 +44,12 @@ def listed(monkeypatch, request):
 @pytest.fixture(autouse=True)
 def logging_as_before():
     """A program that a test runs in this process may silence logging, or let more through, for itself alone."""
-    root = logging.root
-    before = root.level, root.manager.disable
+    root, alrun = logging.root, logging.getLogger("alrun")
+    levels, disabled = (root.level, alrun.level), root.manager.disable
     yield
-    root.setLevel(before[0])
-    logging.disable(before[1])
+    root.setLevel(levels[0])
+    alrun.setLevel(levels[1])
+    logging.disable(disabled)
 
 
 @pytest.fixture

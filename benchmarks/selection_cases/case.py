@@ -82,6 +82,7 @@ def query(case: Case, passes: int = 0) -> Query:
         size=case.size,
         unlabeled=outputs[0],
         labeled=outputs[1],
+        strangers=Outputs(pool.strangers),
         rng=torch.Generator().manual_seed(0),
         pool=pool,
         model=Head(case.classes).to(DEVICE),
@@ -90,6 +91,7 @@ def query(case: Case, passes: int = 0) -> Query:
         chunk=100,
         training=Stopwatch(DEVICE),
         fit=lambda index: Head(case.classes).to(DEVICE),  # training is not timed
+        detector=lambda temperature: Head(case.classes + 1).to(DEVICE),
     )
 
 

@@ -100,7 +100,7 @@ def main() -> None:
         tests=int(every["p"].notna().sum()),
     )
     for name, table in tables.items():
-        text += section(name, table, every.loc[name])
+        text += section(name, table, every.xs(name))
     text += across(tables) + noise(tables)
     PAGE.write_text(text)
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
@@ -194,11 +194,11 @@ def rare_found(table: pd.DataFrame) -> dict[str, str]:
     found = pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
     draws = np.random.default_rng(0).integers(0, len(found), (DRAWS, len(found)))
     text = {}
-    for curve in found:
+    for curve in map(str, found):
         ratio = found[curve].mean() / found[REFERENCE].mean()
         drawn = found[curve].to_numpy()[draws].mean(1) / found[REFERENCE].to_numpy()[draws].mean(1)
         low, high = np.percentile(drawn, [2.5, 97.5])
-        text[str(curve)] = "1" if curve == REFERENCE else f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+        text[curve] = "1" if curve == REFERENCE else f"{ratio:.2f} ({low:.2f} to {high:.2f})"
     return text
 
 
@@ -219,7 +219,7 @@ def across(tables: dict[str, pd.DataFrame]) -> str:
         "|---|---|---|",
     ]
     worst = scores.rank(axis="columns", ascending=False).max()
-    lines += [f"| `{curve}` | {value:.1f} | {worst[curve]:.0f} |" for curve, value in mean.items()]
+    lines += [f"| `{curve}` | {mean[curve]:.1f} | {worst[curve]:.0f} |" for curve in map(str, mean.index)]
     return "\n".join([*lines, "", ""])
 
 
@@ -231,7 +231,7 @@ def noise(tables: dict[str, pd.DataFrame]) -> str:
         per_run(tables[name], Reading(METRICS["accuracy"])).pivot_table("aubc", "seed", "curve")
         for name in ("noisy_people", "noisy_same_rate")
     ]
-    shared = sorted(set(areas[0]) & set(areas[1]))
+    shared = sorted(set(map(str, areas[0])) & set(map(str, areas[1])))
     people, simulated = (area[shared].dropna() for area in areas)
     rho = float(people.mean().corr(simulated.mean(), method="spearman"))
     numbers = np.random.default_rng(0)

@@ -92,16 +92,17 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
     random = runs[runs["strategy"] == REFERENCE].set_index("seed")["aubc"]
     ratios = efficiencies(table, common_level(table))
     found = {}
-    for strategy, frame in runs.groupby("strategy"):
+    for strategy in map(str, runs["strategy"].unique()):
+        frame = runs[runs["strategy"] == strategy]
         area = 100 * frame.set_index("seed")["aubc"]
         gain = (area - 100 * random).dropna()
         low, high = t_interval(gain.tolist())
         over = "" if strategy == REFERENCE or math.isnan(low) else f"{gain.mean():+.1f} ({low:+.1f} to {high:+.1f})"
         if over and not low <= 0 <= high:
             over = f"**{over}**"
-        ratio = ratios.loc[strategy, "mean"]
+        ratio = ratios["mean"][strategy]
         cells = [f"{area.mean():.1f}", over, f"{ratio:.2f}", f"{frame['select_seconds'].mean():.2f} s", f"{len(area)}"]
-        found[str(strategy)] = Found(float(area.mean()), " | ".join(cells))
+        found[strategy] = Found(float(area.mean()), " | ".join(cells))
     return found
 
 

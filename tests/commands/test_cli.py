@@ -66,7 +66,7 @@ done
         (["experiment=quick"], ["experiment=quick", "did you mean quickstart?"]),
         (["experiment=baseline/cifar1"], ["experiment=baseline/cifar1", "did you mean baseline/cifar10?"]),
         (["statsu"], ["statsu: there is no such command", "did you mean status?"]),
-        (["nonsense", "seed=1"], ["nonsense: there is no such command", "choose from: ask, check, embed, help"]),
+        (["nonsense", "seed=1"], ["nonsense: there is no such command", "choose from: advise, ask, check, embed"]),
         (["strategy", "badge"], ["strategy: it has no value", "group=option"]),
         (["seed=0", "status"], ["status: a command comes first"]),
         (["+="], ["the command line cannot be read", "setting=value"]),

@@ -18,9 +18,12 @@ from alrun.system.moved import SUBCOMMANDS
 
 # Commands whose examples need more than a folder of runs, and where they are tested.
 ELSEWHERE = {
+    "advise": "tests/commands/test_advise.py, with labels of people",
     "ask": "tests/runs/test_labeling.py, with photos",
     "embed": "tests/features/test_store.py, with a network made on the spot",
     "check": "tests/commands/test_check.py",
+    "export": "tests/commands/test_export.py",
+    "forecast": "tests/commands/test_forecast.py",
     "label": "tests/annotate/test_server.py, with a browser",
     "new": "tests/commands/test_new.py",
     "paper": "tests/analysis/paper/test_exhibits.py; it composes hundreds of runs",

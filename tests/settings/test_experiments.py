@@ -81,7 +81,8 @@ def test_a_row_of_the_paper(composed, row):
     assert cfg.model._target_ == f"alrun.models.{model}"
     assert (cfg.training.max_epochs, cfg.training.batch_size, cfg.training.stop_accuracy) == (epochs, batch, 0.99)
     assert (cfg.optimizer.build._target_, cfg.optimizer.build.lr) == (optimizer, lr)
-    assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
+    wanted = {"seed_size": seed_size, "batch_size": al_batch, "total": total, "until_accuracy": None}
+    assert cfg.budget == wanted
     assert (cfg.optimizer.swa is not None) == ("SWA" in row)
     assert (cfg.augmentation._target_ == "alrun.data.augmentation.NoAugmentation") == (
         "N.A." in row or "Table 4" in row

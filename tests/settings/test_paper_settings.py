@@ -16,7 +16,8 @@ def test_a_data_set_alone_composes_its_row_of_table_3(composed, row):
     cfg = composed(f"dataset={dataset}", hydra=True)
     assert cfg.hydra.runtime.choices.model == model
     assert (cfg.training.max_epochs, cfg.optimizer.lr, cfg.training.batch_size) == (epochs, lr, batch)
-    assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
+    wanted = {"seed_size": seed_size, "batch_size": al_batch, "total": total, "until_accuracy": None}
+    assert cfg.budget == wanted
     assert (cfg.training.stop_accuracy, cfg.training.reset, cfg.training.patience) == (0.99, True, 10)
     sgd = cfg.optimizer.build
     assert (sgd._target_, sgd.lr, sgd.momentum, sgd.weight_decay) == ("torch.optim.SGD", lr, 0.9, 5e-4)
@@ -38,7 +39,8 @@ def test_other_networks_bring_their_row(composed, row):
     cfg = composed(f"dataset={dataset}", f"model={model}")
     assert cfg.optimizer.build._target_ == "torch.optim.SGD"
     assert (cfg.training.max_epochs, cfg.optimizer.lr, cfg.training.batch_size) == (epochs, lr, batch)
-    assert cfg.budget == {"seed_size": seed_size, "batch_size": al_batch, "total": total}
+    wanted = {"seed_size": seed_size, "batch_size": al_batch, "total": total, "until_accuracy": None}
+    assert cfg.budget == wanted
 
 
 def test_the_command_line_wins_over_the_row(composed):
