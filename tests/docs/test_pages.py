@@ -7,6 +7,7 @@ is left alone. Each page has a fresh folder.
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,13 +71,31 @@ def run_page(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 del sys.modules[name]
 
 
+# Guides with many commands, each of which starts a Python of its own: `make heavy` runs them.
+LONG = ("features", "labeling_project", "own_code", "pools", "stopping")
+COMMAND = re.compile(r"^(?:python -m )?alrun ((?:.*\\\n)*.*)$", re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if CODE.search(page.read_text())],
-    ids=lambda page: page.relative_to(ROOT).as_posix(),
+    [
+        pytest.param(page, marks=[pytest.mark.heavy] if page.stem in LONG else [], id=page.relative_to(ROOT).as_posix())
+        for page in PAGES
+        if CODE.search(page.read_text())
+    ],
 )
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     run_page(page.read_text(), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [name for name in LONG if name != "labeling_project"])  # its commands name a folder
+def test_the_runs_of_a_long_page_compose(name, composed):
+    text = "\n".join(block.text for block in blocks((ROOT / "docs" / "guides" / f"{name}.md").read_text()))
+    found = [shlex.split(words.replace("\\\n", " "), comments=True) for words in COMMAND.findall(text)]
+    runs = [words for words in found if "=" in words[0] and not any(mark in "".join(words) for mark in "$|>&;")]
+    assert runs
+    for words in runs:
+        composed(*words)
 
 
 def test_blocks_are_written_run_and_left_alone_as_the_convention_says(tmp_path, monkeypatch):

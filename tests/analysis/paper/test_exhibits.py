@@ -167,6 +167,7 @@ DIGITS = ("dataset=digits", "model=small_cnn", "scale.epochs=0.004")  # small, a
 DIGITS += ("budget.seed_size=20", "budget.batch_size=10", "budget.total=100")  # nine rounds, as the paper's
 
 
+@pytest.mark.heavy
 def test_some_commands(tmp_path):
     asked = Asked((*DIGITS, "seed=0,1", f"paths.outputs={tmp_path}", *REAL))
     assert (
