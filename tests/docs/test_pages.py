@@ -72,7 +72,7 @@ def run_page(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Guides with many commands, each of which starts a Python of its own: `make heavy` runs them.
-LONG = ("features", "labeling_project", "own_code", "pools", "stopping")
+LONG = ("features", "labeling_project", "pools", "stopping")
 COMMAND = re.compile(r"^(?:python -m )?alrun ((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
