@@ -57,6 +57,12 @@ def test_runs_that_follow_one_another_open_their_data_once(stored, reads, comple
     assert len(reads) == 2
 
 
+def test_a_path_may_refer_to_the_folder_of_data(stored, complete, tmp_path):
+    given = complete(*stored(), "strategy=margin")
+    same = complete("dataset=features", "dataset.path=${paths.data}/f.npz", f"paths.data={tmp_path}", "strategy=margin")
+    assert same == given
+
+
 def test_a_file_that_has_changed_is_opened_again(stored, reads, complete):
     complete(*stored(0), "strategy=margin")
     complete(*stored(1), "strategy=margin")

@@ -72,7 +72,8 @@ def opened_beside(cfg: DictConfig, group: str, where: torch.device) -> Opened | 
 def key_of(cfg: DictConfig) -> str | None:
     """What decides what is opened: settings and the content of files; None of a user's own code, which may do more."""
     names = ("dataset", "encoder", "limit", "scale")
-    settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(names)), resolve=True)
+    settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [*names, "paths"]), resolve=True)
+    del settings["paths"]  # to which the others may refer
     for part in (settings["dataset"], settings["encoder"] or {}):
         if not str(part.get("_target_", "alrun.")).startswith("alrun."):
             return None

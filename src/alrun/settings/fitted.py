@@ -90,7 +90,7 @@ def fit_to_data(known: Counted, given: dict[str, int], validation: int = 0, batc
 
 def count_data(cfg: DictConfig) -> Counted | None:
     """The size of the data set in ``cfg``; None if it is not the user's own or cannot be listed."""
-    dataset = OmegaConf.to_container(cfg.dataset, resolve=False, throw_on_missing=False)
+    dataset = OmegaConf.to_container(cfg.dataset, resolve=True, throw_on_missing=False)
     known = count_listed(json.dumps(dataset, sort_keys=True, default=str)) if isinstance(dataset, dict) else None
     limit = cfg.get("limit")
     return known if known is None or limit is None else known._replace(pool=min(known.pool, limit))
