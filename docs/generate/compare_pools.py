@@ -101,7 +101,7 @@ def main() -> None:
     )
     for name, table in tables.items():
         text += section(name, table, every.xs(name))
-    text += across(tables) + noise(tables)
+    text += (across(tables) if len(tables) > 1 else "") + noise(tables) + absent(tables)
     PAGE.write_text(text)
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
 
@@ -155,7 +155,8 @@ def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
     lines = [
         f"## {pool.title}",
         "",
-        f"{pool.what} {table['answers'].min():,.0f} to {table['answers'].max():,.0f} answers.",
+        pool.what,
+        f"{table['answers'].min():,.0f} to {table['answers'].max():,.0f} answers.",
         "",
         f"| strategy | {' | '.join(titles)} |",
         "|---" * (1 + len(titles)) + "|",
@@ -211,8 +212,8 @@ def across(tables: dict[str, pd.DataFrame]) -> str:
     lines = [
         "## Over all pools",
         "",
-        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are "
-        f"alike: p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set "
+        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are\n"
+        f"alike: p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set\n"
         "are not independent, so this is a description.",
         "",
         "| strategy | mean rank | worst |",
@@ -248,6 +249,12 @@ def noise(tables: dict[str, pd.DataFrame]) -> str:
         f"of the same rate: Spearman's rank correlation is {rho:.2f}, 95 % interval {low:.2f} to {high:.2f} (bootstrap "
         "over seeds).\n"
     )
+
+
+def absent(tables: dict[str, pd.DataFrame]) -> str:
+    """A sentence on the pools without a table."""
+    lacking = [POOLS[name].title for name in POOLS if name not in tables]
+    return f"\nNot computed yet: {', '.join(lacking).lower()}.\n" if lacking else ""
 
 
 if __name__ == "__main__":
