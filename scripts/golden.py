@@ -58,8 +58,8 @@ FACETS = (
     ["redundancy=duplicate", "redundancy.factor=5", "redundancy.unique=60"],
     ["redundancy=augment", "redundancy.factor=5", "redundancy.unique=60"],
     ["seed_set=balanced"],
-    ["seed_set=dispersion_min", "embeddings@seed_set.embeddings=pixels"],
-    ["seed_set=facility_location_pixels"],
+    ["seed_set=dispersion_min", "embeddings@seed_set.embeddings=classifier"],
+    ["seed_set=facility_location", "embeddings@seed_set.embeddings=classifier"],
     ["training.precision=bf16"],
     ["imbalance=long_tail", "imbalance.ratio=4"],
     ["open_set=held_out"],
@@ -113,8 +113,6 @@ def commands() -> Iterator[list[str]]:
         yield [f"strategy={path.stem}", DROPOUT, *inner, *SHORT.get(path.stem, [])]
     for facet in FACETS:
         yield ["strategy=badge", *facet]
-    for strategy in ("typiclust", "probcover"):
-        yield [f"strategy={strategy}", "embeddings@strategy.embeddings=pixels"]
 
 
 def digests(command: list[str]) -> tuple[str, dict[str, str]]:

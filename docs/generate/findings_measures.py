@@ -85,7 +85,7 @@ def per_class(table: Table, dataset: str) -> tuple[str, str]:
 
 def seed_set(table: Table) -> tuple[str, str]:
     """Finding 6: representative and random seed sets."""
-    chosen = table.part(seed_set=["facility_location", "facility_location_pixels"])
+    chosen = table.part(seed_set=["facility_location", "facility_location_untrained"])
     half = int(chosen["round"].max()) // 2 + 1
     found = gaps(mean_of(chosen, half), mean_of(table.part(), half))
     return (

@@ -24,7 +24,7 @@ Made while this site was built, from `conf/`, the dataclasses and the docstrings
 
 On the command line, `group=option` chooses an option and `setting=value` changes one of its settings. Add `--cfg job`
 to see the resulting configuration without running anything. Name a strategy or an embedding inside another one with its
-place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=file`.
+place: `strategy@strategy.inner=coreset`, `embeddings@strategy.embeddings=features`.
 
 You must give a value for `???`; `null` means none. `${examples:1000}` is that number times `scale.examples`;
 `${epochs:...}` and `${width:...}` work the same way. Any other `${...}` is the value of another setting. An option

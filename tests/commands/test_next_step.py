@@ -17,7 +17,7 @@ from alrun.settings import planned_runs
             "--config-dir conf strategy=power strategy@strategy.inner=bald strategy.x=2",
             "--config-dir conf strategy=random",
         ),
-        ("embeddings@strategy.embeddings=pixels strategy=typiclust +strategy.x=1", "strategy=random"),
+        ("embeddings@strategy.embeddings=timm strategy=typiclust +strategy.x=1", "strategy=random"),
         ("seed=1 'name=my strategy' --config-dir conf", "strategy=random seed=1 'name=my strategy' --config-dir conf"),
         ("--config-dir conf seed=1 allow=[mine]", "--config-dir conf strategy=random seed=1 allow=[mine]"),
     ],

@@ -58,3 +58,14 @@ def test_all_experiments_run_to_the_end(real_data, tmp_path):
     runs = list(tmp_path.glob("outputs/runs/*/badge-*"))
     assert len(runs) < sum(int(asked) for _, asked in outcomes)  # sections share some
     assert all(run_state(run) == "done" for run in runs)
+
+
+@pytest.mark.parametrize("function", ["facility_location", "dispersion_min"])
+def test_seed_sets_of_stand_ins_read_the_network_before_its_training(function):
+    words = collect.line_of("seed_set/cifar10", collect.Asked((), stand_ins=True))
+    (option,) = (each for each in words if each.startswith("seed_set="))
+    assert f"{function}_untrained" in option.partition("=")[2].split(",")
+    (run,) = runs_of_command(paper.with_stand_ins([f"seed_set={function}_untrained"]))
+    chosen = run.cfg.seed_set
+    assert chosen.function == function
+    assert chosen.embeddings._target_.endswith(".FromClassifier")

@@ -5,13 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from alrun.data.dataset import STRANGER
+from alrun.data.dataset import STRANGER, ImageData
+from alrun.features.encoders import Module
 from alrun.loop.components import build_parts, build_pool
 from alrun.pool.per_class_cap import PerClassCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import AugmentedDuplicate, Duplicate
-from alrun.strategies.embeddings import FromFile, FromPixels
+from alrun.strategies.embeddings import FromFeatures
 from alrun.strategies.seed_set import BalancedSeedSet, EveryClassSeedSet, RandomSeedSet, RepresentativeSeedSet
 from alrun.system.errors import UserError
 
@@ -93,14 +95,21 @@ def test_the_seed_set_is_taken_from_what_stays_unique(composed):
         build_pool(composed(*settings, "redundancy.unique=39", "budget.seed_size=40"), data, cpu)
 
 
+def features(data: ImageData, rows: np.ndarray, normalize: bool = True) -> FromFeatures:
+    """Embeddings by an encoder that makes ``rows`` of ``data``."""
+    encoder = Module(nn.Identity())
+    found = FromFeatures(encoder, normalize)
+    found.prepare(data, lambda asked: rows if asked is encoder else rows[:0])
+    return found
+
+
 @pytest.mark.parametrize("redundancy", ["none", "duplicate redundancy.unique=100", "augment redundancy.unique=100"])
-def test_rows_of_a_file_follow_the_images_that_redundancy_moves(composed, tmp_path, redundancy):
+def test_features_follow_the_images_that_redundancy_moves(composed, redundancy):
     cpu = torch.device("cpu")
     cfg = composed(*f"redundancy={redundancy}".split(), "budget.total=40", "runtime.device=cpu")
     data = build_parts(cfg, cpu).data
-    np.save(tmp_path / "rows.npy", data.train_images.reshape(len(data.train_images), -1))
     made, _ = build_pool(cfg, data, cpu)
-    rows = FromFile(str(tmp_path / "rows.npy"), normalize=False).whole(made, 100)
+    rows = features(data, data.train_images.reshape(len(data.train_images), -1), normalize=False).whole(made, 100)
     shown = (made.images.flatten(1) == rows).all(1)
     assert shown.all() if "augment" not in redundancy else 100 < shown.sum() < len(shown)
     assert torch.from_numpy(data.train_labels)[made.source].equal(made.labels)
@@ -192,7 +201,9 @@ def test_a_balanced_seed_set_is_the_first_of_every_class():
 def test_representative_seed_sets_equal_plain_greedy_choice(function, per_class):
     """The objective and every step's choice, in float64 and without lazy evaluation."""
     full, candidates = pool(), torch.arange(0, COUNT, 2)
-    embeddings = FromPixels(components=10)
+    images, labels = arrays()
+    rows = np.random.default_rng(1).normal(size=(COUNT, 10)).astype(np.float32)
+    embeddings = features(ImageData(images, labels, images[:2], labels[:2]), rows, normalize=False)
     chosen = RepresentativeSeedSet(function, embeddings, per_class).choose(full, candidates, 12, torch.Generator(), 100)
     assert len(chosen.unique()) == 12
     x = embeddings.whole(full, 100).double()
@@ -215,17 +226,6 @@ def test_representative_seed_sets_equal_plain_greedy_choice(function, per_class)
             picked.append(int(gains.argmax()))
         expected += members[picked].tolist()
     assert chosen.tolist() == expected
-
-
-def test_components_of_pixels_are_those_of_an_exact_decomposition():
-    full = pool()
-    rows = FromPixels(components=5).whole(full, 100).double()
-    centred = full.images.flatten(1).double() / 255
-    centred -= centred.mean(0)
-    spread = torch.linalg.svdvals(centred)[:5]
-    assert torch.allclose(rows.norm(dim=0), spread, rtol=0.02)
-    assert FromPixels(components=500).whole(full, 100).shape == (COUNT, 64)  # there are no more pixels
-    assert torch.allclose(FromPixels(5, normalize=True).whole(full, 100).norm(dim=1), torch.ones(COUNT))
 
 
 def test_strangers_have_no_cap_and_no_place_in_the_seed_set():

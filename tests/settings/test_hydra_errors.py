@@ -1,5 +1,8 @@
 """Whose mistake an error is: the user's in one sentence, alrun's with its traceback."""
 
+import re
+
+import pytest
 from hydra.errors import ConfigCompositionException
 
 from alrun.settings.hydra_errors import mistake_sentence
@@ -74,3 +77,23 @@ def test_what_hydra_passes_on_without_a_cause_is_still_the_users(monkeypatch):
 
 def test_a_sentence_is_one_line_that_no_terminal_obeys():
     assert mistake_sentence(UserError("a\nb\x1b[31mc")) == r"a\nb\x1b[31mc"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "strategy=typiclust embeddings@strategy.embeddings=pixels",
+            "embeddings=pixels is gone: .*encoder=torchvision",
+        ),
+        ("strategy=typiclust embeddings@strategy.embeddings=file", "embeddings=file is gone: .*dataset=features"),
+        ("seed_set=facility_location_pixels", "seed_set=facility_location_pixels is gone: .*encoder=torchvision"),
+        ("seed_set=dispersion_min_pixels", "seed_set=dispersion_min_pixels is gone: .*embeddings=classifier"),
+    ],
+)
+def test_an_option_that_is_gone_is_one_sentence_with_what_to_use(composed, words, sentence):
+    with pytest.raises(Exception, match=r"Could not find|In ") as error:
+        composed(*words.split())
+    said = mistake_sentence(error.value)
+    assert said is not None
+    assert re.fullmatch(sentence + r".*\.", said)

@@ -120,8 +120,6 @@ FROZEN = {
     "dataset=cifar10 optimizer=adam_swa limit=1000 validation=100": "cifar10-resnet18-14b6c412/badge-d0b8cc-seed0",
     "dataset=cifar10 experiment=redundancy/duplicate scale=small": "cifar10-small_cnn-5855b59d/badge-d0b8cc-seed0",
     "strategy=power strategy@strategy.inner=margin": "digits-small_cnn-2b847755/power-fe186a-seed0",
-    "strategy=typiclust embeddings@strategy.embeddings=pixels": "digits-small_cnn-2b847755/typiclust-3d49f7-seed0",
-    "seed_set=facility_location_pixels initial_seed=7": "digits-small_cnn-79c11efe/badge-d0b8cc-seed0",
 }
 
 
@@ -199,17 +197,6 @@ def test_a_path_may_refer_to_the_folder_of_data(composed, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 2)))
     given = names(composed, "dataset=features", f"dataset.path={tmp_path}/x.npy")
     assert names(composed, "dataset=features", "dataset.path=${paths.data}/x.npy", f"paths.data={tmp_path}") == given
-
-
-def test_embeddings_in_a_file_are_told_apart_by_their_content(composed, tmp_path):
-    path = tmp_path / "rows.npy"
-    command = ("strategy=typiclust", "embeddings@strategy.embeddings=file", f"strategy.embeddings.path={path}")
-    found = []
-    for value in (0.0, 1.0):
-        np.save(path, np.full((3, 2), value))
-        found.append(names(composed, *command, f"paths.outputs={tmp_path / 'outputs'}"))
-    assert found[0][0] == found[1][0]
-    assert found[0][1] != found[1][1]
 
 
 def test_names_of_files_and_folders_do_not_decide(tmp_path):

@@ -66,18 +66,18 @@ def test_what_is_used_is_recorded_with_its_revision(monkeypatch):
     settings = {
         "strategy": {
             "_target_": "alrun.strategies.Clue",
-            "embeddings": {"_target_": "alrun.strategies.embeddings.FromFile"},
+            "embeddings": {"_target_": "alrun.strategies.embeddings.FromFeatures"},
         }
     }
-    monkeypatch.setitem(revisions.COMPONENTS, "embeddings.FromFile", 4)
+    monkeypatch.setitem(revisions.COMPONENTS, "embeddings.FromFeatures", 4)
     monkeypatch.setitem(revisions.KERNELS, "made_up", 3)
     monkeypatch.setitem(revisions.USERS, "made_up", ("strategy.Clue",))
     assert revisions.revisions_used(settings) == {
-        "embeddings.FromFile": 4,
+        "embeddings.FromFeatures": 4,
         "evaluation": 1,
         "made_up": 3,
         "pool": 1,
         "strategy.Clue": 1,
         "trainer": 1,
     }
-    assert revisions.revisions(settings) == {"strategy": {"embeddings.FromFile": 4, "made_up": 3}}
+    assert revisions.revisions(settings) == {"strategy": {"embeddings.FromFeatures": 4, "made_up": 3}}

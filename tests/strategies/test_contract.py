@@ -3,7 +3,6 @@
 import copy
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -11,7 +10,7 @@ from omegaconf import DictConfig
 from alrun.pool.pool import Pool
 from alrun.settings import factory
 from alrun.strategies import Strategy
-from alrun.strategies.embeddings import FromFile
+from alrun.strategies.embeddings import FromFeatures
 from alrun.testing.contract import problems
 from tests.strategies.queries import identical_images, images_in_fives, make_query
 
@@ -91,26 +90,14 @@ def test_two_labels_and_one_example_to_choose_from(strategy):
     check(strategy, size=1, n=11, labeled=10)
 
 
-def written_for_it(make):
-    """``FromFile.make`` after a file was written that fits the pool at hand."""
-
-    def written(self: FromFile, pool: Pool, chunk: int) -> torch.Tensor:
-        rows = np.random.default_rng(0).normal(size=(len(pool.images), 6))
-        np.save(self.path, rows + pool.images.flatten(1).numpy()[:, :6] / 99)
-        return make(self, pool, chunk)
-
-    return written
+def projected(_: FromFeatures, pool: Pool, chunk: int) -> torch.Tensor:
+    """What an encoder might make of the pool's images: a random projection."""
+    return pool.images.flatten(1).float() @ torch.randn(64, 6, generator=torch.Generator().manual_seed(0)) / 255
 
 
-@pytest.mark.parametrize("option", ["file", "pixels", "classifier"])
+@pytest.mark.parametrize("option", ["features", "classifier"])
 @pytest.mark.parametrize("name", ["typiclust", "tcm", "probcover", "max_herding", "uncertainty_herding"])
-def test_every_promise_is_kept_with_embeddings_of_every_kind(composed, tmp_path, monkeypatch, name, option):
-    monkeypatch.setattr(FromFile, "make", written_for_it(FromFile.make))
-    np.save(tmp_path / "rows.npy", np.zeros((1, 6)))
-    settings = [f"path={tmp_path}/rows.npy"] if option == "file" else []
-    node = composed(
-        f"strategy={name}",
-        f"embeddings@strategy.embeddings={option}",
-        *(f"strategy.embeddings.{each}" for each in settings),
-    ).strategy
+def test_every_promise_is_kept_with_embeddings_of_every_kind(composed, monkeypatch, name, option):
+    monkeypatch.setattr(FromFeatures, "make", projected)
+    node = composed(f"strategy={name}", f"embeddings@strategy.embeddings={option}").strategy
     assert problems(factory.build(node, "strategy")) == []

@@ -9,23 +9,18 @@ import numpy as np
 import pytest
 import torch
 from hydra.errors import ConfigCompositionException
-from omegaconf import OmegaConf
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from alrun.data.dataset import ImageData
 from alrun.features.encoders import Timm
-from alrun.loop import vector_pools
-from alrun.runs.run_folder import UNCOMPUTED
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
 from alrun.settings import factory
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import Outputs
-from alrun.strategies.embeddings import FromClassifier, FromFeatures, FromFile
+from alrun.strategies.embeddings import FromClassifier, FromFeatures
 from alrun.strategies.more.cluster_margin import ClusterMargin, order_in_turns
 from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
-from alrun.strategies.more.subsample import Subsample
 from alrun.strategies.more.tcm import Tcm
 from alrun.strategies.more.temperature import find_temperature, held_out_temperature
 from alrun.strategies.probcover import ProbCover
@@ -295,92 +290,14 @@ def test_large_pools_are_linked_by_centers():
     assert len(strategy.clusters(query.unlabeled.embedding, query).unique()) == 8
 
 
-def test_embeddings_of_a_file_are_the_pools_rows(tmp_path):
-    rows = np.random.default_rng(0).normal(size=(120, 6))
-    np.save(tmp_path / "rows.npy", rows)
-    np.savez(tmp_path / "rows.npz", rows)
-    query = make_query(TypiClust(CLASSIFIER))
-    for name in ("rows.npy", "rows.npz"):
-        unlabeled, labeled = FromFile(str(tmp_path / name), normalize=False).of(query)
-        assert np.allclose(unlabeled, rows[query.unlabeled.index], atol=1e-6)
-        assert np.allclose(labeled, rows[query.labeled.index], atol=1e-6)
-    unlabeled, _ = FromFile(str(tmp_path / "rows.npy")).of(query)
-    assert torch.allclose(unlabeled.norm(dim=1), torch.ones(110))
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        (np.zeros((119, 6)), r"has shape \(119, 6\); there must be a row of finite numbers for each of the 120"),
-        (np.full((120, 6), np.nan), "120 of 120 rows are not finite"),
-        (np.zeros(120), r"shape \(120,\)"),
-        (np.array([{}]), "cannot be read"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_one_sentence(tmp_path, rows, words):
-    np.save(tmp_path / "rows.npy", rows)
-    with pytest.raises(UserError, match=words):
-        FromFile(str(tmp_path / "rows.npy")).of(make_query(TypiClust(CLASSIFIER)))
-    embeddings = FromFile(str(tmp_path / "rows.npy"))
-    for strategy in (TypiClust(embeddings), Subsample(TypiClust(embeddings)), Tcm(embeddings), MaxHerding(embeddings)):
-        with pytest.raises(UserError, match=words):
-            vector_pools.prepare(strategy, OmegaConf.create({}), pool_of(120), torch.device("cpu"))
-
-
-def pool_of(size: int) -> ImageData:
-    """A data set whose pool has so many images."""
-    labels = np.arange(size) % 2
-    images = np.zeros((size, 1, 8, 8), np.uint8)
-    return ImageData(images, labels, images[:2], labels[:2])
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_file_is_read_without_a_warning(tmp_path):
-    rows = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
-    np.save(tmp_path / "rows.npy", rows)
-    assert np.array_equal(FromFile(str(tmp_path / "rows.npy")).rows(120), rows)
-
-
-def test_a_damaged_archive_is_one_sentence(tmp_path):
-    np.savez(tmp_path / "rows.npz", np.zeros((120, 6)))
-    content = (tmp_path / "rows.npz").read_bytes()
-    (tmp_path / "rows.npz").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match="cannot be read"):
-        FromFile(str(tmp_path / "rows.npz")).check(120)
-
-
-def test_a_file_of_too_few_rows_is_refused_before_a_round_is_trained(tmp_path, complete):
-    np.save(tmp_path / "rows.npy", np.zeros((3, 6)))
-    words = (
-        "strategy=typiclust",
-        "embeddings@strategy.embeddings=file",
-        f"strategy.embeddings.path={tmp_path}/rows.npy",
-    )
-    with pytest.raises(UserError, match=r"has shape \(3, 6\)"):
-        complete(*words)
-    assert not list(tmp_path.glob("cache/first_model/*"))
-    (folder,) = tmp_path.glob("runs/*/typiclust-*")
-    assert {each.name for each in folder.iterdir()} <= UNCOMPUTED  # which the command line removes
-
-
-def test_a_missing_file_is_refused_before_training():
-    with pytest.raises(UserError, match=r"embeddings.path=none.npy: there is no such file"):
-        FromFile("none.npy")
-
-
-@pytest.mark.parametrize("option", ["file", "torchvision", "timm"])
-def test_embeddings_are_an_option_of_the_strategy(composed, tmp_path, option):
-    np.save(tmp_path / "rows.npy", np.zeros((3, 2)))
-    path = (f"strategy.embeddings.path={tmp_path}/rows.npy",) if option == "file" else ()
-    node = composed("strategy=probcover", f"embeddings@strategy.embeddings={option}", *path).strategy
+@pytest.mark.parametrize("option", ["torchvision", "timm"])
+def test_embeddings_are_an_option_of_the_strategy(composed, option):
+    node = composed("strategy=probcover", f"embeddings@strategy.embeddings={option}").strategy
     strategy = factory.build(node, "strategy")
-    assert isinstance(strategy.embeddings, FromFile if option == "file" else FromFeatures)
+    assert isinstance(strategy.embeddings, FromFeatures)
     assert not strategy.needs.embedding
-    if option != "file":
-        assert (type(strategy.embeddings.encoder).__name__.lower(), strategy.embeddings.encoder.name) == (
-            option,
-            "resnet18",
-        )
+    encoder = strategy.embeddings.encoder
+    assert (type(encoder).__name__.lower(), encoder.name) == (option, "resnet18")
 
 
 @pytest.mark.parametrize("place", ["strategy", "seed_set"])

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from alrun.models.outputs import Outputs
 from alrun.strategies.badge import Badge
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.embeddings import FromPixels
+from alrun.strategies.embeddings import FromFeatures
 from alrun.strategies.more.noise_aware import NoiseAware, reads_labeled
 from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.more.tcm import Tcm
@@ -88,4 +88,4 @@ def test_a_strategy_that_does_not_read_the_labeled_set_is_refused():
         with pytest.raises(UserError, match=f"{type(inner).__name__} does not read the labeled set"):
             NoiseAware(inner)
     assert reads_labeled(Partitioned(Coreset()))
-    assert reads_labeled(Tcm(FromPixels()))
+    assert reads_labeled(Tcm(FromFeatures()))

@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
 from alrun.loop.opened import opened, sizes
 from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled, check_until
+from alrun.loop.untrained import embed_untrained
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool import build
@@ -317,7 +319,12 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     check_answers(cfg, annotator.opinions)
     if data.is_unlabeled:
         check_unlabeled(cfg, redundancy, chooser, cap, annotator, cost)
-    vector_pools.prepare(chooser, cfg, data, where)
+
+    def untrained(pool: Pool, chunk: int) -> torch.Tensor:
+        make, seed = partial(build_model, cfg, data), initial_seed(cfg)
+        return embed_untrained(pool, chunk, make, lambda model: normalization(model, data, where), seed)
+
+    vector_pools.prepare(chooser, cfg, data, where, untrained)
     return build.build_pool(
         data,
         where,

@@ -14,7 +14,7 @@ from alrun.features.provenance import record
 from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
 from alrun.settings import factory
 from alrun.strategies.base import Strategy
-from alrun.strategies.embeddings import Embeddings, FromFeatures
+from alrun.strategies.embeddings import Embed, FromClassifier, FromFeatures
 from alrun.system.errors import SettingError
 
 
@@ -39,8 +39,10 @@ def encoded(
     return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 
-def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) -> None:
+def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, untrained: Embed | None = None) -> None:
     """Look whether ``part``, a strategy or a seed set, and those that it wraps do on ``data``; give them embeddings.
+
+    ``untrained`` makes those of the model before any training, which a seed set may read.
 
     Raises:
         UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
@@ -61,8 +63,8 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device) ->
                     ].train_images
                 ),
             )
-        elif isinstance(inner, Embeddings):
-            inner.check(len(data.train_images))
+        elif isinstance(inner, FromClassifier) and untrained is not None:
+            inner.prepare(untrained)
         elif isinstance(inner, Strategy):
             prepare(inner, cfg, data, where)
 

@@ -30,7 +30,7 @@ GROUPS = {  # in the order of --help: the most wanted come first
     "strategy": Group("Which unlabeled examples are queried.", "strategy=entropy"),
     "embeddings": Group(
         "Where embeddings come from, for strategies and seed sets that take them.",
-        "strategy=typiclust embeddings@strategy.embeddings=pixels",
+        "dataset=digits encoder=torchvision strategy=typiclust embeddings@strategy.embeddings=features",
     ),
     "pretrained": Group(
         "The networks of encoder=, for strategies and seed sets that read features of images.",

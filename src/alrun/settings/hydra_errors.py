@@ -115,7 +115,9 @@ def unknown_option(file: str, options: list[str]) -> str:
         for entry in part.iterdir()
     ]:  # experiment=baseline/cifar10: Hydra names only the options of one folder
         options = [*deeper, *(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.is_file())]
-    return f"{group}={option}: there is no such option; {closest(option, options)}"
+    return (
+        moved.option_sentence(group, option) or f"{group}={option}: there is no such option; {closest(option, options)}"
+    )
 
 
 def misspelled(message: str) -> str:

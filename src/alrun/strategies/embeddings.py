@@ -1,17 +1,12 @@
-"""``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: vectors that represent images."""
+"""``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: vectors that represent examples."""
 
 import logging
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
 from torch import Tensor
 
 from alrun.data.dataset import ImageData
@@ -19,67 +14,29 @@ from alrun.features.encoder import Encoder
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Query
 from alrun.system import rng
-from alrun.system.errors import SettingError, UserError, first_line
+from alrun.system.errors import SettingError, UserError
 
 log = logging.getLogger(__name__)
 
+Embed = Callable[[Pool, int], Tensor]  # embeddings (N, d) of all examples of a pool, so many in a forward pass
+
 
 class Embeddings(ABC):
-    """Rows of numbers for the examples of a query, of length 1 with ``normalize``."""
+    """Rows of numbers for the examples of a query or of a whole pool, of length 1 with ``normalize``."""
 
     needs = Needs()
 
     def __init__(self, normalize: bool = True) -> None:
         self.normalize = normalize
+        self.made: tuple[Tensor, Tensor] | None = None  # the pool's examples, and their embeddings
 
     def of(self, query: Query) -> tuple[Tensor, Tensor]:
         """Unlabeled (n, d) and labeled (m, d), on the pool's device."""
         unlabeled, labeled = self.raw(query)
         return (F.normalize(unlabeled), F.normalize(labeled)) if self.normalize else (unlabeled, labeled)
 
-    @abstractmethod
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Unlabeled (n, d) and labeled (m, d) rows at their own lengths."""
-
-    def check(self, size: int) -> None:  # noqa: B027 - most make what they give
-        """Check before training that there are embeddings for a pool of ``size`` examples.
-
-        Raises:
-            UserError: There are not.
-        """
-
-
-class FromClassifier(Embeddings):
-    """The embedding of the classifier that is being trained."""
-
-    needs = Needs(embedding=True, labeled=True)
-
-    def __init__(self, normalize: bool = True) -> None:
-        super().__init__(normalize)
-        self.logged = False
-
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """The embeddings that the pass over the pool recorded."""
-        if not self.logged:
-            log.info("embeddings are the classifier's own; embeddings@strategy.embeddings=features gives others")
-            self.logged = True
-        return query.unlabeled.embedding, query.labeled.embedding
-
-
-class OfThePool(Embeddings):
-    """Embeddings of every image of the pool that do not change from round to round, computed once."""
-
-    def __init__(self, normalize: bool = True) -> None:
-        super().__init__(normalize)
-        self.made: tuple[Tensor, Tensor] | None = None  # the pool's images, and their embeddings
-
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Rows of the embeddings of the whole pool."""
-        whole = self.kept(query.pool, query.chunk)
-        return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
-
     def whole(self, pool: Pool, chunk: int) -> Tensor:
-        """Embeddings (N, d) of all images of ``pool``, ``chunk`` at a time; of length 1 with ``normalize``."""
+        """Embeddings (N, d) of all examples of ``pool`` before any training, ``chunk`` at a time: for seed sets."""
         rows = self.kept(pool, chunk)
         return F.normalize(rows) if self.normalize else rows
 
@@ -91,60 +48,47 @@ class OfThePool(Embeddings):
         return self.made[1]
 
     @abstractmethod
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """Unlabeled (n, d) and labeled (m, d) rows at their own lengths."""
+
+    @abstractmethod
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """Embeddings (N, d) of all images of ``pool``, at their own lengths."""
+        """Embeddings (N, d) of all examples of ``pool`` before any training, at their own lengths."""
 
 
-class FromFile(OfThePool):
-    """A .npy file, or an .npz with one array: a row for each example of the training split, in its order.
+class FromClassifier(Embeddings):
+    """The embedding of the classifier that is being trained; for a seed set, that of its weights before training.
 
-    Where the pool has redundancy, a copy has the row of the example that it shows.
-
-    Raises:
-        UserError: There is no such file, or it does not fit the pool.
+    These are the vectors themselves for ``model=linear``, the features of a pretrained network for
+    ``model.pretrained=true``, and otherwise those of random weights, which tell little.
     """
 
-    def __init__(self, path: str, normalize: bool = True) -> None:
-        super().__init__(normalize)
-        self.path = path
-        if not Path(path).is_file():
-            raise SettingError(f"embeddings.path={path}: there is no such file; give a .npy of one row an example.")
+    needs = Needs(embedding=True, labeled=True)
 
-    def check(self, size: int) -> None:
-        """Read the file."""
-        self.rows(size)
+    def __init__(self, normalize: bool = True) -> None:
+        super().__init__(normalize)
+        self.logged = False
+        self.untrained: Embed | None = None
+
+    def prepare(self, untrained: Embed) -> None:
+        """Have ``untrained`` make the embeddings of a whole pool."""
+        self.untrained = untrained
+
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """The embeddings that the pass over the pool recorded."""
+        if not self.logged:
+            log.info("embeddings are the classifier's own; embeddings@strategy.embeddings=features gives others")
+            self.logged = True
+        return query.unlabeled.embedding, query.labeled.embedding
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """The file's rows."""
-        rows = self.rows(len(pool.images))
-        return (rows if pool.source is None else rows[pool.source]).to(pool.device)
-
-    def rows(self, size: int) -> Tensor:
-        """The file's rows (size, d).
-
-        Raises:
-            UserError: It cannot be read, or does not fit a pool of ``size`` examples.
-        """
-        name = f"embeddings.path={self.path}"
-        try:
-            with open(self.path, "rb") as file:
-                stored = np.load(file, allow_pickle=False)
-                if isinstance(stored, np.lib.npyio.NpzFile):
-                    stored = stored[stored.files[0]]
-            rows = torch.from_numpy(np.ascontiguousarray(stored, dtype=np.float32))
-        except (ValueError, TypeError, OSError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise SettingError(f"{name} cannot be read: {first_line(error)}.") from error
-        if rows.ndim != 2 or len(rows) != size:
-            raise SettingError(
-                f"{name} has shape {tuple(rows.shape)}; there must be a row of finite numbers for each of the "
-                f"{size} examples of the pool."
-            )
-        if lost := int((~rows.isfinite()).any(1).sum()):
-            raise SettingError(f"{name}: {lost} of {size} rows are not finite (NaN or infinite): fix or replace them.")
-        return rows
+        """Embeddings (N, d) of the weights that the first training starts from."""
+        if self.untrained is None:
+            raise SettingError("embeddings=classifier: there is no classifier; use embeddings=features.")
+        return self.untrained(pool, chunk)
 
 
-class FromFeatures(OfThePool):
+class FromFeatures(Embeddings):
     """The vectors of a pool of vectors; of a pool of images, those that ``encoder`` makes of them, from the store.
 
     Args:
@@ -173,6 +117,11 @@ class FromFeatures(OfThePool):
         if self.encoder is not None:
             self.rows = embed(self.encoder)
 
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """Rows of the embeddings of the whole pool."""
+        whole = self.kept(query.pool, query.chunk)
+        return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
+
     def make(self, pool: Pool, chunk: int) -> Tensor:
         """The pool's own vectors, or those of the encoder, a copy's being its source's."""
         if self.encoder is None:
@@ -182,27 +131,3 @@ class FromFeatures(OfThePool):
         assert self.rows is not None
         rows = torch.from_numpy(self.rows)
         return (rows if pool.source is None else rows[pool.source]).to(pool.device, torch.float32)
-
-
-class FromPixels(OfThePool):
-    """The principal components of the pixels: no network, no labels.
-
-    Args:
-        components: How many; fewer where images have fewer pixels or the pool fewer examples.
-        normalize: Whether rows are brought to length 1.
-    """
-
-    def __init__(self, components: Annotated[int, Ge(1)] = 64, normalize: bool = False) -> None:
-        super().__init__(normalize)
-        self.components = components
-
-    def make(self, pool: Pool, chunk: int) -> Tensor:
-        """The first principal components (N, d) of all images."""
-        from sklearn.decomposition import PCA
-
-        images = pool.images
-        pixels = images.flatten(1).float().cpu().numpy() / 255
-        count = min(self.components, *pixels.shape)
-        # From a fixed start, so that every run finds the same components.
-        rows = PCA(count, svd_solver="randomized", random_state=0).fit_transform(pixels)
-        return torch.from_numpy(rows).to(pool.device)

@@ -19,7 +19,7 @@ from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Strategy, strategies_within
-from alrun.strategies.embeddings import OfThePool
+from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.query import Query, check_selection, hide_labels
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError, located
@@ -123,7 +123,7 @@ class FromStrategy:
         embeddings: What stands for the examples.
     """
 
-    def __init__(self, strategy: Strategy, embeddings: OfThePool) -> None:
+    def __init__(self, strategy: Strategy, embeddings: Embeddings) -> None:
         needs = strategy.needs
         reads = needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None
         if reads or any(each.is_oracle for each in strategies_within(strategy)):
@@ -196,7 +196,7 @@ class RepresentativeSeedSet(PerClassSeedSet):
     def __init__(
         self,
         function: Literal["facility_location", "dispersion_min"],
-        embeddings: OfThePool,
+        embeddings: Embeddings,
         per_class: bool = True,
         memory: Megabytes = 2000,
     ) -> None:

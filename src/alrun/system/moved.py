@@ -172,6 +172,21 @@ SETTINGS: dict[str, dict[str, dict[str, str]]] = {
         "GradMatch": {"lam": "ridge"},
     },
 }
+OPTIONS = {  # that are gone, with what to use instead
+    "embeddings=pixels": (
+        "choose vectors of a pretrained network: encoder=torchvision for the whole run, or embeddings=features with an "
+        "encoder of its own for the selection alone (docs/guides/features.md)"
+    ),
+    "embeddings=file": (
+        "make the file the pool, by dataset=features dataset.path=FILE, and choose embeddings=features, which reads it"
+    ),
+    "seed_set=facility_location_pixels": (
+        "choose seed_set=facility_location, with encoder=torchvision or embeddings@seed_set.embeddings=classifier"
+    ),
+    "seed_set=dispersion_min_pixels": (
+        "choose seed_set=dispersion_min, with encoder=torchvision or embeddings@seed_set.embeddings=classifier"
+    ),
+}
 MEANING = {"dss.Glister": "It counts the picks between two updates, not the updates; null: a hundredth of a selection."}
 
 
@@ -196,6 +211,12 @@ def setting_sentence(key: str, target: str | None) -> str | None:
     for chosen, new in new_settings(group, target, name).items():
         return f"{key} is now {prefix}.{new}. {MEANING.get(f'{group}.{chosen}', '')}".strip()
     return None
+
+
+def option_sentence(group: str, option: str) -> str | None:
+    """What to use instead of an option that is gone; None if there was no such option."""
+    choice = f"{group}={option}"
+    return f"{choice} is gone: {OPTIONS[choice]}." if choice in OPTIONS else None
 
 
 def place_of(module: str, name: str) -> tuple[str, str]:

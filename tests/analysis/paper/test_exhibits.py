@@ -154,11 +154,11 @@ def test_later_overrides_win_and_stand_ins_replace_what_is_downloaded():
     assert sorted(words[1:]) == [
         "dataset.source=packed",
         "seed=1",
-        "seed_set=facility_location_pixels",
+        "seed_set=facility_location_untrained",
         "strategy=badge",
     ]
     whole = collect.line_of("seed_set/cifar10", Asked((), stand_ins=True))
-    assert "seed_set=random,facility_location_pixels,dispersion_min_pixels" in whole
+    assert "seed_set=random,facility_location_untrained,dispersion_min_untrained" in whole
 
 
 # Of those that have the same runs: a figure with accuracies, one with matrices, a table of times, one of settings.

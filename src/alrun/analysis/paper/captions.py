@@ -80,7 +80,7 @@ def stood_in(parts: tuple[Part, ...], asked: Asked) -> list[str]:
     sets = {dataset(part.experiment) for part in parts}
     words = [INSTEAD[each] for each in STAND_INS if each in sets]
     if any(f"seed_set={option}" in part.choices for part in parts for option in WITHOUT_WEIGHTS):
-        words.append("principal components of the pixels, which chose the seed sets, for a pretrained network")
+        words.append("the network before its training, which chose the seed sets, for a pretrained one")
     return [f"Stand-ins: {join_words(words)}."] if words else []
 
 

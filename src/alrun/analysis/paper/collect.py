@@ -21,7 +21,7 @@ STAND_INS = {
     "svhn": ["dataset=mnist_for_svhn"],
 }
 # Without downloads there are no weights of the pretrained network that chooses a seed set.
-WITHOUT_WEIGHTS = {"facility_location": "facility_location_pixels", "dispersion_min": "dispersion_min_pixels"}
+WITHOUT_WEIGHTS = {"facility_location": "facility_location_untrained", "dispersion_min": "dispersion_min_untrained"}
 
 
 class Asked(NamedTuple):

@@ -105,7 +105,7 @@ def within(difference: float, paper_std: float, std: float) -> str:
 def with_options(rounds: pd.DataFrame) -> pd.DataFrame:
     """The table with the options of all facets; a batch size set as a number counts as the option of its proportion."""
     ours = rounds.assign(**{group: "" for group in GROUPS if group not in rounds})
-    ours["seed_set"] = ours["seed_set"].replace("facility_location_pixels", "facility_location")  # its stand-in
+    ours["seed_set"] = ours["seed_set"].replace("facility_location_untrained", "facility_location")  # its stand-in
     if "budget.batch_size" in ours:
         share = ours["budget.batch_size"].astype(float) / ours["budget.total"].astype(float) * 25000
         for size in (1000, 3000, 6000):
@@ -164,8 +164,8 @@ def explain_comparison(name: str, named: pd.DataFrame) -> str:
     pairs = named[known].drop_duplicates().agg(", ".join, axis="columns") if known else ["an unknown data set"]
     ours = "; ".join(sorted(pairs))
     scale = named["share.examples"].iloc[0] if "share.examples" in named else ""
-    if name == "table2" and "seed_set" in named and (named["seed_set"] == "facility_location_pixels").any():
-        ours += "; the seed set was chosen on principal components of the pixels, not by a pretrained network"
+    if name == "table2" and "seed_set" in named and (named["seed_set"] == "facility_location_untrained").any():
+        ours += "; the seed set was chosen by the network before its training, not by a pretrained one"
     part = "" if scale in ("", "1", "1.0") else f", on {100 * float(scale):g} % of the data"
     return (
         f"The paper: {TABLES[name].setting}. Ours: {ours}{part}. Where these differ, compare the pattern, not "
