@@ -13,6 +13,9 @@ from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
 
 
+ROWS = 1024  # examples whose mixtures are looked at together: they fit the cache
+
+
 class AlfaMix(Strategy):
     """Clusters the examples whose prediction flips between their embedding and that of a class.
 
@@ -43,28 +46,48 @@ class AlfaMix(Strategy):
 
     def candidates(self, query: Query) -> Tensor:
         """Whether each example flips at the first strength at which more than ``query.size`` do, or at 1: (n,) bool."""
-        flipped = torch.zeros(len(query.unlabeled), dtype=torch.bool, device=query.unlabeled.embedding.device)
+        least = flip_strengths(query)
+        flipped = torch.zeros_like(least, dtype=torch.bool)
         for times in range(1, math.ceil(1 / self.strength) + 1):
-            flipped |= mixing_flips(query, times * self.strength)
+            flipped = least < times * self.strength
             if flipped.sum() > query.size:
                 break
         return flipped
 
 
-def mixing_flips(query: Query, strength: float) -> Tensor:
-    """Whether mixing with any class changes the prediction: (n,) bool."""
+def flip_strengths(query: Query) -> Tensor:
+    """The strength above which mixing with some class changes the prediction: (n,), infinite where none does.
+
+    The logits of a mixture are linear in the strength, so one pass over the embeddings serves all strengths.
+    """
     embedding, log_probs = query.unlabeled.embedding, query.unlabeled.log_probs
-    head, predicted = query.model.head, log_probs.argmax(1)
     with torch.no_grad():
-        residual = log_probs.exp() - F.one_hot(predicted, log_probs.shape[1])
-        uphill = F.normalize(residual @ head.weight)  # the loss's gradient by the embedding
-        flipped = torch.zeros_like(predicted, dtype=torch.bool)
-        for anchor in class_anchors(query):
-            way = anchor - embedding
-            step = strength / embedding.shape[1] ** 0.5 * way.norm(dim=1, keepdim=True)
-            moved = torch.where(way == 0, embedding, torch.addcmul(embedding, step, uphill))
-            flipped |= head(moved).argmax(1) != predicted
-    return flipped
+        weight = query.model.head.weight.to(embedding.dtype)
+        anchors = class_anchors(query)
+        parts = zip(embedding.split(ROWS), log_probs.split(ROWS), strict=True)
+        return torch.cat([flip_strengths_of(*part, weight, anchors) for part in parts])
+
+
+def flip_strengths_of(embedding: Tensor, log_probs: Tensor, weight: Tensor, anchors: list[Tensor]) -> Tensor:
+    """``flip_strengths`` of some examples (k, H), given the last layer's ``weight`` (C, H): (k,)."""
+    predicted = log_probs.argmax(1, keepdim=True)
+    behind = log_probs.gather(1, predicted) - log_probs  # of each class, (k, C)
+    residual = log_probs.exp().scatter_add(1, predicted, log_probs.new_full(predicted.shape, -1.0))
+    uphill = F.normalize(residual @ weight)  # the loss's gradient by the embedding
+    slopes = uphill @ weight.T
+    least = embedding.new_full((len(embedding),), torch.inf)
+    for anchor in anchors:
+        way = anchor - embedding
+        still = way == 0
+        columns = still.any(0).nonzero().flatten()
+        moving = slopes
+        if len(columns):
+            moving = slopes - (uphill[:, columns] * still[:, columns]) @ weight[:, columns].T
+        gain = moving - moving.gather(1, predicted)  # on the predicted class, for each unit of the way
+        reach = (behind / gain).masked_fill(gain <= 0, torch.inf).amin(1)
+        distance = way.norm(dim=1)
+        least = torch.where(distance > 0, torch.minimum(least, reach / distance), least)
+    return least * embedding.shape[1] ** 0.5
 
 
 def class_anchors(query: Query) -> list[Tensor]:
