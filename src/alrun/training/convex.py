@@ -20,6 +20,7 @@ from alrun.system.errors import UserError
 from alrun.training import logistic
 from alrun.training.balance import ABSENT, class_factors, log_shares
 from alrun.training.checkpoint import Keeper
+from alrun.training.logistic_members import fit_members
 from alrun.training.regularization import select_penalty
 from alrun.training.stop_rule import TrainResult
 
@@ -94,15 +95,13 @@ class Convex:
         with torch.no_grad():
             model.head.weight.copy_(found.weight)
             model.head.bias.copy_(found.bias)
-            for member in range(model.ensemble):
-                draws = rng.generator(seed, "bootstrap", round, member)
-                drawn = torch.randint(len(labels), (len(labels),), generator=draws)
-                times = drawn.bincount(minlength=len(labels)).to(labels.device, torch.float64)
+            if model.ensemble:
+                times = bootstrap_counts(len(labels), model.ensemble, seed, round).to(labels.device)
                 times = times if factors is None else times * factors
                 start = found.weight, found.bias
-                other = logistic.fit(features, labels, classes, C, times, start, self.tolerance)
-                model.get_buffer("member_weight")[member] = other.weight
-                model.get_buffer("member_bias")[member] = other.bias - shift
+                weight, bias = fit_members(features, labels, classes, C, times, start, self.tolerance)
+                model.get_buffer("member_weight").copy_(weight)
+                model.get_buffer("member_bias").copy_(bias - shift)
         accuracy = float((found.logits(features).argmax(1) == labels).double().mean())
         progress(found.steps, accuracy)
         synchronize(pool.device)
@@ -114,3 +113,10 @@ class Convex:
                 found.excess,
             )
         return TrainResult(accuracy, found.steps, found.steps, "optimum", spent.seconds, joules=spent.joules)
+
+
+def bootstrap_counts(size: int, members: int, seed: int, round: int) -> Tensor:
+    """How often each of ``size`` examples is drawn for each of the ``members``: (members, size) float64."""
+    draws = [rng.generator(seed, "bootstrap", round, member) for member in range(members)]
+    drawn = [torch.randint(size, (size,), generator=each) for each in draws]
+    return torch.stack([each.bincount(minlength=size) for each in drawn]).double()

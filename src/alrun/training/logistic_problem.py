@@ -76,12 +76,14 @@ class Problem:
     def gradient(self, theta: Tensor, probs: Tensor, precision: torch.dtype) -> Tensor:
         """Gradient of the objective at ``theta``, given the class probabilities (n, K): (K, d + 1) float64."""
         residual = probs.scatter_add(1, self.labels, probs.new_full(self.labels.shape, -1.0)) * self.examples
-        gradient = self.ridge * theta
+        return self.ridge * theta + self.sums(residual, precision)
+
+    def sums(self, weights: Tensor, precision: torch.dtype) -> Tensor:
+        """Sums of the features with ``weights`` (n, m) float64: (m, d + 1)."""
         if precision == torch.float32:
-            return gradient + self.products.sums(residual.float())
-        for part, some in zip(self.features.split(ROWS), residual.split(ROWS), strict=True):
-            gradient += some.T @ part.double()
-        return gradient
+            return self.products.sums(weights.float())
+        parts = zip(self.features.split(ROWS), weights.split(ROWS), strict=True)
+        return sum((some.T @ part.double() for part, some in parts), self.ridge.new_zeros(()))
 
     def curvature(self, probs: Tensor) -> Product:
         """Products of the Hessian with directions (K, d + 1) float32."""
@@ -98,7 +100,10 @@ class Problem:
 
     def inverse(self, probs: Tensor) -> Tensor:
         """Inverse Hessian with the mean curvature for all classes, a preconditioner: (d + 1, d + 1) float32."""
-        spread = self.examples * (1 - probs.square().sum(1, keepdim=True)) / self.classes
+        return self.inverse_of(self.examples * (1 - probs.square().sum(1, keepdim=True)) / self.classes)
+
+    def inverse_of(self, spread: Tensor) -> Tensor:
+        """Inverse of the ridge plus the features' squares, each times its ``spread`` (n, 1): (d + 1, d + 1) float32."""
         matrix = self.products.squares(spread.float()).double()
         matrix.diagonal().add_(self.ridge)
         matrix.diagonal().mul_(1 + RIDGE)
