@@ -1,14 +1,16 @@
 """What comparing near examples only costs: objectives at 50,000 examples, exact and with strategy.nearby.
 
-Each selection is measured by the exact objective: MaxHerding's and facility location's sums of similarities,
-ProbCover's share of covered examples, the squared distances of k-means. A random selection stands beside them.
+Each selection is measured by the exact objective: MaxHerding's and facility location's sums of similarities, those of
+uncertainty herding with the margins of a linear head as weights, ProbCover's share of covered examples, the squared
+distances of k-means. A random selection stands beside them.
 
-    python -m benchmarks.nearby_loss --features train_features.npy   (none: made-up clusters)
+    python -m benchmarks.nearby_loss --features train_features.npy --labels train_labels.npy   (none: made-up clusters)
 """
 
 import argparse
 import math
 from collections.abc import Callable
+from functools import cache
 from time import process_time
 
 import numpy as np
@@ -22,25 +24,30 @@ from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.neighbor_facility_location import nearby_facility_location
 from alrun.selection.points import Dense, nearest_sqdist
 from alrun.strategies.embeddings import FromClassifier
-from alrun.strategies.more.herding import MaxHerding
+from alrun.strategies.more.herding import MaxHerding, smallest_distance
 from alrun.strategies.more.submodular import Submodular
 from alrun.strategies.nearby import DEFAULT
+from alrun.strategies.uncertainty import margin
+from alrun.training import logistic
 
+CASES = ("max_herding", "uncertainty_herding", "probcover", "facility_location", "kmeans")
 BANDWIDTH = 1.0
+C = 10.0  # of the head that is uncertain
 
 
-def features(path: str | None, count: int, width: int) -> Tensor:
-    """Rows (count, width) of length 1: the first principal components of a file's, or of made-up clusters."""
+def examples(path: str | None, classes: str | None, count: int, width: int) -> tuple[Tensor, Tensor | None]:
+    """Rows (count, width) of length 1, and their classes: the first principal components of a file's, or clusters."""
     draws = torch.Generator().manual_seed(0)
     if path is None:
         centers = torch.randn(100, width, generator=draws)
         labels = torch.randint(100, (count,), generator=draws)
-        return F.normalize(centers[labels] + torch.randn(count, width, generator=draws))
+        return F.normalize(centers[labels] + torch.randn(count, width, generator=draws)), labels
     rows = torch.from_numpy(np.load(path).astype("float32"))
-    rows = rows[torch.randperm(len(rows), generator=draws)[:count]]
+    some = torch.randperm(len(rows), generator=draws)[:count]
+    rows, labels = rows[some], None if classes is None else torch.from_numpy(np.load(classes).astype("int64"))[some]
     rows -= rows.mean(0)
     _, axes = torch.linalg.eigh(rows.T @ rows / len(rows))  # ascending
-    return F.normalize(rows @ axes[:, -width:])
+    return F.normalize(rows @ axes[:, -width:]), labels
 
 
 def seeded() -> torch.Generator:
@@ -52,18 +59,20 @@ def main() -> None:
     """Print a row for each objective and each way to reach it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", help="a .npy of one row an example")
+    parser.add_argument("--labels", help="a .npy of their classes, for uncertainty_herding")
     parser.add_argument("--pool", type=int, default=50_000)
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--labeled", type=int, default=1000)
     parser.add_argument("--size", type=int, default=1000)
-    parser.add_argument("--cases", nargs="*", default=("max_herding", "probcover", "facility_location", "kmeans"))
+    parser.add_argument("--cases", nargs="*", default=CASES)
     parser.add_argument("--nearby", type=int, nargs="*", default=(DEFAULT, 4 * DEFAULT))
     given = parser.parse_args()
-    x = features(given.features, given.pool, given.width)
+    x, classes = examples(given.features, given.labels, given.pool, given.width)
     labeled, unlabeled, size = x[: given.labeled], x[given.labeled :], given.size
     random = torch.randperm(len(unlabeled), generator=seeded())[:size]
     nothing = labeled[:0]
     herding = MaxHerding(FromClassifier(), BANDWIDTH)
+    apart = float(smallest_distance(Dense(labeled)))  # the bandwidth of uncertainty herding
     # Halfway between a distance at which nearly nothing is covered and one at which everything is.
     radius = (
         float(nearest_sqdist(Dense(unlabeled), Dense(torch.cat([labeled, unlabeled[random]]))).median().sqrt()) * 0.9
@@ -75,6 +84,20 @@ def main() -> None:
     def herd(nearby: int | None) -> Tensor:
         herding.nearby = nearby or "all"
         return herding.cover(unlabeled, labeled, BANDWIDTH, None, size)
+
+    def herd_uncertain(nearby: int | None) -> Tensor:
+        herding.nearby = nearby or "all"
+        return herding.cover(unlabeled, labeled, apart, margins(), size)
+
+    @cache
+    def margins() -> Tensor:
+        if classes is None:
+            parser.error("uncertainty_herding needs --labels beside --features")
+        head = logistic.fit(labeled, classes[: given.labeled], int(classes.max()) + 1, C)
+        return margin(head.logits(unlabeled).log_softmax(1).float())
+
+    def covered(picks: Tensor, bandwidth: float) -> Tensor:
+        return (-distances(picks, labeled) / bandwidth**2).exp().double()
 
     def locate(nearby: int | None) -> Tensor:
         if nearby is None:
@@ -94,7 +117,8 @@ def main() -> None:
         return float(nearest_sqdist(Dense(unlabeled), Dense(centers)).double().sum())
 
     cases: dict[str, tuple[Callable[[int | None], object], Callable[..., float]]] = {
-        "max_herding": (herd, lambda picks: float((-distances(picks, labeled) / BANDWIDTH**2).exp().double().sum())),
+        "max_herding": (herd, lambda picks: float(covered(picks, BANDWIDTH).sum())),
+        "uncertainty_herding": (herd_uncertain, lambda picks: float((margins() * covered(picks, apart)).sum())),
         "probcover": (balls, lambda picks: float((distances(picks, labeled) < radius**2).double().mean())),
         "facility_location": (locate, lambda picks: float((1 - distances(picks, nothing) / 4).double().sum())),
         "kmeans": (clusters, lambda found: inertia(found.centers if isinstance(found, Clusters) else unlabeled[found])),
