@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import alrun
-from alrun.settings import revisions
+from alrun.settings import fitted, identity, revisions
+from alrun.strategies import nearby
 
 SOURCE = Path(alrun.__file__).parent
 
@@ -81,3 +82,63 @@ def test_what_is_used_is_recorded_with_its_revision(monkeypatch):
         "trainer": 1,
     }
     assert revisions.revisions(settings) == {"strategy": {"embeddings.FromFeatures": 4, "made_up": 3}}
+
+
+NEAR = sorted(
+    path.stem for path in (SOURCE.parents[1] / "conf" / "strategy").glob("*.yaml") if "nearby" in path.read_text()
+)
+
+
+def strategy_name(composed, monkeypatch, pool: int, *words: str) -> str:
+    """The name of a run on so many pictures of a user's own."""
+    monkeypatch.setattr(fitted, "count_data", lambda cfg: fitted.Counted(pool, 10))
+    cfg = composed("dataset=npz", "dataset.path=none.npz", *words, hydra=True)
+    return identity.run_id(_root_=cfg)
+
+
+def test_the_parts_that_are_listed_are_those_that_there_are(composed):
+    targets = {composed(f"strategy={name}").strategy._target_.rpartition(".")[2] for name in NEAR}
+    assert {f"strategy.{each}" for each in targets} == set(revisions.PARTS["nearby"].users)
+    assert revisions.LARGE == nearby.LARGE
+
+
+@pytest.mark.parametrize("name", [*NEAR, "margin", "coreset", "badge"])
+def test_a_strategy_that_compares_near_ones_in_large_pools_is_revised_there_alone(composed, monkeypatch, name):
+    small, large, larger = (
+        strategy_name(composed, monkeypatch, size, f"strategy={name}") for size in (1000, 100_000, 100_001)
+    )
+    assert small == large
+    assert (large != larger) == (name in NEAR)
+    wrapped = [f"strategy=power strategy@strategy.inner={name}"]
+    if name == "margin":
+        assert len({strategy_name(composed, monkeypatch, size, *wrapped[0].split()) for size in (1000, 10**6)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "revised"),
+    [
+        ("strategy=partitioned strategy@strategy.inner=max_herding", True),
+        ("strategy=submodular strategy.neighbors=10", False),
+        ("strategy=submodular strategy.function=graph_cut", False),
+        ("strategy=fass strategy.representation=gradient", False),
+        ("strategy=max_herding strategy.nearby=all", False),  # as 0.1.0, and named otherwise anyway
+        ("strategy=max_herding validation=1", False),
+        ("strategy=max_herding scale.examples=0.5", False),
+        ("strategy=max_herding encoder=torchvision model=linear", False),  # which 0.1.0 had not
+    ],
+)
+def test_what_computes_as_before_keeps_its_name(composed, monkeypatch, words, revised):
+    names = {strategy_name(composed, monkeypatch, size, *words.split()) for size in (1000, 100_001)}
+    assert (len(names) == 2) == revised
+
+
+def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
+    words = ("encoder=torchvision", "model=linear")
+    plain, several = (
+        identity.identity(composed(*words, f"model.ensemble={count}", hydra=True)).get("revisions", {})
+        for count in (0, 10)
+    )
+    assert plain == {}
+    assert several == {"model": {"ensemble": 2}}
+    record = identity.settings_record(composed(*words, "model.ensemble=10", hydra=True), {})
+    assert record["revisions"]["ensemble"] == revisions.current_revision("ensemble") == 2

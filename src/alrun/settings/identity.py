@@ -8,6 +8,7 @@ and a new setting does not rename runs that leave it neutral.
 import hashlib
 import json
 import re
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -87,7 +88,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     assert isinstance(settings, dict)
     del settings["paths"]  # others may refer to them
     settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
-    revised = revisions(settings)
+    revised = revisions(settings, partial(pictures_in_pool, cfg))
     settings = with_old_settings(with_short_names(settings))
     if isinstance(settings.get("encoder"), dict):
         settings["encoder"].pop("trained_on", None)  # is reported, and decides nothing
@@ -112,10 +113,24 @@ def settings_record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,
-        "revisions": revisions_used(deciding(cfg)),
+        "revisions": revisions_used(deciding(cfg), partial(pictures_in_pool, cfg)),
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
     }
+
+
+def pictures_in_pool(cfg: DictConfig) -> int | None:
+    """The size of a pool of a user's own pictures, before anything shapes it; None for other data, or if unknown.
+
+    0.1.0 read no data but pictures, and no others had as many as matter to a revision.
+    """
+    from alrun.settings import fitted  # numpy comes with it; most runs need none
+
+    target = str(cfg.dataset.get("_target_")) if isinstance(cfg.dataset, DictConfig) else ""
+    if cfg.encoder is not None or target.startswith(("alrun.data.vectors.", "alrun.data.tables.")):
+        return None
+    known = fitted.count_data(cfg)
+    return None if known is None else round(known.pool * cfg.scale.examples) - (cfg.validation or 0)
 
 
 def owner(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

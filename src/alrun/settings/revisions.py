@@ -4,8 +4,12 @@ A revision above 1 is part of a run's name (alrun.settings.identity), so old res
 nor overwritten by them. ``make golden`` fails if results changed without a new revision.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+Settings = dict[str, Any]
+PoolSize = Callable[[], int | None]  # examples in the pool; None: not known, or less than matters
 
 # Of code that every run uses.
 GENERAL: dict[str, int] = {
@@ -24,28 +28,72 @@ KERNELS: dict[str, int] = {}
 USERS: dict[str, tuple[str, ...]] = {}
 
 
+@dataclass(frozen=True)
+class Part:
+    """What some settings of a component lead to, and others do not."""
+
+    revision: int
+    users: tuple[str, ...]  # components
+    is_used: Callable[[Settings, PoolSize], bool]  # by a component with these settings, in a pool of that size
+
+
+LARGE = 100_000  # examples up to which ``nearby=auto`` compares all
+
+
+def compares_near_ones(node: Settings, pool: PoolSize) -> bool:
+    """Whether ``nearby=auto`` compares each example with near ones alone, which 0.1.0 never did."""
+    located = (node.get("function"), node.get("representation"), node.get("neighbors"))
+    if node["_target_"].endswith((".Fass", ".Submodular")) and located != ("facility_location", "embedding", None):
+        return False
+    return node.get("nearby") == "auto" and (pool() or 0) > LARGE
+
+
+PARTS: dict[str, Part] = {
+    "ensemble": Part(2, ("model.Linear",), lambda node, pool: bool(node.get("ensemble"))),
+    "nearby": Part(
+        2,
+        (
+            *("strategy.Clue", "strategy.ClusterMargin", "strategy.DropQuery", "strategy.Fass"),
+            *("strategy.KMeansSampling", "strategy.MaxHerding", "strategy.ProbCover", "strategy.Submodular"),
+            *("strategy.TypiClust", "strategy.UncertaintyHerding"),
+        ),
+        compares_near_ones,
+    ),
+}
+
+
 def current_revision(name: str) -> int:
-    """The revision of a component, a kernel or code that every run uses."""
-    return {**GENERAL, **COMPONENTS, **KERNELS}.get(name, 1)
+    """The revision of a component, a part of one, a kernel or code that every run uses."""
+    parts = {name: part.revision for name, part in PARTS.items()}
+    return {**GENERAL, **COMPONENTS, **KERNELS, **parts}.get(name, 1)
 
 
-def revisions_used(settings: Any) -> dict[str, int]:
+def revisions_used(settings: Any, pool: PoolSize = lambda: None) -> dict[str, int]:
     """Revisions of everything that ``settings`` (resolved, plain values) name, including those at 1."""
-    named = {name for group, node in settings.items() for name in components(node, str(group))}
-    kernels = {kernel for kernel in KERNELS if named.intersection(USERS[kernel])}
-    return {name: current_revision(name) for name in sorted({*GENERAL, *named, *kernels})}
+    nodes = [found for group, node in settings.items() for found in components(node, str(group))]
+    return {name: current_revision(name) for name in sorted({*GENERAL, *dict(nodes), *used_by(nodes, pool)})}
 
 
-def revisions(settings: dict[str, Any]) -> dict[str, dict[str, int]]:
+def revisions(settings: Settings, pool: PoolSize = lambda: None) -> dict[str, dict[str, int]]:
     """Revisions above 1 of what ``settings`` (resolved, plain values) name, by group; ``run`` is for all runs."""
     found = {"run": raised_revisions(GENERAL)}
     for group, node in settings.items():
-        named = set(components(node, group))
-        kernels = {kernel: number for kernel, number in KERNELS.items() if named.intersection(USERS[kernel])}
-        found[group] = raised_revisions(
-            {name: COMPONENTS[name] for name in sorted(named & COMPONENTS.keys())} | kernels
-        )
+        nodes = list(components(node, group))
+        named = sorted({name for name, _ in nodes} & COMPONENTS.keys())
+        found[group] = raised_revisions({name: current_revision(name) for name in [*named, *used_by(nodes, pool)]})
     return {group: numbers for group, numbers in found.items() if numbers}
+
+
+def used_by(nodes: list[tuple[str, Settings]], pool: PoolSize) -> list[str]:
+    """The kernels and parts of components that the components ``nodes`` use."""
+    named = {name for name, _ in nodes}
+    kernels = [kernel for kernel in KERNELS if named.intersection(USERS[kernel])]
+    parts = [
+        part
+        for part, about in PARTS.items()
+        if any(name in about.users and about.is_used(node, pool) for name, node in nodes)
+    ]
+    return kernels + parts
 
 
 def raised_revisions(numbers: dict[str, int]) -> dict[str, int]:
@@ -53,11 +101,11 @@ def raised_revisions(numbers: dict[str, int]) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number > 1}
 
 
-def components(node: Any, group: str) -> Iterator[str]:
-    """``<group>.<class>`` of every class of alrun in ``node``, at any depth."""
+def components(node: Any, group: str) -> Iterator[tuple[str, Settings]]:
+    """``<group>.<class>`` of every class of alrun in ``node``, at any depth, and its settings."""
     if isinstance(node, dict):
         target = str(node.get("_target_", ""))
         if target.startswith("alrun."):
-            yield f"{group}.{target.rpartition('.')[2]}"
+            yield f"{group}.{target.rpartition('.')[2]}", node
         for key, value in node.items():
             yield from components(value, "embeddings" if key == "embeddings" else group)

@@ -56,7 +56,8 @@ def set_deterministic(wanted: bool) -> None:
     """Let torch use only deterministic algorithms, and raise where it has none; slower on a GPU."""
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, before its first use
-    torch.use_deterministic_algorithms(wanted)
+    if wanted != torch.are_deterministic_algorithms_enabled():  # the call below imports torch's compiler, a second
+        torch.use_deterministic_algorithms(wanted)
 
 
 _autocasts = False  # to bfloat16, in this process
