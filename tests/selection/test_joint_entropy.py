@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from alrun.selection import joint_entropy
 from alrun.selection.joint_entropy import Joint, batch_bald
 
 
@@ -66,3 +67,35 @@ def test_all_examples_can_be_chosen_and_extreme_logits_stay_finite():
     log_probs = (1e4 * torch.randn(3, 12, 4, generator=torch.Generator().manual_seed(0))).log_softmax(2)
     chosen = batch_bald(log_probs, 12, torch.Generator().manual_seed(0), exact_configurations=20, samples=30)
     assert sorted(chosen.tolist()) == list(range(12))
+
+
+def test_what_bounds_leave_out_would_not_have_been_chosen(monkeypatch):
+    """Ten heads that agree on most of 3,000 examples: every pick is that of a search among all, in float64."""
+    monkeypatch.setattr(joint_entropy, "CHECKED", 64)
+    draws = torch.Generator().manual_seed(3)
+    shared = 3 * torch.randn(1, 3000, 4, generator=draws)
+    log_probs = (shared + torch.randn(10, 3000, 4, generator=draws)).log_softmax(2)
+    probs, evaluated = log_probs.exp(), []
+    exact = Joint.entropies
+    monkeypatch.setattr(Joint, "entropies", lambda joint, some: evaluated.append(some.shape[1]) or exact(joint, some))
+    chosen = batch_bald(log_probs, 25, torch.Generator().manual_seed(0), exact_configurations=4, samples=300)
+    assert sum(evaluated[2:]) < 0.5 * 23 * 3000, "too few are left out for this to be a test"
+    rng, joint = torch.Generator().manual_seed(0), Joint(10, probs.device)
+    wide = probs.double()
+    conditional = -(wide * wide.log()).sum(2).mean(0)
+    taken: list[int] = []
+    for pick in chosen.tolist():
+        if not joint.exact:
+            given = joint.given.double()
+            p = torch.einsum("kt,tnc->knc", given / given.sum(1, keepdim=True), wide)
+            entropies = -(p * p.log()).sum(2).mean(0)
+            offset = ((given.sum(1) / 10).log() + joint.log_factor).mean()
+            assert (joint.entropy_bounds(probs) + offset - entropies).min() > -1e-5
+            gains = entropies - conditional
+            gains[taken] = -torch.inf
+            assert gains[pick] > gains.max() - 1e-6
+        taken.append(pick)
+        if joint.exact and len(joint.given) * 4 > 4:
+            joint = Joint.sampled(probs[:, taken], 300, rng)
+        else:
+            joint.add(probs[:, pick], rng)

@@ -12,7 +12,9 @@ from tests.training.test_logistic import blobs, objective, theirs
 def counts(members: int, n: int, seed: int = 0) -> torch.Tensor:
     """How often each of ``n`` examples is drawn for each member."""
     draws = np.random.default_rng(seed)
-    return torch.from_numpy(np.stack([np.bincount(draws.integers(n, size=n), minlength=n) for _ in range(members)])) * 1.0
+    return (
+        torch.from_numpy(np.stack([np.bincount(draws.integers(n, size=n), minlength=n) for _ in range(members)])) * 1.0
+    )
 
 
 def check(X, y, weights, C=1.0, classes=None) -> None:

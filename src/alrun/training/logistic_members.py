@@ -101,7 +101,7 @@ class Members(Problem):
         return times
 
     def inverse(self, probs: Tensor) -> Tensor:
-        """Inverse Hessian with the mean curvature of all heads and classes, a preconditioner: (d + 1, d + 1) float32."""
+        """Inverse Hessian with the mean curvature of heads and classes, a preconditioner: (d + 1, d + 1) float32."""
         spread = self.examples * (1 - probs.square().sum(2, keepdim=True))
         return self.inverse_of(spread.mean(1) / self.classes)
 

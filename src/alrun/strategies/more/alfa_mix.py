@@ -12,7 +12,6 @@ from alrun.selection.fill import fill_uniformly
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.strategies.base import Needs, Query, Strategy
 
-
 ROWS = 1024  # examples whose mixtures are looked at together: they fit the cache
 
 
