@@ -34,8 +34,8 @@ from alrun.strategies.query import Query, build_query, check_selection, check_su
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import DataError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
-from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import Evaluation, evaluate
+from alrun.training.keeper import Keeper
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
