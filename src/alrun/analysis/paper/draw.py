@@ -1,6 +1,5 @@
 """The figures of the paper in its layout: its own points are hollow, ours are lines."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -111,8 +110,3 @@ def square(axes: "Axes", cells: pd.DataFrame) -> None:
     figure_style.annotate(image, cells.to_numpy(), "{:.2f}", 6.5)
     axes.set_xticks(range(len(cells)), cells.columns, rotation=30, ha="right", fontsize=6.5)
     axes.set_yticks(range(len(cells)), cells.index, fontsize=6.5)
-
-
-def save_figure(drawn: "Figure", path: Path) -> None:
-    """Write ``path``.png and ``path``.pdf."""
-    figure_style.save_figure(drawn, path)
