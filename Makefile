@@ -157,8 +157,13 @@ CIFAR10 = dataset=cifar10 encoder=module encoder.network._target_=lite0.Lite0 en
 	'encoder.mean=[0.498,0.498,0.498]' 'encoder.std=[0.502,0.502,0.502]' encoder.trained_on=ImageNet-1k \
 	optimizer.C=0.003
 POOLS = best_found rare_classes rare_classes_smi long_tail open_set open_set_scmi noisy noisy_people noisy_same_rate
+SHIFT = experiment=pools/shift dataset=features dataset.path=build/domains/color.npz dataset@shift.dataset=features \
+	shift.dataset.path=build/domains/gray.npz optimizer.C=0.003
 pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repeats, then docs/evidence/pools.md
 	@for name in $(POOLS); do $(LITE0) $(PY) -m alrun experiment=pools/$$name $(CIFAR10) $(ARGS); done
+	@$(LITE0) $(PY) -m benchmarks.gray_domain build/domains $(CIFAR10) $(ARGS)
+	@$(PY) -m alrun $(SHIFT)
+	@$(PY) -m alrun results $(SHIFT) -o results/pools/shift
 	@for name in best_found long_tail noisy noisy_people noisy_same_rate; do $(LITE0) $(PY) -m alrun \
 		results experiment=pools/$$name $(CIFAR10) $(ARGS) -o results/pools/$$name; done
 	@$(LITE0) $(PY) -m alrun results experiment=pools/rare_classes,pools/rare_classes_smi $(CIFAR10) $(ARGS) \
