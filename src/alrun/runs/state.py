@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class RoundRecord:
     @property
     def row(self) -> dict[str, Any]:
         """All of the record by name."""
-        return {**asdict(self), "classes_found": self.classes_found}
+        return {**vars(self), "classes_found": self.classes_found}  # asdict would copy every number
 
     @property
     def trained(self) -> TrainResult:
@@ -171,7 +171,7 @@ class RunState:
                 schema.KEY: SCHEMA_VERSION,
                 "data": self.data,
                 "queries": self.queries,
-                "rounds": [asdict(record) for record in self.rounds],
+                "rounds": [dict(vars(record)) for record in self.rounds],
                 "weights": None if self.weights is None else store.rest(weights, frozen),
                 "frozen": frozen,
                 "class_names": self.class_names,

@@ -10,7 +10,7 @@ from alrun.selection.points import Dense
 
 BLOCK = {"cpu": 2**21, "cuda": 2**26}  # floats in a block of joint probabilities
 GROUPS = 32  # of sampled configurations, whose means bound the gains
-CHECKED = 1024  # examples whose gains are computed together, those of the highest bounds first
+CHECKED = 256  # examples whose gains are computed together, those of the highest bounds first
 SLACK = 1e-5  # nats of round-off between a gain and its bound
 
 

@@ -81,12 +81,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: A file of the data cannot be read.
     """
-    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in NOT_IDENTITY or key == "paths"])
-    plain._set_parent(None)
-    full = OmegaConf.merge({"training": cfg.training, "optimizer": cfg.optimizer}, plain)
-    settings: Any = OmegaConf.to_container(full, resolve=True, throw_on_missing=False)
-    assert isinstance(settings, dict)
-    del settings["paths"]  # others may refer to them
+    settings = {str(key): plain(cfg, str(key)) for key in cfg if key not in NOT_IDENTITY}
     settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
     revised = revisions(settings, partial(pictures_in_pool, cfg))
     settings = with_old_settings(with_short_names(settings))
@@ -117,6 +112,14 @@ def settings_record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
     }
+
+
+def plain(cfg: DictConfig, key: str) -> Any:
+    """The resolved value of a setting, or of all settings in it, as plain values; ``???`` where there is none."""
+    if OmegaConf.is_missing(cfg, key):
+        return "???"
+    value = cfg[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def pictures_in_pool(cfg: DictConfig) -> int | None:
