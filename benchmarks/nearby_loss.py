@@ -2,7 +2,7 @@
 
 Each selection is measured by the exact objective: MaxHerding's and facility location's sums of similarities, those of
 uncertainty herding with the margins of a linear head as weights, ProbCover's share of covered examples, the squared
-distances of k-means. A random selection stands beside them.
+distances of k-means, and of the clusters of TypiClust and Cluster-Margin. A random selection stands beside them.
 
     python -m benchmarks.nearby_loss --features train_features.npy --labels train_labels.npy   (none: made-up clusters)
 """
@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,18 +20,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alrun.selection.coverage import ball_cover, nearby_ball_cover
-from alrun.selection.kmeans import Clusters, kmeans
+from alrun.selection.kmeans import Clusters
 from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.neighbor_facility_location import nearby_facility_location
 from alrun.selection.points import Dense, nearest_sqdist
 from alrun.strategies.embeddings import FromClassifier
+from alrun.strategies.more.cluster_margin import ClusterMargin
 from alrun.strategies.more.herding import MaxHerding, smallest_distance
 from alrun.strategies.more.submodular import Submodular
 from alrun.strategies.nearby import DEFAULT
 from alrun.strategies.uncertainty import margin
 from alrun.training import logistic
 
-CASES = ("max_herding", "uncertainty_herding", "probcover", "facility_location", "kmeans")
+CLUSTERED = ("kmeans", "typiclust", "cluster_margin")  # their objective is to be small
+CASES = ("max_herding", "uncertainty_herding", "probcover", "facility_location", *CLUSTERED)
+Case = tuple[Callable[[int | None], Any], Callable[[Any], float]]  # a selection, and its objective
 BANDWIDTH = 1.0
 C = 10.0  # of the head that is uncertain
 
@@ -110,18 +114,23 @@ def main() -> None:
             return ball_cover(points, known, radius, size, seeded())
         return nearby_ball_cover(points, known, radius, size, seeded(), nearby)
 
-    def clusters(nearby: int | None) -> Clusters:
-        return kmeans(unlabeled, size, seeded()) if nearby is None else nearby_kmeans(unlabeled, size, seeded(), nearby)
+    def clusters(rows: Tensor, count: int, iterations: int = 50) -> Case:
+        some = torch.randperm(len(rows), generator=seeded())[:count]
 
-    def inertia(centers: Tensor) -> float:
-        return float(nearest_sqdist(Dense(unlabeled), Dense(centers)).double().sum())
+        def inertia(found: Clusters | Tensor) -> float:
+            centers = found.centers if isinstance(found, Clusters) else rows[some]
+            return float(nearest_sqdist(Dense(rows), Dense(centers)).double().sum())
 
-    cases: dict[str, tuple[Callable[[int | None], object], Callable[..., float]]] = {
+        return lambda nearby: nearby_kmeans(rows, count, seeded(), nearby, iterations=iterations), inertia
+
+    cases: dict[str, Case] = {
         "max_herding": (herd, lambda picks: float(covered(picks, BANDWIDTH).sum())),
         "uncertainty_herding": (herd_uncertain, lambda picks: float((margins() * covered(picks, apart)).sum())),
         "probcover": (balls, lambda picks: float((distances(picks, labeled) < radius**2).double().mean())),
         "facility_location": (locate, lambda picks: float((1 - distances(picks, nothing) / 4).double().sum())),
-        "kmeans": (clusters, lambda found: inertia(found.centers if isinstance(found, Clusters) else unlabeled[found])),
+        "kmeans": clusters(unlabeled, size),
+        "typiclust": clusters(x, given.labeled + size),
+        "cluster_margin": clusters(unlabeled, min(ClusterMargin().max_points, len(unlabeled) // 2), iterations=5),
     }
     print(f"{'objective':18s} {'nearby':>8s} {'value':>12s} {'loss (%)':>9s} {'CPU (s)':>8s}", flush=True)
     for name in given.cases:
@@ -137,8 +146,8 @@ def main() -> None:
 
 
 def show(name: str, way: str, value: float, exact: float, seconds: str) -> None:
-    """Print a row; k-means loses where its value grows, the others where it falls."""
-    loss = 100 * (value - exact) / exact * (1 if name == "kmeans" else -1)
+    """Print a row; clusters lose where their value grows, the others where it falls."""
+    loss = 100 * (value - exact) / exact * (1 if name in CLUSTERED else -1)
     print(f"{name:18s} {way:>8s} {value:12.5g} {loss:9.2f} {seconds:>8s}", flush=True)
 
 
