@@ -127,8 +127,8 @@ def falcun(case: Case) -> Job:
 
 
 def alfa_mix(case: Case) -> Job:
-    """A pass through the last layer for every class, and k-means."""
-    return job(AlfaMix(), case, 2.0 * case.n * WIDTH * case.classes**2)
+    """The distance of every example from the mean of every class, and k-means."""
+    return job(AlfaMix(), case, 3.0 * case.n * WIDTH * case.classes)
 
 
 def bait(case: Case) -> Job:

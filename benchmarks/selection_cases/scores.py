@@ -73,7 +73,10 @@ def passes(case: Case) -> Job:
 
 
 def joint(case: Case) -> Job:
-    """BatchBALD's products of sampled configurations with all examples, 1,000 of them from the fourth pick on."""
+    """BatchBALD's products of sampled configurations with all examples, of which bounds leave most out.
+
+    From the fourth pick on there are 1,000 configurations.
+    """
     log_probs = query(case, passes=40).unlabeled.dropout_log_probs
     return Job(
         run=lambda: batch_bald(log_probs, case.size, torch.Generator().manual_seed(0)),
