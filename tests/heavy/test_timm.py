@@ -1,6 +1,7 @@
 """Fine-tuning from a checkpoint of timm's on disk, by the library itself (``pip install 'alrun[features]'``)."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -81,7 +82,7 @@ def test_a_run_killed_at_any_write_ends_as_if_it_had_not_been(settings, complete
     for kind in (Run, Keeper):  # after what a run computed was saved, and in the middle of a training
         written = kind.save
 
-        def save_and_die(*arguments: object, written=written) -> None:
+        def save_and_die(*arguments: Any, written: Any = written) -> None:
             written(*arguments)
             raise KeyboardInterrupt
 

@@ -26,9 +26,9 @@ def check(X, y, weights, C=1.0, classes=None) -> None:
         used = given > 0
         other = theirs(X[used], y[used], C, given[used])
         kept = torch.from_numpy(other.classes_)
-        W, b = weight[member, kept].numpy(), bias[member, kept].numpy()
+        W, b = np.asarray(weight[member, kept]), np.asarray(bias[member, kept])
         if len(kept) == 2:
-            W, b = W[1:] - W[:1], b[1:] - b[:1]
+            W, b = np.diff(W, axis=0), np.diff(b)
         best = objective(X[used], y[used], C, other.coef_, other.intercept_, given[used])
         assert objective(X[used], y[used], C, W, b, given[used]) <= best * (1 + 1e-6)
         found = (X.double() @ weight[member].T + bias[member]).argmax(1).numpy()
