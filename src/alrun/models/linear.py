@@ -7,6 +7,7 @@ from annotated_types import Ge, Lt
 from torch import Tensor, nn
 
 from alrun.models.classifier import Classifier
+from alrun.selection.products import products
 
 
 class Linear(Classifier):
@@ -32,8 +33,9 @@ class Linear(Classifier):
 
     def members(self, images: Tensor, count: int) -> Tensor:
         """Logits of the first ``count`` heads of the ensemble: (count, B, classes)."""
-        weight, bias = self.get_buffer("member_weight"), self.get_buffer("member_bias")
-        return self.embed(images) @ weight[:count].transpose(1, 2) + bias[:count, None]
+        weight, bias = self.get_buffer("member_weight")[:count], self.get_buffer("member_bias")[:count]
+        logits = products(self.embed(images), weight.flatten(0, 1), bias.flatten())  # of all heads at once
+        return logits.reshape(len(images), count, -1).transpose(0, 1)
 
 
 class Mlp(Classifier):
