@@ -118,7 +118,7 @@ def test_the_backbone_takes_the_shorter_steps_that_it_is_given(settings, weights
         model = trained_by(complete, monkeypatch, *settings, f"model.backbone_rate={rate}")
         assert isinstance(model, Pretrained)
         named = dict(model.network.named_parameters())
-        way.append(sum(float((each - there[name]).square().sum()) for name, each in named.items()) ** 0.5)
+        way.append(sum(float((each.detach() - there[name]).square().sum()) for name, each in named.items()) ** 0.5)
     assert 0 < way[1] < 0.1 * way[0]
 
 
