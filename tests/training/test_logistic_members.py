@@ -29,7 +29,7 @@ def check(X, y, weights, C=1.0, classes=None) -> None:
         W, b = np.asarray(weight[member, kept]), np.asarray(bias[member, kept])
         if len(kept) == 2:
             W, b = np.diff(W, axis=0), np.diff(b)
-        best = objective(X[used], y[used], C, other.coef_, other.intercept_, given[used])
+        best = objective(X[used], y[used], C, other.coef_, np.asarray(other.intercept_), given[used])
         assert objective(X[used], y[used], C, W, b, given[used]) <= best * (1 + 1e-6)
         found = (X.double() @ weight[member].T + bias[member]).argmax(1).numpy()
         assert np.array_equal(found, other.predict(X.double().numpy()))
