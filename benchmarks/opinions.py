@@ -12,7 +12,7 @@ Statistics 1979; Goh, Tkachenko and Mueller, CROWDLAB, 2022.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,14 +66,13 @@ def crowdlab(opinions: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return found["consensus_label"].to_numpy()
 
 
-def compared(given: argparse.Namespace) -> list[dict[str, object]]:
+def compared(given: argparse.Namespace) -> Iterator[dict[str, object]]:
     """A row for each number of examples and rule: accuracy of labels and of a head, in percent, and their gains."""
     cfg = runs_of_command(["runtime.device=cpu", *given.overrides])[0].cfg
     data, C = opened(cfg, torch.device("cpu")).data, float(cfg.optimizer.C)
-    test, tested = torch.from_numpy(np.array(data.test_images)), torch.from_numpy(data.test_labels)
+    test, tested = torch.from_numpy(np.array(data.test_images)), torch.tensor(data.test_labels)
     with np.load(given.file) as arrays:
         opinions = np.stack([arrays[name].astype(np.int64) for name in given.columns])
-    rows: list[dict[str, object]] = []
     for count in given.counts:
         right: dict[str, list[float]] = {rule: [] for rule in RULES}
         learned: dict[str, list[float]] = {rule: [] for rule in RULES}
@@ -81,7 +80,7 @@ def compared(given: argparse.Namespace) -> list[dict[str, object]]:
             numbers = np.random.default_rng(seed)
             chosen = np.sort(numbers.permutation(len(data.train_labels))[:count])
             x = torch.from_numpy(np.array(data.train_images[chosen], np.float32))
-            truth, asked = data.train_labels[chosen].astype(np.int64), opinions[:, chosen]
+            truth, asked = np.array(data.train_labels[chosen], np.int64), opinions[:, chosen]
             labels = {"truth": truth, "majority": majority(asked, data.classes)}
             labels["dawid_skene"] = dawid_skene(asked, data.classes)
             probs = out_of_sample(x, labels["majority"], data.classes, C, numbers)
@@ -91,10 +90,9 @@ def compared(given: argparse.Namespace) -> list[dict[str, object]]:
                 right[rule].append(100 * float((made == truth).mean()))
                 learned[rule].append(100 * float((head.logits(test).argmax(1) == tested).double().mean()))
         for rule in RULES:
-            rows.append({"examples": count, "opinions": len(opinions), "repeats": given.repeats, "rule": rule})
-            rows[-1] |= {"labels right %": round(float(np.mean(right[rule])), 2)} | gain("labels", right, rule)
-            rows[-1] |= {"test accuracy %": round(float(np.mean(learned[rule])), 2)} | gain("test", learned, rule)
-    return rows
+            row = {"examples": count, "opinions": len(opinions), "repeats": given.repeats, "rule": rule}
+            row |= {"labels right %": round(float(np.mean(right[rule])), 2)} | gain("labels", right, rule)
+            yield row | {"test accuracy %": round(float(np.mean(learned[rule])), 2)} | gain("test", learned, rule)
 
 
 def gain(name: str, values: dict[str, list[float]], rule: str) -> dict[str, object]:

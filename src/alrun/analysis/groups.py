@@ -25,7 +25,7 @@ def group_sections(named: pd.DataFrame) -> list[Section]:
 
 
 def last_accuracies(named: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
-    """The curve of each run that has groups, and the accuracy of each group after its last round, a column per group."""
+    """The curve of each run that has groups, and the accuracy of each group after the last round, as columns."""
     last = named.sort_values("round", kind="stable").drop_duplicates("run", keep="last")
     cells = last.get("group_accuracy", pd.Series("", last.index)).fillna("").map(groups_of)
     last, cells = last[cells.map(len) > 0], cells[cells.map(len) > 0]
