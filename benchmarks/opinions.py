@@ -5,7 +5,8 @@
 Examples are drawn from the training split. Their opinions become labels by majority as in alrun, by Dawid and Skene's
 model (the confusion of each annotator, by expectation maximization) and by CROWDLAB (cleanlab; the annotators beside a
 linear head, which predicts each example from four fifths of the others). Then a linear head learns all labels and is
-tested on the test split. A column of opinions counts as an annotator. It needs cleanlab: pip install cleanlab.
+tested on the test split. Beside them: the true labels, and as many answers as the first opinion on more examples
+("once"). A column of opinions counts as an annotator. It needs cleanlab: pip install cleanlab.
 
 Source: Dawid and Skene, Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm, Applied
 Statistics 1979; Goh, Tkachenko and Mueller, CROWDLAB, 2022.
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from alrun.analysis.intervals import t_interval
+from alrun.data.dataset import ImageData
 from alrun.loop.opened import opened
 from alrun.pool.annotator import majority
 from alrun.settings import targets
@@ -28,7 +30,7 @@ from alrun.training import logistic
 from benchmarks.machine import add_row
 
 FOLDS = 5
-RULES = ("majority", "dawid_skene", "crowdlab", "truth")
+RULES = ("majority", "dawid_skene", "crowdlab", "truth", "once")
 
 
 def dawid_skene(opinions: np.ndarray, classes: int, steps: int = 100, smoothing: float = 0.01) -> np.ndarray:
@@ -78,14 +80,16 @@ def compared(given: argparse.Namespace) -> Iterator[dict[str, object]]:
         learned: dict[str, list[float]] = {rule: [] for rule in RULES}
         for seed in range(given.repeats):
             numbers = np.random.default_rng(seed)
-            chosen = np.sort(numbers.permutation(len(data.train_labels))[:count])
-            x = torch.from_numpy(np.array(data.train_images[chosen], np.float32))
-            truth, asked = np.array(data.train_labels[chosen], np.int64), opinions[:, chosen]
+            more = numbers.permutation(len(data.train_labels))[: count * len(opinions)]
+            x, truth, asked = part(data, opinions, np.sort(more[:count]))
             labels = {"truth": truth, "majority": majority(asked, data.classes)}
             labels["dawid_skene"] = dawid_skene(asked, data.classes)
             probs = out_of_sample(x, labels["majority"], data.classes, C, numbers)
             labels["crowdlab"] = crowdlab(asked, probs)
-            for rule, made in labels.items():
+            ways = {rule: (x, truth, made) for rule, made in labels.items()}
+            x_once, truth_once, first = part(data, opinions[:1], np.sort(more))
+            ways["once"] = x_once, truth_once, first[0]
+            for rule, (x, truth, made) in ways.items():
                 head = logistic.fit(x, torch.from_numpy(made), data.classes, C)
                 right[rule].append(100 * float((made == truth).mean()))
                 learned[rule].append(100 * float((head.logits(test).argmax(1) == tested).double().mean()))
@@ -93,6 +97,12 @@ def compared(given: argparse.Namespace) -> Iterator[dict[str, object]]:
             row = {"examples": count, "opinions": len(opinions), "repeats": given.repeats, "rule": rule}
             row |= {"labels right %": round(float(np.mean(right[rule])), 2)} | gain("labels", right, rule)
             yield row | {"test accuracy %": round(float(np.mean(learned[rule])), 2)} | gain("test", learned, rule)
+
+
+def part(data: ImageData, opinions: np.ndarray, chosen: np.ndarray) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """Vectors (m, d), true labels (m,) and opinions (k, m) of the training examples ``chosen`` (m,)."""
+    vectors = torch.from_numpy(np.array(data.train_images[chosen], np.float32))
+    return vectors, np.array(data.train_labels[chosen], np.int64), opinions[:, chosen]
 
 
 def gain(name: str, values: dict[str, list[float]], rule: str) -> dict[str, object]:
