@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from alrun.strategies.base import Needs, Query, Strategy
-
-ALMOST = 1e-8  # of the highest probability: orders the examples of which the class is the predicted one
+from alrun.strategies.more.galaxy import ALMOST
 
 
 class Direct(Strategy):
