@@ -115,7 +115,7 @@ def main() -> None:
         tests=int(every["p"].notna().sum()),
     )
     for name, table in tables.items():
-        text += section(name, table, every.xs(name))
+        text += section(name, table, of_pool(every, name))
     text += (across(tables) if len(tables) > 1 else "") + noise(tables) + absent(tables)
     PAGE.write_text(text)
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
@@ -168,13 +168,18 @@ def paired(values: pd.DataFrame, curve: str, other: str) -> tuple[float, float, 
     return float(gap.mean()), *t_interval(gap.tolist()), p
 
 
+def of_pool(every: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of a pool, by strategy."""
+    return every.loc[every.index.get_level_values("pool") == name].droplevel("pool")
+
+
 def in_short(every: pd.DataFrame) -> str:
     """A table of all pools: the strategies for which a difference to random counts, in the order of their means."""
     lines = ["| pool | found to be better than random | found to be worse |", "|---|---|---|"]
     for name in POOLS:
         if name not in every.index.get_level_values("pool"):
             continue
-        metric, compared = METRICS[POOLS[name].metric], every.xs(name)
+        metric, compared = METRICS[POOLS[name].metric], of_pool(every, name)
         compared = compared.sort_values("mean", ascending=metric.better < 0)
         sides = (metric.better * compared["gap"] > 0, metric.better * compared["gap"] < 0)
         named = [
@@ -205,7 +210,8 @@ def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
         f"| strategy | {' | '.join(titles)} |",
         "|---" * (1 + len(titles)) + "|",
     ]
-    for curve, row in compared.sort_values("mean", ascending=metric.better < 0).iterrows():
+    ranked = compared.sort_values("mean", ascending=metric.better < 0)
+    for curve, (_, row) in zip(map(str, ranked.index), ranked.iterrows(), strict=True):
         cells = [f"{metric.scale * row['mean']:.1f}", difference(row)]
         cells += [interval(row["below"], row["below_low"], row["below_high"])] * has_oracle
         cells += [f"{each.scale * others[each.name][curve]:.1f}" for each in beside]

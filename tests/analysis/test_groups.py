@@ -1,6 +1,7 @@
 """Accuracy by group of test examples: from per_group.csv to the worst group and the table of a report."""
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from alrun.analysis import report, rounds, scores, sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.groups import MOST, group_sections
 from alrun.analysis.metrics import METRICS, Reading
+from alrun.commands import results
 from alrun.system.errors import UserError
 from tests.analysis.made_runs import make_run
 
@@ -78,8 +80,8 @@ def test_of_many_groups_the_worst_are_shown(tmp_path):
     assert "Of 20 groups, the 8 with the lowest mean are shown." in section.text
 
 
-def test_runs_without_groups_have_no_section_and_no_worst_group(runs, tmp_path):
-    plain = make_run(tmp_path / "other", "random", 0, [0.5, 0.6])
+def test_runs_without_groups_have_no_section_and_no_worst_group(runs, tmp_path, monkeypatch, capsys):
+    plain = make_run(tmp_path / "other", "margin", 0, [0.5, 0.6])
     alone = rounds.gather([plain])
     assert group_sections(name_curves(alone.rounds)) == []
     with pytest.raises(UserError, match=r"^metric=worst_group: the test examples .* have no groups, .*; choose one"):
@@ -88,3 +90,8 @@ def test_runs_without_groups_have_no_section_and_no_worst_group(runs, tmp_path):
     assert math.isnan(both.rounds.iloc[-1]["worst_group"])
     (problem,) = sources.measured(both, METRICS["worst_group"]).problems
     assert "it has no worst-group accuracy" in str(problem)
+    monkeypatch.setattr(sys, "argv", ["alrun results", str(tmp_path), "--metric", "worst_group"])
+    results.main()
+    shown = capsys.readouterr().out
+    assert "  toy  entropy  seeds 0, 1  worst-group accuracy 60.0 % in the end\n" in shown
+    assert "  other  margin  seeds 0  no worst-group accuracy\n" in shown

@@ -152,8 +152,8 @@ def with_worst_group(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with the accuracy of the worst group of test examples in each row, where there are groups."""
     if "group_accuracy" not in frame or "worst_group" in frame:
         return frame
-    groups = frame["group_accuracy"].fillna("")
-    return frame.assign(worst_group=groups.map(lambda text: min(groups_of(text).values(), default=math.nan)))
+    groups = frame["group_accuracy"].fillna("").astype(str)
+    return frame.assign(worst_group=[min(groups_of(text).values(), default=math.nan) for text in groups])
 
 
 def groups_of(text: str) -> dict[str, float]:
