@@ -62,7 +62,7 @@ def out_of_sample(x: Tensor, labels: np.ndarray, classes: int, C: float, numbers
 
 def crowdlab(opinions: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """The consensus labels (m,) of CROWDLAB."""
-    from cleanlab.multiannotator import get_label_quality_multiannotator
+    from cleanlab.multiannotator import get_label_quality_multiannotator  # pyright: ignore[reportMissingImports]
 
     found = get_label_quality_multiannotator(opinions.T, probs, verbose=False)["label_quality"]
     return found["consensus_label"].to_numpy()
