@@ -24,7 +24,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
-	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-startup compare-authors speed memory \
+	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-startup compare-authors speed memory \
 	false-positives gpu-window gpu-page strategies pools features facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -126,6 +126,9 @@ bench-features: $(READY) ## runs on features: where their seconds go, runs per h
 bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
 	@$(PY) -m benchmarks.large_pools --csv benchmarks/results/large_pools.csv $(ARGS)
 
+bench-opinions: $(READY) ## labels from several opinions: majority beside Dawid-Skene and CROWDLAB (needs cleanlab)
+	@$(PY) -m benchmarks.opinions --csv benchmarks/results/opinions.csv $(ARGS)
+
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
 	@$(PY) -m benchmarks.launchers $(ARGS)
 
@@ -156,7 +159,8 @@ strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20
 CIFAR10 = dataset=cifar10 encoder=module encoder.network._target_=lite0.Lite0 encoder.size=96 \
 	'encoder.mean=[0.498,0.498,0.498]' 'encoder.std=[0.502,0.502,0.502]' encoder.trained_on=ImageNet-1k \
 	optimizer.C=0.003
-POOLS = best_found rare_classes rare_classes_smi long_tail open_set open_set_scmi noisy noisy_people noisy_same_rate
+POOLS = best_found rare_classes rare_classes_smi long_tail open_set open_set_scmi redundancy redundancy_scg \
+	noisy noisy_people noisy_same_rate
 SHIFT = experiment=pools/shift dataset=features dataset.path=build/domains/color.npz dataset@shift.dataset=features \
 	shift.dataset.path=build/domains/gray.npz optimizer.C=0.003
 pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repeats, then docs/evidence/pools.md
@@ -170,6 +174,8 @@ pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repe
 		-o results/pools/rare_classes
 	@$(LITE0) $(PY) -m alrun results experiment=pools/open_set,pools/open_set_scmi $(CIFAR10) $(ARGS) \
 		-o results/pools/open_set
+	@$(LITE0) $(PY) -m alrun results experiment=pools/redundancy,pools/redundancy_scg $(CIFAR10) $(ARGS) \
+		-o results/pools/redundancy
 	@$(PY) -m docs.generate.compare_pools
 
 FACETS = baseline redundancy per_class batch_size seed_set

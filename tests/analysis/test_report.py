@@ -1,5 +1,6 @@
 """The report: its words, what it says of bad input, and that the page needs nothing else."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -523,3 +524,23 @@ def test_a_table_in_markdown_and_latex():
     assert formats.markdown(table) == "| a_b | c |\n| --- | --- |\n| 1 ± 2 | 1 |\n| x\\|y | 2 |\n"
     assert "1 $\\pm$ 2 & 1 \\\\" in formats.latex(table)
     assert "a\\_b" in formats.latex(table)
+
+
+def test_repeats_of_which_each_knows_other_classes_are_averaged_by_class(tmp_path):
+    """By hand: ants 0.1 and 0.3, bees 0.5 alone, wasps 0.7 alone; queried: 20 and 80, 70 and 30."""
+    made = []
+    for seed, (names, shares, counts) in enumerate(
+        ((["ants", "bees"], [0.1, 0.5], [20, 80]), (["wasps", "ants"], [0.7, 0.3], [70, 30]))
+    ):
+        run = make_run(tmp_path / "toy", "random", seed, [0.5, 0.6])
+        table = pd.read_csv(run / "per_class.csv")
+        table.loc[table["round"] == 1, "test_accuracy"] = shares
+        table.loc[table["round"] == 1, "labeled"] += [count - 50 for count in counts]
+        table.to_csv(run / "per_class.csv", index=False)
+        meta = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps({**meta, "dataset": {"class_names": names}}))
+        made.append(run)
+    accuracy, queried = scores.class_tables(named(made))
+    assert accuracy.loc["random"].to_dict() == pytest.approx({"ants": 0.2, "bees": 0.5, "wasps": 0.7})
+    assert queried.loc["random"].to_dict() == pytest.approx({"ants": 0.25, "bees": 0.8, "wasps": 0.7})
+    assert scores.worst_classes(named(made)).loc["random", "class"] == "ants"

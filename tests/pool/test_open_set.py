@@ -107,7 +107,7 @@ def test_the_smaller_part_stays_whole():
 @pytest.mark.parametrize(
     ("open_set", "words"),
     [
-        (HeldOut(4), "open_set.classes leaves 0 of the 4 classes of the pool: hold out 2 at most"),
+        (HeldOut(4), "open_set.classes leaves 0 of the 4 classes of the pool, and two or more .*: hold out 2 at most"),
         (HeldOut(["c0", "c1", "c2"]), "open_set.classes leaves 1 of the 4 classes"),
         (HeldOut(["c9"]), "open_set.classes: there is no class c9"),
         (HeldOut(2, 0.9999), "open_set.share=0.9999 leaves no example of a class: lower it"),
@@ -117,6 +117,11 @@ def test_the_smaller_part_stays_whole():
 def test_what_cannot_be_is_one_sentence(open_set, words):
     with pytest.raises(UserError, match=words):
         open_set.open(made([5, 5, 5, 5]), made([20, 20]), draws())
+
+
+def test_of_two_classes_none_can_be_held_out():
+    with pytest.raises(UserError, match=r"leaves 1 of the 2 classes .* must be known: use open_set=dataset or none\."):
+        HeldOut(1).open(made([5, 5]), None, draws())
 
 
 def test_other_shapes_are_refused():

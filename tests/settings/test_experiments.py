@@ -116,9 +116,10 @@ SIZES = {
     "seed_set/cifar10": 3 * 3 * 3,
     "reset_update/svhn_adam": 2 * 3 * 3,
     "dss/cifar10": 2 * 3 * 3,
-    "pools/rare_classes": 7 * 20,
-    "pools/long_tail": 7 * 20,
+    "pools/rare_classes": 8 * 20,
+    "pools/long_tail": 8 * 20,
     "pools/open_set": 6 * 20,
+    "pools/redundancy": 5 * 20,
     "pools/noisy": 2 * 6 * 20,
     "pools/shift": 6 * 20,
     "pools/best_found": 6 * 20,
@@ -151,6 +152,7 @@ def test_experiments_on_features_call_no_code_but_the_allowed_encoder(composed, 
     [
         ("pools/rare_classes", "pools/rare_classes_smi", {"flqmi", "gcmi", "com"}),
         ("pools/open_set", "pools/open_set_scmi", {"flcmi", "logdetcmi"}),
+        ("pools/redundancy", "pools/redundancy_scg", {"flcg", "gccg", "logdetcg"}),
     ],
 )
 def test_targeted_strategies_are_compared_on_the_same_pools(composed, tmp_path, experiment, beside, strategies):

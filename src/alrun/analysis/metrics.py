@@ -76,6 +76,7 @@ TABLE = (
     Metric("macro_f1", "macro_f1", "macro-F1", 1, 1, "%"),
     Metric("worst_recall", "worst_recall", "worst-class recall", 1, 1, "%"),
     Metric("rare_recall", "rare_recall", "rare-class recall", 1, 1, "%"),
+    Metric("worst_group", "worst_group", "worst-group accuracy", 1, 1, "%"),
     Metric("nll", "nll", "negative log-likelihood", -1, math.inf, "nats"),
     Metric("brier", "brier", "Brier score", -1, 2, ""),
     Metric("calibration_error", "calibration_error", "expected calibration error", -1, 1, ""),
@@ -85,7 +86,7 @@ TABLE = (
     Metric("classes_found", "classes_found", "classes found", 1, math.inf, "classes"),
 )
 METRICS = {metric.name: metric for metric in TABLE}
-ACCURACY, CALIBRATION = METRICS["accuracy"], METRICS["calibration_error"]
+ACCURACY, CALIBRATION, WORST_GROUP = METRICS["accuracy"], METRICS["calibration_error"], METRICS["worst_group"]
 
 AXES = {  # by: what a metric is read against, in words at an axis, and the unit of labeling efficiency
     "answers": "answers",
@@ -136,4 +137,6 @@ def check_measured(rounds: "pd.DataFrame", metric: Metric) -> None:
         return
     known = [each.name for each in TABLE if each.column in rounds and rounds[each.column].notna().any()]
     why = "no run here has it" if metric.column in rounds else "these results were written before alrun measured it"
+    if metric == WORST_GROUP:
+        why = "the test examples of these runs have no groups, as by dataset.group or shift.test=both"
     raise DataError(f"metric={metric.name}: {why}; choose one of {', '.join(known)}.")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from alrun.analysis import comparability, costs, findings, page, queried_images, rounds, scores, significance
 from alrun.analysis.curves import name_curves
+from alrun.analysis.groups import group_sections
 from alrun.analysis.metric_sections import accuracy_section, classes_section, efficiency_section
 from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.outlook import outlook_section
@@ -77,6 +78,7 @@ def dataset_sections(named: pd.DataFrame, runs: pd.DataFrame, compared: Comparis
         sections.append(costs.energy_section(named))
     if len(scores.class_tables(named)[0]):
         sections.append(classes_section(named, runs, reading.by))
+    sections += group_sections(named)
     if choices.images:
         sections.append(queried_section(named))
     for name in printed.fitting(named, choices.experiments) if reading == PLAIN else ():

@@ -7,6 +7,7 @@ Options, settings and provenance are text, empty if a run has none.
 """
 
 import io
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -122,6 +123,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns in order: keys and strategy, measures, options and settings, provenance; missing text is empty."""
     if frame.empty:
         return pd.DataFrame(columns=list(REQUIRED))
+    frame = with_worst_group(frame)
     columns = [str(column) for column in frame]
     first = [*KEYS[:1], "strategy", *KEYS[1:], *NUMBERS, *WORDS, *BY_PART]
     head = [column for column in first if column in columns]
@@ -144,6 +146,19 @@ def with_answers(frame: pd.DataFrame) -> pd.DataFrame:
         if "spent" in frame:
             frame["spent"] = frame["spent"].fillna(frame["answers"]).astype(float)
     return frame
+
+
+def with_worst_group(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the accuracy of the worst group of test examples in each row, where there are groups."""
+    if "group_accuracy" not in frame or "worst_group" in frame:
+        return frame
+    groups = frame["group_accuracy"].fillna("").astype(str)
+    return frame.assign(worst_group=[min(groups_of(text).values(), default=math.nan) for text in groups])
+
+
+def groups_of(text: str) -> dict[str, float]:
+    """The test accuracy of each group in a cell of the table, by its name; empty where there are no groups."""
+    return {str(name): float(accuracy) for name, accuracy in json.loads(text or "{}").items()}
 
 
 def setting_columns(rounds: pd.DataFrame) -> list[str]:
@@ -233,7 +248,7 @@ def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """
     for found in table[schema.KEY].unique() if schema.KEY in table else []:
         schema.check_version(int(found or 0), str(path))
-    return with_answers(table)
+    return with_worst_group(with_answers(table))
 
 
 def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:

@@ -33,6 +33,7 @@ NUMBERS: dict[str, Callable[[str], float]] = {
     "test_accuracy": float,
     "calibration_error": float,
     **MEASURES,
+    "worst_group": float,  # of per_group.csv
     **STOPPING,
     "train_accuracy": float,
     "epochs": int,

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -85,38 +86,46 @@ def by_class(row: pd.Series, column: str) -> np.ndarray:
 def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per curve, a column per class, means over repeats: accuracy after the last round, share of the queries.
 
-    Empty if the curves have no results by class.
+    Repeats need not have the same classes, since ``open_set`` may draw which are known: a mean is over the repeats that
+    have the class. Empty if the curves have no results by class.
     """
     accuracy, queried = {}, {}
     known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
-    for curve, frame in rounds[known].sort_values("round", kind="stable").groupby("curve", sort=False):
-        runs = [run for _, run in frame.groupby("run", sort=False)]
-        first, last = [run.iloc[0] for run in runs], [run.iloc[-1] for run in runs]
-        if not all(len(by_class(row, "class_accuracy")) for row in last):
-            continue
-        accuracy[curve] = np.mean([by_class(row, "class_accuracy") for row in last], axis=0)
-        counts = np.array(
-            [by_class(b, "class_labeled") - by_class(a, "class_labeled") for a, b in zip(first, last, strict=True)]
-        )
-        queried[curve] = counts.mean(0) / max(counts.mean(0).sum(), 1)
-    tables = [pd.DataFrame.from_dict(each, orient="index") for each in (accuracy, queried)]
     names = class_names(rounds)
-    for table in tables:
-        if len(names) == len(table.columns):
-            table.columns = pd.Index(names)
-    return tables[0], tables[1]
+    for curve, frame in rounds[known].sort_values("round", kind="stable").groupby("curve", sort=False):
+        runs = {str(run): frame for run, frame in frame.groupby("run", sort=False)}
+        last = {run: by_class(frame.iloc[-1], "class_accuracy") for run, frame in runs.items()}
+        if not all(map(len, last.values())):
+            continue
+        counts = {run: by_class(frame.iloc[-1], "class_labeled") for run, frame in runs.items()}
+        asked = {run: counts[run] - by_class(frame.iloc[0], "class_labeled") for run, frame in runs.items()}
+        shares, table = (
+            pd.DataFrame([pd.Series(values, names.get(run)) for run, values in each.items()]) for each in (last, asked)
+        )
+        accuracy[curve] = shares.mean()
+        queried[curve] = table.mean() / max(table.sum(axis="columns").mean(), 1)
+    return pd.DataFrame(accuracy).T, pd.DataFrame(queried).T
 
 
-def class_names(rounds: pd.DataFrame) -> list[str]:
-    """The names of the classes; empty if they are unknown or differ between runs."""
-    known = rounds["class_names"].unique().tolist() if "class_names" in rounds else []
-    if len(known) != 1 or not isinstance(known[0], str):
-        return []
-    try:
-        names = json.loads(known[0])
-    except ValueError:
-        return []
-    return [str(name) for name in names] if isinstance(names, list) else []
+def class_names(rounds: pd.DataFrame) -> dict[str, list[str]]:
+    """The names of the classes of each run, where they are known; empty if classes must be told apart by number.
+
+    A run without names has numbers. So do all where one has none and others have names that are no numbers.
+    """
+    if "class_names" not in rounds or "class_accuracy" not in rounds:
+        return {}
+    runs, found, without = rounds.drop_duplicates("run"), {}, {}
+    for _, row in runs.iterrows():
+        count, names = len(by_class(row, "class_accuracy")), []
+        with suppress(TypeError, ValueError):
+            names = json.loads(row["class_names"] or "[]")
+        if isinstance(names, list) and len(names) == count:
+            found[row["run"]] = [str(name) for name in names]
+        else:
+            without[row["run"]] = [str(number) for number in range(count)]
+    if without and not all(name.isdigit() for names in found.values() for name in names):
+        return {}
+    return found | without if found else {}
 
 
 def worst_classes(rounds: pd.DataFrame) -> pd.DataFrame:

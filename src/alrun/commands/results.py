@@ -7,6 +7,7 @@
 Every setting is a column. Runs that are missing, failed, unfinished or damaged are listed.
 """
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -52,9 +53,10 @@ def write_table(arguments: Namespace) -> None:
         settings = frame["run"].str.rpartition("/")[0]
         last = frame.sort_values("round", kind="stable").drop_duplicates("run", keep="last")
         for (setting, strategy), runs in last.groupby([settings, "strategy"], sort=False):  # type: ignore[misc]
-            final = metric.in_words(runs[metric.column].mean(skipna=False))
+            mean = float(runs[metric.column].mean(skipna=False))
+            final = f"no {metric.short}" if math.isnan(mean) else f"{metric.short} {metric.in_words(mean)} in the end"
             seeds = ", ".join(map(str, sorted(runs["seed"])))
-            print(f"  {setting}  {strategy}  seeds {seeds}  {metric.short} {final} in the end")
+            print(f"  {setting}  {strategy}  seeds {seeds}  {final}")
     console.print_problems(results.problems)
     for path in arguments.output:
         print(f"Table: {path}")

@@ -63,8 +63,8 @@ class HeldOut:
         left = sum(label in present for label in known)
         if left < 2:
             raise SettingError(
-                f"{key} leaves {left} of the {len(present)} classes of the pool: hold out {max(0, len(present) - 2)} "
-                "at most."
+                f"{key} leaves {left} of the {len(present)} classes of the pool, and two or more must be known: "
+                + (f"hold out {len(present) - 2} at most." if len(present) > 2 else "use open_set=dataset or none.")
             )
         number = np.full(data.classes, STRANGER)
         number[known] = np.arange(len(known))
