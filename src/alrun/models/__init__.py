@@ -5,6 +5,7 @@ from alrun.models.dla import Dla
 from alrun.models.linear import Linear, Mlp
 from alrun.models.mnist_net import MnistNet
 from alrun.models.resnet import ResNet18
+from alrun.models.resnet9 import ResNet9
 from alrun.models.shake_shake import ShakeShake, ShakeShakeResNet18
 from alrun.models.small_cnn import SmallCnn
 from alrun.models.vgg import Vgg
@@ -15,6 +16,7 @@ __all__ = [
     "Mlp",
     "MnistNet",
     "ResNet18",
+    "ResNet9",
     "ShakeShake",
     "ShakeShakeResNet18",
     "SmallCnn",
