@@ -7,6 +7,7 @@ is on the page with its hours.
 """
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -99,7 +100,9 @@ FINDINGS = [
         measures.update,
     ),
     Finding("8", "time", "Training takes most of the time.", "baseline", measures.time, None, reasons.seconds),
-    Finding("8", "subsets", "Training on subsets is up to 3 times faster, at little loss.", "subsets", measures.subsets),
+    Finding(
+        "8", "subsets", "Training on subsets is up to 3 times faster, at little loss.", "subsets", measures.subsets
+    ),
     Finding(
         "Claim 1",
         "entropy and BADGE",
@@ -155,7 +158,8 @@ over random, entropy and BADGE where a finding names no strategy. Intervals are 
 they say nothing about other data sets. "Finds" is the true difference that so many repeats find with a power of 0.8.
 *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that the numbers support neither: finding
 no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a point. There
-is no verdict if more than {most:.0f} % of the rounds were cut short.
+is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a finding
+carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
 
 {summary}
 """
@@ -219,7 +223,7 @@ def head(answers: dict[tuple[str, str], dict[str, Answer | str | None]], folder:
     return HEAD.format(
         runs=every["run"].nunique(),
         hours=sum(map(studies.spent, tables)),
-        hardware=f"{' and '.join(sorted(every['hardware'].unique()))}, torch {', '.join(sorted(every['torch'].unique()))}",
+        hardware=", torch ".join(" and ".join(sorted(every[column].unique())) for column in ("hardware", "torch")),
         decided=decided(answers),
         studies="\n".join(described),
         most=100 * (1 - ENOUGH),
@@ -236,7 +240,7 @@ def in_short(answer: Answer | str | None) -> str:
     """A cell of the table of verdicts."""
     if isinstance(answer, Answer):
         return f"**{answer.verdict}**" if answer.verdict in (CONFIRMED, REFUTED) else answer.verdict
-    return "" if answer is None else answer.partition(":")[0]
+    return "" if answer is None else re.split("[:;]", answer)[0]
 
 
 def section(finding: Finding, answers: dict[str, Answer | str | None], folder: Path) -> str:
@@ -255,10 +259,9 @@ def section(finding: Finding, answers: dict[str, Answer | str | None], folder: P
         rounds = studies.table_of(study.facets[finding.facet], folder)
         assert rounds is not None
         finds = "" if pd.isna(answer.finds) else f"{answer.finds:.2f} points"
-        lines.append(
-            f"| {study.title} | {answer.measured} | {answer.repeats} | {finds} | **{answer.verdict}** ({answer.rule}) | "
-            f"{studies.spent(rounds):.1f} |"
-        )
+        cells = [study.title, answer.measured, str(answer.repeats), finds]
+        cells += [f"**{answer.verdict}** ({answer.rule})", f"{studies.spent(rounds):.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
         if answer.verdict == REFUTED and finding.reason is not None:
             found.append(f"- {study.title}, why: {finding.reason(rounds)}.")
     return "\n".join([*lines, "", *found, *([""] if found else [])])

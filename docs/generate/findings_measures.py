@@ -35,20 +35,23 @@ TWICE = 2.0  # labeling efficiency
 
 
 def labeling_efficiency(rounds: pd.DataFrame) -> Answer:
-    """Finding 1: labeling efficiencies of 2 and more."""
+    """Finding 1: labeling efficiencies of 2 and more, at the accuracy that each run of random sampling reaches."""
     named = name_curves(rounds)
-    level = common_level(named)
+    if REFERENCE not in set(named["strategy"]):
+        raise UserError("random sampling was not run")
+    level = common_level(named[named["strategy"] == REFERENCE])
     found = efficiency_at(named, level)
-    found = found[(found["strategy"] != REFERENCE) & found["efficiency"].notna()]
-    values = {str(name): enough(frame["efficiency"].to_numpy(float)) for name, frame in found.groupby("strategy")}
-    if not values:
-        raise UserError("no run has a random run beside it")
-    wide = [t_interval(each.tolist(), 1 - ALPHA / len(values)) for each in values.values()]
+    found = found[(found["strategy"] != REFERENCE) & found["is_paired"]]
+    values = {str(name): frame["efficiency"].to_numpy(float) for name, frame in found.groupby("strategy")}
+    whole = {name: enough(each) for name, each in values.items() if not np.isnan(each).any()}
+    failed = {name: int(np.isnan(each).sum()) for name, each in values.items() if name not in whole}
+    short = [f"{name} falls short of it in {count}" for name, count in failed.items()]
+    wide = [t_interval(each.tolist(), 1 - ALPHA / len(values)) for each in whole.values()]
     reached = any(low > TWICE for low, _ in wide)
     missed = all(high < TWICE for _, high in wide)
-    texts = [f"{name} {each.mean():.2f} {brackets(each)}" for name, each in ranked(values)]
+    texts = [f"{name} {each.mean():.2f} {brackets(each)}" for name, each in ranked(whole)]
     return Answer(
-        f"at {100 * level:.1f} % accuracy: {', '.join(texts)}",
+        f"at {100 * level:.1f} % accuracy, which random reaches in each repeat: {', '.join([*texts, *short])}",
         CONFIRMED if reached else REFUTED if missed else UNDECIDED,
         f"a strategy's interval above {TWICE:g} confirms, all below {TWICE:g} refute; corrected for {len(values)}",
         min(map(len, values.values())),
@@ -136,10 +139,8 @@ def per_class(rounds: pd.DataFrame) -> Answer:
     few, many = min(parts), max(parts)
     gain = enough((gains[many] - gains[few]).dropna().to_numpy(float))
     ratio = enough((saved[many] - saved[few]).dropna().to_numpy(float))
-    texts = [
-        f"{'all' if np.isinf(limit) else f'{limit:,.0f}'}: {gains[limit].mean():+.2f} points and {saved[limit].mean():.2f}"
-        for limit in parts
-    ]
+    names = {limit: "all" if np.isinf(limit) else f"{limit:,.0f}" for limit in parts}
+    texts = [f"{name}: {gains[each].mean():+.2f} points and {saved[each].mean():.2f}" for each, name in names.items()]
     return Answer.of(
         f"entropy and BADGE over random, and their efficiency, by examples of a class, {'; '.join(texts)}. Most minus "
         f"fewest: {estimate(gain)} points, efficiency {estimate(ratio)}",

@@ -24,8 +24,8 @@ def why_no_more(rounds: pd.DataFrame) -> str:
     random = accuracy[REFERENCE]
     best = str(accuracy.groupby("strategy").last().idxmax())
     return (
-        f"random sampling itself rises from {random.iloc[0]:.1f} to {random.iloc[-1]:.1f} % between {random.index[0]:,} "
-        f"and {random.index[-1]:,} labels, {best} to {accuracy[best].iloc[-1]:.1f} %. An efficiency of 2 would be "
+        f"random sampling itself rises from {random.iloc[0]:.1f} to {random.iloc[-1]:.1f} % between {random.index[0]:,}"
+        f" and {random.index[-1]:,} labels, {best} to {accuracy[best].iloc[-1]:.1f} %. An efficiency of 2 would be "
         f"{random.iloc[-1]:.1f} % with {random.index[-1] // 2:,} labels, where {best} has "
         f"{np.interp(random.index[-1] / 2, accuracy[best].index, accuracy[best]):.1f} %"
     )
@@ -35,9 +35,7 @@ def losses_by_redundancy(rounds: pd.DataFrame) -> str:
     """What redundancy costs each strategy: finding 4."""
     accuracy = 100 * rounds.groupby(["strategy", "redundancy.factor"])["test_accuracy"].mean()
     factors = sorted(rounds["redundancy.factor"].unique(), key=lambda factor: float(str(factor)))
-    texts = [
-        f"{name} {accuracy[name, factors[-1]] - accuracy[name, factors[0]]:+.2f}" for name in (REFERENCE, *ACTIVE)
-    ]
+    texts = [f"{name} {accuracy[name, factors[-1]] - accuracy[name, factors[0]]:+.2f}" for name in (REFERENCE, *ACTIVE)]
     return f"mean accuracy at ×{factors[-1]} minus that at ×{factors[0]}: {', '.join(texts)} points"
 
 

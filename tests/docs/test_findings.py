@@ -17,7 +17,6 @@ from docs.generate import findings_claims as claims
 from docs.generate import findings_measures as measures
 from docs.generate import findings_reasons as reasons
 from docs.generate import findings_rules as rules
-from docs.generate import findings_studies as studies
 from docs.generate.findings_measures import final
 
 BASE = {
@@ -191,7 +190,9 @@ def test_the_papers_table_2_gives_the_papers_claim_4(order):
 def committed(folder, experiment: str, table: pd.DataFrame) -> None:
     (folder / experiment).mkdir(parents=True)
     results = table.assign(schema_version=4)
-    results.groupby("run").first().reset_index().drop(columns=ROUND).to_csv(folder / experiment / "runs.csv", index=False)
+    results.groupby("run").first().reset_index().drop(columns=ROUND).to_csv(
+        folder / experiment / "runs.csv", index=False
+    )
     results[["run", *ROUND]].to_csv(folder / experiment / "rounds.csv", index=False)
 
 
