@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from alrun.analysis import figures
+from alrun.analysis import figure_style
 from alrun.analysis.intervals import t_interval
 from docs.generate import findings_paper as paper
 from docs.generate import findings_studies as studies
@@ -53,12 +53,12 @@ def picture(name: str, says: str) -> str:
     return f'<img src="../assets/{name}" width="830" alt="{says}.">\n\n{says}.'
 
 
-@figures.styled
+@figure_style.styled
 def redundancy(tables: dict[str, pd.DataFrame]) -> "Figure":
     """BADGE minus entropy at each redundancy."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(figures.PAGE, 2.6))
+    figure = Figure(figsize=(figure_style.PAGE, 2.6))
     axes = figure.subplots()
     for key, rounds in tables.items():
         parts = {int(float(str(factor))): frame for factor, frame in rounds.groupby("redundancy.factor")}
@@ -78,15 +78,15 @@ def redundancy(tables: dict[str, pd.DataFrame]) -> "Figure":
     return figure
 
 
-@figures.styled
+@figure_style.styled
 def mnist(rounds: pd.DataFrame) -> "Figure":
     """Accuracy on MNIST, ours and the paper's."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(figures.PAGE, 2.8))
+    figure = Figure(figsize=(figure_style.PAGE, 2.8))
     axes = figure.subplots()
     theirs = 100 * papers_mnist(rounds)
-    styles = figures.line_styles(list(theirs))
+    styles = figure_style.line_styles(list(theirs))
     for strategy in theirs:
         ours = rounds[rounds["strategy"] == strategy]
         color = styles[strategy]["color"]
