@@ -177,6 +177,7 @@ features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, in
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun results experiment=features/$$name $(ARGS) \
 		-o results/features/$$name; done
+	@$(PY) -m docs.generate.findings
 
 SCRATCH = mnist baseline augmentation optimizer reset_update redundancy batch_size subsets cifar10
 scratch: $(READY) ## the paper's facets with networks trained from scratch, days of one core, into results/scratch

@@ -24,6 +24,7 @@ from docs.generate.which_strategy import gain, gains
 
 PAGE = ROOT / "README.md"
 FIGURE = ROOT / "docs" / "assets" / "results.svg"
+USED = ("features/baseline", "features/redundancy", "pools/rare_classes", "pools/open_set")
 BEGIN, END = "<!-- results: written by python -m docs.generate.readme -->", "<!-- end of the results -->"
 
 
@@ -41,7 +42,8 @@ def main() -> None:
     sentences = [say(arguments.results) for say in (saved, redundant, realistic)]
     paragraphs.append(" ".join(filter(None, sentences)))
     paragraphs.append(
-        "Intervals are 95 %, over 20 repeats on one pool and one test set: features of CIFAR-10 by a network trained "
+        f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one pool and one test set: features of "
+        "CIFAR-10 by a network trained "
         "on ImageNet, a linear head. [Which strategy when](docs/guides/which_strategy.md) has other regimes, [the "
         "paper's findings](docs/evidence/findings.md) which of them hold here."
     )
@@ -81,6 +83,13 @@ def described(table: pd.DataFrame) -> str:
         f"Two line charts. Left: accuracy against {table['labeled'].min():,} to {table['labeled'].max():,} labels; "
         f"it ends at {ends}. Right: labeling efficiency against test accuracy."
     )
+
+
+def repeats(folder: Path) -> str:
+    """How many repeats the tables of the sentences have."""
+    tables = [table_of(folder / name) for name in USED]
+    counts = [int(t.groupby("strategy")["seed"].nunique().min()) for t in tables if t is not None]
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def saved(folder: Path) -> str:

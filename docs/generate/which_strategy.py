@@ -196,7 +196,7 @@ STATEMENTS = [
         "margin and BADGE have the best mean ranks of twelve (4.3 and 4.5; random 8.4)",
         mostly_better("margin", "badge"),
     ),
-    (CDAL, "CORESET is like random (8.5)", not_better("coreset")),
+    (CDAL, "CORESET is no better than random (8.5 and 8.4)", not_better("coreset")),
     (CDAL, "TypiClust is below random (10.5)", not_better("typiclust")),
     (
         "[ALScope](https://arxiv.org/abs/2508.04937) (2025), 10 data sets, 21 strategies",
