@@ -86,8 +86,9 @@ def mnist(rounds: pd.DataFrame) -> "Figure":
     figure = Figure(figsize=(figure_style.PAGE, 2.8))
     axes = figure.subplots()
     theirs = 100 * papers_mnist(rounds)
-    styles = figure_style.line_styles(list(theirs))
-    for strategy in theirs:
+    names = list(map(str, theirs))
+    styles = figure_style.line_styles(names)
+    for strategy in names:
         ours = rounds[rounds["strategy"] == strategy]
         color = styles[strategy]["color"]
         axes.plot(ours["labeled"], 100 * ours["test_accuracy"], ".", color=color, alpha=0.4)

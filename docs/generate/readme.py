@@ -133,7 +133,7 @@ def realistic(folder: Path) -> str:
     found = pools.rare_found(rare)
     best = max(found, key=lambda name: float(found[name].split()[0]))
     each = gains(strangers)
-    texts = [f"`{name}` {gain(each.loc[name])} points" for name in ("badge", "entropy")]
+    texts = [f"`{name}` {gain(each, name)} points" for name in ("badge", "entropy")]
     number, _, interval = found[best].partition(" ")
     return (
         f"With rare classes `{best}` finds {number} times as many rare examples as random sampling {interval}; where "

@@ -116,13 +116,14 @@ def worse_of(each: pd.DataFrame) -> pd.DataFrame:
 
 def listed(each: pd.DataFrame) -> str:
     """The first strategies with their gains, and how many more there are."""
-    texts = [f"`{name}` {gain(row)}" for name, row in each.head(MOST).iterrows()]
+    texts = [f"`{name}` {gain(each, name)}" for name in map(str, each.index[:MOST])]
     return ", ".join([*texts, *([f"{len(each) - MOST} more"] if len(each) > MOST else [])])
 
 
-def gain(row: pd.Series) -> str:
-    """A gain in points with its interval."""
-    return f"{100 * row['gap']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+def gain(each: pd.DataFrame, name: str) -> str:
+    """A strategy's gain in points with its interval."""
+    mean, low, high = (100 * float(each[column][name]) for column in ("gap", "low", "high"))
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def counted(strategy: str, found: Gains, of: tuple[str, ...] = tuple(REGIMES)) -> tuple[int, int, int]:
@@ -184,7 +185,7 @@ def drops_first(found: Gains) -> tuple[str, bool | None]:
     having = [found[name] for name in ("few", "classes") if name in found and "dropquery" in found[name].index]
     if not having:
         return "not computed", None
-    texts = [", ".join(f"`{s}` {gain(each.loc[s])}" for s in ("dropquery", "margin", "badge")) for each in having]
+    texts = [", ".join(f"`{s}` {gain(each, s)}" for s in ("dropquery", "margin", "badge")) for each in having]
     ahead = [each["gap"]["dropquery"] > max(each["gap"]["margin"], each["gap"]["badge"]) for each in having]
     return "; ".join(texts), all(ahead) if all(ahead) or not any(ahead) else None
 
