@@ -39,6 +39,11 @@ def copies(rounds: pd.DataFrame) -> pd.Series:
     return factors == factors.max()
 
 
+def two_fifths(rounds: pd.DataFrame) -> pd.Series:
+    """The rounds with two fifths of wrong answers."""
+    return rounds["annotator.rate"].astype(float) == pools.RATES["noisy_40"]
+
+
 REGIMES = {
     "few": Regime("features, few labels: CIFAR-10", "strategies/cifar10"),
     "many": Regime("features, many labels: CIFAR-10", "features/baseline"),
@@ -51,6 +56,8 @@ REGIMES = {
     "long_tail": Regime("features, long tail: CIFAR-10", "pools/long_tail"),
     "open_set": Regime("features, 40 % strangers: CIFAR-10", "pools/open_set"),
     "noisy_people": Regime("features, wrong answers of people: CIFAR-10", "pools/noisy_people"),
+    "noisy_40": Regime("features, 40 % wrong answers at random: CIFAR-10", "pools/noisy", two_fifths),
+    "shift": Regime("features, half of the pool from another domain: CIFAR-10", "pools/shift"),
 }
 CLEAN = ("few", "many", "classes", "fashion", "scratch", "mnist")
 Gains = Mapping[str, pd.DataFrame]  # by regime, a row per strategy: gap, low, high (shares), p, holm, repeats
