@@ -120,8 +120,8 @@ def redundant(folder: Path) -> str:
         accuracy = mean_of(table[table["redundancy.factor"] == factor])
         gap = (accuracy["badge"] - accuracy["entropy"]).dropna()
         low, high = t_interval(gap.tolist())
-        texts.append(f"{gap.mean():+.1f} points ({low:+.1f} to {high:+.1f}) where examples are there {factor} times")
-    return f"BADGE minus entropy is {' and '.join(texts)}."
+        texts.append(f"{gap.mean():+.1f} points ({low:+.1f} to {high:+.1f}) with {factor} copies")
+    return f"In a pool that repeats many examples, `badge` minus `entropy` is {' and '.join(texts)} of each."
 
 
 def realistic(folder: Path) -> str:

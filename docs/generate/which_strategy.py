@@ -197,6 +197,15 @@ def drops_first(found: Gains) -> tuple[str, bool | None]:
     return "; ".join(texts), all(ahead) if all(ahead) or not any(ahead) else None
 
 
+def domains(found: Gains) -> tuple[str, bool | None]:
+    """Whether most strategies are worse than random in a pool of two domains."""
+    if "shift" not in found:
+        return "not computed", None
+    each = found["shift"]
+    worse = worse_of(each)
+    return f"worse: {listed(worse)}; better: {listed(better_of(each)) or 'none'}", 2 * len(worse) >= len(each)
+
+
 CDAL = "[CDALBench](https://arxiv.org/abs/2408.00426) (2024), 7 real data sets, 50 repeats"
 STATEMENTS = [
     (
@@ -210,6 +219,11 @@ STATEMENTS = [
         "[ALScope](https://arxiv.org/abs/2508.04937) (2025), 10 data sets, 21 strategies",
         "the order depends on domain and task; imbalanced and open-set pools leave room for improvement",
         order_changes,
+    ),
+    (
+        "[Multi-domain benchmark](https://arxiv.org/abs/2312.00364) (2023)",
+        "strategies for one domain are often worse than random in pools of several",
+        domains,
     ),
     (
         "[BoSS](https://arxiv.org/abs/2603.13109) (2026), features of DINOv2",

@@ -64,7 +64,7 @@ def test_a_strategy_is_named_by_its_gain_in_each_regime(tmp_path, monkeypatch):
         in page
     )
     assert page.count("| agrees |") == 3  # margin and BADGE, CORESET, the order that changes
-    assert page.count("| open |") == 2
+    assert page.count("| open |") == 3
 
 
 def test_a_gain_is_the_mean_of_pairs_with_student_s_interval():
@@ -84,6 +84,11 @@ def test_a_contradiction_is_named():
     assert which_strategy.not_better("coreset")(found)[1] is False
     assert which_strategy.mostly_better("margin")(found)[1] is False
     assert which_strategy.mostly_better("typiclust")(found) == ("not computed", None)
+    assert which_strategy.domains({"shift": found["few"]}) == (
+        f"worse: {which_strategy.listed(which_strategy.worse_of(found['few']))}; "
+        f"better: {which_strategy.listed(which_strategy.better_of(found['few']))}",
+        True,
+    )
 
 
 def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_path, monkeypatch):
