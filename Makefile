@@ -24,8 +24,9 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
-	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-startup compare-authors speed memory \
-	false-positives gpu-window gpu-page strategies pools features facets recipe plan status \
+	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-startup \
+	compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets recipe plan \
+	status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -83,7 +84,7 @@ lint: $(READY) ## style (ruff) and types (pyright)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 
-pages: $(READY) ## write the pages that come from committed results: speed, GPU, the figure of the README
+pages: $(READY) ## write the pages that come from committed results: findings, which strategy, speed, GPU, the results of the README
 	@$(PY) -m docs.generate
 
 docs: $(READY) ## build the documentation in build/site; a warning is an error
@@ -183,6 +184,14 @@ features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, in
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun results experiment=features/$$name $(ARGS) \
 		-o results/features/$$name; done
+	@$(PY) -m docs.generate.findings
+
+SCRATCH = mnist baseline augmentation optimizer reset_update redundancy batch_size subsets cifar10
+scratch: $(READY) ## the paper's facets with networks trained from scratch, days of one core, into results/scratch
+	@for name in $(SCRATCH); do $(PY) -m alrun experiment=scratch/$$name $(ARGS); done
+	@for name in $(SCRATCH); do $(PY) -m alrun results experiment=scratch/$$name $(ARGS) \
+		-o results/scratch/$$name; done
+	@$(PY) -m docs.generate.findings
 
 facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
 	@$(PY) -m docs.generate.compare_facets $(ARGS)

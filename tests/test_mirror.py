@@ -27,7 +27,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "data/test_own.py": "picture_source",
     "features/test_encoders.py": "encoder preprocessing provenance weights",
     "features/test_store.py": "embed parts",
-    "models/test_models.py": "adapters dla mnist_net resnet shake_shake small_cnn vgg",
+    "models/test_models.py": "adapters dla mnist_net resnet resnet9 shake_shake small_cnn vgg",
     "models/test_infer.py": "classifier outputs",
     "pool/test_annotator.py": "confusing",
     "pool/test_imbalance.py": "classes",

@@ -127,16 +127,21 @@ def folder(name: str) -> Path:
 
 
 def read(name: str) -> pd.DataFrame:
-    """The rounds in a pool; a curve is a strategy with the strategy inside it and its set function."""
+    """The rounds in a pool."""
     table = results.read_results(folder(name))
     if name in RATES:
         table = table[table["annotator.rate"].astype(float) == RATES[name]]
+    return named(table, name)
+
+
+def named(table: pd.DataFrame, facet: str) -> pd.DataFrame:
+    """The rounds with curves that are named by strategy, the strategy inside it and its set function alone."""
     label = table["strategy"].astype(str)
     for column, none in (("strategy@strategy.inner", ""), ("strategy.inner.function", ""), ("strategy.function", "")):
         if column in table:
             given = table[column].astype(str)
             label = label.where(given == none, label + " " + given)
-    return table.assign(curve=label, label=label, facet=name)
+    return table.assign(curve=label, label=label, facet=facet)
 
 
 def compare(table: pd.DataFrame, metric: object) -> pd.DataFrame:

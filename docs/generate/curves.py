@@ -58,7 +58,7 @@ def both(named: pd.DataFrame) -> "Figure":
     accuracy = (100 * named.set_index(["label", "labeled"])["test_accuracy"]).groupby(level=[0, 1], sort=False)
     accuracy = accuracy.agg(["mean", "std"]).reset_index()
     efficiency = scores.efficiency_curves(named).dropna(subset="mean")
-    efficiency = efficiency.assign(accuracy=100 * efficiency["accuracy"])
+    efficiency = efficiency.assign(accuracy=100 * efficiency["level"])
     figure = Figure(figsize=(figure_style.PAGE, 2.7))
     left, right = figure.subplots(1, 2)
     panel(left, accuracy, "labeled")

@@ -1,20 +1,24 @@
 """The claims of the paper's Appendix G, which rest on penalty matrices.
 
 A cell is judged against chance: with tests at 5 %, a third of all experiments without a difference have a significant
-round among eight. A matrix that is as claimed agrees. One that differs disagrees only if chance would give such a
-difference in less than 5 % of experiments.
+round among eight. A matrix that is as claimed confirms a claim. One that differs refutes it only if chance would give
+such a difference in less than 5 % of experiments.
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from alrun.analysis import significance
-from alrun.analysis.curves import name_curves
+from alrun.analysis.curves import name_curves, paired, wide
 from alrun.system.errors import UserError
-from docs.generate.findings_rules import AGREES, DISAGREES, UNDECIDED
-from docs.generate.findings_table import ACTIVE, Table, batches
+from docs.generate.findings_measures import at_common_labels
+from docs.generate.findings_rules import CONFIRMED, REFUTED, UNDECIDED, Answer
+
+DRAWS = 200
 
 
 class Cell(NamedTuple):
@@ -32,86 +36,143 @@ class Cell(NamedTuple):
         return self.hits / self.rounds
 
 
-def cells(part: pd.DataFrame) -> list[Cell]:
-    """The penalty matrix of the curves of ``part``.
+Curves = dict[str, pd.DataFrame]  # by name: accuracy by seed (rows) and number of labels
+
+
+def curves(rounds: pd.DataFrame) -> Curves:
+    """The curves of ``rounds``.
 
     Raises:
-        UserError: There are no curves to compare, or no round can be tested.
+        UserError: There are none to compare.
     """
-    named = name_curves(part)
-    if named["curve"].nunique() < 2:
+    found = wide(name_curves(rounds), "test_accuracy")
+    if len(found) < 2:
         raise UserError("these experiments were not run")
-    found = []
-    for (one, other), tests in significance.round_tests(named).groupby(["first", "second"], sort=False):
-        tested = int(tests["p"].notna().sum())
-        clear = tests[tests["p"] < significance.ALPHA]
-        found.append(Cell(str(one), str(other), int((clear["difference"] > 0).sum()), tested, len(tests)))
-        found.append(Cell(str(other), str(one), int((clear["difference"] < 0).sum()), tested, len(tests)))
-    if not any(cell.tested for cell in found):
-        raise UserError("no round has repeats that scatter, so none can be tested")
     return found
+
+
+def cells(found: Curves) -> list[Cell]:
+    """The penalty matrix of some curves.
+
+    Raises:
+        UserError: No round can be tested.
+    """
+    matrix = []
+    for one, other in itertools.combinations(found, 2):
+        first, second = paired(found[one], found[other])
+        difference, p = significance.t_test(first.to_numpy(), second.to_numpy())
+        tested, clear = int((~np.isnan(p)).sum()), p < significance.ALPHA
+        matrix.append(Cell(one, other, int((clear & (difference > 0)).sum()), tested, len(p)))
+        matrix.append(Cell(other, one, int((clear & (difference < 0)).sum()), tested, len(p)))
+    if not any(cell.tested for cell in matrix):
+        raise UserError("no round has repeats that scatter, so none can be tested")
+    return matrix
 
 
 def judged(found: Iterable[Cell], most: float) -> str:
     """Whether no cell is above ``most`` of the rounds."""
     found = [cell for cell in found if cell.tested]
     if all(cell.share <= most for cell in found):
-        return AGREES
+        return CONFIRMED
     largest = max(found, key=lambda cell: cell.hits / cell.tested)
     chance = significance.by_chance(largest.hits, largest.tested, cells=len(found))
-    return DISAGREES if chance < significance.ALPHA else UNDECIDED
+    return REFUTED if chance < significance.ALPHA else UNDECIDED
 
 
-def between(part: pd.DataFrame, one: str, other: str) -> tuple[Cell, Cell]:
+def between(found: Curves, one: str, other: str) -> tuple[Cell, Cell]:
     """The cells of the curves that have ``one`` and ``other`` in their names, each way."""
-    found = cells(part)
+    matrix = cells(found)
     return (
-        next(cell for cell in found if one in cell.better and other in cell.worse),
-        next(cell for cell in found if other in cell.better and one in cell.worse),
+        next(cell for cell in matrix if one in cell.better and other in cell.worse),
+        next(cell for cell in matrix if other in cell.better and one in cell.worse),
     )
 
 
-def within(part: pd.DataFrame) -> dict[str, list[Cell]]:
-    """For each strategy the cells among its settings."""
-    return {str(name): cells(frame) for name, frame in part.groupby("strategy")}
+class Claim(NamedTuple):
+    """A claim: it reads curves off the rounds of a facet, in groups, and judges their penalty matrices."""
+
+    groups: Callable[[pd.DataFrame], dict[str, Curves]]
+    judge: Callable[[dict[str, Curves]], tuple[str, str, str]]  # measured, verdict, rule
+
+    def __call__(self, rounds: pd.DataFrame) -> Answer:
+        """The answer of the rounds of a facet."""
+        measured, verdict, rule = self.judge(self.groups(rounds))
+        return Answer(measured, verdict, rule, int(rounds["seed"].nunique()))
+
+    def of_three(self, rounds: pd.DataFrame) -> str:
+        """Whether a claim that more repeats refute would be refuted by three, as in the paper: the reason looked for.
+
+        It is judged ``DRAWS`` times with three of the seeds, which are drawn.
+        """
+        groups = self.groups(rounds)
+        draws, seeds = np.random.default_rng(0), rounds["seed"].unique()
+        verdicts = []
+        for _ in range(DRAWS):
+            three = draws.choice(seeds, 3, replace=False)
+            fewer = {
+                name: {curve: table[table.index.isin(three)] for curve, table in each.items()}
+                for name, each in groups.items()
+            }
+            verdicts.append(self.judge(fewer)[1])
+        share = 100 * verdicts.count(REFUTED) / DRAWS
+        return f"with three of the {len(seeds)} repeats, as in the paper, {share:.0f} % of {DRAWS} draws refute it"
 
 
-def claim_1(table: Table) -> tuple[str, str]:
+def of(*strategies: str) -> Callable[[pd.DataFrame], dict[str, Curves]]:
+    """One group, the curves of some strategies."""
+    return lambda rounds: {"": curves(rounds[rounds["strategy"].isin(strategies)])}
+
+
+def by_strategy(rounds: pd.DataFrame) -> dict[str, Curves]:
+    """A group for each strategy: its settings."""
+    return {str(name): curves(frame) for name, frame in rounds.groupby("strategy")}
+
+
+def judge_1(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 1: entropy and BADGE."""
-    entropy, badge = between(table.part(ACTIVE), "entropy", "badge")
+    entropy, badge = between(groups[""], "entropy", "badge")
     verdicts = judged([badge], 0), judged([entropy], 0.12)
-    verdict = DISAGREES if DISAGREES in verdicts else AGREES if set(verdicts) == {AGREES} else UNDECIDED
+    verdict = REFUTED if REFUTED in verdicts else CONFIRMED if set(verdicts) == {CONFIRMED} else UNDECIDED
     measured = f"entropy {entropy.share:.2f} of the rounds, BADGE {badge.share:.2f}"
-    return measured, f"{verdict} (at most 0.12, and 0; else against chance)"
+    return measured, verdict, "at most 0.12, and 0; else against chance"
 
 
-def claim_2(table: Table) -> tuple[str, str]:
+def judge_2(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 2: entropy with SGD and with Adam."""
-    sgd, adam = between(table.part(["entropy"], optimizer=["sgd", "adam"]), "sgd", "adam")
-    opposite = judged([adam], 0) == DISAGREES
-    verdict = AGREES if sgd.share > 0.8 else DISAGREES if opposite else UNDECIDED
+    sgd, adam = between(groups[""], "sgd", "adam")
+    opposite = judged([adam], 0) == REFUTED
+    verdict = CONFIRMED if sgd.share > 0.8 else REFUTED if opposite else UNDECIDED
     measured = f"SGD in {sgd.share:.2f} of the rounds, Adam in {adam.share:.2f}"
-    return measured, f"{verdict} (more than 0.8; Adam more often than by chance disagrees)"
+    return measured, verdict, "more than 0.8; Adam more often than by chance refutes"
 
 
-def claim_3(table: Table) -> tuple[str, str]:
+def judge_3(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 3: AL batch sizes."""
-    found = within(batches(table))
-    return f"largest cell {largest(found)}", f"{judged(flat(found), 0.2)} (at most 0.2; else against chance)"
+    found = {name: cells(each) for name, each in groups.items()}
+    return f"largest cell {largest(found)}", judged(flat(found), 0.2), "at most 0.2; else against chance"
 
 
-def claim_4(table: Table) -> tuple[str, str]:
-    """Claim 4: seed sets."""
-    found = within(table.part(seed_set=["random", "facility_location", "facility_location_untrained"]))
+def judge_4(groups: dict[str, Curves]) -> tuple[str, str, str]:
+    """Claim 4: seed sets, random and by facility location."""
+    found = {name: cells(each) for name, each in groups.items()}
     others = {name: each for name, each in found.items() if name != "entropy"}
-    return f"largest cell {largest(found)}", f"{judged(flat(others), 0)} (0 but for entropy; else against chance)"
+    return f"largest cell {largest(found)}", judged(flat(others), 0), "0 but for entropy; else against chance"
 
 
-def claim_5(table: Table) -> tuple[str, str]:
+def judge_5(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 5: reset and update in later rounds."""
-    part = table.part(training__reset=["true", "false"])
-    found = within(part[part["round"] > 3])
-    return f"largest cell {largest(found)}", f"{judged(flat(found), 0)} (0; else against chance)"
+    found = {name: cells(each) for name, each in groups.items()}
+    return f"largest cell {largest(found)}", judged(flat(found), 0), "0; else against chance"
+
+
+def facility_location(rounds: pd.DataFrame) -> dict[str, Curves]:
+    """The curves of random seed sets and of those by facility location."""
+    return by_strategy(rounds[rounds["seed_set"].isin(["random", "facility_location", "facility_location_untrained"])])
+
+
+def later(rounds: pd.DataFrame) -> dict[str, Curves]:
+    """The curves in the later half of the rounds."""
+    return by_strategy(rounds[rounds["round"] > rounds["round"].max() // 2])
 
 
 def flat(found: dict[str, list[Cell]]) -> list[Cell]:
@@ -122,3 +183,10 @@ def flat(found: dict[str, list[Cell]]) -> list[Cell]:
 def largest(found: dict[str, list[Cell]]) -> str:
     """The largest cell of each strategy as text."""
     return ", ".join(f"{name} {max(cell.share for cell in each):.2f}" for name, each in found.items())
+
+
+claim_1 = Claim(of("entropy", "badge"), judge_1)
+claim_2 = Claim(of("entropy"), judge_2)
+claim_3 = Claim(lambda rounds: by_strategy(at_common_labels(rounds)), judge_3)
+claim_4 = Claim(facility_location, judge_4)
+claim_5 = Claim(later, judge_5)

@@ -1,144 +1,282 @@
-"""The findings of the paper's introduction: a function for each, with its rule for a verdict (findings_rules)."""
+"""The findings of the paper's introduction: a function for each, with its rule for a verdict (findings_rules).
+
+Each takes the rounds of one facet: runs that differ in what the finding is about, in strategy and in seed.
+"""
+
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
+from alrun.analysis.curves import REFERENCE, name_curves
+from alrun.analysis.intervals import t_interval
+from alrun.analysis.scores import common_level, efficiency_at
+from alrun.analysis.significance import ALPHA
+from alrun.system.errors import UserError
 from docs.generate.findings_rules import (
-    AGREES,
-    DISAGREES,
+    CONFIRMED,
     LITTLE,
+    REFUTED,
     UNDECIDED,
+    Answer,
     above,
     all_of,
     below,
+    bound,
     enough,
     estimate,
     gaps,
     none,
     slopes,
 )
-from docs.generate.findings_table import ACTIVE, Table, batches, efficiency, final, mean_of
+
+ACTIVE = ("entropy", "badge")
+TWICE = 2.0  # labeling efficiency
 
 
-def augmentation(table: Table) -> tuple[str, str]:
-    """Finding 1: with and without augmentation."""
-    yes, no = table.part(), table.part(augmentation="none")
-    accuracy = gaps(final(yes), final(no))
-    saved = gaps(*(efficiency(part).loc[list(ACTIVE)] for part in (yes, no)))
-    return (
-        f"with minus without: final accuracy {estimate(accuracy)}; "
-        f"efficiency of entropy and BADGE {estimate(saved, 2)}",
-        f"{all_of(above(accuracy), above(saved))} (both intervals above 0)",
+def labeling_efficiency(rounds: pd.DataFrame) -> Answer:
+    """Finding 1: labeling efficiencies of 2 and more, at the accuracy that each run of random sampling reaches."""
+    named = name_curves(rounds)
+    if REFERENCE not in set(named["strategy"]):
+        raise UserError("random sampling was not run")
+    level = common_level(named[named["strategy"] == REFERENCE])
+    found = efficiency_at(named, level)
+    found = found[(found["strategy"] != REFERENCE) & found["is_paired"]]
+    values = {str(name): frame["efficiency"].to_numpy(float) for name, frame in found.groupby("strategy")}
+    whole = {name: enough(each) for name, each in values.items() if not np.isnan(each).any()}
+    failed = {name: int(np.isnan(each).sum()) for name, each in values.items() if name not in whole}
+    short = [f"{name} falls short of it in {count}" for name, count in failed.items()]
+    wide = [t_interval(each.tolist(), 1 - ALPHA / len(values)) for each in whole.values()]
+    reached = any(low > TWICE for low, _ in wide)
+    missed = all(high < TWICE for _, high in wide)
+    texts = [f"{name} {each.mean():.2f} {brackets(each)}" for name, each in ranked(whole)]
+    return Answer(
+        f"at {100 * level:.1f} % accuracy, which random reaches in each repeat: {', '.join([*texts, *short])}",
+        CONFIRMED if reached else REFUTED if missed else UNDECIDED,
+        f"a strategy's interval above {TWICE:g} confirms, all below {TWICE:g} refute; corrected for {len(values)}",
+        min(map(len, values.values())),
     )
 
 
-def optimizer(table: Table) -> tuple[str, str]:
+def ranked(values: dict[str, np.ndarray]) -> Iterable[tuple[str, np.ndarray]]:
+    """The items with the highest mean first."""
+    return sorted(values.items(), key=lambda item: -item[1].mean())
+
+
+def brackets(values: np.ndarray) -> str:
+    """The 95 % interval."""
+    low, high = t_interval(values.tolist())
+    return f"[{low:.2f}, {high:.2f}]"
+
+
+def augmentation(rounds: pd.DataFrame) -> Answer:
+    """Finding 1: with and without augmentation."""
+    plain = rounds["augmentation"] == "none"
+    yes, no = both(rounds[~plain], rounds[plain])
+    accuracy = gaps(final(yes), final(no))
+    saved = gaps(*(efficiency(part).loc[list(ACTIVE)] for part in (yes, no)))
+    return Answer.of(
+        f"with minus without: final accuracy {estimate(accuracy)}; efficiency of entropy and BADGE {estimate(saved)}",
+        all_of(above(accuracy), above(saved)),
+        "both intervals above 0",
+        accuracy,
+    )
+
+
+def optimizer(rounds: pd.DataFrame) -> Answer:
     """Finding 2: SGD and Adam."""
-    found = gaps(final(table.part()), final(table.part(optimizer="adam")))
-    return f"final accuracy of SGD minus that of Adam {estimate(found)}", f"{above(found)} (interval above 0)"
+    found = gaps(*map(final, both(*(rounds[rounds["optimizer"] == name] for name in ("sgd", "adam")))))
+    return Answer.of(
+        f"final accuracy of SGD minus that of Adam {estimate(found)}", above(found), "interval above 0", found
+    )
 
 
-def badge_over_entropy(part: pd.DataFrame) -> np.ndarray:
+def badge_over_entropy(rounds: pd.DataFrame) -> np.ndarray:
     """BADGE's mean accuracy over all rounds minus entropy's, (seeds,)."""
-    accuracy = mean_of(part)
+    accuracy = mean_of(rounds)
+    if not set(ACTIVE) <= set(accuracy.index.get_level_values("strategy")):
+        raise UserError("entropy and BADGE were not run")
     return enough((accuracy["badge"] - accuracy["entropy"]).dropna().to_numpy(float))
 
 
-def diversity(table: Table) -> tuple[str, str]:
+def diversity(rounds: pd.DataFrame) -> Answer:
     """Finding 3: BADGE and entropy."""
-    found = badge_over_entropy(table.part())
-    return (
+    found = badge_over_entropy(rounds)
+    return Answer.of(
         f"mean accuracy of BADGE minus that of entropy {estimate(found)}",
-        f"{below(found)} (less than {LITTLE:g} point above by a one-sided test)",
+        below(found),
+        f"an interval above 0 refutes; less than {LITTLE:g} point above by a one-sided test confirms",
+        found,
     )
 
 
-def redundancy(table: Table, kind: str) -> tuple[str, str]:
+def redundancy(rounds: pd.DataFrame) -> Answer:
     """Finding 4: BADGE and entropy in a redundant pool."""
-    part = table.part(redundancy=kind, budget__batch_size=None)
-    accuracy = {int(str(factor)): mean_of(frame) for factor, frame in part.groupby("redundancy.factor")}
-    table_of_gaps = pd.DataFrame({f: accuracy[f]["badge"] - accuracy[f]["entropy"] for f in sorted(accuracy)})
-    texts = [f"×{factor}: {estimate(enough(each.dropna().to_numpy(float)))}" for factor, each in table_of_gaps.items()]
-    growth = slopes(table_of_gaps, np.log(table_of_gaps.columns.to_numpy(float)))
-    most = enough(table_of_gaps.iloc[:, -1].dropna().to_numpy(float))
-    return (
-        f"mean accuracy of BADGE minus that of entropy {', '.join(texts)}; {estimate(growth, 2)} for each e-fold of "
-        "redundancy",
-        f"{all_of(above(most), above(growth))} (intervals above 0: at the most redundant, and of the slope)",
+    parts = {int(float(str(factor))): frame for factor, frame in rounds.groupby("redundancy.factor")}
+    accuracy = {factor: mean_of(frame) for factor, frame in sorted(parts.items())}
+    table = pd.DataFrame({factor: each["badge"] - each["entropy"] for factor, each in accuracy.items()})
+    texts = [f"×{factor}: {estimate(enough(each.dropna().to_numpy(float)))}" for factor, each in table.items()]
+    growth = slopes(table, np.log(table.columns.to_numpy(float)))
+    most = enough(table.iloc[:, -1].dropna().to_numpy(float))
+    return Answer.of(
+        f"mean accuracy of BADGE minus that of entropy {', '.join(texts)}; {estimate(growth)} for each e-fold",
+        all_of(above(most), above(growth)),
+        "intervals above 0: at the most redundant, and of the slope",
+        most,
+        growth,
     )
 
 
-def per_class(table: Table, dataset: str) -> tuple[str, str]:
+def per_class(rounds: pd.DataFrame) -> Answer:
     """Finding 5: caps on the examples of a class."""
-    caps = ["c1000", "c2000", "c3000"]
-    part = table.part(dataset=dataset, per_class_cap=caps, seed_set=None, budget__batch_size=None)
-    limit = part.groupby("per_class_cap")["per_class_cap.limit"].first().astype(int).sort_values()
-    saved = efficiency(part, "per_class_cap").loc[list(ACTIVE)].groupby(["seed", "per_class_cap"]).mean().unstack()
-    found = slopes(saved[limit.index], limit.to_numpy(float) / limit.max())
-    texts = [f"{each}: {saved[name].mean():.2f}" for name, each in limit.items()]
-    return (
-        f"efficiency of entropy and BADGE by examples of a class, {', '.join(texts)}; slope to the largest "
-        f"{estimate(found, 2)}",
-        f"{above(found)} (interval of the slope above 0)",
+    limits = pd.to_numeric(rounds["per_class_cap.limit"], errors="coerce").fillna(np.inf)
+    parts = {limit: rounds[limits == limit] for limit in sorted(limits.unique())}
+    if len(parts) < 2:
+        raise UserError("these experiments were not run")
+    gains = {limit: over_random(part) for limit, part in parts.items()}
+    ratios = efficiency(rounds.assign(limit_of_class=limits), "limit_of_class").loc[list(ACTIVE)]
+    saved = {limit: ratios.xs(limit, level="limit_of_class").groupby("seed").mean() for limit in parts}
+    few, many = min(parts), max(parts)
+    gain = enough((gains[many] - gains[few]).dropna().to_numpy(float))
+    ratio = enough((saved[many] - saved[few]).dropna().to_numpy(float))
+    names = {limit: "all" if np.isinf(limit) else f"{limit:,.0f}" for limit in parts}
+    texts = [f"{name}: {gains[each].mean():+.2f} points and {saved[each].mean():.2f}" for each, name in names.items()]
+    return Answer.of(
+        f"entropy and BADGE over random, and their efficiency, by examples of a class, {'; '.join(texts)}. Most minus "
+        f"fewest: {estimate(gain)} points, efficiency {estimate(ratio)}",
+        all_of(above(gain), above(ratio)),
+        "both intervals above 0",
+        gain,
     )
 
 
-def seed_set(table: Table) -> tuple[str, str]:
+def over_random(rounds: pd.DataFrame) -> pd.Series:
+    """Mean accuracy of entropy and BADGE over all rounds minus that of random, in points, by seed."""
+    table = mean_of(rounds).unstack("strategy")
+    return table[list(ACTIVE)].mean(axis="columns") - table[REFERENCE]
+
+
+def seed_set(rounds: pd.DataFrame) -> Answer:
     """Finding 6: representative and random seed sets."""
-    chosen = table.part(seed_set=["facility_location", "facility_location_untrained"])
-    half = int(chosen["round"].max()) // 2 + 1
-    found = gaps(mean_of(chosen, half), mean_of(table.part(), half))
-    return (
-        f"accuracy in the later half of the rounds, facility location minus random, {estimate(found)}",
-        f"{none(found)} (within {LITTLE:g} point by two one-sided tests)",
+    kinds = [str(kind) for kind in rounds["seed_set"].unique() if kind != "random"]
+    parts = {kind: rounds[rounds["seed_set"] == kind] for kind in (*kinds, "random")}
+    half = int(rounds["round"].max()) // 2 + 1
+    found = {kind: gaps(mean_of(parts[kind], half), mean_of(parts["random"], half)) for kind in kinds}
+    first = {kind: gaps(mean_of(parts[kind], 0, 0), mean_of(parts["random"], 0, 0)) for kind in kinds}
+    if not found:
+        raise UserError("these experiments were not run")
+    texts = [f"{kind} {estimate(first[kind])} at first, {estimate(found[kind])} later" for kind in kinds]
+    return Answer.of(
+        f"accuracy minus that after a random seed set: {'; '.join(texts)}. {at_most(found.values())}",
+        all_of(*map(none, found.values())),
+        f"later half of the rounds: within {LITTLE:g} point by two one-sided tests",
+        *found.values(),
     )
 
 
-def batch_size(table: Table) -> tuple[str, str]:
+def batch_size(rounds: pd.DataFrame) -> Answer:
     """Finding 6: AL batch sizes."""
-    part = batches(table)
-    part = part[part["round"] > 0]
-    means = {number: mean_of(part[part["budget.batch_size"] == size]) for number, size in table.batch.items()}
-    found = {number: gaps(means[number], means[3000]) for number in (1000, 6000)}
-    texts = [f"of {number} minus that of 3,000 {estimate(gap)}" for number, gap in found.items()]
-    return (
-        f"accuracy at common numbers of labels, AL batches {', '.join(texts)} (the paper's numbers, scaled)",
-        f"{all_of(*map(none, found.values()))} (both within {LITTLE:g} point by two one-sided tests)",
+    part = at_common_labels(rounds)
+    part = part[part["labeled"] > part["labeled"].min()]
+    sizes = sorted(part["budget.batch_size"].unique(), key=int)
+    means = {size: mean_of(part[part["budget.batch_size"] == size]) for size in sizes}
+    middle = sizes[len(sizes) // 2]
+    found = {size: gaps(means[size], means[middle]) for size in sizes if size != middle}
+    texts = [f"of {int(size):,} {estimate(gap)}" for size, gap in found.items()]
+    return Answer.of(
+        f"accuracy at common numbers of labels minus that with AL batches of {int(middle):,}: "
+        f"{', '.join(texts)}. {at_most(found.values())}",
+        all_of(*map(none, found.values())),
+        f"within {LITTLE:g} point by two one-sided tests",
+        *found.values(),
     )
 
 
-def update(table: Table) -> tuple[str, str]:
+def at_most(differences: Iterable[np.ndarray]) -> str:
+    """What "no difference" means here."""
+    return f"At most {max(map(bound, differences)):.2f} points by two one-sided tests"
+
+
+def at_common_labels(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The rounds of all AL batch sizes at the numbers of labels that they share."""
+    sizes = rounds.groupby("labeled")["budget.batch_size"].nunique()
+    every = rounds["budget.batch_size"].nunique()
+    if every < 2:
+        raise UserError("these experiments were not run")
+    return rounds[rounds["labeled"].isin(sizes[sizes == every].index)]
+
+
+def update(rounds: pd.DataFrame) -> Answer:
     """Finding 7: reset and update."""
-    kept, renewed = table.part(training__reset="false"), table.part()
+    renewed, kept = both(*(rounds[rounds["training.reset"] == each] for each in ("true", "false")))
     half = int(kept["round"].max()) // 2
     early = gaps(mean_of(renewed, 1, half), mean_of(kept, 1, half))
     late = gaps(mean_of(renewed, half + 1), mean_of(kept, half + 1))
-    return (
-        f"accuracy with reset minus that with update {estimate(early)} in rounds 1 to {half}, {estimate(late)} later",
-        f"{all_of(above(early), none(late))} (above 0 early, within {LITTLE:g} point later by two one-sided tests)",
+    return Answer.of(
+        f"accuracy with reset minus that with update {estimate(early)} in rounds 1 to {half}, {estimate(late)} later. "
+        f"{at_most([late])} later",
+        all_of(above(early), none(late)),
+        f"above 0 early, within {LITTLE:g} point later by two one-sided tests",
+        early,
+        late,
     )
 
 
-def time(table: Table) -> tuple[str, str]:
+def time(rounds: pd.DataFrame) -> Answer:
     """Finding 8: the share of training in the time."""
-    part = table.part()
-    sums = part.groupby("strategy")[["train_seconds", "select_seconds", "evaluate_seconds"]].sum()
+    sums = rounds.groupby("strategy")[["train_seconds", "select_seconds", "evaluate_seconds"]].sum()
     shares = 100 * sums["train_seconds"] / sums.sum(axis=1)
-    texts = [f"{strategy} {share:.0f} %" for strategy, share in shares.items()]
-    verdict = AGREES if shares.min() > 50 else DISAGREES
-    return f"share of training: {', '.join(texts)}", f"{verdict} (more than half for each)"
+    texts = [f"{strategy} {share:.0f} %" for strategy, share in shares.sort_values(ascending=False).items()]
+    return Answer(
+        f"share of training in the seconds of a run: {', '.join(texts)}",
+        CONFIRMED if shares.min() > 50 else REFUTED,
+        "more than half for each",
+        int(rounds.groupby("strategy")["seed"].nunique().min()),
+    )
 
 
-def subsets(table: Table) -> tuple[str, str]:
+def subsets(rounds: pd.DataFrame) -> Answer:
     """Finding 8: data subset selection."""
-    whole, some = table.part(), table.part(dss="grad_match")
+    whole, some = both(*(rounds[rounds["dss"] == name] for name in ("none", "grad_match")))
     inner = (some["round"] % 3 != 0) & (some["round"] != some["round"].max())  # the others train on everything
     seconds = [part[part["round"].isin(some[inner]["round"].unique())]["train_seconds"].sum() for part in (whole, some)]
     found = gaps(final(some), final(whole))
     ratio = seconds[0] / seconds[1]
     loss = above(found, -LITTLE)
-    verdict = DISAGREES if ratio <= 2 or loss == DISAGREES else AGREES if loss == AGREES else UNDECIDED
-    return (
+    verdict = REFUTED if ratio <= TWICE or loss == REFUTED else CONFIRMED if loss == CONFIRMED else UNDECIDED
+    return Answer.of(
         f"rounds with GRAD-MATCH train {ratio:.1f} times as fast; final accuracy {estimate(found)}",
-        f"{verdict} (more than twice as fast, interval above a loss of {LITTLE:g} point)",
+        verdict,
+        f"more than twice as fast, interval above a loss of {LITTLE:g} point",
+        found,
     )
+
+
+def both(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The two parts.
+
+    Raises:
+        UserError: One was not run.
+    """
+    if one.empty or other.empty:
+        raise UserError("these experiments were not run")
+    return one, other
+
+
+def mean_of(part: pd.DataFrame, first: int = 0, last: int | None = None) -> pd.Series:
+    """Mean accuracy in % over the rounds from ``first`` to ``last`` of every run, by strategy and seed."""
+    chosen = part[(part["round"] >= first) & (part["round"] <= (part["round"].max() if last is None else last))]
+    return 100 * chosen.groupby(["strategy", "seed"])["test_accuracy"].mean()
+
+
+def final(part: pd.DataFrame) -> pd.Series:
+    """Accuracy in % after the last round, by strategy and seed."""
+    return mean_of(part[part["labeled"] == part["labeled"].max()])
+
+
+def efficiency(part: pd.DataFrame, *by: str) -> pd.Series:
+    """Labeling efficiency at the accuracy that all of ``part`` reach, by strategy, seed and columns ``by``."""
+    named = name_curves(part)
+    found = efficiency_at(named, common_level(named)).set_index("run")
+    columns = part.drop_duplicates("run").set_index("run")[list(by)]
+    return found.join(columns).groupby(["strategy", "seed", *by])["efficiency"].mean()

@@ -20,7 +20,19 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 BASE = ("limit=60", "budget={seed_size: 10, batch_size: 10, total: 30}", "runtime={device: cpu, threads: 1}")
 # Options that would download, or build a network of a size that is not for fuzzing.
 ELSEWHERE = {"dataset": {"cifar10", "cifar100", "mnist", "fashion_mnist", "svhn", "packed"}, "at_once": set()}
-SLOW = {"model": {"vgg11", "vgg19", "dla", "shake_shake", "shake_shake_resnet18", "resnet18", "torchvision", "timm"}}
+SLOW = {
+    "model": {
+        "vgg11",
+        "vgg19",
+        "dla",
+        "shake_shake",
+        "shake_shake_resnet18",
+        "resnet9",
+        "resnet18",
+        "torchvision",
+        "timm",
+    }
+}
 
 
 @cache

@@ -2,7 +2,17 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.models import Dla, MnistNet, ResNet18, ShakeShake, ShakeShakeResNet18, SmallCnn, Vgg, torchvision_model
+from alrun.models import (
+    Dla,
+    MnistNet,
+    ResNet9,
+    ResNet18,
+    ShakeShake,
+    ShakeShakeResNet18,
+    SmallCnn,
+    Vgg,
+    torchvision_model,
+)
 from alrun.models.shake_shake import Shake
 from alrun.system.errors import UserError
 
@@ -24,6 +34,33 @@ def test_parameter_counts_of_networks_for_larger_images():
     assert parameters(Dla(3, (32, 32), 1000)) + 16 * 3 * (7 * 7 - 3 * 3) == 15_742_104
     for width, millions in ((32, 2.9), (64, 11.7), (96, 26.2)):  # Gastaldi 2017, Table 1
         assert round(parameters(ShakeShake(3, (32, 32), 10, depth=26, width=width)) / 1e6, 1) == millions
+
+
+def test_resnet9_has_the_convolutions_of_its_description():
+    """Eight 3x3 convolutions with batch norm, and the linear layer; 0.41 million parameters at width 16."""
+    for width in (16, 64):
+        pairs = [(3, 1), (1, 2), (2, 2), (2, 2), (2, 4), (4, 8), (8, 8), (8, 8)]  # in widths, but for the image
+        sizes = [(a if a == 3 else a * width, b * width) for a, b in pairs]
+        assert (
+            parameters(ResNet9(3, (32, 32), 10, width=width))
+            == sum(9 * a * b + 2 * b for a, b in sizes) + 80 * width + 10
+        )
+    assert round(parameters(ResNet9(3, (32, 32), 10)) / 1e6, 2) == 0.41
+
+
+def test_resnet9_is_a_plain_network_where_its_branches_are_silent():
+    """Without the residual branches the same network is written by hand as convolutions, batch norm, ReLU, pooling."""
+    model = ResNet9(3, (16, 16), 5, width=3).eval()
+    for block in model.blocks:
+        if hasattr(block, "branch"):
+            nn.init.zeros_(block.branch[1][1].weight)
+    x = images = torch.randn(2, 3, 16, 16)
+    for layer, is_pooled in zip(
+        [block for block in model.blocks if isinstance(block, nn.Sequential)], (False, True, True, True), strict=True
+    ):
+        x = torch.relu(layer[1](torch.nn.functional.conv2d(x, layer[0].weight, padding=1)))
+        x = x.unflatten(2, (-1, 2)).unflatten(4, (-1, 2)).amax((3, 5)) if is_pooled else x
+    assert torch.allclose(model.embed(images), x.amax((2, 3)), atol=1e-5)
 
 
 def test_shake_shake_mixes_each_image_by_new_draws_in_both_passes():
@@ -89,6 +126,8 @@ def test_shake_shake_on_resnet18_shakes_every_block_in_training_alone():
         (Vgg(1, (28, 28), 10, depth=19), (1, 28, 28), 512),
         (Vgg(3, (32, 32), 10, depth=11, width=4), (3, 32, 32), 32),
         (Dla(3, (32, 32), 10, width=8), (3, 32, 32), 64),
+        (ResNet9(3, (32, 32), 10), (3, 32, 32), 128),
+        (ResNet9(1, (28, 28), 10, width=4), (1, 28, 28), 32),
         (ResNet18(3, (32, 32), 10, width=8), (3, 32, 32), 64),
         (MnistNet(1, (28, 28), 10, width=8), (1, 28, 28), 32),
         (Dla(3, (32, 32), 10), (3, 32, 32), 512),

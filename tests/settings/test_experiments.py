@@ -123,8 +123,14 @@ SIZES = {
     "pools/noisy": 2 * 6 * 20,
     "pools/shift": 6 * 20,
     "pools/best_found": 6 * 20,
-    "features/baseline": 5 * 20,
     "features/redundancy": 4 * 3 * 20,
+    "scratch/mnist": 4 * 3,
+    "scratch/baseline": 3 * 8,
+    "scratch/reset_update": 2 * 3 * 12,
+    "scratch/redundancy": 4 * 3 * 8,
+    "scratch/batch_size": 3 * 3 * 12,
+    "scratch/cifar10": 3 * 3,
+    "features/baseline": 5 * 20,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
     "features/seed_set": 4 * 3 * 20,
@@ -186,3 +192,25 @@ def test_sections_share_their_runs(composed):
         cfg = composed(f"experiment={experiment}", *choice, hydra=True)
         folders.add(setting_id(_root_=cfg))
     assert len(folders) == 1
+
+
+def test_sections_from_scratch_share_the_runs_of_their_baseline(composed):
+    """The baseline's are asked for by each section, so they are computed once; MNIST's are those of Figure 7."""
+    sections = [("baseline", ()), ("augmentation", ("augmentation=crop_flip",)), ("optimizer", ("optimizer=sgd",))]
+    sections += [("reset_update", ("model_update=reset",)), ("subsets", ("dss=none",))]
+    names = {
+        setting_id(_root_=composed(f"experiment=scratch/{name}", *choice, hydra=True)) for name, choice in sections
+    }
+    assert len(names) == 1
+    figure_7 = composed("experiment=baseline/mnist", "budget.total=5300", hydra=True)
+    assert setting_id(_root_=composed("experiment=scratch/mnist", hydra=True)) == setting_id(_root_=figure_7)
+
+
+def test_cifar10_from_scratch_trains_by_one_cycle_to_its_end(composed):
+    cfg = composed("experiment=scratch/cifar10", hydra=True)
+    assert (cfg.model._target_, cfg.model.width) == ("alrun.models.ResNet9", 16)
+    assert (cfg.training.max_epochs, cfg.training.batch_size, cfg.optimizer.build.lr) == (30, 64, 0.1)
+    assert (cfg.optimizer.schedule.max_lr, cfg.optimizer.schedule.total_steps) == (0.1, 30)
+    assert cfg.training.stop_accuracy is cfg.training.patience is None
+    assert cfg.augmentation._target_ == "alrun.data.augmentation.CropFlip"
+    assert list(cfg.budget.values())[:3] == [1000, 3000, 7000]

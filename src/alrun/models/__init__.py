@@ -5,6 +5,7 @@ from alrun.models.dla import Dla
 from alrun.models.linear import Linear, Mlp
 from alrun.models.mnist_net import MnistNet
 from alrun.models.resnet import ResNet18
+from alrun.models.resnet9 import ResNet9
 from alrun.models.shake_shake import ShakeShake, ShakeShakeResNet18
 from alrun.models.small_cnn import SmallCnn
 from alrun.models.vgg import Vgg
@@ -14,6 +15,7 @@ __all__ = [
     "Linear",
     "Mlp",
     "MnistNet",
+    "ResNet9",
     "ResNet18",
     "ShakeShake",
     "ShakeShakeResNet18",

@@ -18,7 +18,7 @@ from alrun.system.errors import SettingError
 from alrun.system.words import closest
 
 # Experiments, and folders of them, that are not the paper's.
-OWN = ("quickstart", "recipe", "strategies", "features", "pools")
+OWN = ("quickstart", "recipe", "strategies", "features", "pools", "scratch")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+"""The figures of docs/evidence/findings.md: ours beside the paper's digitized points."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from alrun.analysis import figure_style
+from alrun.analysis.intervals import t_interval
+from docs.generate import findings_paper as paper
+from docs.generate import findings_studies as studies
+from docs.generate.findings_measures import mean_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FACTORS = (2, 5, 10, 20)
+
+
+def write(folder: Path, assets: Path) -> list[str]:
+    """Write the figures that the tables in ``folder`` allow; the paragraphs that show them."""
+    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
+    found = []
+    tables = {key: studies.table_of(studies.STUDIES[key].facets["redundancy"], folder) for key in REDUNDANT}
+    known = {key: table for key, table in tables.items() if table is not None}
+    if known:
+        save(redundancy(known), assets / "redundancy.svg")
+        found += ["## BADGE and entropy by redundancy", "", picture("redundancy.svg", REDUNDANCY), ""]
+    rounds = studies.table_of(studies.STUDIES["mnist"].facets["baseline"], folder)
+    if rounds is not None:
+        save(mnist(rounds), assets / "mnist.svg")
+        found += ["## MNIST, Figure 7", "", picture("mnist.svg", MNIST), "", point_by_point(rounds), ""]
+    return found
+
+
+REDUNDANT = ("features", "fashion_mnist")
+REDUNDANCY = (
+    "BADGE's mean accuracy minus entropy's against the number of copies: ours with 95 % intervals, and the paper's "
+    "Figure 4 as it was digitized (ResNet-18 from scratch, 500 to 5,500 labels)"
+)
+MNIST = "Test accuracy on MNIST against labels: our repeats, their mean, and the paper's Figure 7 as it was digitized"
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure without the date, so that the same table gives the same file."""
+    figure.savefig(path, metadata={"Date": None}, facecolor="white")
+
+
+def picture(name: str, says: str) -> str:
+    """A figure and what it shows."""
+    return f'<img src="../assets/{name}" width="830" alt="{says}.">\n\n{says}.'
+
+
+@figure_style.styled
+def redundancy(tables: dict[str, pd.DataFrame]) -> "Figure":
+    """BADGE minus entropy at each redundancy."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(figure_style.PAGE, 2.6))
+    axes = figure.subplots()
+    for key, rounds in tables.items():
+        parts = {int(float(str(factor))): frame for factor, frame in rounds.groupby("redundancy.factor")}
+        means = {factor: mean_of(frame) for factor, frame in sorted(parts.items())}
+        gaps = {factor: (each["badge"] - each["entropy"]).dropna().to_numpy(float) for factor, each in means.items()}
+        middle = [values.mean() for values in gaps.values()]
+        ends = np.array([t_interval(values.tolist()) for values in gaps.values()]).T
+        errors = np.abs(ends - np.array(middle))
+        axes.errorbar(list(gaps), middle, yerr=errors, marker="o", capsize=3, label=studies.STUDIES[key].title)
+    theirs = [paper.gap("figure-4", f"CIFAR-10 {factor}x duplicates") for factor in FACTORS]
+    axes.plot(FACTORS, theirs, marker="s", ls="--", color="gray", label="paper, Figure 4")
+    axes.axhline(0, color="black", lw=0.5)
+    axes.set(xscale="log", xlabel="copies of each repeated example", ylabel="BADGE minus entropy (points)")
+    axes.set_xticks(FACTORS, [f"{factor}" for factor in FACTORS])
+    axes.minorticks_off()
+    axes.legend()
+    return figure
+
+
+@figure_style.styled
+def mnist(rounds: pd.DataFrame) -> "Figure":
+    """Accuracy on MNIST, ours and the paper's."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(figure_style.PAGE, 2.8))
+    axes = figure.subplots()
+    theirs = 100 * papers_mnist(rounds)
+    names = list(map(str, theirs))
+    styles = figure_style.line_styles(names)
+    for strategy in names:
+        ours = rounds[rounds["strategy"] == strategy]
+        color = styles[strategy]["color"]
+        axes.plot(ours["labeled"], 100 * ours["test_accuracy"], ".", color=color, alpha=0.4)
+        mean = 100 * ours.groupby("labeled")["test_accuracy"].mean()
+        axes.plot(mean.index, mean, color=color, label=f"{strategy}, ours")
+        axes.plot(theirs.index, theirs[strategy], "s--", color=color, mfc="none", label=f"{strategy}, paper")
+    axes.set(xlabel="labeled examples", ylabel="test accuracy (%)")
+    axes.legend(ncols=2)
+    return figure
+
+
+def papers_mnist(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The paper's curves of our strategies up to our last number of labels."""
+    theirs = paper.curves("figure-7", "MNIST MNIST net")
+    ours = [name for name in dict.fromkeys(rounds["strategy"]) if name in theirs]
+    return theirs.loc[theirs.index <= rounds["labeled"].max(), ours]
+
+
+def point_by_point(rounds: pd.DataFrame) -> str:
+    """A table of our accuracies on MNIST beside the paper's."""
+    theirs = 100 * papers_mnist(rounds)
+    ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std", "count"])
+    lines = ["| labels | " + " | ".join(f"{name}, ours | paper | difference" for name in theirs) + " |"]
+    lines.append("|---" * (1 + 3 * theirs.shape[1]) + "|")
+    for labels in theirs.index:
+        cells = []
+        for name in theirs:
+            if (labels, name) not in ours.index:
+                cells += ["", f"{theirs[name][labels]:.2f}", ""]
+                continue
+            mean, std, count = ours.loc[(labels, name)]
+            spread = f" ± {std:.2f}" if count > 1 else ""
+            cells += [f"{mean:.2f}{spread} ({count:.0f})", f"{theirs[name][labels]:.2f}"]
+            cells += [f"{mean - theirs[name][labels]:+.2f}"]
+        lines.append(f"| {labels:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""The guide to strategies and the results of the README, on tables in which the gains are planted."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from alrun.system.errors import UserError
+from docs.generate import readme, which_strategy
+
+ROUND = ["round", "labeled", "answers", "test_accuracy", "train_seconds", "evaluate_seconds", "select_seconds"]
+
+
+def table(gains: dict[str, float], repeats: int = 8, **changed: object) -> pd.DataFrame:
+    """Three rounds; accuracy is 50 % and 10 points a round more, plus the gain (points) and scatter of 0.2 points."""
+    draws = np.random.default_rng(0)
+    return pd.DataFrame(
+        [
+            {"run": f"{changed}/{strategy}-{seed}", "strategy": strategy, "seed": seed, "round": number}
+            | {"labeled": 100 * (1 + number), "answers": 100 * (1 + number), "dataset": "cifar10", "model": "linear"}
+            | {"test_accuracy": 0.5 + 0.1 * number + (gain + draws.normal(0, 0.2)) / 100, "device": "cpu"}
+            | {"train_seconds": 1.0, "evaluate_seconds": 0.1, "select_seconds": 0.1, "hardware": "a CPU"}
+            | {name.replace("__", "."): value for name, value in changed.items()}
+            for strategy, gain in {"random": 0.0, **gains}.items()
+            for seed in range(repeats)
+            for number in range(3)
+        ]
+    )
+
+
+def commit(folder, name: str, rounds: pd.DataFrame) -> None:
+    (folder / name).mkdir(parents=True)
+    rounds.groupby("run").first().reset_index().drop(columns=ROUND).to_csv(folder / name / "runs.csv", index=False)
+    rounds[["run", *ROUND]].to_csv(folder / name / "rounds.csv", index=False)
+
+
+def written(monkeypatch, module, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", [module.__name__, *words])
+    module.main()
+
+
+def test_a_strategy_is_named_by_its_gain_in_each_regime(tmp_path, monkeypatch):
+    commit(tmp_path, "features/baseline", table({"margin": 2.0, "badge": 1.0, "entropy": -3.0, "coreset": 0.0}))
+    commit(tmp_path, "pools/open_set", table({"entropy": 1.0, "badge": 2.0}))
+    redundant = [table({"entropy": each}, redundancy__factor=factor) for factor, each in (("2", 3.0), ("20", -3.0))]
+    commit(tmp_path, "features/redundancy", pd.concat(redundant))
+    written(monkeypatch, which_strategy, "--results", str(tmp_path), "--page", str(tmp_path / "page.md"))
+    page = (tmp_path / "page.md").read_text()
+    (many,) = [line for line in page.splitlines() if line.startswith("| features, many labels")]
+    _, _, labels, repeats, better, worse, neither, _ = map(str.strip, many.split("|"))
+    assert (labels, repeats, neither) == ("100 to 300", "8", "1")
+    margin, badge = (float(better.partition(f"`{name}` ")[2].partition(" ")[0]) for name in ("margin", "badge"))
+    assert (margin, badge) == (pytest.approx(2, abs=0.3), pytest.approx(1, abs=0.3))
+    assert better.index("margin") < better.index("badge")
+    assert "`entropy` -" in worse
+    (copies,) = [line for line in page.splitlines() if line.startswith("| features, each of many examples 20 times")]
+    assert "`entropy` -" in copies  # those of 20 copies alone
+    assert "| from scratch: MNIST, the paper's network | not computed yet |" in page
+    assert "`entropy` better in 1 of 3, worse in 2" in page
+    assert (
+        "| margin and BADGE have the best mean ranks of twelve (4.3 and 4.5; random 8.4) | `margin` better in 1 of 1"
+        in page
+    )
+    assert page.count("| agrees |") == 3  # margin and BADGE, CORESET, the order that changes
+    assert page.count("| open |") == 3
+
+
+def test_a_gain_is_the_mean_of_pairs_with_student_s_interval():
+    rounds = table({"margin": 2.0})
+    named = rounds.assign(curve=rounds["strategy"], label="", facet="")
+    row = which_strategy.gains(named).loc["margin"]
+    area = rounds.groupby(["strategy", "seed"])["test_accuracy"].apply(lambda y: np.trapezoid(y) / 2)
+    gap = (area["margin"] - area["random"]).to_numpy()
+    interval = stats.t.interval(0.95, len(gap) - 1, gap.mean(), stats.sem(gap))
+    assert (row["gap"], row["low"], row["high"]) == pytest.approx((gap.mean(), *interval))
+    assert row["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue)
+
+
+def test_a_contradiction_is_named():
+    rounds = table({"coreset": 3.0, "margin": -2.0})
+    found = {"few": which_strategy.gains(rounds.assign(curve=rounds["strategy"], label="", facet=""))}
+    assert which_strategy.not_better("coreset")(found)[1] is False
+    assert which_strategy.mostly_better("margin")(found)[1] is False
+    assert which_strategy.mostly_better("typiclust")(found) == ("not computed", None)
+    assert which_strategy.domains({"shift": found["few"]}) == (
+        f"worse: {which_strategy.listed(which_strategy.worse_of(found['few']))}; "
+        f"better: {which_strategy.listed(which_strategy.better_of(found['few']))}",
+        True,
+    )
+
+
+def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_path, monkeypatch):
+    """Accuracy rises by 10 points per 100 labels; 5 points more are 50 labels fewer, so 300 are 1.2 times 250."""
+    rounds = table({"margin": 5.0, "badge": -20.0})
+    rounds["test_accuracy"] = rounds["test_accuracy"].round(2) + rounds["seed"] / 10_000
+    commit(tmp_path, "features/baseline", rounds)
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{readme.BEGIN}\nearlier words\n{readme.END}\nafter\n")
+    words = ["--results", str(tmp_path), "--page", str(page), "--figure", str(tmp_path / "figure.svg")]
+    written(monkeypatch, readme, *words)
+    text = page.read_text()
+    assert "earlier words" not in text
+    assert text.startswith("before")
+    assert text.endswith("after\n")
+    sentence = text.partition("accuracy random sampling needs ")[2]
+    assert float(sentence.partition(" times")[0]) == pytest.approx(1.2, abs=0.01)
+    assert "`margin`" in sentence.partition("(")[0]
+    assert "rare classes" not in text
+    assert (tmp_path / "figure.svg").exists()
+    written(monkeypatch, readme, *words)
+    assert page.read_text() == text
+    page.write_text("no place")
+    with pytest.raises(UserError, match="no place for the results"):
+        written(monkeypatch, readme, *words)
