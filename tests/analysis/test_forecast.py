@@ -188,12 +188,13 @@ def test_middle_and_ends_are_quantiles_of_what_came_and_far_intervals_are_as_oft
 def test_a_forecast_reaches_as_far_as_its_interval_is_narrow_enough(monkeypatch):
     curve = Curve(LABELS, power(LABELS))
     assert forecast.farthest(curve) == 2000
+    assert forecast.labels_for(curve, 0.857)[0] > 1600
     width = np.subtract(*[getattr(forecast.predict(curve, np.array([1600.0])), end)[0] for end in ("high", "low")])
     monkeypatch.setattr(forecast, "WIDEST", width + 1e-9)
     assert forecast.farthest(curve) == 1600
     assert forecast.reason_to_withhold(curve) is None
-    assert forecast.labels_for(curve, 0.849) == (math.inf, math.inf)
-    assert "needs more than 1,600 labels" in forecast.in_words(curve, accuracy=0.86)
+    assert forecast.labels_for(curve, 0.857) == (math.inf, math.inf)
+    assert "needs more than 1,600 labels" in forecast.in_words(curve, accuracy=0.857)
     monkeypatch.setattr(forecast, "WIDEST", 1e-9)
     assert forecast.farthest(curve) == 1000
     assert "points wide" in str(forecast.reason_to_withhold(curve))

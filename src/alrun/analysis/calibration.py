@@ -33,10 +33,11 @@ class Coverage(NamedTuple):
 
 
 def outcomes(rounds: pd.DataFrame, with_withheld: bool = False) -> pd.DataFrame:
-    """Forecasts of all runs in a table of results and what came: columns dataset, run, reach, mean, spread, outcome, given.
+    """Forecasts of all runs in a table of results, and what came.
 
-    ``reach`` is how many times the labels of the last known round; the next three are of log error rates; ``given``
-    says whether the forecast is not withheld, or is true for all ``with_withheld``.
+    Columns are dataset, run, reach, mean, spread, outcome, given: ``reach`` is how many times the labels of the last
+    known round; the next three are of log error rates; ``given`` says whether the forecast is not withheld, or is true
+    for all ``with_withheld``.
     """
     found = []
     for run, rows in rounds.groupby("run", sort=False):
@@ -72,8 +73,9 @@ def in_spreads(found: pd.DataFrame) -> pd.Series:
 def calibrate(found: pd.DataFrame) -> forecast.Factors:
     """The factors with which intervals hold nine of ten outcomes of a data set that is not among those in ``found``.
 
-    Withheld forecasts count too, as which these are depends on the factors. The factors are quantiles of errors in units of the spread, as close to one another as they may be for quantiles of all
-    data sets but one to hold, on average, nine of ten outcomes of that one.
+    Withheld forecasts count too, as which these are depends on the factors. The factors are quantiles of errors in
+    units of the spread, as close to one another as they may be for quantiles of all data sets but one to hold, on
+    average, nine of ten outcomes of that one.
     """
     parts = dict(list(found.assign(given=True).groupby("dataset")))
     for tail in TAILS:
@@ -87,7 +89,7 @@ def calibrate(found: pd.DataFrame) -> forecast.Factors:
 
 
 def quantiles(parts: list[pd.DataFrame], tail: float) -> forecast.Factors:
-    """Quantiles ``tail``, 1/2 and 1 - ``tail`` of errors in units of the spread; data sets count alike, and runs within."""
+    """Quantiles ``tail``, 1/2 and 1 - ``tail`` of errors in spreads; data sets count alike, and runs within."""
     weights = []
     for part in parts:
         sizes = part.groupby("run")["run"].transform("size").to_numpy()

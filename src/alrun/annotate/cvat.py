@@ -17,7 +17,7 @@ from alrun.data.labels import clean_name
 from alrun.runs import answers
 from alrun.runs.run_folder import display_path
 from alrun.system import files
-from alrun.system.errors import DataError, StorageError, first_line
+from alrun.system.errors import DataError, SettingError, StorageError, first_line
 
 LARGEST = 2**30  # bytes of the XML in an archive
 
@@ -28,6 +28,8 @@ def write(request: Request, folder: Path) -> list[str]:
     Raises:
         UserError: A picture cannot be read, or a file cannot be written.
     """
+    if request.is_text:
+        raise SettingError("CVAT shows pictures, and this project labels texts: use --to label-studio or --to csv.")
     archive, labels = folder / f"ask_{request.round}.cvat.zip", folder / "cvat-labels.json"
     try:
         with zipfile.ZipFile(archive, "w") as file:  # pictures are compressed already

@@ -7,7 +7,7 @@ from typing import Any
 from alrun.annotate import cvat, label_studio
 from alrun.annotate.keeping import Found, Said, requested
 from alrun.annotate.label_studio_api import Api, fetch, send
-from alrun.annotate.project import Project
+from alrun.annotate.project import Project, noun_of
 from alrun.annotate.request import read_request
 from alrun.data import own
 from alrun.runs import answers
@@ -25,7 +25,8 @@ def write_request(tool: str, project: Project, run_dir: Path, dataset: Any, send
     Raises:
         UserError: A file cannot be written, or the server refuses it.
     """
-    request = read_request(run_dir, project.manifest, Path(dataset.path), own.class_names(dataset.classes))
+    classes, is_text = own.class_names(dataset.classes), noun_of(dataset) == "text"
+    request = read_request(run_dir, project.manifest, Path(dataset.path), classes, is_text)
     if tool == "csv":
         return [f"{display_path(request.sheet)} is the list to fill in."]
     if sending is not None:
