@@ -53,7 +53,9 @@ def read_answers_of(tool: str, path: Path, run_dir: Path, classes: Sequence[str]
     """
     if tool == "csv":
         return of_sheet(path, run_dir, classes, by or "")
-    return (label_studio if tool == "label-studio" else cvat).read(path, by)
+    if tool == "label-studio":
+        return label_studio.read(path, by)
+    return cvat.read(path, by, requested(run_dir)[1])
 
 
 def of_sheet(path: Path, run_dir: Path, classes: Sequence[str], by: str) -> Found:

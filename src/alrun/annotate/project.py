@@ -51,7 +51,6 @@ class Project:
         """The manifest of its pool."""
         return self.folder / POOL
 
-
     @property
     def overrides(self) -> list[str]:
         """The settings of its run, as words of a command line."""
