@@ -129,9 +129,9 @@ def test_imagenet_without_pictures_is_lists(run_dir):
     )
     assert read_labels(run_dir, CLASSES) == {0: 2, 1: 0, 3: 3}
     assert kept.refused == [f"line.png: 2 tags ({CLASSES[1]}, Käse); one is needed"]
-    with pytest.raises(UserError, match="line 1 names class 7, and synsets.txt has 4"):
+    with pytest.raises(UserError, match=r"line 1 names class 7, and synsets\.txt has 4"):
         imagenet(run_dir, ("synsets.txt", "\n".join(CLASSES)), ("default.txt", "plain 7"))
-    with pytest.raises(UserError, match="neither annotations.xml nor a folder of pictures"):
+    with pytest.raises(UserError, match=r"neither annotations\.xml nor a folder of pictures"):
         imagenet(run_dir, ("data/labels.json", "{}"))
 
 

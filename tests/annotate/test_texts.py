@@ -199,26 +199,31 @@ def test_texts_that_join_are_asked_for_in_the_same_run(tmp_path, letters):
     assert project.ask() is not None
 
 
-@pytest.fixture
-def asked(tmp_path: Path) -> Path:
-    """A project that asks for all of its texts, without a run."""
-    pool(tmp_path, ["one", "two", *STRANGE])
-    folder = tmp_path / "project"
+def make_text_project(base: Path, texts: list[str]) -> Path:
+    """A project that asks for all of its texts, without a run; its folder."""
+    pool(base, texts)
+    folder = base / "project"
     run_dir = folder / "run"
     run_dir.mkdir()
-    count = 2 + len(STRANGE)
-    (run_dir / "queries.csv").write_text(
-        "round,position,index\n" + "".join(f"0,{index},{index}\n" for index in range(count))
-    )
+    rows = [f"0,{index},{index}\n" for index in range(len(texts))]
+    (run_dir / "queries.csv").write_text("round,position,index\n" + "".join(rows))
     for name, column in ((".ask_0.csv", "file"), ("ask_0.csv", "text")):
-        (run_dir / name).write_text(
-            f"index,{column},score,label\n" + "".join(f"{index},,,\n" for index in range(count))
-        )
+        lines = [f"{index},,,\n" for index in range(len(texts))]
+        (run_dir / name).write_text(f"index,{column},score,label\n" + "".join(lines))
     return folder
 
 
+def text_session(folder: Path, by: str) -> Session:
+    return Session("mails", folder / "run", folder / "pool.csv", Texts(), CLASSES, by)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    return make_text_project(tmp_path, ["one", "two", *STRANGE])
+
+
 def test_the_page_gets_whole_texts_as_text(asked):
-    server = LabelServer(Session("mails", asked / "run", asked / "pool.csv", Texts(), CLASSES, "anna"))
+    server = LabelServer(text_session(asked, "anna"))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -262,8 +267,7 @@ def test_tasks_of_label_studio_have_the_text_and_the_export_comes_back(asked, tm
 
 def test_somebody_else_is_asked_for_a_second_opinion(asked):
     def session(by: str) -> dict:
-        made = Session("mails", asked / "run", asked / "pool.csv", Texts(), CLASSES, by)
-        return {item["name"]: item for item in made.state()["items"]}
+        return {item["name"]: item for item in text_session(asked, by).state()["items"]}
 
     append_answers(
         asked / "run",

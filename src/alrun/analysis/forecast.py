@@ -25,8 +25,9 @@ EXPONENTS = (-0.5, -0.25, 0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 # The residuals of a few rounds may be small by luck: as if one more had this size at least.
 USUAL_ROUNDS, USUAL_RESIDUAL = 1.0, 0.005
 FLOOR = 0.002  # of the error rate, whose logarithm is taken
-# Quantiles of outcomes in units of the spread, of logarithms of error rates: a low one, the median, and a high one, with
-# which intervals hold on a data set that is not among those that they come from. Computed by alrun.analysis.calibration on results/forecast/tuning.csv.
+# Quantiles of outcomes in units of the spread, of logarithms of error rates: a low one, the median and a high one, with
+# which intervals hold nine of ten outcomes, also on data sets that are not among those that they come from. Computed
+# by alrun.analysis.calibration on results/forecast/tuning.csv.
 LOW, MIDDLE, HIGH = -2.32, 0.09, 2.14
 
 Factors = tuple[float, float, float]

@@ -36,13 +36,13 @@ class Criterion:
         return mean >= self.threshold if self.is_least else mean <= self.threshold
 
 
-# A threshold is that of the source where it could be verified, in the text or in two implementations by others that cite
-# it: Pullar-Strecker et al., Hitting the Target: Stopping Active Learning at the Cost-Based Optimum, Machine Learning
-# 2022, and small-text 1.3 (Schröder et al., EACL 2023). Elsewhere it is our choice, and this says so.
+# A threshold is that of the source where it could be verified, in its text or in two implementations by others that
+# cite it: Pullar-Strecker et al., Hitting the Target: Stopping Active Learning at the Cost-Based Optimum, Machine
+# Learning 2022, and small-text 1.3 (Schröder et al., EACL 2023). Elsewhere it is our choice, and this says so.
 CRITERIA = {
     # Predictions are stable. Source: Bloodgood and Vijay-Shanker, A Method for Stopping Active Learning Based on
-    # Stabilizing Predictions and the Need for User-Adjustable Stopping, CoNLL 2009: kappa from 0.99 as a mean over three
-    # rounds, on a stop set of 2,000; so in both implementations, of which one takes all pairs of three models.
+    # Stabilizing Predictions and the Need for User-Adjustable Stopping, CoNLL 2009: kappa from 0.99 as a mean over
+    # three rounds, on a stop set of 2,000; so in both implementations, of which one takes all pairs of three models.
     "kappa": Criterion("kappa", 0.99, is_least=True, window=3),
     # No prediction for an unlabeled example changes. Source: Zhu, Wang and Hovy, Multi-Criteria-Based Strategy to Stop
     # Active Learning for Data Annotation, COLING 2008; so in both implementations. Looking at the unlabeled examples of
