@@ -196,7 +196,8 @@ def test_texts_that_join_are_asked_for_in_the_same_run(tmp_path, letters):
     write_table(tmp_path / "mails.csv", [mail(number) for number in range(4, 30)])
     sheet = project.ask()
     assert sheet is not None
-    asked = {int(text.split()[-1]) for _, text, *_ in list(csv.reader(sheet.open()))[1:]}
+    with sheet.open(newline="", encoding="utf-8") as file:
+        asked = {int(row["text"].split()[-1]) for row in csv.DictReader(file)}
     assert asked <= set(range(4, 30))
     assert asked & set(range(18, 30))
     hand_in(project, sheet)

@@ -114,7 +114,7 @@ class Labeling:
         if self.texts is not None:
             columns = TEXT_COLUMNS
             for row in rows:
-                row["text"] = in_sheet(self.texts[row["index"]])
+                row["text"] = in_sheet(str(self.texts[row["index"]]))
         files.write_csv(request_path(self.run_dir, round), columns, rows)
 
     def predict(self, round: int, index: Tensor, log_probs: Tensor) -> None:
