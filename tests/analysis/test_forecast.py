@@ -156,9 +156,12 @@ def test_the_factors_are_those_of_the_tuning_runs():
 def test_intervals_hold_what_came_on_data_sets_left_out_of_the_tuning():
     table = rounds.read_results(RESULTS / "left_out.csv")
     assert not set(table["dataset"]) & set(rounds.read_results(RESULTS / "tuning.csv")["dataset"])
-    found = calibration.coverage(calibration.outcomes(table))
+    outcomes = calibration.outcomes(table)
+    found = calibration.coverage(outcomes)
     print(f"{100 * found.share:.1f} % of {found.forecasts} forecasts of {found.runs} runs")
     assert 0.85 < found.share < 0.95
+    far = calibration.coverage(outcomes[outcomes["reach"] > 1.5])
+    assert 0.85 < far.share < 0.95
 
 
 def test_errors_are_counted_so_few_errors_are_noisier_than_many():
