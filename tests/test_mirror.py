@@ -20,8 +20,8 @@ BESIDE = {  # test file: modules of the same room that it tests
     "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",
     "commands/test_search.py": "sweep",
     "commands/test_console.py": "plan results",
-    "annotate/test_cvat.py": "formats keeping request",
-    "annotate/test_server.py": "session",
+    "annotate/test_cvat.py": "formats imagenet keeping request",
+    "annotate/test_server.py": "session shown",
     "data/test_labels.py": "card divided",
     "data/test_manifest.py": "growing_pool",
     "data/test_own.py": "picture_source",
@@ -52,6 +52,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "strategies/test_submodular.py": "fass targeted",
 }
 ELSEWHERE = {  # module: the test of another room or of what it is part of, and why
+    "data/unlabeled_texts.py": ("annotate/test_texts.py", "its pool grows in a labeling project"),
     "analysis/metric_sections.py": ("analysis/test_report.py", "a part of the report"),
     "analysis/queried_images.py": ("analysis/test_report.py", "a part of the report"),
     "analysis/repeated.py": ("analysis/test_report.py", "a part of the report"),

@@ -123,12 +123,13 @@ def made_runs(noise: float, runs: int, seed: int, dataset: str) -> pd.DataFrame:
 
 def test_calibrated_factors_hold_nine_of_ten_outcomes_of_runs_like_those():
     factors = calibration.calibrate(
-        calibration.outcomes(pd.concat(made_runs(0.01, 25, seed, f"set{seed}") for seed in range(3)))
+        calibration.outcomes(pd.concat(made_runs(0.01, 25, seed, f"set{seed}") for seed in range(3)), True)
     )
-    found = calibration.coverage(calibration.outcomes(made_runs(0.01, 80, 9, "other")), factors)
+    others = calibration.outcomes(made_runs(0.01, 80, 9, "other"), True)
+    found = calibration.coverage(others, factors)
     assert 0.87 < found.share < 0.94
     assert found.low < found.share < found.high
-    narrow = calibration.coverage(calibration.outcomes(made_runs(0.01, 80, 9, "other")), (-0.1, 0.1))
+    narrow = calibration.coverage(others, (-0.1, 0.0, 0.1))
     assert narrow.share < 0.2
 
 
@@ -143,21 +144,24 @@ def test_coverage_counts_runs_not_rounds():
             "given": True,
         }
     )
-    one = calibration.coverage(found, (-1, 1))
+    one = calibration.coverage(found, (-1, 0, 1))
     assert (one.share, one.runs, one.forecasts) == (0.5, 2, 10)
 
 
 def test_the_factors_are_those_of_the_tuning_runs():
-    found = calibration.calibrate(calibration.outcomes(rounds.read_results(RESULTS / "tuning.csv")))
-    assert found == pytest.approx((forecast.LOW, forecast.HIGH), abs=0.01)
+    found = calibration.calibrate(calibration.outcomes(rounds.read_results(RESULTS / "tuning.csv"), with_withheld=True))
+    assert found == pytest.approx((forecast.LOW, forecast.MIDDLE, forecast.HIGH), abs=0.01)
 
 
 def test_intervals_hold_what_came_on_data_sets_left_out_of_the_tuning():
     table = rounds.read_results(RESULTS / "left_out.csv")
     assert not set(table["dataset"]) & set(rounds.read_results(RESULTS / "tuning.csv")["dataset"])
-    found = calibration.coverage(calibration.outcomes(table))
+    outcomes = calibration.outcomes(table)
+    found = calibration.coverage(outcomes)
     print(f"{100 * found.share:.1f} % of {found.forecasts} forecasts of {found.runs} runs")
     assert 0.85 < found.share < 0.95
+    far = calibration.coverage(outcomes[outcomes["reach"] > 1.5])
+    assert 0.85 < far.share < 0.95
 
 
 def test_errors_are_counted_so_few_errors_are_noisier_than_many():
@@ -166,3 +170,34 @@ def test_errors_are_counted_so_few_errors_are_noisier_than_many():
     spreads = [np.log(draws.binomial(2000, error, 20_000) / 2000).var() for error in (0.05, 0.3)]
     few, many = forecast.noise(np.log([0.05, 0.3]))
     assert few / many == pytest.approx(spreads[0] / spreads[1], rel=0.05)
+
+
+def test_middle_and_ends_are_quantiles_of_what_came_and_far_intervals_are_as_often_right_as_near_ones():
+    """Drawn outcomes whose distance from the middle grows with the reach, as in the tuning runs."""
+    draws = np.random.default_rng(2)
+    reach = draws.uniform(1, 2, 20_000)
+    found = pd.DataFrame({"dataset": "a", "run": np.arange(20_000) // 10, "mean": -1.0, "spread": 0.1 * reach})
+    found["outcome"] = found["mean"] + found["spread"] * draws.normal(0.5, 1.0, len(found))
+    low, middle, high = calibration.quantiles([found], 0.05)
+    assert (low, middle, high) == pytest.approx((0.5 - 1.645, 0.5, 0.5 + 1.645), abs=0.04)
+    curve = Curve(LABELS, power(LABELS))
+    ahead = np.array([1200.0, 1800.0])
+    mean, spread = forecast.extrapolate(curve, ahead)
+    made = forecast.predict(curve, ahead, (low, middle, high))
+    for bound, factor in ((made.high, low), (made.middle, middle), (made.low, high)):
+        assert bound == pytest.approx(1 - np.exp(mean + factor * spread))
+
+
+def test_a_forecast_reaches_as_far_as_its_interval_is_narrow_enough(monkeypatch):
+    curve = Curve(LABELS, power(LABELS))
+    assert forecast.farthest(curve) == 2000
+    assert forecast.labels_for(curve, 0.857)[0] > 1600
+    width = np.subtract(*[getattr(forecast.predict(curve, np.array([1600.0])), end)[0] for end in ("high", "low")])
+    monkeypatch.setattr(forecast, "WIDEST", width + 1e-9)
+    assert forecast.farthest(curve) == 1600
+    assert forecast.reason_to_withhold(curve) is None
+    assert forecast.labels_for(curve, 0.857) == (math.inf, math.inf)
+    assert "needs more than 1,600 labels" in forecast.in_words(curve, accuracy=0.857)
+    monkeypatch.setattr(forecast, "WIDEST", 1e-9)
+    assert forecast.farthest(curve) == 1000
+    assert "points wide" in str(forecast.reason_to_withhold(curve))

@@ -97,6 +97,21 @@ def test_what_cannot_be_a_project_is_one_sentence(labeled, words, sentence):
         labeled.ask(*words)
 
 
+def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys):
+    """Nothing was asked with it, so nothing is fixed, the folder of pictures neither."""
+    with pytest.raises(UserError, match=r"budget\.total=999"):
+        labeled.ask(*labeled.words, "budget.total=999")
+    add_pictures(tmp_path / "others", range(30, 50))
+    wrong = [word for word in labeled.words if not word.startswith("dataset.path=")]
+    with pytest.raises(UserError, match=r"budget\.total=999"):
+        labeled.ask(*wrong, f"dataset.path={tmp_path / 'others'}", "budget.total=999")
+    sheet = labeled.ask(*labeled.words)
+    assert sheet is not None
+    assert set(asked(sheet)) <= {f"{number:03}" for number in range(40)}
+    with pytest.raises(UserError, match="are fixed since its first ask"):
+        labeled.ask("budget.total=10")
+
+
 def test_a_folder_with_something_else_is_no_project(labeled, tmp_path):
     (labeled.folder / "holidays").mkdir(parents=True)
     with pytest.raises(UserError, match=r"holds holidays, which is not of a labeling project"):

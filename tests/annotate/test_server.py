@@ -18,6 +18,7 @@ from PIL import Image
 
 from alrun.annotate.server import LabelServer
 from alrun.annotate.session import Session
+from alrun.annotate.shown import Pictures
 from alrun.data.manifest import Entry
 from alrun.runs.answers import Answer, append_answers, read_answers_log
 from alrun.runs.labeling import read_labels
@@ -57,7 +58,7 @@ def make_project(folder: Path, names: list[str], with_files: bool = True) -> Pat
 
 
 def session_of(folder: Path, by: str = "") -> Session:
-    return Session("pets", folder / "run", folder / "pool.csv", folder / "photos", CLASSES, 8, 1, by)
+    return Session("pets", folder / "run", folder / "pool.csv", Pictures(folder / "photos", 8, 1), CLASSES, by)
 
 
 @contextmanager
@@ -89,7 +90,7 @@ class Browser:
             given |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)
         connection.putrequest(method or ("GET" if content is None else "POST"), path, skip_host=True)
         for name, value in given.items():
             if value is not None:
@@ -178,7 +179,7 @@ def test_another_host_or_origin_is_refused(browser):
 
 def test_everything_is_sent_with_a_policy_that_allows_this_server_alone(browser):
     browser.enter()
-    image = f"/image/{browser.state()['items'][0]['id']}"
+    image = f"/picture/{browser.state()['items'][0]['id']}"
     for path in ("/", "/label.css", "/label.js", "/state", image, "/nothing"):
         _, headers, content = browser.ask(path)
         assert headers["Content-Security-Policy"].startswith("default-src 'self';")
@@ -202,12 +203,13 @@ def test_no_address_is_a_path(browser, folder):
     known = browser.state()["items"][0]["id"]
     (folder / "photos" / "secret.png").write_bytes((folder / "photos" / "plain.png").read_bytes())
     for path in (
-        *("/../pool.csv", "/image/../pool.csv", "/image/0", "/image/plain.png", "/image/secret.png", "/image/"),
-        *("/image/%2e%2e%2fpool.csv", "//etc/passwd", "/image//etc/passwd", f"/image/{known}/../../pool.csv"),
-        *(f"/image/{known}%00.png", "/label.html", "/label.js/", "/session.py", f"/image/{folder}/photos/plain.png"),
+        *("/../pool.csv", "/picture/../pool.csv", "/picture/0", "/picture/plain.png", "/picture/secret.png"),
+        *("/picture/%2e%2e%2fpool.csv", "//etc/passwd", "/picture//etc/passwd", f"/picture/{known}/../../pool.csv"),
+        *(f"/picture/{known}%00.png", "/label.html", "/label.js/", "/session.py", "/picture/", f"/text/{known}"),
+        f"/picture/{folder}/photos/plain.png",
     ):
         assert browser.ask(path)[0] == 404, path
-    assert browser.ask(f"/image/{known}")[0] == 200
+    assert browser.ask(f"/picture/{known}")[0] == 200
 
 
 def test_pictures_are_decoded_and_encoded_anew(browser, folder):
@@ -217,17 +219,17 @@ def test_pictures_are_decoded_and_encoded_anew(browser, folder):
     assert [*ids] == NAMES
     assert not any(str(number) == id or name in id for number, (name, id) in enumerate(ids.items()))
     for number, name in enumerate(NAMES):
-        _, headers, content = browser.ask(f"/image/{ids[name]}")
+        _, headers, content = browser.ask(f"/picture/{ids[name]}")
         assert headers["Content-Type"] == "image/jpeg"
         shown = Image.open(io.BytesIO(content))
         assert shown.size == ((256, 256) if name == "gone.png" else (40, 20))
         assert abs(shown.convert("L").getpixel((5, 5)) - 40 * number) < 4  # what is gone is shown as it is trained on
     (folder / "photos" / "plain.png").write_text("<svg onload='alert(1)'>")
-    assert browser.ask(f"/image/{ids['plain.png']}")[1]["Content-Type"] == "image/jpeg"
+    assert browser.ask(f"/picture/{ids['plain.png']}")[1]["Content-Type"] == "image/jpeg"
     big = Image.new("RGB", (4000, 3000), "red")
     big.save(folder / "photos" / "plain.png")
-    assert Image.open(io.BytesIO(browser.ask(f"/image/{ids['plain.png']}")[2])).size == (1024, 768)
-    assert Image.open(io.BytesIO(browser.ask(f"/image/{ids['plain.png']}?small")[2])).size == (256, 192)
+    assert Image.open(io.BytesIO(browser.ask(f"/picture/{ids['plain.png']}")[2])).size == (1024, 768)
+    assert Image.open(io.BytesIO(browser.ask(f"/picture/{ids['plain.png']}?small")[2])).size == (256, 192)
 
 
 def test_answers_are_kept_at_once_and_undone(browser, folder):
@@ -239,7 +241,8 @@ def test_answers_are_kept_at_once_and_undone(browser, folder):
         status, made = browser.answer([id], label=label)
         assert status == 200
         assert made["changed"] == [
-            {"id": id, "own": {"kind": "label", "label": label}, "together": "label", "label": label, "disagree": False}
+            {"id": id, "own": {"kind": "label", "label": label}, "together": "label", "label": label}
+            | {"disagree": False, "wanted": False, "asks": False}
         ]
     assert read_labels(folder / "run", CLASSES) == {0: 0, 1: 1, 2: 2, 3: 3}
     browser.answer([ids[0]], label=CLASSES[2])  # a correction
@@ -378,7 +381,7 @@ def test_ten_thousand_pictures(tmp_path):
         browser.seen = state["seen"]
         for item in state["items"][5_000:5_100]:
             assert len(browser.answer([item["id"]], label="Käse")[1]["changed"]) == 1
-        assert browser.ask(f"/image/{state['items'][-1]['id']}?small")[0] == 200
+        assert browser.ask(f"/picture/{state['items'][-1]['id']}?small")[0] == 200
         assert time.process_time() - started < 10
     assert len(read_labels(tmp_path / "run", CLASSES)) == 5_100
 

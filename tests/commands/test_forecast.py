@@ -74,7 +74,11 @@ def test_check_says_how_often_intervals_held(tmp_path, monkeypatch, capsys):
     lines = typed(monkeypatch, capsys, "--check", str(tmp_path / "table.csv")).splitlines()
     assert lines[0].split()[:2] == ["data", "set"]
     found = calibration.coverage(calibration.outcomes(pd.DataFrame(rows)))
-    assert lines[-1].split()[:5] == ["all", "2", "20", f"{100 * found.share:.1f}", "%"]
+    whole = next(line.split() for line in lines if line.startswith("all "))
+    assert whole[:5] == ["all", "2", "20", f"{100 * found.share:.1f}", "%"]
+    assert [line.split("  ")[0] for line in lines[-3:]] == [
+        f"all, {reach} times the labels" for reach in ("1 to 1.25", "1.25 to 1.5", "1.5 to 2")
+    ]
 
 
 def test_status_shows_what_the_next_labels_of_an_unfinished_run_bring(tmp_path, run):

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from alrun.annotate.server import LabelServer
+from alrun.annotate.session import Session
 from alrun.runs.answers import read_answers_log
 from alrun.runs.labeling import read_labels
 from tests.annotate.test_server import CLASSES, NAMES, make_project, process_serving, session_of
+from tests.annotate.test_texts import STRANGE, make_text_project, text_session
 from tests.heavy.webdriver import Window, chromium, driver
 
 pytestmark = [
@@ -52,8 +54,8 @@ return [...document.querySelectorAll("button, select, input, img, progress")].fi
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[LabelServer]:
-    server = LabelServer(session_of(folder))
+def serving(folder: Path, session: Session | None = None) -> Iterator[LabelServer]:
+    server = LabelServer(session or session_of(folder))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -194,3 +196,46 @@ def test_keys_that_come_faster_than_answers_go_to_one_picture_each(tmp_path, win
         page.type("g")
         page.wait(lambda: page.text("#part") == "1 to 60 of 9960")
         assert page.log() == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
+def test_texts_are_shown_whole_and_as_text(tmp_path, window, size):
+    texts = ["one", *STRANGE]
+    folder = make_text_project(tmp_path, texts)
+    with serving(folder, text_session(folder, "anna")) as server:
+        page = opened(window, server.url, size)
+        for number, text in enumerate(texts):
+            page.wait(lambda: page.run("return document.getElementById('text').textContent") == text.strip())  # noqa: B023
+            box = page.run(
+                "const b = document.getElementById('text'); return [b.scrollHeight > b.clientHeight, b.clientHeight]"
+            )
+            assert box[0] == (len(text) > 5000)
+            assert box[1] > 80
+            if number == 1:
+                assert page.run("return document.querySelectorAll('#text *').length") == 0
+                page.type("!")
+                page.wait(lambda: page.run("return document.getElementById('second').ariaPressed") == "true")
+            if len(text) > 5000:
+                page.screenshot(tmp_path / f"text-{size[0]}.png")
+                page.click("#text")
+                page.type("Down")
+                page.wait(lambda: page.run("return document.getElementById('text').scrollTop > 0"))
+            page.type("12"[number % 2])
+            page.wait(lambda: page.text("#count").startswith(f"{number + 1} of 6"))  # noqa: B023
+        assert "All texts of this round have an answer" in page.text("#done")
+        page.run("const f = document.getElementById('filter'); f.value = 'all'; f.dispatchEvent(new Event('change'))")
+        page.type("g")
+        page.wait(lambda: page.run("return document.querySelectorAll('.cell').length") == 6)
+        page.screenshot(tmp_path / f"texts-{size[0]}.png")
+        assert page.run("return document.documentElement.scrollWidth") == size[0]
+        assert page.run(CONTRAST) == []
+        assert page.run(NAMELESS) == []
+        assert page.log() == []
+    with serving(folder, text_session(folder, "ben")) as server:
+        page = opened(window, server.url, size)
+        page.wait(lambda: page.text("#text") == STRANGE[0])  # the one of which anna wants a second opinion
+        page.type("2")
+        page.wait(lambda: "All texts of this round" in page.text("#done"))
+    answers = [(answer.index, answer.kind, answer.by) for answer in read_answers_log(folder / "run")]
+    assert answers[1:3] == [(1, "second", "anna"), (1, "label", "anna")]
+    assert answers[-1] == (1, "label", "ben")

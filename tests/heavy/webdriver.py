@@ -16,7 +16,15 @@ from typing import Any
 from tests.heavy.browser import browser
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Backspace": "\ue003", "Left": "\ue012", "Right": "\ue014", "Space": " "}
+KEYS = {
+    "Enter": "\ue007",
+    "Tab": "\ue004",
+    "Backspace": "\ue003",
+    "Left": "\ue012",
+    "Down": "\ue015",
+    "Right": "\ue014",
+    "Space": " ",
+}
 
 
 def driver() -> str | None:

@@ -43,7 +43,11 @@ def test_people_are_told_why_there_is_no_forecast_and_others_are_not(caplog):
 
 def test_criteria_are_named_when_they_say_stop(caplog):
     caplog.set_level(logging.INFO)
-    outlook.log_criteria(records(CURVE))
+    outlook.log_criteria(records(CURVE), with_none=False)
+    outlook.log_criteria(records(CURVE[:1]), with_none=True)
     assert not caplog.messages
-    outlook.log_criteria([replace(record, batch_accuracy=0.95) for record in records(CURVE)])
+    outlook.log_criteria(records(CURVE), with_none=True)
+    assert caplog.messages == ["round 6: 0 of 5 stopping criteria say stop"]
+    caplog.clear()
+    outlook.log_criteria([replace(record, batch_accuracy=0.95) for record in records(CURVE)], with_none=False)
     assert caplog.messages == ["round 6: 1 of 5 stopping criteria says stop (selected_set)"]

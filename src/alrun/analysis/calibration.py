@@ -1,9 +1,10 @@
-"""Are forecasts right? The factors that widen them, from some runs, and how often intervals hold what came, on others.
+"""Are forecasts right? The factors of their intervals, from some runs, and how often these hold what came, on others.
 
 Each round of a finished run from the fifth on forecasts the rounds after it. Rounds of one run are not independent, so
 runs are what counts: each has the same weight, and in calibration each data set has.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from alrun.analysis.efficiency import Curve
 from alrun.analysis.metrics import ACCURACY, PLAIN
 
 RESAMPLES = 2000
-WANTED = 0.9  # share of outcomes in an interval
+WANTED, LEAST = 0.9, 0.85  # share of outcomes in an interval: mean over data sets, and of each
+REACHES = (1.25, 1.5, forecast.REACH)  # ends of the ranges that are counted by themselves
 TAILS = (0.05, 0.045, 0.04, 0.035, 0.03, 0.025, 0.02, 0.015, 0.01)  # to try, on either side
 
 
@@ -30,10 +32,12 @@ class Coverage(NamedTuple):
     withheld: float  # share of the forecasts that were not given
 
 
-def outcomes(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of all runs in a table of results and what came: columns dataset, run, mean, spread, outcome, given.
+def outcomes(rounds: pd.DataFrame, with_withheld: bool = False) -> pd.DataFrame:
+    """Forecasts of all runs in a table of results, and what came.
 
-    The first three numbers are of log error rates; ``given`` says whether the forecast is not withheld.
+    Columns are dataset, run, reach, mean, spread, outcome, given: ``reach`` is how many times the labels of the last
+    known round; the next three are of log error rates; ``given`` says whether the forecast is not withheld, or is true
+    for all ``with_withheld``.
     """
     found = []
     for run, rows in rounds.groupby("run", sort=False):
@@ -45,11 +49,20 @@ def outcomes(rounds: pd.DataFrame) -> pd.DataFrame:
             later = whole.labels[count:] <= forecast.REACH * known.labels[-1]
             if not later.any() or np.isnan(whole.accuracy).any():
                 continue
-            mean, spread = forecast.extrapolate(known, whole.labels[count:][later])
-            given = forecast.reason_to_withhold(known) is None
+            ahead = whole.labels[count:][later]
+            mean, spread = forecast.extrapolate(known, ahead)
+            given = np.ones(len(ahead), bool) if with_withheld else is_given(known, ahead)
             came = forecast.log_error(whole.accuracy[count:][later])
-            found += [(dataset, run, *each, given) for each in zip(mean, spread, came, strict=True)]
-    return pd.DataFrame(found, columns=["dataset", "run", "mean", "spread", "outcome", "given"])
+            numbers = zip(ahead / known.labels[-1], mean, spread, came, given, strict=True)
+            found += [(dataset, run, *each) for each in numbers]
+    return pd.DataFrame(found, columns=["dataset", "run", "reach", "mean", "spread", "outcome", "given"])
+
+
+def is_given(known: Curve, ahead: np.ndarray) -> np.ndarray:
+    """Whether the forecast of ``known`` at ``ahead`` labels (k,) is not withheld: (k,) bool."""
+    if forecast.reason_to_withhold(known):
+        return np.zeros(len(ahead), bool)
+    return ahead <= forecast.farthest(known)
 
 
 def in_spreads(found: pd.DataFrame) -> pd.Series:
@@ -60,23 +73,23 @@ def in_spreads(found: pd.DataFrame) -> pd.Series:
 def calibrate(found: pd.DataFrame) -> forecast.Factors:
     """The factors with which intervals hold nine of ten outcomes of a data set that is not among those in ``found``.
 
-    These are quantiles of errors in units of the spread, as close to one another as they may be for quantiles of all
-    data sets but one to hold, on average, nine of ten outcomes of that one.
+    Withheld forecasts count too, as which these are depends on the factors. The factors are quantiles of errors in
+    units of the spread, as close to one another as they may be for quantiles of all data sets but one to hold nine of
+    ten outcomes of that one, as a mean over data sets, and of each 85 %.
     """
-    # All of them: which forecasts are given depends on the factors.
     parts = dict(list(found.assign(given=True).groupby("dataset")))
     for tail in TAILS:
         shares = []
         for name, part in parts.items():
             others = [other for key, other in parts.items() if key != name]
             shares.append(coverage(part, quantiles(others, tail)).share)
-        if np.mean(shares) >= WANTED:
+        if np.mean(shares) >= WANTED and min(shares) >= LEAST:
             return quantiles([*parts.values()], tail)
     raise ValueError("errors differ so much between these data sets that no interval holds for another one")
 
 
 def quantiles(parts: list[pd.DataFrame], tail: float) -> forecast.Factors:
-    """Quantiles ``tail`` and 1 - ``tail`` of errors in units of the spread; data sets count alike, and runs within."""
+    """Quantiles ``tail``, 1/2 and 1 - ``tail`` of errors in spreads; data sets count alike, and runs within."""
     weights = []
     for part in parts:
         sizes = part.groupby("run")["run"].transform("size").to_numpy()
@@ -85,27 +98,32 @@ def quantiles(parts: list[pd.DataFrame], tail: float) -> forecast.Factors:
     ratio = in_spreads(joined).to_numpy()
     order = np.argsort(ratio)
     total = np.cumsum(weight[order]) / weight.sum()
-    low, high = (float(ratio[order][np.searchsorted(total, share)]) for share in (tail, 1 - tail))
-    return low, high
+    low, middle, high = (float(ratio[order][np.searchsorted(total, share)]) for share in (tail, 0.5, 1 - tail))
+    return low, middle, high
 
 
-def coverage(found: pd.DataFrame, factors: forecast.Factors = (forecast.LOW, forecast.HIGH)) -> Coverage:
+def coverage(
+    found: pd.DataFrame, factors: forecast.Factors = (forecast.LOW, forecast.MIDDLE, forecast.HIGH)
+) -> Coverage:
     """How often the intervals of the forecasts that were given hold the outcome; NaN if none was given."""
-    given = found[found["given"]]
-    by_run = in_spreads(given).between(*factors).groupby([given["dataset"], given["run"]]).mean().to_numpy()
+    given, (low_end, _, high_end) = found[found["given"]], factors
+    by_run = in_spreads(given).between(low_end, high_end).groupby([given["dataset"], given["run"]]).mean().to_numpy()
     nothing = not len(by_run)
     draws = np.random.default_rng(0).integers(0, max(1, len(by_run)), (RESAMPLES, len(by_run)))
     low, high = (np.nan, np.nan) if nothing else np.percentile(by_run[draws].mean(1), [2.5, 97.5])
-    ends = (np.exp(np.minimum(given["mean"] + factor * given["spread"], 0)) for factor in factors)
+    ends = (np.exp(np.minimum(given["mean"] + factor * given["spread"], 0)) for factor in (low_end, high_end))
     width = float(-np.subtract(*ends).mean())
     mean = np.nan if nothing else by_run.mean()
     return Coverage(float(mean), float(low), float(high), len(by_run), len(given), width, 1 - len(given) / len(found))
 
 
 def coverage_table(rounds: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each data set in a table of results, and one for all."""
+    """A row for each data set in a table of results, one for all, and one for each range of how far it reaches."""
     found = outcomes(rounds)
     parts = {str(name): part for name, part in found.groupby("dataset")} | {"all": found}
+    for start, end in pairwise((1.0, *REACHES)):
+        far = found[found["reach"].between(start, end, inclusive="right")]
+        parts |= {f"all, {start:g} to {end:g} times the labels": far} if len(far) else {}
     rows = []
     for name, part in parts.items():
         one = coverage(part)

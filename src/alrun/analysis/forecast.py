@@ -1,9 +1,10 @@
 """What the next labels bring: a learning curve extrapolated from the rounds so far, with an interval.
 
 The error rate is taken to fall as a power of the labels, or faster, or ever more slowly: its logarithm is a line in a
-power of n, for many powers. Each is fitted by least squares, and they are averaged by how well each fits. The interval
-is widened by factors that were calibrated on other runs (alrun.analysis.calibration): that a curve fits a few rounds
-does not say how wrong it is beyond. With a fixed power a fit is linear, so there is no optimum to miss.
+power of n, for many powers. Each is fitted by least squares, and they are averaged by how well each fits. That a curve
+fits a few rounds does not say how wrong it is beyond: so the spread grows with the distance, and middle and ends of the
+interval are quantiles of what came in other runs, in units of that spread (alrun.analysis.calibration). With a fixed
+power a fit is linear, so there is no optimum to miss.
 
 Source: of the power law and of heavier weights for later rounds, Figueroa et al., Predicting Sample Size Required for
 Classification Performance, 2012. The family, the averaging and the calibration are ours.
@@ -17,18 +18,19 @@ import numpy as np
 from alrun.analysis.efficiency import Curve
 
 LEAST = 5  # rounds that a forecast needs
-REACH = 2.0  # a forecast reaches up to so many times the labels of the last round
+REACH = 2.0  # a forecast reaches up to so many times the labels of the last round, or less: see ``farthest``
 WIDEST = 0.15  # of the interval, as a share; a wider one says nothing
 # Of the powers n^-c: 0 is log n, with which the error is a power law; beyond it levels off, below it falls faster.
 EXPONENTS = (-0.5, -0.25, 0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 # The residuals of a few rounds may be small by luck: as if one more had this size at least.
 USUAL_ROUNDS, USUAL_RESIDUAL = 1.0, 0.005
 FLOOR = 0.002  # of the error rate, whose logarithm is taken
-# 5 % and 95 % quantiles, or somewhat beyond, of outcomes in units of the spread: of logarithms of error rates.
-# Computed by alrun.analysis.calibration on results/forecast/tuning.csv.
-LOW, HIGH = -2.2, 2.8
+# Quantiles of outcomes in units of the spread, of logarithms of error rates: a low one, the median and a high one, with
+# which intervals hold nine of ten outcomes, also on data sets that are not among those that they come from. Computed
+# by alrun.analysis.calibration on results/forecast/tuning.csv.
+LOW, MIDDLE, HIGH = -2.32, 0.09, 2.14
 
-Factors = tuple[float, float]
+Factors = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ def log_error(accuracy: np.ndarray) -> np.ndarray:
 
 
 def extrapolate(curve: Curve, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The log error rate at ``labels`` (k,): mean over powers, and standard deviation of a measurement: (k,) each."""
+    """The log error rate at ``labels`` (k,): mean over powers, and spread: (k,) each.
+
+    The spread is the standard deviation of a measurement there, times how many times the labels of the last round they
+    are: without this factor, intervals near the last round hold too much of what comes, and far ones too little.
+    """
     n, y = np.asarray(curve.labels, float), log_error(np.asarray(curve.accuracy, float))
     now = noise(y[-3:].mean())
     noises = np.maximum.accumulate(noise(y)) / now  # as if none were less noisy than one before it
@@ -64,7 +70,7 @@ def extrapolate(curve: Curve, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     share = np.array(likelihoods) / np.sum(likelihoods)
     mean = share @ np.array(means)
     variance = share @ (np.array(variances) + (np.array(means) - mean) ** 2)
-    return mean, np.sqrt(variance)
+    return mean, np.sqrt(variance) * labels / n[-1]
 
 
 def noise(log_errors: np.ndarray) -> np.ndarray:
@@ -91,17 +97,17 @@ def fit_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, later: np.ndarray
     return float(start), float(slope), np.einsum("ij,jk,ik->i", of_later, inverse, of_later)
 
 
-def predict(curve: Curve, labels: np.ndarray, factors: Factors = (LOW, HIGH)) -> Forecast:
+def predict(curve: Curve, labels: np.ndarray, factors: Factors = (LOW, MIDDLE, HIGH)) -> Forecast:
     """The forecast of ``curve`` at ``labels`` (k,), more than it has.
 
     Args:
         curve: The rounds so far, LEAST or more.
         labels: Within REACH.
-        factors: Multiples of the spread at which the interval of the log error rate begins and ends.
+        factors: Multiples of the spread at which the interval of the log error rate begins, has its middle, and ends.
     """
     labels = np.asarray(labels, float)
     mean, spread = extrapolate(curve, labels)
-    middle, high, low = (1 - np.exp(np.minimum(mean + factor * spread, 0)) for factor in (0, *factors))
+    high, middle, low = (1 - np.exp(np.minimum(mean + factor * spread, 0)) for factor in factors)
     return Forecast(labels, middle, low, high)
 
 
@@ -115,10 +121,26 @@ def reason_to_withhold(curve: Curve) -> str | None:
     half = count // 2
     if np.mean(curve.accuracy[half:]) < np.mean(curve.accuracy[:half]):
         return "accuracy has fallen with more labels"
-    end = predict(curve, np.array([REACH * curve.labels[-1]]))
-    if (width := float(end.high[0] - end.low[0])) > WIDEST:
-        return f"its interval would be {100 * width:.0f} points wide"
+    last = curve.labels[-1]
+    end = min(last + next_labels(curve), REACH * last)
+    if farthest(curve) < end:
+        found = predict(curve, np.array([end]))
+        return f"its interval would be {100 * float(found.high[0] - found.low[0]):.0f} points wide"
     return None
+
+
+def farthest(curve: Curve) -> float:
+    """The number of labels up to which no interval is wider than WIDEST; that of the last round if the first one is."""
+    found = predict(curve, numbers_ahead(curve, 100))
+    too_wide = np.flatnonzero(found.high - found.low > WIDEST)
+    if not len(too_wide):
+        return float(found.labels[-1])
+    return float(found.labels[too_wide[0] - 1]) if too_wide[0] else float(curve.labels[-1])
+
+
+def numbers_ahead(curve: Curve, count: int) -> np.ndarray:
+    """``count`` numbers of labels after the last round, evenly spaced, up to the end of REACH."""
+    return np.linspace(1, REACH, count + 1)[1:] * float(curve.labels[-1])
 
 
 def next_labels(curve: Curve) -> int:
@@ -134,9 +156,9 @@ def next_target(accuracy: float) -> float:
 
 
 def labels_for(curve: Curve, accuracy: float) -> tuple[float, float]:
-    """Labels that ``accuracy`` needs, at least and at most; infinite beyond REACH."""
-    last = float(curve.labels[-1])
-    ahead = predict(curve, np.linspace(last, REACH * last, 1001)[1:])
+    """Labels that ``accuracy`` needs, at least and at most; infinite beyond ``farthest``."""
+    ahead = numbers_ahead(curve, 1000)
+    ahead = predict(curve, ahead[ahead <= farthest(curve)])
     reached = (ahead.labels[bound >= accuracy] for bound in (ahead.high, ahead.low))
     least, most = (float(found[0]) if len(found) else math.inf for found in reached)
     return least, most
@@ -147,12 +169,12 @@ def in_words(curve: Curve, ahead: int | None = None, accuracy: float | None = No
 
     Args:
         curve: One that a forecast can be made of: see reason_to_withhold.
-        ahead: Labels to look ahead; None: next_labels.
+        ahead: Labels to look ahead, as far as ``farthest``; None: next_labels.
         accuracy: To say what it needs, above that of the last round; None: next_target.
         price: Of a label, to say what both cost.
     """
     now, last = float(curve.accuracy[-1]), int(curve.labels[-1])
-    ahead = min(next_labels(curve) if ahead is None else ahead, int((REACH - 1) * last))
+    ahead = min(next_labels(curve) if ahead is None else ahead, int(farthest(curve)) - last)
     found = predict(curve, np.array([last + ahead]))
     middle, low, high = (100 * float(values[0] - now) for values in (found.middle, found.low, found.high))
     cost = "" if price is None else f", for {price * ahead:,.2f}"
@@ -170,7 +192,7 @@ def needed_in_words(curve: Curve, accuracy: float, price: float | None) -> str:
     least, most = labels_for(curve, accuracy)
     last = int(curve.labels[-1])
     if math.isinf(least):
-        return f"needs more than {int(REACH * last):,} labels"
+        return f"needs more than {int(farthest(curve)):,} labels"
     if math.isinf(most):
         cost = "" if price is None else f" ({price * (least - last):,.2f} more, or beyond)"
         return f"needs {round(least):,} labels or more{cost}"

@@ -1,4 +1,4 @@
-"""Files of CVAT: the pictures, the labels and what the model says out; "CVAT for images 1.1" back.
+"""Files of CVAT: the pictures, the labels and what the model says out; "CVAT for images 1.1" or "ImageNet 1.0" back.
 
 Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/ (images, tags and their attributes).
 """
@@ -6,10 +6,13 @@ Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/ (image
 import json
 import os
 import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
+from alrun.annotate.imagenet import read_imagenet
 from alrun.annotate.keeping import Found, Said
 from alrun.annotate.label_studio import EXTRA, relative_name
 from alrun.annotate.request import Request
@@ -17,9 +20,10 @@ from alrun.data.labels import clean_name
 from alrun.runs import answers
 from alrun.runs.run_folder import display_path
 from alrun.system import files
-from alrun.system.errors import DataError, StorageError, first_line
+from alrun.system.errors import DataError, SettingError, StorageError, first_line
 
 LARGEST = 2**30  # bytes of the XML in an archive
+HOW = "export the task as CVAT for images 1.1 or ImageNet 1.0"
 
 
 def write(request: Request, folder: Path) -> list[str]:
@@ -28,12 +32,14 @@ def write(request: Request, folder: Path) -> list[str]:
     Raises:
         UserError: A picture cannot be read, or a file cannot be written.
     """
+    if request.is_text:
+        raise SettingError("CVAT shows pictures, and this project labels texts: use --to label-studio or --to csv.")
     archive, labels = folder / f"ask_{request.round}.cvat.zip", folder / "cvat-labels.json"
+    there = [each for each in request.asked if os.path.exists(each.file)]
     try:
         with zipfile.ZipFile(archive, "w") as file:  # pictures are compressed already
-            for each in request.asked:
-                if os.path.exists(each.file):
-                    file.write(each.file, relative_name(each, request))
+            for each in there:
+                file.write(each.file, relative_name(each, request))
     except OSError as error:
         raise StorageError(f"{archive} cannot be written ({error.strerror or error}): free space there.") from error
     names = [*request.classes, *(word for word in EXTRA if word not in request.classes)]
@@ -43,9 +49,10 @@ def write(request: Request, folder: Path) -> list[str]:
         f"{display_path(labels)} are the labels of the task in CVAT (the tab Raw).",
         f"{display_path(archive)} holds the pictures of the task.",
     ]
-    if any(each.predicted for each in request.asked):
+    if any(each.predicted for each in there):
         predicted = folder / f"ask_{request.round}.cvat.xml"
-        files.write_text(predicted, annotations(request))
+        # CVAT refuses annotations of which one names a picture that its task has not.
+        files.write_text(predicted, annotations(replace(request, asked=there)))
         said.append(f"{display_path(predicted)} has the model's labels: upload it as annotations, CVAT 1.1.")
     return said
 
@@ -61,20 +68,26 @@ def annotations(request: Request) -> str:
     return "\n".join([*lines, "</annotations>", ""])
 
 
-def read(path: Path, by: str | None = None) -> Found:
-    """The answers in an export "CVAT for images 1.1", as XML or in its archive; given by ``by``.
+def read(path: Path, by: str | None = None, names: Mapping[str, str] | None = None) -> Found:
+    """The answers in an export "CVAT for images 1.1", as XML or in its archive, or "ImageNet 1.0"; given by ``by``.
 
-    A frame without a tag is not answered. A tag is a class; if it is not, and has one attribute whose value is not
-    empty, that value may be the class.
+    A frame without a tag is not answered. A tag is a class; if it is not, and exactly one of its attributes names one,
+    that is the class. ``names`` are the files of the pictures that were asked for, by index.
 
     Raises:
         UserError: The file is not such an export.
     """
+    if is_imagenet(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return read_imagenet(archive, names or {}, by or "cvat")
+        except (OSError, ValueError, zipfile.BadZipFile, DataError) as error:
+            raise DataError(f"{path} cannot be read as an export of CVAT ({first_line(error)}): {HOW}.") from error
     root = parsed(path)
     found, images = Found(), root.findall("image")
     if not images:
-        wrong = "it is a video: export the task as images" if root.find("track") is not None else "it has no images"
-        raise DataError(f"{path}: {wrong}, in the format CVAT for images 1.1.")
+        wrong = "it is a video" if root.find("track") is not None else "it has no images"
+        raise DataError(f"{path}: {wrong}: {HOW}.")
     for image in images:
         name = clean_name(image.get("name") or "")
         where = f"image {image.get('id', '?')} ({name})"
@@ -98,6 +111,15 @@ def read(path: Path, by: str | None = None) -> Found:
     return found
 
 
+def is_imagenet(path: Path) -> bool:
+    """Whether a file is an archive without annotations.xml; what is wrong with one is said where it is read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not any(name.endswith("annotations.xml") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def parsed(path: Path) -> ElementTree.Element:
     """The root of an export; entities that a file defines itself are refused.
 
@@ -116,9 +138,7 @@ def parsed(path: Path) -> ElementTree.Element:
             raise ValueError("it defines entities, which CVAT does not write")
         root = ElementTree.fromstring(content)
     except (OSError, ValueError, zipfile.BadZipFile, ElementTree.ParseError) as error:
-        raise DataError(
-            f"{path} cannot be read as an export of CVAT ({first_line(error)}): export it as CVAT for images 1.1."
-        ) from error
+        raise DataError(f"{path} cannot be read as an export of CVAT ({first_line(error)}): {HOW}.") from error
     if root.tag != "annotations":
-        raise DataError(f"{path} has the root {root.tag}, not annotations: export it as CVAT for images 1.1.")
+        raise DataError(f"{path} has the root {root.tag}, not annotations: {HOW}.")
     return root

@@ -7,7 +7,7 @@ from typing import Any
 from alrun.annotate import cvat, label_studio
 from alrun.annotate.keeping import Found, Said, requested
 from alrun.annotate.label_studio_api import Api, fetch, send
-from alrun.annotate.project import Project
+from alrun.annotate.project import Project, noun_of
 from alrun.annotate.request import read_request
 from alrun.data import own
 from alrun.runs import answers
@@ -25,7 +25,8 @@ def write_request(tool: str, project: Project, run_dir: Path, dataset: Any, send
     Raises:
         UserError: A file cannot be written, or the server refuses it.
     """
-    request = read_request(run_dir, project.manifest, Path(dataset.path), own.class_names(dataset.classes))
+    classes, is_text = own.class_names(dataset.classes), noun_of(dataset) == "text"
+    request = read_request(run_dir, project.manifest, Path(dataset.path), classes, is_text)
     if tool == "csv":
         return [f"{display_path(request.sheet)} is the list to fill in."]
     if sending is not None:
@@ -52,7 +53,9 @@ def read_answers_of(tool: str, path: Path, run_dir: Path, classes: Sequence[str]
     """
     if tool == "csv":
         return of_sheet(path, run_dir, classes, by or "")
-    return (label_studio if tool == "label-studio" else cvat).read(path, by)
+    if tool == "label-studio":
+        return label_studio.read(path, by)
+    return cvat.read(path, by, requested(run_dir)[1])
 
 
 def of_sheet(path: Path, run_dir: Path, classes: Sequence[str], by: str) -> Found:

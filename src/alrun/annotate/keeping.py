@@ -52,7 +52,7 @@ class Kept:
                 f"{', '.join(self.corrected[:5])}{' ...' if len(self.corrected) > 5 else ''}."
             )
         if self.disagree:
-            parts.append(f"Of {self.disagree} pictures people say different things: what most say counts, or the last.")
+            parts.append(f"Of {self.disagree} examples people say different things: what most say counts, or the last.")
         return "\n".join(parts)
 
 

@@ -19,7 +19,7 @@ from alrun.runs.sheets import parse_index
 from alrun.system import files
 from alrun.system.errors import DataError, first_line
 
-CONTROL, IMAGE = "label", "image"  # names of the tags in the configuration
+CONTROL, IMAGE, TEXT = "label", "image", "text"  # names of the tags in the configuration
 EXTRA = ("none of these", "unsure")  # choices beside the classes
 KEYS = "1234567890"
 
@@ -29,10 +29,13 @@ def write(request: Request, folder: Path) -> list[str]:
     tasks, config = folder / f"ask_{request.round}.label-studio.json", folder / "label-studio.xml"
     content = [task_of(each, request, local_url(each, request)) for each in request.asked]
     files.write_text(tasks, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    files.write_text(config, labeling_config(request.classes))
+    files.write_text(config, labeling_config(request.classes, request.is_text))
     folder = Path(os.path.abspath(request.folder))
+    about = f"{display_path(config)} is the labeling configuration of the project in Label Studio."
+    if request.is_text:
+        return [about, f"{display_path(tasks)} is to be imported there."]
     return [
-        f"{display_path(config)} is the labeling configuration of the project in Label Studio.",
+        about,
         f"{display_path(tasks)} is to be imported there; its server must show the pictures: start it with "
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder.parent}, and add {folder} as a local source storage of the "
@@ -40,17 +43,18 @@ def write(request: Request, folder: Path) -> list[str]:
     ]
 
 
-def labeling_config(classes: list[str]) -> str:
+def labeling_config(classes: list[str], is_text: bool = False) -> str:
     """The labeling configuration: one choice of the classes, with a key for each of the first ten."""
     extra = [word for word in EXTRA if word not in classes]
     choices = [
         f"    <Choice value={quoteattr(name)}{f' hotkey={quoteattr(key)}' if key else ''}/>"
         for name, key in zip([*classes, *extra], KEYS.ljust(len(classes) + len(extra)), strict=False)
     ]
+    tag, shown = ("Text", TEXT) if is_text else ("Image", IMAGE)
     lines = [
         "<View>",
-        f'  <Image name="{IMAGE}" value="$image"/>',
-        f'  <Choices name="{CONTROL}" toName="{IMAGE}" choice="single" showInline="true" required="true">',
+        f'  <{tag} name="{shown}" value="${shown}"/>',
+        f'  <Choices name="{CONTROL}" toName="{shown}" choice="single" showInline="true" required="true">',
         *(line.replace(' hotkey=" "', "") for line in choices),
         "  </Choices>",
         "</View>",
@@ -59,13 +63,16 @@ def labeling_config(classes: list[str]) -> str:
 
 
 def task_of(asked: Asked, request: Request, url: str) -> dict[str, Any]:
-    """A task: the picture at ``url``, its index and file, and what the model says of it."""
-    data = {"image": url, "index": asked.index, "file": relative_name(asked, request)}
+    """A task: the picture at ``url`` or the text, its index and file, and what the model says of it."""
+    shown = IMAGE if asked.text is None else TEXT
+    data: dict[str, Any] = {shown: url if asked.text is None else asked.text, "index": asked.index}
+    if asked.text is None:
+        data["file"] = relative_name(asked, request)
     if asked.score is not None:
         data["score"] = asked.score
     task: dict[str, Any] = {"data": data}
     if asked.predicted is not None:
-        result = {"from_name": CONTROL, "to_name": IMAGE, "type": "choices", "value": {"choices": [asked.predicted]}}
+        result = {"from_name": CONTROL, "to_name": shown, "type": "choices", "value": {"choices": [asked.predicted]}}
         task["predictions"] = [
             {"model_version": f"alrun, round {request.round - 1}", "score": asked.confidence, "result": [result]}
         ]
@@ -80,8 +87,10 @@ def relative_name(asked: Asked, request: Request) -> str:
 def local_url(asked: Asked, request: Request) -> str:
     """Where Label Studio finds a picture, if its document root is the folder that the folder of the pool is in.
 
-    The document root itself cannot be a storage there.
+    The document root itself cannot be a storage there. A text has no address.
     """
+    if asked.text is not None:
+        return ""
     folder = Path(os.path.abspath(request.folder)).name
     return f"/data/local-files/?d={quote(f'{folder}/{relative_name(asked, request)}')}"
 

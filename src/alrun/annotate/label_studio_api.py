@@ -152,7 +152,7 @@ def send(api: Api, request: Request, folder: Path, title: str, is_upload: bool) 
 
     Args:
         api: The server.
-        request: The pictures.
+        request: The examples.
         folder: Of the labeling project.
         title: Of the project in Label Studio, which is made if there is none.
         is_upload: Whether the pictures are uploaded; if not, the server reads them from its local files.
@@ -160,7 +160,7 @@ def send(api: Api, request: Request, folder: Path, title: str, is_upload: bool) 
     Raises:
         UserError: The server cannot be reached or refuses something.
     """
-    project = own_project(api, folder, title, request.classes)
+    project = own_project(api, folder, title, labeling_config(request.classes, request.is_text))
 
     def missing() -> list[Asked]:
         there = {task["data"].get("index") for task in api.tasks(project)}
@@ -172,7 +172,8 @@ def send(api: Api, request: Request, folder: Path, title: str, is_upload: bool) 
         left = missing()
         for start in range(0, len(left), BATCH):
             some = left[start : start + BATCH]
-            urls = uploaded(api, project, some) if is_upload else [local_url(each, request) for each in some]
+            is_sent = is_upload and not request.is_text
+            urls = uploaded(api, project, some) if is_sent else [local_url(each, request) for each in some]
             api.post(
                 f"/api/projects/{project}/import",
                 [task_of(each, request, url) for each, url in zip(some, urls, strict=True)],
@@ -218,8 +219,10 @@ def read_own(folder: Path, api: Api) -> dict[str, Any]:
     return known
 
 
-def own_project(api: Api, folder: Path, title: str, classes: list[str]) -> int:
-    """The number of the project on the server, which is made if it is not there; it has a mark in its description.
+def own_project(api: Api, folder: Path, title: str, config: str) -> int:
+    """The number of the project on the server, which is made with the labeling configuration if it is not there.
+
+    It has a mark in its description.
 
     The mark is written down first: a process that is killed makes no second project.
     """
@@ -242,7 +245,7 @@ def own_project(api: Api, folder: Path, title: str, classes: list[str]) -> int:
             page += 1
             if seen >= found["count"] or not found["results"]:
                 break
-        asked = {"title": title[:50], "description": description, "label_config": labeling_config(classes)}
+        asked = {"title": title[:50], "description": description, "label_config": config}
         return int(api.post("/api/projects/", asked)["id"])
 
     number = api.again(make)

@@ -1,7 +1,7 @@
 """A labeling project: a folder that holds its settings, its pool and its run, so that its name is all that is typed.
 
 project.json    the settings of the first ask; later commands take nothing but the folder
-pool.csv        the manifest of the pool, with changes.csv and pixels.u8: see alrun.data.manifest
+pool.csv        the manifest of the pool, with changes.csv and pixels.u8 or texts.json: see alrun.data.manifest
 runs/           the run, as in outputs/
 """
 
@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from alrun.data import content
-from alrun.data.growing_pool import Changes, update
+from alrun.data import content, growing_pool, unlabeled_texts
+from alrun.data.growing_pool import Changes
 from alrun.data.manifest import CHANGES, PIXELS, POOL
+from alrun.data.unlabeled_texts import TEXTS
 from alrun.runs.run_folder import display_path
 from alrun.settings import command_line
 from alrun.system import files
@@ -28,6 +30,10 @@ SCHEMA = 1
 FREE = ("runtime", "tracking", "allow")
 OWN = ("hydra", "paths.outputs", "dataset.manifest")  # what a project sets itself
 PLACES = ("dataset.path", "dataset.test")  # may be given again where files were moved
+LABELED = {
+    "alrun.data.own.unlabeled": "picture",
+    "alrun.data.unlabeled_texts.unlabeled_text": "text",
+}  # by what opens the pool
 
 
 @dataclass
@@ -38,16 +44,12 @@ class Project:
     words: list[str]
     config_dir: str | None = None
     extra: list[str] = field(default_factory=list)  # for this command alone
+    is_new: bool = False  # nothing was asked yet: its settings are not fixed
 
     @property
     def manifest(self) -> Path:
         """The manifest of its pool."""
         return self.folder / POOL
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing was asked yet."""
-        return not (self.folder / NAME).exists()
 
     @property
     def overrides(self) -> list[str]:
@@ -64,12 +66,21 @@ class Project:
             "config_dir": self.config_dir and os.path.relpath(self.config_dir, self.folder),
         }
         files.write_text(self.folder / NAME, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        self.is_new = False
 
-    def update_pool(self, round: int, size: int, channels: int, white: float | None, path: str) -> Changes:
-        """Let new pictures join and note the removed ones, before the query of ``round``; the caller holds the lock."""
-        folder = Path(path)
-        hashes = content.Hashes(content.cache_of(folder, self.folder / "cache" / "content"))
-        return update(self.manifest, folder, round, size, channels, white, hashes.of)
+    def forget_pool(self) -> None:
+        """Remove the pool of which nothing was asked: it may be that of other settings."""
+        for name in (POOL, CHANGES, PIXELS, TEXTS):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def update_pool(self, round: int, dataset: Any) -> Changes:
+        """Let new examples join and note the removed ones, before the query of ``round``; the caller holds the lock."""
+        path = Path(dataset.path)
+        if noun_of(dataset) == "text":
+            return unlabeled_texts.update(self.manifest, path, dataset.text_column, round)
+        hashes = content.Hashes(content.cache_of(path, self.folder / "cache" / "content"))
+        sizes = dataset.size, dataset.channels, dataset.white
+        return growing_pool.update(self.manifest, path, round, *sizes, hashes.of)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -86,6 +97,11 @@ class Project:
             yield
         finally:
             lock.release()
+
+
+def noun_of(dataset: Any) -> str:
+    """What people label, as a word: picture or text."""
+    return LABELED[str(dataset["_target_"])]
 
 
 def moved(word: str, change: Callable[[str], str]) -> str:
@@ -123,7 +139,8 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
     """
     folder = Path(name)
     path = folder / NAME
-    if not path.exists():
+    is_new = not any(folder.glob("runs/*/*/queries.csv"))
+    if not path.exists() or (typed and is_new):  # a setting of the first ask may have been one that cannot be used
         if not typed:
             raise SettingError(
                 f"{name}: there is no labeling project. The first ask makes it, with the settings: alrun ask {name} "
@@ -134,7 +151,7 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
         if wrong := next(filter(is_own, typed), None):
             raise SettingError(f"{wrong}: a labeling project keeps all that it has in its own folder: leave it out.")
         allowed = [word for word in typed if key_of(word) == "allow"]
-        return Project(folder, [word for word in typed if word not in allowed], config_dir, allowed)
+        return Project(folder, [word for word in typed if word not in allowed], config_dir, allowed, is_new=True)
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         schema, settings, own = kept["schema"], [str(word) for word in kept["settings"]], kept["config_dir"]
@@ -145,7 +162,7 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
     if wrong := next((word for word in settings if is_own(word) or key_of(word) == "allow"), None):
         raise StorageError(f"{path} holds {wrong!r}, which is no setting of a labeling project: take it out.")
     settings = [from_project(word, folder) for word in settings]
-    project = Project(folder, settings, own and os.path.normpath(folder / own))
+    project = Project(folder, settings, own and os.path.normpath(folder / own), is_new=is_new)
     if config_dir is not None:
         raise SettingError(f"{name} has its --config-dir since its first ask: leave it out.")
     for word in typed:
@@ -179,7 +196,7 @@ def check_begun(folder: Path) -> None:
     Raises:
         UserError: It does.
     """
-    known = {POOL, CHANGES, PIXELS, "runs", "cache", ".lock", ".lock.lease"}
+    known = {NAME, POOL, CHANGES, PIXELS, TEXTS, "runs", "cache", ".lock", ".lock.lease"}
     if strange := sorted(each.name for each in folder.iterdir() if each.name not in known):
         raise SettingError(
             f"{display_path(folder)} holds {strange[0]}, which is not of a labeling project: name a new folder."

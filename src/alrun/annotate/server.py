@@ -2,7 +2,7 @@
 
 A request is answered if its Host is this server, its Origin (where a browser sends one; always for answers) too, and it
 has the cookie. The cookie is given once, for the token in the address that is printed. No address holds a path: files
-of the page are known by name, pictures by ids that are drawn at random.
+of the page are known by name, examples by ids that are drawn at random.
 """
 
 import json
@@ -79,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        """The page, its state, or a picture."""
+        """The page, its state, or an example."""
         parts = urlsplit(self.path)
         if not self.is_from_here(needs_origin=False):
             return
@@ -102,10 +102,10 @@ class Handler(BaseHTTPRequestHandler):
         elif parts.path == "/answers":
             since = parse_qs(parts.query).get("since", ["0"])[0]
             self.attempt(lambda: self.server.session.since(int(since) if since.isdecimal() else 0))
-        elif parts.path.startswith("/image/"):
-            found = self.server.session.picture(parts.path.removeprefix("/image/"), parts.query == "small")
+        elif parts.path.startswith(prefix := f"/{self.server.session.shown.kind}/"):
+            found = self.server.session.content(parts.path.removeprefix(prefix), parts.query == "small")
             if found is None:
-                self.refuse(404, "there is no such picture")
+                self.refuse(404, "there is no such example")
             else:
                 self.answer(200, *found, {"Cache-Control": "private, max-age=600"})
         else:

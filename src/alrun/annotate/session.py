@@ -1,79 +1,63 @@
-"""What the page of ``alrun label`` shows and does, without HTTP: pictures by opaque ids, and answers as they come."""
+"""What the page of ``alrun label`` shows and does, without HTTP: examples by opaque ids, and answers as they come."""
 
 import json
 import secrets
 import threading
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from alrun.annotate.keeping import requested
-from alrun.data.growing_pool import images_of
+from alrun.annotate.shown import Shown
 from alrun.data.manifest import Manifest, read_manifest
-from alrun.data.picture_decoding import any_size, eight_bits, formats, on_white
 from alrun.runs import answers
 from alrun.runs.answers import Answer
 from alrun.runs.labeling import read_predictions
 from alrun.system.errors import DataError
 
-LARGE, SMALL = 1024, 256  # pixels of the longer side of what is sent
-
 
 class Session:
-    """The pictures that a project asks for, and the answers of the person ``by``.
+    """The examples that a project asks for, and the answers of the person ``by``.
 
     Args:
         title: Of the page.
         run_dir: The run's folder, with its requests and the log of answers.
         manifest: The project's pool.
-        folder: Where its pictures are.
+        shown: How its examples are shown.
         classes: Their names.
-        size: Pixels of a side of the pictures as they are trained on.
-        channels: Their channels.
         by: Who answers.
     """
 
     def __init__(
-        self,
-        title: str,
-        run_dir: Path,
-        manifest: Path,
-        folder: Path,
-        classes: Sequence[str],
-        size: int,
-        channels: int,
-        by: str,
+        self, title: str, run_dir: Path, manifest: Path, shown: Shown, classes: Sequence[str], by: str
     ) -> None:
-        self.title, self.run_dir, self.manifest, self.folder = title, run_dir, manifest, folder
-        self.classes, self.size, self.channels, self.by = classes, size, channels, by
+        self.title, self.run_dir, self.manifest, self.shown = title, run_dir, manifest, shown
+        self.classes, self.by = classes, by
         self.ids: dict[int, str] = {}
         self.indices: dict[str, int] = {}
         self.log: list[Answer] = []
         self.read = 0  # bytes of the log
         self.opinions: dict[int, dict[str, Answer]] = {}
+        self.wanted: dict[int, set[str]] = {}  # who wants a second opinion
         self.lock = threading.RLock()
         self.pool: Manifest = read_manifest(manifest)
-        self.paths = self.pool.files
 
     def state(self) -> dict[str, Any]:
         """All that the page shows: those of the last request first, then earlier ones from the latest."""
         with self.lock:
             self.catch_up()
             self.pool = read_manifest(self.manifest)
-            self.paths = self.pool.files
-            queries, _ = requested(self.run_dir)
+            names, (queries, _) = self.shown.names(self.pool), requested(self.run_dir)
             items = []
             for round in reversed(range(len(queries))):
                 predicted = read_predictions(self.run_dir, round)
                 for index in queries[round]:
                     label, share = predicted.get(index, (None, None))
-                    shown = {"name": self.paths[index], "round": round, "predicted": label, "share": share}
+                    shown = {"name": names[index], "round": round, "predicted": label, "share": share}
                     items.append(shown | self.item(index))
             return {
                 "title": self.title,
+                "kind": self.shown.kind,
                 "classes": list(self.classes),
                 "round": len(queries) - 1,
                 "items": items,
@@ -81,8 +65,11 @@ class Session:
             }
 
     def item(self, index: int) -> dict[str, Any]:
-        """What is known of an example: this person's answer, what all say together, and whether they disagree."""
-        opinions = self.opinions.get(index, {})
+        """What is known of an example: this person's answer, what all say together, and whether they disagree.
+
+        ``wanted`` says whether this person wants a second opinion, ``asks`` whether somebody else waits for one.
+        """
+        opinions, wanted = self.opinions.get(index, {}), self.wanted.get(index, set())
         own, together = opinions.get(self.by), answers.resolve([*opinions.values()]) if opinions else None
         return {
             "id": self.id_of(index),
@@ -90,6 +77,8 @@ class Session:
             "together": together and together.kind,
             "label": together and together.label,
             "disagree": len({each.value for each in opinions.values() if each.is_vote}) > 1,
+            "wanted": self.by in wanted,
+            "asks": answers.asks_for_another(opinions, wanted, self.by),
         }
 
     def id_of(self, index: int) -> str:
@@ -115,10 +104,7 @@ class Session:
             except (ValueError, TypeError):
                 continue  # half a line, of a killed process
             self.log.append(answer)
-            opinions = self.opinions.setdefault(answer.index, {})
-            opinions.pop(answer.by, None)
-            if answer.kind != answers.UNDO:
-                opinions[answer.by] = answer
+            answers.take_in(answer, self.opinions, self.wanted)
 
     def since(self, seen: int) -> dict[str, Any]:
         """What has changed since the log had ``seen`` lines."""
@@ -139,37 +125,19 @@ class Session:
         """Keep an answer for examples; returns what has changed.
 
         Raises:
-            UserError: There is no such picture, class or kind of answer; nothing is kept.
+            UserError: There is no such example, class or kind of answer; nothing is kept.
         """
         if kind not in answers.KINDS or (kind == answers.LABEL) != (label in self.classes):
             raise DataError("there is no such class or answer.")
         with self.lock:
             if not ids or any(each not in self.indices for each in ids):
-                raise DataError("there is no such picture.")
+                raise DataError(f"there is no such {self.shown.kind}.")
             new = [Answer(self.indices[each], kind, label if kind == answers.LABEL else None, self.by) for each in ids]
             answers.append_answers(self.run_dir, new)
             return self.since(seen)
 
-    def picture(self, id: str, is_small: bool) -> tuple[str, bytes] | None:
-        """Type and bytes of a picture, decoded here and encoded anew; None if there is no such picture.
-
-        Where its file is gone or damaged, it is shown as it is trained on.
-        """
+    def content(self, id: str, is_small: bool) -> tuple[str, bytes] | None:
+        """Type and bytes of an example; None if there is no such example."""
         with self.lock:
-            index = self.indices.get(id)
-            path = None if index is None else self.folder / self.paths[index]
-        if index is None or path is None:
-            return None
-        side = SMALL if is_small else LARGE
-        try:
-            with any_size(), Image.open(path, formats=formats()) as opened:
-                opened.draft(None, (side, side))
-                shown = on_white(ImageOps.exif_transpose(eight_bits(opened))).convert("RGB")
-                shown.thumbnail((side, side))
-        except Exception:  # damaged bytes may raise anything
-            pixels = images_of(self.pool, self.size, self.channels, memory_map=True)[index]
-            squeezed = pixels.transpose(1, 2, 0).squeeze()
-            shown = Image.fromarray(squeezed).convert("RGB").resize((SMALL, SMALL), Image.Resampling.NEAREST)
-        buffer = BytesIO()
-        shown.save(buffer, "JPEG", quality=90)
-        return "image/jpeg", buffer.getvalue()
+            index, pool = self.indices.get(id), self.pool
+        return None if index is None else self.shown.content(pool, index, is_small)

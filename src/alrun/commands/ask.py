@@ -1,4 +1,4 @@
-"""``alrun ask``: which images people should label next, as a CSV file to fill in.
+"""``alrun ask``: which images or texts people should label next, as a CSV file to fill in.
 
     alrun ask dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
     alrun ask pets/ dataset=unlabeled dataset.path=photos 'dataset.classes=[cat,dog]' strategy=badge
@@ -8,7 +8,7 @@ It takes what a run takes. It trains on the labels given so far, lets the strate
 into the run's folder: first the seed set, then a batch for every round. ``alrun tell`` reads the labels from it.
 
 A folder as the first word is a labeling project: the first ask makes it and fixes its settings, and later commands take
-the folder alone. New pictures under dataset.path join its pool at the next round.
+the folder alone. New pictures under dataset.path, or new texts in it, join its pool at the next round.
 """
 
 import sys
@@ -29,7 +29,7 @@ from alrun.system import program
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
-SHOWN = 10  # pictures that are named
+SHOWN = 10  # examples that are named
 FITTED = ("budget.seed_size", "budget.batch_size", "budget.total", "training.max_epochs", "training.patience")
 
 
@@ -100,10 +100,15 @@ def run_of(project: Project) -> planned_runs.Planned:
     """
     words = project.words if project.is_new else project.overrides  # other data sets have no manifest
     run = find_run_to_label(words, project.config_dir)
-    if run.cfg.dataset.get("_target_") != "alrun.data.own.unlabeled":
-        raise SettingError("a labeling project labels the pictures under a folder: give dataset=unlabeled.")
+    if run.cfg.dataset.get("_target_") not in projects.LABELED:
+        raise SettingError(
+            "a labeling project labels the pictures under a folder or the texts of a table: give dataset=unlabeled or "
+            "dataset=unlabeled_text."
+        )
+    if projects.noun_of(run.cfg.dataset) == "text" and run.cfg.encoder is None:
+        raise SettingError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
     if run.cfg.limit is not None or run.cfg.scale.examples != 1:
-        raise SettingError("a labeling project takes all its pictures: leave limit=, scale= and debug= out.")
+        raise SettingError("a labeling project takes all of its pool: leave limit=, scale= and debug= out.")
     return run
 
 
@@ -113,14 +118,10 @@ def prepare(project: Project) -> planned_runs.Planned:
     cfg, is_new = run.cfg, project.is_new
     if not is_new and is_done(run.folder):
         return run
-    changes = project.update_pool(
-        0 if is_new else queries_so_far(run.folder),
-        cfg.dataset.size,
-        cfg.dataset.channels,
-        cfg.dataset.white,
-        cfg.dataset.path,
-    )
-    report_changes(changes, is_new)
+    if is_new:
+        project.forget_pool()
+    changes = project.update_pool(0 if is_new else queries_so_far(run.folder), cfg.dataset)
+    report_changes(changes, is_new, projects.noun_of(cfg.dataset))
     if not is_new:
         return run
     given = {word.partition("=")[0].lstrip("+") for word in project.words}
@@ -138,8 +139,8 @@ def queries_so_far(folder: Path) -> int:
     return len(read_queries(folder / "queries.csv")) if (folder / "queries.csv").exists() else 0
 
 
-def report_changes(changes: Changes, is_new: bool) -> None:
-    """Name the pictures that joined, moved or are gone."""
+def report_changes(changes: Changes, is_new: bool, noun: str) -> None:
+    """Name the examples that joined, moved or are gone."""
     for kind, names in (
         ("joined the pool, for the next query", [] if is_new else changes.joined),
         ("gone: they are not queried any more, labels of them stay", changes.removed),
@@ -152,8 +153,8 @@ def report_changes(changes: Changes, is_new: bool) -> None:
             is_list = "are" if len(names) > 1 else "is"
             verb = "have" if len(names) > 1 else "has"
             word = verb if kind.startswith("joined") else is_list
-            noun = "pictures" if len(names) > 1 else "picture"
-            print(f"{len(names)} {noun} {word} {kind}: {', '.join(map(one_line, names[:SHOWN]))}{more}")
+            count = f"{len(names)} {noun}{'s' if len(names) > 1 else ''}"
+            print(f"{count} {word} {kind}: {', '.join(map(one_line, names[:SHOWN]))}{more}")
 
 
 def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:

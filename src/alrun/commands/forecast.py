@@ -64,9 +64,10 @@ def line(folder: Path, arguments: argparse.Namespace) -> str:
     if reason := forecast.reason_to_withhold(curve):
         return f"no forecast: {reason}"
     price = arguments.price or read_price(folder)
-    if arguments.labels and arguments.labels > (forecast.REACH - 1) * curve.labels[-1]:
+    most = int(forecast.farthest(curve)) - int(curve.labels[-1])
+    if arguments.labels and arguments.labels > most:
         raise SettingError(
-            f"--labels {arguments.labels} is beyond what {curve.labels[-1]} labels let forecast: at most as many again."
+            f"--labels {arguments.labels} is beyond what {curve.labels[-1]} labels let forecast: at most {most}."
         )
     return forecast.in_words(curve, arguments.labels, arguments.at, price)
 

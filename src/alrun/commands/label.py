@@ -1,21 +1,21 @@
-"""``alrun label``: a page in your browser to label the pictures that a project asks for.
+"""``alrun label``: a page in your browser to label the pictures or texts that a project asks for.
 
     alrun label pets/
     alrun label pets/ --by anna --port 8080
 
 It serves the page on this machine alone, under an address that can be opened once; Ctrl-C ends it. Every answer is
 kept at once, also if the server is killed. Keys: the digits (and letters) at the classes, n none of these, ? unsure,
-s skip, u undo, arrows, g grid.
+s skip, ! second opinion, u undo, arrows, g grid.
 """
 
 import sys
 import webbrowser
-from pathlib import Path
 
 from alrun.annotate import project as projects
 from alrun.annotate.keeping import requested
 from alrun.annotate.server import LabelServer
 from alrun.annotate.session import Session
+from alrun.annotate.shown import shown_of
 from alrun.commands import console
 from alrun.commands.ask import run_of
 from alrun.commands.tell import check_asked
@@ -53,7 +53,8 @@ def main() -> None:
             server.server_close()
         queries, _ = requested(session.run_dir)
         missing = len(set(queries[-1]) - set(read_labels(session.run_dir, session.classes)))
-    print(f"{len(queries[-1]) - missing} of {len(queries[-1])} pictures of round {len(queries) - 1} have an answer.")
+    asked = f"{len(queries[-1])} {session.shown.kind}s of round {len(queries) - 1}"
+    print(f"{len(queries[-1]) - missing} of {asked} have an answer.")
     print(f"Next: {program.command_line(['label' if missing else 'ask', *sys.argv[1:2]])}")
 
 
@@ -73,9 +74,7 @@ def open_session(name: str, words: list[str], by: str) -> Session:
         project.folder.resolve().name,
         run.folder,
         project.manifest,
-        Path(dataset.path),
+        shown_of(dataset),
         own.class_names(dataset.classes),
-        dataset.size,
-        dataset.channels,
         by,
     )

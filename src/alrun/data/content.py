@@ -114,7 +114,7 @@ def files_of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
         case "vectors.features" if str(dataset["path"]).endswith(".npy"):
             labels = dataset.get("labels_path") or os.path.join(os.path.dirname(str(dataset["path"])), "labels.csv")
             paths = [Path(str(dataset["path"])), Path(str(labels))]
-        case _ if name.startswith(("own.", "sources.", "tables.", "vectors.")):
+        case _ if name.startswith(("own.", "sources.", "tables.", "unlabeled_texts.", "vectors.")):
             paths = [Path(str(dataset[key])) for key in PATHS if isinstance(dataset.get(key), str)]
     return [path for path in paths if path.exists()]
 

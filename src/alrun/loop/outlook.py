@@ -13,9 +13,13 @@ from alrun.runs.state import RoundRecord
 log = logging.getLogger(__name__)
 
 
-def log_criteria(records: Sequence[RoundRecord]) -> None:
-    """Log the stopping criteria that say stop after the last of ``records``, if any does."""
-    if named := stopping.say_stop([record.row for record in records]):
+def log_criteria(records: Sequence[RoundRecord], with_none: bool) -> None:
+    """Log the stopping criteria that say stop after the last of ``records``; where none does, only ``with_none``.
+
+    The first round has none to compare with.
+    """
+    named = stopping.say_stop([record.row for record in records])
+    if named or (with_none and len(records) > 1):
         log.info("round %d: %s", records[-1].round, stopping.in_words(named))
 
 

@@ -188,7 +188,7 @@ class Run:
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
-                outlook.log_criteria(self.state.rounds)
+                outlook.log_criteria(self.state.rounds, with_none=bool(self.labelling))
                 if self.labelling:
                     outlook.log_forecast(self.state.rounds, with_reason=True)
                 if self.labelling and round + 1 < len(self.sizes):

@@ -1,7 +1,8 @@
 """Answers of people in a labeling project: a log to which lines are only added, and the rule that makes labels of it.
 
 ``answers.jsonl`` lies in the run's folder. A line is an answer of one person for one example: a class, "none of these",
-a skip (somebody else, or later), unsure, or an undo of that person's answer before.
+a skip (somebody else, or later), unsure, or an undo of that person's answer before; or it says that this person wants
+a second opinion beside that answer, or, said again, no longer wants one.
 
 The rule: of each person the latest answer counts. The label is the one that most persons gave; among equally many, the
 one that was given last. Skips and doubts are no votes: they count if nobody gave a label.
@@ -19,8 +20,8 @@ from pathlib import Path
 from alrun.system.errors import DataError, StorageError
 
 ANSWERS_FILE = "answers.jsonl"
-LABEL, NONE, SKIP, UNSURE, UNDO = "label", "none", "skip", "unsure", "undo"
-KINDS = (LABEL, NONE, SKIP, UNSURE, UNDO)
+LABEL, NONE, SKIP, UNSURE, UNDO, SECOND = "label", "none", "skip", "unsure", "undo", "second"
+KINDS = (LABEL, NONE, SKIP, UNSURE, UNDO, SECOND)
 _writing = threading.Lock()
 
 
@@ -92,11 +93,26 @@ def by_person(answers: Iterable[Answer]) -> dict[int, dict[str, Answer]]:
     """The latest answer of each person for each example; persons in the order of these answers."""
     found: dict[int, dict[str, Answer]] = {}
     for each in answers:
-        opinions = found.setdefault(each.index, {})
-        opinions.pop(each.by, None)
-        if each.kind != UNDO:
-            opinions[each.by] = each
+        take_in(each, found, {})
     return {index: opinions for index, opinions in found.items() if opinions}
+
+
+def take_in(answer: Answer, found: dict[int, dict[str, Answer]], wanted: dict[int, set[str]]) -> None:
+    """Add the next answer of a log to the latest answers by example and person, and to who wants a second opinion."""
+    if answer.kind == SECOND:
+        wanted.setdefault(answer.index, set()).symmetric_difference_update({answer.by})
+        return
+    opinions = found.setdefault(answer.index, {})
+    opinions.pop(answer.by, None)
+    if answer.kind != UNDO:
+        opinions[answer.by] = answer
+
+
+def asks_for_another(opinions: dict[str, Answer], wanted: set[str], by: str) -> bool:
+    """Whether somebody else than ``by`` is unsure or wants a second opinion, and nobody else has given one."""
+    askers = wanted | {person for person, answer in opinions.items() if answer.kind == UNSURE}
+    votes = {person for person, answer in opinions.items() if answer.is_vote}
+    return any(not votes - {asker} for asker in askers - {by})
 
 
 def resolve(opinions: Sequence[Answer]) -> Answer:

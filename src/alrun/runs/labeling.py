@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 USED_FILE = "labels_used.csv"  # the label of each example from the round on that was first trained with it
 REQUEST_COLUMNS = ["index", "file", "score", "label"]
+TEXT_COLUMNS = ["index", "text", "score", "label"]  # of what people see of texts
+LONGEST = 5000  # letters of a text in a sheet: spreadsheets cut what is far longer
 
 
 class Labeling:
@@ -45,6 +47,7 @@ class Labeling:
         self.run_dir = run_dir
         self.classes = data.class_names
         self.names = data.files
+        self.texts = data.texts
         self.tested = np.bincount(data.test_labels, minlength=1)
         self.given = read_labels(run_dir, self.classes)
         self.fixed = -1  # the last round whose labels are noted
@@ -106,8 +109,13 @@ class Labeling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        for path in (self.run_dir / f".ask_{round}.csv", request_path(self.run_dir, round)):
-            files.write_csv(path, REQUEST_COLUMNS, rows)
+        files.write_csv(self.run_dir / f".ask_{round}.csv", REQUEST_COLUMNS, rows)
+        columns = REQUEST_COLUMNS
+        if self.texts is not None:
+            columns = TEXT_COLUMNS
+            for row in rows:
+                row["text"] = in_sheet(str(self.texts[row["index"]]))
+        files.write_csv(request_path(self.run_dir, round), columns, rows)
 
     def predict(self, round: int, index: Tensor, log_probs: Tensor) -> None:
         """Keep what the model says of the examples at ``index`` (k,): log probabilities (k, C)."""
@@ -157,6 +165,12 @@ class Labeling:
             NONE_OF_THESE,
         )
         return True
+
+
+def in_sheet(text: str) -> str:
+    """A text as a cell: shortened, and with a blank before what a spreadsheet would compute."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return f" {shown}" if shown[0] in "=+-@" else shown
 
 
 def chance_accuracy(counts: np.ndarray) -> float:

@@ -216,12 +216,22 @@ def of_unlabeled(dataset: dict[str, Any]) -> Counted:
     return Counted(len(pictures_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
 
 
+def of_unlabeled_texts(dataset: dict[str, Any]) -> Counted:
+    """Count texts that people will label."""
+    from alrun.data.unlabeled_texts import read_texts
+
+    return Counted(
+        len(read_texts(Path(dataset["path"]), dataset["text_column"])), len(dataset["classes"]), by_people=True
+    )
+
+
 COUNTS = {
     "alrun.data.own.image_folder": of_folders,
     "alrun.data.own.csv": of_csv,
     "alrun.data.own.parquet": of_parquet,
     "alrun.data.sources.npz": of_npz,
     "alrun.data.own.unlabeled": of_unlabeled,
+    "alrun.data.unlabeled_texts.unlabeled_text": of_unlabeled_texts,
     "alrun.data.tables.table": of_table,
     "alrun.data.tables.text": of_table,
     "alrun.data.vectors.features": of_features,

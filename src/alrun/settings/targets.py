@@ -50,6 +50,7 @@ KINDS = {
             "alrun.data.sources.torchvision_data",
             "alrun.data.tables.table",
             "alrun.data.tables.text",
+            "alrun.data.unlabeled_texts.unlabeled_text",
             "alrun.data.vectors.features",
         ),
     ),

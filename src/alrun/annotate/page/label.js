@@ -1,10 +1,10 @@
 "use strict";
-// One page of pictures and classes. All that it shows is set as text; it asks its own server alone.
-const PART = 60; // pictures of the grid at a time
+// One page of examples and classes. All that it shows is set as text; it asks its own server alone.
+const PART = 60; // examples of the grid at a time
 const LETTERS = "qwertyiopafhjklzxcvbm"; // keys of classes after the digits; the others are commands
 const part = name => document.getElementById(name);
 let state = null, shown = [], at = 0, isGrid = false, first = 0, seen = 0, queue = Promise.resolve();
-const picked = new Set(), undone = [], keys = new Map();
+const picked = new Set(), undone = [], keys = new Map(), texts = new Map();
 
 async function request(path, body) {
   const options = body === undefined ? {} : {
@@ -46,12 +46,13 @@ async function load() {
   choose();
 }
 
-function isOpen(item) { return !item.own && !item.label && item.together !== "none"; }
+function isOpen(item) { return !item.own && (item.asks || (!item.label && item.together !== "none")); }
 
 function choose(keep) {
   const filter = part("filter").value;
   const wanted = {
-    todo: item => isOpen(item), round: item => item.round === state.round, disagree: item => item.disagree, all: () => true,
+    todo: item => isOpen(item), round: item => item.round === state.round, disagree: item => item.disagree,
+    asks: item => item.asks, all: () => true,
   }[filter];
   const current = keep || (shown[at] && shown[at].id);
   shown = state.items.filter(wanted);
@@ -61,7 +62,10 @@ function choose(keep) {
   draw();
 }
 
-function words(item) {
+function words(item) { return said(item) + (item.wanted ? " (second opinion wanted)" : ""); }
+
+function said(item) {
+  if (!item.own && item.asks) return "a second opinion is wanted";
   if (!item.own) return item.label ? "others say " + item.label : "";
   const own = item.own.kind === "label" ? item.own.label : {none: "none of these", skip: "skipped", unsure: "unsure"}[item.own.kind];
   return item.disagree ? own + " (others differ: " + (item.label || item.together) + ")" : own;
@@ -76,37 +80,81 @@ function draw() {
   const item = shown[at];
   part("done").hidden = Boolean(item);
   part("done").textContent = part("filter").value === "todo" && done === here.length
-    ? "All pictures of this round have an answer. Type alrun ask with the project's folder." : "There is no such picture.";
+    ? "All " + state.kind + "s of this round have an answer. Type alrun ask with the project's folder."
+    : "There is no such " + state.kind + ".";
   part("single").hidden = isGrid || !item;
   part("many").hidden = !isGrid || !item;
   if (!item) return;
+  part("second").setAttribute("aria-pressed", String(item.wanted));
   if (isGrid) return drawGrid();
-  const picture = part("picture");
-  if (picture.dataset.id !== item.id) {
-    picture.dataset.id = item.id;
-    picture.src = "/image/" + item.id;
-  }
-  picture.alt = "Picture " + item.name;
-  part("name").textContent = item.name;
+  state.kind === "text" ? drawText(item) : drawPicture(item);
+  part("name").textContent = state.kind === "text" ? "" : item.name;
   part("guess").textContent = item.predicted ? "model: " + item.predicted + ", " + Math.round(100 * item.share) + " %" : "";
   part("given").textContent = words(item);
-  for (const next of shown.slice(at + 1, at + 4)) new Image().src = "/image/" + next.id;
+}
+
+function drawPicture(item) {
+  const picture = part("picture");
+  picture.hidden = false;
+  if (picture.dataset.id !== item.id) {
+    picture.dataset.id = item.id;
+    picture.src = "/picture/" + item.id;
+  }
+  picture.alt = "Picture " + item.name;
+  for (const next of shown.slice(at + 1, at + 4)) new Image().src = "/picture/" + next.id;
+}
+
+async function fetchText(id) {
+  const response = await fetch("/text/" + id);
+  if (!response.ok) throw new Error((await response.json()).problem);
+  return response.text();
+}
+
+function textOf(item) {
+  if (!texts.has(item.id)) {
+    const coming = fetchText(item.id);
+    coming.catch(() => texts.delete(item.id));
+    texts.set(item.id, coming);
+  }
+  return texts.get(item.id);
+}
+
+async function drawText(item) {
+  const box = part("text");
+  box.hidden = false;
+  if (box.dataset.id === item.id) return;
+  box.dataset.id = item.id;
+  box.textContent = item.name;
+  for (const next of shown.slice(at + 1, at + 4)) textOf(next).catch(() => null);
+  try {
+    const text = await textOf(item);
+    if (box.dataset.id !== item.id) return;
+    box.textContent = text;
+    box.scrollTop = 0;
+  } catch (error) {
+    delete box.dataset.id;
+    trouble("Not shown whole: " + error.message + ". Is alrun label still running?");
+  }
 }
 
 function drawGrid() {
   first = Math.floor(at / PART) * PART;
   const cells = shown.slice(first, first + PART).map((item, offset) => {
-    const cell = document.createElement("button"), image = document.createElement("img");
+    const cell = document.createElement("button");
     cell.type = "button";
-    cell.className = first + offset === at ? "cell current" : "cell";
+    cell.className = "cell" + (state.kind === "text" ? " words" : "") + (first + offset === at ? " current" : "");
     cell.setAttribute("aria-pressed", String(picked.has(item.id)));
-    image.src = "/image/" + item.id + "?small";
-    image.alt = "";
+    if (state.kind === "picture") {
+      const image = document.createElement("img");
+      image.src = "/picture/" + item.id + "?small";
+      image.alt = "";
+      cell.append(image);
+    }
     const name = document.createElement("span"), given = document.createElement("span");
     name.textContent = item.name;
     given.textContent = words(item);
     cell.title = item.name;
-    cell.append(image, name, given);
+    cell.append(name, given);
     cell.addEventListener("click", () => {
       picked.has(item.id) ? picked.delete(item.id) : picked.add(item.id);
       at = first + offset;
@@ -151,7 +199,7 @@ function answer(kind, label) {
     try {
       apply(await request("/answer", {ids: items.map(item => item.id), kind: kind, label: label, seen: seen}));
       undone.push(before);
-      part("said").textContent = items.map(item => item.name + ": " + words(item)).slice(0, 3).join("; ");
+      part("said").textContent = items.map(item => shortName(item) + ": " + words(item)).slice(0, 3).join("; ");
       trouble("");
     } catch (error) {
       trouble("Not saved: " + error.message + ". Is alrun label still running?");
@@ -162,6 +210,25 @@ function answer(kind, label) {
     focusCell();
   });
 }
+
+// Beside an answer or without one; said again, it is taken back. The example stays in view.
+function second() {
+  if (!shown[at]) return;
+  const items = isGrid && picked.size ? shown.filter(item => picked.has(item.id)) : [shown[at]];
+  queue = queue.then(async () => {
+    try {
+      apply(await request("/answer", {ids: items.map(item => item.id), kind: "second", label: null, seen: seen}));
+      part("said").textContent = items.map(item => shortName(item) + ": " + words(item)).slice(0, 3).join("; ");
+      trouble("");
+    } catch (error) {
+      trouble("Not saved: " + error.message + ". Is alrun label still running?");
+    }
+    draw();
+    focusCell();
+  });
+}
+
+function shortName(item) { return item.name.length > 40 ? item.name.slice(0, 40) + "…" : item.name; }
 
 function undo() {
   queue = queue.then(async () => {
@@ -181,7 +248,7 @@ function undo() {
       trouble("Not undone: " + error.message + ". Is alrun label still running?");
       return;
     }
-    part("said").textContent = "Undone: " + state.byId.get(last[0].id).name;
+    part("said").textContent = "Undone: " + shortName(state.byId.get(last[0].id));
     choose(last[0].id);
     focusCell();
   });
@@ -216,7 +283,7 @@ document.addEventListener("keydown", event => {
   if (field && event.key === "Escape") return part("word").blur();
   if (field || event.target.tagName === "SELECT") return;
   const commands = {
-    n: () => answer("none"), s: () => answer("skip"), "?": () => answer("unsure"), d: () => answer("unsure"), u: undo, g: toggle,
+    n: () => answer("none"), s: () => answer("skip"), "?": () => answer("unsure"), "!": second, d: () => answer("unsure"), u: undo, g: toggle,
     Backspace: undo, ArrowLeft: () => move(-1), ArrowRight: () => move(1),
     "/": () => part("search").hidden || part("word").focus(),
   };
@@ -228,6 +295,7 @@ document.addEventListener("keydown", event => {
 });
 
 for (const button of document.querySelectorAll("[data-kind]")) button.addEventListener("click", () => answer(button.dataset.kind));
+part("second").addEventListener("click", second);
 part("undo").addEventListener("click", undo);
 part("back").addEventListener("click", () => move(-1));
 part("next").addEventListener("click", () => move(1));
