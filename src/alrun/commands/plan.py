@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alrun.analysis.paper.hours import hours_at_paper_size
 from alrun.commands import console
 from alrun.runs.durations import Durations
 from alrun.runs.run_folder import State, display_path, run_state
@@ -76,10 +77,6 @@ def experiment_row(
 
 def hours_of_paper(runs: Collection[planned_runs.Planned]) -> str:
     """Hours of training at scale=paper as text, and the number of runs that are not estimated."""
-    if not runs:
-        return ""
-    from alrun.analysis.paper.hours import hours_at_paper_size  # and with it pandas
-
     found = [hours_at_paper_size(run.cfg) for run in runs]
     hours = [each for each in found if each is not None]
     others = f"{len(found) - len(hours)} runs of other networks" if len(hours) < len(found) else ""
