@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun.analysis.paper.hours import hours_at_paper_size
+from alrun.analysis.paper import hours
 from alrun.commands import console
 from alrun.runs.durations import Durations
 from alrun.runs.run_folder import State, display_path, run_state
@@ -77,10 +77,18 @@ def experiment_row(
 
 def hours_of_paper(runs: Collection[planned_runs.Planned]) -> str:
     """Hours of training at scale=paper as text, and the number of runs that are not estimated."""
-    found = [hours_at_paper_size(run.cfg) for run in runs]
-    hours = [each for each in found if each is not None]
-    others = f"{len(found) - len(hours)} runs of other networks" if len(hours) < len(found) else ""
-    return " + ".join(filter(None, [f"{sum(hours):.0f}" if hours else "", others]))
+    found = [at_paper_size(run) for run in runs]
+    known = [each for each in found if each is not None]
+    others = f"{len(found) - len(known)} runs of other networks" if len(known) < len(found) else ""
+    return " + ".join(filter(None, [f"{sum(known):.0f}" if known else "", others]))
+
+
+def at_paper_size(run: planned_runs.Planned) -> float | None:
+    """Hours of training of a run of the paper's experiments at scale=paper, at whichever scale it is planned."""
+    budget, scale = run.cfg.budget, run.cfg.scale
+    labels = [size / scale.examples for size in schedule.labels_by_round(budget, run.cfg.validation or 0)]
+    epochs = run.cfg.training.max_epochs / scale.epochs
+    return hours.hours_of_run(str(run.cfg.hydra.runtime.choices.model), labels, epochs)
 
 
 @dataclass(frozen=True)

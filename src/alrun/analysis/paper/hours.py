@@ -5,14 +5,11 @@ Networks of another size are not estimated. It imports neither numpy nor pandas,
 """
 
 import csv
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from itertools import pairwise
 from statistics import mean
-
-from omegaconf import DictConfig
-
-from alrun.settings import schedule
 
 NETWORKS = ("resnet18", "small_cnn")  # the second stands for the first at a smaller scale
 SEED_SIZE, BATCH_SIZE, EPOCHS = 1000, 3000, 300  # of Table 12; its first row is that of round 1
@@ -38,14 +35,11 @@ def seconds_of_round(labels: float) -> float:
     return seconds * labels / most
 
 
-def hours_at_paper_size(cfg: DictConfig) -> float | None:
-    """Hours of training of a run of the paper's experiments at scale=paper, at whichever scale it is composed.
+def hours_of_run(network: str, labels: Iterable[float], epochs: float) -> float | None:
+    """Hours of training of a run with so many ``labels`` in each round and at most so many ``epochs``.
 
-    None for another network than ResNet-18. ``cfg`` has hydra's choices, as in planned_runs.
+    None for another ``network`` (option of ``model``) than ResNet-18.
     """
-    if str(cfg.hydra.runtime.choices.model) not in NETWORKS:
+    if network not in NETWORKS:
         return None
-    held_out = cfg.validation or 0
-    labels = [size / cfg.scale.examples for size in schedule.labels_by_round(cfg.budget, held_out)]
-    epochs = cfg.training.max_epochs / cfg.scale.epochs / EPOCHS
-    return sum(map(seconds_of_round, labels)) * epochs / 3600
+    return sum(map(seconds_of_round, labels)) * epochs / EPOCHS / 3600

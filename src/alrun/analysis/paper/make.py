@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import formats
+from alrun.analysis.figure_style import save_figure
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
@@ -66,7 +67,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     apart = has_paper and (scale.examples, scale.epochs) != (1, 1)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
     drawn = draw.draw_figure(name, found, note, apart)
-    draw.save_figure(drawn, path)
+    save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     read = HOLLOW + (APART if apart else "")
     if any(points.is_of_either(panel) for row in FIGURES[name].panels for panel in row):
