@@ -7,7 +7,7 @@ after each round; a seed is one repeat. Ranks over data sets are a statement of 
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -158,28 +158,28 @@ def ranked(
     areas = runs.pivot_table("aubc", "seed", "label", sort=False)
     places = areas.rank(axis="columns", ascending=metric.better < 0)
     mean = ranks.mean_ranks(areas, metric.better)
-    area, final = scores.per_curve(runs, "aubc"), scores.per_curve(runs, "final")
+    area, final = (scores.per_curve(runs, name).to_dict("index") for name in ("aubc", "final"))
     wins, losses = differing(pairs, metric.better, alpha)
     rows = []
-    for label in areas:
+    for label in map(str, areas):
         low, high = t_interval(places[label].tolist())
         rows.append(
             {
                 "strategy": label,
                 "mean rank": round(float(mean[label]), 2),
                 "its interval": "" if math.isnan(low) else f"[{max(low, 1):.2f}, {min(high, len(mean)):.2f}]",
-                metric.heading("AUBC"): in_words(area.loc[label], reading),
-                metric.heading(f"final {metric.short}"): in_words(final.loc[label], reading),
+                metric.heading("AUBC"): in_words(area[label], reading),
+                metric.heading(f"final {metric.short}"): in_words(final[label], reading),
                 "wins": wins[label],
                 "losses": losses[label],
                 "repeats": len(areas),
-                "source": sources[str(label)],
+                "source": sources[label],
             }
         )
     return pd.DataFrame(rows).sort_values("mean rank", kind="stable").reset_index(drop=True)
 
 
-def in_words(row: pd.Series, reading: Reading) -> str:
+def in_words(row: Mapping[Hashable, float], reading: Reading) -> str:
     """Mean and standard deviation in the unit of the metric."""
     metric = reading.metric
     return spread(metric.scale * row["mean"], metric.scale * row["std"], metric.digits + 1)

@@ -57,7 +57,7 @@ def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
     ours, theirs = numbers_of(first), numbers_of(second)
     if set(ours.index) != set(theirs.index):
         return f"one with {len(ours)} rounds and one with {len(theirs)}"
-    shared = [column for column in ours if column in theirs]
+    shared = [str(column) for column in ours if column in theirs]
     ours, theirs = ours[shared], theirs.loc[ours.index, shared]
     differs = (ours != theirs) & ~(ours.isna() & theirs.isna())
     later = [column for column in shared if column not in ("labeled", ACCURACY.column)]
