@@ -60,6 +60,8 @@ def draw_figure(name: str, points: pd.DataFrame, note: str = "", apart: bool = F
                 xlabel, ylabel = LABELS[panel.kind]
                 axes.set_xlabel(xlabel)
                 axes.set_ylabel(ylabel if column == 0 or panel.kind != panels[column - 1].kind else "")
+                if chosen.empty:
+                    axes.set(xticks=[], yticks=[])
     if handles:
         handles = {name: handle for name, handle in sorted(handles.items(), key=lambda each: each[0] == PAPERS)}
         drawn.legend(
