@@ -60,6 +60,18 @@ def test_another_measure_of_one_accuracy_is_a_contradiction_and_a_missing_one_is
         merge([("one", one), ("other", other)])
 
 
+def test_a_table_of_few_digits_is_a_copy_of_the_whole_one_and_one_more_example_is_not(tmp_path):
+    """``alrun results --lean`` rounds to 6 digits; one of 50,000 test examples is a difference."""
+    curves = {("random", seed): (20001 / 49999, 1 / 7, 1 - seed / 3e5) for seed in range(1, 4)}
+    table = make_table(curves).assign(nll=[1.2345678 * 3.7**k for k in range(9)])
+    whole, lean = save(table, tmp_path / "whole"), save(rounds.lean(table), tmp_path / "lean")
+    assert rounds.read_results(lean)["nll"].tolist() != table["nll"].tolist()
+    assert len(merge([("whole", whole), ("lean", lean)]).rounds) == 9
+    table.loc[0, "test_accuracy"] += 1 / 49999
+    with pytest.raises(UserError, match="after round 0 with accuracies"):
+        merge([("lean", lean), ("other", save(table, tmp_path / "other"))])
+
+
 @pytest.mark.parametrize(
     ("columns", "labels", "why"),
     [

@@ -14,6 +14,7 @@ from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
 
 DIGITS = 9  # of a measure that must agree; a conversion to text and back may change later ones
+ROUNDING = 6e-6  # of a number, by which two copies may differ: alrun results --lean writes 6 digits
 METRICS_BY_COLUMN = {metric.column: metric.label for metric in TABLE}  # the label of each measure
 
 
@@ -46,7 +47,7 @@ def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
 def numbers_of(frame: pd.DataFrame) -> pd.DataFrame:
     """The numbers of a run that copies must share, by round: labels, accuracy, and whatever else was measured."""
     known = [column for column in ("labeled", *METRICS_BY_COLUMN) if column in frame]
-    return frame.set_index("round")[known].astype(float).round(DIGITS)
+    return frame.set_index("round")[known].astype(float)
 
 
 def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
@@ -59,10 +60,10 @@ def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
         return f"one with {len(ours)} rounds and one with {len(theirs)}"
     shared = [str(column) for column in ours if column in theirs]
     ours, theirs = ours[shared], theirs.loc[ours.index, shared]
-    differs = (ours != theirs) & ~(ours.isna() & theirs.isna())
-    later = [column for column in shared if column not in ("labeled", ACCURACY.column)]
-    differs[later] &= ours[later].notna() & theirs[later].notna()
-    for row, column in np.argwhere(differs.to_numpy()):
+    differs = ~np.isclose(ours, theirs, rtol=ROUNDING, atol=10**-DIGITS, equal_nan=True)
+    later = ~np.isin(shared, ("labeled", ACCURACY.column))
+    differs &= ~(later & (ours.isna() | theirs.isna()).to_numpy())
+    for row, column in np.argwhere(differs):
         number, one, other = ours.index[row], ours.iloc[row, column], theirs.iloc[row, column]
         if shared[column] == "labeled":
             return f"after round {number} with {one:.0f} and with {other:.0f} labels"
