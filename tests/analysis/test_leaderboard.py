@@ -141,6 +141,27 @@ def test_settings_are_told_apart_by_their_options():
     assert titles == ["toy, small", "toy, small, imbalance=rare"]
 
 
+def test_a_class_that_moved_is_one_strategy_over_boards_and_two_on_one_board():
+    old = table_of(curves(), setting="toy-small-0a", **{"strategy._target_": "alrun.strategies.X"})
+    new = table_of(curves(rng=1), setting="toy-small-0b", **{"strategy._target_": "X"}, **{"budget.total": "9"})
+    new["run"] = new["run"].str.replace("1-seed", "2-seed")
+    table, _ = leaderboard.overall(leaderboard.boards(pd.concat([old, new], ignore_index=True).fillna("")))
+    assert table.set_index("strategy")["boards"].to_dict() == dict.fromkeys(LEVELS, 2)
+    new["run"] = new["run"].str.replace("0b", "0a")
+    (board,) = leaderboard.boards(pd.concat([old, new], ignore_index=True).fillna(""))
+    assert {f"{name} ({name}-{name[0]}{k})" for name in LEVELS for k in (1, 2)} == set(board.table["strategy"])
+
+
+def test_settings_with_equal_options_are_told_apart_by_the_fewest_settings():
+    names = ("random", "badge")
+    tables = [
+        table_of(curves(names=names, rng=place), setting=f"toy-small-0{place}", **{"budget.batch_size": size})
+        for place, size in enumerate(("10", "20"))
+    ]
+    titles = [board.title for board in leaderboard.boards(pd.concat(tables, ignore_index=True))]
+    assert titles == ["toy, small, budget.batch_size=10", "toy, small, budget.batch_size=20"]
+
+
 def test_ranks_over_data_sets_count_each_data_set_once_and_are_friedmans():
     tables, means = [], []
     for place, name in enumerate(("aa", "bb", "cc", "cc")):  # two settings of one data set

@@ -62,6 +62,8 @@ def with_names(table: pd.DataFrame) -> pd.DataFrame:
     for _, frame in runs.groupby(runs.get("dataset", pd.Series("", runs.index)), sort=False):
         titles |= titles_of(first_known(frame, "_setting"))
     label = strategy.map(labels)
+    ids = strategy.groupby([setting, label]).transform("nunique")
+    label = label.where(ids == 1, label + " (" + strategy + ")")  # alike, but one was renamed between versions
     data = table["data"] if "data" in table else pd.Series("", table.index)
     return table.assign(facet=setting, label=label, curve=label, title=setting.map(titles), data=data)
 
@@ -72,26 +74,32 @@ def first_known(runs: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def labels_of(strategies: pd.DataFrame) -> dict[str, str]:
-    """A name for each strategy, by the part of its runs' names; equal names get that part behind them."""
-    labels = dict(zip(map(str, strategies.index), strategy_labels(strategies), strict=True))
-    counts = Counter(labels.values())
-    return {part: label if counts[label] == 1 else f"{label} ({part})" for part, label in labels.items()}
+    """A name for each strategy, by the part of its runs' names; a class counts by its name, not by its module."""
+    classes = [column for column in strategies if str(column).endswith("._target_")]
+    short = strategies.assign(**{str(name): strategies[name].str.rpartition(".")[2] for name in classes})
+    return dict(zip(map(str, strategies.index), strategy_labels(short), strict=True))
 
 
 def titles_of(settings: pd.DataFrame) -> dict[str, str]:
-    """A name for each setting of a data set, by its folder: data, model, and the options in which it is special."""
-    special = [name for name in GROUPS[2:] if name in settings and settings[name].nunique() > 1]
-    found = {}
+    """A name for each setting of a data set, by its folder: data, model, and what distinguishes it from the others.
+
+    These are options that differ from what most settings have; where they do not suffice, the fewest settings that do.
+    """
+    usual = {}
+    for name in GROUPS[2:]:
+        known = settings[name][settings[name] != ""] if name in settings else pd.Series(dtype=str)
+        if known.nunique() > 1:
+            usual[name] = known.mode().iloc[0]
+    titles = {}
     for folder, row in settings.iterrows():
-        options = [f"{name}={row[name]}" for name in special if row[name] not in ("", "none")]
-        found[str(folder)] = ", ".join([*(str(row[name]) for name in GROUPS[:2] if row.get(name)), *options])
+        options = [f"{name}={row[name]}" for name, value in usual.items() if row[name] not in ("", "none", value)]
+        titles[folder] = ", ".join([*(str(row[name]) for name in GROUPS[:2] if row.get(name)), *options])
+    found = {}
+    for title, frame in settings.groupby(settings.index.map(titles), sort=False):
+        for folder, text in zip(frame.index, facets(frame) if len(frame) > 1 else [""], strict=True):
+            found[str(folder)] = ", ".join(filter(None, [str(title), text]))
     counts = Counter(found.values())
-    if all(title and counts[title] == 1 for title in found.values()):
-        return found
-    return {  # equal but for settings without an option of their own
-        folder: title if title and counts[title] == 1 else ", ".join(filter(None, [title, facet or folder]))
-        for (folder, title), facet in zip(found.items(), facets(settings), strict=True)
-    }
+    return {folder: title if title and counts[title] == 1 else f"{title} {folder}" for folder, title in found.items()}
 
 
 def board(frame: pd.DataFrame, reading: Reading, alpha: float) -> Board:
