@@ -248,8 +248,9 @@ paper-times: $(READY) ## the times that the paper's text states, beside those of
 paper-index: $(READY) ## all figures and tables: how many of their runs are done, and their files
 	@$(PY) -m alrun paper index $(ASKED)
 
-plan: $(READY) ## the runs of all these experiments: done, missing or shared, and hours
+plan: $(READY) ## the runs of all these experiments: done, missing or shared, and hours; then those behind results/
 	@$(PY) -m alrun plan experiment=all scale=$(SCALE) $(ARGS)
+	@$(PY) -m scripts.hours
 
 status: $(READY) ## how far are the runs? make status ARGS="experiment=quickstart"; default: all in outputs/
 	@$(PY) -m alrun status $(ARGS)

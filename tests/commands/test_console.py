@@ -1,11 +1,13 @@
 """Each command finds the folder of the user's own options, as a run does."""
 
+import re
 import sys
 import traceback
 
 import pytest
 
 from alrun.commands import console, plan, report, results, status
+from alrun.settings.planned_runs import runs_of_command
 from alrun.system.errors import UserError
 
 MODULES = {"plan": plan, "status": status, "results": results, "report": report}
@@ -55,6 +57,21 @@ def test_what_is_typed_next_names_the_folder(answer):
 
 def test_a_folder_that_is_none_is_told(answer):
     assert "--config-dir elsewhere must be a folder" in answer("plan", "--config-dir", "elsewhere", "strategy=mine")
+
+
+def test_a_plan_of_the_papers_experiments_has_their_hours_at_its_size_at_every_scale():
+    """Eight hours a run at 25,000 labels, by the paper's Table 12; the first round adds minutes."""
+    found = {}
+    for scale in ("paper", "small"):
+        words = ["experiment=reset_update/cifar10", "strategy=entropy", "model_update=reset", f"scale={scale}"]
+        found[scale] = [plan.at_paper_size(run) for run in runs_of_command([*words, "seed=0,1,2"])]
+        told = plan.plan([*words, "seed=0,1,2"])
+        assert re.search(rf"hours at scale=paper\n.* {sum(found[scale]):.0f}$", told), told
+    assert len(found["paper"]) == 3
+    assert 7.4 < found["paper"][0] < 8.0
+    assert found["small"] == pytest.approx(found["paper"], rel=0.02)
+    assert "2 runs of other networks" in plan.plan(["experiment=baseline/mnist", "strategy=random", "seed=0,1"])
+    assert "scale=paper" not in plan.plan(["experiment=quickstart"])
 
 
 def ended_by(error: BaseException) -> BaseException:

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "export": "tests/commands/test_export.py",
     "forecast": "tests/commands/test_forecast.py",
     "label": "tests/annotate/test_server.py, with a browser",
+    "merge": "tests/commands/test_merge.py, with tables of two people",
     "new": "tests/commands/test_new.py",
     "paper": "tests/analysis/paper/test_exhibits.py; it composes hundreds of runs",
     "tell": "tests/runs/test_labeling.py, with photos",

@@ -34,17 +34,23 @@ class Section:
 
 
 def write_page(
-    folder: Path, title: str, lead: str, findings: Sequence[str], notes: Sequence[str], parts: Sequence[Section]
+    folder: Path,
+    title: str,
+    lead: str,
+    findings: Sequence[str],
+    notes: Sequence[str],
+    parts: Sequence[Section],
+    name: str = "report.html",
 ) -> Path:
-    """Write report.html and the figures and tables of its parts as files; returns the path of the page."""
+    """Write the page ``name`` and the figures and tables of its parts as files; returns the path of the page."""
     from jinja2 import Environment, PackageLoader
 
     sections = []
     for part in parts:
-        for name, figure in part.figures.items():
-            figure_style.save_figure(figure, folder / "figures" / slug(name))
-        for name, table in (part.tables | part.unshown).items():
-            formats.write_table(table, folder / "tables" / slug(name))
+        for called, figure in part.figures.items():
+            figure_style.save_figure(figure, folder / "figures" / slug(called))
+        for called, table in (part.tables | part.unshown).items():
+            formats.write_table(table, folder / "tables" / slug(called))
         images = [
             {
                 "alt": describe_figure(name, figure),
@@ -60,7 +66,7 @@ def write_page(
     content = environment.get_template("report.html.j2").render(
         title=title, lead=lead, findings=findings, notes=notes, sections=sections, version=alrun.__version__
     )
-    page = folder / "report.html"
+    page = folder / name
     files.write_text(page, content)
     return page
 

@@ -5,14 +5,17 @@ Otherwise the order of the sources would decide which copy counts.
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from alrun.analysis.curves import UNDOTTED
-from alrun.analysis.metrics import ACCURACY
+from alrun.analysis.metrics import ACCURACY, TABLE
 from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
 
-DIGITS = 9  # of an accuracy that must agree; a conversion to text and back may change later ones
+DIGITS = 9  # of a measure that must agree; a conversion to text and back may change later ones
+ROUNDING = 6e-6  # of a number, by which two copies may differ: alrun results --lean writes 6 digits
+METRICS_BY_COLUMN = {metric.column: metric.label for metric in TABLE}  # the label of each measure
 
 
 def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -21,17 +24,17 @@ def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     Raises:
         UserError: Two tables, or two runs of one setting and seed, have different numbers.
     """
-    seen: dict[str, tuple[str, Curve]] = {}
+    seen: dict[str, tuple[str, pd.DataFrame]] = {}
     parts = []
     for source, table in tables:
         table = without_repeated_rows(table, source)
         new = []
         for run, frame in table.groupby("run", sort=False):
-            name, curve = str(run), curve_of(frame)
+            name = str(run)
             if name not in seen:
-                seen[name] = source, curve
+                seen[name] = source, frame
                 new.append(name)
-            elif difference := difference_in_words(seen[name][1], curve):
+            elif difference := difference_in_words(seen[name][1], frame):
                 raise DataError(
                     f"{seen[name][0]} and {source} contradict each other: both hold the run {name}, {difference}. They "
                     "are two experiments under one name: leave one out, or report them apart."
@@ -41,24 +44,31 @@ def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     return rounds[~rounds["run"].isin(of_one_setting(rounds, seen))].reset_index(drop=True)
 
 
-Curve = dict[int, tuple[int, float]]  # labels and accuracy by round
+def numbers_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of a run that copies must share, by round: labels, accuracy, and whatever else was measured."""
+    known = [column for column in ("labeled", *METRICS_BY_COLUMN) if column in frame]
+    return frame.set_index("round")[known].astype(float)
 
 
-def curve_of(frame: pd.DataFrame) -> Curve:
-    """The numbers of a run that must agree between copies."""
-    columns = (frame[name].tolist() for name in ("round", "labeled", ACCURACY.column))
-    return {number: (labeled, round(accuracy, DIGITS)) for number, labeled, accuracy in zip(*columns, strict=True)}
+def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """Where the numbers of two copies of a run differ, in words; empty where they agree.
 
-
-def difference_in_words(first: Curve, second: Curve) -> str:
-    """Where two curves differ, in words; empty where they agree."""
-    if first.keys() != second.keys():
-        return f"one with {len(first)} rounds and one with {len(second)}"
-    for number, ((labels, accuracy), (others, other)) in ((k, (first[k], second[k])) for k in first):
-        if labels != others:
-            return f"after round {number} with {labels} and with {others} labels"
-        if accuracy != other and not (accuracy != accuracy and other != other):  # NaN agrees with NaN
-            return f"after round {number} with accuracies {accuracy:.6g} and {other:.6g}"
+    A measure that one copy lacks is no difference, because earlier versions of alrun measured less.
+    """
+    ours, theirs = numbers_of(first), numbers_of(second)
+    if set(ours.index) != set(theirs.index):
+        return f"one with {len(ours)} rounds and one with {len(theirs)}"
+    shared = [str(column) for column in ours if column in theirs]
+    ours, theirs = ours[shared], theirs.loc[ours.index, shared]
+    differs = ~np.isclose(ours, theirs, rtol=ROUNDING, atol=10**-DIGITS, equal_nan=True)
+    later = ~np.isin(shared, ("labeled", ACCURACY.column))
+    differs &= ~(later & (ours.isna() | theirs.isna()).to_numpy())
+    for row, column in np.argwhere(differs):
+        number, one, other = ours.index[row], ours.iloc[row, column], theirs.iloc[row, column]
+        if shared[column] == "labeled":
+            return f"after round {number} with {one:.0f} and with {other:.0f} labels"
+        word = "accuracies" if shared[column] == ACCURACY.column else METRICS_BY_COLUMN[shared[column]]
+        return f"after round {number} with {word} {one:.6g} and {other:.6g}"
     return ""
 
 
@@ -80,7 +90,7 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return rows
 
 
-def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, Curve]]) -> set[str]:
+def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, pd.DataFrame]]) -> set[str]:
     """Runs that are copies of another run under another name: same settings, same seed, same numbers.
 
     Raises:

@@ -59,7 +59,7 @@ PROVENANCE = (
     "torch",
     "cuda",
 )
-PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", "rare_classes", schema.KEY)
+PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", "rare_classes", "source", schema.KEY)
 NAMED = 100  # classes; the names of more are not repeated in each row
 # Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")

@@ -7,17 +7,21 @@
 It takes what a run takes. Separate several experiments by commas; experiment=all means all of the paper's. Runs that
 two experiments share are counted. Hours are estimated from finished runs of the same setting, or from a run's own
 finished rounds. If there are none, --measure trains the model for a moment and gives an upper bound: all epochs of all
-rounds.
+rounds. The paper's experiments also have the hours of training at scale=paper, by the paper's Table 12 (on its P100 or
+V100; runs with ResNet-18 alone).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alrun.analysis.paper import hours
 from alrun.commands import console
 from alrun.runs.durations import Durations
 from alrun.runs.run_folder import State, display_path, run_state
 from alrun.settings import planned_runs, schedule
+
+PAPER = "hours at scale=paper"
 
 
 def main() -> None:
@@ -40,19 +44,23 @@ def main() -> None:
 def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, measured: bool = False) -> str:
     """The plan as text: a row per experiment, a total of distinct runs, and with ``each`` a row per run."""
     parts = [*overrides, *(["hydra.mode=MULTIRUN"] if multirun else [])]
-    experiments = planned_runs.experiments(parts)
+    experiments, of_paper = planned_runs.experiments(parts), planned_runs.paper_experiments()
     rest = [part for part in parts if not part.startswith("experiment=")]
     seen: dict[Path, planned_runs.Planned] = {}
+    paper: dict[Path, planned_runs.Planned] = {}  # of the paper's experiments
     rows, lines = [], []
     for name in experiments or [None]:
         runs = planned_runs.runs_of_command([*([f"experiment={name}"] if name else []), *rest])
-        rows.append(experiment_row(name or "these runs", runs, seen, measured))
+        its = {run.folder: run for run in runs if run.folder not in paper} if name in of_paper else {}
+        rows.append(experiment_row(name or "these runs", runs, seen, measured) | {PAPER: hours_of_paper(its.values())})
         seen |= {run.folder: run for run in runs}
+        paper |= its
         lines += [
             f"  {run_state(run.folder):8} {display_path(run.folder)}  {' '.join(run.overrides)}" for run in runs if each
         ]
     if len(rows) > 1:
-        rows.append(experiment_row("distinct runs", list(seen.values()), {}, measured))
+        every = experiment_row("distinct runs", list(seen.values()), {}, measured)
+        rows.append(every | {PAPER: hours_of_paper(paper.values())})
     return "\n".join([*console.format_columns(rows), *lines])
 
 
@@ -65,6 +73,22 @@ def experiment_row(
     shared = f"{len(runs) - len(own)}" if len(own) < len(runs) else ""
     counts = {each: states.count(each) or "" for each in State.__args__}
     return {"experiment": name, "runs": len(runs), **counts, "shared": shared, "hours left": hours_left(own, measured)}
+
+
+def hours_of_paper(runs: Collection[planned_runs.Planned]) -> str:
+    """Hours of training at scale=paper as text, and the number of runs that are not estimated."""
+    found = [at_paper_size(run) for run in runs]
+    known = [each for each in found if each is not None]
+    others = f"{len(found) - len(known)} runs of other networks" if len(known) < len(found) else ""
+    return " + ".join(filter(None, [f"{sum(known):.0f}" if known else "", others]))
+
+
+def at_paper_size(run: planned_runs.Planned) -> float | None:
+    """Hours of training of a run of the paper's experiments at scale=paper, at whichever scale it is planned."""
+    budget, scale = run.cfg.budget, run.cfg.scale
+    labels = [size / scale.examples for size in schedule.labels_by_round(budget, run.cfg.validation or 0)]
+    epochs = run.cfg.training.max_epochs / scale.epochs
+    return hours.hours_of_run(str(run.cfg.hydra.runtime.choices.model), labels, epochs)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ SUBCOMMANDS = (
     "forecast",
     "help",
     "label",
+    "merge",
     "new",
     "paper",
     "plan",

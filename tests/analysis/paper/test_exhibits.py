@@ -132,7 +132,7 @@ def test_a_table_of_settings_says_at_which_scale_ours_are(tmp_path):
 def test_a_digitised_point_that_may_be_of_two_settings_is_drawn_as_of_either():
     """In Figures 2, 3, 6 and 12 both curves of a strategy have one marker, and the digitised ones have equal points."""
     found = {
-        (name, panel.title): points.papers(name, panel, 1)
+        (name, panel.title): points.papers(name, panel)
         for name, exhibit in exhibits.FIGURES.items()
         for row in exhibit.panels
         for panel in row
@@ -145,6 +145,48 @@ def test_a_digitised_point_that_may_be_of_two_settings_is_drawn_as_of_either():
         assert set(drawn["series"]) == set(THREE)
         assert set(zip(drawn["x"], drawn["mean"], strict=True)) == set(zip(theirs["x"], 100 * theirs["y"], strict=True))
         assert not drawn.duplicated().any()
+
+
+@pytest.mark.parametrize("name", ["figure-4", "figure-6"])
+def test_ours_share_the_papers_panels_at_its_size_and_have_their_own_beside_them_at_another(name):
+    panels = [panel for row in exhibits.FIGURES[name].panels for panel in row]
+    paper = pd.concat([points.papers(name, panel).assign(panel=panel.title, kind=panel.kind) for panel in panels])
+    ours = pd.concat(
+        [
+            pd.DataFrame({"series": series, "x": [30.0, 60.0], "mean": [20.0 + place, 40.0]}).assign(
+                panel=panel.title, kind=panel.kind, whose="ours", std=1.0, repeats=2
+            )
+            for panel in panels
+            for place, series in enumerate(panel.shown)
+        ]
+    )
+    table = pd.concat([ours, paper], ignore_index=True)
+    together, apart = (draw.draw_figure(name, table, "", each) for each in (False, True))
+    assert len(apart.axes) == 2 * len(together.axes) == 2 * len(panels)
+    for place, panel in enumerate(panels):
+        theirs = paper[(paper["panel"] == panel.title) & (paper["kind"] == panel.kind)]
+        expected = {(x, y) for x, y in zip(theirs["x"], theirs["mean"], strict=True)}
+        row, column = divmod(place, len(exhibits.FIGURES[name].panels[0]))
+        above = 2 * row * len(exhibits.FIGURES[name].panels[0]) + column
+        below = above + len(exhibits.FIGURES[name].panels[0])
+        shown = [
+            {tuple(point) for line in axes.lines for point in line.get_xydata()}
+            for axes in (together.axes[place], apart.axes[above], apart.axes[below])
+        ]
+        assert shown[1] == expected
+        assert shown[2] == {(30.0, 20.0 + at) for at in range(len(panel.shown))} | {(60.0, 40.0)}
+        assert shown[0] == shown[1] | shown[2]
+        titles = [axes.get_title() for axes in (together.axes[place], apart.axes[above], apart.axes[below])]
+        assert titles == [panel.title, f"{panel.title}\nthe paper's", f"{panel.title}\nours"]
+
+
+def test_the_caption_says_whether_numbers_compare_and_the_table_has_the_papers_own_numbers_of_labels(tmp_path):
+    for scale, is_apart in (("paper", False), ("smoke", True)):
+        make.write_exhibit("figure-6", Asked((f"scale={scale}", "seed=0", f"paths.outputs={tmp_path / scale}")))
+        assert (make.APART in (tmp_path / scale / "paper" / "figure-6.md").read_text()) == is_apart
+        table = pd.read_csv(tmp_path / scale / "paper" / "figure-6.csv")
+        assert table["x"].max() == 25000
+        assert set(table["whose"]) == {"paper"}
 
 
 def test_later_overrides_win_and_stand_ins_replace_what_is_downloaded():

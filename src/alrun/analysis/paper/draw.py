@@ -1,4 +1,8 @@
-"""The figures of the paper in its layout: its own points are hollow, ours are lines."""
+"""The figures of the paper in its layout: its own points are hollow, ours are lines.
+
+At the paper's size both share their axes. At another one the numbers do not compare, so ours are beside the paper's: a
+row of panels for each.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +27,32 @@ COLORS = figure_style.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy lo
 
 
 @figure_style.styled
-def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
-    """Draw the table of ``points.of_figure``; ``note`` stands above."""
+def draw_figure(name: str, points: pd.DataFrame, note: str = "", apart: bool = False) -> "Figure":
+    """Draw the table of ``points.of_figure``; ``note`` stands above.
+
+    With ``apart`` each row of panels comes twice, with the paper's points and with ours.
+    """
     from matplotlib.figure import Figure
 
-    rows = FIGURES[name].panels
-    is_matrix = rows[0][0].kind == "matrix"
-    columns = max(map(len, rows))
+    shown = ((PAPERS, "paper"), ("ours", "ours")) if apart else (("", ""),)
+    rows = [(panels, *each) for panels in FIGURES[name].panels for each in shown]
+    is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
+    columns = max(len(panels) for panels, *_ in rows)
     width = figure_style.PAGE if columns > 1 else figure_style.COLUMN + 1
     height = (2.6 if is_matrix else 2.1 if columns > 2 else 2.6) * len(rows) + 0.9
     drawn = Figure(figsize=(width, height))
     grid = drawn.subplots(len(rows), columns, squeeze=False)
-    settings = dict.fromkeys(part.name for panels in rows for panel in panels for part in panel.parts)
+    settings = dict.fromkeys(part.name for panels, *_ in rows for panel in panels for part in panel.parts)
     dashes: dict[str, str] = dict(zip(settings, DASHES, strict=False)) if len(settings) > 1 else {}
     handles: dict[str, Any] = {}
-    for row, panels in enumerate(rows):
+    for row, (panels, words, whose) in enumerate(rows):
         for column, panel in enumerate(panels):
             axes = grid[row][column]
-            axes.set_title(panel.title)
             chosen = points[(points["panel"] == panel.title) & (points["kind"] == panel.kind)]
+            is_lacking = whose != "paper" and not (chosen["whose"] == "ours").any()
+            second = "(no run of ours yet)" if is_lacking else words
+            axes.set_title("\n".join(filter(None, [panel.title, second])))
+            chosen = chosen[chosen["whose"] == whose] if whose else chosen
             if panel.kind == "matrix":
                 square(axes, cells_of(points, panel.title))
             else:
@@ -49,8 +60,8 @@ def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
                 xlabel, ylabel = LABELS[panel.kind]
                 axes.set_xlabel(xlabel)
                 axes.set_ylabel(ylabel if column == 0 or panel.kind != panels[column - 1].kind else "")
-            if not (chosen["whose"] == "ours").any():
-                axes.set_title(f"{panel.title}\n(no run of ours yet)")
+                if chosen.empty:
+                    axes.set(xticks=[], yticks=[])
     if handles:
         handles = {name: handle for name, handle in sorted(handles.items(), key=lambda each: each[0] == PAPERS)}
         drawn.legend(

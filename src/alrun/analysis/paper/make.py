@@ -19,6 +19,7 @@ HOLLOW = (
     "Lines are ours, means over repeats and a band of one standard deviation; hollow points are the paper's, read off "
     "its plot."
 )
+APART = " Both have panels of their own, because numbers at another scale do not compare."
 EITHER = (
     " The paper distinguishes two settings of a strategy by dashes alone, so it is unknown which of them a hollow "
     "point belongs to."
@@ -60,20 +61,21 @@ def write_exhibit(name: str, asked: Asked) -> str:
 
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     """Write a figure, its points and its caption."""
-    share = there.asked[0].cfg.scale.examples
-    found = points.of_figure(name, there, share)
+    scale = there.asked[0].cfg.scale
+    found = points.of_figure(name, there)
+    has_paper = bool((found["whose"] == "paper").any())
+    apart = has_paper and (scale.examples, scale.epochs) != (1, 1)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
-    drawn = draw.draw_figure(name, found, note)
+    drawn = draw.draw_figure(name, found, note, apart)
     save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
-    has_paper = (found["whose"] == "paper").any()
-    scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""
+    read = HOLLOW + (APART if apart else "")
     if any(points.is_of_either(panel) for row in FIGURES[name].panels for panel in row):
-        scaled += EITHER
+        read += EITHER
     is_matrix = FIGURES[name].panels[0][0].kind == "matrix"
     without = "Cells: the share of the rounds in which the row is better than the column (paired t-test, 5 %)."
     lacking = without if is_matrix else "Lines are ours, means over repeats; the paper's plot was not digitized."
-    text = captions.caption(name, exhibit(name), there, asked, HOLLOW + scaled if has_paper else lacking)
+    text = captions.caption(name, exhibit(name), there, asked, read if has_paper else lacking)
     files.write_text(path.with_suffix(".md"), text)
 
 

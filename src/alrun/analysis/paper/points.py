@@ -27,24 +27,24 @@ def digitized() -> pd.DataFrame:
         return pd.read_csv(file)
 
 
-def of_figure(name: str, there: Collected, share: float = 1) -> pd.DataFrame:
-    """All points of a figure; the paper's numbers of labels are multiplied by ``share``, the scale of ours."""
+def of_figure(name: str, there: Collected) -> pd.DataFrame:
+    """All points of a figure."""
     frames = [
         each.assign(panel=panel.title, kind=panel.kind)
         for row in FIGURES[name].panels
         for panel in row
-        for each in (ours(panel, there), papers(name, panel, share))
+        for each in (ours(panel, there), papers(name, panel))
         if len(each)
     ]
     return pd.concat(frames, ignore_index=True).reindex(columns=COLUMNS) if frames else pd.DataFrame(columns=COLUMNS)
 
 
-def papers(name: str, panel: Panel, share: float) -> pd.DataFrame:
+def papers(name: str, panel: Panel) -> pd.DataFrame:
     """The digitized points of a panel; accuracies in %."""
     every = digitized()
     chosen = every[(every["figure"] == name) & (every["panel"] == panel.title) & (every["kind"] == panel.kind)]
     is_ratio = panel.kind == "efficiency"
-    x = 100 * chosen["x"] if is_ratio else share * chosen["x"]
+    x = 100 * chosen["x"] if is_ratio else chosen["x"]
     y = chosen["y"] if is_ratio else 100 * chosen["y"]
     found = pd.DataFrame({"whose": "paper", "series": chosen["series"], "x": x, "mean": y, "std": math.nan})
     if not is_of_either(panel):

@@ -1,0 +1,137 @@
+"""Joining tables of several people: what is a copy, what another machine, and what a contradiction."""
+
+import itertools
+import re
+
+import pandas as pd
+import pytest
+
+from alrun.analysis import merging, rounds
+from alrun.analysis.merging import merge
+from alrun.runs import schema
+from alrun.system.errors import UserError
+from tests.analysis.made_tables import SETTING, make_table, save
+
+CURVES = {("random", 0): (0.5, 0.6, 0.7), ("badge", 0): (0.5, 0.65, 0.8)}
+RUN = f"{SETTING}/badge-b1-seed0"
+
+
+def changed(round: int, accuracy: float) -> dict[tuple[str, int], tuple[float, ...]]:
+    """The curves with another accuracy of badge in a round."""
+    badge = list(CURVES["badge", 0])
+    badge[round] = accuracy
+    return CURVES | {("badge", 0): tuple(badge)}
+
+
+def sources_of(table: pd.DataFrame) -> dict[str, str]:
+    runs = table.drop_duplicates("run")
+    return dict(zip(runs["run"].str.partition("/")[2], runs["source"], strict=True))
+
+
+def test_rows_of_all_are_joined_copies_count_once_and_each_keeps_its_source(tmp_path):
+    alice = save(make_table(CURVES), tmp_path / "alice")
+    bob = save(make_table({("badge", 0): CURVES["badge", 0], ("badge", 1): (0.4, 0.5, 0.6)}), tmp_path / "bob")
+    merged = merge([("Alice", alice), ("Bob", bob)])
+    assert sources_of(merged.rounds) == {"random-r1-seed0": "Alice", "badge-b1-seed0": "Alice", "badge-b1-seed1": "Bob"}
+    assert len(merged.rounds) == 9
+    assert merged.others.empty
+    rounds.write_results(merged.rounds, tmp_path / "joined")
+    carol = save(make_table({("random", 1): (0.4, 0.5, 0.5)}), tmp_path / "carol")
+    again = merge([("joined", tmp_path / "joined"), ("Carol", carol)])
+    assert sources_of(again.rounds) == sources_of(merged.rounds) | {"random-r1-seed1": "Carol"}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_other_numbers_of_one_machine_are_refused_with_run_files_and_values(tmp_path, turned):
+    alice, bob = save(make_table(CURVES), tmp_path / "alice"), save(make_table(changed(1, 0.66)), tmp_path / "bob")
+    with pytest.raises(UserError) as refused:
+        merge([("b", bob), ("a", alice)] if turned else [("a", alice), ("b", bob)])
+    text = str(refused.value)
+    assert all(word in text for word in (RUN, str(alice), str(bob), "after round 1 with accuracies", "0.65", "0.66"))
+    assert "they name no different machines" in text
+
+
+def test_another_measure_of_one_accuracy_is_a_contradiction_and_a_missing_one_is_none(tmp_path):
+    lacking = save(make_table(CURVES), tmp_path / "old")
+    one = save(make_table(CURVES).assign(macro_f1=0.5), tmp_path / "one")
+    other = save(make_table(CURVES).assign(macro_f1=0.6), tmp_path / "other")
+    assert len(merge([("old", lacking), ("one", one)]).rounds) == 6
+    with pytest.raises(UserError, match=r"after round 0 with macro-F1 0\.5 and 0\.6"):
+        merge([("one", one), ("other", other)])
+
+
+def test_a_table_of_few_digits_is_a_copy_of_the_whole_one_and_one_more_example_is_not(tmp_path):
+    """``alrun results --lean`` rounds to 6 digits; one of 50,000 test examples is a difference."""
+    curves = {("random", seed): (20001 / 49999, 1 / 7, 1 - seed / 3e5) for seed in range(1, 4)}
+    table = make_table(curves).assign(nll=[1.2345678 * 3.7**k for k in range(9)])
+    whole, lean = save(table, tmp_path / "whole"), save(rounds.lean(table), tmp_path / "lean")
+    assert rounds.read_results(lean)["nll"].tolist() != table["nll"].tolist()
+    assert len(merge([("whole", whole), ("lean", lean)]).rounds) == 9
+    table.loc[0, "test_accuracy"] += 1 / 49999
+    with pytest.raises(UserError, match="after round 0 with accuracies"):
+        merge([("lean", lean), ("other", save(table, tmp_path / "other"))])
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels", "why"),
+    [
+        ({"torch": "2.6.0", "data": "d2"}, (100, 200, 300), r"on different data \(fingerprints d1 and d2\)"),
+        ({"torch": "2.6.0"}, (100, 200, 250), "no machine changes how much is labeled"),
+        ({"alrun": "9"}, (100, 200, 300), "name no different machines"),
+        ({"torch": "", "hardware": "", "cpu_capability": "", "threads": ""}, (100, 200, 300), "name no different"),
+    ],
+)
+def test_no_machine_explains_other_data_other_labels_another_alrun_or_an_unnamed_one(tmp_path, columns, labels, why):
+    alice = save(make_table(CURVES), tmp_path / "alice")
+    bob = save(make_table(changed(2, 0.81), labels=labels, **columns), tmp_path / "bob")
+    with pytest.raises(UserError, match=why):
+        merge([("a", alice), ("b", bob)])
+
+
+@pytest.mark.parametrize("column", merging.MACHINE)
+def test_another_machine_has_the_same_run_and_the_machine_with_most_runs_of_the_setting_counts(tmp_path, column):
+    alice = save(make_table(changed(1, 0.7) | {("margin", 0): (0.5, 0.6, 0.7)}, **{column: "x"}), tmp_path / "alice")
+    bob = save(make_table(changed(2, 0.81), **{column: "y"}), tmp_path / "bob")
+    found = [merge(order) for order in itertools.permutations([("Alice", alice), ("Bob", bob)])]
+    for merged in found:
+        assert set(sources_of(merged.rounds)) == {"random-r1-seed0", "badge-b1-seed0", "margin-m1-seed0"}
+        assert sources_of(merged.rounds)["badge-b1-seed0"] == "Alice"  # three runs to two
+        (row,) = merged.others.to_dict("records")
+        assert (row["run"], row["source"], row["counts instead"]) == (RUN, "Bob", "Alice")
+        assert (row["final accuracy"], row["its final accuracy"]) == (0.81, 0.8)
+        assert row["gap"] == pytest.approx(0.05)  # after round 1
+
+
+def test_a_contradiction_within_one_machine_is_found_beside_another_machine(tmp_path):
+    paths = [save(make_table(CURVES, torch="2.6.0"), tmp_path / "a")]
+    paths += [save(make_table(changed(2, accuracy)), tmp_path / f"b{100 * accuracy:.0f}") for accuracy in (0.81, 0.82)]
+    with pytest.raises(UserError, match=re.escape("accuracies 0.81 and 0.82, and they name no different machines")):
+        merge([(path.name, path) for path in paths])
+
+
+def test_a_run_that_a_criterion_ended_may_end_earlier_elsewhere(tmp_path):
+    alice = save(make_table(CURVES, stopping="kappa"), tmp_path / "alice")
+    short = {("badge", 0): (0.5, 0.64)}
+    bob = save(make_table(short, stopping="kappa", torch="2.6.0"), tmp_path / "bob")
+    assert merge([("a", alice), ("b", bob)]).others["source"].tolist() == ["b"]
+    bob = save(make_table(short, stopping="none", torch="2.6.0"), tmp_path / "bob")
+    alice = save(make_table(CURVES, stopping="none"), tmp_path / "alice")
+    with pytest.raises(UserError, match="one with 3 rounds and one with 2, and no machine"):
+        merge([("a", alice), ("b", bob)])
+
+
+def test_the_schema_is_checked_and_what_is_joined_has_that_of_today(tmp_path):
+    old = make_table({("random", 1): (0.5, 0.6, 0.7)}).drop(columns=schema.KEY)
+    new = save(make_table(CURVES).assign(answers=lambda t: 2 * t["labeled"]), tmp_path / "new")
+    merged = merge([("old", save(old, tmp_path / "old")), ("new", new)])
+    assert merged.rounds[schema.KEY].unique().tolist() == [str(schema.SCHEMA_VERSION)]
+    assert merged.rounds.loc[merged.rounds["source"] == "old", "answers"].tolist() == [100, 200, 300]  # one a label
+    later = make_table(CURVES).assign(**{schema.KEY: str(schema.SCHEMA_VERSION + 1)})
+    with pytest.raises(UserError, match="written by a later alrun"):
+        merge([("later", save(later, tmp_path / "later"))])
+
+
+def test_runs_that_are_unsound_are_left_out_and_named(tmp_path):
+    merged = merge([("a", save(make_table(changed(1, 65.0)), tmp_path / "a"))])
+    assert set(sources_of(merged.rounds)) == {"random-r1-seed0"}
+    assert RUN in str(merged.problems[0])
