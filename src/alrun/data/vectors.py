@@ -12,6 +12,7 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.divided import positions_by_share
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.mapping import open_map
 from alrun.data.npz_arrays import flatten_labels, npz_names, read_arrays
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
@@ -212,7 +213,7 @@ def mapped(path: Path) -> np.ndarray:
         UserError: It is not there, or damaged.
     """
     try:
-        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch needs writable memory
+        return open_map(path)
     except FileNotFoundError:
         raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:

@@ -32,6 +32,8 @@ class Strategy(ABC):
     on_vectors: ClassVar[str | None] = None
     # Whether it knows what nobody can know: the answers to what was not queried, and the test set.
     is_oracle: ClassVar[bool] = False
+    # Whether it reads the outputs once, part by part: they are then never in memory together.
+    in_one_pass: bool = False
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
@@ -40,6 +42,13 @@ class Strategy(ABC):
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
         """The positions of ``select``, and the score of each (query.size,) if the strategy ranks by one, else None."""
         return self.select(query), None
+
+    def held(self, count: int, size: int) -> int:
+        """How many examples' outputs must be in memory together to choose ``size`` of ``count``: all, by default.
+
+        A strategy that needs fewer reads the others by ``query.unlabeled.parts()``, ``points`` or ``gradient``.
+        """
+        return 0 if self.in_one_pass else count
 
 
 def strategies_within(strategy: Strategy) -> Iterator[Strategy]:

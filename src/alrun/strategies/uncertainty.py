@@ -47,11 +47,12 @@ class UncertaintyStrategy(ScoreStrategy):
 
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
+        self.in_one_pass = not dropout_samples
 
     def score(self, query: Query) -> Tensor:
         """The uncertainty of each example: (n,)."""
         if not self.needs.dropout_samples:
-            return self.uncertainty(query.unlabeled.log_probs)
+            return torch.cat([self.uncertainty(part.log_probs) for part in query.unlabeled.parts()])
         passes = query.unlabeled.dropout_log_probs
         return self.uncertainty(passes.logsumexp(0) - math.log(len(passes)))
 
