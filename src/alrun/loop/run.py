@@ -30,6 +30,7 @@ from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.base import strategies_within
+from alrun.strategies.memory import part_of_pool
 from alrun.strategies.query import Query, build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import DataError, UserError, located, writing
@@ -119,11 +120,31 @@ class Run:
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
+        self.streamed = self.examples_in_memory()
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
             cfg.training.max_epochs,
             cfg.runtime.progress,
+        )
+
+    def examples_in_memory(self) -> int | None:
+        """The unlabeled examples whose outputs are in memory together when the strategy chooses; None: all.
+
+        Raises:
+            UserError: The strategy cannot keep within runtime.memory_gb.
+        """
+        pool, head = self.pool, self.parts.model.head
+        return part_of_pool(
+            self.parts.strategy,
+            self.choices["strategy"],
+            len(pool.unlabeled),
+            self.cfg.budget.batch_size // pool.opinions,
+            head.out_features,
+            head.in_features,
+            self.chunk,
+            self.cfg.runtime.memory_gb,
+            0 if pool.mapped is not None else pool.images.nbytes,
         )
 
     def complete(self) -> None:
@@ -372,6 +393,7 @@ class Run:
                 round,
                 training,
                 self.progress.passed,
+                self.streamed,
             )
             if any(each.is_oracle for each in strategies_within(strategy)):
                 query = replace(query, accuracy_with=lambda index: self.accuracy_with(query, index))

@@ -1,7 +1,7 @@
 """``runtime.memory_gb``: whether a strategy holds the outputs of the whole pool, or reads them part by part."""
 
 from alrun.models.outputs import Needs
-from alrun.strategies.base import Strategy
+from alrun.strategies.base import Strategy, strategies_within
 from alrun.system.errors import SettingError
 
 GB = 10**9
@@ -42,9 +42,10 @@ def part_of_pool(
     Raises:
         UserError: The strategy cannot keep within ``memory_gb``.
     """
-    each = bytes_of(strategy.needs, classes, width)
+    each, held = bytes_of(strategy.needs, classes, width), strategy.held(count, size)
+    takes_one_pass = strategy.in_one_pass and not held
     if memory_gb is None:
-        return chunks_in(PART, each, chunk) if strategy.in_one_pass else None
+        return chunks_in(PART, each, chunk) if takes_one_pass else None
     fixed = PROGRAM + EXAMPLE * count + other
     left = memory_gb * GB - fixed
     if left < PROGRAM / 10:
@@ -52,16 +53,21 @@ def part_of_pool(
             f"runtime.memory_gb={memory_gb:g}: {count} examples need {fixed / GB:.1f} GB for the program, the data and "
             f"their labels alone: raise it to {1.1 * fixed / GB + 0.1:.1f}."
         )
-    if COPIES * each * count <= left and not strategy.in_one_pass:
+    if COPIES * each * count + matrices_of(strategy) <= left and not takes_one_pass:
         return None
-    held = COPIES * each * strategy.held(count, size)
-    if held > left:
+    needed = COPIES * each * held + matrices_of(strategy)
+    if needed > left:
         raise SettingError(
-            f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {strategy.held(count, size)} examples "
-            f"together, which takes about {(fixed + held) / GB:.1f} GB: let it choose among fewer, by "
-            f"strategy=subsample strategy@strategy.inner={name}, or raise runtime.memory_gb."
+            f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {held} examples together, which takes "
+            f"about {(fixed + needed) / GB:.1f} GB: let it choose among fewer, by strategy=subsample "
+            f"strategy@strategy.inner={name}, or raise runtime.memory_gb."
         )
     return chunks_in(SHARE * left, each, chunk)
+
+
+def matrices_of(strategy: Strategy) -> float:
+    """Bytes that a strategy, or one that it wraps, may take for a matrix of similarities by its setting ``memory``."""
+    return max((getattr(each, "memory", 0.0) for each in strategies_within(strategy)), default=0.0)
 
 
 def bytes_of(needs: Needs, classes: int, width: int) -> int:

@@ -14,3 +14,7 @@ class Random(Strategy):
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, drawn uniformly."""
         return torch.randperm(len(query.unlabeled), generator=query.rng)[: query.size]
+
+    def held(self, count: int, size: int) -> int:
+        """None."""
+        return 0

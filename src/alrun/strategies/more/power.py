@@ -49,6 +49,10 @@ class Power(Strategy):
         positions = highest(self.log_odds(scores) + noise, query.size)
         return positions, scores[positions]
 
+    def held(self, count: int, size: int) -> int:
+        """As many as for the scores."""
+        return self.inner.held(count, size)
+
     def log_odds(self, scores: Tensor) -> Tensor:
         """Logarithm of the odds of each example, up to a constant: (n,)."""
         if self.kind == "softmax":
