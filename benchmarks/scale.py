@@ -65,7 +65,11 @@ class Memory:
     def look(self) -> None:
         """Read what the system says now; its own highest value misses nothing, but is of all memory alone."""
         lines = Path("/proc/self/status").read_text().splitlines()
-        found = {key: int(rest.split()[0]) * 1024 / 1e9 for key, _, rest in (line.partition(":") for line in lines) if "kB" in rest}
+        found = {
+            key: int(rest.split()[0]) * 1024 / 1e9
+            for key, _, rest in (line.partition(":") for line in lines)
+            if "kB" in rest
+        }
         self.anonymous = max(self.anonymous, found["RssAnon"])
         self.all = found["VmHWM"]
 
@@ -101,9 +105,7 @@ def one(name: str, count: int, folder: Path, cache: str) -> dict[str, str]:
         strategy, name, count - LABELED, SIZE, scale_pool.CLASSES, scale_pool.WIDTH, trainer.chunk, MEMORY_GB
     )
     watch = Stopwatch(pool.device)
-    query = build_query(
-        strategy.needs, SIZE, pool, model, trained, trainer, lambda: model, 0, 0, watch, streamed=part
-    )
+    query = build_query(strategy.needs, SIZE, pool, model, trained, trainer, lambda: model, 0, 0, watch, streamed=part)
     chosen = strategy.select(query)
     seconds = perf_counter() - started
     memory.end()

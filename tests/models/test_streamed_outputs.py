@@ -59,5 +59,5 @@ def test_points_and_gradients_are_those_of_outputs_in_memory(read, index):
 
 
 def test_outputs_of_all_are_never_in_memory(read, index):
-    with pytest.raises(RuntimeError, match="outputs are streamed: outputs.log_probs of all 61"):
+    with pytest.raises(RuntimeError, match=r"outputs are streamed: outputs\.log_probs of all 61"):
         StreamedOutputs(index, NEEDS, read, CHUNK).log_probs  # noqa: B018

@@ -25,7 +25,12 @@ class StreamedOutputs(Outputs):
     """
 
     def __init__(
-        self, index: Tensor, needs: Needs, read: Read, rows: int, passed: Callable[[int], object] = lambda examples: None
+        self,
+        index: Tensor,
+        needs: Needs,
+        read: Read,
+        rows: int,
+        passed: Callable[[int], object] = lambda examples: None,
     ) -> None:
         super().__init__(index)
         self.needs = needs

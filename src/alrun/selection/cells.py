@@ -99,7 +99,9 @@ class Cells:
         """Each part of the points, in memory, with their distances to ``nearest`` others less their squared lengths."""
         compared, points = Dense(others), self.points
         compared.sqnorm  # noqa: B018 - of all at once, for their parts
-        cell = self.cell if isinstance(points, Dense) and others is points.x else nearest_centers(compared, self.centers)
+        cell = (
+            self.cell if isinstance(points, Dense) and others is points.x else nearest_centers(compared, self.centers)
+        )
         targets = list(self.targets(cell, least))  # of one search, for all parts
         for part in points.parts():
             block = points.take(part)

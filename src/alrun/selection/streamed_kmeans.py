@@ -61,9 +61,10 @@ def streamed_lloyd(cells: Cells, centers: Tensor, nearby: int, iterations: int, 
 
 
 def near_points(points: Dense | Streamed[Dense], centers: Tensor, count: int, free: Tensor) -> Tensor:
-    """Positions (j,), ascending, of the ``count`` nearest points to each of ``centers`` (m, d) that are ``free`` (n,)."""
+    """Positions (j,), ascending, of the ``count`` nearest ``free`` (n,) points to each of ``centers`` (m, d)."""
     others = Dense(centers)
-    least, nearest = centers.new_empty(len(centers), 0), torch.empty(len(centers), 0, dtype=torch.int64).to(centers.device)
+    least = centers.new_empty(len(centers), 0)
+    nearest = torch.empty(len(centers), 0, dtype=torch.int64, device=centers.device)
     for part in points.parts():
         open_ = free[part].nonzero().flatten()
         distances = sqdist(others, points.take(part).take(open_))  # few centers
@@ -75,7 +76,7 @@ def near_points(points: Dense | Streamed[Dense], centers: Tensor, count: int, fr
 
 
 def fill_empty(points: Dense | Streamed[Dense], centers: Tensor, chosen: Tensor) -> Tensor:
-    """``chosen`` (k,) with a point for each of ``centers`` (k, d) that has none (-1): the nearest ones that are left."""
+    """``chosen`` (k,) with a point for each of ``centers`` (k, d) that has none (-1): the nearest of what is left."""
     lacking = chosen < 0
     if lacking.any():
         free = torch.ones(len(points), dtype=torch.bool, device=chosen.device)
