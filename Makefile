@@ -24,7 +24,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
-	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-startup compare-authors speed memory \
+	bench-training bench-results bench-features bench-heads bench-large bench-scale bench-launchers bench-startup compare-authors speed memory \
 	false-positives gpu-window gpu-page strategies pools features facets recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -125,6 +125,11 @@ bench-features: $(READY) ## runs on features: where their seconds go, runs per h
 
 bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: make bench-large ARGS="badge coreset"
 	@$(PY) -m benchmarks.large_pools --csv benchmarks/results/large_pools.csv $(ARGS)
+
+# The made-up pool, 7.7 GB, lies in build/scale; ARGS="margin --sizes=100000,1000000" measures less.
+bench-scale: $(READY) ## a selection from 100,000 to 10 million vectors within 4 GB, then docs/evidence/scale.md
+	@$(PY) -m benchmarks.scale --csv benchmarks/results/scale.csv $(ARGS)
+	@$(PY) -m docs.generate.scale_page
 
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
 	@$(PY) -m benchmarks.launchers $(ARGS)

@@ -4,8 +4,8 @@ Budget and labeled set are the same for all sizes, so a strategy whose cost is t
 slope 1 on a log-log plot. Features are made up, and so is the head, since only the cost matters (scale_pool.py). Each
 case has its own process. The file is dropped from the system's cache before a case (``cold``) or read once (``warm``).
 
-Memory is measured twice, as peaks: ``peak_gb`` is all of the process's memory, ``anon_gb`` what it has allocated, without
-pages of mapped files, which the system can take back at any time. Both must keep within ``runtime.memory_gb``.
+Memory is measured twice, as peaks: ``peak_gb`` is all of the process's memory, ``anon_gb`` what it has allocated,
+without pages of mapped files, which the system can take back at any time. Both must keep within ``runtime.memory_gb``.
 
 Rows go to ``--csv`` as they are measured; a case that is there is not measured again.
 """
@@ -33,7 +33,7 @@ from benchmarks import scale_pool
 from benchmarks.large_pools import MadeUp, built
 from benchmarks.machine import add_row
 
-FIELDS = ("case", "n", "workers", "seconds", "peak_gb", "anon_gb", "cpu_seconds", "read_gb", "cache", "load")
+FIELDS: tuple[str, ...] = ("case", "n", "workers", "seconds", "peak_gb", "anon_gb", "cpu_seconds", "read_gb", "cache", "load")
 MEMORY_GB = 4
 LABELED, SIZE = 1000, 1000
 SIZES = (100_000, 1_000_000, 10_000_000)

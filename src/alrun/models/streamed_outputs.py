@@ -57,7 +57,7 @@ class StreamedOutputs(Outputs):
         return Streamed(len(self), lambda index: Dense(self.some(index, needs).embedding), self.rows)
 
     @property
-    def gradient(self) -> Streamed[Outer]:
+    def gradient(self) -> Streamed[Outer]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As of ``Outputs``."""
         needs = Needs(gradient=True)
         return Streamed(len(self), lambda index: self.some(index, needs).gradient, self.rows)  # pyright: ignore
