@@ -33,7 +33,18 @@ from benchmarks import scale_pool
 from benchmarks.large_pools import MadeUp, built
 from benchmarks.machine import add_row
 
-FIELDS: tuple[str, ...] = ("case", "n", "workers", "seconds", "peak_gb", "anon_gb", "cpu_seconds", "read_gb", "cache", "load")
+FIELDS: tuple[str, ...] = (
+    "case",
+    "n",
+    "workers",
+    "seconds",
+    "peak_gb",
+    "anon_gb",
+    "cpu_seconds",
+    "read_gb",
+    "cache",
+    "load",
+)
 MEMORY_GB = 4
 LABELED, SIZE = 1000, 1000
 SIZES = (100_000, 1_000_000, 10_000_000)

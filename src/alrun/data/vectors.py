@@ -20,6 +20,7 @@ from alrun.system.errors import DataError, first_line
 log = logging.getLogger(__name__)
 
 BLOCK = 2**14  # rows that are looked at together
+NARROW = 2**20  # labels from the lowest to the highest, up to which they are counted, not sorted
 Values = Sequence[Any] | np.ndarray
 
 
@@ -86,11 +87,22 @@ def assembled(
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
     """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
     if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
-        distinct, place = np.unique(np.concatenate(parts), return_inverse=True)
+        distinct, place = distinct_of(np.concatenate(parts))
         of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
         return of_distinct[place], classes
     values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
     return labels.number_labels(values, lambda at: f"{where}, example {at}", names)
+
+
+def distinct_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ones of whole ``numbers`` (n,), ascending, and the place of each number among them (n,) int64."""
+    low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    if high - low >= NARROW:
+        return np.unique(numbers, return_inverse=True)
+    above = numbers.astype(np.int64) - low  # millions of labels need not be sorted
+    present = np.bincount(above, minlength=high - low + 1) > 0
+    distinct = np.flatnonzero(present)
+    return (distinct + low).astype(numbers.dtype), (np.cumsum(present) - 1)[above] if len(above) else above
 
 
 def read(
