@@ -45,7 +45,7 @@ as well, because after each part of the pool its pages are given back.
 | badge | k-means++ on gradients, which are computed again in each pass | 1 for their lengths, 1 for each block of draws: 5 to 8 |
 | coreset | distances to the labeled examples, then those of the farthest candidates | 2, and candidates |
 | kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 an iteration and 1 at first |
-| max_herding | MaxHerding on a sample of 10 examples for each label | none, the sample alone |
+| max_herding | MaxHerding on a sample of 10 examples for each label | the sample alone, beside which the system reads ahead |
 
 {missing}"""
 

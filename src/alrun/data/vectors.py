@@ -99,10 +99,11 @@ def distinct_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
     if high - low >= NARROW:
         return np.unique(numbers, return_inverse=True)
-    above = numbers.astype(np.int64) - low  # millions of labels need not be sorted
+    wide = numbers if np.issubdtype(numbers.dtype, np.unsignedinteger) else numbers.astype(np.int64)
+    above = (wide - wide.dtype.type(low)).astype(np.int64)  # millions of labels need not be sorted
     present = np.bincount(above, minlength=high - low + 1) > 0
-    distinct = np.flatnonzero(present)
-    return (distinct + low).astype(numbers.dtype), (np.cumsum(present) - 1)[above] if len(above) else above
+    distinct = np.flatnonzero(present).astype(wide.dtype) + wide.dtype.type(low)
+    return distinct.astype(numbers.dtype), (np.cumsum(present) - 1)[above]
 
 
 def read(
