@@ -129,6 +129,7 @@ bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: 
 # The made-up pool, 7.7 GB, lies in build/scale; ARGS="margin --sizes=100000,1000000" measures less.
 bench-scale: $(READY) ## a selection from 100,000 to 10 million vectors within 4 GB, then docs/evidence/scale.md
 	@$(PY) -m benchmarks.scale --csv benchmarks/results/scale.csv $(ARGS)
+	@rm -f benchmarks/results/scale_loss.csv && $(PY) -m benchmarks.sample_loss --csv benchmarks/results/scale_loss.csv
 	@$(PY) -m docs.generate.scale_page
 
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run

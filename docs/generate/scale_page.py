@@ -47,6 +47,13 @@ as well, because after each part of the pool its pages are given back.
 | kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 an iteration and 1 at first |
 | max_herding | MaxHerding on a sample of 10 examples for each label | of the sample, and what the system reads ahead |
 
+## What a sample costs
+
+MaxHerding cannot look at all pairs of 10 million. `strategy=subsample` lets it choose in a random sample, which is both
+what it chooses among and what it covers. How much of the objective over the whole pool that reaches, as a share of what
+MaxHerding among all examples reaches, on a pool that is small enough for both (`python -m benchmarks.sample_loss`):
+
+{loss}
 {missing}"""
 
 
@@ -54,13 +61,14 @@ def main() -> None:
     """Write the page and the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "scale.csv")
+    parser.add_argument("--loss", type=Path, default=ROOT / "benchmarks" / "results" / "scale_loss.csv")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "scale.md")
     parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "assets" / "scale.svg")
     arguments = parser.parse_args()
     measured = pd.read_csv(arguments.results)
     matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
     drawn(of_one_process(measured)).savefig(arguments.figure, metadata={"Date": None}, facecolor="white")
-    arguments.page.write_text(page(measured))
+    arguments.page.write_text(page(measured, pd.read_csv(arguments.loss)))
     print(arguments.page, arguments.figure)
 
 
@@ -69,10 +77,10 @@ def of_one_process(measured: pd.DataFrame) -> pd.DataFrame:
     return measured[(measured["workers"] == 1) & (measured["cache"] == "cold")]
 
 
-def page(measured: pd.DataFrame) -> str:
+def page(measured: pd.DataFrame, loss: pd.DataFrame) -> str:
     """The text of the page."""
     alone = of_one_process(measured)
-    slopes = {str(case): slope(frame) for case, frame in alone.groupby("case")}
+    slopes = {str(case): slope(frame) for case, frame in alone.groupby("case") if len(frame) > 1}
     table = measured[measured["workers"] == 1].sort_values(["case", "n", "cache"])
     table = table.assign(slope=[f"{slopes[case]:.2f}" if case in slopes else "" for case in table["case"]])
     columns = ["case", "n", "cache", "cpu_seconds", "slope", "seconds", "load", "peak_gb", "anon_gb", "read_gb"]
@@ -89,14 +97,13 @@ def page(measured: pd.DataFrame) -> str:
         memory=scale.MEMORY_GB,
         cores=2,
         table=markdown(table.astype(str)),
+        loss=markdown(loss.assign(n=[f"{n:,}" for n in loss["n"]]).astype(str)),
         missing=f"Not measured yet: {', '.join(lacking)}.\n" if lacking else "",
     )
 
 
 def slope(frame: pd.DataFrame) -> float:
-    """The slope of the least-squares line through log n and log processor seconds; NaN of a single size."""
-    if len(frame) < 2:
-        return float("nan")
+    """The slope of the least-squares line through log n and log processor seconds, of two sizes or more."""
     return float(np.polyfit(np.log(frame["n"]), np.log(frame["cpu_seconds"]), 1)[0])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import scale, scale_pool
+from benchmarks import sample_loss, scale, scale_pool
 from docs.generate import scale_page
 
 
@@ -52,6 +52,16 @@ def test_a_case_that_is_in_the_file_is_not_measured_again(run, tmp_path):
     assert len(pd.read_csv(path)) == 1
 
 
+def test_what_a_sample_loses_is_told_against_all_examples(monkeypatch, small, capsys, tmp_path):
+    arguments = ["--pool=150", "--labeled=10", "--size=5", "--draws=3", "--csv", str(tmp_path / "loss.csv")]
+    monkeypatch.setattr(sys, "argv", ["sample_loss", *arguments])
+    sample_loss.main()
+    loss = pd.read_csv(tmp_path / "loss.csv")
+    assert loss["sample"].tolist() == [50, 100, 5]
+    assert ((loss["worst"] > 0) & (loss["worst"] <= loss["median"]) & (loss["median"] <= 1)).all()
+    assert loss["median"].iloc[-1] < loss["median"].iloc[:-1].min()  # a random selection reaches least
+
+
 def test_the_page_gives_slopes_and_names_what_was_not_measured():
     rows = [
         {"case": "badge", "n": n, "workers": 1, "cache": "cold", "cpu_seconds": 3e-5 * n**1.05}
@@ -59,7 +69,8 @@ def test_the_page_gives_slopes_and_names_what_was_not_measured():
     ]
     measured = pd.DataFrame(rows).assign(seconds=1.0, load=9.0, peak_gb=1.0, anon_gb=0.5, read_gb=0.1)
     assert scale_page.slope(measured) == pytest.approx(1.05)
-    text = scale_page.page(measured)
+    text = scale_page.page(measured, pd.DataFrame([{"way": "random", "n": 1000, "median": 0.57}]))
+    assert "| random | 1,000 | 0.57 |" in text
     assert "| 1.05 |" in text
     assert "Not measured yet: margin of 100,000" in text
     assert "badge of 10,000,000" in text
