@@ -63,7 +63,7 @@ def choose_query(
             round,
             training,
             passed,
-            examples_in_memory(parts, name, pool, size, memory_gb),
+            streamed=examples_in_memory(parts, name, pool, size, memory_gb),
         )
         if any(each.is_oracle for each in strategies_within(strategy)):
             query = replace(query, accuracy_with=lambda index: accuracy_with(query, pool, evaluator, index))
