@@ -24,9 +24,9 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
-	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-startup \
-	compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets recipe plan \
-	status \
+	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-scale \
+	bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets \
+	recipe plan status \
 	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
@@ -129,6 +129,12 @@ bench-large: $(READY) ## one selection of 10,000 from 1,281,167 x 384 features: 
 
 bench-opinions: $(READY) ## labels from several opinions: majority beside Dawid-Skene and CROWDLAB (needs cleanlab)
 	@$(PY) -m benchmarks.opinions --csv benchmarks/results/opinions.csv $(ARGS)
+
+# The made-up pool, 7.7 GB, lies in build/scale; ARGS="margin --sizes=100000,1000000" measures less.
+bench-scale: $(READY) ## a selection from 100,000 to 10 million vectors within 4 GB, then docs/evidence/scale.md
+	@$(PY) -m benchmarks.scale --csv benchmarks/results/scale.csv $(ARGS)
+	@rm -f benchmarks/results/scale_loss.csv && $(PY) -m benchmarks.sample_loss --csv benchmarks/results/scale_loss.csv
+	@$(PY) -m docs.generate.scale_page
 
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
 	@$(PY) -m benchmarks.launchers $(ARGS)

@@ -25,6 +25,7 @@ from alrun.models.classifier import Classifier
 from alrun.pool.pool import Pool
 from alrun.selection.cells import PROBES
 from alrun.settings import factory, schema
+from alrun.strategies.memory import part_of_pool
 from alrun.strategies.nearby import DEFAULT
 from alrun.strategies.query import build_query
 from alrun.system.device import Stopwatch
@@ -90,7 +91,11 @@ def one(given: argparse.Namespace, name: str) -> dict[str, str]:
     trainer = MadeUp(lambda part: part.float(), 1000)
     training, started, used = Stopwatch(pool.device), perf_counter(), process_time()
     trained = trainer.fit(model)
-    query = build_query(strategy.needs, given.size, pool, model, trained, trainer, lambda: model, 0, 0, training)
+    count = given.pool - given.labeled
+    part = part_of_pool(strategy, name, count, given.size, given.classes, given.features, trainer.chunk, None)
+    query = build_query(
+        strategy.needs, given.size, pool, model, trained, trainer, lambda: model, 0, 0, training, streamed=part
+    )
     passed = perf_counter() - started
     chosen = strategy.select(query)
     seconds = perf_counter() - started

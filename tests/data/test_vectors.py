@@ -191,3 +191,22 @@ def test_that_parts_for_images_are_refused(blobs, tmp_path, complete, settings, 
 def test_that_a_head_is_refused_for_images(complete):
     with pytest.raises(UserError, match=r"model: Head takes vectors, and the pool holds images: add encoder="):
         complete(*MODEL)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.array([7, -3, 7, 900_000, 0], np.int32),
+        np.array([5, 2**40, 5, -(2**40)]),
+        np.array([200, 3, 255, 3], np.uint8),
+        np.array([-128, 127, 0], np.int8),
+        np.array([2**63 + 5, 2**63, 2**63 + 5], np.uint64),
+        np.array([], np.int64),
+    ],
+)
+def test_distinct_labels_are_those_of_a_sort(numbers):
+    distinct, place = vectors.distinct_of(numbers)
+    expected, expected_place = np.unique(numbers, return_inverse=True)
+    assert distinct.dtype == numbers.dtype
+    assert distinct.tolist() == expected.tolist()
+    assert place.tolist() == expected_place.tolist()

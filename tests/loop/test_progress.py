@@ -58,3 +58,17 @@ def test_time_left_scales_with_answers_and_rounds(caplog, share):
     assert ("100 labels of 200 answers  test" in caplog.messages[1]) == (share < 1)
     # 0.1 s of training an answer, 5 s of the rest a round: 70 + 10.
     assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 80 s left")
+
+
+def test_each_pass_of_a_query_is_a_bar_of_its_own(caplog):
+    caplog.set_level("INFO")
+    progress = Progress("badge", rounds=4, max_epochs=5, show=False)
+    progress.start_selection(2, 100)
+    for _ in range(5):
+        progress.passed(50)
+    assert [message.split(";")[0] for message in caplog.messages] == [
+        "query after round 2: pass 2",
+        "query after round 2: pass 3",
+    ]
+    assert progress.count == 50
+    progress.end_selection()

@@ -19,7 +19,7 @@ from alrun.analysis import formats
 from alrun.analysis.run_reader import NAMES, NUMBERS, PROVENANCE, STOPPING, WORDS, read_run, run_name
 from alrun.runs import schema
 from alrun.runs.finished import altered_results
-from alrun.runs.run_folder import RESULTS, display_path, is_done, other_version, run_state
+from alrun.runs.run_folder import display_path, is_done, other_version, results_of, run_state
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import one_line, uncell
@@ -73,7 +73,7 @@ def gather(folders: Iterable[Path]) -> Results:
                 if name not in seen:
                     rows += read
                     seen[name] = folder, read
-                elif results_of(read) == results_of(seen[name][1]):
+                elif measured_of(read) == measured_of(seen[name][1]):
                     reason = f"the same run is in {display_path(seen[name][0])}; that one counts."
                     problems.append(Problem(folder, "duplicate", reason))
                 else:
@@ -91,7 +91,7 @@ def gather(folders: Iterable[Path]) -> Results:
     return Results(arrange(pd.DataFrame(rows)), problems)
 
 
-def results_of(rows: list[dict[str, Any]]) -> list[str]:
+def measured_of(rows: list[dict[str, Any]]) -> list[str]:
     """The numbers that two runs of one name must share; as text, so that NaN equals NaN."""
     return [f"{row['round']} {row['labeled']} {row['test_accuracy']}" for row in rows]
 
@@ -111,7 +111,7 @@ def why_not(folder: Path) -> Problem:
     if lines and " ERROR " in lines[-1]:
         return Problem(folder, "failed", lines[-1].partition(" ERROR ")[2].removeprefix("alrun: "))
     if (folder / "done").exists():
-        lost = ", ".join(name for name in RESULTS if not (folder / name).exists())
+        lost = ", ".join(name for name in results_of(folder) if not (folder / name).exists())
         return Problem(folder, "unfinished", f"{lost} was deleted; the run's command writes it again.")
     accuracy = folder / "accuracy.csv"
     count = max(len(accuracy.read_text(errors="replace").splitlines()) - 1, 0) if accuracy.exists() else 0

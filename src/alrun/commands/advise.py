@@ -15,7 +15,7 @@ from typing import Any
 
 from alrun.commands import console
 from alrun.commands.status import words_of_run
-from alrun.runs.run_folder import display_path, find_run_folders
+from alrun.runs.run_folder import display_path, find_run_folders, queries_file
 from alrun.settings import planned_runs
 from alrun.system.errors import SettingError
 
@@ -66,7 +66,7 @@ def the_run(source: str) -> tuple[Path, list[str]]:
     if len(folders) != 1:
         raise SettingError(f"{source} holds {len(folders)} runs: name the folder of one.")
     words = words_of_run(folders[0])
-    if words is None or not (folders[0] / "queries.csv").exists():
+    if words is None or not queries_file(folders[0]).exists():
         raise SettingError(f"{display_path(folders[0])} is not a run that has begun.")
     own = words[1] if words[:1] == ["--config-dir"] else None
     return folders[0], console.with_config_dir(words[2:] if own else words, own)
@@ -119,9 +119,7 @@ def print_advice(
     print("", *console.format_columns(rows), "", sep="\n")
     print(advice.advise(found))
     by = Counter(
-        "seed set" if round == 0 else own
-        for round, index in read_queries(folder / "queries.csv").items()
-        for _ in index
+        "seed set" if round == 0 else own for round, index in read_queries(queries_file(folder)).items() for _ in index
     )
     chosen = by[own]
     if chosen and own != "random":

@@ -23,7 +23,7 @@ from alrun.annotate.formats import FORMATS, write_request
 from alrun.annotate.project import Project
 from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
-from alrun.runs.run_folder import display_path, is_done
+from alrun.runs.run_folder import display_path, is_done, queries_file
 from alrun.settings import planned_runs
 from alrun.system import program
 from alrun.system.errors import SettingError
@@ -136,7 +136,7 @@ def queries_so_far(folder: Path) -> int:
     """How many queries a run has made: the number of the next one."""
     from alrun.runs.portable import read_queries
 
-    return len(read_queries(folder / "queries.csv")) if (folder / "queries.csv").exists() else 0
+    return len(read_queries(path)) if (path := queries_file(folder)).exists() else 0
 
 
 def report_changes(changes: Changes, is_new: bool, noun: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import display_path, is_done
+from alrun.runs.run_folder import display_path, is_done, queries_file
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -58,14 +58,16 @@ def objective(run_dir: Path) -> float | None:
 
 def report_labels(runs: Path, validation: int) -> str:
     """A sentence on the labels that all runs below ``runs`` with ``validation`` held-out examples used together."""
+    from alrun.runs.portable import read_queries  # with it comes torch
+
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
         with suppress(OSError, ValueError, KeyError):
             record: dict[str, Any] = json.loads(path.read_text())
             if record["settings"].get("validation") == validation:
                 trials += 1
-                with path.with_name("queries.csv").open(newline="") as file:
-                    queried.setdefault(record["data"], set()).update(row["index"] for row in csv.DictReader(file))
+                for query in read_queries(queries_file(path.parent)).values():
+                    queried.setdefault(record["data"], set()).update(query.tolist())
     labels = sum(len(indices) + validation for indices in queried.values())
     return (
         f"The {trials} runs with validation={validation} in {display_path(runs)} used {labels} different labels, "

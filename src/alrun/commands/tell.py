@@ -24,7 +24,7 @@ from alrun.annotate.keeping import Kept, keep_answers
 from alrun.commands import console
 from alrun.commands.ask import find_run_to_label, latest_request, run_of
 from alrun.data import own
-from alrun.runs.run_folder import display_path
+from alrun.runs.run_folder import display_path, queries_file
 from alrun.system import program
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
@@ -91,7 +91,7 @@ def check_asked(run_dir: Path) -> None:
     Raises:
         UserError: Nothing was asked for.
     """
-    if not (run_dir / "queries.csv").exists():
+    if not queries_file(run_dir).exists():
         raise SettingError(f"{display_path(run_dir)} has asked for no labels yet: type alrun ask with these settings.")
 
 
@@ -112,7 +112,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
             f"{display_path(run_dir)} is being computed by another process: try again when that process has ended."
         )
     try:
-        asked_for = [int(index) for query in read_queries(run_dir / "queries.csv").values() for index in query]
+        asked_for = [int(index) for query in read_queries(queries_file(run_dir)).values() for index in query]
         taken, mistakes = add_labels(run_dir, classes, asked_for, path)
         missing = len(asked_for) - len(read_labels(run_dir, classes))
     finally:

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from alrun.data.mapping import give_back
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
 STRANGER = -2  # the true label of a training example that belongs to no class
 BLOCK = 2**20  # pixels that are counted together
+HASHED = 2**26  # bytes that are hashed together
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,10 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
         if array.dtype == object:  # texts
             total.update(json.dumps(array.tolist()).encode())
         else:
-            total.update(np.ascontiguousarray(array).data)
+            step = max(1, HASHED // max(1, array[:1].nbytes))
+            for start in range(0, len(array), step):
+                total.update(np.ascontiguousarray(array[start : start + step]).data)
+                give_back(array)
     return total.hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from alrun.data.mapping import open_map
 from alrun.data.picture_decoding import any_size, decode_picture
 from alrun.data.picture_source import Split
 from alrun.system import files
@@ -81,7 +82,7 @@ def map_images(split: Split, size: int, channels: int, folder: Path, white: floa
             f"{path} cannot be written ({error.strerror or error}): free space there, or name another folder with "
             "paths.data=...; then the map is built again."
         ) from error
-    return np.load(path, mmap_mode="c")  # private: torch needs writable memory, the file stays as it is
+    return open_map(path)
 
 
 def build_map(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:

@@ -12,6 +12,7 @@ from alrun.data import labels
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.divided import positions_by_share
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.mapping import open_map
 from alrun.data.npz_arrays import flatten_labels, npz_names, read_arrays
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
@@ -19,6 +20,7 @@ from alrun.system.errors import DataError, first_line
 log = logging.getLogger(__name__)
 
 BLOCK = 2**14  # rows that are looked at together
+NARROW = 2**20  # labels from the lowest to the highest, up to which they are counted, not sorted
 Values = Sequence[Any] | np.ndarray
 
 
@@ -85,11 +87,23 @@ def assembled(
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
     """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
     if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
-        distinct, place = np.unique(np.concatenate(parts), return_inverse=True)
+        distinct, place = distinct_of(np.concatenate(parts))
         of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
         return of_distinct[place], classes
     values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
     return labels.number_labels(values, lambda at: f"{where}, example {at}", names)
+
+
+def distinct_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ones of whole ``numbers`` (n,), ascending, and the place of each number among them (n,) int64."""
+    low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    if high - low >= NARROW:
+        return np.unique(numbers, return_inverse=True)
+    wide = numbers if np.issubdtype(numbers.dtype, np.unsignedinteger) else numbers.astype(np.int64)
+    above = (wide - wide.dtype.type(low)).astype(np.int64)  # millions of labels need not be sorted
+    present = np.bincount(above, minlength=high - low + 1) > 0
+    distinct = np.flatnonzero(present).astype(wide.dtype) + wide.dtype.type(low)
+    return distinct.astype(numbers.dtype), (np.cumsum(present) - 1)[above]
 
 
 def read(
@@ -212,7 +226,7 @@ def mapped(path: Path) -> np.ndarray:
         UserError: It is not there, or damaged.
     """
     try:
-        return np.load(path, mmap_mode="c", allow_pickle=False)  # private: torch needs writable memory
+        return open_map(path)
     except FileNotFoundError:
         raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from alrun.data.dataset import ImageData, fingerprint
+from alrun.data.mapping import open_map
 from alrun.system import files
 from alrun.system.errors import UserError
 
@@ -85,7 +86,7 @@ class Store:
         for split, count in zip(SPLITS, self.counts, strict=True):
             path = self.file(split)
             try:
-                array = np.load(path, mmap_mode="c", allow_pickle=False) if count else np.load(path)
+                array = open_map(path) if count else np.load(path)
             except (OSError, ValueError):
                 array = None
             if array is None or (array.shape, array.dtype) != ((count, manifest["dimension"]), self.precision):

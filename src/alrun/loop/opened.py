@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.data import card, content
 from alrun.data.dataset import ImageData
+from alrun.data.kept_fingerprint import kept_fingerprint
 from alrun.loop import vector_pools
 from alrun.settings import factory, schema
 from alrun.system.errors import located
@@ -21,11 +23,12 @@ class Opened:
 
     data: ImageData
     card: dict[str, Any]  # what it is: see alrun.data.card
+    cache: Path  # where hashes are kept
 
     @cached_property
     def fingerprint(self) -> str:
         """Of all examples and labels."""
-        return self.data.fingerprint()
+        return kept_fingerprint(self.data, self.cache)
 
 
 # By the setting that names it, one at most of each: more data sets may not fit into memory.
@@ -44,7 +47,7 @@ def opened(cfg: DictConfig, where: torch.device, setting: str = "dataset") -> Op
         data: ImageData = factory.build(cfg.dataset, setting, root=cfg.paths.data)
         told = card.describe_data(data)
         data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
-        made = Opened(data, told | features)
+        made = Opened(data, told | features, Path(cfg.paths.outputs) / "cache" / "content")
         if key is None:
             return made
         _last[setting] = key, made

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 
 from tqdm import tqdm
 
@@ -76,12 +77,22 @@ class Progress:
 
     def start_selection(self, round: int, examples: int) -> None:
         """Show the bar of the pass over ``examples`` before the query after ``round``."""
-        self.bar = self.new_bar(f"query after round {round}", examples, "image")
+        self.query, self.examples, self.count, self.passes = f"query after round {round}", examples, 0, 1
+        self.started = perf_counter()
+        self.bar = self.new_bar(self.query, examples, "image")
 
     def passed(self, examples: int) -> None:
-        """Advance the bar by ``examples`` that went through the model."""
-        if self.bar is not None:
-            self.bar.update(examples)
+        """Advance the bar by ``examples`` that went through the model; those that are streamed do so several times."""
+        if self.bar is None:
+            return
+        if self.count >= self.examples:
+            seconds, self.started = perf_counter() - self.started, perf_counter()
+            self.count, self.passes = 0, self.passes + 1
+            log.info("%s: pass %d; the one before took %s", self.query, self.passes, duration(seconds))
+            self.bar.close()
+            self.bar = self.new_bar(f"{self.query}, pass {self.passes}", self.examples, "image")
+        self.count += examples
+        self.bar.update(examples)
 
     def end_selection(self) -> None:
         """Close the bar when the strategy has chosen."""

@@ -11,6 +11,7 @@ from alrun.loop.components import Parts
 from alrun.loop.evaluator import Evaluator
 from alrun.pool.pool import Pool
 from alrun.strategies.base import strategies_within
+from alrun.strategies.memory import part_of_pool
 from alrun.strategies.query import Query, build_query, check_selection, naming_strategy
 from alrun.system.device import Stopwatch
 from alrun.training.stop_rule import TrainResult
@@ -27,6 +28,7 @@ def choose_query(
     seed: int,
     round: int,
     training: Stopwatch,
+    memory_gb: float | None = None,
     passed: Callable[[int], object] = lambda examples: None,
 ) -> tuple[Tensor, Tensor | None]:
     """Indices (size,) into ``pool`` that the strategy queries after ``round``, and its scores (size,) if it gives any.
@@ -41,6 +43,7 @@ def choose_query(
         seed: For all draws.
         round: The last one.
         training: Times networks that the strategy trains itself.
+        memory_gb: Memory that the process may take; None: any.
         passed: Called with the size of every chunk after its pass.
 
     Raises:
@@ -60,11 +63,23 @@ def choose_query(
             round,
             training,
             passed,
+            streamed=examples_in_memory(parts, name, pool, size, memory_gb),
         )
         if any(each.is_oracle for each in strategies_within(strategy)):
             query = replace(query, accuracy_with=lambda index: accuracy_with(query, pool, evaluator, index))
         chosen, scores = strategy.choose(query)
     return unlabeled[check_selection(chosen, size, len(unlabeled), name, round)], scores
+
+
+def examples_in_memory(parts: Parts, name: str, pool: Pool, size: int, memory_gb: float | None) -> int | None:
+    """The unlabeled examples whose outputs are in memory together when the strategy chooses; None: all of them.
+
+    Raises:
+        UserError: The strategy cannot keep within ``memory_gb``.
+    """
+    head, held = parts.model.head, 0 if pool.mapped is not None else pool.images.nbytes
+    shape = len(pool.unlabeled), size, head.out_features, head.in_features
+    return part_of_pool(parts.strategy, name, *shape, parts.trainer.chunk, memory_gb, held)
 
 
 def accuracy_with(query: Query, pool: Pool, evaluator: Evaluator, index: Tensor) -> float:

@@ -14,7 +14,7 @@ from alrun.loop.components import build_parts, build_pool
 from alrun.loop.ending import complete_folder, reason_to_end
 from alrun.loop.evaluator import Evaluator
 from alrun.loop.progress import Progress, announce, answers_in_words
-from alrun.loop.querying import choose_query
+from alrun.loop.querying import choose_query, examples_in_memory
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
 from alrun.loop.stop_set import StopSet
 from alrun.loop.tracking import Tracking
@@ -114,6 +114,8 @@ class Run:
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
+        size = cfg.budget.batch_size // self.pool.opinions
+        examples_in_memory(self.parts, choices["strategy"], self.pool, size, cfg.runtime.memory_gb)  # or refuse
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -311,6 +313,7 @@ class Run:
             seed=self.cfg.seed,
             round=round,
             training=training,
+            memory_gb=self.cfg.runtime.memory_gb,
             passed=self.progress.passed,
         )
         device.synchronize(self.device)

@@ -1,12 +1,13 @@
 """The outputs of a model that a strategy declares, and these outputs for some examples of the pool."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.selection.points import Outer
+from alrun.selection.points import Dense, Outer, Points
 
 AXIS = {"dropout_log_probs": 1}  # along which examples lie in an output; 0 in the others
 
@@ -42,6 +43,15 @@ class Outputs:
             for name, tensor in self._fields.items()
         }
         return Outputs(self.index[positions], **fields)
+
+    def parts(self) -> Iterator["Outputs"]:
+        """The outputs in parts of consecutive examples that memory holds together: all, unless they are streamed."""
+        yield self
+
+    @property
+    def points(self) -> Points:
+        """The embeddings as points, which may be streamed."""
+        return Dense(self.embedding)
 
     @property
     def log_probs(self) -> Tensor:

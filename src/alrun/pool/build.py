@@ -63,6 +63,7 @@ def build_pool(
         place_images(sources.images, where),
         torch.from_numpy(data.train_labels).to(where),
         source=torch.from_numpy(sources.source),
+        mapped=sources.images if is_mapped(sources.images) else None,
     )
     is_known = data.train_labels != STRANGER  # people start from examples of the classes that they know
     is_candidate = torch.from_numpy(sources.unique & is_known)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,6 +35,7 @@ class Pool:
     truth: Tensor = None  # type: ignore[assignment]
     opinions: int = 1  # answers that are paid for each example that is queried
     prices: Tensor | None = None  # (N,) float64, CPU: of one answer for each example; None: 1
+    mapped: np.ndarray | None = None  # the array behind ``images`` where they lie in a file that is mapped into memory
 
     def __post_init__(self) -> None:
         if self.truth is None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from alrun.runs.run_folder import (
     LATER,
     PER_GROUP,
-    RESULTS,
     display_path,
     has_checkpoint,
     read_record,
     reading_run_file,
+    results_of,
 )
 from alrun.system import files
 from alrun.system.errors import StorageError
@@ -18,7 +18,7 @@ from alrun.system.errors import StorageError
 
 def seal_results(run_dir: Path) -> None:
     """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
-    names = [*RESULTS, *LATER, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
+    names = [*results_of(run_dir), *LATER, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
     files.sync(*(run_dir / name for name in names))
     files.write_text(run_dir / "done", json.dumps({name: files.sha256(run_dir / name) for name in names}) + "\n")
 

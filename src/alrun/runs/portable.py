@@ -13,12 +13,21 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.run_folder import LATER, PER_GROUP, RESULTS, has_checkpoint, reading_run_file
+from alrun.runs.query_table import read_large
+from alrun.runs.run_folder import (
+    LARGE_QUERIES,
+    LATER,
+    PER_GROUP,
+    RESULTS,
+    has_checkpoint,
+    queries_file,
+    reading_run_file,
+)
 from alrun.runs.state import BY_CLASS, BY_GROUP, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
 
-FILES = (*RESULTS, *LATER, PER_GROUP, "done")
+FILES = (*RESULTS, LARGE_QUERIES, *LATER, PER_GROUP, "done")
 PART = re.compile(r"(?!\.+$)[^/\\:\x00-\x1f]+")  # of a path: no folder above, no root, no drive
 
 
@@ -67,7 +76,7 @@ def rebuild_checkpoint(run_dir: Path) -> int:
         data = meta["data"]
     if not resets:
         return 0
-    queries = list(read_queries(run_dir / "queries.csv").values())
+    queries = list(read_queries(queries_file(run_dir)).values())
     records = read_records(run_dir)
     count = max(0, min(len(records), len(queries) - 1))
     if count:
@@ -83,6 +92,8 @@ def class_names(run_dir: Path) -> list[str] | None:
 
 def read_queries(path: Path) -> dict[int, torch.Tensor]:
     """The query before each round: indices (k,), in order."""
+    if path.name == LARGE_QUERIES:
+        return {round: torch.from_numpy(index) for round, index in read_large(path).items()}
     with reading_run_file(path), path.open(newline="") as file:
         queried: dict[int, list[int]] = {}
         for row in csv.DictReader(file):

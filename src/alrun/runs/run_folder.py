@@ -21,7 +21,8 @@ from alrun.system.safe_text import one_line
 
 log = logging.getLogger(__name__)
 
-RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", "queries.csv", "run.json")
+QUERIES, LARGE_QUERIES = "queries.csv", "queries.parquet"  # the second instead of the first: see query_table.py
+RESULTS = ("accuracy.csv", "timing.csv", "per_class.csv", QUERIES, "run.json")
 MEASURES, STOPPING = LATER = ("measures.csv", "stopping.csv")  # earlier versions wrote neither: a run may lack them
 PER_GROUP = "per_group.csv"  # where test examples have groups
 BEGUN = (".hydra", "run.log", "accuracy.csv", "run.json", "done")  # any of them: the run was started
@@ -60,7 +61,18 @@ def check_other_data(run_dir: Path) -> None:
 
 def is_done(run_dir: Path) -> bool:
     """Whether all rounds are computed and all results are there; a deleted result is written again."""
-    return all((run_dir / name).exists() for name in ("done", *RESULTS))
+    return all((run_dir / name).exists() for name in ("done", *results_of(run_dir)))
+
+
+def results_of(run_dir: Path) -> tuple[str, ...]:
+    """Names of the results that a run has when it is done."""
+    return tuple(queries_file(run_dir).name if name == QUERIES else name for name in RESULTS)
+
+
+def queries_file(run_dir: Path) -> Path:
+    """The table of the run's queries, whether it is there or not."""
+    large = run_dir / LARGE_QUERIES
+    return large if large.exists() else run_dir / QUERIES
 
 
 def read_failure(run_dir: Path) -> str | None:

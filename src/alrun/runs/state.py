@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alrun.runs import run_folder, schema, stopping
+from alrun.runs import query_table, run_folder, schema, stopping
 from alrun.runs.generations import Generations
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
@@ -203,6 +203,8 @@ class RunState:
             for name, columns, rows in self.views(*is_new):
                 files.write_csv(run_dir / name, columns, rows, lasts=False)
                 self.check()
+            if is_new[1] and query_table.are_many(self.queries):
+                query_table.write_large(run_dir, self.queries)
         except TakenOver:  # while this process slept: the view that it wrote may be older than the one that was there
             RunState.load(run_dir, self.data).write_views(run_dir)
             raise
@@ -220,7 +222,7 @@ class RunState:
                 yield run_folder.PER_GROUP, ["round", "group", "test_accuracy"], by_group
         if trained or chosen:
             yield "timing.csv", TIMING_COLUMNS, rows
-        if chosen:
+        if chosen and not query_table.are_many(self.queries):
             queried = chain.from_iterable(  # tens of thousands of rows: tuples, as dictionaries take many times as long
                 zip(repeat(round), count(), query.tolist()) for round, query in enumerate(self.queries)
             )

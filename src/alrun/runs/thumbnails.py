@@ -4,14 +4,13 @@ Each round has a row of ten thumbnails with 32 pixels a side, in the order of th
 as many as fit into a megabyte have a row, evenly spaced, including the first and the last.
 """
 
-import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from alrun.runs.query_table import sizes_of
 from alrun.system import files
 from alrun.system.errors import StorageError, first_line
 
@@ -66,8 +65,7 @@ def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
 
     path = run_dir / NAME
     try:
-        with (run_dir / "queries.csv").open(newline="") as file:
-            sizes = Counter(int(row["round"]) for row in csv.DictReader(file))
+        sizes = sizes_of(run_dir)
         rounds = rounds_shown(max(sizes))
         if path.stat().st_size > MOST:
             raise ValueError("it is larger than a run makes it")

@@ -47,8 +47,7 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
     bound[chosen] = -torch.inf
     seen = torch.full_like(points.sqnorm, first, dtype=torch.int64)  # how many chosen points a bound accounts for
     while len(chosen) < size:
-        order = bound.argsort(descending=True, stable=True)
-        front, others = order[:FRONT], bound[order[FRONT:]]
+        front, others = farthest(bound, FRONT)
         for count in seen[front].unique().tolist():
             if count < len(chosen):
                 rows = front[seen[front] == count]
@@ -62,7 +61,7 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
         seen[front] = len(chosen)
         front = front[bound[front].argsort(descending=True, stable=True)]
         candidates = front[:CANDIDATES]
-        rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others[:1]])
+        rest = torch.cat([bound[front[CANDIDATES : CANDIDATES + 1]], others])
         limit = float(rest.max()) if len(rest) else -torch.inf
         found = pick_farthest(points.take(candidates), bound[candidates], limit, size - len(chosen))
         new = candidates[found.to(device)]
@@ -73,6 +72,18 @@ def k_center(points: Points, centers: Points, size: int, rng: torch.Generator | 
         bound[new] = -torch.inf
         chosen = torch.cat([chosen, new])
     return chosen.cpu()
+
+
+def farthest(bound: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Positions (k,) of the ``count`` largest bounds, the largest first, and the next one (1,) or none (0,).
+
+    Equal bounds come in order, as in a stable sort of all, which would cost most of a selection from millions.
+    """
+    if len(bound) <= count:
+        return bound.argsort(descending=True, stable=True), bound[:0]
+    among = (bound >= bound.topk(count + 1).values[-1]).nonzero().flatten()
+    order = among[bound[among].argsort(descending=True, stable=True)]
+    return order[:count], bound[order[count : count + 1]]
 
 
 def pick_farthest(candidates: Points, distance: Tensor, limit: float, most: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from alrun.selection.greedy_seeding import greedy_seeding
-from alrun.selection.points import BLOCK, Dense, nearest_sqdist, take_rows
+from alrun.selection.points import BLOCK, Dense, Points, nearest_sqdist, take_rows
 
 TRIES = 10  # rounds in which centers seek a point of their own; the remaining ones take what is near any of them
 PART = 2**16  # points whose copies are in memory while means are taken
@@ -73,16 +73,21 @@ def lloyd(
 
 
 def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -> Tensor:
-    """Weighted mean of every cluster (k, d); one without points keeps its center. The order of summation is fixed."""
+    """Weighted mean of every cluster (k, d); one without points keeps its center."""
+    sums, totals, counts = cluster_sums(x, labels, weights, len(centers))
+    return torch.where(counts[:, None] > 0, sums / totals.clamp_min(torch.finfo(x.dtype).tiny)[:, None], centers)
+
+
+def cluster_sums(x: Tensor, labels: Tensor, weights: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted sum (k, d), weight (k,) and number of points (k,) of every cluster; the order of summation is fixed."""
     order = labels.argsort(stable=True)
-    counts = labels.bincount(minlength=len(centers))
-    sums = torch.zeros_like(centers)
+    counts = labels.bincount(minlength=k)
+    sums = x.new_zeros(k, x.shape[1])
     for some, part in whole_clusters(counts):
         rows = order[part]
         weighted = take_rows(x, rows) * weights[rows, None]
         sums[some] = torch.segment_reduce(weighted, "sum", lengths=counts[some], axis=0)
-    totals = torch.segment_reduce(weights[order], "sum", lengths=counts)
-    return torch.where(counts[:, None] > 0, sums / totals.clamp_min(torch.finfo(x.dtype).tiny)[:, None], centers)
+    return sums, torch.segment_reduce(weights[order], "sum", lengths=counts), counts
 
 
 def whole_clusters(counts: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -95,13 +100,15 @@ def whole_clusters(counts: Tensor) -> Iterator[tuple[slice, slice]]:
             first = last
 
 
-def nearest_centers(points: Dense, centers: Tensor) -> Tensor:
+def nearest_centers(points: Points, centers: Tensor) -> Tensor:
     """Position of the nearest center of every point: (n,) int64, in blocks of bounded memory."""
     others = Dense(centers)
     rows = max(1, BLOCK[centers.device.type] // len(centers))
     labels = torch.empty(len(points), dtype=torch.int64, device=centers.device)
-    for some in (slice(start, start + rows) for start in range(0, len(points), rows)):
-        torch.argmin(points.take(some).shifted(others), 1, out=labels[some])
+    for part in points.parts():
+        block, found = points.take(part), labels[part]
+        for some in (slice(start, start + rows) for start in range(0, len(block), rows)):
+            torch.argmin(block.take(some).shifted(others), 1, out=found[some])
     return labels
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -25,19 +25,23 @@ class Points(Protocol):
         """Squared length of every point: (n,)."""
         ...
 
-    def take(self, index: Tensor | slice) -> Self:
+    def take(self, index: Tensor | slice) -> "Points":
         """Some of the points, in the order of ``index``."""
         ...
 
-    def shifted(self, other: Self) -> Tensor:
+    def parts(self) -> list[slice]:
+        """Consecutive slices of the points that memory holds together: one slice of all, unless they are streamed."""
+        ...
+
+    def shifted(self, other: Any) -> Tensor:
         """Squared distances to the points of ``other`` minus the own squared lengths, |y|² - 2<x, y>: (n, m)."""
         ...
 
-    def inner(self, other: Self) -> Tensor:
+    def inner(self, other: Any) -> Tensor:
         """Inner products with the points of ``other``: (n, m)."""
         ...
 
-    def normalized(self) -> Self:
+    def normalized(self) -> "Points":
         """The points scaled to length 1; those of length 0 stay."""
         ...
 
@@ -58,6 +62,10 @@ class Dense:
     def take(self, index: Tensor | slice) -> "Dense":
         """The rows at ``index``, with their squared lengths if those are known."""
         return hand_on_sqnorm(Dense(take_rows(self.x, index)), self, index)
+
+    def parts(self) -> list[slice]:
+        """All points."""
+        return [slice(0, len(self))]
 
     def shifted(self, other: "Dense") -> Tensor:
         """One matrix product."""
@@ -94,6 +102,10 @@ class Outer:
         """The points at ``index``, with their squared lengths if those are known."""
         return hand_on_sqnorm(Outer(take_rows(self.a, index), take_rows(self.b, index)), self, index)
 
+    def parts(self) -> list[slice]:
+        """All points."""
+        return [slice(0, len(self))]
+
     def shifted(self, other: "Outer") -> Tensor:
         """Two matrix products."""
         return torch.addcmul(other.sqnorm, products(self.a, -2 * other.a), products(self.b, other.b))
@@ -126,7 +138,7 @@ def take_rows(x: Tensor, index: Tensor | slice) -> Tensor:
     return x[index] if isinstance(index, slice) else x.index_select(0, index.to(x.device))
 
 
-def hand_on_sqnorm(taken: AnyPoints, points: AnyPoints, index: Tensor | slice) -> AnyPoints:
+def hand_on_sqnorm(taken: AnyPoints, points: Points, index: Tensor | slice) -> AnyPoints:
     """Give ``taken``, the part of ``points`` at ``index``, its squared lengths if those of ``points`` are known."""
     if "sqnorm" in vars(points):
         vars(taken)["sqnorm"] = take_rows(points.sqnorm, index)  # where cached_property looks for it
@@ -149,8 +161,10 @@ def nearest_sqdist(points: Points, centers: Points) -> Tensor:
     """
     step = max(1, BLOCK[points.sqnorm.device.type] // len(centers))
     nearest = torch.empty_like(points.sqnorm)
-    for some in (slice(start, start + step) for start in range(0, len(points), step)):
-        torch.amin(points.take(some).shifted(centers), 1, out=nearest[some])
+    for part in points.parts():
+        block, found = points.take(part), nearest[part]
+        for some in (slice(start, start + step) for start in range(0, len(block), step)):
+            torch.amin(block.take(some).shifted(centers), 1, out=found[some])
     nearest.add_(points.sqnorm)
     if not nearest.isfinite().all():  # check first: an infinite length would turn every distance into round-off
         raise StrategyError(

@@ -134,11 +134,18 @@ def of_labels(
 ) -> Counted:
     """Count labels as a source holds them; the ``first`` ones are for training: all if a share will be held out."""
     from alrun.data import labels
+
+    return of_numbers(*labels.number_labels(values, str, names), dataset, first, groups)
+
+
+def of_numbers(
+    numbers: np.ndarray, classes: list[str], dataset: dict[str, Any], first: int, groups: np.ndarray | None
+) -> Counted:
+    """The same for labels that are ``numbers`` (n,) of ``classes``."""
     from alrun.data.divided import positions_by_group
 
-    numbers, classes = labels.number_labels(values, str, names)
     share = float(dataset["test_fraction"])
-    if first == len(values):
+    if first == len(numbers):
         train = positions_by_group(numbers, share, classes, groups)[0] if groups is not None else None
         first = first - math.ceil(share * first) if train is None else len(train)
     return Counted(first, len(classes))
@@ -195,8 +202,8 @@ def of_features(dataset: dict[str, Any]) -> Counted:
     names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset[name] for name in names if name in dataset}
     parts = vectors.read(dataset["path"], **settings)
-    values = [value for part in parts for value in np.asarray(part.labels).tolist()]
-    return of_labels(values, dataset, len(parts[0].labels), parts[0].groups)
+    numbers, classes = vectors.numbered([part.labels for part in parts], dataset["path"], None)
+    return of_numbers(numbers, classes, dataset, len(parts[0].labels), parts[0].groups)
 
 
 def of_table(dataset: dict[str, Any]) -> Counted:

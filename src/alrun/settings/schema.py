@@ -57,6 +57,8 @@ class Runtime:
     cuda_graph: bool = True  # training passes on a GPU are captured and replayed
     # images per forward pass in evaluation and selection; null: see alrun.system.device
     chunk: Annotated[int, Ge(1)] | None = None
+    # GB of main memory that a run may take; outputs of a larger pool are read part by part; null: any
+    memory_gb: Annotated[float, Gt(0)] | None = None
     # between checkpoints within a round; null: only when a signal stops the run
     checkpoint_minutes: Annotated[float, Ge(0)] | None = 3.0
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)

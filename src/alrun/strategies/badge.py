@@ -17,3 +17,7 @@ class Badge(Strategy):
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: long gradients (uncertain examples) that differ from one another."""
         return kmeans_plus_plus(query.unlabeled.gradient, query.size, query.rng)
+
+    def held(self, count: int, size: int) -> int:
+        """None: distances are updated in passes over the pool."""
+        return 0

@@ -32,6 +32,13 @@ class Strategy(ABC):
     on_vectors: ClassVar[str | None] = None
     # Whether it knows what nobody can know: the answers to what was not queried, and the test set.
     is_oracle: ClassVar[bool] = False
+    # Whether one pass over the outputs is enough where ``held`` says 0: they are then never in memory together.
+    in_one_pass: bool = False
+
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        if vars(cls).keys() & {"select", "choose", "score"} and "held" not in vars(cls):
+            cls.held = Strategy.held  # what another way of choosing needs is not known
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
@@ -40,6 +47,14 @@ class Strategy(ABC):
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
         """The positions of ``select``, and the score of each (query.size,) if the strategy ranks by one, else None."""
         return self.select(query), None
+
+    def held(self, count: int, size: int) -> int:
+        """How many examples' outputs must be in memory together to choose ``size`` of ``count``: all, by default.
+
+        A strategy that needs fewer reads the others by ``query.unlabeled.parts()``, ``points`` or ``gradient``. It says
+        so in each class that defines how it chooses.
+        """
+        return count
 
 
 def strategies_within(strategy: Strategy) -> Iterator[Strategy]:

@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from alrun.selection.k_center import k_center
-from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
 
 
@@ -18,4 +17,8 @@ class Coreset(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, farthest first."""
-        return k_center(Dense(query.unlabeled.embedding), Dense(query.labeled.embedding), query.size, query.rng)
+        return k_center(query.unlabeled.points, query.labeled.points, query.size, query.rng)
+
+    def held(self, count: int, size: int) -> int:
+        """None: distances are updated in passes over the pool."""
+        return 0

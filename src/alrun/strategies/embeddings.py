@@ -101,6 +101,21 @@ class FromFeatures(Embeddings):
         self.encoder = encoder
         self.rows: np.ndarray | None = None
 
+    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+        """The rows of the query alone: others are not read."""
+        parts = query.unlabeled.index, query.labeled.index
+        return tuple(self.rows_of(query.pool, index) for index in parts)  # type: ignore[return-value]
+
+    def rows_of(self, pool: Pool, index: Tensor) -> Tensor:
+        """The vectors (k, d) of the examples of ``pool`` at ``index`` (k,), a copy's being its source's."""
+        if self.encoder is None:
+            if pool.images.ndim != 2:
+                raise UserError("embeddings=features: the pool holds images, which have no features: name an encoder.")
+            return pool.take(index).to(torch.float32)
+        assert self.rows is not None
+        rows = torch.from_numpy(self.rows)
+        return rows[index if pool.source is None else pool.source[index]].to(pool.device, torch.float32)
+
     def prepare(self, data: ImageData, embed: Callable[[Encoder], np.ndarray]) -> None:
         """Have the encoder's vectors of all training examples made.
 
@@ -117,17 +132,6 @@ class FromFeatures(Embeddings):
         if self.encoder is not None:
             self.rows = embed(self.encoder)
 
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Rows of the embeddings of the whole pool."""
-        whole = self.kept(query.pool, query.chunk)
-        return tuple(whole[index.to(whole.device)] for index in (query.unlabeled.index, query.labeled.index))  # type: ignore[return-value]
-
     def make(self, pool: Pool, chunk: int) -> Tensor:
-        """The pool's own vectors, or those of the encoder, a copy's being its source's."""
-        if self.encoder is None:
-            if pool.images.ndim != 2:
-                raise UserError("embeddings=features: the pool holds images, which have no features: name an encoder.")
-            return pool.images.to(pool.device, torch.float32)
-        assert self.rows is not None
-        rows = torch.from_numpy(self.rows)
-        return (rows if pool.source is None else rows[pool.source]).to(pool.device, torch.float32)
+        """The pool's own vectors, or those of the encoder."""
+        return self.rows_of(pool, torch.arange(len(pool.images)))

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.data.mapping import give_back
 from alrun.models import infer
 from alrun.models.classifier import Classifier, evaluation
 from alrun.models.outputs import Needs, Outputs
+from alrun.models.streamed_outputs import StreamedOutputs
 from alrun.pool.pool import Pool
 from alrun.settings import targets
 from alrun.strategies.detector import train_detector
@@ -82,6 +84,7 @@ def build_query(
     round: int,
     training: Stopwatch,
     passed: Callable[[int], object] = lambda examples: None,
+    streamed: int | None = None,
 ) -> Query:
     """Build the query for ``size`` labels after ``round``: pass over ``pool`` for the outputs that ``needs`` declares.
 
@@ -100,7 +103,13 @@ def build_query(
         round: The last one.
         training: Times what the strategy trains.
         passed: Called with the size of every chunk after its pass.
+        streamed: Unlabeled examples whose outputs are in memory together; None: all, from one pass.
     """
+
+    def read(index: Tensor, needs: Needs) -> Outputs:
+        found = infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk)
+        give_back(pool.mapped)
+        return found
 
     def outputs(index: Tensor) -> Outputs:
         return infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, passed)
@@ -120,7 +129,10 @@ def build_query(
             return train_detector(model, fresh, trainer, pool, temperature, rng.derive(seed, "detector"), round)
 
     rng.seed_globals(seed, "masks", round)
-    unlabeled = outputs(pool.unlabeled)
+    if streamed is None:
+        unlabeled = outputs(pool.unlabeled)
+    else:
+        unlabeled = StreamedOutputs(pool.unlabeled, needs, read, streamed, passed)
     labeled = outputs(pool.labeled) if needs.labeled else Outputs(pool.labeled)
     strangers = outputs(pool.strangers) if needs.strangers else Outputs(pool.strangers)
     rng.seed_globals(seed, "strategy", round)

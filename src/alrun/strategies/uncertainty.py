@@ -45,15 +45,21 @@ def part_margin(log_probs: Tensor) -> Tensor:
 class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over MC-dropout passes."""
 
+    in_one_pass = True
+
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)
 
     def score(self, query: Query) -> Tensor:
         """The uncertainty of each example: (n,)."""
         if not self.needs.dropout_samples:
-            return self.uncertainty(query.unlabeled.log_probs)
+            return torch.cat([self.uncertainty(part.log_probs) for part in query.unlabeled.parts()])
         passes = query.unlabeled.dropout_log_probs
         return self.uncertainty(passes.logsumexp(0) - math.log(len(passes)))
+
+    def held(self, count: int, size: int) -> int:
+        """None, but all of passes that disagree, whose dropout masks are drawn from chunk to chunk."""
+        return count if self.needs.dropout_samples else 0
 
     @abstractmethod
     def uncertainty(self, log_probs: Tensor) -> Tensor:

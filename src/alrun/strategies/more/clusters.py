@@ -7,8 +7,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from alrun.selection.kmeans_plus_plus import kmeans_plus_plus
-from alrun.selection.nearby_kmeans import nearby_kmeans, nearby_representatives
-from alrun.selection.points import Dense
+from alrun.selection.nearby_kmeans import nearby_kmeans, nearby_representatives, streamed_kmeans_points
+from alrun.selection.streamed import Streamed
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.nearby import Nearby, nearby_in
 from alrun.strategies.uncertainty import entropy
@@ -31,10 +31,17 @@ class KMeansSampling(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, one example of each cluster."""
+        points, nearby = query.unlabeled.points, nearby_in(self.nearby, len(query.unlabeled))
+        if isinstance(points, Streamed):
+            assert nearby is not None
+            return streamed_kmeans_points(points, query.size, query.rng, nearby, self.iterations)
         embedding = query.unlabeled.embedding
-        nearby = nearby_in(self.nearby, len(embedding))
         clusters = nearby_kmeans(embedding, query.size, query.rng, nearby, iterations=self.iterations)
         return nearby_representatives(embedding, clusters, nearby)
+
+    def held(self, count: int, size: int) -> int:
+        """None where examples are compared with near centers alone."""
+        return count if nearby_in(self.nearby, count) is None else 0
 
 
 class KMeansPlusPlus(Strategy):
@@ -47,7 +54,11 @@ class KMeansPlusPlus(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, the longest embedding first."""
-        return kmeans_plus_plus(Dense(query.unlabeled.embedding), query.size, query.rng)
+        return kmeans_plus_plus(query.unlabeled.points, query.size, query.rng)
+
+    def held(self, count: int, size: int) -> int:
+        """None: distances are updated in passes over the pool."""
+        return 0
 
 
 class Clue(Strategy):

@@ -38,3 +38,7 @@ class Partitioned(Strategy):
                 chosen.append(part[positions.cpu()])
                 scores.append(score)
         return torch.cat(chosen), None if None in scores else torch.cat(scores)
+
+    def held(self, count: int, size: int) -> int:
+        """Those of the largest part."""
+        return -(-count // self.parts)

@@ -36,6 +36,7 @@ class Power(Strategy):
         self.beta = beta
         self.kind = kind
         self.needs = inner.needs
+        self.in_one_pass = inner.in_one_pass
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64 of the highest log odds plus Gumbel noise."""
@@ -47,6 +48,10 @@ class Power(Strategy):
         noise = -torch.empty_like(scores).exponential_(generator=query.rng).log()
         positions = highest(self.log_odds(scores) + noise, query.size)
         return positions, scores[positions]
+
+    def held(self, count: int, size: int) -> int:
+        """As many as for the scores."""
+        return self.inner.held(count, size)
 
     def log_odds(self, scores: Tensor) -> Tensor:
         """Logarithm of the odds of each example, up to a constant: (n,)."""

@@ -25,6 +25,10 @@ class Subsample(Strategy):
     def choose(self, query: Query) -> tuple[Tensor, Tensor | None]:
         """The positions of ``select``, and their scores by ``inner`` if it gives any."""
         order = torch.randperm(len(query.unlabeled), generator=query.rng)
-        part = order[: max(query.size, int(min(len(order), self.candidate_factor * query.size)))].sort().values
+        part = order[: self.held(len(order), query.size)].sort().values
         positions, scores = self.inner.choose(replace(query, unlabeled=query.unlabeled.take(part)))
         return part[positions.cpu()], scores
+
+    def held(self, count: int, size: int) -> int:
+        """Those of the candidates."""
+        return max(size, int(min(count, self.candidate_factor * size)))

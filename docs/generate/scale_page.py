@@ -1,0 +1,129 @@
+"""docs/evidence/scale.md and its figure: the cost of a selection against the size of the pool, from scale.csv.
+
+``make bench-scale`` measures and writes both. Cases that are not in the table are named as missing.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from alrun.analysis import figure_style
+from alrun.analysis.formats import markdown
+from benchmarks import scale
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PAGE = """# Pools that memory does not hold
+
+Written by `make bench-scale`. One selection of {size:,} with {labeled:,} labels, from {width} numbers in float16 per
+example ({gigabytes:.1f} GB in a file for 10 million), {classes} classes, within `runtime.memory_gb={memory}`, in one
+process with one thread. Vectors lie in {clusters:,} clusters and are made up; a smaller pool is the first part of the
+largest.
+
+![Processor seconds against the size of the pool](../assets/scale.svg)
+
+{table}
+`slope` is that of the line through the logarithms of processor seconds and of n: 1 is a cost that grows as the pool
+does. Processor seconds are those of one thread. `seconds` are of the clock, at a `load` of so many processes that wait
+for {cores} cores: where it is above the number of cores, they say little. `cold`: the file was dropped from the
+system's cache before, `warm`: it was read once before. `read_gb` came from the disk.
+
+`peak_gb` is the highest memory of the process, `anon_gb` without pages of the mapped file. The second is what the
+process needs: the system takes pages of a file back whenever it wants, since it can read them again. The first is kept
+as well, because after each part of the pool its pages are given back.
+
+| case | what it does | passes over the pool |
+| --- | --- | --- |
+| margin | scores part by part, and takes the highest of all | 1 |
+| badge | k-means++ on gradients, which are computed again in each pass | 1 for lengths, 5 to 8 for draws |
+| coreset | distances to the labeled examples, then those of the farthest candidates | 2, and candidates |
+| kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 an iteration and 1 at first |
+| max_herding | MaxHerding on a sample of 10 examples for each label | of the sample, and what the system reads ahead |
+
+## What a sample costs
+
+MaxHerding cannot look at all pairs of 10 million. `strategy=subsample` lets it choose in a random sample, which is both
+what it chooses among and what it covers. How much of the objective over the whole pool that reaches, as a share of what
+MaxHerding among all examples reaches, on a pool that is small enough for both (`python -m benchmarks.sample_loss`):
+
+{loss}
+{missing}"""
+
+
+def main() -> None:
+    """Write the page and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "scale.csv")
+    parser.add_argument("--loss", type=Path, default=ROOT / "benchmarks" / "results" / "scale_loss.csv")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "scale.md")
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "assets" / "scale.svg")
+    arguments = parser.parse_args()
+    measured = pd.read_csv(arguments.results)
+    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
+    drawn(of_one_process(measured)).savefig(arguments.figure, metadata={"Date": None}, facecolor="white")
+    arguments.page.write_text(page(measured, pd.read_csv(arguments.loss)))
+    print(arguments.page, arguments.figure)
+
+
+def of_one_process(measured: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one process with nothing in the cache."""
+    return measured[(measured["workers"] == 1) & (measured["cache"] == "cold")]
+
+
+def page(measured: pd.DataFrame, loss: pd.DataFrame) -> str:
+    """The text of the page."""
+    alone = of_one_process(measured)
+    slopes = {str(case): slope(frame) for case, frame in alone.groupby("case") if len(frame) > 1}
+    table = measured[measured["workers"] == 1].sort_values(["case", "n", "cache"])
+    table = table.assign(slope=[f"{slopes[case]:.2f}" if case in slopes else "" for case in table["case"]])
+    columns = ["case", "n", "cache", "cpu_seconds", "slope", "seconds", "load", "peak_gb", "anon_gb", "read_gb"]
+    table = table[columns].assign(n=[f"{n:,}" for n in table["n"]])
+    measured_cases = set(zip(alone["case"], alone["n"], strict=True))
+    lacking = [f"{case} of {n:,}" for case in scale.CASES for n in scale.SIZES if (case, n) not in measured_cases]
+    return PAGE.format(
+        size=scale.SIZE,
+        labeled=scale.LABELED,
+        width=scale.scale_pool.WIDTH,
+        classes=scale.scale_pool.CLASSES,
+        clusters=scale.scale_pool.CLUSTERS,
+        gigabytes=2e7 * scale.scale_pool.WIDTH / 1e9,
+        memory=scale.MEMORY_GB,
+        cores=2,
+        table=markdown(table.astype(str)),
+        loss=markdown(loss.assign(n=[f"{n:,}" for n in loss["n"]]).astype(str)),
+        missing=f"Not measured yet: {', '.join(lacking)}.\n" if lacking else "",
+    )
+
+
+def slope(frame: pd.DataFrame) -> float:
+    """The slope of the least-squares line through log n and log processor seconds, of two sizes or more."""
+    return float(np.polyfit(np.log(frame["n"]), np.log(frame["cpu_seconds"]), 1)[0])
+
+
+@figure_style.styled
+def drawn(alone: pd.DataFrame) -> "Figure":
+    """Processor seconds against n, both axes logarithmic, and a line of slope 1."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(figure_style.PAGE / 1.6, 2.7))
+    axes = figure.subplots()
+    styles = figure_style.line_styles(sorted(alone["case"].unique()))
+    for case, frame in alone.sort_values("n").groupby("case"):
+        axes.plot(frame["n"], frame["cpu_seconds"], label=str(case), **styles[str(case)])
+    ends = np.array([min(scale.SIZES), max(scale.SIZES)], float)
+    axes.plot(ends, ends * alone["cpu_seconds"].min() / alone["n"].min() / 2, "--", color="gray", lw=0.8)
+    axes.set(xscale="log", yscale="log", xlabel="examples in the pool", ylabel="processor seconds")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.supxlabel("one thread; dashed: slope 1", fontsize=7)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
