@@ -82,6 +82,7 @@ def build_query(
     round: int,
     training: Stopwatch,
     passed: Callable[[int], object] = lambda examples: None,
+    among: Tensor | Outputs | None = None,
 ) -> Query:
     """Build the query for ``size`` labels after ``round``: pass over ``pool`` for the outputs that ``needs`` declares.
 
@@ -100,6 +101,7 @@ def build_query(
         round: The last one.
         training: Times what the strategy trains.
         passed: Called with the size of every chunk after its pass.
+        among: The unlabeled examples (n,) that it is about, or outputs for them from an earlier pass; None: all.
     """
 
     def outputs(index: Tensor) -> Outputs:
@@ -119,8 +121,14 @@ def build_query(
             rng.seed_globals(seed, "detector: weights", round)
             return train_detector(model, fresh, trainer, pool, temperature, rng.derive(seed, "detector"), round)
 
-    rng.seed_globals(seed, "masks", round)
-    unlabeled = outputs(pool.unlabeled)
+    if isinstance(among, Outputs):
+        unlabeled = among
+    elif among is not None:
+        rng.seed_globals(seed, "masks", round, int(among[0]))  # masks of a part depend on no other part
+        unlabeled = outputs(among)
+    else:
+        rng.seed_globals(seed, "masks", round)
+        unlabeled = outputs(pool.unlabeled)
     labeled = outputs(pool.labeled) if needs.labeled else Outputs(pool.labeled)
     strangers = outputs(pool.strangers) if needs.strangers else Outputs(pool.strangers)
     rng.seed_globals(seed, "strategy", round)
