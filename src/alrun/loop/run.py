@@ -1,27 +1,30 @@
 """The active-learning loop: train, evaluate, record, select, label, save."""
 
+import json
 import logging
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch.profiler import record_function
 
 from alrun.analysis import efficiency
 from alrun.data.dataset import STRANGER
 from alrun.data.rare import rare_classes
-from alrun.loop import as_published, debugging, execution, outlook, provenance
+from alrun.loop import as_published, debugging, execution, on_ray, outlook, provenance, selection_parts
 from alrun.loop.components import build_parts, build_pool
 from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
+from alrun.loop.selection_parts import Division
 from alrun.loop.stop_set import StopMeasures, measure_stopping
 from alrun.loop.tracking import Tracking
 from alrun.models import infer
 from alrun.models.classifier import Classifier, frozen
-from alrun.models.outputs import Needs
+from alrun.models.outputs import Needs, Outputs
 from alrun.pool.build import place_images
 from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code, thumbnails
@@ -30,9 +33,10 @@ from alrun.runs.run_folder import check_name, display_path, is_done
 from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
 from alrun.strategies.base import strategies_within
+from alrun.strategies.in_parts import way_of
 from alrun.strategies.query import Query, build_query, check_selection, check_supply, naming_strategy
 from alrun.system import device, files, gpus, interruption, rng
-from alrun.system.errors import DataError, UserError, located, writing
+from alrun.system.errors import DataError, StorageError, UserError, located, writing
 from alrun.system.lock import Lock, TakenOver
 from alrun.training.checkpoint import Keeper
 from alrun.training.evaluation import Evaluation, evaluate
@@ -99,6 +103,7 @@ class Run:
         tracker = factory.build(cfg.tracking, "tracking")
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
+        way_of(self.parts.strategy, cfg.runtime.engine, cfg.runtime.parts, not self.parts.model.ensemble)  # or refuse
         self.chunk = self.parts.trainer.chunk
         self.data_id = self.parts.data_id
         self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
@@ -166,8 +171,7 @@ class Run:
         profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
         with profiled, self.tracking:
             self.tracking.update(self.state)
-            self.loop()
-            is_over = self.state.is_trained  # else it waits for labels from people
+            is_over = self.loop()
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
@@ -203,14 +207,18 @@ class Run:
         source = index if self.pool.source is None else self.pool.source[index]
         return pictures[source.numpy()]
 
-    def loop(self) -> None:
-        """Train, select, train. The state alone decides what comes next, so resuming is not a special case."""
+    def loop(self) -> bool:
+        """Train, select, train. The state alone decides what comes next, so resuming is not a special case.
+
+        Returns:
+            Whether all rounds are computed; else it waits for labels from people, or for parts of a selection.
+        """
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
                 if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
                     self.save()
-                    break
+                    return False
                 if self.labelling:
                     self.labelling.fix(round)
                 self.train_round(round)
@@ -222,7 +230,9 @@ class Run:
                 if self.labelling and round + 1 < len(self.sizes):
                     self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes) or self.reason_to_end():
-                break
+                return True
+            if self.waits_for_parts(round):
+                return False
             with record_function("selection"):
                 self.select(round)
             self.save()
@@ -241,9 +251,11 @@ class Run:
         self.state.check()
 
     def clear_training(self) -> None:
-        """Remove the checkpoint of a training whose result is saved."""
+        """Remove the checkpoint of a training whose result is saved, and parts of a selection that is."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
+        else:
+            selection_parts.clear(self.run_dir)
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
@@ -351,6 +363,71 @@ class Run:
         assert found is not None
         return found
 
+    def division(self, round: int, training: device.Stopwatch) -> Division | None:
+        """The selection after ``round`` in parts; None: it is made from the whole pool at once."""
+        strategy, runtime, pool = self.parts.strategy, self.cfg.runtime, self.pool
+        way = way_of(strategy, runtime.engine, runtime.parts, not self.parts.model.ensemble)
+        if way is None:
+            return None
+        size = self.cfg.budget.batch_size // pool.opinions
+        return Division(
+            way,
+            self.choices["strategy"],
+            round,
+            size,
+            pool.unlabeled,
+            self.chunk,
+            self.run_dir,
+            lambda among: self.query(round, size, training, among),
+        )
+
+    def query(
+        self, round: int, size: int, training: device.Stopwatch, among: torch.Tensor | Outputs | None = None
+    ) -> Query:
+        """The query for ``size`` labels after ``round``, about some of the unlabeled examples or all."""
+        return build_query(
+            self.parts.strategy.needs,
+            size,
+            self.pool,
+            self.parts.model,
+            self.state.rounds[-1].trained,
+            self.parts.trainer,
+            self.parts.fresh,
+            self.cfg.seed,
+            round,
+            training,
+            self.progress.passed,
+            among,
+        )
+
+    def compute_parts(self, division: Division) -> None:
+        """Let all parts of a selection propose, in this process or on Ray."""
+        runtime, missing = self.cfg.runtime, division.missing()
+        if runtime.engine != "ray":
+            for number in missing:
+                division.compute(number)
+            return
+        settings = json.dumps(OmegaConf.to_container(self.cfg, resolve=True))
+        work = partial(compute_part, settings, str(self.run_dir), tuple(self.choices.items()), division.round)
+        gpus = 1 / (runtime.runs_per_gpu or 1) if self.device.type == "cuda" else 0
+        on_ray.compute(missing, work, runtime.threads, gpus)
+
+    def waits_for_parts(self, round: int) -> bool:
+        """Whether parts of the selection after ``round`` are computed elsewhere (``alrun select``), and some miss."""
+        division = self.division(round, device.Stopwatch(self.device)) if self.cfg.runtime.engine == "parts" else None
+        missing = division.missing() if division else []
+        if division and missing:
+            log.warning(
+                "round %d is trained; the query after it waits for %d of %d parts: type `alrun select` with the "
+                "settings of this run and part=%d/%d, and so on; then this command again",
+                round,
+                len(missing),
+                division.way.parts,
+                missing[0],
+                division.way.parts,
+            )
+        return bool(missing)
+
     def choose(self, round: int, training: device.Stopwatch) -> torch.Tensor:
         """The indices that the strategy queries after ``round``; ``training`` times networks that it trains itself."""
         strategy, pool, name = self.parts.strategy, self.pool, self.choices["strategy"]
@@ -360,26 +437,48 @@ class Run:
         passes = ((unlabeled, True), (pool.labeled, strategy.needs.labeled), (pool.strangers, strategy.needs.strangers))
         self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
         with naming_strategy(name, round):
-            query = build_query(
-                strategy.needs,
-                size,
-                pool,
-                self.parts.model,
-                self.state.rounds[-1].trained,
-                self.parts.trainer,
-                self.parts.fresh,
-                self.cfg.seed,
-                round,
-                training,
-                self.progress.passed,
-            )
-            if any(each.is_oracle for each in strategies_within(strategy)):
-                query = replace(query, accuracy_with=lambda index: self.accuracy_with(query, index))
-            chosen, scores = strategy.choose(query)
-        positions = check_selection(chosen, query.size, len(unlabeled), name, round)
+            if division := self.division(round, training):
+                self.compute_parts(division)
+                chosen, scores = division.decide(self.device)
+            else:
+                query = self.query(round, size, training)
+                if any(each.is_oracle for each in strategies_within(strategy)):
+                    query = replace(query, accuracy_with=lambda index: self.accuracy_with(query, index))
+                chosen, scores = strategy.choose(query)
+        positions = check_selection(chosen, size, len(unlabeled), name, round)
         device.synchronize(self.device)
         self.progress.end_selection()
         queried = unlabeled[positions]
         if self.labelling:
             self.labelling.ask(round + 1, queried, scores)
         return queried
+
+
+def compute_part(settings: str, run_dir: str, choices: tuple[tuple[str, str], ...], round: int, number: int) -> None:
+    """Let the part ``number`` of the selection after ``round`` of a run propose, in any process that sees its folder.
+
+    Args:
+        settings: The run's, as JSON.
+        run_dir: Its folder.
+        choices: The names of the chosen options.
+        round: It must be trained.
+        number: From 1.
+    """
+    opened_for_parts(settings, run_dir, choices, round).compute(number)
+
+
+@lru_cache(1)  # a process computes many parts of a round, and opens the data once
+def opened_for_parts(settings: str, run_dir: str, choices: tuple[tuple[str, str], ...], round: int) -> Division:
+    """The selection after ``round`` in parts, in a process that is not the run's own.
+
+    Raises:
+        UserError: The run does not wait for this selection, or it has no parts.
+    """
+    cfg, folder = OmegaConf.create(json.loads(settings)), Path(run_dir)
+    run = Run(cfg, folder, dict(choices), Lock(folder / ".lock"), device.choose_device(cfg.runtime.device))
+    if not run.state.is_trained or run.state.weights is None or len(run.state.rounds) != round + 1:
+        raise StorageError(f"{display_path(folder)} does not wait for the query after round {round}: start the run.")
+    run.parts.model.load_state_dict(run.state.weights)
+    division = run.division(round, device.Stopwatch(run.device))
+    assert division is not None
+    return division

@@ -21,11 +21,13 @@ from alrun.strategies.in_parts import ByScore, positions_of
 from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.query import Query, check_selection
 from alrun.system import files
-from alrun.system.errors import SettingError, writing
+from alrun.system.errors import writing
 from alrun.system.lock import Lock
 from alrun.training.checkpoint import load_checkpoint, serialize
 
 log = logging.getLogger(__name__)
+
+FOLDER = "selection"  # in a run's folder, while parts propose
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Division:
     @property
     def folder(self) -> Path:
         """Where parts leave their proposals."""
-        return self.run_dir / "selection" / str(self.round)
+        return self.run_dir / FOLDER / str(self.round)
 
     @cached_property
     def ranges(self) -> dict[int, tuple[int, int]]:
@@ -124,17 +126,7 @@ class Division:
         )
         return positions_of(outputs.index[chosen.cpu()], self.unlabeled), decided
 
-    def clear(self) -> None:
-        """Remove the files of parts: their query is saved."""
-        shutil.rmtree(self.run_dir / "selection", ignore_errors=True)
 
-
-def check_number(division: Division, number: int, of: int) -> None:
-    """Refuse a part of another division than that of the run.
-
-    Raises:
-        UserError: It is one.
-    """
-    if of != division.way.parts:
-        fix = "strategy.parts" if isinstance(division.way, Partitioned) else "runtime.parts"
-        raise SettingError(f"part={number}/{of}: this selection has {division.way.parts} parts, by {fix}: give these.")
+def clear(run_dir: Path) -> None:
+    """Remove the files of parts: their query is saved."""
+    shutil.rmtree(run_dir / FOLDER, ignore_errors=True)

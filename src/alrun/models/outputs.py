@@ -52,9 +52,7 @@ class Outputs:
     @classmethod
     def joined(cls, parts: Sequence["Outputs"]) -> "Outputs":
         """The outputs for the examples of all ``parts``, in their order."""
-        fields = {
-            name: torch.cat([part.fields[name] for part in parts], AXIS.get(name, 0)) for name in parts[0].fields
-        }
+        fields = {name: torch.cat([part.fields[name] for part in parts], AXIS.get(name, 0)) for name in parts[0].fields}
         return cls(torch.cat([part.index for part in parts]), **fields)
 
     @property

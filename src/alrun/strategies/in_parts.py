@@ -7,7 +7,9 @@ propose (``Partitioned`` with ``candidates``); that is another selection than on
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest, strategies_within
@@ -33,7 +35,7 @@ class ByScore:
         """
         chunks = -(-count // chunk)
         edges = [min(count, chunk * (chunks * number // self.parts)) for number in range(self.parts + 1)]
-        return list(zip(edges, edges[1:], strict=False))
+        return list(pairwise(edges))
 
     def propose(self, query: Query, number: int) -> tuple[Tensor, Tensor | None]:
         """Positions (k,) in a part and their scores (k,): all labels might come from it."""
@@ -73,8 +75,8 @@ def way_of(strategy: Strategy, engine: str, parts: int, has_masks: bool = True) 
         )
     if not is_alone(strategy) or (strategy.needs.dropout_samples and has_masks):
         raise SettingError(
-            f"{where}: {name} compares examples with one another, or draws dropout masks from chunk to chunk: select in "
-            "two levels by strategy=partitioned strategy@strategy.inner=... strategy.candidates=4, or use "
+            f"{where}: {name} compares examples with one another, or draws dropout masks from chunk to chunk: select "
+            "in two levels by strategy=partitioned strategy@strategy.inner=... strategy.candidates=4, or use "
             "runtime.engine=local."
         )
     assert isinstance(strategy, ScoreStrategy)
@@ -93,6 +95,4 @@ def is_alone(strategy: Strategy) -> bool:
 
 def positions_of(index: Tensor, unlabeled: Tensor) -> Tensor:
     """Where the pool's examples ``index`` (k,) stand in ``unlabeled`` (n,), which ascends: (k,) int64."""
-    return unlabeled.searchsorted(index)
-
-
+    return torch.searchsorted(unlabeled, index)

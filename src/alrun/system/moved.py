@@ -22,6 +22,7 @@ SUBCOMMANDS = (
     "plan",
     "report",
     "results",
+    "select",
     "speed",
     "status",
     "tell",
