@@ -27,6 +27,7 @@ from alrun.models.classifier import Classifier, frozen
 from alrun.models.outputs import Needs, Outputs
 from alrun.pool.build import place_images
 from alrun.pool.labeling_measures import measure_labeling
+from alrun.pool.rows import Rows
 from alrun.runs import finished, first_model, own_code, thumbnails
 from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
@@ -385,6 +386,8 @@ class Run:
         self, round: int, size: int, training: device.Stopwatch, among: torch.Tensor | Outputs | None = None
     ) -> Query:
         """The query for ``size`` labels after ``round``, about some of the unlabeled examples or all."""
+        if isinstance(among, torch.Tensor) and isinstance(self.pool.images, Rows):
+            self.pool.images.verify(among)  # what a part reads must be what was written
         return build_query(
             self.parts.strategy.needs,
             size,
