@@ -10,11 +10,9 @@ not computed again. Scores have as many parts as runtime.parts says; other strat
 strategy=partitioned strategy.candidates=4, and have strategy.parts.
 """
 
-import json
 import logging
 import os
 import sys
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -50,11 +48,10 @@ def select(run: planned_runs.Planned, number: int, of: int) -> str:
     Raises:
         UserError: It waits for none, or has other parts.
     """
-    from alrun.loop.run import compute_part, opened_for_parts
+    from alrun.loop.run import as_json, compute_part, opened_for_parts
     from alrun.runs.state import RunState
 
     cfg = OmegaConf.masked_copy(run.cfg, [str(key) for key in run.cfg if key != "hydra"])
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
     choices = {str(group): str(option) for group, option in run.cfg.hydra.runtime.choices.items()}
     validate(cfg)
     state = RunState.load(run.folder)
@@ -62,7 +59,7 @@ def select(run: planned_runs.Planned, number: int, of: int) -> str:
         raise StorageError(
             f"{display_path(run.folder)} does not wait for a selection: start the run with runtime.engine=parts first."
         )
-    asked = (json.dumps(settings), str(run.folder), tuple(choices.items()), len(state.rounds) - 1)
+    asked = (as_json(cfg), str(run.folder), tuple(choices.items()), len(state.rounds) - 1)
     division = opened_for_parts(*asked)
     if of != division.way.parts:
         raise SettingError(f"part={number}/{of}: this selection has {division.way.parts} parts (strategy.parts).")

@@ -239,12 +239,12 @@ def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32; float16 and texts stay as they are.
+    """Vectors as float32; float16, texts and shards stay as they are.
 
     Raises:
         UserError: The vectors are not rows of finite numbers.
     """
-    if vectors.dtype == object:
+    if vectors.dtype == object or isinstance(vectors, Shards):
         return vectors
     if vectors.ndim != 2 or not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool) or not vectors.size:
         raise DataError(

@@ -410,8 +410,7 @@ class Run:
             for number in missing:
                 division.compute(number)
             return
-        settings = json.dumps(OmegaConf.to_container(self.cfg, resolve=True))
-        work = partial(compute_part, settings, str(self.run_dir), tuple(self.choices.items()), division.round)
+        work = partial(compute_part, as_json(self.cfg), str(self.run_dir), tuple(self.choices.items()), division.round)
         gpus = 1 / (runtime.runs_per_gpu or 1) if self.device.type == "cuda" else 0
         on_ray.compute(missing, work, runtime.threads, gpus)
 
@@ -455,6 +454,12 @@ class Run:
         if self.labelling:
             self.labelling.ask(round + 1, queried, scores)
         return queried
+
+
+def as_json(cfg: DictConfig) -> str:
+    """The resolved settings of a run, for another process."""
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    return json.dumps(OmegaConf.to_container(own, resolve=True))
 
 
 def compute_part(settings: str, run_dir: str, choices: tuple[tuple[str, str], ...], round: int, number: int) -> None:
