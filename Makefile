@@ -26,7 +26,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
 	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-startup compare-authors speed memory \
 	false-positives gpu-window gpu-page strategies pools features facets recipe plan status \
-	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
+	test-ray test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -234,6 +234,9 @@ status: $(READY) ## how far are the runs? make status ARGS="experiment=quickstar
 
 # Heavy tests print what they find. Their sizes are variables of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
 HEAVY := -m pytest -n0 -s -m heavy
+test-ray: $(READY) ## selections and embeddings on a Ray cluster of two nodes, fifty kills; needs the extra scale
+	@$(PY) $(HEAVY) tests/heavy/test_ray.py $(ARGS)
+
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, those that are installed
 	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)
 

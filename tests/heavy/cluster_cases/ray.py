@@ -5,12 +5,12 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 PORT = 26379
-NODE = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats")
+NODE = ("--object-store-memory=100000000", "--disable-usage-stats")
 
 
 def why_not() -> str | None:
@@ -20,10 +20,18 @@ def why_not() -> str | None:
     return None
 
 
+def why_no_data() -> str | None:
+    """What keeps this environment from using Ray Data, None if nothing does."""
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
+        return "ray[data] is not installed (pip install -e '.[scale]')"
+    return None
+
+
 @contextmanager
-def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which a process joins it."""
+def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """The environment in which a process joins it; ``workers`` processors, half on each node, which see ``more`` too."""
     environment = {
+        **(more or {}),
         "RAY_ADDRESS": f"127.0.0.1:{PORT}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -34,7 +42,8 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         head = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
         for number, which in enumerate((head, [f"--address=127.0.0.1:{PORT}"])):
             log = (folder / f"node{number}.log").open("w")
-            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *which, *NODE]
+            own = f"--num-cpus={(workers + 1 - number) // 2}"
+            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", own, *which, *NODE]
             started = subprocess.Popen(
                 command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, cwd=folder
             )
