@@ -33,7 +33,7 @@ FIXED = ("runtime={device: cpu, threads: 1, memory_format: contiguous, progress:
 RUN = ("dataset=features", "model=linear", "optimizer=adam", "augmentation=none", "training.max_epochs=3")
 BUDGET = "budget={seed_size: 20, batch_size: 20, total: 80}"
 TWO = ("strategy=partitioned", "strategy@strategy.inner=badge", "strategy.parts=6", "strategy.candidates=2")
-SLOW = ("strategy=margin", "strategy={_target_: tests.heavy.cluster_cases.slow_score.SlowMargin}")
+SLOW = ("strategy=margin", "strategy._target_=tests.heavy.cluster_cases.slow_score.SlowMargin")
 ENCODER = ("dataset=digits", "encoder=module", "encoder.network._target_=tests.features.test_store.Tiny")
 ALLOW = {"ALRUN_ALLOW": "tests", "PYTHONPATH": str(HERE)}
 

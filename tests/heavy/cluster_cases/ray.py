@@ -29,7 +29,7 @@ def why_no_data() -> str | None:
 
 @contextmanager
 def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """The environment in which a process joins it; ``workers`` processors, half on each node, which see ``more`` too."""
+    """The environment in which a process joins it: ``workers`` processors on both nodes, which have ``more`` in theirs."""
     environment = {
         **(more or {}),
         "RAY_ADDRESS": f"127.0.0.1:{PORT}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Query
+from alrun.strategies.base import Query
 from alrun.strategies.uncertainty import Margin
 
 NOTES, SECONDS = "ALRUN_TEST_NOTES", 0.5
@@ -18,10 +18,6 @@ class SlowMargin(Margin):
     """Margin, after half a second."""
 
     each_alone = True
-    needs = Needs(log_probs=True)
-
-    def __init__(self) -> None:
-        super().__init__()
 
     def score(self, query: Query) -> Tensor:
         """The margins (n,); a line in the notes says of which part."""
