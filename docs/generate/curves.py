@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import pandas as pd
 
-from alrun.analysis import figures, rounds, scores
+from alrun.analysis import figure_style, rounds, scores
 from alrun.analysis.curves import name_curves
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def title(table: pd.DataFrame) -> str:
     return f"{data}, {model}, {repeats} repeats, {where}; bands: one standard deviation"
 
 
-@figures.styled
+@figure_style.styled
 def both(named: pd.DataFrame) -> "Figure":
     """Accuracy against labels, and labeling efficiency against accuracy, side by side."""
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def both(named: pd.DataFrame) -> "Figure":
     accuracy = accuracy.agg(["mean", "std"]).reset_index()
     efficiency = scores.efficiency_curves(named).dropna(subset="mean")
     efficiency = efficiency.assign(accuracy=100 * efficiency["accuracy"])
-    figure = Figure(figsize=(figures.PAGE, 2.7))
+    figure = Figure(figsize=(figure_style.PAGE, 2.7))
     left, right = figure.subplots(1, 2)
     panel(left, accuracy, "labeled")
     left.set(xlabel="labeled examples", ylabel="test accuracy (%)")
@@ -72,7 +72,7 @@ def both(named: pd.DataFrame) -> "Figure":
 
 def panel(axes: "Axes", table: pd.DataFrame, x: str) -> None:
     """A line for each strategy, and a band of one standard deviation."""
-    styles = figures.line_styles(list(table["label"].unique()))
+    styles = figure_style.line_styles(list(table["label"].unique()))
     for name, frame in table.groupby("label", sort=False):
         style = styles[str(name)]
         axes.plot(frame[x], frame["mean"], label=str(name), **style)

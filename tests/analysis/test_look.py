@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from alrun.analysis import figures, page, report, rounds
+from alrun.analysis import figure_style, page, report, rounds, significance_section
 from tests.analysis.made_runs import make_run
 
 # Viénot, Brettel and Mollon 1999: linear RGB as people without L or without M cones see it.
@@ -33,7 +33,7 @@ def linear(color: str) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", BLIND)
 def test_colors_of_lines_differ_for_color_blind_readers(kind):
-    seen = {color: lab(BLIND[kind] @ linear(color)) for color in (*figures.COLORS, "#000000")}
+    seen = {color: lab(BLIND[kind] @ linear(color)) for color in (*figure_style.COLORS, "#000000")}
     nearest = min(combinations(seen, 2), key=lambda pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]))
     assert np.linalg.norm(seen[nearest[0]] - seen[nearest[1]]) > 10, nearest  # 2.3 is just noticeable
     blue, purple = linear("#1f77b4"), linear("#9467bd")  # matplotlib's own, which the measure must find too near
@@ -42,7 +42,7 @@ def test_colors_of_lines_differ_for_color_blind_readers(kind):
 
 
 def test_lines_differ_without_color():
-    styles = figures.line_styles(["random", *(f"strategy {number}" for number in range(28))])
+    styles = figure_style.line_styles(["random", *(f"strategy {number}" for number in range(28))])
     shapes = [(style["marker"], style["linestyle"]) for style in styles.values()]
     assert len(set(shapes)) == 29
 
@@ -88,7 +88,7 @@ def test_a_report_says_what_its_figures_show_and_its_tables_can_be_reached_by_ke
 
 
 def test_a_p_value_is_never_written_as_zero():
-    assert [report.probability(value) for value in (0.0, 0.0004, 0.0012, 1.0, float("nan"))] == [
+    assert [significance_section.probability(value) for value in (0.0, 0.0004, 0.0012, 1.0, float("nan"))] == [
         "< 0.001",
         "< 0.001",
         "0.001",

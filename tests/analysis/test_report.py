@@ -7,9 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun.analysis import comparability, figures, findings, formats, report, rounds, scores, significance, sources
+from alrun.analysis import comparability, figures, findings, formats, rounds, scores, significance, sources
 from alrun.analysis.curves import name_curves
+from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.paper import printed
+from alrun.analysis.significance_section import Comparisons, significance_section
 from alrun.commands import report as command
 from alrun.system.errors import UserError
 from tests.analysis.made_runs import make_run
@@ -41,10 +43,10 @@ def said(runs) -> str:
     return "\n".join(findings.findings(table, per_run, pairs, tests, 0.05))
 
 
-def compared(runs) -> report.Comparisons:
+def compared(runs) -> Comparisons:
     table = named(runs)
     pairs = significance.compare(scores.per_run(table), "aubc")
-    return report.Comparisons(pairs, significance.round_tests(table), "all pairs")
+    return Comparisons(pairs, significance.round_tests(table), "all pairs")
 
 
 def test_findings_follow_from_the_numbers(runs):
@@ -345,8 +347,8 @@ def test_equal_numbers_are_not_ranked(tmp_path):
     assert "there the labeling efficiency of all strategies but random is 1.00." in text
     assert "a and b cannot be distinguished from random: the areas under the curves are equal." in text
     assert not any(word in text for word in ("Most accurate", "highest, ", "slowest", "largest", "least"))
-    table = report.significance_section(
-        named(made), scores.per_run(named(made)), compared(made), report.Choices()
+    table = significance_section(
+        named(made), scores.per_run(named(made)), compared(made), ACCURACY, significance.ALPHA, 0.01
     ).tables
     assert set(table["comparisons"]["repeats for 1 point"]) == {""}
 

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from alrun.data import card, own
+from alrun.data.dataset import ImageData
 from alrun.data.layout import kind_of
+from alrun.data.memory_map import Unreadable
 from alrun.system.errors import UserError
 
 
@@ -174,7 +176,7 @@ def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path):
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"9 pictures cannot be used") as caught:
         read(base)
-    monkey = own.Unreadable([f"dataset: {n} is bad; fix or remove it." for n in range(25)])
+    monkey = Unreadable([f"dataset: {n} is bad; fix or remove it." for n in range(25)])
     assert "and 15 more" in str(monkey)
     assert str(caught.value).count("is not a readable image") == 9
 
@@ -196,13 +198,13 @@ def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
 )
 def test_a_pool_that_looks_wrong_is_told_before_training(images, words):
     labels = np.arange(20) % 2
-    made = card.describe_data(own.ImageData(images, labels, images[:4], labels[:4]))
+    made = card.describe_data(ImageData(images, labels, images[:4], labels[:4]))
     assert any(words in problem for problem in card.card_problems(made))
 
 
 def test_a_pool_that_looks_right_is_not_warned_of():
     images = np.random.default_rng(1).integers(256, size=(40, 3, 8, 8), dtype=np.uint8)
-    made = card.describe_data(own.ImageData(images[:30], np.arange(30) % 2, images[30:], np.arange(10) % 2))
+    made = card.describe_data(ImageData(images[:30], np.arange(30) % 2, images[30:], np.arange(10) % 2))
     assert card.card_problems(made) == []
 
 
@@ -219,7 +221,7 @@ def test_equal_pictures_of_two_classes_are_counted():
     images[9] = images[8]  # of one class: no harm
     images[11] = images[10]  # nobody has labeled one of them
     made = card.describe_data(
-        own.ImageData(
+        ImageData(
             images, np.array([0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, -1]), images[:0], np.arange(0), class_names=["a", "b"]
         )
     )

@@ -67,7 +67,7 @@ def compute(words: list[str], environment: dict[str, str] | None = None) -> floa
         env={**os.environ, **ALLOW, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=2400,
     )
     assert not done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
     return time.perf_counter() - started

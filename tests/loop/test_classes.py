@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from alrun.data.dataset import ImageData
-from alrun.loop.components import with_numbers
+from alrun.loop.classes import with_numbers
 from alrun.settings.command_line import as_typed
 from alrun.system.errors import UserError
 

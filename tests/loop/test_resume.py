@@ -16,7 +16,7 @@ from alrun.commands import cli
 from alrun.data.dataset import ImageData
 from alrun.system import interruption
 from alrun.system.interruption import EXIT_CODE, Interrupted
-from alrun.training import checkpoint
+from alrun.training.keeper import Keeper
 from tests.heavy.crash_cases.runs import CASES, TinyRun, dies_at, dies_at_random, fork, prepare, write_points
 
 LOST = ("nothing", "data", "renames")
@@ -66,18 +66,18 @@ def test_told_to_stop_a_run_stops_after_any_step_and_goes_on_there(tmp_path, mon
     run.complete(tmp_path / "whole")
     steps = 0
 
-    def is_due(keeper: checkpoint.Keeper) -> bool:
+    def is_due(keeper: Keeper) -> bool:
         nonlocal steps
         steps += 1
         return steps % 3 == 0  # each life takes two steps more than are lost
 
-    def save(keeper: checkpoint.Keeper, content: dict) -> None:
+    def save(keeper: Keeper, content: dict) -> None:
         saved(keeper, content)
         raise Interrupted
 
-    saved = checkpoint.Keeper.save
-    monkeypatch.setattr(checkpoint.Keeper, "is_due", property(is_due))
-    monkeypatch.setattr(checkpoint.Keeper, "save", save)
+    saved = Keeper.save
+    monkeypatch.setattr(Keeper, "is_due", property(is_due))
+    monkeypatch.setattr(Keeper, "save", save)
     lives = 0
     while not (tmp_path / "stopped" / run.place / "done").exists():
         lives += 1

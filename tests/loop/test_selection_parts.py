@@ -9,7 +9,7 @@ import pytest
 from alrun.commands import select
 from alrun.data import shards, sources
 from alrun.loop import selection_parts
-from alrun.loop.run import as_json, compute_part, opened_for_parts
+from alrun.loop.dividing import as_json, compute_part, opened_for_parts
 from alrun.settings.planned_runs import Planned
 from alrun.system.errors import UserError
 

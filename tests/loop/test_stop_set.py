@@ -2,7 +2,6 @@
 
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,10 @@ import torch
 from scipy.stats import entropy
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from alrun.analysis import sources
 from alrun.loop import stop_set
-from alrun.loop.part_checks import check_until
+from alrun.loop.run import Run
 from alrun.models.linear import Linear
 from alrun.pool.pool import Pool
-from alrun.system.errors import SettingError
 
 CLASSES = 4
 
@@ -53,7 +50,7 @@ def test_the_measures_are_those_of_two_models_that_are_compared_by_hand():
     for model in (old, new):
         torch.nn.init.normal_(model.head.weight, generator=draws)
     kept = {name: tensor.clone() for name, tensor in new.state_dict().items()}
-    found = stop_set.measure_stopping(new, old.state_dict(), pool, query, 7, lambda batch: batch, 999)
+    found = stop_set.StopSet(pool, 7, lambda batch: batch, 999).measure(3, new, old.state_dict(), query)
     for name, tensor in new.state_dict().items():
         assert torch.equal(tensor, kept[name])
 
@@ -84,43 +81,63 @@ def test_every_round_but_the_first_has_measures_and_measuring_changes_no_result(
     results = {name: (folder / name).read_bytes() for name in ("accuracy.csv", "queries.csv", "measures.csv")}
     sealed = json.loads((folder / "done").read_text())
     assert "stopping.csv" in sealed
-    monkeypatch.setattr("alrun.loop.run.measure_stopping", lambda *_: stop_set.StopMeasures())
+    monkeypatch.setattr(stop_set.StopSet, "measure", lambda *_: stop_set.StopMeasures())
     again = complete("strategy=badge", "seed=4", f"paths.outputs={folder.parents[2] / 'again'}")
     assert {name: (again / name).read_bytes() for name in results} == results
 
 
-def test_a_run_that_ends_early_is_the_beginning_of_the_one_that_does_not(complete):
-    whole = complete("strategy=random")
-    early = complete("strategy=random", "stopping=kappa", "stopping.threshold=0", "stopping.window=1")
-    rows = (whole / "accuracy.csv").read_text().splitlines()
-    assert (early / "accuracy.csv").read_text().splitlines() == rows[:3]
-    record = json.loads((early / "run.json").read_text())
-    assert (record["rounds"], record["ended_by"]) == ([20, 40], "stopping=kappa")
-    assert sources.load([str(early)]).rounds["labeled"].tolist() == [20, 40]
+def test_what_is_kept_of_the_model_before_is_what_a_resumed_run_computes_again():
+    draws = torch.Generator().manual_seed(6)
+    pool = Pool(torch.randn(300, 6, generator=draws), torch.randint(0, CLASSES, (300,), generator=draws))
+    models = [Linear(features=6, classes=CLASSES) for _ in range(4)]
+    for model in models:
+        torch.nn.init.normal_(model.head.weight, generator=draws)
+    passed = []  # examples that went through a model
+
+    def normalize(batch: torch.Tensor) -> torch.Tensor:
+        passed.append(len(batch))
+        return batch
+
+    kept = stop_set.StopSet(pool, 7, normalize, 64)
+    for round in (1, 2, 3):
+        query = torch.arange(20 * round, 20 * round + 20)
+        pool.label(query)
+        before, after = models[round - 1].state_dict(), models[round]
+        resumed = stop_set.StopSet(pool, 7, normalize, 64).measure(round, after, before, query)
+        assert sum(passed) == 300 + 300 + 20
+        passed.clear()
+        assert kept.measure(round, after, before, query) == resumed
+        assert sum(passed) == 300 + 20 + (300 if round == 1 else 0)
+        passed.clear()
 
 
-def test_a_run_ends_at_the_accuracy_that_was_asked_for(complete):
-    whole = pd.read_csv(complete("strategy=random") / "accuracy.csv")
-    wanted = float(whole.test_accuracy[1])
-    assert whole.test_accuracy[0] < wanted
-    early = complete("strategy=random", f"budget.until_accuracy={wanted}")
-    assert len(pd.read_csv(early / "accuracy.csv")) == 2
-    assert "until_accuracy" in json.loads((early / "run.json").read_text())["ended_by"]
+def test_predictions_are_not_kept_beyond_the_next_round():
+    pool, query = Pool(torch.eye(6), torch.arange(6) % CLASSES), torch.tensor([1])
+    pool.label(query)
+    models = [Linear(features=6, classes=CLASSES) for _ in range(3)]
+    for model, answer in zip(models, (0, 1, 1), strict=True):  # each is sure of one class
+        torch.nn.init.zeros_(model.head.weight)
+        model.head.bias.data = 9.0 * torch.nn.functional.one_hot(torch.tensor(answer), CLASSES)
+    measured = stop_set.StopSet(pool, 7, lambda batch: batch, 64)
+    assert measured.measure(1, models[1], models[0].state_dict(), query).changed == 1
+    assert measured.measure(3, models[2], models[0].state_dict(), query).changed == 1  # not those of models[1]
+    assert math.isnan(measured.measure(4, models[2], None, query).changed)  # its weights are lost
 
 
-def test_an_accuracy_cannot_end_a_run_without_a_test_set():
-    check_until(None, SimpleNamespace(test_labels=np.empty(0)))
-    check_until(0.5, SimpleNamespace(test_labels=np.zeros(3)))
-    with pytest.raises(SettingError, match=r"until_accuracy=0\.5 needs a test set"):
-        check_until(0.5, SimpleNamespace(test_labels=np.empty(0)))
+def test_a_run_that_is_stopped_after_every_step_measures_the_same(complete, tmp_path, monkeypatch):
+    words = ("strategy=entropy", "budget.total=80")
+    whole = complete(*words)
+    saved = Run.save
 
+    def save_and_die(run: Run) -> None:
+        saved(run)
+        raise KeyboardInterrupt
 
-def test_a_run_that_was_killed_while_it_ended_early_ends_with_the_same_bytes(complete):
-    words = ("strategy=random", "stopping=kappa", "stopping.threshold=0", "stopping.window=1")
-    folder = complete(*words)
-    names = ("accuracy.csv", "stopping.csv", "queries.csv", "run.json")
-    before = {name: (folder / name).read_bytes() for name in names}
-    (folder / "done").unlink()
-    (folder / "stopping.csv").unlink()
-    assert complete(*words) == folder
-    assert {name: (folder / name).read_bytes() for name in names} == before
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", save_and_die)
+        for _ in range(4 + 3):  # rounds and queries
+            with pytest.raises(KeyboardInterrupt):
+                complete(*words, f"paths.outputs={tmp_path / 'stopped'}")
+    stopped = complete(*words, f"paths.outputs={tmp_path / 'stopped'}")
+    assert len(pd.read_csv(stopped / "stopping.csv")) == 4
+    assert (stopped / "stopping.csv").read_bytes() == (whole / "stopping.csv").read_bytes()

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from alrun.pool.classes import class_number, class_numbers, counts_of
+from alrun.data.dataset import counts_of
+from alrun.pool.classes import class_number, class_numbers
 from alrun.pool.imbalance import LongTail, Natural, NoImbalance, Step
 from alrun.system.errors import UserError
 from tests.pool.made_data import made, positions, slow_counts

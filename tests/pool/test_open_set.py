@@ -111,7 +111,7 @@ def test_the_smaller_part_stays_whole():
         (HeldOut(["c0", "c1", "c2"]), "open_set.classes leaves 1 of the 4 classes"),
         (HeldOut(["c9"]), "open_set.classes: there is no class c9"),
         (HeldOut(2, 0.9999), "open_set.share=0.9999 leaves no example of a class: lower it"),
-        (FromDataset(0.9), "open_set.share=0.9 of the pool are 180 strangers beside 20 examples, .* lower it to 0.667"),
+        (FromDataset(0.9), "open_set.share=0.9 of the pool are 180 examples, and .* lower it to 0.667"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(open_set, words):

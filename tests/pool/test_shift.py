@@ -77,7 +77,11 @@ def test_draws_decide_and_no_shift_is_the_data_set_itself():
     ("shift", "other", "words"),
     [
         (ShiftedTest(), None, "shift=test takes examples of another data set: name one"),
-        (ShiftedPool(0.9), made([5, 5]), "shift.share=0.9 are 27 of the 30 examples of the pool, .* to 0.333 or less"),
+        (
+            ShiftedPool(0.9),
+            made([5, 5]),
+            "shift.share=0.9 of the pool are 27 examples, and .* has 10 .* to 0.333 or less",
+        ),
         (ShiftedTest(), made([5, 5, 5]), r"shift.dataset: the class c2 is not one of the data set's \(c0, c1\)"),
         (ShiftedPool(0.1), renamed(made([5, 5]), ["x", "y"]), "shift.dataset: the class . is not one of"),
         (ShiftedTest(), made([5, 5], tested=0), "shift.dataset has no test split: add shift.whole=true"),

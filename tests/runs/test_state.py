@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from alrun.runs import first_model, portable
+from alrun.runs.generations import Generations
 from alrun.runs.state import MEASURES, RoundRecord, RunState
 from alrun.system import files
 from alrun.system.energy import Cost
@@ -81,7 +82,7 @@ def test_a_record_from_before_answers_were_counted_has_one_for_each_label(tmp_pa
     """A checkpoint, a shared first model and tables of alrun 0.4 are read as one answer a label, each of cost 1."""
     before = {name: value for name, value in asdict(RECORD).items() if name not in ("answers", "spent")}
     content = {"data": "data", "queries": [torch.arange(20)], "rounds": [before], "weights": None, "frozen": []}
-    checkpoint.Generations(tmp_path / "state.pt").write(content | {"schema_version": 4, "class_names": None})
+    Generations(tmp_path / "state.pt").write(content | {"schema_version": 4, "class_names": None})
     (read,) = RunState.load(tmp_path, "data").rounds
     assert (read.labeled, read.answers, read.spent) == (20, 20, 20.0)
 

@@ -5,6 +5,7 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from alrun.settings import targets
 from alrun.settings.identity import setting_id
 
 RESNET, SGD, ADAM = "ResNet18", "torch.optim.SGD", "torch.optim.Adam"
@@ -121,6 +122,11 @@ SIZES = {
     "pools/noisy": 2 * 6 * 20,
     "pools/shift": 6 * 20,
     "pools/best_found": 6 * 20,
+    "features/baseline": 5 * 20,
+    "features/redundancy": 4 * 3 * 20,
+    "features/per_class": 3 * 3 * 20,
+    "features/batch_size": 3 * 3 * 20,
+    "features/seed_set": 4 * 3 * 20,
 }
 
 
@@ -129,6 +135,15 @@ def test_the_runs_of_an_experiment(composed, experiment):
     runs = sweep(composed, experiment)
     assert len(runs) == SIZES[experiment]
     assert {"strategy=random", "seed=0"} <= {override for run in runs for override in run}
+
+
+@pytest.mark.parametrize("experiment", [name for name in SIZES if name.startswith("features/")])
+def test_experiments_on_features_call_no_code_but_the_allowed_encoder(composed, experiment, monkeypatch):
+    monkeypatch.setattr(targets, "_listed", ("lite0",))
+    targets.check_targets(composed(f"experiment={experiment}"))
+    monkeypatch.setattr(targets, "_listed", ())
+    with pytest.raises(targets.SettingError, match="lite0"):
+        targets.check_targets(composed(f"experiment={experiment}"))
 
 
 @pytest.mark.parametrize(

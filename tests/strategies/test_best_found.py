@@ -10,7 +10,7 @@ from sklearn.datasets import make_blobs
 
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData
-from alrun.loop.components import check_oracle
+from alrun.loop.part_checks import check_oracle
 from alrun.strategies.base import Needs, together
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromFeatures

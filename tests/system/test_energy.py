@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.loop import run
+from alrun.loop import evaluator
 from alrun.runs import portable
 from alrun.runs.state import RunState
 from alrun.strategies.random import Random
@@ -191,7 +191,7 @@ def test_a_run_writes_what_each_phase_used(complete, powercap, monkeypatch):
 
     using(0, lambda: None)()
     monkeypatch.setattr(RoundTraining, "epoch", using(100, RoundTraining.epoch))
-    monkeypatch.setattr(run, "evaluate", using(20, run.evaluate))
+    monkeypatch.setattr(evaluator, "evaluate", using(20, evaluator.evaluate))
     monkeypatch.setattr(Random, "select", using(3, Random.select))
     folder = complete("strategy=random")
     timing, accuracy = pd.read_csv(folder / "timing.csv"), pd.read_csv(folder / "accuracy.csv")

@@ -15,6 +15,7 @@ from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import files, lock
 from alrun.system.errors import UserError
 from alrun.training import checkpoint
+from alrun.training.keeper import Keeper
 from tests.heavy.crash_cases.runs import CASES, TinyRun, prepare
 from tests.runs.test_state import saved
 
@@ -173,16 +174,16 @@ def test_a_damaged_training_begins_its_round_anew(tmp_path, monkeypatch, damage,
     prepare()
     run = TinyRun.composed(*CASES["subset"])
     run.complete(tmp_path / "whole")
-    save, saves = checkpoint.Keeper.save, 0
+    save, saves = Keeper.save, 0
 
-    def stop(keeper: checkpoint.Keeper, content: dict) -> None:
+    def stop(keeper: Keeper, content: dict) -> None:
         nonlocal saves
         save(keeper, content)
         saves += keeper.path.name == "training.pt"
         if saves == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.Keeper, "save", stop)
+    monkeypatch.setattr(Keeper, "save", stop)
     with pytest.raises(KeyboardInterrupt):
         run.complete(tmp_path / "stopped")
     monkeypatch.undo()

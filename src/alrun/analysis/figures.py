@@ -1,88 +1,23 @@
-"""Figures, in one style that color-blind readers can tell apart and that is legible at the width of a column.
-
-Each function takes the table of results with named curves (analysis.curves), or numbers computed from it.
-"""
+"""Figures. Each is drawn from the table of results with named curves (analysis.curves), or numbers computed from it."""
 
 import math
-from collections.abc import Callable, Sequence
-from functools import wraps
-from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from alrun.analysis import scores
+from alrun.analysis.figure_style import BANDED, COLORS, COLUMN, PAGE, annotate, bare, line_styles, styled
 from alrun.analysis.metrics import ACCURACY, PLAIN, Metric, Reading
-from alrun.system.errors import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
-# Okabe and Ito's colors. Markers differ as well, and dashes from the eighth line on, so that a gray print is legible.
-# Random is black.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
-MARKERS = "osD^vPX"
-DASHES = ("-", "-.", (0, (5, 1, 1, 1, 1, 1)), ":")
-COLUMN, PAGE = 3.4, 7.0  # inches: a column and the page of a two-column paper
-BANDED = 7  # with more lines, the spread is not drawn
 PANELS = 30  # of a figure, in rows of three
 ROWS = 60  # of a figure with a row for each curve: with more it is longer than a page
 LEGIBLE = 20  # lines, or rows of a matrix, that a reader can still distinguish
-STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7.5,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "lines.linewidth": 1.3,
-    "lines.markersize": 3.5,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "alrun",
-}
-
-
-def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
-    """Decorator: draw in STYLE, without pyplot, which has global state and needs a display."""
-
-    @wraps(draw)
-    def wrapped(*arguments: Any, **settings: Any) -> "Figure":
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*arguments, **settings)
-
-    return wrapped
-
-
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write ``path``.png and ``path``.pdf; the same figure gives the same bytes."""
-    with writing():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path.with_suffix(".png"), dpi=300)
-        figure.set_layout_engine("none")  # the layout is known now, and takes much of the time
-        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-
-
-def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Color, marker and dash of each line: random sampling is black and dashed."""
-    styles = {}
-    others = [name for name in names if name != "random"]
-    for position, name in enumerate(others):
-        turn, place = divmod(position, len(COLORS))
-        marker, dash = MARKERS[(place + turn) % len(MARKERS)], DASHES[turn % len(DASHES)]
-        styles[name] = {"color": COLORS[place], "marker": marker, "linestyle": dash}
-    return {"random": {"color": "#000000", "marker": ".", "linestyle": "--"}, **styles}
 
 
 @styled
@@ -286,36 +221,3 @@ def critical_difference(ranks: pd.Series, p: pd.DataFrame, title: str) -> "Figur
     scikit_posthocs.critical_difference_diagram(ranks, p, ax=axes, color_palette=palette)
     axes.set_title(title)
     return figure
-
-
-def describe_figure(name: str, figure: "Figure") -> str:
-    """A text for readers who cannot see the figure: its axes, panels and lines, as they are drawn."""
-    drawn = [axes for axes in figure.axes if axes.get_visible()]
-    x, y = figure.get_supxlabel(), figure.get_supylabel()
-    if x and y:
-        parts = [f"{y} against {x}"]
-        names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    else:
-        parts = [axes.get_xlabel() for axes in drawn if axes.get_xlabel()]
-        names = [text.get_text() for axes in drawn for text in (*axes.get_yticklabels(), axes.yaxis.label)]
-    titles = [axes.get_title() for axes in drawn if axes.get_title()]
-    words = dict.fromkeys(name for name in names if not name.replace(".", "").isdigit())
-    parts = [*parts, "; ".join(titles), ", ".join(filter(None, words))]
-    return f"Figure: {name}. " + " ".join(". ".join(filter(None, parts)).split()) + "."
-
-
-def annotate(image: "AxesImage", values: np.ndarray, pattern: str, size: float = 7) -> None:
-    """Write each cell's number, black on light cells and white on dark ones."""
-    for (row, column), value in np.ndenumerate(values):
-        if not np.isnan(value):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            color = "k" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "w"
-            text = pattern.format(value)
-            image.axes.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
-
-
-def bare(axes: "Axes") -> None:
-    """Remove grid, frame and tick marks: the cells are the frame."""
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)

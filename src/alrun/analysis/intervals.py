@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
@@ -50,3 +51,9 @@ def spread(mean: float, std: float, digits: int) -> str:
     if np.isnan(mean):
         return ""
     return f"{mean:.{digits}f}" if np.isnan(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def bounds(found: pd.DataFrame, kind: str, scale: float, digits: int) -> list[str]:
+    """Intervals as text; empty for NaN."""
+    pairs = zip(scale * found[f"{kind}_low"], scale * found[f"{kind}_high"], strict=True)
+    return ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in pairs]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 import alrun
-from alrun.analysis import figures, formats
+from alrun.analysis import figure_style, formats
 from alrun.system import files
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def write_page(
     sections = []
     for part in parts:
         for name, figure in part.figures.items():
-            figures.save_figure(figure, folder / "figures" / slug(name))
+            figure_style.save_figure(figure, folder / "figures" / slug(name))
         for name, table in (part.tables | part.unshown).items():
             formats.write_table(table, folder / "tables" / slug(name))
         images = [
             {
-                "alt": figures.describe_figure(name, figure),
+                "alt": describe_figure(name, figure),
                 "uri": data_uri(figure),
                 "wide": figure.get_figwidth() > WIDE,
                 "width": round(96 * SCALE * figure.get_figwidth()),
@@ -86,3 +86,19 @@ def page_cells(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
             if os.path.isdir(path):
                 row[0] = {"text": row[0], "link": "./" + quote(os.path.relpath(path, folder))}
     return {"columns": list(map(str, shown.columns)), "rows": rows, "words": "folder" in table}
+
+
+def describe_figure(name: str, figure: "Figure") -> str:
+    """A text for readers who cannot see the figure: its axes, panels and lines, as they are drawn."""
+    drawn = [axes for axes in figure.axes if axes.get_visible()]
+    x, y = figure.get_supxlabel(), figure.get_supylabel()
+    if x and y:
+        parts = [f"{y} against {x}"]
+        names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    else:
+        parts = [axes.get_xlabel() for axes in drawn if axes.get_xlabel()]
+        names = [text.get_text() for axes in drawn for text in (*axes.get_yticklabels(), axes.yaxis.label)]
+    titles = [axes.get_title() for axes in drawn if axes.get_title()]
+    words = dict.fromkeys(name for name in names if not name.replace(".", "").isdigit())
+    parts = [*parts, "; ".join(titles), ", ".join(filter(None, words))]
+    return f"Figure: {name}. " + " ".join(". ".join(filter(None, parts)).split()) + "."

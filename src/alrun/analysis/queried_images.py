@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alrun.analysis.figures import COLUMN, PAGE, bare, styled
+from alrun.analysis.figure_style import COLUMN, PAGE, bare, styled
 from alrun.runs import thumbnails
 from alrun.system.errors import UserError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import figures, formats, rounds, scores
+from alrun.analysis import figure_style, figures, formats, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.metrics import ACCURACY, PLAIN
@@ -24,7 +24,7 @@ def summarize(setting: Path, runs: Sequence[Path]) -> None:
     per_round = accuracy_by_round(named)
     by_curve, target = by_strategy(named)
     files.write_text(setting / "summary.csv", formats.csv(per_round.reset_index()))
-    figures.save_figure(figures.measure(named), setting / "accuracy")
+    figure_style.save_figure(figures.measure(named), setting / "accuracy")
     print(f"\nTest accuracy in %, mean ± standard deviation over repeats ({setting.name})")
     print(accuracy_table(per_round).to_string(index=False))
     print(f"\nPer run; labeling efficiency at {100 * target:.1f} % accuracy, which every run reaches")

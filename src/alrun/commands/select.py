@@ -48,7 +48,7 @@ def select(run: planned_runs.Planned, number: int, of: int) -> str:
     Raises:
         UserError: It waits for none, or has other parts.
     """
-    from alrun.loop.run import as_json, compute_part, opened_for_parts
+    from alrun.loop.dividing import as_json, compute_part, opened_for_parts
     from alrun.runs.state import RunState
 
     cfg = OmegaConf.masked_copy(run.cfg, [str(key) for key in run.cfg if key != "hydra"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alrun.data.dataset import BLOCK, STRANGER, ImageData, is_mapped, kind_of
+from alrun.data.dataset import BLOCK, STRANGER, ImageData, counts_of, is_mapped, kind_of
 from alrun.data.rare import rare_classes
 from alrun.system.safe_text import one_line
 
@@ -75,10 +75,7 @@ def describe_data(data: ImageData) -> dict[str, Any]:
 def describe_pool(data: ImageData) -> dict[str, Any]:
     """What the card of its source cannot say of a pool that was made from it: classes, counts, strangers, rare ones."""
     names = data.class_names or [str(number) for number in range(data.classes)]
-    train, test = (
-        np.bincount(labels[labels >= 0], minlength=data.classes).tolist()
-        for labels in (data.train_labels, data.test_labels)
-    )
+    train, test = (counts_of(labels, data.classes).tolist() for labels in (data.train_labels, data.test_labels))
     return {
         "classes": data.classes,
         "class_names": names,

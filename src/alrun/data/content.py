@@ -224,8 +224,7 @@ def stamp(path: Path) -> list[int]:
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path)
     except OSError as error:
         raise unreadable(path, error) from error
 

@@ -277,3 +277,8 @@ def taken(images: np.ndarray, index: np.ndarray) -> np.ndarray:
         size = len(index) * images[0].nbytes
         log.warning("%.1f MB of the memory map are copied into memory, for a part of its images", size / 2**20)
     return images[index]
+
+
+def counts_of(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The examples of each class (classes,); what has no class is not counted."""
+    return np.bincount(labels[labels >= 0], minlength=classes)

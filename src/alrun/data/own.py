@@ -1,7 +1,6 @@
 """``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: a user's own pictures of any size and kind."""
 
-import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,20 +10,18 @@ from annotated_types import Ge, Gt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData
+from alrun.data.decoded_splits import assemble_data
 from alrun.data.divided import Fraction, split_as_given, split_by_share
 from alrun.data.growing_pool import images_of
-from alrun.data.layout import choose_test_split, is_generic, kind_of, warn_of_unused
 from alrun.data.listed_pictures import list_pictures
 from alrun.data.manifest import read_manifest
-from alrun.data.memory_map import Unreadable, decode_blocks, decode_images, map_images
-from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures, pictures_under
+from alrun.data.memory_map import decode_images
+from alrun.data.picture_listing import Found, class_folders, pictures_under
 from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
 from alrun.data.picture_table import read_picture_table
 from alrun.data.sources import Numbers
+from alrun.data.split_paths import list_split_folders, parquet_files
 from alrun.system.errors import DataError
-from alrun.system.safe_text import one_line
-
-log = logging.getLogger(__name__)
 
 Side = Annotated[int, Ge(1)]  # pixels
 Channels = Literal[1, 3]  # gray, color
@@ -61,53 +58,6 @@ def image_folder(
     else:
         splits = split_as_given(every, len(train.paths), classes, f"dataset.path={path}")
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, whole.passed)
-
-
-def list_split_folders(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
-    """The pictures of the training and of the test split in folders; None without a test split.
-
-    Raises:
-        UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
-    """
-    base = unwrap_folder(Path(path))
-    names = folders_in(base)
-    kinds = {name: kind for name in names if (kind := kind_of(name))}
-    splits = [name for name in kinds if folders_in(inner := unwrap_folder(base / name)) and not has_pictures(inner)]
-    trains = [name for name in splits if kinds[name] == "train"]
-    if len(trains) > 1:
-        raise DataError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
-    if not trains:
-        if splits:
-            raise DataError(
-                f"dataset.path={path} holds {', '.join(splits)}, which are named for splits, but no folder train: "
-                "name the folder of the class folders by dataset.path=..., or rename them."
-            )
-        if kinds and (len(kinds) == len(names) or len(set(kinds.values())) > 1):
-            raise DataError(
-                f"dataset.path={path}: {', '.join(kinds)} are named for splits but hold no class folders: sort the "
-                "pictures into class folders, or list them with their classes for dataset=csv."
-            )
-        if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
-        return class_folders(base, class_level), None
-    (train,) = trains
-    test = choose_test_split(test_split, [name for name in splits if name != train], f"dataset.path={path}")
-    warn_of_unused(names, (train, test), f"dataset.path={path}", "folder")
-    found = class_folders(unwrap_folder(base / train), class_level)
-    return found, None if test is None else class_folders(unwrap_folder(base / test), class_level)
-
-
-def unwrap_folder(path: Path) -> Path:
-    """The folder itself, or its only folder if that has a generic name and nothing is beside it."""
-    while True:
-        names = folders_in(path)
-        if len(names) != 1 or has_pictures(path):
-            return path
-        (name,) = names
-        if not is_generic(name) and name != path.name:
-            return path
-        log.info("%s: its one folder, %s, is taken in its place", path, one_line(name))
-        path = path / name
 
 
 def csv(
@@ -175,46 +125,6 @@ def parquet(
     else:
         splits = split_by_share(whole, test_fraction, classes, in_order=True)  # row groups are then read once each
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())
-
-
-def parquet_files(path: str, test_split: str | None) -> tuple[list[Path], list[Path]]:
-    """The files of the training and of the test split.
-
-    Raises:
-        UserError: There are no training files, or ``test_split`` is not there.
-    """
-    base = Path(path)
-    if not base.is_dir():
-        if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} is one file; name the folder that holds both.")
-        if base.exists() and not base.is_file():  # reading a pipe might wait forever
-            raise DataError(f"dataset.path={path} is not a file; name a Parquet file or a folder of them.")
-        return [base], []
-    found: dict[str, list[Path]] = {}
-    for file in sorted(each for each in base.rglob("*.parquet") if each.is_file()):
-        found.setdefault(split_of(file.relative_to(base), test_split), []).append(file)
-    trains = [name for name in found if kind_of(name) == "train"]
-    if not trains:
-        if test_split is None and len(found) == 1:
-            (files,) = found.values()
-            if not kind_of(next(iter(found))):
-                return files, []  # files without names of splits are parts of one
-        raise DataError(f"dataset.path={path}: there is no file train*.parquet; name the file, or rename it.")
-    others = [name for name in found if name not in trains]
-    test = choose_test_split(test_split, others, f"dataset.path={path}")
-    warn_of_unused(others, [test], f"dataset.path={path}")
-    return [file for name in trains for file in found[name]], found.get(test or "", [])
-
-
-def split_of(file: Path, test_split: str | None) -> str:
-    """The name of a file's split, by its own name or that of a folder around it; a fixed name if neither says one."""
-    parts = [*file.parts[:-1], file.stem]
-    for part in reversed(parts):
-        if test_split is not None and part.casefold().startswith(test_split.casefold()):
-            return test_split
-        if kind := kind_of(part):
-            return kind
-    return "the files without a split's name"
 
 
 def unlabeled(
@@ -317,65 +227,3 @@ def class_names(given: Sequence[Any]) -> list[str]:
         raise DataError(f"dataset.classes={names}: give the names of two or more classes, each once: [cat,dog].")
     labels.check_alike(sorted(names), Counter(names), lambda name: "in dataset.classes")
     return names
-
-
-def assemble_data(
-    train: Split,
-    test: Split,
-    classes: list[str],
-    root: str,
-    size: int,
-    channels: int,
-    white: float | None,
-    memory_map: bool,
-    mean: Numbers,
-    std: Numbers,
-    passed: Counter[str],
-) -> ImageData:
-    """Both splits decoded, or mapped from files under ``root``; ``passed`` counts the files that were skipped.
-
-    Raises:
-        UserError: Pictures cannot be read (all are named), or one is in both splits.
-    """
-    check_apart(train, test)
-    arrays: list[np.ndarray] = []
-    unreadable: list[str] = []
-    for split in (train, test):
-        try:
-            if unreadable:  # there will be no run: only look for others that cannot be read
-                deque(decode_blocks(split, size, channels, white), maxlen=0)
-                continue
-            if memory_map and len(split):
-                images = map_images(split, size, channels, Path(root) / "memory_maps", white)
-            else:
-                images = decode_images(split, size, channels, white)
-            arrays += [images, split.labels]
-        except Unreadable as error:
-            unreadable += error.reasons
-    if unreadable:
-        raise Unreadable(unreadable)
-    train_x, train_y, test_x, test_y = arrays
-    names, groups = train.names(), test.groups
-    return ImageData(
-        train_x, train_y, test_x, test_y, mean, std, classes, names, passed=dict(passed), test_groups=groups
-    )
-
-
-def check_apart(train: Split, test: Split) -> None:
-    """Refuse a file that is in both splits.
-
-    Raises:
-        UserError: There is one; the sentence names both places.
-    """
-    if not (isinstance(train.source, Files) and isinstance(test.source, Files)):
-        return
-    sources = train.source, test.source
-    known = {sources[0].keys[at]: at for at in train.index.tolist() if sources[0].keys[at] is not None}
-    both = [(known[key], at) for at in test.index.tolist() if (key := sources[1].keys[at]) in known]
-    if both:
-        first, second = sources[0].paths[both[0][0]], sources[1].paths[both[0][1]]
-        names = f"{first} is" if first == second else f"{first} and {second} are one file,"
-        raise DataError(
-            f"dataset: {len(both)} pictures are in the training and in the test split: {names} in both; take them "
-            "out of one."
-        )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alrun.data.dataset import ImageData
+from alrun.data.dataset import ImageData, counts_of
 
 SHARE = 0.5  # of the median class
 
@@ -16,5 +16,5 @@ def rare_classes(data: ImageData) -> list[int]:
         return list(data.rare)
     if data.is_unlabeled:
         return []
-    counts = np.bincount(data.train_labels[data.train_labels >= 0], minlength=data.classes)
+    counts = counts_of(data.train_labels, data.classes)
     return np.flatnonzero(counts <= SHARE * np.median(counts)).tolist()

@@ -94,19 +94,13 @@ class Part:
             os.fsync(file.fileno())
         if self.path.stat().st_size != (self.stop - self.start) * (dimension or 0) * self.precision.itemsize:
             raise UserError(f"{self.path} has not as many rows as it must: remove it, and run alrun embed again.")
-        facts = {"dimension": dimension, "sha256": sha256(self.path), "seconds": monotonic() - started, **facts}
+        facts = {"dimension": dimension, "sha256": files.sha256(self.path), "seconds": monotonic() - started, **facts}
         files.write_text(self.note, json.dumps(facts))
 
     def forget(self) -> None:
         """Remove it."""
         self.note.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing(store: Store, of: int) -> list[int]:
@@ -123,7 +117,7 @@ def join(store: Store, of: int, facts: dict[str, Any]) -> None:
     parts = [part for part in (Part(store, number, of) for number in range(1, of + 1)) if part.stop > part.start]
     notes = [part.noted() for part in parts]
     for part, note in zip(parts, notes, strict=True):
-        if sha256(part.path) != note["sha256"]:
+        if files.sha256(part.path) != note["sha256"]:
             part.forget()
             raise UserError(
                 f"{part.path} was not as it had been written, and is removed: run alrun embed again; the other parts "

@@ -1,6 +1,5 @@
 """From settings to objects: the components of a run, built and checked against one another before training."""
 
-import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,33 +7,40 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from alrun.data import card
-from alrun.data.augmentation import Augmentation, Cast, NoAugmentation, Normalize
+from alrun.data.augmentation import Augmentation, Cast, Normalize
 from alrun.data.dataset import ImageData
-from alrun.data.rare import rare_classes
 from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
+from alrun.loop.classes import with_known_classes
 from alrun.loop.opened import opened, sizes
-from alrun.loop.part_checks import check_augmentation, check_model, check_padding, check_unlabeled, check_until
-from alrun.models.classifier import Classifier, has_dropout
-from alrun.models.linear import Linear
+from alrun.loop.part_checks import (
+    check_augmentation,
+    check_convex,
+    check_model,
+    check_oracle,
+    check_padding,
+    check_samples,
+    check_takes,
+    check_unlabeled,
+    check_until,
+)
+from alrun.models.classifier import Classifier
 from alrun.pool import build
-from alrun.pool.classes import class_number
 from alrun.pool.pool import Pool
 from alrun.runs.stopping import Stopping
-from alrun.settings import factory, targets
-from alrun.settings.checks import check_answers, check_budget, check_dropout
+from alrun.settings import factory
+from alrun.settings.checks import check_answers, check_budget
 from alrun.settings.identity import digest, first_round, initial_seed
-from alrun.strategies.base import Strategy, strategies_within
+from alrun.strategies.base import Strategy
 from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
-from alrun.training.convex import Convex
 from alrun.training.learner import Learner
 from alrun.training.optimizer import Optimization, parameter_groups
 from alrun.training.stop_rule import StopRule
-from alrun.training.subsets.base import NoSubset, Subset
+from alrun.training.subsets.base import Subset
 from alrun.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -167,100 +173,6 @@ def build_trainer(
     )
 
 
-def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, balance: str) -> None:
-    """Refuse what has no optimum, or changes from epoch to epoch.
-
-    Raises:
-        UserError: The model, the augmentation, the subset or the balance is of that kind.
-    """
-    if not isinstance(model, Linear):
-        raise SettingError(
-            f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam."
-        )
-    for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
-        if not isinstance(part, none):
-            name = type(part).__name__
-            raise SettingError(
-                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
-            )
-    if balance == "sampling":
-        raise SettingError(
-            "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
-            "softmax."
-        )
-
-
-def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
-    """Refuse an oracle where nobody knows the answers, and where chance decides beside the batch.
-
-    Raises:
-        UserError: It is in such a run.
-    """
-    for each in strategies_within(strategy):
-        if not each.is_oracle:
-            continue
-        name = type(each).__name__
-        if data.is_unlabeled:
-            raise SettingError(
-                f"strategy: {name} is an oracle: it knows all answers, and here people are to give them: use another."
-            )
-        if not isinstance(trainer, Convex):
-            raise SettingError(
-                f"strategy: {name} is an oracle, and trains a model for each batch that it tries: use it with "
-                "optimizer=convex model=linear, on a pool of vectors."
-            )
-
-
-def check_samples(samples: int, model: Classifier) -> None:
-    """Refuse more passes that disagree than ``model`` can give.
-
-    Raises:
-        UserError: It has no dropout and no ensemble, or an ensemble of fewer.
-    """
-    if not model.ensemble and not has_dropout(model):
-        check_dropout(samples, type(model).__name__)
-    if 0 < model.ensemble < samples:
-        raise SettingError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
-
-
-def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> Strategy:
-    """``strategy``, or a new one if its settings give classes of ``data`` by name or as rare."""
-    settings = OmegaConf.to_container(cfg.strategy, resolve=True)
-    numbered = with_numbers(settings, data, "strategy")
-    return strategy if numbered == settings else factory.build(DictConfig(numbered), "strategy")
-
-
-def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
-    """``settings`` (plain values) with classes that are given by name, or as rare, as their numbers, at any depth.
-
-    Raises:
-        UserError: The data set has no such class, or none of its classes is rare.
-    """
-    if not isinstance(settings, dict):
-        return settings
-    return {
-        name: numbers_of(value, data, f"{key}.{name}")
-        if name in ("query_classes", "private_classes") and value is not None
-        else with_numbers(value, data, f"{key}.{name}")
-        for name, value in settings.items()
-    }
-
-
-def numbers_of(value: Any, data: ImageData, key: str) -> Any:
-    """The numbers of classes that are listed, or of the rare ones if ``value`` says ``rare``.
-
-    Raises:
-        UserError: One is not there, or no class is rare.
-    """
-    if isinstance(value, list):
-        return [class_number(each, data, key) for each in value]
-    if value != "rare":
-        return value  # which the strategy refuses
-    if not (rare := rare_classes(data)):
-        raise SettingError(f"{key}=rare: no class is rare: add imbalance=..., or list classes.")
-    return rare
-
-
 def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """A model for this data, with weights drawn from torch's global generator.
 
@@ -269,26 +181,6 @@ def build_model(cfg: DictConfig, data: ImageData) -> Classifier:
     """
     check_takes(cfg.model, data)
     return factory.build(cfg.model, "model", **data.shape, classes=data.classes)
-
-
-def check_takes(model: DictConfig, data: ImageData) -> None:
-    """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
-    takes = inspect.signature(
-        targets.import_target(model.get("_target_"), "model", targets.kinds_at("model"))
-    ).parameters
-    if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
-        return
-    name = str(model._target_).rpartition(".")[2]
-    if data.is_vectors:
-        (count,) = data.shape.values()
-        raise SettingError(
-            f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
-        )
-    if "features" in takes:
-        raise SettingError(
-            f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
-            "or use a network for images, such as model=small_cnn."
-        )
 
 
 def attempt(cfg: DictConfig, key: str, make: Callable[[Any], Any], argument: Any) -> Any:

@@ -1,5 +1,6 @@
 """Checks before training that the parts of a run fit together."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,20 @@ from omegaconf import DictConfig
 from alrun.data.augmentation import Augmentation, NoAugmentation
 from alrun.data.dataset import ImageData
 from alrun.features.finetune import Pretrained
-from alrun.models.classifier import Classifier
+from alrun.models.classifier import Classifier, has_dropout
+from alrun.models.linear import Linear
 from alrun.pool.annotator import Perfect
 from alrun.pool.cost import ByClass
 from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
+from alrun.settings import targets
+from alrun.settings.checks import check_dropout
+from alrun.strategies.base import Strategy, strategies_within
 from alrun.strategies.seed_set import EveryClassSeedSet, PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
+from alrun.training.convex import Convex
+from alrun.training.learner import Learner
+from alrun.training.subsets.base import NoSubset, Subset
 
 OTHERWISE = {"seed_set": "random, or seed_set.per_class=false", "annotator": "perfect"}  # where labels are not known
 TRIED = 16  # images; a random transform may fail with some of its draws only
@@ -112,4 +120,80 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, an
             raise SettingError(
                 f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
                 f"for here: use {key}={OTHERWISE.get(key, 'none')}."
+            )
+
+
+def check_takes(model: DictConfig, data: ImageData) -> None:
+    """Refuse a model of images for vectors, and one of vectors for images, by what its class takes."""
+    takes = inspect.signature(
+        targets.import_target(model.get("_target_"), "model", targets.kinds_at("model"))
+    ).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
+        return
+    name = str(model._target_).rpartition(".")[2]
+    if data.is_vectors:
+        (count,) = data.shape.values()
+        raise SettingError(
+            f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
+        )
+    if "features" in takes:
+        raise SettingError(
+            f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
+            "or use a network for images, such as model=small_cnn."
+        )
+
+
+def check_samples(samples: int, model: Classifier) -> None:
+    """Refuse more passes that disagree than ``model`` can give.
+
+    Raises:
+        UserError: It has no dropout and no ensemble, or an ensemble of fewer.
+    """
+    if not model.ensemble and not has_dropout(model):
+        check_dropout(samples, type(model).__name__)
+    if 0 < model.ensemble < samples:
+        raise SettingError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
+
+
+def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, balance: str) -> None:
+    """Refuse what has no optimum, or changes from epoch to epoch.
+
+    Raises:
+        UserError: The model, the augmentation, the subset or the balance is of that kind.
+    """
+    if not isinstance(model, Linear):
+        raise SettingError(
+            f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam."
+        )
+    for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
+        if not isinstance(part, none):
+            name = type(part).__name__
+            raise SettingError(
+                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+            )
+    if balance == "sampling":
+        raise SettingError(
+            "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
+            "softmax."
+        )
+
+
+def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
+    """Refuse an oracle where nobody knows the answers, and where chance decides beside the batch.
+
+    Raises:
+        UserError: It is in such a run.
+    """
+    for each in strategies_within(strategy):
+        if not each.is_oracle:
+            continue
+        name = type(each).__name__
+        if data.is_unlabeled:
+            raise SettingError(
+                f"strategy: {name} is an oracle: it knows all answers, and here people are to give them: use another."
+            )
+        if not isinstance(trainer, Convex):
+            raise SettingError(
+                f"strategy: {name} is an oracle, and trains a model for each batch that it tries: use it with "
+                "optimizer=convex model=linear, on a pool of vectors."
             )

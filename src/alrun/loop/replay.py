@@ -10,13 +10,13 @@ from omegaconf import DictConfig
 from alrun.data.dataset import ImageData
 from alrun.loop import components, vector_pools
 from alrun.loop.components import Parts
+from alrun.loop.evaluator import Evaluator
+from alrun.loop.querying import choose_query
 from alrun.pool.build import place_images
 from alrun.pool.pool import Pool
 from alrun.runs import labeling, portable
-from alrun.strategies.query import build_query, check_selection, naming_strategy
 from alrun.system import device, rng
 from alrun.system.errors import DataError
-from alrun.training.evaluation import evaluate
 
 LEAST = 40  # labels that a replay needs
 TEST_SHARE = 0.3
@@ -82,22 +82,20 @@ def rounds(
     cfg: DictConfig, name: str, data: ImageData, parts: Parts, pool: Pool, counts: Sequence[int], seed: int
 ) -> list[float]:
     """Train, test and query until ``pool`` has the last of ``counts`` labels: the accuracies."""
-    images, labels = place_images(data.test_images, pool.device), torch.from_numpy(data.test_labels).to(pool.device)
     model, trainer, found = parts.model, parts.trainer, []
+    evaluator = Evaluator(data, pool.device, parts.normalize, trainer.chunk)
     for round, (count, following) in enumerate(zip(counts, [*counts[1:], None], strict=True)):
         assert len(pool.labeled) == count
         if cfg.training.reset or not round:
             rng.seed_globals(seed, "weights", round)
             model.load_state_dict(parts.fresh().state_dict())
         trained = trainer.fit(model, pool, seed, round, lambda epoch, accuracy: None, parts.fresh)
-        found.append(evaluate(model, images, labels, parts.normalize, trainer.chunk, data.classes).accuracy)
+        found.append(evaluator.evaluate(model).accuracy)
         if following is None:
             break
-        with naming_strategy(name, round):
-            size, unlabeled, watch = following - count, pool.unlabeled, device.Stopwatch(pool.device)
-            query = build_query(
-                parts.strategy.needs, size, pool, model, trained, trainer, parts.fresh, seed, round, watch
-            )
-            chosen, _ = parts.strategy.choose(query)
-        pool.label(unlabeled[check_selection(chosen, size, len(unlabeled), name, round)])
+        watch = device.Stopwatch(pool.device)
+        query, _ = choose_query(
+            parts, name, pool, following - count, trained, evaluator, seed=seed, round=round, training=watch
+        )
+        pool.label(query)
     return found

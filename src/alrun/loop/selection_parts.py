@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from alrun.models.outputs import Outputs
-from alrun.strategies.in_parts import ByScore, positions_of
+from alrun.strategies.in_parts import ByScore
 from alrun.strategies.more.partitioned import Partitioned
-from alrun.strategies.query import Query, check_selection
+from alrun.strategies.query import Query, check_selection, naming_strategy
 from alrun.system import files
 from alrun.system.errors import writing
 from alrun.system.lock import Lock
@@ -93,8 +93,9 @@ class Division:
     def proposed(self, number: int) -> dict[str, Any]:
         """What a part proposes, as a file holds it: indices, scores if there are any, and outputs to compare by."""
         start, stop = self.ranges[number]
-        query = self.query(self.unlabeled[start:stop])
-        positions, scores = self.way.propose(query, number)
+        with naming_strategy(self.name, self.round):
+            query = self.query(self.unlabeled[start:stop])
+            positions, scores = self.way.propose(query, number)
         check_selection(positions, len(positions), stop - start, self.name, self.round)
         chosen = query.unlabeled.take(positions)
         fields = chosen.fields if self.way.keeps_outputs else {}
@@ -105,26 +106,29 @@ class Division:
             "outputs": {name: tensor.cpu() for name, tensor in fields.items()},
         }
 
-    def decide(self, where: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Positions (size,) among the unlabeled, and their scores if there are any: all parts must have proposed.
+    def choose(self, where: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Indices (size,) into the pool that are queried, and their scores if there are any; all parts have proposed.
 
         Args:
             where: The device of the run.
+
+        Raises:
+            UserError: The strategy fails, or does not return as many distinct positions.
         """
-        parts = [self.read(number) for number in self.ranges]
-        proposed = [part for part in parts if part is not None]
-        assert len(proposed) == len(parts)
+        parts = [part for part in map(self.read, self.ranges) if part is not None]
+        assert len(parts) == len(self.ranges)
         outputs = Outputs.joined(
             [
                 Outputs(part["index"], **{name: tensor.to(where) for name, tensor in part["outputs"].items()})
-                for part in proposed
+                for part in parts
             ]
         )
-        scores = [part["scores"] for part in proposed]
-        chosen, decided = self.way.decide(
-            self.query(outputs), None if any(each is None for each in scores) else torch.cat(scores)
-        )
-        return positions_of(outputs.index[chosen.cpu()], self.unlabeled), decided
+        known = [part["scores"] for part in parts if part["scores"] is not None]
+        with naming_strategy(self.name, self.round):
+            chosen, scores = self.way.decide(
+                self.query(outputs), torch.cat(known) if len(known) == len(parts) else None
+            )
+        return outputs.index[check_selection(chosen, self.size, len(outputs), self.name, self.round)], scores
 
 
 def clear(run_dir: Path) -> None:

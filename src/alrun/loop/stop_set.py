@@ -1,7 +1,7 @@
 """Measures that stopping criteria read (alrun.runs.stopping): what two successive models predict of a stop set.
 
-The stop set is a sample of the pool, drawn by the seed. The model before is asked again in each round instead of its
-predictions being kept: so a resumed run measures the same, and so does a pool that has grown.
+The stop set is a sample of the pool, drawn by the seed. A process keeps what the model before predicted of it. One that
+resumes the run, perhaps with a pool that has grown, computes it again from the weights, so that it measures the same.
 """
 
 import math
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from alrun.models import infer
 from alrun.models.classifier import Classifier
-from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.system import rng
 
@@ -27,9 +26,7 @@ class StopMeasures:
 
     kappa: float = math.nan  # agreement of the predictions on the stop set, beyond chance
     changed: float = math.nan  # share of the unlabeled examples of the stop set whose prediction changed
-    uncertainty: float = (
-        math.nan
-    )  # mean entropy of these examples' predictions, as a share of the highest, log(classes)
+    uncertainty: float = math.nan  # mean entropy of these predictions, as a share of the highest, log(classes)
     delta_f: float = math.nan  # 1 - macro-F1 of the predictions, were those of the model before right
     batch_accuracy: float = math.nan  # of the model before on the labels that were given since
 
@@ -40,41 +37,57 @@ def draw_stop_set(size: int, seed: int) -> Tensor:
     return drawn.sort().values
 
 
-def measure_stopping(
-    model: Classifier,
-    before: Mapping[str, Tensor],
-    pool: Pool,
-    query: Tensor,
-    seed: int,
-    normalize: Callable,
-    chunk: int,
-) -> StopMeasures:
-    """The measures of ``model`` against one with the weights ``before``, whose ``query`` (k,) has been answered.
+class StopSet:
+    """Measures each model of a run beside the one before it.
 
-    ``model`` has its own weights again in the end.
+    Args:
+        pool: The pool.
+        seed: Draws the stop set.
+        normalize: Makes floats of what the pool holds.
+        chunk: Images in a forward pass.
     """
 
-    def log_probs(index: Tensor) -> np.ndarray:
-        found = infer.record(model, pool.images, index, Needs(log_probs=True), normalize, chunk).log_probs
-        return found.double().cpu().numpy()
+    def __init__(self, pool: Pool, seed: int, normalize: Callable[[Tensor], Tensor], chunk: int) -> None:
+        self.pool = pool
+        self.index = draw_stop_set(len(pool.images), seed)
+        self.normalize = normalize
+        self.chunk = chunk
+        self.known: tuple[int, np.ndarray] | None = None  # a round, and what its model predicts of the stop set
 
-    stop_set = draw_stop_set(len(pool.images), seed)
-    now = log_probs(stop_set)
-    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    model.load_state_dict(before)
-    earlier = log_probs(stop_set).argmax(1)
-    answers = pool.labels[query.to(pool.device)].cpu().numpy()
-    foreseen = log_probs(query).argmax(1)[answers >= 0] == answers[answers >= 0]
-    model.load_state_dict(weights)
-    is_open = ~np.isin(stop_set.numpy(), pool.queried.numpy())
-    later = now.argmax(1)
-    return StopMeasures(
-        kappa=kappa(earlier, later, now.shape[1]),
-        changed=mean((earlier != later)[is_open]),
-        uncertainty=mean(-(np.exp(now) * now).sum(1)[is_open]) / math.log(now.shape[1]),
-        delta_f=predicted_change_of_f(earlier, later, now.shape[1]),
-        batch_accuracy=mean(foreseen),
-    )
+    def measure(
+        self, round: int, model: Classifier, before: Mapping[str, Tensor] | None, query: Tensor
+    ) -> StopMeasures:
+        """The measures of ``model`` against one with the weights ``before``, whose ``query`` (k,) has been answered.
+
+        ``before`` is None where those weights are lost. ``model`` has its own weights again in the end.
+        """
+        if not round or before is None:
+            return StopMeasures()
+        now = self.log_probs(model, self.index)
+        later, classes = now.argmax(1), now.shape[1]
+        weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        model.load_state_dict(before)
+        if self.known and self.known[0] == round - 1:
+            earlier = self.known[1]
+        else:
+            earlier = self.log_probs(model, self.index).argmax(1)
+        answers = self.pool.labels[query.to(self.pool.device)].cpu().numpy()
+        foreseen = self.log_probs(model, query).argmax(1)[answers >= 0] == answers[answers >= 0]
+        model.load_state_dict(weights)
+        self.known = round, later
+        is_open = ~np.isin(self.index.numpy(), self.pool.queried.numpy())
+        return StopMeasures(
+            kappa=kappa(earlier, later, classes),
+            changed=mean((earlier != later)[is_open]),
+            uncertainty=mean(-(np.exp(now) * now).sum(1)[is_open]) / math.log(classes),
+            delta_f=predicted_change_of_f(earlier, later, classes),
+            batch_accuracy=mean(foreseen),
+        )
+
+    def log_probs(self, model: Classifier, index: Tensor) -> np.ndarray:
+        """What ``model`` says of examples of the pool (k,): log probabilities (k, C), float64."""
+        found = infer.log_probs(model, self.pool.images, index, self.normalize, self.chunk)
+        return found.double().cpu().numpy()
 
 
 def mean(values: np.ndarray) -> float:

@@ -72,6 +72,17 @@ def record(
     return Outputs(index, **outputs)
 
 
+def log_probs(model: Classifier, images: Tensor, index: Tensor, normalize: Callable, chunk: int) -> Tensor:
+    """What ``model`` says of ``images[index]``: log probabilities (k, C).
+
+    Raises:
+        UserError: One is not finite.
+    """
+    found = record(model, images, index, Needs(log_probs=True), normalize, chunk).log_probs
+    assert found is not None
+    return found
+
+
 def ensemble_passes(model: Classifier, batch: Tensor, samples: int) -> Tensor:
     """Log-softmax of ``samples`` members of the model's ensemble: (samples, B, C)."""
     return widened(model.members(batch, samples)).log_softmax(2)

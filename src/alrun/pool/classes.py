@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Ge, MinLen
 
 from alrun.data.dataset import ImageData
@@ -56,8 +55,3 @@ def class_numbers(given: Sequence[int | str], data: ImageData, key: str) -> list
 def names_of(data: ImageData) -> list[str]:
     """The names of the classes; where they have none, their numbers."""
     return data.class_names if data.class_names is not None else [str(number) for number in range(data.classes)]
-
-
-def counts_of(labels: np.ndarray, classes: int) -> np.ndarray:
-    """The examples of each class (classes,); what has no class is not counted."""
-    return np.bincount(labels[labels >= 0], minlength=classes)

@@ -8,6 +8,7 @@ import numpy as np
 from annotated_types import Gt
 
 from alrun.data.columns import read_matrix
+from alrun.data.dataset import counts_of
 from alrun.pool.annotator import Asked, ByMatrix, Opinions, Rate
 from alrun.system.errors import SettingError
 
@@ -55,7 +56,7 @@ class Confusing(ByMatrix):
         weights = self.likeness(asked) if self.given is None else checked_matrix(self.given, asked.classes)
         if self.rate is None:
             return weights
-        counts = np.bincount(asked.truth[asked.truth >= 0], minlength=asked.classes)
+        counts = counts_of(asked.truth, asked.classes)
         if not counts.any():  # nobody is asked about a class
             counts += 1
         return scaled(weights, counts / counts.sum(), self.rate)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 import numpy as np
 from annotated_types import Ge
 
-from alrun.data.dataset import ImageData
-from alrun.pool.classes import Given, class_numbers, counts_of, names_of
+from alrun.data.dataset import ImageData, counts_of
+from alrun.pool.classes import Given, class_numbers, names_of
 from alrun.system.errors import SettingError
 
 Ratio = Annotated[float, Ge(1)]  # of the largest class to the smallest

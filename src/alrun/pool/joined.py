@@ -60,6 +60,31 @@ def labels_in(data: ImageData, other: ImageData, labels: np.ndarray, key: str) -
     return number[labels]
 
 
+def check_share(group: str, share: float, count: int, there: int, most: float) -> None:
+    """Refuse a share of the pool for which another data set has too few training examples.
+
+    Args:
+        group: Of the settings.
+        share: The setting.
+        count: The examples that it takes.
+        there: The training examples of the other data set.
+        most: The largest share that is possible.
+
+    Raises:
+        UserError: ``count`` are more than are ``there``.
+    """
+    if count > there:
+        raise SettingError(
+            f"{group}.share={share:g} of the pool are {count} examples, and {group}.dataset has {there} training "
+            f"examples: lower it to {most:.3g} or less."
+        )
+
+
+def drawn(count: int, there: int, places: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Which ``count`` of ``there`` examples join a pool, and at which of its ``places``: ascending, (count,) each."""
+    return np.sort(rng.permutation(there)[:count]), np.sort(rng.permutation(places)[:count])
+
+
 def mixed(first: np.ndarray, second: np.ndarray, at: np.ndarray) -> np.ndarray:
     """``first`` and ``second`` (k, ...) in one array, each in its order: ``second`` at positions ``at`` (k,)."""
     made = np.empty((len(first) + len(second), *first.shape[1:]), first.dtype)
@@ -69,10 +94,26 @@ def mixed(first: np.ndarray, second: np.ndarray, at: np.ndarray) -> np.ndarray:
     return made
 
 
-def mixed_pictures(
-    data: ImageData, own: np.ndarray, other: ImageData, its: np.ndarray, at: np.ndarray
-) -> np.ndarray | None:
-    """The pictures of a pool of vectors as in ``mixed``; None where a part has none, or they differ in shape."""
-    if data.pictures is None or other.pictures is None or data.pictures.shape[1:] != other.pictures.shape[1:]:
-        return None
-    return mixed(data.pictures[own], other.pictures[its], at)
+def joined(
+    data: ImageData, own: np.ndarray | slice, other: ImageData, its: np.ndarray, labels: np.ndarray, at: np.ndarray
+) -> ImageData:
+    """``data`` with a pool of two data sets.
+
+    Args:
+        data: The first data set.
+        own: Positions of its training examples that stay in the pool.
+        other: The second data set.
+        its: Positions (k,) of its training examples that join the pool.
+        labels: Their labels (k,).
+        at: Their positions (k,) in the pool.
+    """
+    pictures = None  # of a pool of vectors; none where a part has none, or they differ in shape
+    if data.pictures is not None and other.pictures is not None and data.pictures.shape[1:] == other.pictures.shape[1:]:
+        pictures = mixed(data.pictures[own], other.pictures[its], at)
+    return data.part(
+        train_images=mixed(data.train_images[own], other.train_images[its], at),
+        train_labels=mixed(data.train_labels[own], labels, at),
+        rows=mixed(data.rows_read[own], np.full(len(at), -1), at),
+        files=None,
+        pictures=pictures,
+    )

@@ -8,9 +8,9 @@ from typing import Annotated, Protocol, runtime_checkable
 import numpy as np
 from annotated_types import Ge, Lt
 
-from alrun.data.dataset import STRANGER, ImageData
-from alrun.pool.classes import Given, class_numbers, counts_of, names_of
-from alrun.pool.joined import fitting, mixed, mixed_pictures
+from alrun.data.dataset import STRANGER, ImageData, counts_of
+from alrun.pool.classes import Given, class_numbers, names_of
+from alrun.pool.joined import check_share, drawn, fitting, joined
 from alrun.system.errors import SettingError
 
 Share = Annotated[float, Ge(0), Lt(1)]  # of the pool
@@ -101,22 +101,11 @@ class FromDataset:
         other = fitting(data, other, "open_set.dataset", "open_set=dataset")
         own, there = len(data.train_labels), len(other.train_labels)
         count = round(own * self.share / (1 - self.share))
-        if count > there:
-            raise SettingError(
-                f"open_set.share={self.share:g} of the pool are {count} strangers beside {own} examples, and "
-                f"open_set.dataset has {there} training examples: lower it to {there / (own + there):.3g} or less."
-            )
+        check_share("open_set", self.share, count, there, most=there / (own + there))
         if not count:
             return data
-        chosen = np.sort(rng.permutation(there)[:count])
-        at = np.sort(rng.permutation(own + count)[:count])
-        return data.part(
-            train_images=mixed(data.train_images, other.train_images[chosen], at),
-            train_labels=mixed(data.train_labels, np.full(count, STRANGER), at),
-            rows=mixed(data.rows_read, np.full(count, -1), at),
-            files=None,
-            pictures=mixed_pictures(data, np.arange(own), other, chosen, at),
-        )
+        its, at = drawn(count, there, own + count, rng)
+        return joined(data, slice(None), other, its, np.full(count, STRANGER), at)
 
 
 def thinned(strange: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

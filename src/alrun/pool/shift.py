@@ -6,8 +6,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from alrun.data.dataset import ImageData
-from alrun.pool.joined import fitting, labels_in, mixed_pictures
-from alrun.system.errors import DataError, SettingError
+from alrun.pool.joined import check_share, drawn, fitting, joined, labels_in
+from alrun.system.errors import DataError
 
 KEY = "shift.dataset"
 OWN, OTHER = "dataset", KEY  # names of the groups of test examples that come from two data sets
@@ -77,32 +77,14 @@ class ShiftedPool:
         other = fitting(data, other, KEY, "shift=pool")
         own, there = len(data.train_labels), len(other.train_labels)
         count = round(self.share * own)
-        if count > there:
-            raise SettingError(
-                f"shift.share={self.share:g} are {count} of the {own} examples of the pool, and {KEY} has {there} "
-                f"training examples: lower it to {there / own:.3g} or less."
-            )
+        check_share("shift", self.share, count, there, most=there / own)
         if self.test == "both":
             data = with_both_tests(data, other)
         if not count:
             return data
-        chosen = np.sort(rng.permutation(there)[:count])
-        at = np.sort(rng.permutation(own)[:count])
-        stays = np.ones(own, bool)
-        stays[at] = False
-        images = np.array(data.train_images)  # a map of a file is read into memory
-        images[at] = other.train_images[chosen]
-        labels = data.train_labels.copy()
-        labels[at] = labels_in(data, other, other.train_labels[chosen], KEY)
-        rows = data.rows_read.copy()
-        rows[at] = -1
-        return data.part(
-            train_images=images,
-            train_labels=labels,
-            rows=rows,
-            files=None,
-            pictures=mixed_pictures(data, np.flatnonzero(stays), other, chosen, at),
-        )
+        its, at = drawn(count, there, own, rng)
+        stays = np.delete(np.arange(own), at)
+        return joined(data, stays, other, its, labels_in(data, other, other.train_labels[its], KEY), at)
 
 
 def with_both_tests(data: ImageData, other: ImageData) -> ImageData:

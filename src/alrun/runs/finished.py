@@ -1,6 +1,5 @@
 """Checks of a finished run: whether its tables and its code are still as they were."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def seal_results(run_dir: Path) -> None:
     """Mark the run as done, with the hashes of its results, which survive a power cut from now on."""
     names = [*RESULTS, *LATER, *([PER_GROUP] if (run_dir / PER_GROUP).exists() else [])]
     files.sync(*(run_dir / name for name in names))
-    files.write_text(run_dir / "done", json.dumps({name: sha256(run_dir / name) for name in names}) + "\n")
+    files.write_text(run_dir / "done", json.dumps({name: files.sha256(run_dir / name) for name in names}) + "\n")
 
 
 def altered_results(run_dir: Path) -> list[str]:
@@ -35,15 +34,10 @@ def altered_results(run_dir: Path) -> list[str]:
     found = []
     for name, known in sealed.items():
         try:
-            found += [name] if sha256(run_dir / name) != known else []
+            found += [name] if files.sha256(run_dir / name) != known else []
         except OSError:  # something else is in its place
             found.append(name)
     return found
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:

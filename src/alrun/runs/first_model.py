@@ -12,6 +12,8 @@ from alrun.system import files
 from alrun.system.errors import StorageError, writing
 from alrun.system.lock import Lock
 from alrun.training import checkpoint
+from alrun.training.frozen import frozen_beside
+from alrun.training.keeper import Keeper
 from alrun.training.stop_rule import TrainResult
 
 log = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ def share_first_model(path: Path, state: RunState, compute: Callable[[Path], Non
             state.rounds.clear()
             if not reuse_first_model(path, state):
                 raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
-        checkpoint.Keeper.clear(unfinished)
-        files.remove(checkpoint.frozen_beside(unfinished))
+        Keeper.clear(unfinished)
+        files.remove(frozen_beside(unfinished))
         return not is_ours
     finally:
         lock.release()

@@ -10,12 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from alrun.runs import run_folder, schema, stopping
+from alrun.runs.generations import Generations
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import StorageError
 from alrun.system.lock import TakenOver
-from alrun.training.checkpoint import Frozen, Generations
+from alrun.training.frozen import Frozen
 from alrun.training.stop_rule import TrainResult
 
 READABLE = 4  # the oldest schema version whose checkpoints can be read

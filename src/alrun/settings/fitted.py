@@ -146,9 +146,9 @@ def of_labels(
 
 def of_folders(dataset: dict[str, Any]) -> Counted:
     """Count pictures in class folders."""
-    from alrun.data import own
+    from alrun.data import split_paths
 
-    train, test = own.list_split_folders(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
+    train, test = split_paths.list_split_folders(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
     return of_labels([*train.labels, *(test.labels if test else [])], dataset, len(train.labels))
 
 
@@ -164,10 +164,10 @@ def of_csv(dataset: dict[str, Any]) -> Counted:
 
 def of_parquet(dataset: dict[str, Any]) -> Counted:
     """Count labels in Parquet files."""
-    from alrun.data import own
+    from alrun.data import split_paths
     from alrun.data.picture_source import ParquetRows
 
-    train, test = own.parquet_files(dataset["path"], dataset.get("test_split"))
+    train, test = split_paths.parquet_files(dataset["path"], dataset.get("test_split"))
     group = dataset.get("group")
     rows = ParquetRows([*train, *test], dataset["image_column"], dataset["label_column"], group)
     first = sum(file.metadata.num_rows for file in rows.files[: len(train)])

@@ -9,7 +9,6 @@ propose (``Partitioned`` with ``candidates``); that is another selection than on
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest, strategies_within
@@ -91,8 +90,3 @@ def is_alone(strategy: Strategy) -> bool:
         and type(strategy).select is ScoreStrategy.select
         and type(strategy).choose is ScoreStrategy.choose
     )
-
-
-def positions_of(index: Tensor, unlabeled: Tensor) -> Tensor:
-    """Where the pool's examples ``index`` (k,) stand in ``unlabeled`` (n,), which ascends: (k,) int64."""
-    return torch.searchsorted(unlabeled, index)

@@ -127,7 +127,7 @@ class Lock:
         self.release()
 
     def check(self) -> None:
-        """Make sure that the lock is still ours; saving checks it again (alrun.training.checkpoint.Generations).
+        """Make sure that the lock is still ours; saving checks it again (alrun.runs.generations.Generations).
 
         Raises:
             TakenOver: This process was silent for so long that another machine took over.

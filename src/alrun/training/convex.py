@@ -19,7 +19,7 @@ from alrun.system.energy import meter
 from alrun.system.errors import UserError
 from alrun.training import logistic
 from alrun.training.balance import ABSENT, class_factors, log_shares
-from alrun.training.checkpoint import Keeper
+from alrun.training.keeper import Keeper
 from alrun.training.regularization import select_penalty
 from alrun.training.stop_rule import TrainResult
 

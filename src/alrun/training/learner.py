@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alrun.models.classifier import Classifier
 from alrun.pool.pool import Pool
-from alrun.training.checkpoint import Keeper
+from alrun.training.keeper import Keeper
 from alrun.training.stop_rule import TrainResult
 
 

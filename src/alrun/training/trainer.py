@@ -17,9 +17,9 @@ from alrun.system.device import synchronize
 from alrun.system.energy import Cost, meter
 from alrun.system.errors import SettingError
 from alrun.training.balance import Balance, class_factors, draw_balanced, log_shares
-from alrun.training.checkpoint import Keeper
 from alrun.training.cuda_graph import Passes
 from alrun.training.engine import Engine
+from alrun.training.keeper import Keeper
 from alrun.training.optimizer import Descent, Optimization
 from alrun.training.stop_rule import StopRule, TrainResult
 from alrun.training.subsets.base import Choice, Epoch, Subset

@@ -29,7 +29,7 @@ def why_no_data() -> str | None:
 
 @contextmanager
 def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """The environment in which a process joins it: ``workers`` processors on both nodes, which have ``more`` in theirs."""
+    """The environment in which a process joins it: ``workers`` processors on both nodes, which see ``more`` too."""
     environment = {
         **(more or {}),
         "RAY_ADDRESS": f"127.0.0.1:{PORT}",

@@ -1,11 +1,10 @@
 """The figures of the paper in its layout: its own points are hollow, ours are lines."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alrun.analysis import figures
+from alrun.analysis import figure_style
 from alrun.analysis.paper.exhibits import EIGHT, FIGURES, LOW, SHOWN, Panel
 from alrun.analysis.paper.points import cells_of, is_of_either
 
@@ -20,10 +19,10 @@ LABELS = {
 }
 PAPERS = "the paper's"
 DASHES = ("-", "--", ":", "-.")
-COLORS = figures.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
+COLORS = figure_style.line_styles([*EIGHT, *LOW[len(EIGHT) :]])  # a strategy looks the same in all figures
 
 
-@figures.styled
+@figure_style.styled
 def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
     """Draw the table of ``points.of_figure``; ``note`` stands above."""
     from matplotlib.figure import Figure
@@ -31,7 +30,7 @@ def draw_figure(name: str, points: pd.DataFrame, note: str = "") -> "Figure":
     rows = FIGURES[name].panels
     is_matrix = rows[0][0].kind == "matrix"
     columns = max(map(len, rows))
-    width = figures.PAGE if columns > 1 else figures.COLUMN + 1
+    width = figure_style.PAGE if columns > 1 else figure_style.COLUMN + 1
     height = (2.6 if is_matrix else 2.1 if columns > 2 else 2.6) * len(rows) + 0.9
     drawn = Figure(figsize=(width, height))
     grid = drawn.subplots(len(rows), columns, squeeze=False)
@@ -82,7 +81,7 @@ def curves(axes: "Axes", panel: Panel, points: pd.DataFrame, dashes: dict[str, s
                     hollow(axes, frame, style, handles)
                     continue
                 axes.plot(frame["x"], frame["mean"], **style)
-                if len(panel.shown) <= figures.BANDED and frame["std"].notna().any():
+                if len(panel.shown) <= figure_style.BANDED and frame["std"].notna().any():
                     low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
                     axes.fill_between(frame["x"], low, high, color=style["color"], alpha=0.12, lw=0)
 
@@ -102,17 +101,12 @@ def hollow(axes: "Axes", frame: pd.DataFrame, style: dict[str, Any], handles: di
 
 def square(axes: "Axes", cells: pd.DataFrame) -> None:
     """Draw a penalty matrix."""
-    figures.bare(axes)
+    figure_style.bare(axes)
     if cells.empty:
         axes.set_xticks([])
         axes.set_yticks([])
         return
     image = axes.imshow(cells, cmap="Blues", vmin=0, vmax=1)
-    figures.annotate(image, cells.to_numpy(), "{:.2f}", 6.5)
+    figure_style.annotate(image, cells.to_numpy(), "{:.2f}", 6.5)
     axes.set_xticks(range(len(cells)), cells.columns, rotation=30, ha="right", fontsize=6.5)
     axes.set_yticks(range(len(cells)), cells.index, fontsize=6.5)
-
-
-def save_figure(drawn: "Figure", path: Path) -> None:
-    """Write ``path``.png and ``path``.pdf."""
-    figures.save_figure(drawn, path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import formats
+from alrun.analysis.figure_style import save_figure
 from alrun.analysis.paper import captions, claims, collect, draw, points, tabulate, times
 from alrun.analysis.paper.collect import Asked, Collected
 from alrun.analysis.paper.exhibits import ALL, FIGURES, Exhibit, Part
@@ -63,7 +64,7 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     found = points.of_figure(name, there, share)
     note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
     drawn = draw.draw_figure(name, found, note)
-    draw.save_figure(drawn, path)
+    save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     has_paper = (found["whose"] == "paper").any()
     scaled = f" Its numbers of labels are multiplied by {share:g}, as ours are." if has_paper and share != 1 else ""

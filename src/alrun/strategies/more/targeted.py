@@ -32,7 +32,7 @@ from alrun.strategies.more.submodular import Representation, represent
 from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
-# Classes by number, from 0, or by name, or the rare ones; the data say which these are (alrun.loop.components).
+# Classes by number, from 0, or by name, or the rare ones; the data say which these are (alrun.loop.classes).
 Classes = Annotated[list[Annotated[int, Ge(0)] | str], MinLen(1)] | Literal["rare"]
 Wanted = Classes | Literal["all"]
 Unwanted = Classes | Literal["strangers"]

@@ -11,7 +11,7 @@ from alrun.loop.run import run
 from alrun.models import SmallCnn
 from alrun.models.classifier import frozen
 from alrun.system import interruption
-from alrun.training import checkpoint
+from alrun.training.keeper import Keeper
 from tests.conftest import QUIET, SMALL, checkpoint_of
 
 WIDE = 2048
@@ -63,16 +63,16 @@ def command(composed):
 
 def stop_after(monkeypatch, saves: int) -> None:
     """Let a run stop at so many checkpoints within rounds of its own (round 0's are in the cache)."""
-    save, count = checkpoint.Keeper.save, 0
+    save, count = Keeper.save, 0
 
-    def mortal(keeper: checkpoint.Keeper, content: dict) -> None:
+    def mortal(keeper: Keeper, content: dict) -> None:
         nonlocal count
         save(keeper, content)
         count += keeper.path.name == "training.pt"
         if count == saves:
             raise interruption.Interrupted
 
-    monkeypatch.setattr(checkpoint.Keeper, "save", mortal)
+    monkeypatch.setattr(Keeper, "save", mortal)
 
 
 @pytest.mark.parametrize(
