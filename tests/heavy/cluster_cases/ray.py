@@ -49,7 +49,7 @@ def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = Non
             )
             nodes.append(started)
             log.close()
-            wait_for_nodes(environment, number + 1)
+            wait_for_nodes(environment, number + 1, started)
         yield environment
     finally:
         for node in reversed(nodes):  # ``ray stop`` would end every Ray of this machine
@@ -73,11 +73,11 @@ while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]):
 """
 
 
-def wait_for_nodes(environment: dict[str, str], count: int) -> None:
-    """Return when so many nodes are up.
+def wait_for_nodes(environment: dict[str, str], count: int, last: subprocess.Popen) -> None:
+    """Return when so many nodes are up, the ``last`` of which has just been started.
 
     Raises:
-        RuntimeError: They do not come up.
+        RuntimeError: They do not come up, or the last one has ended: Ray gives a node half a minute to start.
     """
     problem = ""
     for _ in range(20):
@@ -86,4 +86,7 @@ def wait_for_nodes(environment: dict[str, str], count: int) -> None:
         if answer.returncode == 0:
             return
         problem = answer.stderr[-500:]
+        if last.poll() is not None:
+            problem = f"the node {count} ended with {last.returncode} while it was started, see its log"
+            break
     raise RuntimeError(problem)
