@@ -8,10 +8,10 @@ import pytest
 
 from alrun.commands import select
 from alrun.data import shards, sources
-from alrun.loop import selection_parts
+from alrun.loop import on_ray, selection_parts
 from alrun.loop.dividing import as_json, compute_part, opened_for_parts
 from alrun.settings.planned_runs import Planned
-from alrun.system.errors import UserError
+from alrun.system.errors import DataError, UserError
 
 MANY = ("runtime.chunk=64", "budget.total=60", "model=linear", "optimizer=adam", "augmentation=none")
 TWO = ("strategy=partitioned", "strategy.parts=5", "strategy.candidates=2")
@@ -133,6 +133,20 @@ def test_that_ray_is_named_where_it_is_not_installed(complete, vectors, monkeypa
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(UserError, match=r"ray\[data\] is not installed: pip install 'alrun\[scale\]'"):
         complete("dataset=features", vectors, *MANY, "strategy=margin", "runtime.engine=ray")
+
+
+def test_that_the_sentence_of_a_users_mistake_comes_back_from_another_process():
+    class OfRay(Exception):
+        def __init__(self, cause: Exception) -> None:
+            super().__init__("a long traceback")
+            self.cause = cause
+
+    mistake = DataError("a shard is missing: copy it.")
+    assert on_ray.users_mistake(OfRay(mistake)) is mistake
+    wrapped = RuntimeError("of Ray Data")
+    wrapped.__cause__ = OfRay(mistake)
+    assert on_ray.users_mistake(wrapped) is mistake
+    assert on_ray.users_mistake(OfRay(ZeroDivisionError())) is None
 
 
 def test_that_a_part_of_another_round_is_refused(complete, planned, vectors):

@@ -155,9 +155,10 @@ def start_in(folder: str) -> None:
 def users_mistake(error: BaseException | None) -> UserError | None:
     """The mistake of the user that another process raised, if there is one behind ``error``."""
     while error is not None:
-        if isinstance(error, UserError):
-            return type(error)(*error.args) if type(error).__module__.startswith("ray") else error
-        error = getattr(error, "cause", None) or error.__cause__
+        inner = getattr(error, "cause", None)  # Ray's error is an instance of its class too, with a traceback as text
+        if isinstance(inner, UserError):
+            return inner
+        error = inner or error.__cause__
     return None
 
 
