@@ -133,7 +133,7 @@ def compute_part(settings: str, run_dir: str, choices: Choices, round: int, numb
 @lru_cache(1)  # a process computes many parts of a round, and opens the data once
 def opened_for_parts(settings: str, run_dir: str, choices: Choices, round: int) -> Division:
     """The selection after ``round`` in parts, in a process that is not the run's own."""
-    cfg, folder = OmegaConf.create(json.loads(settings)), Path(run_dir)
+    cfg, folder = DictConfig(json.loads(settings)), Path(run_dir)
     where = device.choose_device(cfg.runtime.device)
     device.set_precision(cfg.training.precision)
     device.set_deterministic(cfg.runtime.deterministic)

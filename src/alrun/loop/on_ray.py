@@ -6,6 +6,7 @@ task is tried again where its process or node dies, so that nothing finished is 
 """
 
 import atexit
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -85,8 +86,7 @@ def encoded(
     if not batches:
         return
     ray = connected()
-    import ray.data as data
-
+    data = ray.data
     data.DataContext.get_current().execution_options.preserve_order = True
     data.DataContext.get_current().enable_progress_bars = False
     size = int(ray.cluster_resources().get("GPU", 0) / gpus if gpus else ray.cluster_resources().get("CPU", 1))
@@ -135,13 +135,13 @@ def installed() -> ModuleType:
         UserError: It is not there.
     """
     try:
-        import ray.data
+        importlib.import_module("ray.data")
+        return importlib.import_module("ray")
     except ImportError as error:
         raise SettingError(
             "runtime.engine=ray: ray[data] is not installed: pip install 'alrun[scale]' in an environment apart from "
             "hydra-ray-launcher, or use runtime.engine=local."
         ) from error
-    return ray
 
 
 def start_in(folder: str) -> None:

@@ -1,5 +1,7 @@
 """The vectors of a pool that lie in shards: read as they are used, as a tensor in memory would be."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,9 +31,9 @@ class Rows:
         """Rows (k, d)."""
         return torch.from_numpy(self.shards[index.numpy() if isinstance(index, Tensor) else index])
 
-    def to(self, *where: torch.device | torch.dtype) -> Tensor:
+    def to(self, *where: Any) -> Tensor:
         """All rows (N, d), in memory: for strategies that compare the vectors of the whole pool."""
-        return self[:].to(*where)  # pyright: ignore[reportCallIssue]
+        return self[:].to(*where)
 
     def verify(self, index: Tensor) -> None:
         """Compare the shards that hold the rows at ``index`` (k,) with their hashes.
