@@ -132,13 +132,15 @@ def test_that_killed_workers_and_drivers_change_nothing(folder, alone):
             runs += 1
             words, written = command(folder, f"killed-{runs}", *SLOW, "runtime.engine=ray"), {}
             driver = start(words, environment)
-            next_kill = time.monotonic() + draws.uniform(0, 6)
+            seen, due = 0, time.monotonic() + draws.uniform(0, 6)  # the first one may meet the start
             while (status := driver.poll()) is None:
                 time.sleep(0.05)
                 watch(folder / f"killed-{runs}", written)
-                if time.monotonic() < next_kill or sum(kills.values()) >= KILLS:
+                if due is None and lines(notes) > seen:  # a part has been started since the last kill
+                    due = time.monotonic() + draws.uniform(0, 2)
+                if due is None or time.monotonic() < due or sum(kills.values()) >= KILLS:
                     continue
-                next_kill = time.monotonic() + draws.uniform(0, 6)
+                seen, due = lines(notes), None
                 workers = [pid for pid in marked(mark) if name_of(pid).startswith("ray::part")]
                 if workers and draws.random() < 0.6:
                     os.kill(draws.choice(workers), signal.SIGKILL)
@@ -178,6 +180,11 @@ def start(words: list[str], environment: dict[str, str]) -> subprocess.Popen[byt
     """A run on the cluster."""
     own = {**os.environ, **ALLOW, **environment}
     return subprocess.Popen(words, cwd=HERE, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def lines(notes: Path) -> int:
+    """How many parts have been started."""
+    return sum(file.read_text().count("\n") for file in notes.iterdir())
 
 
 def watch(outputs: Path, written: dict[tuple[int, int], float]) -> None:
