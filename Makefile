@@ -147,9 +147,9 @@ strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20
 	@for name in banking77 banking77_ensemble; do \
 		$(PY) -m alrun experiment=strategies/$$name encoder.path="$(SENTENCES)" $(ARGS); done
 	@$(LITE0) $(PY) -m alrun results experiment=strategies/cifar10,strategies/cifar10_ensemble $(ARGS) \
-		-o results/strategies/cifar10
+		-o results/strategies/cifar10 --lean
 	@$(PY) -m alrun results experiment=strategies/banking77,strategies/banking77_ensemble \
-		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77
+		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77 --lean
 	@$(PY) -m docs.generate.compare_strategies
 
 # CIFAR-10 by the encoder of benchmarks/lite0.py: make pools ARGS="dataset.source=packed paths.data=../shared/data"
@@ -165,7 +165,7 @@ pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repe
 	@$(PY) -m alrun $(SHIFT)
 	@$(PY) -m alrun results $(SHIFT) -o results/pools/shift
 	@for name in best_found long_tail noisy noisy_people noisy_same_rate; do $(LITE0) $(PY) -m alrun \
-		results experiment=pools/$$name $(CIFAR10) $(ARGS) -o results/pools/$$name; done
+		results experiment=pools/$$name $(CIFAR10) $(ARGS) -o results/pools/$$name --lean; done
 	@$(LITE0) $(PY) -m alrun results experiment=pools/rare_classes,pools/rare_classes_smi $(CIFAR10) $(ARGS) \
 		-o results/pools/rare_classes
 	@$(LITE0) $(PY) -m alrun results experiment=pools/open_set,pools/open_set_scmi $(CIFAR10) $(ARGS) \

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from alrun.analysis import rounds, sources
+from alrun.analysis import rounds, scores, sources
+from alrun.analysis.curves import name_curves
 from alrun.commands.results import main
 from alrun.runs import finished
 from alrun.system.errors import UserError
@@ -61,6 +63,21 @@ def test_a_row_per_run_and_round_with_all_settings_as_columns(runs):
     settings = rounds.setting_columns(table)
     assert {"strategy", "dataset", "budget.batch_size", "optimizer.lr"} <= set(settings)
     assert not {"seed", "run", "folder", "hardware", "test_accuracy", "name"} & set(settings)
+
+
+def test_a_lean_table_is_smaller_and_has_the_same_efficiencies_to_six_digits(runs, tmp_path):
+    table = rounds.gather(runs).rounds
+    rounds.write_results(table, tmp_path / "all")
+    rounds.write_results(rounds.lean(table), tmp_path / "lean")
+    size = {name: (tmp_path / name / "rounds.csv").stat().st_size for name in ("all", "lean")}
+    assert size["lean"] < 0.8 * size["all"]
+    read = rounds.read_results(tmp_path / "lean")
+    assert {"class_accuracy", "class_names", "kappa", "criteria"}.isdisjoint(read)
+    for column in ("test_accuracy", "nll", "train_seconds"):
+        np.testing.assert_allclose(read[column], table[column], rtol=5e-6)
+    pd.testing.assert_series_equal(read["labeled"], table["labeled"])
+    areas = [scores.per_run(name_curves(each)).set_index("run")["aubc"] for each in (read, table)]
+    pd.testing.assert_series_equal(*areas, rtol=1e-5)
 
 
 def test_the_table_read_back_from_csv_is_the_same(runs, tmp_path):

@@ -28,6 +28,11 @@ def main() -> None:
         help="write the table to a .csv or .parquet file, or as runs.csv and rounds.csv to a folder; can be given more "
         "than once",
     )
+    parser.add_argument(
+        "--lean",
+        action="store_true",
+        help="leave out numbers by class and stopping measures, and round to 6 digits: tables of many runs to share",
+    )
     console.run_on_sources(parser, write_table)
 
 
@@ -40,7 +45,7 @@ def write_table(arguments: Namespace) -> None:
     if len(results.rounds) and results.rounds[metrics.ACCURACY.column].notna().any():
         metrics.check_measured(results.rounds, metric)
     for path in arguments.output:
-        rounds.write_results(results.rounds, path)
+        rounds.write_results(rounds.lean(results.rounds) if arguments.lean else results.rounds, path)
     frame = results.rounds
     print(f"{len(frame)} rounds of {frame['run'].nunique()} runs")
     if len(frame):
