@@ -74,7 +74,7 @@ def division_of(
             round,
             training,
             passed,
-            among,
+            among=among,
         )
 
     return Division(way, name, round, size, pool.unlabeled, parts.trainer.chunk, run_dir, query)
