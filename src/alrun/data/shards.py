@@ -49,6 +49,11 @@ class Shards:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
     @cached_property
     def content(self) -> str:
         """A hash of all rows, from the hashes of the manifest."""
