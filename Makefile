@@ -27,7 +27,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-scale \
 	bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets \
 	recipe plan status \
-	test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
+	test-ray test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -263,6 +263,9 @@ status: $(READY) ## how far are the runs? make status ARGS="experiment=quickstar
 
 # Heavy tests print what they find. Their sizes are variables of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
 HEAVY := -m pytest -n0 -s -m heavy
+test-ray: $(READY) ## selections and embeddings on a Ray cluster of two nodes, fifty kills; needs the extra scale
+	@$(PY) $(HEAVY) tests/heavy/test_ray.py $(ARGS)
+
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, those that are installed
 	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)
 

@@ -7,19 +7,25 @@ It takes what a run takes; a run with the same dataset=... encoder=... then find
 computes missing features itself, so this command is for large data sets: it shows images per second and the time left,
 resumes where it was interrupted, and with part=<number>/<of> computes one of several parts. Parts can run in several
 processes, or on several machines that share the folder paths.features. The last part to end joins them.
+runtime.engine=ray spreads the batches of a part over a Ray cluster (extra scale).
 """
 
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console
 from alrun.settings import planned_runs
 from alrun.system.errors import UserError
+
+ENCODES = ("dataset", "encoder", "paths", "runtime")  # the settings that another process needs
 
 
 def main() -> None:
@@ -64,6 +70,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     from alrun.data.dataset import ImageData
     from alrun.features import embed as passes
     from alrun.features import parts
+    from alrun.loop import on_ray
     from alrun.settings import factory
     from alrun.system import device
 
@@ -73,7 +80,12 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     encoder = factory.build(cfg.encoder, "encoder")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     store = passes.store_of(data, encoder, cfg.paths.features)
-    passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress)
+    elsewhere = None
+    if cfg.runtime.engine == "ray":
+        settings = json.dumps({key: OmegaConf.to_container(cfg[key], resolve=True) for key in ENCODES})
+        gpus = 1 / (cfg.runtime.runs_per_gpu or 1) if where.type == "cuda" else 0
+        elsewhere = partial(on_ray.encoded, make=partial(encoding, settings), gpus=gpus)
+    passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress, elsewhere)
     manifest = store.read()
     if manifest is None:
         left = ", ".join(map(str, parts.missing(store, of)))
@@ -83,3 +95,20 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     return (
         f"{store.folder}: {size}; trained on {encoder.trained_on or 'unknown data (name them by encoder.trained_on)'}"
     )
+
+
+def encoding(settings: str) -> Callable[[slice], Any]:
+    """What makes the vectors of a batch of examples, in a process that opens the data and the network for itself.
+
+    Args:
+        settings: Those of ``ENCODES``, as JSON.
+    """
+    from alrun.features.embed import passed
+    from alrun.settings import factory
+    from alrun.system import device
+
+    cfg = OmegaConf.create(json.loads(settings))
+    where = device.choose_device(cfg.runtime.device)
+    encoder = factory.build(cfg.encoder, "encoder")
+    data = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    return lambda batch: next(passed(data, encoder, where, [batch]))

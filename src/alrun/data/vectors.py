@@ -9,11 +9,12 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data import labels
-from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.dataset import ImageData, fingerprint, is_mapped
 from alrun.data.divided import positions_by_share
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.mapping import open_map
 from alrun.data.npz_arrays import flatten_labels, npz_names, read_arrays
+from alrun.data.shards import Shards
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 
@@ -79,9 +80,14 @@ def assembled(
         (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
         groups = None if groups is None else groups[split[1]]
     train, test, scale = usable(train, where), usable(test, where), None
+    if standardize and isinstance(train, Shards):
+        raise DataError(f"{where}: dataset.standardize=true would read all shards at once: standardize what they hold.")
     if standardize:
         train, test, scale = standardized(train, test)
-    return ImageData(train, train_y, test, test_y, class_names=classes, test_groups=groups, scale=scale)
+    content = f"{train.content} {fingerprint([np.asarray(test)])}" if isinstance(train, Shards) else None
+    return ImageData(
+        train, train_y, test, test_y, class_names=classes, test_groups=groups, scale=scale, content=content
+    )
 
 
 def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -144,11 +150,12 @@ def labels_of(path: str, labels_path: str | None) -> Path:
 
 
 def of_folder(folder: Path, test_split: str | None) -> list[Part]:
-    """``<split>_features.npy`` and ``<split>_labels.npy``."""
+    """``<split>_features.npy``, or ``<split>_features.json`` of its shards, and ``<split>_labels.npy``."""
+    files = {file.stem.removesuffix("_features"): file for file in sorted(folder.glob("*_features.[nj]*"))}
     found = {
-        file.name.removesuffix("_features.npy"): file
-        for file in sorted(folder.glob("*_features.npy"))
-        if kind_of(file.name.removesuffix("_features.npy")) or file.name.removesuffix("_features.npy") == test_split
+        split: file
+        for split, file in files.items()
+        if file.suffix in (".npy", ".json") and (kind_of(split) or split == test_split)
     }
     trains = [name for name in found if kind_of(name) == "train"]
     if len(trains) != 1:
@@ -157,7 +164,7 @@ def of_folder(folder: Path, test_split: str | None) -> list[Part]:
     test = choose_test_split(test_split, others, f"dataset.path={folder}")
     warn_of_unused(others, [test], f"dataset.path={folder}")
     return [
-        Part(mapped(found[name]), flatten_labels(mapped(folder / f"{name}_labels.npy"), str(folder), name))
+        Part(rows_of(found[name]), flatten_labels(mapped(folder / f"{name}_labels.npy"), str(folder), name))
         for name in (trains[0], test)
         if name is not None
     ]
@@ -219,6 +226,11 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     return [row[column] for row in sheet.rows]
 
 
+def rows_of(path: Path) -> np.ndarray:
+    """The rows of a .npy, as a map of it, or of the shards that a manifest lists, which are read as they are used."""
+    return Shards(path) if path.suffix == ".json" else mapped(path)  # type: ignore[return-value]
+
+
 def mapped(path: Path) -> np.ndarray:
     """The array in a .npy file, as a map of it.
 
@@ -241,12 +253,12 @@ def chosen(vectors: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32; float16 and texts stay as they are.
+    """Vectors as float32; float16, texts and shards stay as they are.
 
     Raises:
         UserError: The vectors are not rows of finite numbers.
     """
-    if vectors.dtype == object:
+    if vectors.dtype == object or isinstance(vectors, Shards):
         return vectors
     if vectors.ndim != 2 or not (np.issubdtype(vectors.dtype, np.number) or vectors.dtype == bool) or not vectors.size:
         raise DataError(

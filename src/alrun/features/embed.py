@@ -1,7 +1,7 @@
 """One pass of a pretrained network over a data set, into the store; and the pool of vectors that comes of it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -20,6 +20,8 @@ from alrun.system.errors import UserError, writing
 from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
+
+Passes = Callable[[Sequence[slice]], Iterator[np.ndarray]]  # from batches to their vectors, in order
 
 
 def embedded(
@@ -80,8 +82,11 @@ def fill(
     number: int = 1,
     of: int = 1,
     progress: bool = True,
+    elsewhere: Passes | None = None,
 ) -> None:
     """Compute the ``number``-th of ``of`` parts, as far as it is not there, and join all when none is missing.
+
+    ``elsewhere`` makes the vectors of batches in other processes; None: this one does.
 
     Raises:
         UserError: The encoder fails, or the folder cannot be written to.
@@ -91,7 +96,7 @@ def fill(
         store.folder.mkdir(parents=True, exist_ok=True)
         with Lock(store.folder / f"{number}-of-{of}.lock"):
             if store.read() is None and not part.is_done:
-                compute(part, data, encoder, where, chunk or encoder.batch[where.type], progress)
+                compute(part, data, encoder, where, chunk or encoder.batch[where.type], progress, elsewhere)
         with Lock(store.folder / "join.lock"):
             if store.read() is None and not missing(store, of):
                 join(store, of, {"trained_on": encoder.trained_on})
@@ -99,7 +104,13 @@ def fill(
 
 
 def compute(
-    part: Part, data: ImageData, encoder: Encoder, where: torch.device, chunk: int, progress: bool = True
+    part: Part,
+    data: ImageData,
+    encoder: Encoder,
+    where: torch.device,
+    chunk: int,
+    progress: bool = True,
+    elsewhere: Passes | None = None,
 ) -> None:
     """Compute the rows of ``part`` that are not there, and tell how fast."""
     left, started = part.left(chunk), perf_counter()
@@ -115,15 +126,21 @@ def compute(
         disable=None if progress else True,
     )
     with bar, all_threads(where):
-        part.write(passed(data, encoder, where, left, bar), {"device": device.describe(where)})
+        rows = elsewhere(left) if elsewhere else passed(data, encoder, where, left)
+        part.write(shown(rows, bar), {"device": device.describe(where)})
     seconds = perf_counter() - started
     if count:
         log.info("%d %ss in %.1f s: %.0f a second", count, unit, seconds, count / seconds)
 
 
-def passed(
-    data: ImageData, encoder: Encoder, where: torch.device, batches: Sequence[slice], bar: Any = None
-) -> Iterator[np.ndarray]:
+def shown(blocks: Iterator[np.ndarray], bar: Any) -> Iterator[np.ndarray]:
+    """The blocks of rows, while ``bar`` advances by those that are written."""
+    for block in blocks:
+        yield block
+        bar.update(len(block))
+
+
+def passed(data: ImageData, encoder: Encoder, where: torch.device, batches: Sequence[slice]) -> Iterator[np.ndarray]:
     """Vectors of each batch, in order; a GPU computes one while the one before is brought to the CPU."""
     train, test = splits(data)
     waiting: tuple[slice, torch.Tensor] | None = None
@@ -135,8 +152,6 @@ def passed(
             made = batch, encoder.encode(examples, where)
         if waiting is not None:
             yield checked(*waiting, encoder)
-            if bar is not None:
-                bar.update(waiting[0].stop - waiting[0].start)
         waiting = made
 
 

@@ -9,23 +9,25 @@ from omegaconf import DictConfig
 from torch.profiler import record_function
 
 from alrun.data.dataset import STRANGER
-from alrun.loop import as_published, debugging, execution, outlook, provenance
-from alrun.loop.components import build_parts, build_pool
+from alrun.loop import as_published, debugging, execution, outlook, provenance, selection_parts
+from alrun.loop.components import build_parts
+from alrun.loop.dividing import compute_missing, division_of, is_waiting
 from alrun.loop.ending import complete_folder, reason_to_end
 from alrun.loop.evaluator import Evaluator
 from alrun.loop.progress import Progress, announce, answers_in_words
 from alrun.loop.querying import choose_query, examples_in_memory
+from alrun.loop.resumed import resumed
 from alrun.loop.round_record import lacks_measures, record_of, with_measures
+from alrun.loop.selection_parts import Division
 from alrun.loop.stop_set import StopSet
 from alrun.loop.tracking import Tracking
 from alrun.models import infer
 from alrun.models.classifier import frozen
 from alrun.pool.labeling_measures import measure_labeling
 from alrun.runs import finished, first_model, own_code
-from alrun.runs.labeling import Labeling
 from alrun.runs.run_folder import check_name, display_path, is_done
-from alrun.runs.state import RunState
 from alrun.settings import factory, fitted, identity, schedule
+from alrun.strategies.in_parts import way_of
 from alrun.strategies.query import check_supply
 from alrun.system import device, files, gpus, interruption, rng
 from alrun.system.errors import DataError, UserError, located, writing
@@ -95,16 +97,8 @@ class Run:
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
         self.data_id = self.parts.data_id
-        self.state = RunState.load(run_dir, self.data_id, self.parts.data.class_names)
-        self.pool, seed_set = build_pool(cfg, self.parts.data, self.device)
-        self.labelling = Labeling(run_dir, self.parts.data) if self.parts.data.is_unlabeled else None
-        if not self.state.queries:
-            self.state.queries.append(seed_set)
-        if self.labelling:
-            self.labelling.fill(self.pool, self.state.queries)
-        else:
-            for query in self.state.queries:
-                self.pool.label(query)
+        way_of(self.parts.strategy, cfg.runtime.engine, cfg.runtime.parts, not self.parts.model.ensemble)  # or refuse
+        self.state, self.pool, self.labelling = resumed(cfg, run_dir, self.parts, self.device)
         normalize, chunk = self.parts.normalize, self.parts.trainer.chunk
         self.evaluator = Evaluator(self.parts.data, self.device, normalize, chunk)
         self.stop_set = StopSet(self.pool, cfg.seed, normalize, chunk)
@@ -163,8 +157,7 @@ class Run:
         profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
         with profiled, self.tracking:
             self.tracking.update(self.state)
-            self.loop()
-            is_over = self.state.is_trained  # else it waits for labels from people
+            is_over = self.loop()
             self.tracking.update(self.state, is_over=is_over)
         if not is_over:
             return
@@ -177,14 +170,18 @@ class Run:
         if self.cfg.runtime.memorise:
             debugging.report_memorization(self.state.rounds[-1])
 
-    def loop(self) -> None:
-        """Train, select, train. The state alone decides what comes next, so resuming is not a special case."""
+    def loop(self) -> bool:
+        """Train, select, train. The state alone decides what comes next, so resuming is not a special case.
+
+        Returns:
+            Whether all rounds are computed; else it waits for labels from people, or for parts of a selection.
+        """
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
                 if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
                     self.save()
-                    break
+                    return False
                 if self.labelling:
                     self.labelling.fix(round)
                 self.train_round(round)
@@ -196,9 +193,11 @@ class Run:
                 if self.labelling and round + 1 < len(self.sizes):
                     self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes) or self.reason_to_end():
-                break
+                return True
             with record_function("selection"):
-                self.select(round)
+                is_selected = self.select(round)
+            if not is_selected:
+                return False
             self.save()
 
     def save(self) -> None:
@@ -215,9 +214,11 @@ class Run:
         self.state.check()
 
     def clear_training(self) -> None:
-        """Remove the checkpoint of a training whose result is saved."""
+        """Remove the checkpoint of a training whose result is saved, and parts of a selection that is."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
+        else:
+            selection_parts.clear(self.run_dir)
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
@@ -281,41 +282,57 @@ class Run:
                 keeper=keeper,
             )
 
-    def select(self, round: int) -> None:
-        """Let the strategy choose what to label after ``round``."""
+    def select(self, round: int) -> bool:
+        """Let the strategy choose what to label after ``round``; False: parts are computed elsewhere, and some miss."""
         assert self.state.weights is not None
         parts, pool = self.parts, self.pool
         parts.model.load_state_dict(self.state.weights)
         training = device.Stopwatch(self.device)
+        passed = self.progress.passed
+        division = division_of(
+            self.cfg, self.run_dir, self.choices["strategy"], parts, pool, self.state, training, passed
+        )
+        if is_waiting(division, self.cfg.runtime.engine):
+            return False
         with (selection := device.Stopwatch(self.device)):
-            query, scores = self.choose(round, training)
+            query, scores = self.choose(round, training, division)
         if self.labelling:
             self.labelling.ask(round + 1, query, scores)
             found = infer.log_probs(parts.model, pool.images, query, parts.normalize, parts.trainer.chunk)
             self.labelling.predict(round + 1, query, found)
         pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
+        return True
 
-    def choose(self, round: int, training: device.Stopwatch) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """What the strategy queries after ``round``, and its scores; ``training`` times what it trains itself."""
+    def choose(
+        self, round: int, training: device.Stopwatch, division: Division | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What the strategy queries after ``round``, in parts where there is a ``division``, and its scores.
+
+        ``training`` times what it trains itself.
+        """
         needs, pool = self.parts.strategy.needs, self.pool
         size = self.cfg.budget.batch_size // pool.opinions
         check_supply(len(pool.unlabeled), size, round)
         passes = ((pool.unlabeled, True), (pool.labeled, needs.labeled), (pool.strangers, needs.strangers))
         self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
-        chosen = choose_query(
-            self.parts,
-            self.choices["strategy"],
-            pool,
-            size,
-            self.state.rounds[-1].trained,
-            self.evaluator,
-            seed=self.cfg.seed,
-            round=round,
-            training=training,
-            memory_gb=self.cfg.runtime.memory_gb,
-            passed=self.progress.passed,
-        )
+        if division:
+            compute_missing(division, self.cfg, self.choices, self.device)
+            chosen = division.choose(self.device)
+        else:
+            chosen = choose_query(
+                self.parts,
+                self.choices["strategy"],
+                pool,
+                size,
+                self.state.rounds[-1].trained,
+                self.evaluator,
+                seed=self.cfg.seed,
+                round=round,
+                training=training,
+                memory_gb=self.cfg.runtime.memory_gb,
+                passed=self.progress.passed,
+            )
         device.synchronize(self.device)
         self.progress.end_selection()
         return chosen

@@ -1,6 +1,6 @@
 """The outputs of a model that a strategy declares, and these outputs for some examples of the pool."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +52,17 @@ class Outputs:
     def points(self) -> Points:
         """The embeddings as points, which may be streamed."""
         return Dense(self.embedding)
+
+    @property
+    def fields(self) -> dict[str, Tensor]:
+        """All outputs that there are, by name."""
+        return dict(self._fields)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Outputs"]) -> "Outputs":
+        """The outputs for the examples of all ``parts``, in their order."""
+        fields = {name: torch.cat([part.fields[name] for part in parts], AXIS.get(name, 0)) for name in parts[0].fields}
+        return cls(torch.cat([part.index for part in parts]), **fields)
 
     @property
     def log_probs(self) -> Tensor:

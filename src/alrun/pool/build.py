@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from alrun.data.dataset import STRANGER, ImageData, is_mapped
+from alrun.data.shards import Shards
 from alrun.pool.annotator import Annotator, Asked, Perfect, annotate
 from alrun.pool.cost import Cost
 from alrun.pool.per_class_cap import Cap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import Redundancy, Sources
+from alrun.pool.rows import Rows
 from alrun.system import rng
 from alrun.system.errors import SettingError
 
@@ -116,7 +118,9 @@ def answer(pool: Pool, annotator: Annotator, cost: Cost, asked: Asked, seed: int
     pool.labels = torch.from_numpy(answers).to(pool.device)
 
 
-def place_images(images: np.ndarray, where: torch.device) -> Tensor:
-    """Images (N, C, H, W) or vectors (N, d) on the device; those of a memory map stay where they are."""
+def place_images(images: np.ndarray | Shards, where: torch.device) -> Tensor:
+    """Images (N, C, H, W) or vectors (N, d) on the device; those of a memory map or shards stay where they are."""
+    if isinstance(images, Shards):
+        return Rows(images)  # type: ignore[return-value]
     tensor = torch.from_numpy(images)
     return tensor if is_mapped(images) else tensor.to(where)

@@ -51,6 +51,8 @@ NEUTRAL: dict[str, Any] = {
     "training.restart_below": 0.0,
     "training.balance": "none",
     "strategy.vae_steps": 1,
+    "strategy.candidates": None,
+    "strategy.inner.candidates": None,
     "strategy.nearby": "auto",
     "strategy.inner.nearby": "auto",
     "seed_set.strategy.nearby": "auto",

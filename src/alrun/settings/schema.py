@@ -64,6 +64,9 @@ class Runtime:
     deterministic: bool = False  # refuse operations that add up in another order each time (on a GPU; see docs)
     # g of CO2-equivalent for a kWh; the world's in 2024 (Ember's review of 2025)
     carbon_intensity: Annotated[float, Ge(0)] = 473.0
+    # where parts of a selection are computed: in this process, on Ray, or by `alrun select part=3/16` anywhere
+    engine: Annotated[str, Literal["local", "ray", "parts"]] = "local"
+    parts: Annotated[int, Ge(1)] = 16  # of a selection by scores; strategy=partitioned has parts of its own
     progress: bool = True
     memorise: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
     profile: bool = False  # say at the end where the time went (debug=profile)

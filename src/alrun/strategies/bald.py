@@ -26,6 +26,8 @@ class Bald(Disagreement):
     Source: Houlsby et al. 2011; Gal et al. 2017.
     """
 
+    each_alone = True
+
     def score(self, query: Query) -> Tensor:
         """Mutual information (n,), in nats, from 0 to log C."""
         passes = query.unlabeled.dropout_log_probs

@@ -78,9 +78,15 @@ class ScoreStrategy(Strategy):
     ``strategy=power`` samples by the same scores, and ``ask`` writes them beside the examples.
     """
 
+    # Whether a score depends on nothing but the model and the outputs of the example itself: parts of a pool then have
+    # the scores of the whole (alrun.strategies.in_parts). A class that defines ``score`` must say so itself.
+    each_alone: ClassVar[bool] = False
+
     def __init_subclass__(cls, **given: object) -> None:
         super().__init_subclass__(**given)
         score = vars(cls).get("score")
+        if score and "each_alone" not in vars(cls):
+            cls.each_alone = False
         if score and list(signature(score).parameters)[1:] == ["unlabeled"]:
             raise StrategyError(
                 f"{cls.__name__}.score(self, unlabeled) is from alrun 0.1: write score(self, query), and "

@@ -85,6 +85,7 @@ def build_query(
     training: Stopwatch,
     passed: Callable[[int], object] = lambda examples: None,
     streamed: int | None = None,
+    among: Tensor | Outputs | None = None,
 ) -> Query:
     """Build the query for ``size`` labels after ``round``: pass over ``pool`` for the outputs that ``needs`` declares.
 
@@ -104,6 +105,7 @@ def build_query(
         training: Times what the strategy trains.
         passed: Called with the size of every chunk after its pass.
         streamed: Unlabeled examples whose outputs are in memory together; None: all, from one pass.
+        among: The unlabeled examples (n,) that it is about, or outputs for them from an earlier pass; None: all.
     """
 
     def read(index: Tensor, needs: Needs) -> Outputs:
@@ -128,11 +130,18 @@ def build_query(
             rng.seed_globals(seed, "detector: weights", round)
             return train_detector(model, fresh, trainer, pool, temperature, rng.derive(seed, "detector"), round)
 
-    rng.seed_globals(seed, "masks", round)
-    if streamed is None:
-        unlabeled = outputs(pool.unlabeled)
+    if isinstance(among, Outputs):
+        unlabeled = among
+    elif among is not None:
+        rng.seed_globals(seed, "masks", round, int(among[0]))  # masks of a part depend on no other part
+        unlabeled = outputs(among)
     else:
-        unlabeled = StreamedOutputs(pool.unlabeled, needs, read, streamed, passed)
+        rng.seed_globals(seed, "masks", round)
+        unlabeled = (
+            outputs(pool.unlabeled)
+            if streamed is None
+            else StreamedOutputs(pool.unlabeled, needs, read, streamed, passed)
+        )
     labeled = outputs(pool.labeled) if needs.labeled else Outputs(pool.labeled)
     strangers = outputs(pool.strangers) if needs.strangers else Outputs(pool.strangers)
     rng.seed_globals(seed, "strategy", round)

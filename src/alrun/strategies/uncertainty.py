@@ -46,6 +46,7 @@ class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over MC-dropout passes."""
 
     in_one_pass = True
+    each_alone = True
 
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:
         self.needs = Needs(log_probs=not dropout_samples, dropout_samples=dropout_samples)

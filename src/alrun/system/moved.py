@@ -23,6 +23,7 @@ SUBCOMMANDS = (
     "plan",
     "report",
     "results",
+    "select",
     "speed",
     "status",
     "tell",

@@ -5,12 +5,12 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 PORT = 26379
-NODE = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats")
+NODE = ("--object-store-memory=100000000", "--disable-usage-stats")
 
 
 def why_not() -> str | None:
@@ -20,10 +20,18 @@ def why_not() -> str | None:
     return None
 
 
+def why_no_data() -> str | None:
+    """What keeps this environment from using Ray Data, None if nothing does."""
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
+        return "ray[data] is not installed (pip install -e '.[scale]')"
+    return None
+
+
 @contextmanager
-def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which a process joins it."""
+def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """The environment in which a process joins it: ``workers`` processors on both nodes, which see ``more`` too."""
     environment = {
+        **(more or {}),
         "RAY_ADDRESS": f"127.0.0.1:{PORT}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -34,13 +42,14 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         head = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
         for number, which in enumerate((head, [f"--address=127.0.0.1:{PORT}"])):
             log = (folder / f"node{number}.log").open("w")
-            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *which, *NODE]
+            own = f"--num-cpus={(workers + 1 - number) // 2}"
+            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", own, *which, *NODE]
             started = subprocess.Popen(
                 command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, cwd=folder
             )
             nodes.append(started)
             log.close()
-            wait_for_nodes(environment, number + 1)
+            wait_for_nodes(environment, number + 1, started)
         yield environment
     finally:
         for node in reversed(nodes):  # ``ray stop`` would end every Ray of this machine
@@ -64,11 +73,11 @@ while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]):
 """
 
 
-def wait_for_nodes(environment: dict[str, str], count: int) -> None:
-    """Return when so many nodes are up.
+def wait_for_nodes(environment: dict[str, str], count: int, last: subprocess.Popen) -> None:
+    """Return when so many nodes are up, the ``last`` of which has just been started.
 
     Raises:
-        RuntimeError: They do not come up.
+        RuntimeError: They do not come up, or the last one has ended: Ray gives a node half a minute to start.
     """
     problem = ""
     for _ in range(20):
@@ -77,4 +86,7 @@ def wait_for_nodes(environment: dict[str, str], count: int) -> None:
         if answer.returncode == 0:
             return
         problem = answer.stderr[-500:]
+        if last.poll() is not None:
+            problem = f"the node {count} ended with {last.returncode} while it was started, see its log"
+            break
     raise RuntimeError(problem)

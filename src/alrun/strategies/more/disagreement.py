@@ -14,6 +14,8 @@ class VariationRatio(Disagreement):
     Source: Freeman 1965, as in Gal et al. 2017.
     """
 
+    each_alone = True
+
     def score(self, query: Query) -> Tensor:
         """Share of dissenting passes (n,), from 0 to 1 - 1 / C."""
         passes = query.unlabeled.dropout_log_probs
@@ -26,6 +28,8 @@ class VoteEntropy(Disagreement):
 
     Source: Dagan and Engelson 1995; Settles 2009, Section 3.2.
     """
+
+    each_alone = True
 
     def score(self, query: Query) -> Tensor:
         """Entropy of the votes (n,), in nats."""

@@ -11,6 +11,7 @@ class ExpectedGradient(ScoreStrategy):
     Source: Settles, Craven and Ray, Multiple-Instance Active Learning, NeurIPS 2007; Huang et al. 2016 for networks.
     """
 
+    each_alone = True
     needs = Needs(log_probs=True, embedding=True)
 
     def score(self, query: Query) -> Tensor:
