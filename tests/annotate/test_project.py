@@ -12,6 +12,7 @@ from torch import nn
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
 from alrun.commands import ask, label, tell
+from alrun.commands.advise import the_run
 from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
@@ -95,6 +96,17 @@ def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
 def test_what_cannot_be_a_project_is_one_sentence(labeled, words, sentence):
     with pytest.raises(UserError, match=sentence):
         labeled.ask(*words)
+
+
+def test_export_and_advise_find_a_project_s_files_from_any_folder(labeled, tmp_path, monkeypatch):
+    labeled.words[1] = "dataset.path=photos"
+    labeled.ask()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    folder, words = the_run(str(labeled.folder))
+    assert folder == labeled.run_dir
+    path = next(word.partition("=")[2] for word in words if word.startswith("dataset.path="))
+    assert os.path.realpath(path) == os.path.realpath(tmp_path / "photos")
 
 
 def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +90,16 @@ class Browser:
             given |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)
-        connection.putrequest(method or ("GET" if content is None else "POST"), path, skip_host=True)
-        for name, value in given.items():
-            if value is not None:
-                connection.putheader(name, value)
-        if content is not None:
-            connection.putheader("Content-Length", str(len(content)))
-        connection.endheaders(content)
-        response = connection.getresponse()
-        answer = response.status, dict(response.getheaders()), response.read()
-        connection.close()
-        return answer
+        with closing(http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)) as connection:
+            connection.putrequest(method or ("GET" if content is None else "POST"), path, skip_host=True)
+            for name, value in given.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            if content is not None:
+                connection.putheader("Content-Length", str(len(content)))
+            connection.endheaders(content)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
 
     def enter(self) -> dict[str, str]:
         status, headers, _ = self.ask(f"/start?token={self.server.token}")

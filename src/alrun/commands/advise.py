@@ -13,7 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from alrun.annotate import project as projects
 from alrun.commands import console
+from alrun.commands.ask import run_of
 from alrun.commands.status import words_of_run
 from alrun.runs.run_folder import display_path, find_run_folders, queries_file
 from alrun.settings import planned_runs
@@ -62,6 +64,11 @@ def the_run(source: str) -> tuple[Path, list[str]]:
     Raises:
         UserError: There is no run, or there are several, or its command line is not known.
     """
+    if (Path(source) / projects.NAME).exists():  # its paths are seen from its folder, wherever this is typed
+        project = projects.open_project(source, [])
+        if project.is_new:
+            raise SettingError(f"{source} has asked for no labels yet.")
+        return run_of(project).folder, console.with_config_dir(project.overrides, project.config_dir)
     folders = find_run_folders([source])
     if len(folders) != 1:
         raise SettingError(f"{source} holds {len(folders)} runs: name the folder of one.")
