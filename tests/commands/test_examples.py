@@ -28,6 +28,7 @@ ELSEWHERE = {
     "merge": "tests/commands/test_merge.py, with tables of two people",
     "new": "tests/commands/test_new.py",
     "paper": "tests/analysis/paper/test_exhibits.py; it composes hundreds of runs",
+    "select": "tests/loop/test_selection_parts.py, with vectors",
     "tell": "tests/runs/test_labeling.py, with photos",
 }
 

@@ -145,7 +145,7 @@ def test_features_follow_the_images_that_redundancy_moves(composed, redundancy):
         ),
         (
             ("open_set=held_out", "open_set.classes=9"),
-            "open_set.classes leaves 1 of the 10 classes of the pool: hold out 8",
+            "open_set.classes leaves 1 of the 10 classes of the pool, and two or more must be known: hold out 8",
         ),
         (
             ("open_set=held_out", "open_set.classes=[0,1,2,3,4,5,6,7]", "open_set.share=0.95", "budget.seed_size=60"),

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from alrun.settings import revisions
+from alrun.strategies.base import Strategy
 from alrun.strategies.uncertainty import Entropy
 from scripts import golden
 
@@ -26,6 +27,7 @@ def compare(tmp_path, monkeypatch, capsys):
 def test_changed_results_fail_until_a_revision_is_raised(compare, monkeypatch):
     assert "1 of them new" in compare()
     assert "0 of them new" in compare()
+    monkeypatch.setattr(Entropy, "held", Strategy.held)
     monkeypatch.setattr(Entropy, "score", lambda self, query: query.unlabeled.log_probs.exp().square().sum(1))
     with pytest.raises(SystemExit, match="no revision was raised"):
         compare()

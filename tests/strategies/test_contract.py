@@ -90,14 +90,18 @@ def test_two_labels_and_one_example_to_choose_from(strategy):
     check(strategy, size=1, n=11, labeled=10)
 
 
-def projected(_: FromFeatures, pool: Pool, chunk: int) -> torch.Tensor:
-    """What an encoder might make of the pool's images: a random projection."""
-    return pool.images.flatten(1).float() @ torch.randn(64, 6, generator=torch.Generator().manual_seed(0)) / 255
+def projected(_: FromFeatures, pool: Pool, index: torch.Tensor) -> torch.Tensor:
+    """What an encoder might make of some of the pool's images: a random projection."""
+    return (
+        pool.images[index.cpu()].flatten(1).float()
+        @ torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+        / 255
+    )
 
 
 @pytest.mark.parametrize("option", ["features", "classifier"])
 @pytest.mark.parametrize("name", ["typiclust", "tcm", "probcover", "max_herding", "uncertainty_herding"])
 def test_every_promise_is_kept_with_embeddings_of_every_kind(composed, monkeypatch, name, option):
-    monkeypatch.setattr(FromFeatures, "make", projected)
+    monkeypatch.setattr(FromFeatures, "rows_of", projected)
     node = composed(f"strategy={name}", f"embeddings@strategy.embeddings={option}").strategy
     assert problems(factory.build(node, "strategy")) == []

@@ -49,7 +49,8 @@ def fit_members(
     narrow, rotation = logistic.rotated(features)
     begin = logistic.parameters_of(start[0][present].double(), start[1][present].double(), rotation)
     penalty = 2.0 if count == 2 else 1.0  # as in logistic.fit
-    for some in members.split(max(1, LOGITS // (len(labels) * count))):
+    at_once = max(1, LOGITS // (len(labels) * count))
+    for some in members.split(at_once) if len(members) else ():
         problem = Members(narrow, numbered, count, C, penalty, weights[some])
         theta, excess = optima(problem, begin, tolerance)
         for member, found, left in zip(some.tolist(), theta, excess.tolist(), strict=True):
