@@ -6,6 +6,7 @@ they have in common. Each module that is listed must be named in that test, by i
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -115,6 +116,7 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
 }
 
 
+@cache
 def modules() -> list[Path]:
     """Every module, by its path in src/alrun."""
     found = (path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py")))
@@ -126,6 +128,7 @@ def named_after(module: Path) -> list[Path]:
     return list((TESTS / module.parts[0]).rglob(f"test_{module.stem}.py"))
 
 
+@cache
 def beside() -> dict[str, list[Path]]:
     """The modules of BESIDE by test: in a test's own folder, or where its room has moved them."""
     return {
