@@ -185,11 +185,14 @@ pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repe
 		-o results/pools/redundancy
 	@$(PY) -m docs.generate.compare_pools
 
-FACETS = baseline redundancy per_class batch_size seed_set
+FACETS = baseline redundancy per_class batch_size
 features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, into results/features
-	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
+	@for name in $(FACETS) seed_set seed_set_facility_location; do \
+		$(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun results experiment=features/$$name $(ARGS) \
 		-o results/features/$$name; done
+	@$(LITE0) $(PY) -m alrun results experiment=features/seed_set,features/seed_set_facility_location $(ARGS) \
+		-o results/features/seed_set
 	@$(PY) -m docs.generate.findings
 
 SCRATCH = mnist baseline augmentation optimizer reset_update redundancy batch_size subsets cifar10

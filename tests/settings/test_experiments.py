@@ -133,7 +133,8 @@ SIZES = {
     "features/baseline": 5 * 20,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
-    "features/seed_set": 4 * 3 * 20,
+    "features/seed_set": 2 * 3 * 20,
+    "features/seed_set_facility_location": 3 * 20,
 }
 
 

@@ -124,7 +124,8 @@ class FromFeatures(Embeddings):
         """
         if data.is_vectors == (self.encoder is not None):
             raise UserError(
-                "embeddings=features: the pool already holds vectors: leave out the encoder of the embeddings."
+                "the embeddings have an encoder, and the pool already holds vectors: take those, by "
+                "embeddings@strategy.embeddings=features, or embeddings@seed_set.embeddings=features for a seed set."
                 if data.is_vectors
                 else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
                 "name a network for the selection only: pretrained@strategy.embeddings.encoder=torchvision."
