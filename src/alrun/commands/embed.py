@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -30,12 +31,7 @@ ENCODES = ("dataset", "encoder", "paths", "runtime")  # the settings that anothe
 
 def main() -> None:
     """Compute the features, and print where they are."""
-    parser = console.make_parser("embed", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun; and part=3/16")
-    console.add_config_dir(parser)
-    arguments = parser.parse_intermixed_args()
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)  # an encoder of the user's own may be here
+    arguments = arguments_of("embed", __doc__)
     with console.reporting_mistakes():
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)
@@ -43,6 +39,17 @@ def main() -> None:
         if len(runs) != 1:
             raise UserError("features are computed for one data set and encoder at a time: give one value for each.")
         print(embed(runs[0].cfg, number, of))
+
+
+def arguments_of(command: str, documentation: str | None) -> Namespace:
+    """The settings that were typed for a command that computes a part; code of the user's own may be in this folder."""
+    parser = console.make_parser(command, documentation)
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun; and part=3/16")
+    console.add_config_dir(parser)
+    arguments = parser.parse_intermixed_args()
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    return arguments
 
 
 def without_part(words: Sequence[str]) -> tuple[list[str], tuple[int, int]]:

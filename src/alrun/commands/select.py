@@ -11,13 +11,12 @@ strategy=partitioned strategy.candidates=4, and have strategy.parts.
 """
 
 import logging
-import os
 import sys
 
 from omegaconf import OmegaConf
 
 from alrun.commands import console
-from alrun.commands.embed import without_part
+from alrun.commands.embed import arguments_of, without_part
 from alrun.runs.run_folder import display_path
 from alrun.settings import planned_runs
 from alrun.settings.checks import validate
@@ -26,12 +25,7 @@ from alrun.system.errors import SettingError, StorageError
 
 def main() -> None:
     """Compute a part, and print what is missing."""
-    parser = console.make_parser("select", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="setting=value", help="as for alrun; and part=3/16")
-    console.add_config_dir(parser)
-    arguments = parser.parse_intermixed_args()
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)  # a strategy of the user's own may be here
+    arguments = arguments_of("select", __doc__)
     with console.reporting_mistakes():
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)
