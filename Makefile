@@ -25,7 +25,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
 	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-scale \
-	bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets \
+	bench-ray bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets \
 	recipe plan status \
 	test-ray test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -133,7 +133,12 @@ bench-opinions: $(READY) ## labels from several opinions: majority beside Dawid-
 # The made-up pool, 7.7 GB, lies in build/scale; ARGS="margin --sizes=100000,1000000" measures less.
 bench-scale: $(READY) ## a selection from 100,000 to 10 million vectors within 4 GB, then docs/evidence/scale.md
 	@$(PY) -m benchmarks.scale --csv benchmarks/results/scale.csv $(ARGS)
+	@rm -f benchmarks/results/scale_run.csv && $(PY) -m benchmarks.scale_run --csv benchmarks/results/scale_run.csv
 	@rm -f benchmarks/results/scale_loss.csv && $(PY) -m benchmarks.sample_loss --csv benchmarks/results/scale_loss.csv
+	@$(PY) -m docs.generate.scale_page
+
+bench-ray: $(READY) ## selections on a Ray cluster of two nodes, and what they consist of; needs the extra scale
+	@$(PY) -m benchmarks.scale_ray $(ARGS)
 	@$(PY) -m docs.generate.scale_page
 
 bench-launchers: $(READY) ## runs per hour with 1, 2 and 4 processes, and the overhead of a launcher per run
@@ -267,7 +272,9 @@ status: $(READY) ## how far are the runs? make status ARGS="experiment=quickstar
 # Heavy tests print what they find. Their sizes are variables of make: EVERY=10, EXAMPLES=500, SOAK_MINUTES=120.
 HEAVY := -m pytest -n0 -s -m heavy
 test-ray: $(READY) ## selections and embeddings on a Ray cluster of two nodes, fifty kills; needs the extra scale
-	@$(PY) $(HEAVY) tests/heavy/test_ray.py $(ARGS)
+	@rm -f benchmarks/results/ray.csv
+	@ALRUN_TEST_RESULTS=benchmarks/results/ray.csv $(PY) $(HEAVY) tests/heavy/test_ray.py $(ARGS)
+	@$(PY) -m docs.generate.scale_page
 
 test-cluster: $(READY) ## one sweep by joblib, Ray and SLURM, those that are installed
 	@$(PY) $(HEAVY) tests/heavy/test_cluster.py $(ARGS)

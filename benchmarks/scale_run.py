@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--here", choices=KEPT, help="in this process, of one run")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    outputs = given.folder / "outputs"
+    outputs = given.folder.with_name(f"{given.folder.name}-outputs")  # not within: a folder of data is hashed whole
     if given.here:
         memory = Memory()
         with (given.folder / "train_features.npy").open("rb") as file:

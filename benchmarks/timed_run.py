@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from hydra import compose, initialize_config_module
@@ -66,29 +66,42 @@ class Timed(Run):
         self.spent.append(Spent(part, round, perf_counter() - started, self.used() - used))
 
 
-def computed(words: list[str], used: Callable[[], float] = process_time) -> tuple[Path, list[Spent]]:
-    """The folder of the run that ``words`` name, computed in this process, and what its parts took.
+class Composed(NamedTuple):
+    """What a command line says."""
 
-    Beside the parts of rounds there are ``open``, everything before the first, and ``all``.
-    """
+    cfg: DictConfig
+    choices: dict[str, str]  # the names of the chosen options, by group
+    folder: Path
+
+
+def composed(words: list[str]) -> Composed:
+    """The settings that ``words`` are, on top of the defaults."""
     schema.register()
-    started, before = perf_counter(), used()
     with initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*words, "runtime.progress=false"], return_hydra_config=True)
     choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
     folder = Path(cfg.hydra.run.dir)
-    own: DictConfig = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = Lock(folder / ".lock")
+    return Composed(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), choices, folder)
+
+
+def computed(words: list[str], used: Callable[[], float] = process_time) -> tuple[Composed, list[Spent]]:
+    """The run that ``words`` name, computed in this process, and what its parts took.
+
+    Beside the parts of rounds there are ``open``, everything before the first, and ``all``.
+    """
+    started, before = perf_counter(), used()
+    own = composed(words)
+    own.folder.mkdir(parents=True, exist_ok=True)
+    lock = Lock(own.folder / ".lock")
     assert lock.acquire(wait=False)
     try:
-        run = Timed(own, folder, choices, lock, torch.device("cpu"))
+        run = Timed(own.cfg, own.folder, own.choices, lock, torch.device("cpu"))
         run.used = used
         run.spent = [Spent("open", 0, perf_counter() - started, used() - before)]
         run.complete()
     finally:
         lock.release()
-    return folder, [*run.spent, Spent("all", 0, perf_counter() - started, used() - before)]
+    return own, [*run.spent, Spent("all", 0, perf_counter() - started, used() - before)]
 
 
 def used_by_all(mark: str) -> float:

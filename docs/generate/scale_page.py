@@ -1,6 +1,7 @@
 """docs/evidence/scale.md and its figure: the cost of a selection against the size of the pool, from scale.csv.
 
-``make bench-scale`` measures and writes both. Cases that are not in the table are named as missing.
+``make bench-scale``, ``make bench-ray`` and ``make test-ray`` measure. Cases that are not in the table are named as
+missing.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import pandas as pd
 from alrun.analysis import figure_style
 from alrun.analysis.formats import markdown
 from benchmarks import scale
+from docs.generate import scale_ray_section, scale_run_section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,18 +24,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PAGE = """# Pools that memory does not hold
 
-Written by `make bench-scale`. One selection of {size:,} with {labeled:,} labels, from {width} numbers in float16 per
-example ({gigabytes:.1f} GB in a file for 10 million), {classes} classes, within `runtime.memory_gb={memory}`, in one
-process with one thread. Vectors lie in {clusters:,} clusters and are made up; a smaller pool is the first part of the
-largest.
+One selection of {size:,} with {labeled:,} labels, from {width} numbers in float16 per example ({gigabytes:.1f} GB in a
+file for 10 million), {classes} classes, within `runtime.memory_gb={memory}`, in one process with one thread (`make
+bench-scale`, which writes this page). Vectors lie in {clusters:,} clusters and are made up; a smaller pool is the first
+part of the largest.
 
 ![Processor seconds against the size of the pool](../assets/scale.svg)
 
 {table}
-`slope` is that of the line through the logarithms of processor seconds and of n: 1 is a cost that grows as the pool
-does. Processor seconds are those of one thread. `seconds` are of the clock, at a `load` of so many processes that wait
-for {cores} cores: where it is above the number of cores, they say little. `cold`: the file was dropped from the
-system's cache before, `warm`: it was read once before. `read_gb` came from the disk.
+`slope` is that of the line through the logarithms of processor seconds and of n, for each state of the cache: 1 is a
+cost that grows as the pool does. Processor seconds are those of one thread. `seconds` are of the clock, at a `load` of
+so many processes that wait for {cores} cores: where it is above the number of cores, they say little. `cold`: the file
+was dropped from the system's cache before, `warm`: it was read once before, and stayed as far as there was memory for
+it. `read_gb` came from the disk; later passes of a cold case find in the cache what it still holds.
 
 `peak_gb` is the highest memory of the process, `anon_gb` without pages of the mapped file. The second is what the
 process needs: the system takes pages of a file back whenever it wants, since it can read them again. The first is kept
@@ -54,39 +57,61 @@ what it chooses among and what it covers. How much of the objective over the who
 MaxHerding among all examples reaches, on a pool that is small enough for both (`python -m benchmarks.sample_loss`):
 
 {loss}
-{missing}"""
+{missing}
+{run}
+{ray}"""
 
 
 def main() -> None:
     """Write the page and the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "scale.csv")
-    parser.add_argument("--loss", type=Path, default=ROOT / "benchmarks" / "results" / "scale_loss.csv")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", help="folder of the tables")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "scale.md")
     parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "assets" / "scale.svg")
     arguments = parser.parse_args()
-    measured = pd.read_csv(arguments.results)
+    measured = pd.read_csv(arguments.results / "scale.csv")
     matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
     drawn(of_one_process(measured)).savefig(arguments.figure, metadata={"Date": None}, facecolor="white")
-    arguments.page.write_text(page(measured, pd.read_csv(arguments.loss)))
+    others = {
+        name: pd.read_csv(path) if (path := arguments.results / f"{name}.csv").exists() else None
+        for name in ("scale_run", "scale_terms", "ray")
+    }
+    loss = pd.read_csv(arguments.results / "scale_loss.csv")
+    arguments.page.write_text(page(measured, loss, others["scale_run"], others["scale_terms"], others["ray"]))
     print(arguments.page, arguments.figure)
 
 
 def of_one_process(measured: pd.DataFrame) -> pd.DataFrame:
     """The rows of one process with nothing in the cache."""
-    return measured[(measured["workers"] == 1) & (measured["cache"] == "cold")]
+    return measured[measured["case"].isin(list(scale.CASES)) & (measured["cache"] == "cold")]
 
 
-def page(measured: pd.DataFrame, loss: pd.DataFrame) -> str:
-    """The text of the page."""
+def page(
+    measured: pd.DataFrame,
+    loss: pd.DataFrame,
+    run: pd.DataFrame | None = None,
+    terms: pd.DataFrame | None = None,
+    checks: pd.DataFrame | None = None,
+) -> str:
+    """The text of the page.
+
+    Args:
+        measured: scale.csv.
+        loss: scale_loss.csv.
+        run: scale_run.csv; None: not measured.
+        terms: scale_terms.csv, likewise.
+        checks: ray.csv, likewise.
+    """
     alone = of_one_process(measured)
-    slopes = {str(case): slope(frame) for case, frame in alone.groupby("case") if len(frame) > 1}
-    table = measured[measured["workers"] == 1].sort_values(["case", "n", "cache"])
-    table = table.assign(slope=[f"{slopes[case]:.2f}" if case in slopes else "" for case in table["case"]])
-    columns = ["case", "n", "cache", "cpu_seconds", "slope", "seconds", "load", "peak_gb", "anon_gb", "read_gb"]
+    table = measured[measured["case"].isin(list(scale.CASES))].sort_values(["case", "cache", "n"])
+    slopes = {key: slope(frame) for key, frame in table.groupby(["case", "cache"]) if len(frame) > 1}
+    keys = zip(table["case"], table["cache"], strict=True)
+    table = table.assign(slope=[f"{slopes[key]:.2f}" if key in slopes else "" for key in keys])
+    columns = ["case", "cache", "n", "cpu_seconds", "slope", "seconds", "load", "peak_gb", "anon_gb", "read_gb"]
     table = table[columns].assign(n=[f"{n:,}" for n in table["n"]])
     measured_cases = set(zip(alone["case"], alone["n"], strict=True))
     lacking = [f"{case} of {n:,}" for case in scale.CASES for n in scale.SIZES if (case, n) not in measured_cases]
+    opened = None if run is None else run[(run["hash"] == "kept") & (run["part"] == "open")]["cpu_seconds"].iloc[0]
     return PAGE.format(
         size=scale.SIZE,
         labeled=scale.LABELED,
@@ -99,6 +124,8 @@ def page(measured: pd.DataFrame, loss: pd.DataFrame) -> str:
         table=markdown(table.astype(str)),
         loss=markdown(loss.assign(n=[f"{n:,}" for n in loss["n"]]).astype(str)),
         missing=f"Not measured yet: {', '.join(lacking)}.\n" if lacking else "",
+        run=scale_run_section.section(run),
+        ray=scale_ray_section.section(measured, terms, checks, opened),
     )
 
 

@@ -2,6 +2,7 @@
 
 They must equal those of one process, with 1, 2 and 4 workers, and when workers and drivers are killed: then nothing
 finished is done twice, and no process is left. Ray and its packages are the extra scale; without them all is skipped.
+What passed becomes rows of the CSV that ALRUN_TEST_RESULTS names.
 """
 
 import json
@@ -21,6 +22,7 @@ import pytest
 
 from alrun.data import shards, sources
 from alrun.training.checkpoint import load_checkpoint
+from benchmarks.machine import add_row
 from tests.heavy.cluster_cases import ray
 from tests.heavy.cluster_cases.slow_score import NOTES
 from tests.heavy.crash_cases.runs import COMPARED
@@ -28,6 +30,7 @@ from tests.heavy.crash_cases.runs import COMPARED
 pytestmark = pytest.mark.skipif(bool(ray.why_no_data()), reason=ray.why_no_data() or "")
 
 KILLS = int(os.environ.get("ALRUN_TEST_KILLS", "50"))
+RESULTS = os.environ.get("ALRUN_TEST_RESULTS")
 HERE = Path(__file__).parents[2]
 FIXED = ("runtime={device: cpu, threads: 1, memory_format: contiguous, progress: false, chunk: 64, parts: 6}",)
 RUN = ("dataset=features", "model=linear", "optimizer=adam", "augmentation=none", "training.max_epochs=3")
@@ -97,6 +100,7 @@ def test_that_selections_on_two_nodes_are_those_of_one_process(folder, alone, wo
             seconds = compute(command(folder, outputs, *strategy, "runtime.engine=ray"), environment)
             print(f"{name}, {workers} workers: {seconds:.1f} s", flush=True)
             assert results(folder / outputs) == alone[name]
+            note(f"selection, {name}", workers)
 
 
 def test_that_an_embedding_on_two_nodes_is_that_of_one_process(folder):
@@ -118,6 +122,7 @@ def test_that_an_embedding_on_two_nodes_is_that_of_one_process(folder):
     for split in ("train", "test"):
         one, many = (np.load(store / f"{split}_features.npy") for store in stores)
         np.testing.assert_allclose(many, one, rtol=1e-5, atol=1e-6)
+        note(f"embedding, {split}", 2, difference=float(np.abs(many - one).max()))
 
 
 def test_that_killed_workers_and_drivers_change_nothing(folder, alone):
@@ -126,7 +131,7 @@ def test_that_killed_workers_and_drivers_change_nothing(folder, alone):
     notes.mkdir()
     (folder / "k").mkdir()
     mark = {NOTES: str(notes)}
-    kills, runs = {"worker": 0, "driver": 0}, 0
+    kills, runs, noted = {"worker": 0, "driver": 0}, 0, {"worker": 0, "driver": 0}
     with ray.cluster(folder / "k", 2, {**ALLOW, **mark}) as environment:
         while sum(kills.values()) < KILLS:
             runs += 1
@@ -153,10 +158,13 @@ def test_that_killed_workers_and_drivers_change_nothing(folder, alone):
             assert status == 0
             assert results(folder / f"killed-{runs}") == alone["slow"]
             assert not twice(notes, written)
+            note("run with kills", 2, **{f"{kind}s_killed": kills[kind] - noted[kind] for kind in kills})
+            noted = dict(kills)
             for file in notes.iterdir():
                 file.unlink()
         until_gone(lambda: [pid for pid in marked(mark) if name_of(pid).startswith("ray::part")])
     until_gone(lambda: marked(mark))
+    note("no process left", 2)
     print(f"{kills['worker']} workers and {kills['driver']} drivers killed in {runs} runs; all equal", flush=True)
 
 
@@ -174,6 +182,13 @@ def test_that_a_killed_driver_takes_the_ray_that_it_started_with_it(folder):
     driver.kill()
     driver.wait()
     until_gone(lambda: marked(mark))
+    note("no process left of Ray that a killed run had started", 0)
+
+
+def note(check: str, workers: int, workers_killed: int = 0, drivers_killed: int = 0, difference: float = 0) -> None:
+    """A row of the results: what has just been found to be equal, or gone."""
+    row = {"check": check, "workers": workers, "workers_killed": workers_killed, "drivers_killed": drivers_killed}
+    add_row(Path(RESULTS) if RESULTS else None, {**row, "difference": difference})
 
 
 def start(words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

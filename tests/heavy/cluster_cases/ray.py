@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PORT = 26379
+STARTS = 4  # of a node, until it is up
 NODE = ("--object-store-memory=100000000", "--disable-usage-stats")
 
 
@@ -41,15 +43,16 @@ def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = Non
     try:
         head = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
         for number, which in enumerate((head, [f"--address=127.0.0.1:{PORT}"])):
-            log = (folder / f"node{number}.log").open("w")
-            own = f"--num-cpus={(workers + 1 - number) // 2}"
-            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", own, *which, *NODE]
-            started = subprocess.Popen(
-                command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, cwd=folder
-            )
-            nodes.append(started)
-            log.close()
-            wait_for_nodes(environment, number + 1, started)
+            words = [f"--num-cpus={(workers + 1 - number) // 2}", *which, *NODE]
+            for left in reversed(range(STARTS)):
+                with (folder / f"node{number}.log").open("w") as log:
+                    nodes.append(started(words, environment, folder, log))
+                try:
+                    wait_for_nodes(environment, number + 1, nodes[-1])
+                    break
+                except NodeEnded:
+                    if not left:
+                        raise
         yield environment
     finally:
         for node in reversed(nodes):  # ``ray stop`` would end every Ray of this machine
@@ -60,6 +63,14 @@ def cluster(folder: Path, workers: int = 2, more: Mapping[str, str] | None = Non
             except subprocess.TimeoutExpired:
                 node.kill()
                 node.wait()
+
+
+def started(words: list[str], environment: Mapping[str, str], folder: Path, log: IO[str]) -> subprocess.Popen:
+    """A node that is being started."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
+    return subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT, cwd=folder
+    )
 
 
 PROBE = """
@@ -73,11 +84,16 @@ while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]):
 """
 
 
+class NodeEnded(RuntimeError):
+    """A node has ended while it was started."""
+
+
 def wait_for_nodes(environment: dict[str, str], count: int, last: subprocess.Popen) -> None:
     """Return when so many nodes are up, the ``last`` of which has just been started.
 
     Raises:
-        RuntimeError: They do not come up, or the last one has ended: Ray gives a node half a minute to start.
+        NodeEnded: The last one has ended: Ray gives a node half a minute to start, too little on a busy machine.
+        RuntimeError: They do not come up.
     """
     problem = ""
     for _ in range(20):
@@ -87,6 +103,5 @@ def wait_for_nodes(environment: dict[str, str], count: int, last: subprocess.Pop
             return
         problem = answer.stderr[-500:]
         if last.poll() is not None:
-            problem = f"the node {count} ended with {last.returncode} while it was started, see its log"
-            break
+            raise NodeEnded(f"the node {count} ended with {last.returncode} while it was started, see its log")
     raise RuntimeError(problem)

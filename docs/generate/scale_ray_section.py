@@ -1,0 +1,165 @@
+"""The section of docs/evidence/scale.md on many machines: Ray's rows and terms, the model of cost, and kills."""
+
+import pandas as pd
+
+from alrun.analysis.formats import markdown
+from benchmarks import scale
+
+TERMS = {
+    "start": "per worker and run: connecting, a process, the import of torch",
+    "open": "per worker and round: the state and the data",
+    "task": "per part: Ray's own work",
+    "file": "per part: lock, write",
+    "part": "per part: pass and selection; {c:.2f} millionths of a second an example",
+    "decide": "per selection: reads what the parts propose, and selects among it",
+}
+SECTION = """## In parts, on a Ray cluster
+
+`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers: {n:,} vectors in {parts} parts, a
+linear head, three selections of {size:,} in a run, by margin from scores, and by BADGE in two levels. A row is written
+only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot show a gain: the
+table shows what parts and Ray add.
+
+{rows}
+`cpu_seconds` are those of all processes of the cluster and of the run, a selection, on average; `model` is what the
+terms below add up to; `seconds` are of the clock, at that `load`; `peak_gb` is that of one worker.
+
+| term | what | margin, cpu_seconds | BADGE, cpu_seconds |
+| --- | --- | --- | --- |
+{terms}
+With w workers and p parts, a selection takes
+
+    cpu_seconds = w open + p (task + file + part) + decide
+    seconds     = open + p (task + file + part) / w + decide      on w processors that nothing else uses
+
+and a run w times `start` more, once.
+
+"""
+NUMBERS = """## Measured, calculated, assumed
+
+**Measured**: all tables of this page, by the commands that they name; slopes of cost against the size of the pool up to
+{largest:,}, in one process; that parts on Ray select what one process selects.
+
+**By arithmetic**, from those terms: margin from {largest:,} examples in {many} parts, {c:.2g} processor seconds an
+example (this page's first table), `open` as measured by a later run on {largest:,}, `decide` as often as there are
+proposals:
+
+{arithmetic}
+The last step is not divided: with more parts than examples pay for, `decide` grows as parts times labels.
+
+**Assumed**: that the terms of {n:,} vectors hold for larger parts, where `part` grows with its examples (slope 1,
+measured in one process only); that w processors of other machines are as fast as this one; that their disks deliver a
+part as fast as it is computed ({rate:.0f} MB/s a worker at that speed); that files of parts reach all machines in the
+time measured here on one disk.
+"""
+KILLS = """## Kills
+
+`make test-ray`: {workers} workers and {drivers} drivers killed at random moments in {runs} runs on a cluster of two
+nodes. Every run ended; accuracies, queries and measures equal those of one process that nobody disturbed, byte for
+byte; no part that had been written was started again{gone}.{embedding}
+"""
+LACKING = "## On many machines\n\nNot measured yet (`make bench-ray`, `make test-ray`).\n"
+
+
+def section(
+    measured: pd.DataFrame, terms: pd.DataFrame | None, checks: pd.DataFrame | None, later_open: float | None
+) -> str:
+    """The sections on Ray; without measurements a sentence that says so.
+
+    Args:
+        measured: scale.csv.
+        terms: scale_terms.csv.
+        checks: ray.csv, of ``make test-ray``.
+        later_open: Processor seconds until a run on the largest pool is open; None: not measured.
+    """
+    on_ray = measured[measured["case"].str.endswith(" on Ray")]
+    found = ""
+    if terms is not None and len(on_ray):
+        found = cluster(on_ray, terms)
+        if later_open is not None:
+            found += numbers(measured, terms, later_open)
+    return "\n".join(part for part in (found, kills(checks)) if part) or LACKING
+
+
+def value(terms: pd.DataFrame, case: str, term: str) -> float:
+    """Processor seconds of a term; that of all clusters together for one that is measured there."""
+    rows = terms[(terms["case"] == case) & (terms["term"] == term)]
+    return float((rows["cpu_seconds"] / (rows["workers"].clip(lower=1) if term == "start" else 1)).mean())
+
+
+def modeled(terms: pd.DataFrame, case: str, workers: int, parts: int) -> float:
+    """Processor seconds of a selection, as the terms add up."""
+    each = {term: value(terms, case, term) for term in TERMS}
+    return workers * each["open"] + parts * (each["task"] + each["file"] + each["part"]) + each["decide"]
+
+
+def cluster(on_ray: pd.DataFrame, terms: pd.DataFrame) -> str:
+    """What was measured on clusters, beside the model."""
+    n, parts = int(terms["n"].iloc[0]), int(terms["parts"].iloc[0])
+    table = on_ray.sort_values(["case", "workers"]).assign(
+        model=[
+            f"{modeled(terms, case.removesuffix(' on Ray'), workers, parts):.1f}"
+            for case, workers in zip(on_ray.sort_values(["case", "workers"])["case"],
+                                     on_ray.sort_values(["case", "workers"])["workers"], strict=True)
+        ]
+    )  # fmt: skip
+    columns = ["case", "workers", "cpu_seconds", "model", "seconds", "load", "peak_gb"]
+    lines = []
+    for term, what in TERMS.items():
+        cells = [value(terms, case, term) for case in ("margin", "badge")]
+        c = " and ".join(f"{value(terms, case, 'part') * parts / n * 1e6:.1f}" for case in ("margin", "badge"))
+        lines.append(f"| `{term}` | {what.replace('{c:.2f}', c)} | {cells[0]:.3f} | {cells[1]:.3f} |")
+    return SECTION.format(
+        n=n, parts=parts, size=scale.SIZE, rows=markdown(table[columns].astype(str)), terms="\n".join(lines) + "\n"
+    )
+
+
+def numbers(measured: pd.DataFrame, terms: pd.DataFrame, later_open: float) -> str:
+    """What follows from the terms for the largest pool, and what is assumed."""
+    largest, many = max(scale.SIZES), 100
+    alone = measured[(measured["case"] == "margin") & (measured["n"] == largest) & (measured["cache"] == "cold")]
+    c = float(alone["cpu_seconds"].iloc[0]) / largest
+    parts = int(terms["parts"].iloc[0])
+    each = value(terms, "margin", "task") + value(terms, "margin", "file")
+    decide = value(terms, "margin", "decide") * many / parts
+    rows = []
+    for workers in (1, 10, 100):
+        divided = (many * each + largest * c) / workers
+        rows.append({
+            "workers": workers,
+            "open": f"{later_open:.1f}",
+            "parts, seconds": f"{divided:.1f}",
+            "decide": f"{decide:.1f}",
+            "a selection, seconds": f"{later_open + divided + decide:.1f}",
+        })  # fmt: skip
+    bytes_each = 2 * scale.scale_pool.WIDTH
+    return NUMBERS.format(
+        largest=largest,
+        many=many,
+        c=c,
+        arithmetic=markdown(pd.DataFrame(rows).astype(str)),
+        n=int(terms["n"].iloc[0]),
+        rate=bytes_each / c / 1e6,
+    )
+
+
+def kills(checks: pd.DataFrame | None) -> str:
+    """What the test of kills saw, and of embeddings."""
+    if checks is None:
+        return ""
+    killed = checks[checks["check"] == "run with kills"]
+    embedding = checks[checks["check"].str.startswith("embedding")]
+    is_gone = (checks["check"] == "no process left").any()
+    if not len(killed):
+        return ""
+    largest = float(embedding["difference"].max()) if len(embedding) else None
+    equal = "equal, byte for byte" if largest == 0 else f"equal within {largest}"
+    return KILLS.format(
+        workers=int(killed["workers_killed"].sum()),
+        drivers=int(killed["drivers_killed"].sum()),
+        runs=len(killed),
+        gone="; no process of them was left" if is_gone else "",
+        embedding=""
+        if largest is None
+        else f"\n\nVectors that Ray Data embedded with two workers are those of one process: {equal}.",
+    )
