@@ -196,22 +196,22 @@ def main() -> None:
         for case in given.cases:
             forget(given.results / "scale_terms.csv", case)
             forget(given.results / "scale.csv", f"{case} on Ray")
-            measure(folder, case, given)
+            computed(settings(folder, f"{case}-alone", case, "local"))
+            for row in terms(folder, case, given.size):
+                added(given.results / "scale_terms.csv", row)
+        for workers in given.workers:
+            measure(folder, workers, given)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measure(folder: Path, case: str, given: argparse.Namespace) -> None:
-    """Write the rows of a case; those of a cluster only if its run equals that of one process."""
-    computed(settings(folder, f"{case}-alone", case, "local"))
-    alone = results(folder / f"{case}-alone")
-    for row in terms(folder, case, given.size):
-        added(given.results / "scale_terms.csv", row)
-    for workers in given.workers:
-        mark = {MARK: secrets.token_hex(8), "PYTHONPATH": os.getcwd()}
-        (folder / f"{case[0]}{workers}").mkdir()
-        command = [sys.executable, "-m", "benchmarks.scale_ray", case, f"--size={given.size}", f"--here={folder}"]
-        with cluster(folder / f"{case[0]}{workers}", workers, mark) as environment:
+def measure(folder: Path, workers: int, given: argparse.Namespace) -> None:
+    """Write the rows of a cluster with so many workers, those of a run only if it equals that of one process."""
+    mark = {MARK: secrets.token_hex(8), "PYTHONPATH": os.getcwd()}
+    (folder / f"c{workers}").mkdir()
+    with cluster(folder / f"c{workers}", workers, mark) as environment:
+        for case in given.cases:
+            command = [sys.executable, "-m", "benchmarks.scale_ray", case, f"--size={given.size}", f"--here={folder}"]
             done = subprocess.run(
                 [*command, f"--workers={workers}"],
                 env={**os.environ, **environment},
@@ -219,11 +219,11 @@ def measure(folder: Path, case: str, given: argparse.Namespace) -> None:
                 text=True,
                 check=True,
             )
-        assert results(folder / f"{case}-{workers}") == alone
-        *own, row = json.loads(done.stdout.splitlines()[-1])
-        for each in own:
-            added(given.results / "scale_terms.csv", each)
-        added(given.results / "scale.csv", row)
+            assert results(folder / f"{case}-{workers}") == results(folder / f"{case}-alone")
+            *own, row = json.loads(done.stdout.splitlines()[-1])
+            for each in own:
+                added(given.results / "scale_terms.csv", each)
+            added(given.results / "scale.csv", row)
 
 
 def forget(path: Path, case: str) -> None:

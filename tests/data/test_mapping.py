@@ -1,11 +1,16 @@
+import ctypes
+import mmap
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from alrun.data.dataset import fingerprint
-from alrun.data.mapping import give_back, open_map
+from alrun.data.mapping import ask_for, give_back, open_map
+from alrun.data.memory_map import drop_from_cache
 
 ROWS = np.random.default_rng(0).normal(size=(40_000, 64)).astype(np.float16)  # 5 MB
 
@@ -32,6 +37,48 @@ def test_pages_leave_the_process_and_come_back_when_they_are_read(path):
     give_back(array[100:200])  # a part of it stands for the whole map
     assert resident(path) < 200
     assert int(array.view(np.uint16).sum(dtype=np.int64)) == total
+
+
+def cached(path: Path) -> int:
+    """Bytes of the file in the system's cache, by its own count."""
+    library = ctypes.CDLL(None, use_errno=True)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as whole:
+        pages = (ctypes.c_ubyte * -(-len(whole) // mmap.PAGESIZE))()
+        address = ctypes.addressof(start := ctypes.c_char.from_buffer(whole))
+        assert not library.mincore(ctypes.c_void_p(address), ctypes.c_size_t(len(whole)), pages)
+        del start
+    return mmap.PAGESIZE * sum(page & 1 for page in pages)
+
+
+@pytest.fixture
+def dropped(tmp_path) -> Path:
+    """A file of 25 MB on a disk, of which nothing is in the system's cache."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux says what its cache holds")
+    path = tmp_path / "many.npy"
+    with path.open("wb") as file:
+        np.save(file, np.arange(6_250_000, dtype=np.float32).reshape(25_000, 250))
+        file.flush()
+        os.fsync(file.fileno())
+        drop_from_cache(file.fileno())
+    if cached(path):
+        pytest.skip("this file system keeps files in memory")
+    return path
+
+
+def test_rows_that_lie_far_apart_are_read_alone(dropped):
+    array, at = open_map(dropped)[5_000:], np.arange(0, 20_000, 500)
+    header = cached(dropped)
+    ask_for(array, at)
+    rows = array[at]
+    assert (rows[:, 0] == 250 * (5_000 + at)).all()
+    assert cached(dropped) - header <= len(at) * 2 * mmap.PAGESIZE  # a row may lie on two pages
+    before = resident(dropped)
+    ask_for(array, np.arange(0, 20_000, 2))  # close together: they are read as always
+    assert resident(dropped) == before
+    ask_for(array, at[:0])
+    ask_for(ROWS, at)
+    ask_for(None, at)
 
 
 def test_what_someone_wrote_to_a_map_of_his_own_stays(path):
