@@ -28,7 +28,7 @@ from alrun.loop import on_ray
 from alrun.loop.dividing import as_json, opened_for_parts
 from alrun.system import files
 from alrun.system.lock import Lock
-from alrun.training.checkpoint import load_checkpoint, serialize
+from alrun.training.checkpoint import serialize
 from benchmarks import scale, scale_pool
 from benchmarks.machine import add_row
 from benchmarks.timed_run import Spent, computed, used_by_all
@@ -105,7 +105,6 @@ def terms(folder: Path, case: str, count: int) -> Iterator[dict[str, str]]:
         with taking(spent["file"]), Lock(division.path(number).with_suffix(".lock")):
             files.write(division.path(number), serialize(proposed))
     assert not division.missing()
-    load_checkpoint(division.path(1))
     for _ in range(3):
         with taking(spent["decide"]):
             division.choose(torch.device("cpu"))

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from alrun.data.dataset import fingerprint
 from alrun.data.mapping import ask_for, give_back, open_map
 from alrun.data.memory_map import drop_from_cache
+from alrun.models import infer
+from alrun.models.linear import Linear
+from alrun.models.outputs import Needs
+from alrun.pool.pool import Pool
 
 ROWS = np.random.default_rng(0).normal(size=(40_000, 64)).astype(np.float16)  # 5 MB
 
@@ -68,17 +73,29 @@ def dropped(tmp_path) -> Path:
 
 def test_rows_that_lie_far_apart_are_read_alone(dropped):
     array, at = open_map(dropped)[5_000:], np.arange(0, 20_000, 500)
-    header = cached(dropped)
-    ask_for(array, at)
+    tensor, header = torch.from_numpy(array), cached(dropped)
+    ask_for(tensor, torch.from_numpy(at[::-1].copy()))  # in any order
     rows = array[at]
     assert (rows[:, 0] == 250 * (5_000 + at)).all()
     assert cached(dropped) - header <= len(at) * 2 * mmap.PAGESIZE  # a row may lie on two pages
-    before = resident(dropped)
-    ask_for(array, np.arange(0, 20_000, 2))  # close together: they are read as always
-    assert resident(dropped) == before
-    ask_for(array, at[:0])
-    ask_for(ROWS, at)
-    ask_for(None, at)
+    before = cached(dropped)
+    ask_for(tensor, torch.arange(0, 20_000, 2))  # close together: they are read as always
+    ask_for(tensor, torch.arange(0))
+    ask_for(torch.from_numpy(ROWS), torch.arange(0, 40_000, 2000))
+    assert cached(dropped) == before
+
+
+@pytest.mark.parametrize("reader", ["pool", "pass"])
+def test_a_pool_and_a_pass_ask_for_the_rows_that_they_read(dropped, reader):
+    array, at = open_map(dropped), torch.arange(0, 25_000, 1000)
+    images, header = torch.from_numpy(array), cached(dropped)
+    if reader == "pool":
+        rows = Pool(images, torch.zeros(25_000, dtype=torch.int64), at, mapped=array).take(at)
+    else:
+        model = Linear(250, 2)
+        rows = infer.record(model, images, at, Needs(embedding=True), lambda part: part.float(), 10).embedding
+    assert rows[:, 0].equal(250.0 * at)
+    assert cached(dropped) - header <= len(at) * 2 * mmap.PAGESIZE
 
 
 def test_what_someone_wrote_to_a_map_of_his_own_stays(path):

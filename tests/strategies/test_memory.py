@@ -12,6 +12,7 @@ from alrun.pool.pool import Pool
 from alrun.selection import cells, k_center
 from alrun.strategies import memory
 from alrun.strategies.badge import Badge
+from alrun.strategies.bait import Bait
 from alrun.strategies.base import Strategy
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromClassifier
@@ -153,7 +154,10 @@ def test_what_cannot_keep_within_memory_is_refused_with_an_alternative():
     text = str(refused.value)
     assert text.startswith("runtime.memory_gb=4: strategy=mine holds outputs of 10000000 examples together")
     assert "strategy=subsample strategy@strategy.inner=mine" in text
-    assert part(Subsample(MaxHerding(FromClassifier(), memory=500)), 10_000_000, 4) is not None
+    # 10 examples for each label are compared: 0.8 GB at most, though the strategy might take 2.
+    assert part(Subsample(MaxHerding(FromClassifier())), 10_000_000, 4) is not None
+    with pytest.raises(SettingError, match=r"outputs of 10000 examples together, which takes about 10\.5 GB"):
+        part(Subsample(Bait()), 10_000_000, 4)
     with pytest.raises(SettingError, match=r"10000000 examples need 1\.9 GB .* alone: raise it to 2\.2"):
         part(Margin(), 10_000_000, 1)
     part(Margin(), 10_000_000, 2.2)

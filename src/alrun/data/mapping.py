@@ -2,9 +2,13 @@
 
 import mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AHEAD = 2**17  # bytes that a system reads around a page at least, when nobody has asked for it before
 
@@ -24,24 +28,24 @@ def open_map(path: Path) -> np.ndarray:
     return array
 
 
-def ask_for(array: np.ndarray | None, index: np.ndarray) -> None:
-    """Let the system read the rows of a mapped ``array`` at an ascending ``index`` (k,), where they lie far apart.
+def ask_for(rows: "Tensor", index: "Tensor") -> None:
+    """Let the system read the ``rows`` (N, ...) of a mapped file at ``index`` (k,), where they lie far apart.
 
     It reads their pages alone and all at once. Without this, each row that is read waits for the disk, and brings along
     what lies around it: a thousand rows of 10 million took 4 GB and 18 s instead of 5 MB and 0.3 s. Nothing is done for
-    rows that lie close together, since what is read ahead is then read anyway.
+    rows that lie close together, since what is read ahead is then read anyway, nor for rows in memory.
     """
-    mapped = getattr(array, "_mmap", None)
-    if array is None or mapped is None or mapped not in _ours or not hasattr(mmap, "MADV_WILLNEED") or not len(index):
+    if not _ours or not getattr(rows, "is_cpu", False) or not len(index) or not hasattr(mmap, "MADV_WILLNEED"):
         return
-    each = array.strides[0]
-    if abs(each) * (int(index[-1]) - int(index[0])) < AHEAD * len(index):
+    each, length = rows.stride(0) * rows.element_size(), rows[0].nbytes
+    if each * int(index.max() - index.min()) < AHEAD * len(index):
         return
-    first = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    length = array[:1].nbytes
-    for start in (first + each * index.astype(np.int64)).tolist():
-        page = start - start % mmap.PAGESIZE
-        mapped.madvise(mmap.MADV_WILLNEED, page, start + length - page)
+    for mapped in list(_ours):
+        first = rows.data_ptr() - np.frombuffer(mapped, np.uint8).ctypes.data
+        if 0 <= first < len(mapped):
+            for start in (first + each * index.sort().values).tolist():
+                page = start - start % mmap.PAGESIZE
+                mapped.madvise(mmap.MADV_WILLNEED, page, start + length - page)
 
 
 def give_back(array: np.ndarray | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alrun.data.mapping import ask_for
 from alrun.models.classifier import Classifier, dropout_layers, evaluation, split_at_dropout
 from alrun.models.outputs import AXIS, Needs, Outputs, residual_of
 from alrun.system.chunks import in_chunks
@@ -64,6 +65,7 @@ def record(
             outputs[name].narrow(axis, part.start, len(batch)).copy_(tensor)
         passed(len(batch))
 
+    ask_for(images, where)
     with evaluation(model), autocast(device):
         in_chunks(len(where), chunk, chunk_outputs)
     for tensor in outputs.values():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alrun.data.dataset import STRANGER
+from alrun.data.mapping import ask_for
 
 
 def none_yet() -> Tensor:
@@ -48,7 +49,9 @@ class Pool:
 
     def take(self, index: Tensor) -> Tensor:
         """Images or vectors at ``index`` (k,), on the training device: (k, C, H, W) uint8 or (k, d)."""
-        return self.images[index.to(self.images.device)].to(self.device)
+        where = index.to(self.images.device)
+        ask_for(self.images, where)
+        return self.images[where].to(self.device)
 
     @property
     def unlabeled(self) -> Tensor:

@@ -1,6 +1,7 @@
 """``runtime.memory_gb``: whether a strategy holds the outputs of the whole pool, or reads them part by part."""
 
 from alrun.models.outputs import Needs
+from alrun.strategies.bait import Bait
 from alrun.strategies.base import Strategy, strategies_within
 from alrun.system.errors import SettingError
 
@@ -53,9 +54,9 @@ def part_of_pool(
             f"runtime.memory_gb={memory_gb:g}: {count} examples need {fixed / GB:.1f} GB for the program, the data and "
             f"their labels alone: raise it to {1.1 * fixed / GB + 0.1:.1f}."
         )
-    if COPIES * each * count + matrices_of(strategy) <= left and not takes_one_pass:
+    if COPIES * each * count + matrices_of(strategy, count) <= left and not takes_one_pass:
         return None
-    needed = COPIES * each * held + matrices_of(strategy)
+    needed = COPIES * each * held + matrices_of(strategy, held)
     if needed > left:
         raise SettingError(
             f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {held} examples together, which takes "
@@ -65,9 +66,20 @@ def part_of_pool(
     return chunks_in(SHARE * left, each, chunk)
 
 
-def matrices_of(strategy: Strategy) -> float:
-    """Bytes that a strategy, or one that it wraps, may take for a matrix of similarities by its setting ``memory``."""
-    return max((getattr(each, "memory", 0.0) for each in strategies_within(strategy)), default=0.0)
+def matrices_of(strategy: Strategy, held: int) -> float:
+    """Bytes of matrices that a strategy, or one that it wraps, may take by its setting ``memory``.
+
+    A matrix of similarities is that of the ``held`` examples among themselves and to labeled ones, taken to be as many.
+    BAIT's matrices do not depend on how many there are.
+    """
+    most = 2 * 4 * held**2
+    return max(
+        (
+            getattr(each, "memory", 0.0) if isinstance(each, Bait) else min(getattr(each, "memory", 0.0), most)
+            for each in strategies_within(strategy)
+        ),
+        default=0.0,
+    )
 
 
 def bytes_of(needs: Needs, classes: int, width: int) -> int:

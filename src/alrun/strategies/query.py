@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alrun.data.mapping import ask_for, give_back
+from alrun.data.mapping import give_back
 from alrun.models import infer
 from alrun.models.classifier import Classifier, evaluation
 from alrun.models.outputs import Needs, Outputs
@@ -109,7 +109,6 @@ def build_query(
     """
 
     def read(index: Tensor, needs: Needs) -> Outputs:
-        ask_for(pool.mapped, index.numpy())
         found = infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk)
         give_back(pool.mapped)
         return found
