@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-AHEAD = 2**17  # bytes that a system reads around a page at least, when nobody has asked for it before
+FAR = 2**15  # bytes from row to row, on average, from which on it is faster to ask for each than to read all between
 
 _ours: WeakSet[mmap.mmap] = WeakSet()  # maps that nobody writes to; a user's own code may write to its maps
 
@@ -38,7 +38,7 @@ def ask_for(rows: "Tensor", index: "Tensor") -> None:
     if not _ours or not getattr(rows, "is_cpu", False) or not len(index) or not hasattr(mmap, "MADV_WILLNEED"):
         return
     each, length = rows.stride(0) * rows.element_size(), rows[0].nbytes
-    if each * int(index.max() - index.min()) < AHEAD * len(index):
+    if each * int(index.max() - index.min()) < FAR * len(index):
         return
     for mapped in list(_ours):
         first = rows.data_ptr() - np.frombuffer(mapped, np.uint8).ctypes.data
