@@ -12,7 +12,7 @@ from time import perf_counter
 import pandas as pd
 from hydra import compose, initialize_config_module
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.settings import schema
 from alrun.system.errors import UserError
 

@@ -10,7 +10,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.settings import schema, targets
 
 schema.register()

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.data.augmentation import CropFlip, Normalize
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
 from alrun.models.infer import record

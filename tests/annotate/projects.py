@@ -11,7 +11,7 @@ from alrun.annotate import project as projects
 from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import keep_answers
 from alrun.commands import ask
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.run_folder import check_other_data, is_done
 from tests.conftest import QUIET
 

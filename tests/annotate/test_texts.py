@@ -22,7 +22,7 @@ from alrun.commands import ask, tell
 from alrun.data import unlabeled_texts
 from alrun.data.manifest import read_manifest
 from alrun.features import encoders
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.answers import Answer, append_answers
 from alrun.runs.labeling import in_sheet
 from alrun.settings import planned_runs

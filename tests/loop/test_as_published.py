@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from tests.conftest import QUIET, SMALL
 
 

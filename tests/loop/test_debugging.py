@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alrun import strategies
-from alrun.loop.run import run
+from alrun.loop.start import run
 from tests.conftest import QUIET
 
 # The strategies that train something of their own beside the run's model, and by what they say for how long.

@@ -24,7 +24,7 @@ from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.data.labels import NONE_OF_THESE
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.labeling import Labeling, read_labels
 from alrun.runs.sheets import read_answers
 from alrun.settings.command_line import as_typed

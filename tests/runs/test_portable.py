@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alrun.loop.run import Run, run
+from alrun.loop.run import Run
+from alrun.loop.start import run
 from alrun.runs import portable
 from alrun.runs.state import RunState
 from alrun.system.errors import UserError

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.models import SmallCnn
 from alrun.models.classifier import frozen
 from alrun.system import interruption
