@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from alrun.loop.progress import Progress, answers_in_words, duration
-from alrun.runs.state import RoundRecord
+from tests.runs.test_state import RECORD
 
 
 @pytest.mark.parametrize(
@@ -35,24 +37,8 @@ def test_time_left_scales_with_answers_and_rounds(caplog, share):
     for round, labeled, upcoming in ((0, 100, [200, 300, 400]), (1, 200, [300, 400])):
         progress.start_round(round, labeled)
         progress.epoch(5, 0.5)
-        record = RoundRecord(
-            round=round,
-            labeled=int(share * labeled),
-            answers=labeled,
-            test_accuracy=0.5,
-            calibration_error=0.1,
-            train_accuracy=0.9,
-            epochs=5,
-            steps=9,
-            stopped_by="accuracy",
-            restarts=0,
-            device="cpu",
-            class_accuracy=[],
-            class_labeled=[],
-            train_seconds=labeled * 0.1,
-            evaluate_seconds=4.0,
-            select_seconds=1.0,
-        )
+        made = {"round": round, "labeled": int(share * labeled), "answers": labeled, "epochs": 5}
+        record = replace(RECORD, **made, train_seconds=labeled * 0.1, evaluate_seconds=4.0, select_seconds=1.0)
         progress.end_round(record, upcoming)
     assert ("labels  test" in caplog.messages[1]) == (share == 1)
     assert ("100 labels of 200 answers  test" in caplog.messages[1]) == (share < 1)
