@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import alrun
-from alrun.system.moved import MOVED, SETTINGS, SUBCOMMANDS, module_sentence, place_of
+from alrun.system.moved import MOVED, OPTIONS, SETTINGS, SUBCOMMANDS, module_sentence, place_of
 
 OF_0_1_0 = Path(__file__).with_name("names_of_0_1_0.txt")  # module: its classes and functions, from its source
 # What is gone from 0.1.0, and has left its name to something else.
@@ -84,6 +84,14 @@ def test_python_m_ends_with_the_new_name(tmp_path):
     assert answer.stderr.strip(" )\n").endswith(
         "python -m alrun.status is now: alrun status, or python -m alrun status."
     )
+
+
+def test_no_page_advises_an_option_that_is_gone():
+    root = Path(__file__).parents[2]
+    for page in (root / "README.md", *sorted((root / "docs").rglob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        for group, option in (choice.split("=") for choice in OPTIONS):
+            assert not re.search(rf"\b{group}={option}\b", text), f"{page} names {group}={option}"
 
 
 def test_the_changelog_has_a_row_for_every_old_name():
