@@ -237,12 +237,12 @@ def block_size(r: int) -> int:
 
 
 def times(a: Tensor, b: Tensor) -> Tensor:
-    """a b^T of matrices in the last two dimensions; sums over one number are slow as a matrix product."""
+    """Matrix products a b^T in the last two dimensions; over a single number, torch would be slow at them."""
     return a * b.mT if a.shape[-1] == 1 else a @ b.mT
 
 
 def outer(a: Tensor, b: Tensor) -> Tensor:
-    """a b^T of vectors in the last dimension."""
+    """Outer products a b^T of vectors in the last dimension."""
     return a[..., :, None] * b[..., None, :]
 
 

@@ -46,7 +46,7 @@ class Trace:
             self.g -= cross + cross.mT
 
     def products(self, column: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """u = M^-1 v, w = M^-1 F M^-1 v, v^T u and v^T w, of a column v of all V_i, at ``column`` (1,)."""
+        """For the column v of all V_i at ``column`` (1,): u = M^-1 v, w = M^-1 F M^-1 v, v^T u and v^T w."""
         u, cu, z = self.pending[:, :, : self.count]
         if self.vectors is None:
             first = self.both.index_select(1, column)[:, 0]
