@@ -185,7 +185,7 @@ pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repe
 		-o results/pools/redundancy
 	@$(PY) -m docs.generate.compare_pools
 
-FACETS = baseline redundancy per_class batch_size
+FACETS = baseline redundancy per_class candidates batch_size
 features: $(READY) ## the paper's facets on features of CIFAR-10, 20 repeats, into results/features
 	@for name in $(FACETS) seed_set seed_set_facility_location; do \
 		$(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
