@@ -30,8 +30,7 @@ class Bait(Strategy):
 
     Source: Ash et al., Gone Fishing: Neural Active Learning with Fisher Embeddings, NeurIPS 2021, Algorithm 1, with the
     weights of the authors' code (bait_sampling.py), which ``fisher=exact`` follows to the letter, except for float64
-    instead of float32 where candidates are compared. The binary form is that of Huseljic et al., Fast Fishing, 2024,
-    with the same weights.
+    instead of float32. The binary form is that of Huseljic et al., Fast Fishing, 2024, with the same weights.
     """
 
     needs = Needs(log_probs=True, embedding=True, labeled=True)
