@@ -14,8 +14,8 @@ def test_changes_of_the_trace_stay_exact_over_additions_and_removals(compressed)
     m = each[50:].sum(0) + 0.5 * torch.eye(8)
     inverse = torch.linalg.inv(m)
     middle, rows = inverse @ fisher @ inverse, v.mT.reshape(180, 8)
-    given = (rows @ inverse @ rows.T, rows @ middle @ rows.T, 3) if compressed else (inverse, middle, 3, rows)
-    trace = Trace(*given)
+    seen = Trace(rows @ inverse @ rows.T, rows @ middle @ rows.T, 3)
+    trace = seen if compressed else Trace(inverse, middle, 3, rows)
     added: list[int] = []
     for position, sign in [*((i, 1) for i in range(0, 50, 2)), *((i, -1) for i in range(0, 40, 4))]:
         trace.change(torch.tensor([position]), sign)
