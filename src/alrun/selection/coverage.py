@@ -8,10 +8,8 @@ from torch import Tensor
 from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.neighbor_facility_location import cover_rows, graph_of
-from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
+from alrun.selection.points import BLOCK, TILE, Dense, nearest_sqdist, sqdist
 from alrun.selection.similarity import split_range
-
-TILE = 1024  # points on each side of a block of distances: large enough for a fast matrix product, small for the cache
 
 
 def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator) -> Tensor:
