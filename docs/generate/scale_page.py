@@ -48,7 +48,7 @@ as well, because after each part of the pool its pages are given back.
 | badge | k-means++ on gradients, which are computed again in each pass | 1 for lengths, 5 to 8 for draws |
 | coreset | distances to the labeled examples, then those of the farthest candidates | 2, and candidates |
 | kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 an iteration and 1 at first |
-| max_herding | MaxHerding on a sample of 10 examples for each label | of the sample: its rows are read alone where they lie far apart |
+| max_herding | MaxHerding on a sample of 10 examples for each label | of the sample, whose rows are read alone |
 
 ## What a sample costs
 

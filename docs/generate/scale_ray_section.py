@@ -10,19 +10,14 @@ TERMS = {
     "open": "per worker and round: the state and the data",
     "task": "per part: Ray's own work",
     "file": "per part: lock, write",
-    "part": "per part: pass and selection; {c:.2f} millionths of a second an example",
+    "part": "per part: pass and selection; {c} millionths of a second an example",
     "decide": "per selection: reads what the parts propose, and selects among it",
 }
 SECTION = """## In parts, on a Ray cluster
 
-`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers: {n:,} vectors in {parts} parts, a
-linear head, three selections of {size:,} in a run, by margin from scores, and by BADGE in two levels. A row is written
-only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot show a gain: the
-table shows what parts and Ray add.
-
-{rows}
-`cpu_seconds` are those of all processes of the cluster and of the run, a selection, on average; `model` is what the
-terms below add up to; `seconds` are of the clock, at that `load`; `peak_gb` is that of one worker.
+{rows}What a selection of {size:,} from {n:,} vectors in {parts} parts consists of, by margin from scores, and by BADGE
+in two levels (`make bench-ray`). `open`, `part`, `file` and `decide` are measured in one process, the others on the
+cluster.
 
 | term | what | margin, cpu_seconds | BADGE, cpu_seconds |
 | --- | --- | --- | --- |
@@ -35,23 +30,34 @@ With w workers and p parts, a selection takes
 and a run w times `start` more, once.
 
 """
+ROWS = """`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers: three selections in a run. A
+row is written only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot show
+a gain: the table shows what parts and Ray add.
+
+{rows}
+`cpu_seconds` are those of all processes of the cluster and of the run, a selection, on average; `model` is what the
+terms below add up to; `seconds` are of the clock, at that `load`; `peak_gb` is that of one worker.
+
+"""
+NO_ROWS = "The cluster with 1, 2 and 4 workers is not measured yet.\n\n"
 NUMBERS = """## Measured, calculated, assumed
 
 **Measured**: all tables of this page, by the commands that they name; slopes of cost against the size of the pool up to
-{largest:,}, in one process; that parts on Ray select what one process selects.
+{largest:,}, in one process.{equal}
 
 **By arithmetic**, from those terms: margin from {largest:,} examples in {many} parts, {c:.2g} processor seconds an
 example (this page's first table), `open` as measured by a later run on {largest:,}, `decide` as often as there are
 proposals:
 
 {arithmetic}
-The last step is not divided: with more parts than examples pay for, `decide` grows as parts times labels.
+{without}The last step is not divided: `decide` grows as parts times labels.
 
 **Assumed**: that the terms of {n:,} vectors hold for larger parts, where `part` grows with its examples (slope 1,
 measured in one process only); that w processors of other machines are as fast as this one; that their disks deliver a
 part as fast as it is computed ({rate:.0f} MB/s a worker at that speed); that files of parts reach all machines in the
 time measured here on one disk.
 """
+EQUAL = " That parts on Ray select what one process selects, with 1, 2 and 4 workers."
 KILLS = """## Kills
 
 `make test-ray`: {workers} workers and {drivers} drivers killed at random moments in {runs} runs on a cluster of two
@@ -72,17 +78,16 @@ def section(
         checks: ray.csv, of ``make test-ray``.
         later_open: Processor seconds until a run on the largest pool is open; None: not measured.
     """
-    on_ray = measured[measured["case"].str.endswith(" on Ray")]
     found = ""
-    if terms is not None and len(on_ray):
-        found = cluster(on_ray, terms)
+    if terms is not None:
+        found = cluster(measured[measured["case"].str.endswith(" on Ray")], terms)
         if later_open is not None:
             found += numbers(measured, terms, later_open)
     return "\n".join(part for part in (found, kills(checks)) if part) or LACKING
 
 
 def value(terms: pd.DataFrame, case: str, term: str) -> float:
-    """Processor seconds of a term; that of all clusters together for one that is measured there."""
+    """Processor seconds of a term, the mean of all clusters where it is measured there; NaN: not measured."""
     rows = terms[(terms["case"] == case) & (terms["term"] == term)]
     return float((rows["cpu_seconds"] / (rows["workers"].clip(lower=1) if term == "start" else 1)).mean())
 
@@ -95,23 +100,20 @@ def modeled(terms: pd.DataFrame, case: str, workers: int, parts: int) -> float:
 
 def cluster(on_ray: pd.DataFrame, terms: pd.DataFrame) -> str:
     """What was measured on clusters, beside the model."""
-    n, parts = int(terms["n"].iloc[0]), int(terms["parts"].iloc[0])
-    table = on_ray.sort_values(["case", "workers"]).assign(
-        model=[
-            f"{modeled(terms, case.removesuffix(' on Ray'), workers, parts):.1f}"
-            for case, workers in zip(on_ray.sort_values(["case", "workers"])["case"],
-                                     on_ray.sort_values(["case", "workers"])["workers"], strict=True)
-        ]
-    )  # fmt: skip
-    columns = ["case", "workers", "cpu_seconds", "model", "seconds", "load", "peak_gb"]
+    n, parts, rows = int(terms["n"].iloc[0]), int(terms["parts"].iloc[0]), NO_ROWS
+    if len(on_ray):
+        table = on_ray.sort_values(["case", "workers"])
+        cases = zip(table["case"].str.removesuffix(" on Ray"), table["workers"], strict=True)
+        table = table.assign(model=[f"{modeled(terms, case, workers, parts):.1f}" for case, workers in cases])
+        columns = ["case", "workers", "cpu_seconds", "model", "seconds", "load", "peak_gb"]
+        rows = ROWS.format(rows=markdown(table[columns].astype(str)))
     lines = []
     for term, what in TERMS.items():
         cells = [value(terms, case, term) for case in ("margin", "badge")]
-        c = " and ".join(f"{value(terms, case, 'part') * parts / n * 1e6:.1f}" for case in ("margin", "badge"))
-        lines.append(f"| `{term}` | {what.replace('{c:.2f}', c)} | {cells[0]:.3f} | {cells[1]:.3f} |")
-    return SECTION.format(
-        n=n, parts=parts, size=scale.SIZE, rows=markdown(table[columns].astype(str)), terms="\n".join(lines) + "\n"
-    )
+        shown = ["not measured yet" if pd.isna(cell) else f"{cell:.3f}" for cell in cells]
+        each = " and ".join(f"{value(terms, case, 'part') * parts / n * 1e6:.1f}" for case in ("margin", "badge"))
+        lines.append(f"| `{term}` | {what.replace('{c}', each)} | {shown[0]} | {shown[1]} |\n")
+    return SECTION.format(n=n, parts=parts, size=scale.SIZE, rows=rows, terms="".join(lines))
 
 
 def numbers(measured: pd.DataFrame, terms: pd.DataFrame, later_open: float) -> str:
@@ -119,27 +121,30 @@ def numbers(measured: pd.DataFrame, terms: pd.DataFrame, later_open: float) -> s
     largest, many = max(scale.SIZES), 100
     alone = measured[(measured["case"] == "margin") & (measured["n"] == largest) & (measured["cache"] == "cold")]
     c = float(alone["cpu_seconds"].iloc[0]) / largest
-    parts = int(terms["parts"].iloc[0])
-    each = value(terms, "margin", "task") + value(terms, "margin", "file")
-    decide = value(terms, "margin", "decide") * many / parts
+    task = value(terms, "margin", "task")
+    each = value(terms, "margin", "file") + (0 if pd.isna(task) else task)
+    decide = value(terms, "margin", "decide") * many / int(terms["parts"].iloc[0])
     rows = []
     for workers in (1, 10, 100):
         divided = (many * each + largest * c) / workers
-        rows.append({
-            "workers": workers,
-            "open": f"{later_open:.1f}",
-            "parts, seconds": f"{divided:.1f}",
-            "decide": f"{decide:.1f}",
-            "a selection, seconds": f"{later_open + divided + decide:.1f}",
-        })  # fmt: skip
-    bytes_each = 2 * scale.scale_pool.WIDTH
+        rows.append(
+            {
+                "workers": workers,
+                "open": f"{later_open:.1f}",
+                "parts, seconds": f"{divided:.1f}",
+                "decide": f"{decide:.1f}",
+                "a selection, seconds": f"{later_open + divided + decide:.1f}",
+            }
+        )
     return NUMBERS.format(
         largest=largest,
+        equal=EQUAL if measured["case"].str.endswith(" on Ray").any() else "",
         many=many,
         c=c,
         arithmetic=markdown(pd.DataFrame(rows).astype(str)),
+        without="Ray's own work, `task`, is not in it. " if pd.isna(task) else "",
         n=int(terms["n"].iloc[0]),
-        rate=bytes_each / c / 1e6,
+        rate=2 * scale.scale_pool.WIDTH / c / 1e6,
     )
 
 
