@@ -14,7 +14,7 @@ others do.
 
 {table}
 `open` is all from the composition of the settings to the first round, without the import of Python's modules; `write`
-saves state and tables. The file was dropped from the system's cache before each run.
+saves state and tables. The file was dropped from the system's cache before each run{shared}.
 
 - A later run opens in {open:.1f} processor seconds ({open_seconds:.0f} s of the clock).
 - A round takes {round:.1f} processor seconds: {by_part}.
@@ -54,6 +54,7 @@ def section(measured: pd.DataFrame | None) -> str:
             round=sum(of_round.values()),
             by_part=", ".join(f"{part} {seconds:.1f}" for part, seconds in of_round.items()),
             peak=both["peak_gb"].max(),
+            shared=", but other processes read it meanwhile" if (both["cache"] == "shared").any() else "",
             anonymous=both["anon_gb"].max(),
         )
         + f"\nThe clock is of a machine of two cores with a load of {both['load'].min()} to {both['load'].max()}.\n"
