@@ -94,6 +94,7 @@ def terms(folder: Path, case: str, count: int) -> Iterator[dict[str, str]]:
     own, _ = computed(settings(folder, f"{case}-terms", case, "parts"))
     asked = as_json(own.cfg), str(own.folder), tuple(own.choices.items()), 0
     spent = {name: [] for name in ("open", "part", "file", "decide")}
+    division = opened_for_parts(*asked)
     for _ in range(3):
         opened_for_parts.cache_clear()
         with taking(spent["open"]):
@@ -161,7 +162,8 @@ def memory_of_workers(mark: str) -> Iterator[tuple[float, float]]:
             continue
         if name.startswith(b"ray::") and mark.encode() in environment:
             found = dict(line.split(":", 1) for line in lines if ":" in line)
-            yield tuple(int(found[key].split()[0]) * 1024 / 1e9 for key in ("VmHWM", "RssAnon"))
+            peak, anonymous = (int(found[key].split()[0]) * 1024 / 1e9 for key in ("VmHWM", "RssAnon"))
+            yield peak, anonymous
 
 
 def make(folder: Path, count: int) -> None:

@@ -24,7 +24,18 @@ from benchmarks.machine import add_row
 from benchmarks.scale import MEMORY_GB, Memory
 from benchmarks.timed_run import Spent, computed
 
-FIELDS = ("hash", "n", "part", "times", "cpu_seconds", "seconds", "peak_gb", "anon_gb", "cache", "load")
+FIELDS: tuple[str, ...] = (
+    "hash",
+    "n",
+    "part",
+    "times",
+    "cpu_seconds",
+    "seconds",
+    "peak_gb",
+    "anon_gb",
+    "cache",
+    "load",
+)
 TEST, LABELED, ROUNDS = 10_000, 1000, 3  # labels of a round, and rounds
 PARTS = ("open", "train", "evaluate", "select", "write", "rest", "all")
 KEPT = {"first": 0, "kept": 1}  # is the hash of the file known? and the seed of that run

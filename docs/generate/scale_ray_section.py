@@ -30,9 +30,9 @@ With w workers and p parts, a selection takes
 and a run w times `start` more, once.
 
 """
-ROWS = """`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers: three selections in a run.
-A row is written only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot show
-a gain: the table shows what parts and Ray add.
+ROWS = """`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers, three selections each.
+A row is written only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot
+show a gain: the table shows what parts and Ray add.
 
 {rows}
 `cpu_seconds` are those of all processes of the cluster and of the run, a selection, on average; `model` is what the

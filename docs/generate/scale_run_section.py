@@ -29,8 +29,13 @@ def section(measured: pd.DataFrame | None) -> str:
     runs = {hash: frame.set_index("part") for hash, frame in measured.groupby("hash")}
     first, later = runs["first"], runs["kept"]
     each = (later["cpu_seconds"] / later["times"]).round(1)
-    writes = round(float(later.loc["write", "cpu_seconds"] / later.loc["train", "times"]), 1)
-    of_round = {"train": each["train"], "evaluate": each["evaluate"], "select": each["select"], "write": writes}
+    writes = float(later["cpu_seconds"]["write"]) / float(later["times"]["train"])
+    of_round = {
+        "train": each["train"],
+        "evaluate": each["evaluate"],
+        "select": each["select"],
+        "write": round(writes, 1),
+    }
     columns = {
         "part": [part for part in scale_run.PARTS],
         "times": [later.loc[part, "times"] for part in scale_run.PARTS],
