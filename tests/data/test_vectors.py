@@ -10,9 +10,10 @@ from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from alrun.data import card, vectors
+from alrun.data import card, content, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.kept_fingerprint import kept_fingerprint
 from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
@@ -121,13 +122,75 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
         (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
         (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training picture is of the class 4"),
-        (lambda made: {"x": made["train_features"]}, "lacks the arrays features, labels"),
+        (
+            lambda made: {"x": made["train_features"], "y": made["train_labels"]},
+            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
+        ),
+        (
+            lambda made: made | {"train_labels": made["train_labels"].astype(str).astype(object)},
+            r"train_labels holds Python objects, .* by .*astype\(str\)",
+        ),
+        (lambda made: made | {"test_features": made["test_features"][:0], "test_labels": []}, "test split has no rows"),
+        (lambda made: made | {"train_features": made["train_features"].astype(float) * 1e300}, "above 3e38"),
     ],
 )
 def test_files_that_do_not_fit_are_refused_in_a_sentence(blobs, tmp_path, change, words):
     np.savez(tmp_path / "f.npz", **change(dict(zip(NAMES, blobs, strict=True))))
     with pytest.raises(UserError, match=words):
         vectors.features("", str(tmp_path / "f.npz"))
+
+
+def test_that_arrays_of_other_names_are_found_by_the_settings_that_the_sentence_names(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", x=blobs[0], y=blobs[1])
+    data = vectors.features("", str(tmp_path / "f.npz"), features_array="x", labels_array="y")
+    assert data.shape == {"features": 12}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_that_a_mapped_row_that_is_not_finite_is_named(blobs, tmp_path, split):
+    for name, array in zip(NAMES, blobs, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    wrong = np.load(tmp_path / f"{split}_features.npy")
+    wrong[17, 3] = np.inf
+    np.save(tmp_path / f"{split}_features.npy", wrong)
+    with pytest.raises(UserError, match=r"1 of \d00 rows are not finite .*, the first is row 17, counted from 0"):
+        vectors.features("", str(tmp_path))
+
+
+def test_that_a_large_map_is_looked_at_when_it_is_hashed(blobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "MANY", 1000)
+    wrong = blobs[0].copy()
+    wrong[17, 3] = np.nan
+    for name, array in zip(NAMES, (wrong, *blobs[1:]), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    data = vectors.features("", str(tmp_path))
+    with pytest.raises(UserError, match=r"training split: 1 of 200 rows are not finite .* row 17"):
+        kept_fingerprint(data, tmp_path / "cache")
+
+
+def test_that_labels_in_another_order_are_refused(blobs, tmp_path):
+    np.save(tmp_path / "f.npy", blobs[0])
+    rows = pd.DataFrame({"row": np.arange(200), "label": blobs[1]})
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    vectors.features("", str(tmp_path / "f.npy"))
+    rows[::-1].to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(UserError, match="its column row numbers the rows in another order"):
+        vectors.features("", str(tmp_path / "f.npy"))
+
+
+def test_that_rows_without_a_split_are_counted(blobs, tmp_path, caplog):
+    np.save(tmp_path / "f.npy", blobs[0])
+    splits = ["train"] * 100 + ["test"] * 70 + [""] * 30
+    pd.DataFrame({"label": blobs[1], "split": splits}).to_csv(tmp_path / "labels.csv", index=False)
+    data = vectors.features("", str(tmp_path / "f.npy"))
+    assert (len(data.train_labels), len(data.test_labels)) == (100, 70)
+    assert "30 rows have no split and are passed over" in caplog.text
+
+
+def test_that_a_table_is_sent_to_the_data_set_that_reads_it(tmp_path):
+    (tmp_path / "f.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="use dataset=table"):
+        vectors.features("", str(tmp_path / "f.parquet"))
 
 
 def test_that_labels_of_a_npy_are_asked_for(blobs, tmp_path):

@@ -1,5 +1,6 @@
 """The feature store: computed once, found by content, resumed, in parts; and runs on what it holds."""
 
+import errno
 import json
 import logging
 
@@ -169,6 +170,33 @@ def test_that_a_damaged_part_is_found_when_parts_are_joined(data, tmp_path):
     assert store.read() is not None
 
 
+def test_that_a_part_whose_rows_are_gone_is_computed_again(data, tmp_path):
+    store = passes.store_of(data, made(), str(tmp_path))
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    (store.folder / "parts" / "1-of-2.rows").unlink()
+    passes.fill(store, data, made(), CPU, 64, 2, 2)
+    assert parts.missing(store, 2) == [1]
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    np.testing.assert_allclose(store.open()[0], by_hand(data.train_images), rtol=1e-4, atol=1e-5)
+
+
+def test_that_a_full_disk_is_named_and_what_is_there_is_kept(data, tmp_path, monkeypatch):
+    store, network = passes.store_of(data, made(), str(tmp_path)), Tiny()
+    checked = passes.checked
+
+    def full(batch, vectors, encoder):
+        if batch.start >= 128:
+            raise OSError(errno.ENOSPC, "No space left on device")  # as of a write, which names no file
+        return checked(batch, vectors, encoder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes, "checked", full)
+        with pytest.raises(UserError, match=rf"{store.folder} cannot be used \(No space left.* paths.features="):
+            passes.fill(store, data, made(), CPU, 64)
+    passes.fill(store, data, made(network), CPU, 64)
+    assert network.examples == 350 - 128
+
+
 def test_that_a_damaged_store_is_found(data, tmp_path):
     passes.embedded(data, made(), str(tmp_path), CPU, 64)
     store = passes.store_of(data, made(), str(tmp_path))
@@ -208,6 +236,12 @@ class Wrong(Tiny):
                 return vectors + 1e6
             case "short":
                 return vectors[1:]
+            case "sums":
+                return vectors.sum(1)
+            case "complex":
+                return vectors * 1j
+            case "raises":
+                return vectors @ vectors.half()
         return vectors if len(images) == 64 else vectors[:, :5]
 
 
@@ -217,6 +251,12 @@ class Wrong(Tiny):
         ("nan", "numbers that are not finite"),
         ("large", "float16 cannot hold numbers above 65504"),
         ("short", r"gives \(63, 128\) for 64 examples"),
+        ("sums", r"gives \(64,\) for 64 examples; it must give a vector"),
+        ("complex", r"gives complex \(64, 128\) for 64 examples"),
+        (
+            "raises",
+            r"Wrong raised RuntimeError \(.*\) in .*test_store.py, line \d+, on float32 images of shape \(64, 3,",
+        ),
         ("uneven", "vectors of 128 and of 5 numbers"),
     ],
 )

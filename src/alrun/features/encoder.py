@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import traceback
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from alrun.data import content
 from alrun.features.preprocessing import Preprocessing
-from alrun.system.errors import UserError
+from alrun.system.errors import UserError, first_line
 
 Precision = Literal["float32", "float16"]
 
@@ -92,10 +93,26 @@ class Network(Encoder):
         if next((each.device.type for each in network.parameters()), device.type) != device.type:
             network.to(device)
         images = torch.from_numpy(np.ascontiguousarray(examples)).to(device, non_blocking=True)
-        vectors = network(preprocessing(images).contiguous(memory_format=torch.channels_last))
+        seen = preprocessing(images).contiguous(memory_format=torch.channels_last)
+        try:
+            vectors = network(seen)
+        except (UserError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever code of the user's own raises
+            raise UserError(
+                f"encoder: {self.name} raised {type(error).__name__} ({first_line(error)}) in {place_of(error)}, on "
+                f"float32 images of shape {tuple(seen.shape)}: fix it; what is computed is kept."
+            ) from error
         if not isinstance(vectors, Tensor):
             raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
-        return vectors.flatten(1)
+        return vectors.flatten(1) if vectors.ndim > 1 else vectors
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the last function outside installed packages that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1])
+    return f"{last.filename}, line {last.lineno}"
 
 
 def version_of(package: str) -> str:
