@@ -209,6 +209,17 @@ def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
     assert told.startswith("3 of 100 test vectors are also in the pool")
 
 
+@pytest.mark.parametrize("value", [-1e30, 1e30, 1e4, None])
+def test_that_the_card_tells_rows_that_outweigh_all_others(blobs, value):
+    train, train_y, test, test_y = blobs
+    train = train / np.abs(train).max()
+    if value is not None:
+        train[17, 3] = value
+    problems = card.card_problems(card.describe_data(ImageData(train, train_y, test, test_y)))
+    words = "1 of 200 vectors of the pool has numbers more than 1,000 times as large as others (the first is vector 17 "
+    assert [each.startswith(words) for each in problems] == [True] * (value is not None)
+
+
 def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, composed):
     def name():
         made = composed("dataset=features", f"dataset.path={stored}", f"paths.outputs={stored.parent}/out", hydra=True)

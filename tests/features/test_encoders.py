@@ -85,7 +85,7 @@ def test_that_weights_that_do_not_fit_are_refused_in_a_sentence(resnet, tmp_path
     ):
         Torchvision("resnet18", weights=str(tmp_path / "narrow.pth")).stated()
     (tmp_path / "text.pth").write_text("not weights")
-    with pytest.raises(UserError, match="cannot be read as weights"):
+    with pytest.raises(UserError, match=r"cannot be read as weights: it must hold tensors alone, saved by torch.save"):
         Torchvision("resnet18", weights=str(tmp_path / "text.pth")).stated()
     with pytest.raises(UserError, match="there is no such file"):
         Torchvision("resnet18", weights=str(tmp_path / "none.pth")).stated()

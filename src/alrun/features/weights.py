@@ -1,5 +1,6 @@
 """Weights of a network from a file of somebody's: found within what frameworks wrap around them, and checked."""
 
+import pickle
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,12 @@ def read(path: str) -> dict[str, Tensor]:
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         raise UserError(f"{where} needs the safetensors package: pip install safetensors.") from None
-    except Exception as error:  # whatever pickle, zip and torch raise for a file that is something else
+    except pickle.UnpicklingError as error:  # torch's own words advise to run what is in the file
+        raise UserError(
+            f"{where} cannot be read as weights: it must hold tensors alone, saved by torch.save(model.state_dict(), "
+            "file), or be a .safetensors file."
+        ) from error
+    except Exception as error:  # whatever zip and torch raise for a file that is something else
         raise UserError(f"{where} cannot be read as weights: {first_line(error)}.") from error
     while isinstance(stored, dict) and (inner := next((stored[key] for key in WRAPPED if is_dict(stored, key)), None)):
         stored = inner
