@@ -1,8 +1,14 @@
 """The feature store: computed once, found by content, resumed, in parts; and runs on what it holds."""
 
 import errno
+import hashlib
+import importlib
 import json
+import linecache
 import logging
+import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -99,6 +105,36 @@ def test_that_whatever_its_vectors_depend_on_makes_another_store(data, tmp_path,
         data.test_images[-1, 0, 0, 0] ^= 1
     after = passes.store_of(data, Module(network, **({"size": 12} | settings)), str(tmp_path)).folder
     assert before != after
+
+
+def test_that_a_file_that_the_encoder_imports_makes_another_store(data, tmp_path, monkeypatch):
+    """Its weights and its own file stay as they are."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_encoder.py").write_text(
+        "import torch\nfrom own_part import brightness\n\n\nclass Mean(torch.nn.Module):\n"
+        "    def forward(self, images):\n        return brightness(images)\n"
+    )
+
+    def store_with(power: int) -> str:
+        (tmp_path / "own_part.py").write_text(f"def brightness(x):\n    return x.mean((2, 3)) ** {power}\n")
+        for name in ("own_encoder", "own_part"):
+            sys.modules.pop(name, None)
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        encoder = importlib.import_module("own_encoder")
+        return passes.store_of(data, made(encoder.Mean()), str(tmp_path / "store")).folder.name
+
+    first = store_with(1)
+    assert store_with(2) != first
+    assert store_with(1) == first
+
+
+def test_that_an_encoder_in_one_file_keeps_the_store_that_it_had(tmp_path):
+    """What installed packages hold is no part of its name."""
+    assert set(made().stated()) == {"network", "weights", "preprocessing", "precision", "code"}
+    source = Path(__file__).read_text()
+    assert made().stated()["code"] == hashlib.sha256(source.encode()).hexdigest()
 
 
 def test_that_labels_do_not(data, tmp_path):

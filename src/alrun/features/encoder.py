@@ -1,11 +1,15 @@
 """What an encoder is: it makes vectors of examples, and states all that they depend on."""
 
 import hashlib
+import inspect
 import os
+import sys
+import sysconfig
 import traceback
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -129,6 +133,44 @@ def files_at(name: str) -> dict[str, Any]:
         return {"of": name}
     found = content.files_of(Path(name))
     return {"of": os.path.realpath(name), "files": [[inner, *content.stamp(file)] for inner, file in found]}
+
+
+def code_of(network: nn.Module) -> dict[str, Any]:
+    """SHA-256 of the file that defines a network's class, and of the user's other files that it uses, if there are any.
+
+    These are the modules of its parts, and what they import by name; installed packages are not looked into.
+    """
+    module = inspect.getmodule(type(network))
+    source = inspect.getsource(module) if module is not None else ""
+    waiting = [module, *(inspect.getmodule(type(each)) for each in network.modules())]
+    found: dict[str, ModuleType] = {}
+    while waiting:
+        each = waiting.pop()
+        if each is None or each.__name__ in found or is_installed(each):
+            continue
+        found[each.__name__] = each
+        for value in list(vars(each).values()):
+            home = value if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            waiting.append(sys.modules.get(home) if isinstance(home, str) else home)
+    others = {name: hashed(Path(str(each.__file__)).read_bytes()) for name, each in found.items() if each is not module}
+    return {"code": hashed(source.encode()), **({"imports": others} if others else {})}
+
+
+def is_installed(module: ModuleType) -> bool:
+    """Whether a module is of Python, of alrun or of an installed package, rather than a file of the user's own."""
+    file = str(getattr(module, "__file__", None) or "")
+    places = ("site-packages", "dist-packages")
+    return (
+        not file.endswith(".py")
+        or file.startswith(sysconfig.get_paths()["stdlib"])
+        or module.__name__.partition(".")[0] in ("alrun", "torch")
+        or any(place in Path(file).parts for place in places)
+    )
+
+
+def hashed(source: bytes) -> str:
+    """SHA-256 of a file's content."""
+    return hashlib.sha256(source).hexdigest()
 
 
 def hash_of(network: nn.Module) -> str:
