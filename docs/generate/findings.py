@@ -78,6 +78,8 @@ FINDINGS = [
         "The fewer examples of a class may be queried, the less is there to gain over random sampling.",
         "per_class",
         measures.per_class,
+        None,
+        reasons.extremes,
     ),
     Finding(
         "6",

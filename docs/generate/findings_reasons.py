@@ -5,8 +5,11 @@ import pandas as pd
 
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.scores import per_run
+from docs.generate import findings_studies as studies
 from docs.generate.findings_measures import ACTIVE
 from docs.generate.findings_rules import estimate
+
+PREDICTED = "batch_accuracy"  # of the model before, on what was queried
 
 
 def gap_by_labels(rounds: pd.DataFrame) -> str:
@@ -57,3 +60,39 @@ def seconds(rounds: pd.DataFrame) -> str:
         for name, row in runs.iterrows()
     ]
     return f"training, selection and evaluation of a run: {'; '.join(texts)}"
+
+
+def extremes(rounds: pd.DataFrame) -> str:
+    """What entropy queries where it has less to choose among: finding 5."""
+    last = rounds[rounds["labeled"] == rounds["labeled"].max()]
+    limits = pd.to_numeric(last["per_class_cap.limit"], errors="coerce").fillna(np.inf)
+    few, all_ = (last[limits == limit] for limit in (limits.min(), limits.max()))
+    accuracy, right = (100 * all_.groupby(["strategy", "seed"])[name].mean() for name in ("test_accuracy", PREDICTED))
+    with_cap, right_with = (
+        100 * few.groupby(["strategy", "seed"])[name].mean() for name in ("test_accuracy", PREDICTED)
+    )
+    gains = [
+        f"{name} {estimate((part[name] - part[REFERENCE]).to_numpy(float))}"
+        for part in (with_cap, accuracy)
+        for name in ACTIVE
+    ]
+    shares = [f"{part[name].mean():.0f} %" for name in ACTIVE for part in (right_with, right)]
+    texts = [
+        f"over random after the last round with {limits.min():,.0f} examples of a class {gains[0]}, {gains[1]}, "
+        f"with all {gains[2]}, {gains[3]}: entropy alone gains by the cap",
+        f"of what it queried last, the model before was right about {shares[0]} with the cap and {shares[1]} without "
+        f"(BADGE {shares[2]} and {shares[3]}): in a small pool it runs out of extremes",
+    ]
+    fewer = studies.table_of("features/candidates")
+    if fewer is not None:
+        ends = fewer[fewer["labeled"] == last["labeled"].max()]
+        found = 100 * ends.groupby(["strategy.factor", "seed"])["test_accuracy"].mean()
+        by_factor = [
+            f"{float(factor):g} {estimate((found[factor] - accuracy[REFERENCE]).to_numpy(float))}"
+            for factor in sorted(ends["strategy.factor"].unique(), key=float, reverse=True)
+        ]
+        texts.append(
+            "without a cap, but among so many random candidates for each label, it is over random by "
+            f"{', '.join(by_factor)} (results/features/candidates), which is a part of it"
+        )
+    return "; ".join(texts)

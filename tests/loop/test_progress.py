@@ -1,7 +1,9 @@
 import pytest
+import torch
 
 from alrun.loop.progress import Progress, answers_in_words, duration
-from alrun.runs.state import RoundRecord
+from alrun.runs.state import RoundRecord, RunState
+from alrun.system.energy import Cost
 
 
 @pytest.mark.parametrize(
@@ -28,36 +30,42 @@ def test_a_budget_of_answers_is_called_so_where_answers_are_not_labels(opinions,
     assert answers_in_words(opinions, strangers) == words
 
 
+def trained(round: int, labeled: int, answers: int) -> RoundRecord:
+    return RoundRecord(
+        round=round,
+        labeled=labeled,
+        answers=answers,
+        test_accuracy=0.5,
+        calibration_error=0.1,
+        train_accuracy=0.9,
+        epochs=5,
+        steps=9,
+        stopped_by="accuracy",
+        restarts=0,
+        device="cpu",
+        class_accuracy=[],
+        class_labeled=[],
+        train_seconds=answers * 0.1,
+        evaluate_seconds=4.0,
+    )
+
+
 @pytest.mark.parametrize("share", [1, 0.5])
 def test_time_left_scales_with_answers_and_rounds(caplog, share):
+    """With the selections that are over; the round just evaluated has none yet, which once hid minutes of each."""
     caplog.set_level("INFO")
-    progress = Progress("badge", rounds=4, max_epochs=5, show=False)
-    for round, labeled, upcoming in ((0, 100, [200, 300, 400]), (1, 200, [300, 400])):
-        progress.start_round(round, labeled)
+    progress, sizes, nothing = Progress("badge", rounds=4, max_epochs=5, show=False), [100, 200, 300, 400], Cost()
+    state = RunState("data", [torch.arange(100)])
+    for round, answers in enumerate((100, 200)):
+        progress.start_round(round, answers)
         progress.epoch(5, 0.5)
-        record = RoundRecord(
-            round=round,
-            labeled=int(share * labeled),
-            answers=labeled,
-            test_accuracy=0.5,
-            calibration_error=0.1,
-            train_accuracy=0.9,
-            epochs=5,
-            steps=9,
-            stopped_by="accuracy",
-            restarts=0,
-            device="cpu",
-            class_accuracy=[],
-            class_labeled=[],
-            train_seconds=labeled * 0.1,
-            evaluate_seconds=4.0,
-            select_seconds=1.0,
-        )
-        progress.end_round(record, upcoming)
+        state.add_round(trained(round, int(share * answers), answers), {})
+        progress.end_round(state.rounds, sizes)
+        state.add_query(torch.arange(100), Cost(60.0), nothing)
     assert ("labels  test" in caplog.messages[1]) == (share == 1)
     assert ("100 labels of 200 answers  test" in caplog.messages[1]) == (share < 1)
-    # 0.1 s of training an answer, 5 s of the rest a round: 70 + 10.
-    assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 80 s left")
+    # 0.1 s of training an answer: 70 s; evaluation and a selection of two rounds: 128 s.
+    assert caplog.messages[1].endswith("test accuracy 50.00 %  (5 epochs, stopped by accuracy, 24 s)  about 3 min left")
 
 
 def test_each_pass_of_a_query_is_a_bar_of_its_own(caplog):

@@ -98,7 +98,7 @@ def test_means_are_the_same_part_by_part(monkeypatch):
     labels[labels == 3] = 5
     whole = cluster_means(x, labels, weights, before)
     for part in (1, 40, 1000):
-        monkeypatch.setattr("alrun.selection.kmeans.PART", part)
+        monkeypatch.setattr("alrun.selection.kmeans.BLOCK", {"cpu": 4 * part})
         assert cluster_means(x, labels, weights, before).equal(whole)
     for label in range(9):
         own = labels == label

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from tqdm import tqdm
 
+from alrun.runs import durations
 from alrun.runs.state import RoundRecord
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,6 @@ class Progress:
         self.max_epochs = max_epochs
         self.disable = None if show else True  # None: a bar in a terminal, nothing in a file or pipe
         self.bar: tqdm | None = None
-        self.done: list[RoundRecord] = []
 
     def start_round(self, round: int, labeled: int) -> None:
         """Show the bar of a round's training."""
@@ -79,7 +79,7 @@ class Progress:
         """Show the bar of the pass over ``examples`` before the query after ``round``."""
         self.query, self.examples, self.count, self.passes = f"query after round {round}", examples, 0, 1
         self.started = perf_counter()
-        self.bar = self.new_bar(self.query, examples, "image")
+        self.bar = self.new_bar(self.query, examples, "example")
 
     def passed(self, examples: int) -> None:
         """Advance the bar by ``examples`` that went through the model; those that are streamed do so several times."""
@@ -90,7 +90,7 @@ class Progress:
             self.count, self.passes = 0, self.passes + 1
             log.info("%s: pass %d; the one before took %s", self.query, self.passes, duration(seconds))
             self.bar.close()
-            self.bar = self.new_bar(f"{self.query}, pass {self.passes}", self.examples, "image")
+            self.bar = self.new_bar(f"{self.query}, pass {self.passes}", self.examples, "example")
         self.count += examples
         self.bar.update(examples)
 
@@ -103,11 +103,12 @@ class Progress:
         """A bar that vanishes at its end."""
         return tqdm(total=total, desc=f"{self.title}  {text}", unit=unit, leave=False, disable=self.disable)
 
-    def end_round(self, record: RoundRecord, upcoming: list[int]) -> None:
-        """Log an evaluated round; ``upcoming`` are the answers of the rounds still to come."""
+    def end_round(self, records: Sequence[RoundRecord], sizes: list[int]) -> None:
+        """Log the last of ``records``, a round just evaluated; ``sizes`` are the answers of every round of the run."""
         if self.bar is not None:
             self.bar.close()
-        self.done.append(record)
+        record = records[-1]
+        left = durations.by_rounds([vars(each) for each in records], sizes) or 0.0
         log.info(
             "%s  round %d/%d  %d labels%s  %s  (%d epochs, stopped by %s, %s)%s",
             self.title,
@@ -119,14 +120,8 @@ class Progress:
             record.epochs,
             record.stopped_by,
             duration(record.train_seconds + record.evaluate_seconds),
-            f"  about {duration(self.left(upcoming))} left" if upcoming else "",
+            f"  about {duration(left)} left" if len(records) < len(sizes) else "",
         )
-
-    def left(self, upcoming: list[int]) -> float:
-        """Seconds left, if training takes as long per answer as before, and the rest as long per round."""
-        training = sum(record.train_seconds for record in self.done) / sum(record.answers for record in self.done)
-        rest = sum(record.evaluate_seconds + record.select_seconds for record in self.done) / len(self.done)
-        return training * sum(upcoming) + rest * len(upcoming)
 
 
 def duration(seconds: float) -> str:

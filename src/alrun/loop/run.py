@@ -186,7 +186,7 @@ class Run:
                     self.labelling.fix(round)
                 self.train_round(round)
                 self.save()
-                self.progress.end_round(self.state.rounds[-1], self.sizes[round + 1 :])
+                self.progress.end_round(self.state.rounds, self.sizes)
                 outlook.log_criteria(self.state.rounds, with_none=bool(self.labelling))
                 if self.labelling:
                     outlook.log_forecast(self.state.rounds, with_reason=True)

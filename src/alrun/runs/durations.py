@@ -2,9 +2,11 @@
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from alrun.runs.run_folder import reading_run_file
 from alrun.settings import schedule
@@ -49,8 +51,10 @@ def spent(run_dir: Path) -> float:
     return sum(float(row[phase]) for row in read_rows(run_dir / "timing.csv") for phase in PHASES)
 
 
-def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
+def by_rounds(done: Sequence[Mapping[str, Any]], sizes: list[int]) -> float | None:
     """Seconds of the rounds to come, if training costs the same per answer as before, and the rest the same per round.
+
+    The last round has no selection yet, and its 0 seconds are left out.
 
     Args:
         done: Rows of timing.csv.
@@ -59,9 +63,10 @@ def by_rounds(done: list[dict[str, str]], sizes: list[int]) -> float | None:
     coming = sizes[len(done) :]
     if not done or not sizes:
         return None
-    training = sum(float(row["train_seconds"]) for row in done) / sum(sizes[: len(done)])
-    rest = mean(float(row["evaluate_seconds"]) + float(row["select_seconds"]) for row in done)
-    return training * sum(coming) + rest * len(coming)
+    train, evaluate, select = ([float(row[phase]) for row in done] for phase in PHASES)
+    selections = [seconds for seconds in select if seconds]
+    each = mean(evaluate) + (mean(selections) if selections else 0)
+    return sum(train) / sum(sizes[: len(done)]) * sum(coming) + each * len(coming)
 
 
 def labels_of_rounds(run_dir: Path) -> list[int]:

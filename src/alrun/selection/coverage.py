@@ -1,15 +1,15 @@
 """Covering a pool by balls of one radius."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
 from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.neighbor_facility_location import cover_rows, graph_of
-from alrun.selection.points import BLOCK, Dense, nearest_sqdist, sqdist
+from alrun.selection.points import BLOCK, TILE, Dense, nearest_sqdist, sqdist
 from alrun.selection.similarity import split_range
-
-TILE = 1024  # points on each side of a block of distances: large enough for a fast matrix product, small for the cache
 
 
 def ball_cover(points: Dense, covering: Dense, radius: float, size: int, rng: torch.Generator) -> Tensor:
@@ -94,14 +94,23 @@ def pure_radius(points: Dense, labels: Tensor, purity: float, among: Tensor | No
 
 
 def nearest_otherwise(points: Dense, labels: Tensor) -> Tensor:
-    """Squared distance of every point to the nearest point of another label: (n,)."""
-    other = torch.full((len(points),), torch.inf, device=points.x.device)
-    for label in labels.unique():
-        inside = (labels == label).nonzero().flatten()
-        outside = (labels != label).nonzero().flatten()
-        if len(outside):
-            other[inside] = nearest_sqdist(points.take(inside), points.take(outside))
-    return other
+    """Squared distance of every point to the nearest point of another label: (n,). Each distance is computed once."""
+    order = labels.argsort(stable=True)
+    ordered, nearest = points.take(order), torch.full((len(points),), torch.inf, device=points.x.device)
+    ends = labels[order].unique_consecutive(return_counts=True)[1].cumsum(0).tolist()
+    for first, last in pairwise([0, *ends]):
+        for rows in slices(first, last):
+            some = ordered.take(rows)
+            for columns in slices(last, len(points)):
+                distances = sqdist(some, ordered.take(columns))
+                torch.minimum(nearest[rows], distances.amin(1), out=nearest[rows])
+                torch.minimum(nearest[columns], distances.amin(0), out=nearest[columns])
+    return torch.empty_like(nearest).index_copy_(0, order, nearest)
+
+
+def slices(first: int, last: int) -> list[slice]:
+    """The positions from ``first`` to ``last`` in slices of at most ``TILE``."""
+    return [slice(start, min(start + TILE, last)) for start in range(first, last, TILE)]
 
 
 def nearest_of_some(points: Dense, labels: Tensor, among: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from alrun.selection.greedy_seeding import greedy_seeding
 from alrun.selection.points import BLOCK, Dense, Points, nearest_sqdist, take_rows
 
 TRIES = 10  # rounds in which centers seek a point of their own; the remaining ones take what is near any of them
-PART = 2**16  # points whose copies are in memory while means are taken
 
 
 class Clusters(NamedTuple):
@@ -83,19 +82,19 @@ def cluster_sums(x: Tensor, labels: Tensor, weights: Tensor, k: int) -> tuple[Te
     order = labels.argsort(stable=True)
     counts = labels.bincount(minlength=k)
     sums = x.new_zeros(k, x.shape[1])
-    for some, part in whole_clusters(counts):
+    for some, part in whole_clusters(counts, BLOCK[x.device.type] // x.shape[1]):  # copies that fit the caches
         rows = order[part]
         weighted = take_rows(x, rows) * weights[rows, None]
         sums[some] = torch.segment_reduce(weighted, "sum", lengths=counts[some], axis=0)
     return sums, torch.segment_reduce(weights[order], "sum", lengths=counts), counts
 
 
-def whole_clusters(counts: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Slices of clusters of ``counts`` (k,) points, and of their points in order: about ``PART`` points at a time."""
+def whole_clusters(counts: Tensor, points: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of clusters of ``counts`` (k,) points, and of their points in order: about ``points`` at a time."""
     ends = [0, *counts.cumsum(0).tolist()]
     first = 0
     for last in range(1, len(ends)):
-        if ends[last] - ends[first] >= PART or last == len(ends) - 1:
+        if ends[last] - ends[first] >= points or last == len(ends) - 1:
             yield slice(first, last), slice(ends[first], ends[last])
             first = last
 

@@ -4,10 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alrun.selection.points import Points
+from alrun.selection.points import TILE, Points
 from alrun.selection.similarity import Kernel, Similarity, split_range
 
-TILE = 1024  # points on each side: large enough for a fast matrix product, small enough for the cache
 SAMPLE = 1024  # points that show each row how similar the others are
 ROOM = 3  # times k: similarities that a row holds before all but its k largest are dropped
 WORD = 8  # truth values that are read together, as one integer of 64 bits

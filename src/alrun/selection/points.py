@@ -13,6 +13,8 @@ from alrun.system.errors import StrategyError
 
 # Floats in a block of distances: they fit a CPU's caches, and keep a GPU busy.
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
+# Points on each side of a block of distances: large enough for a fast matrix product, small enough for the caches.
+TILE = 1024
 
 ROUND_OFF = 32  # units in the last place; 8 would suffice for MKL, not for oneDNN
 

@@ -13,7 +13,7 @@ from alrun.selection.fill import fill_uniformly
 from alrun.selection.greedy import maximize
 from alrun.selection.neighbor_facility_location import cover_rows, graph_of
 from alrun.selection.neighbors import nearest_neighbors
-from alrun.selection.points import BLOCK, Dense, sqdist
+from alrun.selection.points import TILE, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, split_range
 from alrun.strategies.base import Needs, Query, Strategy
@@ -122,7 +122,9 @@ class UncertaintyHerding(MaxHerding):
 def smallest_distance(points: Dense) -> Tensor:
     """The smallest distance above zero between two of ``points``; infinite if there is none."""
     least = torch.full((), torch.inf, dtype=points.x.dtype, device=points.x.device)
-    for part in split_range(len(points), max(1, BLOCK[points.x.device.type] // len(points))):
-        distances = sqdist(points.take(part), points)
-        least = torch.minimum(least, distances.masked_fill_(distances == 0, torch.inf).amin())
+    tiles = split_range(len(points), TILE)
+    for number, rows in enumerate(tiles):
+        for columns in tiles[number:]:
+            distances = sqdist(points.take(rows), points.take(columns))
+            least = torch.minimum(least, distances.masked_fill_(distances == 0, torch.inf).amin())
     return least.sqrt()
