@@ -14,6 +14,7 @@ from alrun.data import card, content, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.kept_fingerprint import kept_fingerprint
+from alrun.data.row_checks import row_numbers
 from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
@@ -176,6 +177,18 @@ def test_that_labels_in_another_order_are_refused(blobs, tmp_path):
     rows[::-1].to_csv(tmp_path / "labels.csv", index=False)
     with pytest.raises(UserError, match="its column row numbers the rows in another order"):
         vectors.features("", str(tmp_path / "f.npy"))
+
+
+@pytest.mark.parametrize("values", [[0, 1, 2], ["2", "0", "1"], [3, 1, 2], [3.0, 2.0, 1.0]])
+def test_that_a_column_that_numbers_the_rows_is_known(values):
+    np.testing.assert_array_equal(row_numbers(values), [float(each) for each in values])
+
+
+@pytest.mark.parametrize(
+    "values", [[], [0, 1], [0, 1, 1], [2, 3, 4], [0.5, 1, 2], ["a", "b", "c"], ["0", "1", ""], [[0], [1], [2]]]
+)
+def test_that_any_other_column_is_not(values):
+    assert row_numbers(values) is None
 
 
 def test_that_rows_without_a_split_are_counted(blobs, tmp_path, caplog):

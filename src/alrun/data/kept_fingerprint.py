@@ -10,7 +10,7 @@ import numpy as np
 
 from alrun.data import content
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.vectors import refuse_lost
+from alrun.data.row_checks import refuse_lost
 from alrun.system import files
 from alrun.system.errors import UserError
 

@@ -8,19 +8,19 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from annotated_types import Gt, Lt
 
-from alrun.data import content, labels
-from alrun.data.dataset import ImageData, fingerprint, is_mapped
+from alrun.data import labels
+from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import positions_by_share
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
-from alrun.data.mapping import give_back, open_map
+from alrun.data.mapping import open_map
 from alrun.data.npz_arrays import OBJECTS, flatten_labels, npz_names, read_arrays
+from alrun.data.row_checks import refuse_lost, row_numbers
 from alrun.data.shards import Shards
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2**14  # rows that are looked at together
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
 SPLITS = ("training", "test")
 NARROW = 2**20  # labels from the lowest to the highest, up to which they are counted, not sorted
@@ -297,45 +297,6 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
             vectors = vectors.astype(np.float32)
     refuse_lost(vectors, where)
     return vectors
-
-
-def refuse_lost(vectors: np.ndarray, where: str, large: bool = False) -> None:
-    """Refuse rows that are not finite; a map of ``content.MANY`` bytes or more is read for that only if ``large``.
-
-    Raises:
-        UserError: There are some.
-    """
-    if vectors.dtype == object or isinstance(vectors, Shards):
-        return
-    if is_mapped(vectors) and vectors.nbytes >= content.MANY and not large:
-        return
-    if len(lost := lost_rows(vectors)):
-        raise DataError(
-            f"{where}: {len(lost)} of {len(vectors)} rows are not finite (NaN, infinite or above 3e38), the first is "
-            f"row {lost[0]}, counted from 0: fix or remove them."
-        )
-
-
-def lost_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows that are not finite (k,)."""
-    lost = [np.empty(0, np.int64)]
-    for start in range(0, len(vectors), BLOCK):
-        lost.append(start + np.flatnonzero(~np.isfinite(vectors[start : start + BLOCK]).all(1)))
-        give_back(vectors)
-    return np.concatenate(lost)
-
-
-def row_numbers(values: Sequence[Any]) -> np.ndarray | None:
-    """The numbers in a column (n,) that numbers the rows from 0 or 1, in whatever order; None of any other column."""
-    try:
-        float(values[0])  # most columns of text end here
-        numbers = np.array(values, np.float64)
-    except (TypeError, ValueError, IndexError):
-        return None
-    if numbers.ndim != 1 or len(numbers) < 3:
-        return None
-    expected = np.arange(len(numbers)) + (numbers.min() == 1)
-    return numbers if np.array_equal(np.sort(numbers), expected) else None
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
