@@ -43,7 +43,7 @@ def part_of_pool(
         UserError: The strategy cannot keep within ``memory_gb``.
     """
     each, held = bytes_of(strategy.needs, classes, width), strategy.held(count, size)
-    takes_one_pass = strategy.in_one_pass and not held
+    takes_one_pass = not held and (strategy.each_alone or not each)  # no bytes: it reads no outputs
     if memory_gb is None:
         return chunks_in(PART, each, chunk) if takes_one_pass else None
     fixed = PROGRAM + EXAMPLE * count + other
