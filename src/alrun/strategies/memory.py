@@ -42,8 +42,8 @@ def part_of_pool(
     Raises:
         UserError: The strategy cannot keep within ``memory_gb``.
     """
-    each, held = bytes_of(strategy.needs, classes, width), strategy.held(count, size)
-    takes_one_pass = strategy.in_one_pass and not held
+    each, held, kept = bytes_of(strategy.needs, classes, width), strategy.held(count, size), strategy.kept()
+    takes_one_pass = kept is not None or (strategy.in_one_pass and not held)
     if memory_gb is None:
         return chunks_in(PART, each, chunk) if takes_one_pass else None
     fixed = PROGRAM + EXAMPLE * count + other
@@ -55,7 +55,7 @@ def part_of_pool(
         )
     if COPIES * each * count + matrices_of(strategy) <= left and not takes_one_pass:
         return None
-    needed = COPIES * each * held + matrices_of(strategy)
+    needed = COPIES * bytes_of(kept or strategy.needs, classes, width) * held + matrices_of(strategy)
     if needed > left:
         raise SettingError(
             f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {held} examples together, which takes "
