@@ -156,10 +156,8 @@ strategies: $(READY) ## every strategy on features of CIFAR-10 and Banking77, 20
 	@for name in cifar10 cifar10_ensemble; do $(LITE0) $(PY) -m alrun experiment=strategies/$$name $(ARGS); done
 	@for name in banking77 banking77_ensemble; do \
 		$(PY) -m alrun experiment=strategies/$$name encoder.path="$(SENTENCES)" $(ARGS); done
-	@$(LITE0) $(PY) -m alrun results experiment=strategies/cifar10,strategies/cifar10_ensemble $(ARGS) \
-		-o results/strategies/cifar10 --lean
-	@$(PY) -m alrun results experiment=strategies/banking77,strategies/banking77_ensemble \
-		encoder.path="$(SENTENCES)" $(ARGS) -o results/strategies/banking77 --lean
+	@$(LITE0) PY=$(PY) sh scripts/strategy_tables.sh cifar10 $(ARGS)
+	@PY=$(PY) sh scripts/strategy_tables.sh banking77 encoder.path="$(SENTENCES)" $(ARGS)
 	@$(PY) -m docs.generate.compare_strategies
 
 # CIFAR-10 by the encoder of benchmarks/lite0.py: make pools ARGS="dataset.source=packed paths.data=../shared/data"

@@ -132,9 +132,9 @@ def alfa_mix(case: Case) -> Job:
 
 
 def bait(case: Case) -> Job:
-    """A pass over the embeddings, with two vectors, for each of the picks: twice as many as asked for."""
-    made = job(Bait(), case, 4.0 * 2 * case.size * case.n * WIDTH, lambda asked: plain_bait(asked, case.size))
-    return made._replace(bytes=8.0 * 2 * case.size * case.n * WIDTH)
+    """Three symmetric forms of the embeddings, then products with two vectors for each pick, of twice as many."""
+    flops = 3.0 * case.n * WIDTH**2 + 4.0 * 2 * case.size * case.n * WIDTH
+    return job(Bait(), case, flops, lambda asked: plain_bait(asked, case.size))
 
 
 def plain_bait(asked, size: int) -> float:

@@ -75,7 +75,7 @@ def main() -> None:
 
 def read(name: str) -> pd.DataFrame:
     """The rounds on a data set, with curves named by strategy alone: the ensemble changes what a strategy reads."""
-    table = results.read_results(TABLES / name)
+    table = pd.concat(results.read_results(path) for path in sorted(TABLES.glob(f"{name}*")))
     return name_curves(table).assign(curve=table["strategy"], facet="all")
 
 

@@ -6,7 +6,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from alrun.selection.fisher import Information, bait
+from alrun.selection.fisher import Information, bait, block_size
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
@@ -51,7 +51,7 @@ class Bait(Strategy):
         """Positions (size,) int64, in the order of choice."""
         n, width = query.unlabeled.embedding.shape
         classes = query.unlabeled.log_probs.shape[1] if self.fisher == "exact" else 1
-        needed = 8.0 * (4 * (classes * width) ** 2 + n * (width + 5 * classes**2))
+        needed = 8.0 * (5 * (classes * width) ** 2 + n * classes**2 * (2 + block_size(classes)))
         if needed > self.memory:
             raise SettingError(
                 f"strategy.fisher={self.fisher} needs {needed / GIGABYTE:.0f} GB, strategy.memory allows "
