@@ -111,11 +111,12 @@ def graph_of(values: Tensor, positions: Tensor, candidates: int, floor: Tensor |
     """Similarities (n, candidates) by candidate, from the ``values`` (n, k) of those at ``positions`` (n, k).
 
     Those that are not above the ``floor`` (n,) of their row can never count, and are left out; the others take their
-    places in ``values`` and ``positions``, which must be on the CPU.
+    places in ``values``, and in int32 ``positions``. Both must be on the CPU.
     """
     rows, k = values.shape
-    pointers = np.arange(0, rows * k + 1, k)
-    every, at = values.flatten().numpy(), positions.flatten().numpy()
+    index = np.int32 if rows * k < 2**31 else np.int64  # scipy takes the wider type of both arrays for each
+    pointers = np.arange(0, rows * k + 1, k, dtype=index)
+    every, at = values.flatten().numpy(), positions.flatten().numpy().astype(index, copy=False)
     if floor is not None:
         counts = (values > floor[:, None]).numpy()
         pointers[1:] = counts.sum(1).cumsum()
