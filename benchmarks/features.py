@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from alrun.commands import cli
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.training import logistic
 
 TEST, FEATURES, CLASSES, ROUNDS = 10_000, 512, 10, 10
@@ -60,7 +61,7 @@ def run(folder: Path, labels: int, *settings: str, rounds: int = ROUNDS) -> tupl
     given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
     with initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*given, "runtime.progress=false", *settings], return_hydra_config=True)
-        choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+        choices = options_of(cfg)
         run_dir = Path(cfg.hydra.run.dir)
     cli.start_run(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), run_dir, choices)
     return run_dir, perf_counter() - started

@@ -12,8 +12,9 @@ from time import perf_counter
 import pandas as pd
 from hydra import compose, initialize_config_module
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 
 
@@ -35,7 +36,7 @@ def measure(overrides: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*overrides, f"paths.outputs={folder}"], return_hydra_config=True)
         run_dir = Path(cfg.hydra.run.dir)
-        choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+        choices = options_of(cfg)
         started = perf_counter()
         run(cfg, run_dir, choices)
         wall = perf_counter() - started

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_module
 
-import alrun.loop.run
+import alrun.loop.start
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 
 PAPER = ["dataset=cifar10", "strategy=badge", "batch_size=b3000", "budget.total=4000", "training.max_epochs=1"]
 
@@ -25,8 +26,8 @@ def main() -> None:
     before = resident()
     with tempfile.TemporaryDirectory() as folder, initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*PAPER, *sys.argv[1:], f"paths.outputs={folder}"], return_hydra_config=True)
-        choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
-        alrun.loop.run.run(cfg, Path(cfg.hydra.run.dir), choices)
+        choices = options_of(cfg)
+        alrun.loop.start.run(cfg, Path(cfg.hydra.run.dir), choices)
     print(f"{choices['dataset']}, {choices['model']}, {choices['strategy']}, {cfg.budget.batch_size} labels a round:")
     print(f"  main memory: at most {resident():.2f} GB, including {before:.2f} GB for Python and its libraries")
     if torch.cuda.is_available():

@@ -24,8 +24,9 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.system import device
 
 RECORD = Path("outputs") / "golden.json"
@@ -123,7 +124,7 @@ def digests(command: list[str]) -> tuple[str, dict[str, str]]:
             settings = [*TINY, *QUIET, f"paths.outputs={outputs}", *command]
             cfg = compose("config", settings, return_hydra_config=True)
         run_dir = Path(cfg.hydra.run.dir)
-        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        run(cfg, run_dir, options_of(cfg))
         found = {name: hashlib.sha256(lasting(run_dir / name)).hexdigest()[:16] for name in TABLES}
     return "/".join(run_dir.parts[-2:]), found
 

@@ -10,8 +10,9 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.settings import schema, targets
+from alrun.settings.planned_runs import options_of
 
 schema.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
@@ -72,7 +73,7 @@ def complete(composed, tmp_path):
     def make(*overrides: str) -> Path:
         cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", *overrides, hydra=True)
         run_dir = Path(cfg.hydra.run.dir)
-        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        run(cfg, run_dir, options_of(cfg))
         return run_dir
 
     return make

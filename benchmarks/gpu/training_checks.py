@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.data.augmentation import CropFlip, Normalize
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.models import MnistNet, ResNet18, SmallCnn
 from alrun.models.classifier import Classifier
 from alrun.models.infer import record
@@ -22,6 +22,7 @@ from alrun.models.outputs import Needs
 from alrun.pool.pool import Pool
 from alrun.runs import portable
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.system import device
 from alrun.training import logistic
 from alrun.training.cuda_graph import Passes
@@ -175,7 +176,7 @@ def complete(place: Path, bench: Bench) -> Path:
     with initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", ["debug=fast", *settings], return_hydra_config=True)
     run_dir = Path(cfg.hydra.run.dir)
-    run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+    run(cfg, run_dir, options_of(cfg))
     return run_dir
 
 

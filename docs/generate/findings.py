@@ -25,6 +25,7 @@ from docs.generate import findings_paper as paper
 from docs.generate import findings_reasons as reasons
 from docs.generate import findings_studies as studies
 from docs.generate.findings_rules import CONFIRMED, ENOUGH, REFUTED, Answer, trained
+from docs.generate.wrapped import wrapped
 
 PAGE = studies.ROOT / "docs" / "evidence" / "findings.md"
 ASSETS = studies.ROOT / "docs" / "assets"
@@ -187,7 +188,7 @@ def main() -> None:
     answers = {(f.of, f.name): {key: judged(f, key, folder) for key in studies.STUDIES} for f in FINDINGS}
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
     pictures = figures.write(folder, arguments.assets)
-    arguments.page.write_text(head(answers, folder) + "\n" + "\n".join([*sections, *pictures]))
+    arguments.page.write_text(wrapped(head(answers, folder) + "\n" + "\n".join([*sections, *pictures])))
     print(f"{decided(answers)} of 13 decided: {arguments.page}")
 
 

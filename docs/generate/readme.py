@@ -21,6 +21,7 @@ from docs.generate import curves
 from docs.generate.findings_measures import mean_of
 from docs.generate.findings_studies import RESULTS, ROOT
 from docs.generate.which_strategy import gain, gains
+from docs.generate.wrapped import wrapped
 
 PAGE = ROOT / "README.md"
 FIGURE = ROOT / "docs" / "assets" / "results.svg"
@@ -47,7 +48,7 @@ def main() -> None:
         "on ImageNet, a linear head. [Which strategy when](docs/guides/which_strategy.md) has other regimes, [the "
         "paper's findings](docs/evidence/findings.md) which of them hold here."
     )
-    arguments.page.write_text(replaced(arguments.page.read_text(), "\n\n".join(filter(None, paragraphs))))
+    arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))
     print(f"{sum(map(bool, sentences))} sentences in {arguments.page}")
 
 

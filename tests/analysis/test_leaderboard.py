@@ -1,10 +1,12 @@
 """Boards: only what compares is ranked, and ranks, wins and losses are those of scipy and of a count by hand."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from alrun.analysis import leaderboard, leaderboard_page
@@ -15,6 +17,7 @@ from tests.analysis.made_tables import make_table
 LABELS = (100, 200, 400)
 LEVELS = {"random": 0.6, "badge": 0.66, "margin": 0.65, "entropy": 0.6}
 SEEDS = range(8)
+ROOT = Path(__file__).parents[2]
 
 
 def curves(seeds=SEEDS, names=tuple(LEVELS), shift: float = 0.0, rng: int = 0) -> dict:
@@ -139,6 +142,48 @@ def test_settings_are_told_apart_by_their_options():
     ]
     titles = [board.title for board in leaderboard.boards(pd.concat(tables, ignore_index=True))]
     assert titles == ["toy, small", "toy, small, imbalance=rare"]
+
+
+POOLS = {  # results/pools: what makes their pools, by the experiments that computed them (conf/experiment/pools)
+    "best_found": {""},
+    "long_tail": {"imbalance=long_tail"},
+    "noisy": {"annotator=uniform, annotator.rate=0.2", "annotator=uniform, annotator.rate=0.4"},
+    "noisy_people": {"annotator=file"},
+    "open_set": {"open_set=held_out"},
+    "rare_classes": {"seed_set=every_class, imbalance=step"},
+    "redundancy": {"redundancy=duplicate"},
+    "shift": {"shift=pool"},
+}
+
+
+def settings_in(*folders: str) -> pd.DataFrame:
+    """A run of each setting in tables of results/pools."""
+    tables = [pd.read_csv(ROOT / f"results/pools/{name}/runs.csv", dtype=str, na_filter=False) for name in folders]
+    runs = pd.concat(tables, ignore_index=True).fillna("")
+    return runs[~runs["run"].str.rpartition("/")[0].duplicated()]
+
+
+def test_a_board_is_named_by_its_pool_whatever_boards_there_are_beside_it():
+    def titles(*folders: str) -> set[str]:
+        named = leaderboard.with_names(settings_in(*folders))["title"]
+        return {title.removeprefix("features, linear").removeprefix("cifar10, linear")[2:] for title in named}
+
+    for folder, expected in POOLS.items():
+        assert titles(folder) == expected
+    assert titles(*POOLS) == set().union(*POOLS.values())
+    assert titles("long_tail", "rare_classes", "redundancy") == {
+        "imbalance=long_tail",
+        "seed_set=every_class, imbalance=step",
+        "redundancy=duplicate",
+    }
+
+
+def test_a_pool_is_as_the_data_set_is_by_the_defaults_of_the_configuration():
+    config = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text())
+    defaults = {
+        group: option for each in config["defaults"] if isinstance(each, dict) for group, option in each.items()
+    }
+    assert {group: defaults[group] for group in leaderboard.POOL} == leaderboard.POOL
 
 
 def test_a_class_that_moved_is_one_strategy_over_boards_and_two_on_one_board():

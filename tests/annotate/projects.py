@@ -11,8 +11,9 @@ from alrun.annotate import project as projects
 from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import keep_answers
 from alrun.commands import ask
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.run_folder import check_other_data, is_done
+from alrun.settings.planned_runs import options_of
 from tests.conftest import QUIET
 
 CLASSES = ["dark", "bright"]
@@ -61,7 +62,7 @@ class Labeled:
         project = projects.open_project(str(self.folder), typed)
         with project.locked():
             planned = ask.prepare(project)
-            choices = {str(k): str(v) for k, v in planned.cfg.hydra.runtime.choices.items()}
+            choices = options_of(planned.cfg)
             check_other_data(planned.folder)
             run(planned.cfg, planned.folder, choices)
         return None if is_done(planned.folder) else ask.latest_request(planned.folder)

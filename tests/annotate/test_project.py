@@ -20,6 +20,7 @@ from alrun.runs import answers
 from alrun.runs.answers import Answer
 from alrun.runs.labeling import read_labels
 from alrun.settings.hydra_errors import mistake_sentence
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock
 from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_pictures, asked, class_of, fill_in, main_of
@@ -186,7 +187,7 @@ def test_the_query_after_growth_is_the_strategy_s_on_the_whole_pool(tmp_path, mo
     seed = queries.loc[queries["round"] == 0, "index"].tolist()
     assert max(seed) < 20
     planned = ask.run_of(projects.open_project(str(labeled.folder), []))
-    choices = {str(k): str(v) for k, v in planned.cfg.hydra.runtime.choices.items()}
+    choices = options_of(planned.cfg)
     opened = Run(planned.cfg, planned.folder, choices, Lock(tmp_path / "lock"), torch.device("cpu"))
     model = opened.parts.model
     model.load_state_dict(opened.state.weights)

@@ -62,16 +62,23 @@ def session_of(folder: Path, by: str = "") -> Session:
 
 
 @contextmanager
-def serving(folder: Path, by: str = "") -> Iterator["Browser"]:
-    server = LabelServer(session_of(folder, by))
+def served(session: Session) -> Iterator[LabelServer]:
+    """A server of the session in a thread."""
+    server = LabelServer(session)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield Browser(server)
+        yield server
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serving(folder: Path, by: str = "") -> Iterator["Browser"]:
+    with served(session_of(folder, by)) as server:
+        yield Browser(server)
 
 
 class Browser:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +14,20 @@ from alrun.annotate.keeping import keep_answers
 from alrun.annotate.label_studio import labeling_config, task_of, write
 from alrun.annotate.project import open_project
 from alrun.annotate.request import read_request
-from alrun.annotate.server import LabelServer
 from alrun.annotate.session import Session
 from alrun.annotate.shown import Texts
 from alrun.commands import ask, tell
 from alrun.data import unlabeled_texts
 from alrun.data.manifest import read_manifest
 from alrun.features import encoders
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.answers import Answer, append_answers
 from alrun.runs.labeling import in_sheet
 from alrun.settings import planned_runs
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 from tests.annotate.projects import Labeled, main_of
-from tests.annotate.test_server import Browser
+from tests.annotate.test_server import Browser, served
 from tests.conftest import QUIET
 
 CLASSES = ["ham", "spam"]
@@ -172,7 +171,7 @@ def test_texts_that_people_label_give_the_bytes_of_a_simulation(tmp_path, letter
         hand_in(project, sheet)
     words = ["dataset=text", f"dataset.path={tmp_path / 'known'}", *common, f"paths.outputs={tmp_path / 'simulated'}"]
     (planned,) = planned_runs.runs_of_command(words)
-    run(planned.cfg, planned.folder, {str(k): str(v) for k, v in planned.cfg.hydra.runtime.choices.items()})
+    run(planned.cfg, planned.folder, options_of(planned.cfg))
     for name in ("accuracy.csv", "queries.csv", "stopping.csv"):
         assert (project.run_dir / name).read_bytes() == (planned.folder / name).read_bytes(), name
 
@@ -228,10 +227,7 @@ def asked(tmp_path: Path) -> Path:
 
 
 def test_the_page_gets_whole_texts_as_text(asked):
-    server = LabelServer(text_session(asked, "anna"))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with served(text_session(asked, "anna")) as server:
         browser = Browser(server)
         browser.enter()
         state = browser.state()
@@ -244,10 +240,6 @@ def test_the_page_gets_whole_texts_as_text(asked):
             assert len(item["name"]) <= 161
         assert browser.ask(f"/picture/{state['items'][0]['id']}")[0] == 404
         assert browser.answer([state["items"][1]["id"]], label="ham")[0] == 200
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_tasks_of_label_studio_have_the_text_and_the_export_comes_back(asked, tmp_path):

@@ -484,9 +484,9 @@ def experiment(settings: dict[str, Any], defaults: Sequence[str] = ()) -> str:
 
 def command(folder: Path, sweep: list[str]) -> None:
     """Run alrun with that experiment, up to the parts of a run."""
-    import alrun.loop.run
+    import alrun.loop.start
 
-    alrun.loop.run.run = parts_alone
+    alrun.loop.start.run = parts_alone
     sys.argv = ["alrun", *sweep, "--config-dir", str(folder), "experiment=evil", "debug=fast"]
     cli.main()
 

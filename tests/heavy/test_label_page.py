@@ -1,17 +1,12 @@
 """The page of alrun label in headless Chromium, by keyboard and mouse; --basetemp keeps the screenshots."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from alrun.annotate.server import LabelServer
-from alrun.annotate.session import Session
 from alrun.runs.answers import read_answers_log
 from alrun.runs.labeling import read_labels
-from tests.annotate.test_server import CLASSES, NAMES, make_project, process_serving, session_of
+from tests.annotate.test_server import CLASSES, NAMES, make_project, process_serving, served, session_of
 from tests.annotate.test_texts import STRANGE, make_text_project, text_session
 from tests.heavy.webdriver import Window, chromium, driver
 
@@ -53,19 +48,6 @@ return [...document.querySelectorAll("button, select, input, img, progress")].fi
 """
 
 
-@contextmanager
-def serving(folder: Path, session: Session | None = None) -> Iterator[LabelServer]:
-    server = LabelServer(session or session_of(folder))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def window() -> Iterator[Callable[[int, int], Window]]:
     with chromium() as made:
@@ -82,7 +64,7 @@ def opened(window: Callable[[int, int], Window], url: str, size: tuple[int, int]
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
 def test_a_round_by_keyboard_alone(tmp_path, window, size):
     run_dir = make_project(tmp_path / "p", NAMES)
-    with serving(tmp_path / "p") as server:
+    with served(session_of(tmp_path / "p")) as server:
         page = opened(window, server.url, size)
         assert "token" not in page.run("return location.href")
         for number, name in enumerate(NAMES):
@@ -119,7 +101,7 @@ def test_a_round_by_keyboard_alone(tmp_path, window, size):
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
 def test_a_grid_by_mouse(tmp_path, window, size):
     run_dir = make_project(tmp_path / "p", [*NAMES, *(f"{number}.png" for number in range(70))])
-    with serving(tmp_path / "p") as server:
+    with served(session_of(tmp_path / "p")) as server:
         page = opened(window, server.url, size)
         page.click("#view")
         page.wait(lambda: page.run("return document.querySelectorAll('.cell').length") == 60)
@@ -167,7 +149,7 @@ def test_a_server_that_dies_is_told_and_the_next_goes_on(tmp_path, window):
 
 def test_two_tabs(tmp_path, window):
     run_dir = make_project(tmp_path / "p", NAMES)
-    with serving(tmp_path / "p") as server:
+    with served(session_of(tmp_path / "p")) as server:
         page = opened(window, server.url)
         first = page.call("GET", "/window")
         second = page.call("POST", "/window/new", {"type": "tab"})["handle"]
@@ -187,7 +169,7 @@ def test_two_tabs(tmp_path, window):
 
 def test_keys_that_come_faster_than_answers_go_to_one_picture_each(tmp_path, window):
     run_dir = make_project(tmp_path / "p", [f"{number}.png" for number in range(10_000)], with_files=False)
-    with serving(tmp_path / "p") as server:
+    with served(session_of(tmp_path / "p")) as server:
         page = opened(window, server.url)
         typed = "1234" * 10
         page.type(*typed)
@@ -202,7 +184,7 @@ def test_keys_that_come_faster_than_answers_go_to_one_picture_each(tmp_path, win
 def test_texts_are_shown_whole_and_as_text(tmp_path, window, size):
     texts = ["one", *STRANGE]
     folder = make_text_project(tmp_path, texts)
-    with serving(folder, text_session(folder, "anna")) as server:
+    with served(text_session(folder, "anna")) as server:
         page = opened(window, server.url, size)
         for number, text in enumerate(texts):
             page.wait(lambda: page.run("return document.getElementById('text').textContent") == text.strip())  # noqa: B023
@@ -231,7 +213,7 @@ def test_texts_are_shown_whole_and_as_text(tmp_path, window, size):
         assert page.run(CONTRAST) == []
         assert page.run(NAMELESS) == []
         assert page.log() == []
-    with serving(folder, text_session(folder, "ben")) as server:
+    with served(text_session(folder, "ben")) as server:
         page = opened(window, server.url, size)
         page.wait(lambda: page.text("#text") == STRANGE[0])  # the one of which anna wants a second opinion
         page.type("2")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alrun.loop.run import run
+from alrun.loop.start import run
+from alrun.settings.planned_runs import options_of
 from tests.conftest import QUIET, SMALL
 
 
@@ -15,7 +16,7 @@ def test_badge_on_cifar100_says_in_one_line_that_the_paper_partitions(composed, 
     """The digits, by the name of CIFAR-100, which is not there for everyone."""
     caplog.set_level("INFO")
     cfg = composed(*SMALL, *QUIET, f"strategy={strategy}", f"paths.outputs={tmp_path}", hydra=True)
-    choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+    choices = options_of(cfg)
     run(cfg, Path(cfg.hydra.run.dir), choices | {"dataset": dataset})
     lines = [record.getMessage() for record in caplog.records if "the paper" in record.getMessage()]
     is_told = (dataset, strategy) == ("cifar100", "badge")

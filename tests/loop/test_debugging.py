@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from alrun import strategies
-from alrun.loop.run import run
+from alrun.loop.start import run
+from alrun.settings.planned_runs import options_of
 from tests.conftest import QUIET
 
 # The strategies that train something of their own beside the run's model, and by what they say for how long.
@@ -32,7 +33,7 @@ def test_a_fast_run_takes_few_steps(composed, tmp_path, monkeypatch, name):
     step = torch.optim.Adam.step
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *given, **named: (steps.append(1), step(*given, **named))[1])
     cfg = composed(f"strategy={name}", "debug=fast", *QUIET, f"paths.outputs={tmp_path}", hydra=True)
-    run(cfg, Path(cfg.hydra.run.dir), {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+    run(cfg, Path(cfg.hydra.run.dir), options_of(cfg))
     assert 0 < len(steps) <= 60
 
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from alrun.loop.progress import Progress, answers_in_words, duration
 from alrun.runs.state import RoundRecord, RunState
 from alrun.system.energy import Cost
+from tests.runs.test_state import RECORD
 
 
 @pytest.mark.parametrize(
@@ -31,23 +34,8 @@ def test_a_budget_of_answers_is_called_so_where_answers_are_not_labels(opinions,
 
 
 def trained(round: int, labeled: int, answers: int) -> RoundRecord:
-    return RoundRecord(
-        round=round,
-        labeled=labeled,
-        answers=answers,
-        test_accuracy=0.5,
-        calibration_error=0.1,
-        train_accuracy=0.9,
-        epochs=5,
-        steps=9,
-        stopped_by="accuracy",
-        restarts=0,
-        device="cpu",
-        class_accuracy=[],
-        class_labeled=[],
-        train_seconds=answers * 0.1,
-        evaluate_seconds=4.0,
-    )
+    made = replace(RECORD, round=round, labeled=labeled, answers=answers, epochs=5, select_seconds=0.0)
+    return replace(made, train_seconds=answers * 0.1, evaluate_seconds=4.0)
 
 
 @pytest.mark.parametrize("share", [1, 0.5])

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.state import RunState
 from alrun.strategies import Query, Strategy
 from alrun.system.energy import Cost

@@ -24,10 +24,11 @@ from alrun.commands.status import status
 from alrun.data import own
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.data.labels import NONE_OF_THESE
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.runs.labeling import Labeling, read_labels
 from alrun.runs.sheets import read_answers
 from alrun.settings.command_line import as_typed
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 from tests.conftest import QUIET
 
@@ -94,7 +95,7 @@ class Labelled:
 
     def ask(self) -> Path | None:
         """The list that waits for labels."""
-        choices = {str(k): str(v) for k, v in self.planned.cfg.hydra.runtime.choices.items()}
+        choices = options_of(self.planned.cfg)
         run(self.planned.cfg, self.folder, choices)
         return max(self.folder.glob("ask_*.csv")) if not (self.folder / "done").exists() else None
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from alrun.loop.run import Run, run
+from alrun.loop.run import Run
+from alrun.loop.start import run
 from alrun.runs import portable
 from alrun.runs.state import RunState
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 from tests.conftest import without_checkpoints
 
@@ -26,7 +28,7 @@ def command(composed):
     def start(outputs: Path, *overrides: str) -> Path:
         cfg = composed(*SETTINGS, f"paths.outputs={outputs}", *overrides, hydra=True)
         run_dir = Path(cfg.hydra.run.dir)
-        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        run(cfg, run_dir, options_of(cfg))
         return run_dir
 
     return start

@@ -1,6 +1,7 @@
 """Queries of millions: a Parquet file instead of a CSV, wherever queries are read."""
 
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,29 +9,11 @@ import torch
 
 from alrun.runs import finished, portable, query_table, thumbnails
 from alrun.runs.run_folder import is_done, queries_file, results_of
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.state import RunState
 from alrun.system.errors import StorageError
+from tests.runs.test_state import RECORD
 
 QUERIES = [torch.tensor([5, 3]), torch.tensor([9, 1, 2]), torch.tensor([7])]
-
-
-def record(round: int) -> RoundRecord:
-    return RoundRecord(
-        round=round,
-        labeled=2,
-        test_accuracy=0.5,
-        calibration_error=0.1,
-        train_accuracy=0.9,
-        epochs=5,
-        steps=9,
-        stopped_by="accuracy",
-        restarts=0,
-        device="cpu",
-        class_accuracy=[0.5, 0.5],
-        class_labeled=[1, 1],
-        train_seconds=1.0,
-        evaluate_seconds=1.0,
-    )
 
 
 @pytest.fixture
@@ -44,7 +27,7 @@ def saved(tmp_path, monkeypatch):
 
     def save(count: int):
         state.queries[:] = QUERIES[:count]
-        state.rounds[:] = [record(round) for round in range(count)]
+        state.rounds[:] = [replace(RECORD, round=round) for round in range(count)]
         state.save(folder)
         return folder
 

@@ -37,7 +37,8 @@ def state():
 Path("theirs.yaml").write_text("hydra: {job: {env_set: {THEIRS: x}}}\\nvalue: ${width:}\\n")
 with hydra.initialize_config_dir(os.getcwd(), version_base="1.1"):
     before = state()
-    import alrun.commands.cli, alrun.settings.planned_runs, alrun.commands.check, alrun.commands.status, alrun.loop.run
+    import alrun.commands.cli, alrun.settings.planned_runs, alrun.commands.check
+    import alrun.commands.status, alrun.loop.start
     assert state() == before, "importing"
     alrun.settings.planned_runs.runs_of_command(["strategy=random"])
     assert state() == before, "planning"

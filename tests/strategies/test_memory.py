@@ -13,7 +13,8 @@ from alrun.pool.pool import Pool
 from alrun.selection import cells, k_center
 from alrun.strategies import memory
 from alrun.strategies.badge import Badge
-from alrun.strategies.base import Strategy
+from alrun.strategies.bald import Bald
+from alrun.strategies.base import ScoreStrategy, Strategy
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromClassifier, FromFeatures
 from alrun.strategies.memory import bytes_of, part_of_pool
@@ -160,6 +161,30 @@ def test_what_a_class_of_ones_own_needs_is_not_known():
     assert part(Mine(), 1000, None) is None
     assert part(Mine(), 1000, 4) is None
     assert Power(Mine()).held(COUNT, SIZE) == COUNT
+
+
+class Alone(ScoreStrategy):
+    """A user's, of which each score depends on one example: it need not say twice that one pass is enough."""
+
+    each_alone = True
+    needs = Needs(log_probs=True)
+
+    def score(self, query: Query) -> torch.Tensor:
+        """The lowest log-probability."""
+        return torch.cat([part.log_probs.amin(1) for part in query.unlabeled.parts()])
+
+    def held(self, count: int, size: int) -> int:
+        """None."""
+        return 0
+
+
+def test_scores_of_examples_alone_take_one_pass_where_no_outputs_are_held():
+    for strategy in (Alone(), Power(Alone()), Random()):
+        assert part(strategy, 1000, None) is not None
+    assert part(Bald(), 1000, None) is None  # each score is of one example, and masks are drawn for all
+    assert part(KMeansPlusPlus(), 1000, None) is None  # several passes
+    query = query_of(Alone(), CHUNK)
+    assert Alone().select(query).equal(Alone().select(query_of(Alone(), None)))
 
 
 def test_random_reads_nothing(monkeypatch):

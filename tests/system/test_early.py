@@ -21,6 +21,14 @@ def started(words: list[str], cwd: Path, **options) -> subprocess.Popen[str]:
     )
 
 
+def said_to_nobody(process: subprocess.Popen[str]) -> str:
+    """What a program says on stderr whose reader of stdout leaves at once."""
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    return process.stderr.read()
+
+
 def told(words: list[str], cwd: Path, number: int, module: str) -> tuple[int, str]:
     """Exit status and last words of a program that is sent a signal while it imports ``module``."""
     # Python tells which modules it imports, so that no clock decides where the signal comes.
@@ -106,10 +114,7 @@ def test_ctrl_c_waits_for_an_import_and_is_not_lost():
 )
 def test_a_reader_that_leaves_is_no_error(tmp_path, words, unbuffered):
     with started(words, tmp_path, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        said = process.stderr.read()
+        said = said_to_nobody(process)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
@@ -117,10 +122,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, words, unbuffered):
 
 def test_a_sweep_whose_reader_leaves_is_computed_and_summarized(tmp_path):
     with started(["alrun", "debug=fast", "-m", "strategy=random", "seed=0,1"], tmp_path) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        said = process.stderr.read()
+        said = said_to_nobody(process)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert len(list(tmp_path.glob("outputs/runs/*/*/done"))) == 2

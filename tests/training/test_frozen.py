@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from alrun.loop.run import run
+from alrun.loop.start import run
 from alrun.models import SmallCnn
 from alrun.models.classifier import frozen
+from alrun.settings.planned_runs import options_of
 from alrun.system import interruption
 from alrun.training.keeper import Keeper
 from tests.conftest import QUIET, SMALL, checkpoint_of
@@ -55,7 +56,7 @@ def command(composed):
         settings = (*SMALL, *QUIET, "strategy=entropy", *network, *overrides)
         cfg = composed(*settings, f"paths.outputs={outputs}", hydra=True)
         run_dir = Path(cfg.hydra.run.dir)
-        run(cfg, run_dir, {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()})
+        run(cfg, run_dir, options_of(cfg))
         return run_dir
 
     return start

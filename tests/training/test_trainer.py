@@ -7,11 +7,13 @@ from torch import nn
 from alrun.data.augmentation import CropFlip, NoAugmentation, Normalize
 from alrun.models import SmallCnn
 from alrun.pool.pool import Pool
+from alrun.system.energy import Cost
 from alrun.system.errors import UserError
 from alrun.training.engine import batches
 from alrun.training.optimizer import Optimization, WeightAverage
+from alrun.training.position import Position
 from alrun.training.stop_rule import StopRule
-from alrun.training.subsets.base import NoSubset
+from alrun.training.subsets.base import Choice, NoSubset
 from alrun.training.trainer import Trainer
 
 RULE = StopRule(max_epochs=15, accuracy=0.99, patience=10, min_gain=0.001)
@@ -246,3 +248,17 @@ def test_training_that_does_not_converge_starts_over_at_every_50th_epoch(thresho
     assert (result.epochs, result.restarts, len(made)) == (120, restarts, restarts)
     origin = made[-1] if made else network()
     assert torch.allclose(model.head.weight, origin.head.weight, atol=1e-5)
+
+
+def test_a_checkpoint_holds_the_position_as_plain_values_and_its_cost_includes_this_process(tmp_path):
+    at = Position([0.25, 0.5], 8, 3, 1, Cost(10.0, 20.0), Choice(torch.tensor([4, 2]), torch.tensor([0.5, 1.5])))
+    torch.save(at.content(spent=Cost(12.0, 24.0)), tmp_path / "training.pt")
+    content = torch.load(tmp_path / "training.pt", weights_only=True)
+    read = Position.from_content(content)
+    assert (read.history, read.steps, read.taken, read.restarts) == ([0.25, 0.5], 8, 3, 1)
+    assert read.before == Cost(12.0, 24.0)
+    assert read.choice is not None
+    assert read.choice.weights is not None
+    assert (read.choice.index.tolist(), read.choice.weights.tolist()) == ([4, 2], [0.5, 1.5])
+    del content["joules"]  # as the first version wrote it
+    assert math.isnan(Position.from_content(content).before.joules)

@@ -20,6 +20,15 @@ from alrun.analysis.merging import SOURCE
 from alrun.analysis.metrics import PLAIN, Reading
 
 LEAST = 3  # strategies that ranks over data sets need
+POOL = {  # groups that make the pool of a data set, with the option of conf/config.yaml that leaves it as it is
+    "redundancy": "none",
+    "per_class_cap": "none",
+    "seed_set": "random",
+    "shift": "none",
+    "open_set": "none",
+    "imbalance": "none",
+    "annotator": "perfect",
+}
 
 
 class Board(NamedTuple):
@@ -81,14 +90,16 @@ def labels_of(strategies: pd.DataFrame) -> dict[str, str]:
 
 
 def titles_of(settings: pd.DataFrame) -> dict[str, str]:
-    """A name for each setting of a data set, by its folder: data, model, and what distinguishes it from the others.
+    """A name for each setting of a data set, by its folder: data, model, pool, and what distinguishes it from others.
 
-    These are options that differ from what most settings have; where they do not suffice, the fewest settings that do.
+    The pool is named by the options that make it another than the data set itself, even if all settings have them.
+    What distinguishes settings are other options, where they differ from what most have, and the fewest settings if
+    options do not suffice.
     """
-    usual = {}
+    usual = {name: default for name, default in POOL.items() if name in settings}
     for name in GROUPS[2:]:
         known = settings[name][settings[name] != ""] if name in settings else pd.Series(dtype=str)
-        if known.nunique() > 1:
+        if name not in POOL and known.nunique() > 1:
             usual[name] = known.mode().iloc[0]
     titles = {}
     for folder, row in settings.iterrows():

@@ -184,7 +184,7 @@ def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | 
         efficiency.update_efficiency(run_dir)  # the random run may have ended since
         return f"{display_path(run_dir)} is done; delete the folder to run it again."
     with early.holding_ctrl_c():
-        from alrun.loop.run import run
+        from alrun.loop.start import run
 
     run(cfg, run_dir, choices)
     return f"Done: accuracy.csv and other results in {display_path(run_dir)}." if is_done(run_dir) else None

@@ -20,6 +20,7 @@ from alrun.commands.embed import arguments_of, without_part
 from alrun.runs.run_folder import display_path
 from alrun.settings import planned_runs
 from alrun.settings.checks import validate
+from alrun.settings.planned_runs import options_of
 from alrun.system.errors import SettingError, StorageError
 
 
@@ -46,7 +47,7 @@ def select(run: planned_runs.Planned, number: int, of: int) -> str:
     from alrun.runs.state import RunState
 
     cfg = OmegaConf.masked_copy(run.cfg, [str(key) for key in run.cfg if key != "hydra"])
-    choices = {str(group): str(option) for group, option in run.cfg.hydra.runtime.choices.items()}
+    choices = options_of(run.cfg)
     validate(cfg)
     state = RunState.load(run.folder)
     if not state.rounds or not state.is_trained:

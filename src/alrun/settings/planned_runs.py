@@ -86,7 +86,12 @@ def paper_experiments() -> list[str]:
 def chosen_options(overrides: Sequence[str]) -> dict[str, str]:
     """The chosen option of every group."""
     with configuration():
-        return {str(group): str(option) for group, option in compose_settings(overrides).hydra.runtime.choices.items()}
+        return options_of(compose_settings(overrides))
+
+
+def options_of(cfg: DictConfig) -> dict[str, str]:
+    """The chosen option of every group, of settings that were composed with Hydra's own."""
+    return {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
 
 
 @contextmanager

@@ -32,8 +32,10 @@ class Strategy(ABC):
     on_vectors: ClassVar[str | None] = None
     # Whether it knows what nobody can know: the answers to what was not queried, and the test set.
     is_oracle: ClassVar[bool] = False
-    # Whether one pass over the outputs is enough where ``held`` says 0: they are then never in memory together.
-    in_one_pass: bool = False
+    # Whether a score depends on nothing but the model and the outputs of the example itself. Parts of a pool then have
+    # the scores of the whole (alrun.strategies.in_parts), and one pass over the outputs is enough where ``held`` says 0
+    # (alrun.strategies.memory). A class that defines ``score`` must say so itself.
+    each_alone: bool = False
 
     def __init_subclass__(cls, **given: object) -> None:
         super().__init_subclass__(**given)
@@ -86,10 +88,6 @@ class ScoreStrategy(Strategy):
 
     ``strategy=power`` samples by the same scores, and ``ask`` writes them beside the examples.
     """
-
-    # Whether a score depends on nothing but the model and the outputs of the example itself: parts of a pool then have
-    # the scores of the whole (alrun.strategies.in_parts). A class that defines ``score`` must say so itself.
-    each_alone: ClassVar[bool] = False
 
     def __init_subclass__(cls, **given: object) -> None:
         super().__init_subclass__(**given)

@@ -43,7 +43,8 @@ def part_of_pool(
         UserError: The strategy cannot keep within ``memory_gb``.
     """
     each, held, kept = bytes_of(strategy.needs, classes, width), strategy.held(count, size), strategy.kept()
-    takes_one_pass = kept is not None or (strategy.in_one_pass and not held)
+    # Where nothing is held: without any bytes, it reads no outputs.
+    takes_one_pass = kept is not None or (not held and (strategy.each_alone or not each))
     if memory_gb is None:
         return chunks_in(PART, each, chunk) if takes_one_pass else None
     fixed = PROGRAM + EXAMPLE * count + other

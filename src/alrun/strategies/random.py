@@ -9,8 +9,6 @@ from alrun.strategies.base import Query, Strategy
 class Random(Strategy):
     """Uniformly at random, without replacement; needs no pass over the pool."""
 
-    in_one_pass = True
-
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, drawn uniformly."""
         return torch.randperm(len(query.unlabeled), generator=query.rng)[: query.size]

@@ -45,7 +45,6 @@ def part_margin(log_probs: Tensor) -> Tensor:
 class UncertaintyStrategy(ScoreStrategy):
     """Scores from class probabilities, of one pass or averaged over MC-dropout passes."""
 
-    in_one_pass = True
     each_alone = True
 
     def __init__(self, dropout_samples: Annotated[int, Ge(0)] = 0) -> None:

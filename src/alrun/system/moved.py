@@ -29,6 +29,12 @@ SUBCOMMANDS = (
     "tell",
 )
 MOVED = {  # modules of alrun; what users import from them has kept its name
+    "analysis.bought": "analysis.queried_images",
+    "analysis.checks": "analysis.comparability",
+    "analysis.command": "commands.console",
+    "analysis.one_run": "analysis.run_reader",
+    "analysis.overview": "analysis.summary_text",
+    "analysis.tables": "analysis.formats",
     "augment": "data.augmentation",
     "checkpoint": "training.checkpoint",
     "chunks": "system.chunks",
@@ -136,7 +142,31 @@ MOVED = {  # modules of alrun; what users import from them has kept its name
     "typed": "settings.command_line",
     "validate": "settings.checks",
 }
-NAMES = {  # what moved to another module than the rest of its own, or has a new name
+DIVIDED = {  # modules of which some names went elsewhere than the rest: where to, and which
+    "analysis.figures": {"analysis.figure_style": "annotate bare line_styles styled"},
+    "analysis.paper": {
+        "analysis.paper.printed": "Table accuracies fitting of_runs selection_times timed times with_options within"
+    },
+    "analysis.report": {"analysis.intervals": "bounds", "analysis.metric_sections": "by_labels score_table"},
+    "checkpoint": {"training.frozen": "Frozen", "training.keeper": "Keeper"},
+    "config": {
+        "settings.identity": "digest first_model_id identity run_id setting_id",
+        "settings.schema": "Budget Paths RunConfig Runtime Scale Training register scaled",
+    },
+    "errors": {"settings.hydra_errors": "misspelled unknown_key unknown_option", "system.words": "closest"},
+    "labelling": {"runs.sheets": "read_answers"},
+    "parts": {"loop.opened": "sizes", "loop.part_checks": "check_model check_unlabeled"},
+    "round_training": {"training.position": "Position"},
+    "run": {"loop.start": "run"},
+    "strategies.disagreement": {"strategies.bald": "Bald Disagreement"},
+    "strategies.glister": {"models.outputs": "with_one"},
+    "strategies.grad_match": {"models.outputs": "with_bias"},
+    "strategies.typiclust": {"strategies.more.tcm": "Tcm"},
+    "targets": {"settings.guard": "check_hydra"},
+    "train": {"training.stop_rule": "StopRule TrainResult"},
+    "tuning": {"loop.execution": "Choice apply overruns_in_channels_last"},
+}
+NAMES = {  # what has a new name, or moved to another module than the rest of its own
     "labelling.Labelling": "runs.labeling.Labeling",
     "pool.Pool": "pool.pool.Pool",
     "selection.mutual_neighbours.mutual_neighbours": "selection.mutual_neighbors.mutual_neighbors",
@@ -144,9 +174,12 @@ NAMES = {  # what moved to another module than the rest of its own, or has a new
         "selection.neighbor_facility_location.neighbor_facility_location"
     ),
     "selection.neighbours.nearest_neighbours": "selection.neighbors.nearest_neighbors",
-    "strategies.disagreement.Bald": "strategies.bald.Bald",
-    "strategies.disagreement.Disagreement": "strategies.bald.Disagreement",
-    "strategies.typiclust.Tcm": "strategies.more.tcm.Tcm",
+}
+NAMES |= {
+    f"{old}.{name}": f"{new}.{name}"
+    for old, parts in DIVIDED.items()
+    for new, names in parts.items()
+    for name in names.split()
 }
 # Settings by group and class. The names of runs hold the old words (alrun.settings.identity), so lines stay.
 SETTINGS: dict[str, dict[str, dict[str, str]]] = {
@@ -229,7 +262,7 @@ def place_of(module: str, name: str) -> tuple[str, str]:
     if (new := NAMES.get(f"{old}.{name}")) is not None:
         place, _, name = new.rpartition(".")
         return f"alrun.{place}", name
-    return f"alrun.{MOVED.get(old, old)}", name
+    return f"alrun.{f'commands.{old}' if old in SUBCOMMANDS else MOVED.get(old, old)}", name
 
 
 def module_sentence(name: str) -> str | None:
@@ -237,7 +270,10 @@ def module_sentence(name: str) -> str | None:
     old = name.removeprefix("alrun.")
     if old in SUBCOMMANDS:
         return f"python -m alrun.{old} is now: alrun {old}, or python -m alrun {old}."
-    return f"alrun.{old} is now alrun.{MOVED[old]}." if old in MOVED else None
+    if old not in MOVED:
+        return None
+    others = "".join(f"; {names.replace(' ', ', ')}: alrun.{new}" for new, names in DIVIDED.get(old, {}).items())
+    return f"alrun.{old} is now alrun.{MOVED[old]}{others}."
 
 
 class Moved:

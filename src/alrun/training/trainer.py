@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,8 +20,9 @@ from alrun.training.cuda_graph import Passes
 from alrun.training.engine import Engine
 from alrun.training.keeper import Keeper
 from alrun.training.optimizer import Descent, Optimization
+from alrun.training.position import Position
 from alrun.training.stop_rule import StopRule, TrainResult
-from alrun.training.subsets.base import Choice, Epoch, Subset
+from alrun.training.subsets.base import Epoch, Subset
 
 RESTART_EVERY = 50  # epochs, as in the public notebooks
 
@@ -121,18 +121,6 @@ class Trainer:
             labels, head = pool.labels[pool.labeled.to(pool.device)], model.head
             shift = log_shares(labels, head.out_features).to(head.weight)
         return descent, Engine(self.passes, pool, descent, self.augmentation, self.normalize, self.batch_size, shift)
-
-
-@dataclass
-class Position:
-    """Where a round's training is; with weights, optimizer and torch's random numbers all that the rest depends on."""
-
-    history: list[float] = field(default_factory=list)  # training accuracy of every finished epoch
-    steps: int = 0  # in them
-    taken: int = 0  # steps in the epoch that is under way
-    restarts: int = 0
-    before: Cost = field(default_factory=Cost)  # in processes before this one
-    choice: Choice | None = None  # of the epoch that is under way, or of the last one
 
 
 class RoundTraining:
@@ -270,17 +258,9 @@ class RoundTraining:
 
     def content(self) -> dict[str, Any]:
         """All that ``resume`` needs, as plain values and tensors."""
-        at, choice, device = self.position, self.position.choice, self.pool.device
-        assert choice is not None
-        spent = self.spent
+        device = self.pool.device
         return {
-            "history": list(at.history),
-            "steps": at.steps,
-            "taken": at.taken,
-            "restarts": at.restarts,
-            "seconds": spent.seconds,
-            "joules": spent.joules,
-            "choice": [choice.index, choice.weights],
+            **self.position.content(self.spent),
             "totals": self.engine.totals,
             "noise": [torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None],
             "model": dict(self.model.state_dict()),
@@ -290,14 +270,7 @@ class RoundTraining:
 
     def resume(self, content: dict[str, Any]) -> None:
         """Continue from ``content``, which an earlier process saved."""
-        self.position = Position(
-            content["history"],
-            content["steps"],
-            content["taken"],
-            content["restarts"],
-            Cost(content["seconds"], content.get("joules", math.nan)),  # earlier versions measured time alone
-            Choice(*content["choice"]),
-        )
+        self.position = Position.from_content(content)
         self.model.load_state_dict(content["model"])
         self.descent.load_state_dict(content["descent"])
         self.engine.totals.copy_(content["totals"])

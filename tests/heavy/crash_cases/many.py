@@ -6,12 +6,13 @@ import shutil
 import signal
 import socket
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from alrun.system import lock
 from alrun.training.trainer import Trainer
 from tests.heavy.crash_cases.disk import Sleeper
-from tests.heavy.crash_cases.runs import TinyRun, fork, in_child
+from tests.heavy.crash_cases.runs import TinyRun, in_child, start_child
 
 
 def together(runs: list[TinyRun], times: int, outputs: Path, elsewhere: bool = False) -> Counter[str]:
@@ -33,20 +34,13 @@ def together(runs: list[TinyRun], times: int, outputs: Path, elsewhere: bool = F
         os.close(descriptor)
         return result
 
-    children = {}
-    for run in runs * times:
-        child = fork()
-        if child == 0:
-            status = 1
-            try:
-                Trainer.fit = noted
-                if elsewhere:
-                    move_to(f"machine{len(children)}")
-                run.complete(outputs)
-                status = 0
-            finally:
-                os._exit(status)
-        children[child] = run
+    def complete(run: TinyRun, number: int) -> None:
+        Trainer.fit = noted
+        if elsewhere:
+            move_to(f"machine{number}")
+        run.complete(outputs)
+
+    children = {start_child(partial(complete, run, number)): run for number, run in enumerate(runs * times)}
     failed = []
     for child, run in children.items():
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
@@ -79,17 +73,14 @@ def sleeps_at(run: TinyRun, folder: Path, point: int, other: int | None = None) 
 
 def asleep(run: TinyRun, outputs: Path, shadow: Path, point: int | None, machine: str) -> int | None:
     """The process that is stopped before write ``point`` of ``run``, None where it has ended before or was not to."""
-    child = fork()
-    if child == 0:
-        status = 1
-        try:
-            move_to(machine)
-            lock.LEASE_SECONDS, lock.SIGN_EVERY = 0.3, 0.1
-            Sleeper(outputs, shadow, point).install()
-            run.complete(outputs)
-            status = 0
-        finally:
-            os._exit(status)
+
+    def work() -> None:
+        move_to(machine)
+        lock.LEASE_SECONDS, lock.SIGN_EVERY = 0.3, 0.1
+        Sleeper(outputs, shadow, point).install()
+        run.complete(outputs)
+
+    child = start_child(work)
     status = os.waitpid(child, os.WUNTRACED)[1]
     if os.WIFSTOPPED(status):
         return child

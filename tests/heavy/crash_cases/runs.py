@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from alrun.commands import cli
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.system.files import TEMPORARY
 from tests.heavy.crash_cases.disk import DEATH, Disk, Lost
 
@@ -70,7 +71,7 @@ class TinyRun:
         GlobalHydra.instance().clear()
         with initialize_config_module("alrun.conf", version_base="1.3"):
             cfg = compose("config", [*TINY, *overrides], return_hydra_config=True)
-            choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
+            choices = options_of(cfg)
             place = Path(cfg.hydra.run.dir).relative_to(cfg.paths.outputs)
         GlobalHydra.instance().clear()
         plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])  # as a job is given it
@@ -93,7 +94,12 @@ class TinyRun:
 
 
 def in_child(work: Callable[[], None]) -> int:
-    """Fork, do ``work`` there, and tell how that ended: 0, DEATH, or another number for an error.
+    """Fork, do ``work`` there, and tell how that ended: 0, DEATH, or another number for an error."""
+    return os.waitstatus_to_exitcode(os.waitpid(start_child(work), 0)[1])
+
+
+def start_child(work: Callable[[], None]) -> int:
+    """Fork, and do ``work`` there: the child, which ends with 0, or with another number for an error.
 
     Torch must not have used more than one thread before: its workers do not survive a fork.
     """
@@ -108,7 +114,7 @@ def in_child(work: Callable[[], None]) -> int:
                 os.write(2, f"{type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
 
 
 def fork() -> int:
@@ -172,14 +178,7 @@ def dies_at_random(run: TinyRun, folder: Path, seconds: float, draws: random.Ran
     """
     outputs, deaths = folder / "killed", 0
     while True:
-        child = fork()
-        if child == 0:
-            status = 1
-            try:
-                run.complete(outputs)
-                status = 0
-            finally:
-                os._exit(status)
+        child = start_child(lambda: run.complete(outputs))
         if deaths < 5:
             time.sleep(draws.uniform(0, seconds))
             os.kill(child, signal.SIGKILL)

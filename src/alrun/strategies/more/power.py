@@ -36,7 +36,7 @@ class Power(Strategy):
         self.beta = beta
         self.kind = kind
         self.needs = inner.needs
-        self.in_one_pass = inner.in_one_pass
+        self.each_alone = inner.each_alone
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64 of the highest log odds plus Gumbel noise."""
