@@ -121,7 +121,7 @@ def operations(name: str, given: argparse.Namespace) -> float:
     cells = 2 * math.isqrt(n)
     products = {
         "badge": n * given.classes * d + n * size * (given.classes + d),
-        "coreset": n * cells * d + n * PROBES * given.labeled / cells * d,  # bounds spare the distances from what it picks
+        "coreset": n * cells * d + n * PROBES * given.labeled / cells * d,  # bounds spare most of the rest
         "typiclust": n * cells * d + n * DEFAULT * d,
         "cluster_margin": n * given.classes * d + n * cells * d + n * DEFAULT * d,
         "dropquery": 4 * n * given.classes * d,

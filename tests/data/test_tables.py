@@ -69,12 +69,45 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
         ({}, {"columns": ["width"]}, "has no column width: name one of height, weight, label, split"),
         ({}, {"label_column": "kind"}, "has no column kind"),
         ({"split": "train"}, {"test_split": "mine"}, "no such split"),
+        ({"height": [1.0] * 8 + [np.inf] * 52}, {}, r"height is 'inf' in row 9, which is not finite"),
+        ({"label": 1}, {"columns": ["height", "label"]}, "dataset.columns names label, which is the label"),
+        ({"row": range(60)}, {}, r"the column row numbers the rows, .* by dataset.columns=\[height, weight\]"),
+        ({"row": range(60, 0, -1)}, {}, "the column row numbers the rows"),
     ],
 )
 def test_that_a_row_that_cannot_be_used_is_named(tmp_path, change, settings, words):
     FRAME.assign(**change).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match=words):
         tables.table("", str(tmp_path / "t.csv"), **settings)
+
+
+def test_that_a_file_without_rows_is_named(tmp_path):
+    FRAME[:0].to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match=r"t.csv has no rows below the names of its columns"):
+        tables.table("", str(tmp_path / "t.csv"))
+
+
+def test_that_two_columns_of_one_name_are_refused(tmp_path):
+    FRAME.rename(columns={"weight": "height"}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match="has 2 columns height: rename all but one"):
+        tables.table("", str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("wrong", [[1.0], None])
+def test_that_the_row_whose_list_is_of_another_length_is_named(tmp_path, wrong):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alrun[parquet]'")
+    rows = [[1.0, 2.0]] * 60
+    rows[7] = wrong
+    pd.DataFrame({"v": rows, "label": FRAME["label"]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"v is (\[1.0\]|None) in row 8, where most rows hold 2 numbers"):
+        tables.table("", str(tmp_path / "t.parquet"))
+
+
+def test_that_a_long_text_is_read_whole(tmp_path):
+    long = "x" * 200_000
+    pd.DataFrame({"text": [long, *"abcdefghi"], "label": list("ab") * 5}).to_csv(tmp_path / "t.csv", index=False)
+    data = tables.text("", str(tmp_path / "t.csv"))
+    assert long in [*data.train_images, *data.test_images]
 
 
 @pytest.mark.parametrize("given", [True, False])

@@ -10,9 +10,11 @@ from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from alrun.data import card, vectors
+from alrun.data import card, content, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
+from alrun.data.kept_fingerprint import kept_fingerprint
+from alrun.data.row_checks import row_numbers
 from alrun.models.classifier import Classifier
 from alrun.system.errors import UserError
 
@@ -121,13 +123,87 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
         (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
         (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training picture is of the class 4"),
-        (lambda made: {"x": made["train_features"]}, "lacks the arrays features, labels"),
+        (
+            lambda made: {"x": made["train_features"], "y": made["train_labels"]},
+            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
+        ),
+        (
+            lambda made: made | {"train_labels": made["train_labels"].astype(str).astype(object)},
+            r"train_labels holds Python objects, .* by .*astype\(str\)",
+        ),
+        (lambda made: made | {"test_features": made["test_features"][:0], "test_labels": []}, "test split has no rows"),
+        (lambda made: made | {"train_features": made["train_features"].astype(float) * 1e300}, "above 3e38"),
     ],
 )
 def test_files_that_do_not_fit_are_refused_in_a_sentence(blobs, tmp_path, change, words):
     np.savez(tmp_path / "f.npz", **change(dict(zip(NAMES, blobs, strict=True))))
     with pytest.raises(UserError, match=words):
         vectors.features("", str(tmp_path / "f.npz"))
+
+
+def test_that_arrays_of_other_names_are_found_by_the_settings_that_the_sentence_names(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", x=blobs[0], y=blobs[1])
+    data = vectors.features("", str(tmp_path / "f.npz"), features_array="x", labels_array="y")
+    assert data.shape == {"features": 12}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_that_a_mapped_row_that_is_not_finite_is_named(blobs, tmp_path, split):
+    for name, array in zip(NAMES, blobs, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    wrong = np.load(tmp_path / f"{split}_features.npy")
+    wrong[17, 3] = np.inf
+    np.save(tmp_path / f"{split}_features.npy", wrong)
+    with pytest.raises(UserError, match=r"1 of \d00 rows are not finite .*, the first is row 17, counted from 0"):
+        vectors.features("", str(tmp_path))
+
+
+def test_that_a_large_map_is_looked_at_when_it_is_hashed(blobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "MANY", 1000)
+    wrong = blobs[0].copy()
+    wrong[17, 3] = np.nan
+    for name, array in zip(NAMES, (wrong, *blobs[1:]), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    data = vectors.features("", str(tmp_path))
+    with pytest.raises(UserError, match=r"training split: 1 of 200 rows are not finite .* row 17"):
+        kept_fingerprint(data, tmp_path / "cache")
+
+
+def test_that_labels_in_another_order_are_refused(blobs, tmp_path):
+    np.save(tmp_path / "f.npy", blobs[0])
+    rows = pd.DataFrame({"row": np.arange(200), "label": blobs[1]})
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    vectors.features("", str(tmp_path / "f.npy"))
+    rows[::-1].to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(UserError, match="its column row numbers the rows in another order"):
+        vectors.features("", str(tmp_path / "f.npy"))
+
+
+@pytest.mark.parametrize("values", [[0, 1, 2], ["2", "0", "1"], [3, 1, 2], [3.0, 2.0, 1.0]])
+def test_that_a_column_that_numbers_the_rows_is_known(values):
+    np.testing.assert_array_equal(row_numbers(values), [float(each) for each in values])
+
+
+@pytest.mark.parametrize(
+    "values", [[], [0, 1], [0, 1, 1], [2, 3, 4], [0.5, 1, 2], ["a", "b", "c"], ["0", "1", ""], [[0], [1], [2]]]
+)
+def test_that_any_other_column_is_not(values):
+    assert row_numbers(values) is None
+
+
+def test_that_rows_without_a_split_are_counted(blobs, tmp_path, caplog):
+    np.save(tmp_path / "f.npy", blobs[0])
+    splits = ["train"] * 100 + ["test"] * 70 + [""] * 30
+    pd.DataFrame({"label": blobs[1], "split": splits}).to_csv(tmp_path / "labels.csv", index=False)
+    data = vectors.features("", str(tmp_path / "f.npy"))
+    assert (len(data.train_labels), len(data.test_labels)) == (100, 70)
+    assert "30 rows have no split and are passed over" in caplog.text
+
+
+def test_that_a_table_is_sent_to_the_data_set_that_reads_it(tmp_path):
+    (tmp_path / "f.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="use dataset=table"):
+        vectors.features("", str(tmp_path / "f.parquet"))
 
 
 def test_that_labels_of_a_npy_are_asked_for(blobs, tmp_path):
@@ -144,6 +220,17 @@ def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
     leaked = np.concatenate([train[:3], test[3:]])
     (told,) = card.card_problems(card.describe_data(ImageData(train, train_y, leaked, test_y)))
     assert told.startswith("3 of 100 test vectors are also in the pool")
+
+
+@pytest.mark.parametrize("value", [-1e30, 1e30, 1e4, None])
+def test_that_the_card_tells_rows_that_outweigh_all_others(blobs, value):
+    train, train_y, test, test_y = blobs
+    train = train / np.abs(train).max()
+    if value is not None:
+        train[17, 3] = value
+    problems = card.card_problems(card.describe_data(ImageData(train, train_y, test, test_y)))
+    words = "1 of 200 vectors of the pool has numbers more than 1,000 times as large as others (the first is vector 17 "
+    assert [each.startswith(words) for each in problems] == [True] * (value is not None)
 
 
 def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, composed):

@@ -73,6 +73,10 @@ def test_that_weights_that_do_not_fit_are_refused_in_a_sentence(resnet, tmp_path
     path, _ = resnet
     with pytest.raises(UserError, match=r"does not fit ResNet: it lacks \d+ names \(layer1.2.*name the network"):
         Torchvision("resnet34", weights=str(path)).stated()
+    deeper = torchvision.models.resnet34(weights=None).state_dict()
+    torch.save(deeper, tmp_path / "deeper.pth")  # holds all that a ResNet-18 has, in the same shapes
+    with pytest.raises(UserError, match=r"does not fit ResNet: it has \d+ names \(layer1.2.*of a deeper network"):
+        Torchvision("resnet18", weights=str(tmp_path / "deeper.pth")).stated()
     narrow = torch.load(path, weights_only=True)
     narrow["conv1.weight"] = narrow["conv1.weight"][:1]
     torch.save(narrow, tmp_path / "narrow.pth")
@@ -81,10 +85,17 @@ def test_that_weights_that_do_not_fit_are_refused_in_a_sentence(resnet, tmp_path
     ):
         Torchvision("resnet18", weights=str(tmp_path / "narrow.pth")).stated()
     (tmp_path / "text.pth").write_text("not weights")
-    with pytest.raises(UserError, match="cannot be read as weights"):
+    with pytest.raises(UserError, match=r"cannot be read as weights: it must hold tensors alone, saved by torch.save"):
         Torchvision("resnet18", weights=str(tmp_path / "text.pth")).stated()
     with pytest.raises(UserError, match="there is no such file"):
         Torchvision("resnet18", weights=str(tmp_path / "none.pth")).stated()
+
+
+def test_that_a_head_among_the_layers_of_the_network_is_passed_over(tmp_path):
+    whole = torchvision.models.vgg11(weights=None)
+    torch.save(whole.state_dict(), tmp_path / "vgg.pth")  # its head is classifier.6, beside classifier.0 and .3
+    network, _ = Torchvision("vgg11", weights=str(tmp_path / "vgg.pth")).make()
+    torch.testing.assert_close(network.state_dict()["classifier.3.weight"], whole.state_dict()["classifier.3.weight"])
 
 
 def test_that_code_in_a_file_of_weights_is_not_run(tmp_path):

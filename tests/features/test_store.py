@@ -1,7 +1,14 @@
 """The feature store: computed once, found by content, resumed, in parts; and runs on what it holds."""
 
+import errno
+import hashlib
+import importlib
 import json
+import linecache
 import logging
+import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -100,6 +107,36 @@ def test_that_whatever_its_vectors_depend_on_makes_another_store(data, tmp_path,
     assert before != after
 
 
+def test_that_a_file_that_the_encoder_imports_makes_another_store(data, tmp_path, monkeypatch):
+    """Its weights and its own file stay as they are."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_encoder.py").write_text(
+        "import torch\nfrom own_part import brightness\n\n\nclass Mean(torch.nn.Module):\n"
+        "    def forward(self, images):\n        return brightness(images)\n"
+    )
+
+    def store_with(power: int) -> str:
+        (tmp_path / "own_part.py").write_text(f"def brightness(x):\n    return x.mean((2, 3)) ** {power}\n")
+        for name in ("own_encoder", "own_part"):
+            sys.modules.pop(name, None)
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        encoder = importlib.import_module("own_encoder")
+        return passes.store_of(data, made(encoder.Mean()), str(tmp_path / "store")).folder.name
+
+    first = store_with(1)
+    assert store_with(2) != first
+    assert store_with(1) == first
+
+
+def test_that_an_encoder_in_one_file_keeps_the_store_that_it_had(tmp_path):
+    """What installed packages hold is no part of its name."""
+    assert set(made().stated()) == {"network", "weights", "preprocessing", "precision", "code"}
+    source = Path(__file__).read_text()
+    assert made().stated()["code"] == hashlib.sha256(source.encode()).hexdigest()
+
+
 def test_that_labels_do_not(data, tmp_path):
     before = passes.store_of(data, made(), str(tmp_path)).folder
     data.train_labels = data.train_labels[::-1].copy()
@@ -169,6 +206,34 @@ def test_that_a_damaged_part_is_found_when_parts_are_joined(data, tmp_path):
     assert store.read() is not None
 
 
+def test_that_a_part_whose_rows_are_gone_is_computed_again(data, tmp_path):
+    store = passes.store_of(data, made(), str(tmp_path))
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    (store.folder / "parts" / "1-of-2.rows").unlink()
+    passes.fill(store, data, made(), CPU, 64, 2, 2)
+    assert parts.missing(store, 2) == [1]
+    passes.fill(store, data, made(), CPU, 64, 1, 2)
+    whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
+    np.testing.assert_allclose(store.open()[0], whole.train_images, rtol=1e-5, atol=1e-6)
+
+
+def test_that_a_full_disk_is_named_and_what_is_there_is_kept(data, tmp_path, monkeypatch):
+    store, network = passes.store_of(data, made(), str(tmp_path)), Tiny()
+    checked = passes.checked
+
+    def full(batch, vectors, encoder):
+        if batch.start >= 128:
+            raise OSError(errno.ENOSPC, "No space left on device")  # as of a write, which names no file
+        return checked(batch, vectors, encoder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes, "checked", full)
+        with pytest.raises(UserError, match=rf"{store.folder} cannot be used \(No space left.* paths.features="):
+            passes.fill(store, data, made(), CPU, 64)
+    passes.fill(store, data, made(network), CPU, 64)
+    assert network.examples == 350 - 128
+
+
 def test_that_a_damaged_store_is_found(data, tmp_path):
     passes.embedded(data, made(), str(tmp_path), CPU, 64)
     store = passes.store_of(data, made(), str(tmp_path))
@@ -208,6 +273,12 @@ class Wrong(Tiny):
                 return vectors + 1e6
             case "short":
                 return vectors[1:]
+            case "sums":
+                return vectors.sum(1)
+            case "complex":
+                return vectors * 1j
+            case "raises":
+                return vectors @ vectors.half()
         return vectors if len(images) == 64 else vectors[:, :5]
 
 
@@ -217,6 +288,12 @@ class Wrong(Tiny):
         ("nan", "numbers that are not finite"),
         ("large", "float16 cannot hold numbers above 65504"),
         ("short", r"gives \(63, 128\) for 64 examples"),
+        ("sums", r"gives \(64,\) for 64 examples; it must give a vector"),
+        ("complex", r"gives complex \(64, 128\) for 64 examples"),
+        (
+            "raises",
+            r"Wrong raised RuntimeError \(.*\) in .*test_store.py, line \d+, on float32 images of shape \(64, 3,",
+        ),
         ("uneven", "vectors of 128 and of 5 numbers"),
     ],
 )

@@ -86,9 +86,15 @@ def test_home_is_meant_in_the_variable_too_by_every_source(tmp_path, dataset):
     (tmp_path / "home").mkdir()
     words = [*dataset.split(" "), "model=small_cnn", "debug=fast", "--cfg", "job", "--resolve"]
     answer = alrun(
-        f"dataset={words[0]}", *words[1:], cwd=tmp_path, HOME=str(tmp_path / "home"), ALRUN_DATA="~/pictures"
+        f"dataset={words[0]}",
+        *words[1:],
+        cwd=tmp_path,
+        HOME=str(tmp_path / "home"),
+        ALRUN_DATA="~/pictures",
+        ALRUN_FEATURES="~/vectors",
     )
     assert f"  data: {tmp_path}/home/pictures\n" in answer.stdout, answer.stderr
+    assert f"  features: {tmp_path}/home/vectors\n" in answer.stdout, answer.stderr
 
 
 def test_a_run_with_letters_in_its_paths_is_computed(tmp_path):

@@ -135,17 +135,27 @@ SIZES = {
     "features/batch_size": 3 * 3 * 20,
     "features/seed_set": 2 * 3 * 20,
     "features/seed_set_facility_location": 3 * 20,
+    "features/candidates": 3 * 20,
+    "features/banking77_redundancy": 4 * 3 * 20,
+    "features/banking77_per_class": 3 * 3 * 20,
+    "features/banking77_batch_size": 3 * 3 * 20,
+    "features/banking77_seed_set": 2 * 3 * 20,
+    "features/banking77_seed_set_facility_location": 3 * 20,
 }
+ON_TEXT = "features/banking77"
 
 
 @pytest.mark.parametrize("experiment", SIZES)
 def test_the_runs_of_an_experiment(composed, experiment):
     runs = sweep(composed, experiment)
     assert len(runs) == SIZES[experiment]
-    assert {"strategy=random", "seed=0"} <= {override for run in runs for override in run}
+    one = "strategy=subsample" if experiment == "features/candidates" else "strategy=random"
+    assert {one, "seed=0"} <= {override for run in runs for override in run}
 
 
-@pytest.mark.parametrize("experiment", [name for name in SIZES if name.startswith("features/")])
+@pytest.mark.parametrize(
+    "experiment", [name for name in SIZES if name.startswith("features/") and not name.startswith(ON_TEXT)]
+)
 def test_experiments_on_features_call_no_code_but_the_allowed_encoder(composed, experiment, monkeypatch):
     monkeypatch.setattr(targets, "_listed", ("lite0",))
     targets.check_targets(composed(f"experiment={experiment}"))

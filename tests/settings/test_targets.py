@@ -133,6 +133,11 @@ def test_a_data_set_beside_that_of_the_run_is_a_data_set(composed):
             opened_beside(cfg, "shift", torch.device("cpu"))
 
 
+def test_a_class_that_is_not_given_is_asked_for(composed):
+    with pytest.raises(UserError, match=r"encoder.network._target_ has no value: give the path of a class"):
+        targets.check_targets(composed("encoder=module"))
+
+
 def test_an_interpolation_that_hides_in_another_stays_a_word():
     node = OmegaConf.create(
         {"_target_": "alrun.strategies.more.power.Power", "inner": r"\${oc.create:{_target_: os.getpid}}"}

@@ -178,8 +178,9 @@ def prepare() -> None:
     """
     targets.allow_typed(sys.argv[1:])
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    if data := os.environ.get("ALRUN_DATA"):
-        os.environ["ALRUN_DATA"] = os.path.expanduser(data)  # a shell leaves ~ in quotes as it is, and so does a file
+    for name in ("ALRUN_DATA", "ALRUN_FEATURES"):
+        if path := os.environ.get(name):
+            os.environ[name] = os.path.expanduser(path)  # a shell leaves ~ in quotes as it is, and so does a file
 
 
 @contextmanager

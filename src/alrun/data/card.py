@@ -21,6 +21,7 @@ FEW = 16  # levels of 256; fewer get a warning
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
 MANY = 0.1  # of the pictures
+FAR = 1000  # times the largest number of the median vector; larger ones get a warning
 KINDS = {  # the name of examples, and how two of them are equal
     "images": ("pictures", "pixel for pixel"),
     "vectors": ("vectors", "number for number"),
@@ -115,6 +116,8 @@ def of_others(data: ImageData) -> dict[str, Any]:
         card |= {"features": data.train_images.shape[1], "type": str(data.train_images.dtype)}
     if is_mapped(data.train_images):
         return card
+    if data.is_vectors and len(far := far_rows(data.train_images)):
+        card["far_in_train"] = far.tolist()
     pool, test = ([hash(bytes_of(each)) for each in part] for part in (data.train_images, data.test_images))
     known = set(pool)
     return card | {
@@ -122,6 +125,12 @@ def of_others(data: ImageData) -> dict[str, Any]:
         "of_two_classes_in_train": of_two_classes(pool, data.train_labels.tolist()),
         "test_in_train": sum(each in known for each in test),
     }
+
+
+def far_rows(vectors: np.ndarray) -> np.ndarray:
+    """Rows (k,) of vectors (n, d) whose largest number is more than ``FAR`` times that of the median row."""
+    largest = np.maximum(vectors.max(1), -vectors.min(1)).astype(np.float64)
+    return np.flatnonzero(largest > FAR * np.median(largest[largest > 0])) if largest.any() else np.empty(0, np.int64)
 
 
 def bytes_of(example: np.ndarray | str) -> bytes:
@@ -187,6 +196,12 @@ def card_problems(card: dict[str, Any]) -> list[str]:
         found.append(
             f"{card['of_two_classes_in_train']} of {count} {what} of the pool are the same as one of another class, "
             f"{exactly}: no model can get all of them right; look at their labels"
+        )
+    if far := card.get("far_in_train"):
+        found.append(
+            f"{len(far)} of {count} vectors of the pool {'has' if len(far) == 1 else 'have'} numbers more than {FAR:,} "
+            f"times as large as others (the first is vector {far[0]} of the pool, counted from 0): one such row can "
+            "decide what a model learns; look at it"
         )
     alike = count > 1 and card.get("repeated_in_train") == count - 1
     if alike:

@@ -34,7 +34,7 @@ class Chosen:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, at: np.ndarray) -> np.ndarray:
+    def __getitem__(self, at: np.ndarray | slice) -> np.ndarray:
         """The rows at positions ``at`` (j,): (j, ...)."""
         return self.whole[self.index[at]]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from alrun.data import content
 from alrun.data.dataset import ImageData, fingerprint
+from alrun.data.row_checks import refuse_lost
 from alrun.system import files
 from alrun.system.errors import UserError
 
@@ -18,6 +19,9 @@ def kept_fingerprint(data: ImageData, cache: Path) -> str:
     """``data.fingerprint()``; where it reads much, from ``cache``, as long as size, time and inode of files are alike.
 
     As with the hashes of files (alrun.data.content), ``--verify`` reads everything again.
+
+    Raises:
+        UserError: Rows of large files are not finite.
     """
     arrays = (data.train_images, data.train_labels, data.test_images, data.test_labels)
     large = sum(array.nbytes for array in arrays if getattr(array, "filename", None) is not None)
@@ -28,6 +32,9 @@ def kept_fingerprint(data: ImageData, cache: Path) -> str:
     with suppress(OSError, ValueError, KeyError):
         return json.loads(path.read_text())["fingerprint"]
     found = data.fingerprint()
+    if data.is_vectors:  # this is the only time that all of them are read
+        for split, array in (("training", data.train_images), ("test", data.test_images)):
+            refuse_lost(array, f"dataset, {split} split", large=True)
     with suppress(UserError):  # a folder that cannot be written to only costs time
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(path, json.dumps({"fingerprint": found, "of": json.loads(key)}) + "\n")

@@ -10,6 +10,9 @@ import numpy as np
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.system.errors import DataError, first_line
 
+# Why arrays of objects are not read, and what to do.
+OBJECTS = "which may run code when they are read: save numbers or text, by .astype('float32') or .astype(str)."
+
 
 def npz_splits(
     path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
@@ -38,9 +41,16 @@ def npz_splits(
 
 
 def npz_names(
-    path: str, images_array: str, labels_array: str, group: str | None, test_split: str | None
+    path: str,
+    images_array: str,
+    labels_array: str,
+    group: str | None,
+    test_split: str | None,
+    setting: str = "images_array",
 ) -> list[list[str]]:
     """Names of the arrays of images, labels and perhaps groups, for the training split and, if any, the test split.
+
+    ``setting`` of the data set gives ``images_array``.
 
     Raises:
         UserError: An array is not there.
@@ -71,7 +81,7 @@ def npz_names(
         there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
         raise DataError(
             f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
-            "dataset.images_array=... and dataset.labels_array=... (without train_ and test_ before them)."
+            f"dataset.{setting}=... and dataset.labels_array=... (without train_ and test_ before them)."
         )
     return arrays
 
@@ -136,6 +146,11 @@ def read_arrays(path: str, names: list[str]) -> dict[str, np.ndarray]:
     if missing := [name for name in names if name not in known]:
         raise DataError(
             f"dataset.path={path} lacks the arrays {', '.join(missing)}; it holds {', '.join(known) or 'none'}."
+        )
+    if pickled := [name for name in names if known[name].startswith("object")]:
+        raise DataError(
+            f"dataset.path={path}: {', '.join(pickled)} {'holds' if len(pickled) == 1 else 'hold'} Python objects, "
+            f"{OBJECTS}"
         )
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -8,7 +8,9 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data.dataset import ImageData
+from alrun.data.labels import shortened
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.row_checks import row_numbers
 from alrun.data.vectors import Part, assembled, by_split
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
@@ -23,9 +25,10 @@ class Table:
     def __init__(self, path: Path, where: str | None = None) -> None:
         self.path = path
         if path.suffix.casefold() == ".parquet":
-            self.columns = of_parquet(path)
+            self.names, self.columns = of_parquet(path)
         else:
             sheet = spreadsheet.read_sheet(path, where or f"dataset.path={path}")
+            self.names = sheet.header
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
     def __getitem__(self, name: str) -> Sequence[Any]:
@@ -36,11 +39,13 @@ class Table:
         """
         if name not in self.columns:
             raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
+        if self.names.count(name) > 1:
+            raise DataError(f"{self.path} has {self.names.count(name)} columns {name}: rename all but one.")
         return self.columns[name]
 
 
-def of_parquet(path: Path) -> dict[str, Sequence[Any]]:
-    """The columns of a Parquet file; numbers as arrays."""
+def of_parquet(path: Path) -> tuple[list[str], dict[str, Sequence[Any]]]:
+    """The names of the columns of a Parquet file, and the columns; numbers as arrays."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -54,7 +59,7 @@ def of_parquet(path: Path) -> dict[str, Sequence[Any]]:
     for name, column in zip(table.column_names, table.columns, strict=True):
         is_number = pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)
         columns[name] = column.to_numpy() if is_number else column.to_pylist()
-    return columns
+    return list(table.column_names), columns
 
 
 def text(
@@ -101,8 +106,17 @@ def table(
     """
     others = (label_column, split_column, group)
 
+    if label_column in (columns or ()):
+        raise DataError(f"dataset.columns names {label_column}, which is the label: leave it out.")
+
     def examples(table: Table) -> np.ndarray:
         names = columns or [name for name in table.columns if name not in others]
+        if counting := [name for name in names if not columns and row_numbers(table[name]) is not None]:
+            left = ", ".join(name for name in names if name not in counting)
+            raise DataError(
+                f"{table.path}: the column {counting[0] or 'without a name'} numbers the rows, and tells nothing of "
+                f"an example: name those that do, by dataset.columns=[{left}]."
+            )
         made = [numbers(table, name) for name in names]
         if not made:
             raise DataError(f"{table.path} has no columns of numbers beside {label_column}.")
@@ -123,13 +137,28 @@ def numbers(table: Table, name: str) -> np.ndarray:
         made = np.array(column, np.float64)
     except (TypeError, ValueError):
         made = None
-    if made is None or made.ndim > 2:
-        wrong = next((row for row, value in enumerate(column, 1) if not is_number(value)), 1)
+    if made is None or made.ndim > 2 or not np.isfinite(made).all():
+        row, is_what = misfit(column)
         raise DataError(
-            f"{table.path}: {name} is {column[wrong - 1]!r} in row {wrong}, which is not a number: fix it, or name "
-            "the columns that hold numbers by dataset.columns=[...]."
+            f"{table.path}: {name} is {shortened(repr(column[row]))} in row {row + 1}, {is_what}: fix it, or name the "
+            "columns that hold numbers by dataset.columns=[...]."
         )
     return made.reshape(len(made), -1)
+
+
+def misfit(column: Sequence[Any]) -> tuple[int, str]:
+    """The first row of a column that cannot be used as numbers, and what it is."""
+    lengths = [len(value) if isinstance(value, list) else None for value in column]
+    usual = max(set(lengths), key=lengths.count)
+    for row, value in enumerate(column):
+        if lengths[row] != usual:
+            return row, f"where most rows hold {'one number' if usual is None else f'{usual} numbers'}"
+        values = [value] if usual is None else value
+        if not all(map(is_number, values)):
+            return row, "which is not a number" if usual is None else "which are not numbers"
+        if not np.isfinite(np.array(values, np.float64)).all():
+            return row, "which is not finite"
+    return 0, "which is not a number"
 
 
 def is_number(value: Any) -> bool:
@@ -157,6 +186,8 @@ def read(
     base = Path(path)
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
     labels = [each[label_column] for each in tables]
+    if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:
+        raise DataError(f"{empty[0]} has no rows below the names of its columns: add some.")
     groups = [None if group is None else np.array(each[group]) for each in tables]
     parts = [Part(examples(each), *rest) for each, rest in zip(tables, zip(labels, groups, strict=True), strict=True)]
     if len(parts) > 1:

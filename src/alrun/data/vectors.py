@@ -9,18 +9,20 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data import labels
-from alrun.data.dataset import ImageData, fingerprint, is_mapped
+from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import positions_by_share
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.mapping import open_map
-from alrun.data.npz_arrays import flatten_labels, npz_names, read_arrays
+from alrun.data.npz_arrays import OBJECTS, flatten_labels, npz_names, read_arrays
+from alrun.data.row_checks import refuse_lost, row_numbers
 from alrun.data.shards import Shards
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2**14  # rows that are looked at together
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
+SPLITS = ("training", "test")
 NARROW = 2**20  # labels from the lowest to the highest, up to which they are counted, not sorted
 Values = Sequence[Any] | np.ndarray
 
@@ -65,9 +67,12 @@ def assembled(
     Raises:
         UserError: Rows or labels cannot be used.
     """
-    for part in parts:
+    for part, split in zip(parts, SPLITS, strict=False):
         if len(part.vectors) != len(part.labels):
             raise DataError(f"{where}: {len(part.vectors)} rows of features but {len(part.labels)} labels.")
+        if not len(part.labels):
+            raise DataError(f"{where}: its {split} split has no rows: add some, or leave that split out.")
+    parts = [part._replace(vectors=usable(part.vectors, where)) for part in parts]
     numbers, classes = numbered([part.labels for part in parts], where, names)
     first = len(parts[0].labels)
     if len(parts) > 1:
@@ -79,7 +84,9 @@ def assembled(
         split = [np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, groups)]
         (train, train_y), (test, test_y) = ((chosen(parts[0].vectors, at), numbers[at]) for at in split)
         groups = None if groups is None else groups[split[1]]
-    train, test, scale = usable(train, where), usable(test, where), None
+        for copied in (train, test):
+            refuse_lost(copied, where)
+    scale = None
     if standardize and isinstance(train, Shards):
         raise DataError(f"{where}: dataset.standardize=true would read all shards at once: standardize what they hold.")
     if standardize:
@@ -131,7 +138,12 @@ def read(
         return of_folder(Path(path), test_split)
     if path.endswith(".npy"):
         return of_array(Path(path), labels_of(path, labels_path), label_column, split_column, group, test_split)
-    names = npz_names(path, features_array, labels_array, group, test_split)
+    if Path(path).suffix.casefold() in TABLES:
+        raise DataError(
+            f"dataset.path={path}: dataset=features reads .npy, .npz and folders of .npy; use dataset=table for the "
+            "vectors or numbers in a table."
+        )
+    names = npz_names(path, features_array, labels_array, group, test_split, "features_array")
     stored = read_arrays(path, [name for split in names for name in split])
     where = f"dataset.path={path}"
     return [
@@ -183,6 +195,13 @@ def of_array(
     values = column_of(sheet, label_column, labels_path)
     if len(values) != len(vectors):
         raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
+    for name in sheet.header:
+        number = row_numbers([row[name] for row in sheet.rows]) if name not in (label_column, split_column) else None
+        if number is not None and (np.diff(number) < 0).any():
+            raise DataError(
+                f"{labels_path}: its column {name or 'without a name'} numbers the rows in another order, and labels "
+                f"must be in the order of the rows of {path}: sort them by it, or remove the column."
+            )
     groups = None if group is None else np.array(column_of(sheet, group, labels_path))
     if sheet.column(split_column) is None:
         if test_split is not None:
@@ -202,9 +221,11 @@ def by_split(whole: Part, splits: Sequence[str], test_split: str | None, where: 
     train = [name for name in names if kind_of(name) == "train"]
     if len(train) != 1:
         raise DataError(f"{where}: no row, or rows of several names, are of the split train; there are {names}.")
-    others = [name for name in names if name not in train]
+    others = [name for name in names if name and name not in train]
     test = choose_test_split(test_split, others, where)
     warn_of_unused(others, [test], where)
+    if "" in names:
+        log.warning("%s: %d rows have no split and are passed over", where, list(splits).count(""))
     given, parts = np.array(splits), []
     for name in (train[0], test):
         if name is not None:
@@ -222,7 +243,10 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     """
     column = sheet.column(name)
     if column is None:
-        raise DataError(f"{path} has no column {name}; it has {', '.join(sheet.header)}.")
+        raise DataError(
+            f"{path} has no column {name}; its first line names {', '.join(sheet.header)}: add a line of names, or "
+            "choose another column."
+        )
     return [row[column] for row in sheet.rows]
 
 
@@ -242,6 +266,8 @@ def mapped(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"{path} is not there: it must lie beside the others.") from None
     except (ValueError, OSError, EOFError) as error:
+        if "Python objects" in str(error):
+            raise DataError(f"{path} holds Python objects, {OBJECTS}") from None
         raise DataError(f"{path} cannot be read as npy: {first_line(error)}.") from error
 
 
@@ -269,15 +295,8 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
     if vectors.dtype not in (np.float16, np.float32):
         with np.errstate(over="ignore"):  # what is too large is refused below
             vectors = vectors.astype(np.float32)
-    if not is_mapped(vectors) and (lost := lost_rows(vectors)):
-        raise DataError(f"{where}: {lost} of {len(vectors)} rows are not finite (NaN or infinite): fix or remove them.")
+    refuse_lost(vectors, where)
     return vectors
-
-
-def lost_rows(vectors: np.ndarray) -> int:
-    """Rows that are not finite."""
-    starts = range(0, len(vectors), BLOCK)
-    return sum(int((~np.isfinite(vectors[start : start + BLOCK]).all(1)).sum()) for start in starts)
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:

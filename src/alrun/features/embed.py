@@ -92,7 +92,7 @@ def fill(
         UserError: The encoder fails, or the folder cannot be written to.
     """
     part = Part(store, number, of)
-    with writing():
+    with writing(store.folder):
         store.folder.mkdir(parents=True, exist_ok=True)
         with Lock(store.folder / f"{number}-of-{of}.lock"):
             if store.read() is None and not part.is_done:
@@ -161,10 +161,10 @@ def checked(batch: slice, vectors: torch.Tensor, encoder: Encoder) -> np.ndarray
     Raises:
         UserError: There is not one for each example, or one is not finite.
     """
-    if vectors.ndim != 2 or len(vectors) != batch.stop - batch.start:
+    if vectors.ndim != 2 or len(vectors) != batch.stop - batch.start or vectors.is_complex():
         raise UserError(
-            f"encoder: {encoder.name} gives {tuple(vectors.shape)} for {batch.stop - batch.start} examples; it must "
-            "give a vector for each, (examples, any)."
+            f"encoder: {encoder.name} gives {'complex ' if vectors.is_complex() else ''}{tuple(vectors.shape)} for "
+            f"{batch.stop - batch.start} examples; it must give a vector of real numbers for each, (examples, any)."
         )
     rows = vectors.float().cpu().numpy()
     if not np.isfinite(rows).all():

@@ -1,10 +1,15 @@
 """What an encoder is: it makes vectors of examples, and states all that they depend on."""
 
 import hashlib
+import inspect
 import os
+import sys
+import sysconfig
+import traceback
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +18,7 @@ from torch import Tensor, nn
 
 from alrun.data import content
 from alrun.features.preprocessing import Preprocessing
-from alrun.system.errors import UserError
+from alrun.system.errors import UserError, first_line
 
 Precision = Literal["float32", "float16"]
 
@@ -92,10 +97,26 @@ class Network(Encoder):
         if next((each.device.type for each in network.parameters()), device.type) != device.type:
             network.to(device)
         images = torch.from_numpy(np.ascontiguousarray(examples)).to(device, non_blocking=True)
-        vectors = network(preprocessing(images).contiguous(memory_format=torch.channels_last))
+        seen = preprocessing(images).contiguous(memory_format=torch.channels_last)
+        try:
+            vectors = network(seen)
+        except (UserError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever code of the user's own raises
+            raise UserError(
+                f"encoder: {self.name} raised {type(error).__name__} ({first_line(error)}) in {place_of(error)}, on "
+                f"float32 images of shape {tuple(seen.shape)}: fix it; what is computed is kept."
+            ) from error
         if not isinstance(vectors, Tensor):
             raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
-        return vectors.flatten(1)
+        return vectors.flatten(1) if vectors.ndim > 1 else vectors
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the last function outside installed packages that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1])
+    return f"{last.filename}, line {last.lineno}"
 
 
 def version_of(package: str) -> str:
@@ -112,6 +133,44 @@ def files_at(name: str) -> dict[str, Any]:
         return {"of": name}
     found = content.files_of(Path(name))
     return {"of": os.path.realpath(name), "files": [[inner, *content.stamp(file)] for inner, file in found]}
+
+
+def code_of(network: nn.Module) -> dict[str, Any]:
+    """SHA-256 of the file that defines a network's class, and of the user's other files that it uses, if there are any.
+
+    These are the modules of its parts, and what they import by name; installed packages are not looked into.
+    """
+    module = inspect.getmodule(type(network))
+    source = inspect.getsource(module) if module is not None else ""
+    waiting = [module, *(inspect.getmodule(type(each)) for each in network.modules())]
+    found: dict[str, ModuleType] = {}
+    while waiting:
+        each = waiting.pop()
+        if each is None or each.__name__ in found or is_installed(each):
+            continue
+        found[each.__name__] = each
+        for value in list(vars(each).values()):
+            home = value if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            waiting.append(sys.modules.get(home) if isinstance(home, str) else home)
+    others = {name: hashed(Path(str(each.__file__)).read_bytes()) for name, each in found.items() if each is not module}
+    return {"code": hashed(source.encode()), **({"imports": others} if others else {})}
+
+
+def is_installed(module: ModuleType) -> bool:
+    """Whether a module is of Python, of alrun or of an installed package, rather than a file of the user's own."""
+    file = str(getattr(module, "__file__", None) or "")
+    places = ("site-packages", "dist-packages")
+    return (
+        not file.endswith(".py")
+        or file.startswith(sysconfig.get_paths()["stdlib"])
+        or module.__name__.partition(".")[0] in ("alrun", "torch")
+        or any(place in Path(file).parts for place in places)
+    )
+
+
+def hashed(source: bytes) -> str:
+    """SHA-256 of a file's content."""
+    return hashlib.sha256(source).hexdigest()
 
 
 def hash_of(network: nn.Module) -> str:

@@ -1,7 +1,5 @@
 """``encoder=``: networks that make vectors of images or texts; each states all that its vectors depend on."""
 
-import hashlib
-import inspect
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -9,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from alrun.features.encoder import Encoder, Network, Precision, files_at, hash_of, version_of
+from alrun.features.encoder import Encoder, Network, Precision, code_of, files_at, hash_of, version_of
 from alrun.features.preprocessing import Preprocessing, of_settings
 from alrun.features.weights import load
 from alrun.models.classifier import Headed
@@ -173,10 +171,8 @@ class Module(Network):
         return type(self.own).__name__
 
     def stated(self) -> dict[str, Any]:
-        """As of any network, and the hash of the file that defines it: what it computes is not in its weights."""
-        module = inspect.getmodule(type(self.own))
-        source = inspect.getsource(module) if module is not None else ""
-        return {**super().stated(), "code": hashlib.sha256(source.encode()).hexdigest()}
+        """As of any network, and the hashes of the user's files that define it, which its weights do not tell."""
+        return {**super().stated(), **code_of(self.own)}
 
     def make(self) -> tuple[nn.Module, Preprocessing]:
         """As it was given."""

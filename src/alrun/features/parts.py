@@ -41,7 +41,7 @@ class Part:
     @property
     def is_done(self) -> bool:
         """Whether all rows are there."""
-        return "sha256" in self.noted()
+        return "sha256" in self.noted() and self.path.exists()
 
     def batches(self, size: int) -> list[slice]:
         """Slices of all examples, in order; none reaches from one split into the other."""

@@ -1,5 +1,7 @@
 """Weights of a network from a file of somebody's: found within what frameworks wrap around them, and checked."""
 
+import pickle
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from alrun.system.errors import UserError, first_line
 
 WRAPPED = ("state_dict", "model_state_dict", "model", "network", "student", "teacher")  # keys that hold a state dict
 PREFIXES = ("module.", "model.", "network.", "backbone.", "encoder.", "_orig_mod.")
+HEAD = 2  # tensors of a last layer
 SHOWN = 3  # names of a longer list
 
 
@@ -23,12 +26,16 @@ def load(network: nn.Module, path: str) -> None:
     wanted = network.state_dict()
     lost = [name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")]
     wrong = [name for name in wanted if name in stored and stored[name].shape != wanted[name].shape]
-    # A head has few tensors, a network of another kind many.
     strange = [name for name in stored if name not in wanted]
     if lost:
         raise UserError(
             f"encoder.weights={path} does not fit {type(network).__name__}: it lacks {listed(lost)}, and has "
             f"{listed(strange) or 'no others'}: name the network that these weights are of."
+        )
+    if deeper := beyond(strange, wanted):
+        raise UserError(
+            f"encoder.weights={path} does not fit {type(network).__name__}: it has {listed(deeper)} of a deeper "
+            "network: name the network that these weights are of."
         )
     if wrong:
         first = wrong[0]
@@ -38,6 +45,26 @@ def load(network: nn.Module, path: str) -> None:
             "weights are of."
         )
     network.load_state_dict({name: stored[name] for name in wanted if name in stored}, strict=False)
+
+
+def beyond(strange: Sequence[str], wanted: Iterable[str]) -> list[str]:
+    """Those of the ``strange`` names that are in numbered blocks beside numbered blocks of the network.
+
+    A head may lie there too: its last layer has two tensors, a block has more.
+    """
+    known = {name[:end] for name in wanted for end in dots(name)}
+    numbered = {part.rpartition(".")[0] for part in known if part.rpartition(".")[2].isdecimal()}
+    blocks: dict[str, list[str]] = {}
+    for name in strange:
+        first = next((name[:end] for end in dots(name) if name[:end] not in known), name)
+        if first.rpartition(".")[0] in numbered and first.rpartition(".")[2].isdecimal():
+            blocks.setdefault(first, []).append(name)
+    return [name for block in blocks.values() if len(block) > HEAD for name in block]
+
+
+def dots(name: str) -> list[int]:
+    """Where the dots of a name are."""
+    return [at for at, letter in enumerate(name) if letter == "."]
 
 
 def read(path: str) -> dict[str, Tensor]:
@@ -58,7 +85,12 @@ def read(path: str) -> dict[str, Tensor]:
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         raise UserError(f"{where} needs the safetensors package: pip install safetensors.") from None
-    except Exception as error:  # whatever pickle, zip and torch raise for a file that is something else
+    except pickle.UnpicklingError as error:  # torch's own words advise to run what is in the file
+        raise UserError(
+            f"{where} cannot be read as weights: it must hold tensors alone, saved by torch.save(model.state_dict(), "
+            "file), or be a .safetensors file."
+        ) from error
+    except Exception as error:  # whatever zip and torch raise for a file that is something else
         raise UserError(f"{where} cannot be read as weights: {first_line(error)}.") from error
     while isinstance(stored, dict) and (inner := next((stored[key] for key in WRAPPED if is_dict(stored, key)), None)):
         stored = inner

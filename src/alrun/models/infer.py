@@ -16,7 +16,8 @@ def refuse_diverged(finite: Tensor) -> None:
     """Raise an error if the outputs of a model are not ``finite``: a selection from them would be chance."""
     if not finite:
         raise SettingError(
-            "the model's outputs are not finite, its training diverged: lower optimizer.lr. Earlier rounds are kept."
+            "the model's outputs are not finite: its training diverged (lower optimizer.lr), or vectors of the pool "
+            "hold huge numbers (scale or remove them). Earlier rounds are kept."
         )
 
 

@@ -170,7 +170,8 @@ def nearest_sqdist(points: Points, centers: Points) -> Tensor:
     nearest.add_(points.sqnorm)
     if not nearest.isfinite().all():  # check first: an infinite length would turn every distance into round-off
         raise StrategyError(
-            "distances between the model's outputs overflow, its training diverged: lower optimizer.lr."
+            "distances between the model's outputs overflow: its training diverged (lower optimizer.lr), or vectors of "
+            "the pool hold huge numbers (scale or remove them)."
         )
     return zero_round_off(nearest, points.sqnorm)
 

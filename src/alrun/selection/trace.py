@@ -56,7 +56,7 @@ class Trace:
             first = self.both @ v
             tu, tcu, tz = v @ u, v @ cu, v @ z
         found = torch.stack([first[0] - u @ tcu, first[1] - u @ tz - z @ tu])
-        q, g = found.index_select(1, column)[:, 0] if self.vectors is None else found @ v
+        q, g = found.index_select(1, column)[:, 0] if self.vectors is None else found @ self.vectors[column][0]
         return found[0], found[1], q, g
 
     def along(self, u: Tensor) -> Tensor:

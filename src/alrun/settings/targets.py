@@ -194,6 +194,8 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     """
     if not isinstance(name, str):
         raise SettingError(f"{key}._target_={name} is not a name: give the path of a class, such as my_al.ratio.Ratio.")
+    if name == "???":
+        raise SettingError(f"{key}._target_ has no value: give the path of a class, such as my_al.ratio.Ratio.")
     if is_listed(name) or any(kind.has(name) for kind in kinds):
         return
     if any(kind.has(name) for kind in KINDS.values()):

@@ -1,6 +1,5 @@
 """``embeddings@strategy.embeddings=``, ``embeddings@seed_set.embeddings=``: vectors that represent examples."""
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -15,8 +14,6 @@ from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Outputs, Query
 from alrun.system import rng
 from alrun.system.errors import SettingError, UserError
-
-log = logging.getLogger(__name__)
 
 Embed = Callable[[Pool, int], Tensor]  # embeddings (N, d) of all examples of a pool, so many in a forward pass
 
@@ -72,7 +69,6 @@ class FromClassifier(Embeddings):
 
     def __init__(self, normalize: bool = True) -> None:
         super().__init__(normalize)
-        self.logged = False
         self.untrained: Embed | None = None
 
     def prepare(self, untrained: Embed) -> None:
@@ -81,9 +77,6 @@ class FromClassifier(Embeddings):
 
     def raw(self, query: Query, examples: Outputs) -> Tensor:
         """The embeddings that the pass over the pool recorded."""
-        if not self.logged:
-            log.info("embeddings are the classifier's own; embeddings@strategy.embeddings=features gives others")
-            self.logged = True
         return examples.embedding
 
     def make(self, pool: Pool, chunk: int) -> Tensor:

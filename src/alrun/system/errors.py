@@ -7,6 +7,7 @@ import errno
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # Errors of the system for a folder that is full, protected or not a folder, which the user can correct.
 UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
@@ -55,23 +56,23 @@ def at_least(key: str, value: float, low: float) -> None:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """Turn an error of the system about a folder into a StorageError, where files are written."""
+def writing(folder: Path | None = None) -> Iterator[None]:
+    """Turn an error of the system about a folder into a StorageError, where files are written: in ``folder``."""
     try:
         yield
     except OSError as error:
-        if (message := unusable(error)) is not None:
+        if (message := unusable(error, folder)) is not None:
             raise StorageError(message) from error
         raise
 
 
-def unusable(error: OSError) -> str | None:
+def unusable(error: OSError, folder: Path | None = None) -> str | None:
     """The sentence for a folder that is full, protected or not a folder; None for any other error."""
     if error.errno not in UNUSABLE and not is_refused_folder(error):
         return None
     return (
-        f"{error.filename or 'a file'} cannot be used ({error.strerror}): free space there, or name another folder "
-        "with paths.outputs=... (results) or paths.data=... (data)."
+        f"{error.filename or folder or 'a file'} cannot be used ({error.strerror}): free space there, or name another "
+        "folder with paths.outputs=... (results), paths.data=... (data) or paths.features=... (features)."
     )
 
 

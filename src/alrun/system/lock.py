@@ -55,7 +55,7 @@ def explaining_locks(path: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or str(error)
         raise StorageError(
             f"{path} cannot be locked ({reason}): remove what is there, or name a folder of another file system "
-            "with paths.outputs=... (results) or paths.data=... (data)."
+            "with paths.outputs=... (results), paths.data=... (data) or paths.features=... (features)."
         ) from error
 
 

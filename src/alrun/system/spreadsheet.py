@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alrun.system.errors import DataError, first_line
 
+LONGEST = 2**31 - 1  # letters of a cell; Python's own limit of 131,072 is less than a long text
 SEPARATORS = ",;\t|"
 MARKS = (
     *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # before UTF-16, whose marks begin alike
@@ -62,6 +63,7 @@ def read_sheet(path: Path, what: str) -> Sheet:
     """
     if path.exists() and not path.is_file():  # reading a pipe might wait forever
         raise DataError(f"{what} cannot be read as CSV: it is not a file.")
+    csv.field_size_limit(LONGEST)
     try:
         text, separator, skipped = open_text(path, what)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
