@@ -21,7 +21,10 @@ def model() -> Linear:
 
 @pytest.fixture
 def read(model):
-    return lambda index, needs: infer.record(model, ROWS, index, needs, lambda rows: rows.float(), CHUNK)
+    def record(index, needs, passed=lambda examples: None):
+        return infer.record(model, ROWS, index, needs, lambda rows: rows.float(), CHUNK, passed)
+
+    return record
 
 
 @pytest.fixture
@@ -37,12 +40,12 @@ def test_parts_are_the_outputs_of_one_pass_bit_by_bit(read, index, chunks):
     assert torch.cat([part.embedding for part in parts]).equal(whole.embedding)
     assert torch.cat([part.index for part in parts]).equal(index)
     assert max(map(len, parts)) <= chunks * CHUNK
-    assert passed == [len(part) for part in parts]
+    assert passed == [CHUNK] * 7 + [5]
 
 
 def test_some_are_read_in_ascending_order_and_given_in_the_order_asked_for(read, index):
     orders = []
-    outputs = StreamedOutputs(index, NEEDS, lambda at, needs: orders.append(at) or read(at, needs), CHUNK)
+    outputs = StreamedOutputs(index, NEEDS, lambda at, *rest: orders.append(at) or read(at, *rest), CHUNK)
     positions = torch.tensor([40, 3, 17, 3])
     some = outputs.take(positions)
     assert some.index.equal(index[positions])

@@ -1,18 +1,21 @@
 """Each function against its definition in float64, and greedy choice against trying every candidate."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csc_array
 from torch import Tensor
 
 from alrun.selection import greedy as greedy_module
+from alrun.selection import neighbor_facility_location as neighbor_module
 from alrun.selection import set_functions
 from alrun.selection import uncovered as remaining_module
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
-from alrun.selection.neighbor_facility_location import neighbor_facility_location
+from alrun.selection.neighbor_facility_location import gains_at_first, graph_of, neighbor_facility_location
 from alrun.selection.points import Dense, Outer
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant, WeightedSum
 from alrun.selection.similarity import Similarity, cosine, gaussian
@@ -209,6 +212,51 @@ def test_stochastic_greedy_comes_close_and_draws_again():
 def test_a_graph_of_all_neighbors_is_facility_location():
     picks = neighbor_facility_location(similarity(rows=ROWS, memory=0), 40, 12)
     assert picks.tolist() == lazy_greedy(FacilityLocation(similarity(rows=ROWS)), 12).tolist()
+
+
+@pytest.mark.parametrize("with_floor", [False, True])
+def test_a_graph_has_each_value_above_the_floor_in_its_column(with_floor, monkeypatch):
+    monkeypatch.setattr(neighbor_module, "ROWS", 7)
+    draws = torch.Generator().manual_seed(0)
+    values = torch.rand(50, 6, generator=draws)
+    positions = torch.stack([torch.randperm(20, generator=draws)[:6] for _ in range(50)]).int()
+    floor = torch.rand(50, generator=draws) if with_floor else None
+    if floor is not None:
+        floor[10:20] = 2  # rows without any
+        floor[20:25] = -1  # rows with all
+    expected = np.zeros((50, 20), dtype=np.float32)
+    for row in range(50):
+        for value, column in zip(values[row].tolist(), positions[row].tolist(), strict=True):
+            if floor is None or value > floor[row]:
+                expected[row, column] = value
+    graph = graph_of(values, positions, 20, floor)
+    assert (graph.toarray() == expected).all()
+    assert graph.nnz == (expected > 0).sum()
+    assert graph.indices.dtype == np.int32
+    assert graph.has_sorted_indices
+    if floor is not None:  # what is left takes its place: there is no copy
+        assert sorted(values.flatten()[: graph.nnz].tolist()) == sorted(expected[expected > 0].tolist())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_first_gains_take_little_memory_and_are_never_too_low(weighted, monkeypatch):
+    monkeypatch.setattr(neighbor_module, "CANDIDATES", 100)
+    numbers = np.random.default_rng(0)
+    rows, columns, each = 3000, 1030, 200
+    at = np.sort(np.argsort(numbers.random((columns, rows)), axis=1)[:, :each], axis=1).astype(np.int32)
+    values = numbers.random(columns * each, dtype=np.float32)
+    graph = csc_array((values, at.ravel(), np.arange(0, columns * each + 1, each)), (rows, columns))
+    covered = numbers.random(rows, dtype=np.float32)
+    weights = numbers.random(rows, dtype=np.float32) if weighted else None
+    tracemalloc.start()
+    bounds = gains_at_first(graph, covered, weights)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < graph.data.nbytes / 2
+    above = np.maximum(graph.toarray().astype(np.float64) - covered[:, None], 0)
+    gains = above.sum(0) if weights is None else weights.astype(np.float64) @ above
+    assert (bounds >= gains).all()
+    assert np.allclose(bounds, gains, rtol=2e-4)
 
 
 def test_few_neighbors_keep_most_of_the_objective():

@@ -18,6 +18,7 @@ from alrun.settings import factory
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import Outputs
 from alrun.strategies.embeddings import FromClassifier, FromFeatures
+from alrun.strategies.more import temperature
 from alrun.strategies.more.cluster_margin import ClusterMargin, order_in_turns
 from alrun.strategies.more.clusters import Clue, KMeansPlusPlus, KMeansSampling
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, smallest_distance
@@ -188,13 +189,15 @@ def brute_force_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 4.0, 30.0])
-def test_the_temperature_is_that_of_the_least_calibration_error(scale):
+def test_the_temperature_is_that_of_the_least_calibration_error(scale, monkeypatch):
     numbers = np.random.default_rng(0)
     logits = numbers.normal(size=(200, 4))
     labels = np.array([numbers.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
     found = find_temperature(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels))
     assert found == brute_force_temperature(scale * logits, labels)
     assert found == 1 if scale < 1 else 0.6 * scale < found < 1.7 * scale
+    monkeypatch.setattr(temperature, "PART", 7)
+    assert find_temperature(torch.from_numpy(scale * logits).log_softmax(1), torch.from_numpy(labels)) == found
 
 
 def test_the_temperature_is_1_where_no_label_can_be_held_out():

@@ -1,5 +1,6 @@
 """``runtime.memory_gb``: streamed queries are answered as others, and what does not fit is refused before training."""
 
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -16,15 +17,20 @@ from alrun.strategies.bait import Bait
 from alrun.strategies.bald import Bald
 from alrun.strategies.base import ScoreStrategy, Strategy
 from alrun.strategies.coreset import Coreset
-from alrun.strategies.embeddings import FromClassifier
+from alrun.strategies.embeddings import FromClassifier, FromFeatures
 from alrun.strategies.memory import bytes_of, part_of_pool
+from alrun.strategies.more.cluster_margin import ClusterMargin
 from alrun.strategies.more.clusters import KMeansPlusPlus, KMeansSampling
-from alrun.strategies.more.herding import MaxHerding
+from alrun.strategies.more.dropquery import DropQuery
+from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding
 from alrun.strategies.more.partitioned import Partitioned
 from alrun.strategies.more.power import Power
+from alrun.strategies.more.submodular import Submodular
 from alrun.strategies.more.subsample import Subsample
+from alrun.strategies.probcover import ProbCover
 from alrun.strategies.query import Query, build_query
 from alrun.strategies.random import Random
+from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alrun.system.device import Stopwatch
 from alrun.system.errors import SettingError
@@ -46,7 +52,17 @@ STREAMED: dict[str, Strategy] = {
     "kmeans_plus_plus": KMeansPlusPlus(),
     "subsample": Subsample(MaxHerding(FromClassifier()), 4.0),
     "partitioned": Partitioned(Badge(), 5),
+    "herding by features": UncertaintyHerding(FromFeatures()),
 }
+KEPT: dict[str, Strategy] = {
+    "max_herding": MaxHerding(FromClassifier()),
+    "uncertainty_herding": UncertaintyHerding(FromClassifier(normalize=False)),
+    "typiclust": TypiClust(FromClassifier()),
+    "probcover": ProbCover(FromClassifier(), radius=0.5),
+    "dropquery": DropQuery(),
+    "cluster_margin": ClusterMargin(),
+}
+STREAMED |= KEPT
 
 
 def query_of(strategy: Strategy, streamed: int | None) -> Query:
@@ -83,6 +99,53 @@ def test_no_more_examples_are_in_memory_than_it_says(name, monkeypatch):
     strategy.select(query)
     few = max(10 * SIZE, strategy.held(COUNT, SIZE))  # candidates are more than a query
     assert max(seen, default=0) <= few
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_one_pass_keeps_of_all_only_what_it_says(name, monkeypatch):
+    strategy, record, alive, passed, most = KEPT[name], infer.record, set(), [], [0]
+
+    def watched(model, images, index, needs, *rest):
+        outputs = record(model, images, index, needs, *rest)
+        if int(index[0]) in unlabeled:
+            passed.append(len(index))
+            for part in outputs.fields.values():
+                alive.add(id(part))
+                weakref.finalize(part, alive.discard, id(part))
+            most[0] = max(most[0], len(alive))
+        return outputs
+
+    assert part(strategy, COUNT, None) is not None  # parts, in one pass, however much memory there is
+    query = query_of(strategy, 2 * CHUNK)
+    unlabeled = set(query.unlabeled.index.tolist())
+    monkeypatch.setattr(infer, "record", watched)
+    strategy.select(query)
+    assert sum(passed) == len(unlabeled)
+    assert len(passed) > 10
+    assert most[0] <= 2 * (strategy.needs.embedding + strategy.needs.log_probs)  # of a part, and of the one before
+
+
+class Own(UncertaintyHerding):
+    """A user's: it looks at the log-probabilities of all."""
+
+    def select(self, query: Query) -> torch.Tensor:
+        """As it was before outputs came in parts."""
+        return query.unlabeled.log_probs.amax(1).argsort()[: query.size]
+
+
+def test_ones_own_way_of_choosing_gets_all_outputs():
+    assert Own(FromClassifier()).kept() is None
+    assert part(Own(FromClassifier()), 1000, None) is None
+
+
+def test_memory_is_counted_by_what_is_kept():
+    herding, own = UncertaintyHerding(FromClassifier(), memory=0), Own(FromClassifier(), memory=0)
+    of_all = (memory.PROGRAM + 120 * 10**6 + 3 * 4 * 384 * 10**6) / 1e9  # 5.43 GB; with 1,000 log-probabilities 17.4
+    assert part(herding, 10**6, of_all + 0.01) is not None
+    with pytest.raises(SettingError, match=f"which takes about {of_all:.1f} GB"):
+        part(herding, 10**6, of_all - 0.01)
+    with pytest.raises(SettingError, match=r"which takes about 17\.4 GB"):
+        part(own, 10**6, of_all + 0.01)
 
 
 class Mine(Margin):
@@ -139,7 +202,7 @@ def test_what_fits_is_held_and_scores_never_are():
     assert part(Badge(), 100_000, 4) is None  # 0.55 GB of outputs
     assert part(Badge(), 10_000_000, 4) is not None
     assert part(Badge(), 100_000, 4, other=3e9) is not None
-    assert part(MaxHerding(FromClassifier()), 10_000_000, None) is None
+    assert part(Submodular(), 10_000_000, None) is None
     for memory_gb in (None, 4):
         assert part(Margin(), 1000, memory_gb) is not None
     assert part(Margin(dropout_samples=3), 1000, None) is None

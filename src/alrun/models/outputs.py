@@ -1,6 +1,6 @@
 """The outputs of a model that a strategy declares, and these outputs for some examples of the pool."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alrun.selection.points import Dense, Outer, Points
+
+Tensors = tuple[Tensor, ...]
 
 AXIS = {"dropout_log_probs": 1}  # along which examples lie in an output; 0 in the others
 
@@ -47,6 +49,10 @@ class Outputs:
     def parts(self) -> Iterator["Outputs"]:
         """The outputs in parts of consecutive examples that memory holds together: all, unless they are streamed."""
         yield self
+
+    def collected(self, make: Callable[["Outputs"], Tensors]) -> Tensors:
+        """What ``make`` computes of the examples, each row of one example: of part after part, if they are streamed."""
+        return make(self)
 
     @property
     def points(self) -> Points:

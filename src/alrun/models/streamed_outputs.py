@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from alrun.models.outputs import Needs, Outputs
+from alrun.models.outputs import Needs, Outputs, Tensors
 from alrun.selection.points import Dense, Outer
 from alrun.selection.streamed import Streamed
 
+Passed = Callable[[int], object]
 # Outputs that a strategy declared for examples at an index into the pool (k,), from a pass over these.
-Read = Callable[[Tensor, Needs], Outputs]
+Read = Callable[[Tensor, Needs, Passed], Outputs]
+
+
+def unnoticed(examples: int) -> None:
+    """Say nothing of a pass."""
 
 
 class StreamedOutputs(Outputs):
@@ -21,7 +26,7 @@ class StreamedOutputs(Outputs):
         needs: Outputs that the strategy declared.
         read: Computes some of them.
         rows: Examples in a part.
-        passed: Called with the size of every part after it was computed in a pass over all.
+        passed: Called by ``read`` with the size of every chunk after its pass, if it is a part of all.
     """
 
     def __init__(
@@ -30,7 +35,7 @@ class StreamedOutputs(Outputs):
         needs: Needs,
         read: Read,
         rows: int,
-        passed: Callable[[int], object] = lambda examples: None,
+        passed: Passed = unnoticed,
     ) -> None:
         super().__init__(index)
         self.needs = needs
@@ -50,6 +55,19 @@ class StreamedOutputs(Outputs):
         for start in range(0, len(self), self.rows):
             yield self.some(slice(start, min(start + self.rows, len(self))), self.needs)
 
+    def collected(self, make: Callable[[Outputs], Tensors]) -> Tensors:
+        """As of ``Outputs``, from one pass: what ``make`` does not return of a part is not kept."""
+        whole: list[Tensor] = []  # allocated once: joining parts would take twice the memory
+        start = 0
+        for part in self.parts():
+            stop = start + len(part)
+            for number, rows in enumerate(make(part)):
+                if not start:
+                    whole.append(rows.new_empty(len(self), *rows.shape[1:]))
+                whole[number][start:stop] = rows
+            start = stop
+        return tuple(whole)
+
     @property
     def points(self) -> Streamed[Dense]:
         """Embeddings."""
@@ -65,9 +83,7 @@ class StreamedOutputs(Outputs):
     def some(self, positions: Tensor | slice, needs: Needs) -> Outputs:
         """Outputs of some of the examples. They are read in ascending order, as a disk does fastest."""
         if isinstance(positions, slice):
-            outputs = self.read(self.index[positions], needs)
-            self.passed(len(outputs))
-            return outputs
+            return self.read(self.index[positions], needs, self.passed)
         order = positions.cpu().argsort(stable=True)
-        outputs = self.read(self.index[positions.cpu()[order]], needs)
+        outputs = self.read(self.index[positions.cpu()[order]], needs, unnoticed)
         return outputs.take(torch.empty_like(order).scatter_(0, order, torch.arange(len(order))))

@@ -13,6 +13,9 @@ from alrun.selection.mutual_neighbors import mutual_neighbors
 from alrun.selection.points import Dense
 from alrun.selection.similarity import Similarity
 
+CANDIDATES = 2**14  # whose first gains are computed together
+ROWS = 2**14  # whose neighbors are copied together
+
 
 def neighbor_facility_location(similarity: Similarity, neighbors: int, size: int) -> Tensor:
     """Positions (size,) int64 that greedily maximize Σ_i max_{j in A} s_ij over the ``neighbors`` most similar j of i.
@@ -58,15 +61,7 @@ def cover_rows(
     """
     assert graph.shape is not None
     covered = np.zeros(graph.shape[0], dtype=np.float32) if floor is None else floor.astype(np.float32)
-    if floor is None and weights is None:
-        bounds = graph.sum(axis=0)
-    else:
-        above = graph.data - covered[graph.indices]
-        np.maximum(above, 0, out=above)
-        if weights is not None:
-            above *= weights[graph.indices]
-        bounds = csc_array((above, graph.indices, graph.indptr), graph.shape).sum(axis=0)
-        bounds *= 1 + 1e-4  # sums in single precision must not fall below the gains that they bound
+    bounds = graph.sum(axis=0) if floor is None and weights is None else gains_at_first(graph, covered, weights)
     heap = [(-float(total), position) for position, total in enumerate(bounds)]
     heapq.heapify(heap)
     chosen: list[int] = []
@@ -86,6 +81,22 @@ def cover_rows(
     return torch.tensor(chosen, dtype=torch.int64)
 
 
+def gains_at_first(graph: csc_array, covered: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """At least the gain of each candidate where rows have ``covered`` (n,): (c,), in float32."""
+    bounds = np.zeros(graph.indptr.size - 1, dtype=np.float32)
+    for start in range(0, len(bounds), CANDIDATES):
+        pointers = graph.indptr[start : start + CANDIDATES + 1]
+        part = slice(pointers[0], pointers[-1])
+        rows = graph.indices[part]
+        above = graph.data[part] - covered[rows]
+        np.maximum(above, 0, out=above)
+        if weights is not None:
+            above *= weights[rows]
+        shape = len(covered), len(pointers) - 1
+        bounds[start : start + CANDIDATES] = csc_array((above, rows, pointers - pointers[0]), shape).sum(axis=0)
+    return bounds * np.float32(1 + 1e-4)  # sums in single precision must not fall below the gains that they bound
+
+
 def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
     """Similarities (n, c) of every row to its most similar candidates, in float32."""
     rows, candidates = similarity.rows, similarity.candidates
@@ -99,16 +110,23 @@ def neighbor_graph(similarity: Similarity, neighbors: int) -> csc_array:
 def graph_of(values: Tensor, positions: Tensor, candidates: int, floor: Tensor | None = None) -> csc_array:
     """Similarities (n, candidates) by candidate, from the ``values`` (n, k) of those at ``positions`` (n, k).
 
-    Those that are not above the ``floor`` (n,) of their row can never count, and are left out.
+    Those that are not above the ``floor`` (n,) of their row can never count, and are left out; the others take their
+    places in ``values``, and in int32 ``positions``. Both must be on the CPU.
     """
     rows, k = values.shape
-    pointers = np.arange(0, rows * k + 1, k)
+    index = np.int32 if rows * k < 2**31 else np.int64  # scipy takes the wider type of both arrays for each
+    pointers = np.arange(0, rows * k + 1, k, dtype=index)
+    every, at = values.flatten().numpy(), positions.flatten().numpy().astype(index, copy=False)
     if floor is not None:
-        counts = values > floor[:, None]
-        pointers = np.concatenate([[0], counts.sum(1).cumsum(0).numpy()])
-        values, positions = values[counts], positions[counts]
-    shape = (rows, candidates)
-    return csr_array((values.flatten().numpy(), positions.flatten().numpy(), pointers), shape).tocsc()
+        counts = (values > floor[:, None]).numpy()
+        pointers[1:] = counts.sum(1).cumsum()
+        for start in range(0, rows, ROWS):  # in place: of a large pool, a copy is a gigabyte
+            stop = min(start + ROWS, rows)
+            kept, before = counts[start:stop].ravel(), slice(start * k, stop * k)
+            after = slice(pointers[start], pointers[stop])
+            every[after], at[after] = every[before][kept], at[before][kept]
+        every, at = every[: pointers[-1]], at[: pointers[-1]]
+    return csr_array((every, at, pointers), (rows, candidates)).tocsc()
 
 
 def graph_column(graph: csc_array, position: int) -> tuple[np.ndarray, np.ndarray]:

@@ -39,8 +39,9 @@ class Strategy(ABC):
 
     def __init_subclass__(cls, **given: object) -> None:
         super().__init_subclass__(**given)
-        if vars(cls).keys() & {"select", "choose", "score"} and "held" not in vars(cls):
-            cls.held = Strategy.held  # what another way of choosing needs is not known
+        if vars(cls).keys() & {"select", "choose", "score"}:  # what another way of choosing needs is not known
+            for name in {"held", "kept"} - vars(cls).keys():
+                setattr(cls, name, getattr(Strategy, name))
 
     @abstractmethod
     def select(self, query: Query) -> Tensor:
@@ -57,6 +58,14 @@ class Strategy(ABC):
         so in each class that defines how it chooses.
         """
         return count
+
+    def kept(self) -> Needs | None:
+        """The outputs that it keeps, of those in ``needs``, from one pass by ``query.unlabeled.collected``.
+
+        It must then read nothing of ``query.unlabeled`` in another way. None: all of them are in memory for it, unless
+        it has fewer ``held``. It says so in each class that defines how it chooses.
+        """
+        return None
 
 
 def strategies_within(strategy: Strategy) -> Iterator[Strategy]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from alrun.data.dataset import ImageData
 from alrun.features.encoder import Encoder
 from alrun.pool.pool import Pool
-from alrun.strategies.base import Needs, Query
+from alrun.strategies.base import Needs, Outputs, Query
 from alrun.system import rng
 from alrun.system.errors import SettingError, UserError
 
@@ -28,9 +28,14 @@ class Embeddings(ABC):
         self.made: tuple[Tensor, Tensor] | None = None  # the pool's examples, and their embeddings
 
     def of(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Unlabeled (n, d) and labeled (m, d), on the pool's device."""
-        unlabeled, labeled = self.raw(query)
-        return (F.normalize(unlabeled), F.normalize(labeled)) if self.normalize else (unlabeled, labeled)
+        """Unlabeled (n, d) and labeled (m, d), on the pool's device, from one pass."""
+        (unlabeled,) = query.unlabeled.collected(lambda part: (self.at(query, part),))
+        return unlabeled, self.at(query, query.labeled)
+
+    def at(self, query: Query, examples: Outputs) -> Tensor:
+        """Of some ``examples`` of ``query``: (k, d), on the pool's device."""
+        rows = self.raw(query, examples)
+        return F.normalize(rows) if self.normalize else rows
 
     def whole(self, pool: Pool, chunk: int) -> Tensor:
         """Embeddings (N, d) of all examples of ``pool`` before any training, ``chunk`` at a time: for seed sets."""
@@ -45,8 +50,8 @@ class Embeddings(ABC):
         return self.made[1]
 
     @abstractmethod
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """Unlabeled (n, d) and labeled (m, d) rows at their own lengths."""
+    def raw(self, query: Query, examples: Outputs) -> Tensor:
+        """The rows (k, d) of some ``examples`` of ``query`` at their own lengths."""
 
     @abstractmethod
     def make(self, pool: Pool, chunk: int) -> Tensor:
@@ -70,9 +75,9 @@ class FromClassifier(Embeddings):
         """Have ``untrained`` make the embeddings of a whole pool."""
         self.untrained = untrained
 
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
+    def raw(self, query: Query, examples: Outputs) -> Tensor:
         """The embeddings that the pass over the pool recorded."""
-        return query.unlabeled.embedding, query.labeled.embedding
+        return examples.embedding
 
     def make(self, pool: Pool, chunk: int) -> Tensor:
         """Embeddings (N, d) of the weights that the first training starts from."""
@@ -94,10 +99,9 @@ class FromFeatures(Embeddings):
         self.encoder = encoder
         self.rows: np.ndarray | None = None
 
-    def raw(self, query: Query) -> tuple[Tensor, Tensor]:
-        """The rows of the query alone: others are not read."""
-        parts = query.unlabeled.index, query.labeled.index
-        return tuple(self.rows_of(query.pool, index) for index in parts)  # type: ignore[return-value]
+    def raw(self, query: Query, examples: Outputs) -> Tensor:
+        """The rows of these examples alone: others are not read."""
+        return self.rows_of(query.pool, examples.index)
 
     def rows_of(self, pool: Pool, index: Tensor) -> Tensor:
         """The vectors (k, d) of the examples of ``pool`` at ``index`` (k,), a copy's being its source's."""

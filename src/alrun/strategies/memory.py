@@ -43,8 +43,9 @@ def part_of_pool(
     Raises:
         UserError: The strategy cannot keep within ``memory_gb``.
     """
-    each, held = bytes_of(strategy.needs, classes, width), strategy.held(count, size)
-    takes_one_pass = not held and (strategy.each_alone or not each)  # no bytes: it reads no outputs
+    each, held, kept = bytes_of(strategy.needs, classes, width), strategy.held(count, size), strategy.kept()
+    # Where nothing is held: without any bytes, it reads no outputs.
+    takes_one_pass = kept is not None or (not held and (strategy.each_alone or not each))
     if memory_gb is None:
         return chunks_in(PART, each, chunk) if takes_one_pass else None
     fixed = PROGRAM + EXAMPLE * count + other
@@ -56,7 +57,11 @@ def part_of_pool(
         )
     if COPIES * each * count + matrices_of(strategy, count) <= left and not takes_one_pass:
         return None
+<<<<<<< HEAD
     needed = COPIES * each * held + matrices_of(strategy, held)
+=======
+    needed = COPIES * bytes_of(kept or strategy.needs, classes, width) * held + matrices_of(strategy)
+>>>>>>> main
     if needed > left:
         raise SettingError(
             f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {held} examples together, which takes "

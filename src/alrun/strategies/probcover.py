@@ -10,7 +10,7 @@ from torch import Tensor
 from alrun.selection.coverage import ball_cover, nearby_ball_cover, pure_radius
 from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.points import Dense
-from alrun.strategies.base import Query, Strategy
+from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.nearby import Nearby, nearby_in
 from alrun.system.errors import UserError
@@ -67,3 +67,7 @@ class ProbCover(Strategy):
         if nearby is not None:
             return nearby_ball_cover(points, Dense(labeled), radius, query.size, query.rng, nearby)
         return ball_cover(points, Dense(labeled), radius, query.size, query.rng)
+
+    def kept(self) -> Needs:
+        """The embeddings."""
+        return self.embeddings.needs

@@ -14,7 +14,7 @@ from alrun.data.mapping import give_back
 from alrun.models import infer
 from alrun.models.classifier import Classifier, evaluation
 from alrun.models.outputs import Needs, Outputs
-from alrun.models.streamed_outputs import StreamedOutputs
+from alrun.models.streamed_outputs import Passed, StreamedOutputs, unnoticed
 from alrun.pool.pool import Pool
 from alrun.settings import targets
 from alrun.strategies.detector import train_detector
@@ -83,7 +83,7 @@ def build_query(
     seed: int,
     round: int,
     training: Stopwatch,
-    passed: Callable[[int], object] = lambda examples: None,
+    passed: Passed = unnoticed,
     streamed: int | None = None,
     among: Tensor | Outputs | None = None,
 ) -> Query:
@@ -108,8 +108,8 @@ def build_query(
         among: The unlabeled examples (n,) that it is about, or outputs for them from an earlier pass; None: all.
     """
 
-    def read(index: Tensor, needs: Needs) -> Outputs:
-        found = infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk)
+    def read(index: Tensor, needs: Needs, passed: Passed) -> Outputs:
+        found = infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, passed)
         give_back(pool.mapped)
         return found
 

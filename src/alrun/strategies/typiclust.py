@@ -10,7 +10,7 @@ from torch import Tensor
 from alrun.selection.cells import Cells
 from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.neighbors import nearest_neighbors
-from alrun.strategies.base import Query, Strategy
+from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.nearby import Nearby, nearby_in
 
@@ -66,6 +66,10 @@ class TypiClust(Strategy):
         turn = self.by_typicality(unlabeled, of_unlabeled, nearby)
         order = np.lexsort((place[of_unlabeled.numpy()], turn.numpy(), small[of_unlabeled].numpy()))
         return torch.from_numpy(order[: query.size].copy())
+
+    def kept(self) -> Needs:
+        """The embeddings."""
+        return self.embeddings.needs
 
     def by_typicality(self, x: Tensor, clusters: Tensor, nearby: int | None) -> Tensor:
         """The rank of each example within its cluster, 0 for the most typical one: (n,) int64."""

@@ -43,8 +43,8 @@ class Given(Embeddings):
         super().__init__(normalize)
         self.rows = torch.from_numpy(rows).float()
 
-    def raw(self, query: Query) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.rows[query.unlabeled.index], self.rows[query.labeled.index]
+    def raw(self, query: Query, examples: Outputs) -> torch.Tensor:
+        return self.rows[examples.index]
 
 
 def told(query: Query, rows: np.ndarray, log_probs: torch.Tensor | None = None) -> Query:

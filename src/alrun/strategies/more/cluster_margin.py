@@ -44,13 +44,17 @@ class ClusterMargin(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: one at random from every cluster, then a second one, and so on."""
-        unlabeled = query.unlabeled
-        count = min(len(unlabeled), max(query.size, round(self.candidate_factor * query.size)))
-        candidates = highest(margin(unlabeled.log_probs), count).cpu()
-        clusters = self.clusters(unlabeled.embedding, query)[candidates]
+        embedding, margins = query.unlabeled.collected(lambda part: (part.embedding, margin(part.log_probs)))
+        count = min(len(embedding), max(query.size, round(self.candidate_factor * query.size)))
+        candidates = highest(margins, count).cpu()
+        clusters = self.clusters(embedding, query)[candidates]
         mixed = torch.randperm(count, generator=query.rng)
         candidates, clusters = candidates[mixed], clusters[mixed]
         return candidates[torch.from_numpy(order_in_turns(clusters.numpy())[: query.size].copy())]
+
+    def kept(self) -> Needs:
+        """Embeddings: log-probabilities become margins, part by part."""
+        return Needs(embedding=True)
 
     def clusters(self, embedding: Tensor, query: Query) -> Tensor:
         """The cluster of every example: (n,) int64, on the CPU."""

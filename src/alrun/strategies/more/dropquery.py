@@ -45,9 +45,8 @@ class DropQuery(Strategy):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: the examples nearest to the centers of ``query.size`` clusters of candidates."""
-        embedding = query.unlabeled.embedding
+        embedding, predicted = query.unlabeled.collected(lambda part: (part.embedding, part.log_probs.argmax(1)))
         changes = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
-        predicted = query.unlabeled.log_probs.argmax(1)
         with torch.no_grad():
             for _ in range(self.mask_samples):
                 for part in split_range(len(embedding), PART):
@@ -61,6 +60,10 @@ class DropQuery(Strategy):
         nearby = nearby_in(self.nearby, len(candidates))
         clusters = nearby_kmeans(embedding, query.size, query.rng, nearby)
         return candidates[nearby_representatives(embedding, clusters, nearby)]
+
+    def kept(self) -> Needs:
+        """Embeddings: of log-probabilities, the predicted class is enough."""
+        return Needs(embedding=True)
 
 
 def change_threshold(changes: Tensor, samples: int, size: int) -> int:

@@ -16,7 +16,7 @@ from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import TILE, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, split_range
-from alrun.strategies.base import Needs, Query, Strategy
+from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
 from alrun.strategies.nearby import Nearby, nearby_in
@@ -56,6 +56,10 @@ class MaxHerding(Strategy):
         """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
         return self.cover(unlabeled, labeled, self.bandwidth, None, query.size)
+
+    def kept(self) -> Needs:
+        """The embeddings."""
+        return self.embeddings.needs
 
     def cover(self, unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int) -> Tensor:
         """Positions (size,) int64 by facility location above what the labeled examples cover."""
@@ -109,14 +113,25 @@ class UncertaintyHerding(MaxHerding):
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of choice."""
-        unlabeled, labeled = self.embeddings.of(query)
+        temperature, labeled = held_out_temperature(query), self.embeddings.at(query, query.labeled)
         apart = float(smallest_distance(Dense(labeled))) if len(labeled) else math.inf
-        temperature = held_out_temperature(query)
-        parts = query.unlabeled.log_probs.split(PART)  # a large pool is not copied as a whole
-        weights = torch.cat([margin(tempered(part, temperature)) for part in parts])
         bandwidth = apart if math.isfinite(apart) else self.bandwidth
         log.info("UHerding: temperature %.1f, bandwidth %.4g", temperature, bandwidth)
+
+        def embedded_and_weighed(part: Outputs) -> tuple[Tensor, ...]:
+            return self.embeddings.at(query, part), tempered_margin(part.log_probs, temperature)
+
+        unlabeled, weights = query.unlabeled.collected(embedded_and_weighed)
         return self.cover(unlabeled, labeled, bandwidth, weights, query.size)
+
+    def kept(self) -> Needs:
+        """The embeddings: log-probabilities become weights, part by part."""
+        return self.embeddings.needs
+
+
+def tempered_margin(log_probs: Tensor, temperature: float) -> Tensor:
+    """The margin of each row of ``log_probs`` (n, C) at ``temperature``: (n,)."""
+    return torch.cat([margin(tempered(part, temperature)) for part in log_probs.split(PART)])  # few rows are copied
 
 
 def smallest_distance(points: Dense) -> Tensor:

@@ -1,6 +1,7 @@
 """Temperature scaling: calibrate a model's probabilities on labels that it was not trained on."""
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from alrun.models import infer
@@ -9,6 +10,7 @@ from alrun.strategies.query import Query
 from alrun.training.evaluation import calibration_error
 
 TEMPERATURES = np.arange(10, 200) / 10  # none below 1: probabilities are never sharpened
+PART = 2**8  # rows that are scaled together: they fit the caches
 
 
 def held_out_temperature(query: Query) -> float:
@@ -35,14 +37,15 @@ def find_temperature(log_probs: Tensor, labels: Tensor) -> float:
 
     The error takes as many bins as there are classes.
     """
-    logits = log_probs.double().cpu()
-    right = (logits.argmax(1) == labels.cpu()).numpy()
+    confidences = torch.cat([confidences_of(part.double()) for part in log_probs.cpu().split(PART)], 1).numpy()
+    right = (log_probs.argmax(1).cpu() == labels.cpu()).numpy()
+    errors = [calibration_error(each, right, bins=log_probs.shape[1]) for each in confidences]
+    return float(TEMPERATURES[int(np.argmin(errors))])
 
-    def error(temperature: float) -> float:
-        confidences = (logits / temperature).softmax(1).amax(1)
-        return calibration_error(confidences.numpy(), right, bins=logits.shape[1])
 
-    return float(TEMPERATURES[int(np.argmin([error(temperature) for temperature in TEMPERATURES]))])
+def confidences_of(logits: Tensor) -> Tensor:
+    """The highest probability of each row of ``logits`` (n, C) at each of ``TEMPERATURES`` (t,): (t, n)."""
+    return torch.stack([(logits / temperature).softmax(1).amax(1) for temperature in TEMPERATURES])
 
 
 def tempered(log_probs: Tensor, temperature: float) -> Tensor:
