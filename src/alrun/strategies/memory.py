@@ -57,11 +57,7 @@ def part_of_pool(
         )
     if COPIES * each * count + matrices_of(strategy, count) <= left and not takes_one_pass:
         return None
-<<<<<<< HEAD
-    needed = COPIES * each * held + matrices_of(strategy, held)
-=======
-    needed = COPIES * bytes_of(kept or strategy.needs, classes, width) * held + matrices_of(strategy)
->>>>>>> main
+    needed = COPIES * bytes_of(kept or strategy.needs, classes, width) * held + matrices_of(strategy, held)
     if needed > left:
         raise SettingError(
             f"runtime.memory_gb={memory_gb:g}: strategy={name} holds outputs of {held} examples together, which takes "
