@@ -160,7 +160,7 @@ def test_a_cap_that_leaves_too_few_to_buy_ends_the_run_with_one_sentence(complet
 
 @pytest.mark.parametrize("strategy", ["random", "badge", "entropy"])
 def test_a_model_that_diverged_is_not_evaluated(complete, strategy):
-    with pytest.raises(UserError, match=r"round 0, optimizer\.lr=1000000000\.0: .* lower optimizer\.lr"):
+    with pytest.raises(UserError, match=r"round 0, optimizer\.lr=1000000000\.0: .*\(lower optimizer\.lr\)"):
         complete("optimizer.lr=1e9", f"strategy={strategy}")
 
 

@@ -71,3 +71,7 @@ class Bait(Strategy):
             first = outputs.log_probs.amax(1)
             return (first.exp() * -first.expm1()).sqrt()[:, None, None]
         return (torch.eye(probs.shape[1], device=probs.device) - probs[:, :, None]) * probs.sqrt()[:, None, :]
+
+    def matrices(self, held: int) -> float:
+        """All of ``memory``: matrices of features do not depend on how many examples there are."""
+        return self.memory

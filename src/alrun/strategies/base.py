@@ -67,6 +67,13 @@ class Strategy(ABC):
         """
         return None
 
+    def matrices(self, held: int) -> float:
+        """Bytes of matrices that it may take by its setting ``memory``, if it has one, beside ``held`` examples.
+
+        They hold similarities of these examples to one another, and to labeled ones, taken to be as many.
+        """
+        return min(getattr(self, "memory", 0.0), 2 * 4 * held**2)
+
 
 def strategies_within(strategy: Strategy) -> Iterator[Strategy]:
     """``strategy`` itself, and those that it wraps, at any depth."""

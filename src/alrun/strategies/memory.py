@@ -1,7 +1,6 @@
 """``runtime.memory_gb``: whether a strategy holds the outputs of the whole pool, or reads them part by part."""
 
 from alrun.models.outputs import Needs
-from alrun.strategies.bait import Bait
 from alrun.strategies.base import Strategy, strategies_within
 from alrun.system.errors import SettingError
 
@@ -68,19 +67,8 @@ def part_of_pool(
 
 
 def matrices_of(strategy: Strategy, held: int) -> float:
-    """Bytes of matrices that a strategy, or one that it wraps, may take by its setting ``memory``.
-
-    A matrix of similarities is that of the ``held`` examples among themselves and to labeled ones, taken to be as many.
-    BAIT's matrices do not depend on how many there are.
-    """
-    most = 2 * 4 * held**2
-    return max(
-        (
-            getattr(each, "memory", 0.0) if isinstance(each, Bait) else min(getattr(each, "memory", 0.0), most)
-            for each in strategies_within(strategy)
-        ),
-        default=0.0,
-    )
+    """Bytes of matrices that a strategy, or one that it wraps, may take where it holds ``held`` examples."""
+    return max((each.matrices(held) for each in strategies_within(strategy)), default=0.0)
 
 
 def bytes_of(needs: Needs, classes: int, width: int) -> int:
