@@ -6,7 +6,7 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.scores import per_run
 from docs.generate import findings_studies as studies
-from docs.generate.findings_measures import ACTIVE
+from docs.generate.findings_measures import ACTIVE, at_common_labels
 from docs.generate.findings_rules import estimate
 
 PREDICTED = "batch_accuracy"  # of the model before, on what was queried
@@ -84,8 +84,8 @@ def extremes(rounds: pd.DataFrame) -> str:
         f"(BADGE {shares[2]} and {shares[3]}): in a small pool it runs out of extremes",
     ]
     fewer = studies.table_of("features/candidates")
-    if fewer is not None:
-        ends = fewer[fewer["labeled"] == last["labeled"].max()]
+    ends = None if fewer is None else fewer[fewer["data"].isin(last["data"]) & fewer["labeled"].isin(last["labeled"])]
+    if ends is not None and len(ends):
         found = 100 * ends.groupby(["strategy.factor", "seed"])["test_accuracy"].mean()
         by_factor = [
             f"{float(factor):g} {estimate((found[factor] - accuracy[REFERENCE]).to_numpy(float))}"
@@ -96,3 +96,35 @@ def extremes(rounds: pd.DataFrame) -> str:
             f"{', '.join(by_factor)} (results/features/candidates), which is a part of it"
         )
     return "; ".join(texts)
+
+
+def seed_sets_by_labels(rounds: pd.DataFrame) -> str:
+    """How long a seed set is felt: finding 6."""
+    labels = sorted(rounds["labeled"].unique())
+    shown = [labels[place] for place in sorted({0, 1, len(labels) // 2, len(labels) - 1})]
+    accuracy = {kind: means(frame, "labeled") for kind, frame in rounds.groupby("seed_set")}
+    texts = []
+    for kind in sorted(accuracy.keys() - {"random"}):
+        gaps = [(accuracy[kind][count] - accuracy["random"][count]).dropna().to_numpy(float) for count in shown]
+        texts.append(
+            f"{kind} " + ", ".join(f"{estimate(gap)} at {count:,}" for gap, count in zip(gaps, shown, strict=True))
+        )
+    return f"accuracy minus that after a random seed set, by number of labels: {'; '.join(texts)}"
+
+
+def batch_sizes_by_strategy(rounds: pd.DataFrame) -> str:
+    """Which strategy depends on the AL batch size: finding 6."""
+    part = at_common_labels(rounds)
+    part = part[part["labeled"] > part["labeled"].min()]
+    sizes = sorted(part["budget.batch_size"].unique(), key=int)
+    texts = []
+    for name, frame in part.groupby("strategy"):
+        accuracy = means(frame, "budget.batch_size")
+        texts.append(f"{name} {estimate((accuracy[sizes[-1]] - accuracy[sizes[0]]).dropna().to_numpy(float))}")
+    return f"accuracy with AL batches of {int(sizes[-1]):,} minus that with {int(sizes[0]):,}: {', '.join(texts)}"
+
+
+def means(rounds: pd.DataFrame, key: str) -> dict[object, pd.Series]:
+    """Mean accuracy in % over strategies, (seeds,), for each value of ``key``."""
+    table = 100 * rounds.groupby([key, "seed", "strategy"])["test_accuracy"].mean().groupby([key, "seed"]).mean()
+    return {value: table[value] for value in rounds[key].unique()}

@@ -90,7 +90,7 @@ def of_large_pools(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.sort_values("cpu_seconds")
     return pd.DataFrame(
         {
-            "strategy": rows.case.map("`{}`".format),
+            "strategy": rows.case,
             "seconds": rows.seconds.map("{:.0f}".format),
             "processor seconds": rows.cpu_seconds.map("{:.0f}".format),
             "floor": rows.floor.map("{:.0f}".format),

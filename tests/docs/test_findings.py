@@ -17,6 +17,7 @@ from docs.generate import findings_claims as claims
 from docs.generate import findings_measures as measures
 from docs.generate import findings_reasons as reasons
 from docs.generate import findings_rules as rules
+from docs.generate.findings_list import FINDINGS
 from docs.generate.findings_measures import final
 
 BASE = {
@@ -211,7 +212,7 @@ def page_of(folder, monkeypatch) -> str:
 
 
 def test_there_is_no_verdict_where_training_was_cut_short(tmp_path):
-    finding = next(each for each in findings.FINDINGS if each.name == "optimizer")
+    finding = next(each for each in FINDINGS if each.name == "optimizer")
     adam = runs(-3, optimizer="adam")
     for cut, expected in ((0, "confirmed"), (8, "confirmed"), (9, "no verdict: 6 % of the rounds were cut short")):
         cut_short = adam.assign(stopped_by=["max_epochs"] * cut + ["no_gain"] * 40 + ["schedule_end"] * (41 - cut))
@@ -300,3 +301,45 @@ def test_redundancy_costs_each_strategy_what_was_planted():
     parts = [repeats([0, 0, 0], redundancy__factor="2"), repeats([-1, -1, -1], redundancy__factor="20")]
     text = reasons.losses_by_redundancy(pd.concat(parts, ignore_index=True))
     assert text == "mean accuracy at ×20 minus that at ×2: random -1.00, entropy -1.00, badge -1.00 points"
+
+
+def test_a_seed_set_is_felt_as_long_as_was_planted():
+    parts = [
+        repeats([gap] * 3, seed_set=kind).assign(labeled=labels)
+        for kind, labels, gap in (
+            ("random", 100, 0),
+            ("random", 200, 0),
+            ("facility_location", 100, 2),
+            ("facility_location", 200, -1),
+        )
+    ]
+    text = reasons.seed_sets_by_labels(pd.concat(parts, ignore_index=True))
+    assert "facility_location +2.00 [+2.00, +2.00] at 100, -1.00 [-1.00, -1.00] at 200" in text
+    assert "; " not in text  # nothing of random beside itself
+
+
+def test_the_strategy_that_depends_on_the_batch_size_is_named():
+    parts = [
+        repeats([loss if name == "entropy" else 0] * 3, strategies=(name,), budget__batch_size=size).assign(
+            labeled=labels
+        )
+        for name in ("random", "entropy", "badge")
+        for size, loss in (("77", 0), ("308", -6))
+        for labels in (154, 462)
+    ]
+    text = reasons.batch_sizes_by_strategy(pd.concat(parts, ignore_index=True))
+    assert "batches of 308 minus that with 77" in text
+    assert "badge +0.00 [+0.00, +0.00], entropy -6.00 [-6.00, -6.00], random +0.00 [+0.00, +0.00]" in text
+
+
+def test_a_cap_that_helps_entropy_alone_is_found():
+    """Caps of 40 and of all: entropy gains 3 points by the cap, and was right about half of what it queried."""
+    parts = []
+    for limit, gain, right in (("40", 3, 0.5), ("200", 0, 0.25)):
+        for name in ("random", "entropy", "badge"):
+            table = repeats([gain if name == "entropy" else 0] * 3, strategies=(name,), per_class_cap__limit=limit)
+            parts.append(table.assign(batch_accuracy=right if name == "entropy" else 0.75))
+    text = reasons.extremes(pd.concat(parts, ignore_index=True).assign(labeled=7, data="other"))
+    assert "with 40 examples of a class entropy +3.00 [+3.00, +3.00], badge +0.00" in text
+    assert "right about 50 % with the cap and 25 % without (BADGE 75 % and 75 %)" in text
+    assert "candidates" not in text  # those are of another data set
