@@ -109,9 +109,11 @@ def build_query(
     """
 
     def read(index: Tensor, needs: Needs, passed: Passed) -> Outputs:
-        found = infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, passed)
-        give_back(pool.mapped)
-        return found
+        def forgotten(count: int) -> None:
+            give_back(pool.mapped)  # after every chunk: a row far from all others brings its neighbors, up to 64 kB
+            passed(count)
+
+        return infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, forgotten)
 
     def outputs(index: Tensor) -> Outputs:
         return infer.record(model, pool.images, index, needs, trainer.normalize, trainer.chunk, passed)
