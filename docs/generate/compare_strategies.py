@@ -16,11 +16,13 @@ from omegaconf import OmegaConf
 from alrun.analysis import rounds as results
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.intervals import t_interval
-from alrun.analysis.scores import common_level, efficiencies, per_run
+from alrun.analysis.scores import common_level, efficiency_at, per_run
+from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "results" / "strategies"
 PAGE = ROOT / "docs" / "evidence" / "strategies.md"
+LEAST = 5  # repeats of a strategy
 DATA = {"cifar10": "CIFAR-10", "banking77": "Banking77"}
 
 HEAD = """# All strategies
@@ -33,9 +35,10 @@ whole pool, the whole test set. Each repeat has its own seed set, which all stra
 "Mean accuracy" is the area under the accuracy curve divided by its range of labels, the mean over repeats. "Over
 random" is the mean difference to random sampling with the same seed set, in points, with its 95 % interval (Student's
 t); **bold** where the interval excludes 0. With this many strategies one interval in twenty does so by chance.
-"Efficiency" is the labels that random sampling needs for the highest accuracy that every run reaches
-({targets}), divided by those of the strategy. "Selection" is seconds per run, including the pass over the pool, while
-other work ran on the machine. Strategies with an asterisk read ten further heads, trained on bootstrap samples.
+"Efficiency" is the labels that random sampling needs for the accuracy that it reaches in each repeat ({targets}),
+divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of it.
+"Selection" is seconds per run, including the pass over the pool, while other work ran on the machine. Strategies with
+an asterisk read ten further heads, trained on bootstrap samples. Those with fewer than {least} repeats are left out.
 `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others; accuracy over all
 classes does not reward this. `alrun strategy=<name> --cfg job --package strategy` lists the settings of a strategy.
 
@@ -62,21 +65,29 @@ def main() -> None:
     tables = {name: read(name) for name in DATA}
     found = {name: summarize(table) for name, table in tables.items()}
     every = pd.concat(tables.values())
-    targets = ", ".join(f"{100 * common_level(table):.1f} % on {DATA[name]}" for name, table in tables.items())
+    targets = ", ".join(f"{100 * level_of(table):.1f} % on {DATA[name]}" for name, table in tables.items())
     head = HEAD.format(
         runs=every["run"].nunique(),
         targets=targets,
+        least=LEAST,
         hardware=f"On {' and '.join(sorted(every['hardware'].unique()))}, one thread, torch {every['torch'].iloc[0]}.",
         **{name: protocol(table) for name, table in tables.items()},
     )
-    PAGE.write_text(head + markdown(found) + absent(found) + followed())
+    paragraphs = [" ".join(each.splitlines()) for each in head.split("\n\n")]
+    PAGE.write_text(wrapped("\n\n".join(paragraphs) + markdown(found) + absent(found)) + followed())
     print(f"{len(set().union(*found.values()))} strategies in {PAGE.relative_to(ROOT)}")
 
 
 def read(name: str) -> pd.DataFrame:
     """The rounds on a data set, with curves named by strategy alone: the ensemble changes what a strategy reads."""
-    table = pd.concat(results.read_results(path) for path in sorted(TABLES.glob(f"{name}*")))
-    return name_curves(table).assign(curve=table["strategy"], facet="all")
+    table = pd.concat((results.read_results(path) for path in sorted(TABLES.glob(f"{name}*"))), ignore_index=True)
+    repeats = table.groupby("strategy")["seed"].transform("nunique")
+    return name_curves(table).assign(curve=table["strategy"], facet="all")[repeats >= LEAST]
+
+
+def level_of(table: pd.DataFrame) -> float:
+    """The highest accuracy that random sampling reaches in each repeat."""
+    return common_level(table[table["strategy"] == REFERENCE])
 
 
 def protocol(table: pd.DataFrame) -> str:
@@ -90,7 +101,7 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
     """The cells of each strategy."""
     runs = per_run(table)
     random = runs[runs["strategy"] == REFERENCE].set_index("seed")["aubc"]
-    ratios = efficiencies(table, common_level(table))
+    ratios = efficiency_at(table, level_of(table)).query("is_paired").groupby("strategy")["efficiency"]
     found = {}
     for strategy in map(str, runs["strategy"].unique()):
         frame = runs[runs["strategy"] == strategy]
@@ -100,8 +111,9 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
         over = "" if strategy == REFERENCE or math.isnan(low) else f"{gain.mean():+.1f} ({low:+.1f} to {high:+.1f})"
         if over and not low <= 0 <= high:
             over = f"**{over}**"
-        ratio = ratios["mean"][strategy]
-        cells = [f"{area.mean():.1f}", over, f"{ratio:.2f}", f"{frame['select_seconds'].mean():.2f} s", f"{len(area)}"]
+        ratio = ratios.get_group(strategy)
+        efficiency = f"short in {int(ratio.isna().sum())}" if ratio.isna().any() else f"{ratio.mean():.2f}"
+        cells = [f"{area.mean():.1f}", over, efficiency, f"{frame['select_seconds'].mean():.2f} s", f"{len(area)}"]
         found[strategy] = Found(float(area.mean()), " | ".join(cells))
     return found
 
@@ -137,7 +149,7 @@ def absent(found: dict[str, dict[str, Found]]) -> str:
         for name, strategies in found.items()
         if known - set(strategies)
     ]
-    return "\n".join([*sentences, ""])
+    return "\n".join(["", *sentences, ""])
 
 
 def followed() -> str:
