@@ -80,7 +80,8 @@ def built(name: str, settings: list[str]):
 
 
 def one(given: argparse.Namespace, name: str) -> dict[str, str]:
-    """Select once with a strategy: a row of the table."""
+    """Select once with a strategy, with one thread: a row of the table."""
+    torch.set_num_threads(1)
     rows, labels = features(given.pool, given.features, given.classes)
     pool = Pool(rows, labels, torch.arange(given.labeled))
     model = Linear(given.features, given.classes)

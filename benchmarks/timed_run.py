@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from alrun.loop.run import Run
 from alrun.loop.selection_parts import Division
 from alrun.settings import schema
+from alrun.settings.planned_runs import options_of
 from alrun.system.lock import Lock
 from alrun.training.stop_rule import TrainResult
 
@@ -79,9 +80,8 @@ def composed(words: list[str]) -> Composed:
     schema.register()
     with initialize_config_module("alrun.conf", version_base="1.3"):
         cfg = compose("config", [*words, "runtime.progress=false"], return_hydra_config=True)
-    choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
-    folder = Path(cfg.hydra.run.dir)
-    return Composed(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), choices, folder)
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    return Composed(own, options_of(cfg), Path(cfg.hydra.run.dir))
 
 
 def computed(words: list[str], used: Callable[[], float] = process_time) -> tuple[Composed, list[Spent]]:

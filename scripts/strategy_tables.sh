@@ -5,7 +5,7 @@ set -e
 data=$1
 shift
 core=random,margin,entropy,badge,coreset,least_confidence
-elsewhere=bald,batch_bald,bemps,best_found,bim,deepfool,learning_loss,vaal,variation_ratio,vote_entropy
+elsewhere=$(sed -n 's/.*exclude=\[\(.*\)\].*/\1/p' "conf/experiment/strategies/$data.yaml")
 others="glob(*,exclude=[$core,$elsewhere])"
 table() {
 	folder=$1
