@@ -27,7 +27,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "data/test_labels.py": "card divided",
     "data/test_manifest.py": "growing_pool",
     "data/test_own.py": "picture_source",
-    "data/test_vectors.py": "row_checks",
+    "data/test_vectors.py": "row_checks vector_files",
     "features/test_encoders.py": "encoder preprocessing provenance weights",
     "features/test_store.py": "embed parts",
     "loop/test_run.py": "start",

@@ -10,7 +10,7 @@ from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from alrun.data import card, content, vectors
+from alrun.data import card, content, vector_files, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.kept_fingerprint import kept_fingerprint
@@ -71,6 +71,8 @@ def test_that_every_form_of_file_gives_the_same_pool(stored, blobs):
     assert data.shape == {"features": 12}
     assert (data.classes, data.class_names) == (4, ["0", "1", "2", "3"])
     assert is_mapped(data.train_images) == (stored.suffix != ".npz")
+    parts = vector_files.read(str(stored))
+    assert [len(part.labels) for part in parts] == [len(data.train_images), len(data.test_images)]
 
 
 def test_that_a_run_on_vectors_learns_and_selects(stored, complete):

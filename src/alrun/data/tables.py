@@ -11,7 +11,8 @@ from alrun.data.dataset import ImageData
 from alrun.data.labels import shortened
 from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
 from alrun.data.row_checks import row_numbers
-from alrun.data.vectors import Part, assembled, by_split
+from alrun.data.vector_files import Part, by_split
+from alrun.data.vectors import assembled
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 

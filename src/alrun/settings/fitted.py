@@ -197,11 +197,11 @@ def of_npz(dataset: dict[str, Any]) -> Counted:
 
 def of_features(dataset: dict[str, Any]) -> Counted:
     """Count labels of vectors; vectors in a file of their own are not read."""
-    from alrun.data import vectors
+    from alrun.data import vector_files, vectors
 
     names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset[name] for name in names if name in dataset}
-    parts = vectors.read(dataset["path"], **settings)
+    parts = vector_files.read(dataset["path"], **settings)
     numbers, classes = vectors.numbered([part.labels for part in parts], dataset["path"], None)
     return of_numbers(numbers, classes, dataset, len(parts[0].labels), parts[0].groups)
 
