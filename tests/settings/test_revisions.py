@@ -141,3 +141,20 @@ def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
     assert several == {"model": {"ensemble": 2}}
     record = identity.settings_record(composed(*words, "model.ensemble=10", hydra=True), {})
     assert record["revisions"]["ensemble"] == revisions.current_revision("ensemble") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("strategy=bait", {"strategy.Bait": 2}),
+        ("strategy=uncertainty_herding", {"strategy.UncertaintyHerding": 2}),
+        ("strategy=noise_aware strategy@strategy.inner=probcover", {"radius": 2}),
+        ("strategy=probcover strategy.nearby=all", {"radius": 2}),
+        ("strategy=probcover strategy.radius=0.5", {}),
+        ("strategy=probcover strategy.nearby=64", {}),  # 4,096 balls give the radius, as before
+        ("strategy=max_herding", {}),
+    ],
+)
+def test_what_round_off_may_move_is_revised_and_nothing_else(composed, words, found):
+    known = identity.identity(composed(*words.split(), hydra=True)).get("revisions", {})
+    assert known == ({"strategy": found} if found else {})

@@ -19,7 +19,10 @@ GENERAL: dict[str, int] = {
 }
 
 # Of components that settings name, as <group>.<class>; those not listed have revision 1.
-COMPONENTS: dict[str, int] = {}
+COMPONENTS: dict[str, int] = {
+    "strategy.Bait": 2,  # several picks share a pass in float32
+    "strategy.UncertaintyHerding": 2,  # round-off of the bandwidth: distances between labels come in blocks
+}
 
 # Of algorithms in alrun.selection, by module; each counts for every component that uses it.
 KERNELS: dict[str, int] = {}
@@ -48,7 +51,14 @@ def compares_near_ones(node: Settings, pool: PoolSize) -> bool:
     return node.get("nearby") == "auto" and (pool() or 0) > LARGE
 
 
+def finds_radius(node: Settings, pool: PoolSize) -> bool:
+    """Whether the distances of all examples give ProbCover's radius: in blocks, whose round-off moves some choices."""
+    compares_all = node.get("nearby") == "all" or (node.get("nearby") == "auto" and (pool() or 0) <= LARGE)
+    return node.get("radius") is None and compares_all
+
+
 PARTS: dict[str, Part] = {
+    "radius": Part(2, ("strategy.ProbCover", "seed_set.ProbCover"), finds_radius),
     "ensemble": Part(2, ("model.Linear",), lambda node, pool: bool(node.get("ensemble"))),
     "nearby": Part(
         2,
