@@ -39,8 +39,8 @@ STUDIES = {
     ),
     "banking77": Study(
         "Banking77, features",
-        "77 classes of short texts, 384 features of all-MiniLM-L6-v2, a linear head trained to its optimum; strategies of "
-        "the paper alone: newer ones save more labels there, see [all strategies](strategies.md)",
+        "77 classes of short texts, 384 features of all-MiniLM-L6-v2, a linear head trained to its optimum; the "
+        "paper's strategies alone: newer ones save more labels there, see [all strategies](strategies.md)",
         "make strategies features",
         {"baseline": "strategies/banking77"}
         | {each: f"features/banking77_{each}" for each in ("redundancy", "per_class", "batch_size", "seed_set")},
