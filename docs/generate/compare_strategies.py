@@ -37,8 +37,9 @@ random" is the mean difference to random sampling with the same seed set, in poi
 t); **bold** where the interval excludes 0. With this many strategies one interval in twenty does so by chance.
 "Efficiency" is the labels that random sampling needs for the accuracy that it reaches in each repeat ({targets}),
 divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of it.
-"Selection" is seconds per run, including the pass over the pool, while other work ran on the machine. Strategies with
-an asterisk read ten further heads, trained on bootstrap samples. Those with fewer than {least} repeats are left out.
+"Selection" is seconds per run, including the pass over the pool: the median over repeats, as other work ran on the
+machine and at times held a run up. Strategies with an asterisk read ten further heads, trained on bootstrap samples.
+Those with fewer than {least} repeats are left out.
 `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others; accuracy over all
 classes does not reward this. `alrun strategy=<name> --cfg job --package strategy` lists the settings of a strategy.
 
@@ -113,7 +114,7 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
             over = f"**{over}**"
         ratio = ratios.get_group(strategy)
         efficiency = f"short in {int(ratio.isna().sum())}" if ratio.isna().any() else f"{ratio.mean():.2f}"
-        cells = [f"{area.mean():.1f}", over, efficiency, f"{frame['select_seconds'].mean():.2f} s", f"{len(area)}"]
+        cells = [f"{area.mean():.1f}", over, efficiency, f"{frame['select_seconds'].median():.2f} s", f"{len(area)}"]
         found[strategy] = Found(float(area.mean()), " | ".join(cells))
     return found
 

@@ -223,12 +223,12 @@ def update(rounds: pd.DataFrame) -> Answer:
 
 
 def time(rounds: pd.DataFrame) -> Answer:
-    """Finding 8: the share of training in the time."""
-    sums = rounds.groupby("strategy")[["train_seconds", "select_seconds", "evaluate_seconds"]].sum()
-    shares = 100 * sums["train_seconds"] / sums.sum(axis=1)
+    """Finding 8: the share of training in the time of a run, the median: other work may have held a run up."""
+    sums = rounds.groupby(["strategy", "run"])[["train_seconds", "select_seconds", "evaluate_seconds"]].sum()
+    shares = (100 * sums["train_seconds"] / sums.sum(axis=1)).groupby("strategy").median()
     texts = [f"{strategy} {share:.0f} %" for strategy, share in shares.sort_values(ascending=False).items()]
     return Answer(
-        f"share of training in the seconds of a run: {', '.join(texts)}",
+        f"share of training in the seconds of a run (median): {', '.join(texts)}",
         CONFIRMED if shares.min() > 50 else REFUTED,
         "more than half for each",
         int(rounds.groupby("strategy")["seed"].nunique().min()),

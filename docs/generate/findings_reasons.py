@@ -52,14 +52,14 @@ def losses_by_redundancy(rounds: pd.DataFrame) -> str:
 
 
 def seconds(rounds: pd.DataFrame) -> str:
-    """Mean seconds of a run: finding 8."""
+    """Median seconds of a run: finding 8."""
     parts = ["train_seconds", "select_seconds", "evaluate_seconds"]
-    runs = rounds.groupby(["strategy", "run"])[parts].sum().groupby("strategy").mean()
+    runs = rounds.groupby(["strategy", "run"])[parts].sum().groupby("strategy").median()
     texts = [
         f"{name} {row['train_seconds']:.1f} s, {row['select_seconds']:.1f} s, {row['evaluate_seconds']:.1f} s"
         for name, row in runs.iterrows()
     ]
-    return f"training, selection and evaluation of a run: {'; '.join(texts)}"
+    return f"training, selection and evaluation of a run (median): {'; '.join(texts)}"
 
 
 def extremes(rounds: pd.DataFrame) -> str:

@@ -50,6 +50,13 @@ def test_means_and_differences_are_those_of_the_table(table):
     assert found["margin"].text.split(" | ")[1] == "+3.0 (-9.7 to +15.7)"
 
 
+def test_seconds_are_the_median_over_repeats(table):
+    third = table[table["seed"] == 0].assign(seed=2, run=table["strategy"] + "2")
+    held_up = pd.concat([table, third]).reset_index(drop=True)
+    held_up.loc[held_up["seed"] == 2, "select_seconds"] = 600
+    assert "| 3.00 s |" in compare_strategies.summarize(held_up)["random"].text
+
+
 def test_strategies_without_a_run_are_named(table):
     found = compare_strategies.summarize(table)
     assert "Not run on CIFAR-10: `" in compare_strategies.absent({"cifar10": found})
