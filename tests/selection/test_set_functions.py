@@ -171,6 +171,25 @@ def test_what_remains_is_what_lies_above_the_covered_and_fits_the_memory(monkeyp
     assert reached.equal(torch.maximum(more, matrix[8]))
 
 
+@pytest.mark.parametrize("capped", [False, True])
+@pytest.mark.parametrize("tile", [1, 7, 16, 1000])
+def test_symmetric_similarities_that_remain_are_those_of_the_matrix(monkeypatch, tile, capped):
+    monkeypatch.setattr(remaining_module, "TILE", tile)
+    points = cloud(40)
+    made = Similarity(points, points, cosine, 0)
+    matrix, covered = made.of(slice(None)), 0.2 + 0.6 * torch.rand(40)
+    cap = covered + torch.rand(40) - 0.3 if capped else None
+    limited = matrix if cap is None else torch.minimum(matrix, cap)
+    count = int((limited > covered).sum())
+    assert Uncovered.symmetric(made, covered, cap, ENTRY * (count - 1)) is None
+    found = Uncovered.symmetric(made, covered, cap, ENTRY * count)
+    assert found is not None
+    candidates, rows = (limited > covered).nonzero(as_tuple=True)
+    assert found.counts.equal(torch.bincount(candidates, minlength=40))
+    assert found.rows.equal(rows.int())
+    assert torch.allclose(found.values, limited[candidates, rows], atol=1e-6)
+
+
 def test_what_lies_below_the_floor_is_never_looked_at_again():
     function = FacilityLocation(similarity(memory=6000), floor=floats(FLOOR))
     assert function.remaining is not None

@@ -147,12 +147,14 @@ def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
     ("words", "found"),
     [
         ("strategy=bait", {"strategy.Bait": 2}),
-        ("strategy=uncertainty_herding", {"strategy.UncertaintyHerding": 2}),
+        ("strategy=uncertainty_herding", {"strategy.UncertaintyHerding": 3}),
+        ("strategy=conditional_gain", {"strategy.ConditionalGain": 2}),
         ("strategy=noise_aware strategy@strategy.inner=probcover", {"radius": 2}),
         ("strategy=probcover strategy.nearby=all", {"radius": 2}),
         ("strategy=probcover strategy.radius=0.5", {}),
         ("strategy=probcover strategy.nearby=64", {}),  # 4,096 balls give the radius, as before
-        ("strategy=max_herding", {}),
+        ("strategy=max_herding", {"strategy.MaxHerding": 2}),
+        ("strategy=kmeans", {}),
     ],
 )
 def test_what_round_off_may_move_is_revised_and_nothing_else(composed, words, found):

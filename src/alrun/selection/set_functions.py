@@ -41,7 +41,10 @@ class FacilityLocation:
         self.used = 0
         self.looked = 0  # candidates whose similarities were computed since the last drop
         if isinstance(floor, Tensor) and similarity.matrix is None:
-            self.forget()
+            if similarity.rows is similarity.candidates:
+                self.remaining = Uncovered.symmetric(similarity, self.covered, cap, self.room)
+            else:
+                self.forget()
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """What each of the candidates would add: (k,), from a pass over its similarities."""
@@ -78,8 +81,12 @@ class FacilityLocation:
             self.remaining.forget(self.covered)
         else:
             blocks = (self.capped(part) for part in self.blocks())
-            room = min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
-            self.remaining = Uncovered.among(blocks, self.covered, room)
+            self.remaining = Uncovered.among(blocks, self.covered, self.room)
+
+    @property
+    def room(self) -> float:
+        """Bytes that the similarities which still count may take."""
+        return min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
 
     def blocks(self) -> list[slice]:
         """The blocks of the similarities."""

@@ -6,6 +6,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from alrun.selection.points import TILE
+from alrun.selection.similarity import Similarity, split_range
+
 ENTRY = 8  # bytes of a similarity that is kept: its row and its value
 CHUNK = 2**22  # entries that are processed together
 
@@ -38,6 +41,34 @@ class Uncovered:
             rows[start:total] = row
             values[start:total] = block[candidate, row]
             counts.append(torch.bincount(candidate, minlength=len(block)))
+        return cls(torch.cat(counts), rows, values)
+
+    @classmethod
+    def symmetric(
+        cls, similarity: Similarity, covered: Tensor, cap: Tensor | None, memory: float
+    ) -> "Uncovered | None":
+        """``among``, where candidates and rows are the same points: each similarity is computed once for both."""
+        points, room, found, written = similarity.rows, int(memory // ENTRY), 0, 0
+        rows = torch.empty(room, dtype=torch.int32, device=covered.device)
+        values = torch.empty(room, dtype=covered.dtype, device=covered.device)
+        counts, tiles = [], split_range(len(points), TILE)
+        waiting: list[list[tuple[Tensor, ...]]] = [[] for _ in tiles]  # of the candidates of each tile
+        for number, own in enumerate(tiles):
+            some = points.take(own)
+            for other, others in enumerate(tiles[number:], number):
+                block = similarity.kernel(some, points.take(others))
+                sides = [(number, block, others), (other, block.T.contiguous(), own)]
+                for tile, similar, to in sides if other > number else sides[:1]:
+                    waiting[tile].append(above(similar if cap is None else similar.minimum(cap[to]), covered, to))
+                    found += len(waiting[tile][-1][0])
+                if found > room:
+                    return None
+            candidate, row, value = (torch.cat(parts) for parts in zip(*waiting[number], strict=True))
+            waiting[number].clear()
+            order = candidate.argsort(stable=True)  # their rows are in order, as the tiles were
+            part = slice(written, written + len(order))
+            rows[part], values[part], written = row[order], value[order], part.stop
+            counts.append(torch.bincount(candidate, minlength=len(some)))
         return cls(torch.cat(counts), rows, values)
 
     def of(self, part: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,3 +108,9 @@ class Uncovered:
             self.values[start:total] = values[left]
         self.counts = torch.cat(counts)
         self.starts = self.counts.cumsum(0) - self.counts
+
+
+def above(block: Tensor, covered: Tensor, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """What in a ``block`` (k, m) of similarities to ``rows`` is above ``covered`` (n,): candidates, rows and values."""
+    candidate, row = (block > covered[rows]).nonzero(as_tuple=True)
+    return candidate.to(torch.int16), (row + rows.start).int(), block[candidate, row]  # small: half of them may wait

@@ -21,7 +21,10 @@ GENERAL: dict[str, int] = {
 # Of components that settings name, as <group>.<class>; those not listed have revision 1.
 COMPONENTS: dict[str, int] = {
     "strategy.Bait": 2,  # several picks share a pass in float32
-    "strategy.UncertaintyHerding": 2,  # round-off of the bandwidth: distances between labels come in blocks
+    "strategy.ConditionalGain": 2,  # round-off: in pools of over 20,000 two examples share a similarity
+    "strategy.ConditionalMutualInformation": 2,  # the same
+    "strategy.MaxHerding": 2,  # the same
+    "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
 }
 
 # Of algorithms in alrun.selection, by module; each counts for every component that uses it.
