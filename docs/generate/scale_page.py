@@ -106,7 +106,7 @@ def page(
     table = measured[measured["case"].isin(list(scale.CASES))].sort_values(["case", "cache", "n"])
     slopes = {key: slope(frame) for key, frame in table.groupby(["case", "cache"]) if len(frame) > 1}
     keys = zip(table["case"], table["cache"], strict=True)
-    table = table.assign(slope=[f"{slopes[key]:.2f}" if key in slopes else "" for key in keys])
+    table = table.assign(slope=[f"{slopes[key]:z.2f}" if key in slopes else "" for key in keys])
     columns = ["case", "cache", "n", "cpu_seconds", "slope", "seconds", "load", "peak_gb", "anon_gb", "read_gb"]
     table = table[columns].assign(n=[f"{n:,}" for n in table["n"]])
     measured_cases = set(zip(alone["case"], alone["n"], strict=True))
