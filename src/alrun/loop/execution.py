@@ -14,6 +14,7 @@ from torch import nn
 
 from alrun.loop.components import Parts
 from alrun.models.classifier import Classifier
+from alrun.system.allocator import keep_freed_memory
 from alrun.system.errors import SettingError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -53,7 +54,8 @@ def check_and_apply(choice: Choice, parts: Parts, where: torch.device) -> Choice
 
 
 def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) -> None:
-    """Set torch's threads, and the memory format of ``model`` and of the images of ``parts``."""
+    """Set torch's threads, and the memory format of ``model`` and of the images of ``parts``; keep freed memory."""
+    keep_freed_memory()
     torch.set_num_threads(choice.threads)
     memory_format = FORMATS[choice.memory_format]
     parts.normalize.memory_format = memory_format
