@@ -56,6 +56,7 @@ done
         (["training.max_epoch=3"], ["training.max_epoch", "did you mean training.max_epochs?"]),
         (["training.max_epochs=many"], ["training.max_epochs", "many", "Integer"]),
         (["strategy.temperature=2"], ["strategy.temperature", "no such setting"]),
+        (["strategy=badge", "strategy.nearby=20"], ["strategy.nearby", "strategy has no settings; leave it out"]),
         (["nonsense=1"], ["nonsense", "no such setting"]),
         (["+nonsense=1"], ["nonsense", "no such setting"]),
         (["batch_size=1000"], ["batch_size=b1000", "budget.batch_size=1000"]),

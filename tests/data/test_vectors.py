@@ -217,6 +217,36 @@ def test_that_labels_of_a_npy_are_asked_for(blobs, tmp_path):
         vectors.features("", str(tmp_path / "f.npy"))
 
 
+@pytest.mark.parametrize(
+    ("form", "unread"),
+    [
+        ("npz", ["labels_path", "label_column", "split_column"]),
+        ("folder", ["labels_path", "features_array", "labels_array", "label_column", "split_column", "group"]),
+        ("npy", ["features_array", "labels_array"]),
+    ],
+)
+def test_that_a_setting_which_a_form_does_not_read_is_refused(blobs, tmp_path, form, unread):
+    path = tmp_path / ("f" if form == "folder" else f"f.{form}")
+    if form == "folder":
+        path.mkdir()
+    for name in unread:
+        with pytest.raises(UserError, match=rf"dataset\.{name}=patient has no effect on .*: leave it out"):
+            vectors.features("", str(path), **{name: "patient"})
+
+
+def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path):
+    np.save(tmp_path / "f.npy", blobs[0])
+    np.savetxt(tmp_path / "labels.csv", blobs[1], fmt="%d")
+    with pytest.raises(UserError, match=r"has no column label; .* dataset\.label_column="):
+        vectors.features("", str(tmp_path / "f.npy"))
+
+
+def test_that_vectors_of_one_class_are_not_called_pictures(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", features=blobs[0], labels=np.zeros(200, int))
+    with pytest.raises(UserError, match="all examples are of one class, 0"):
+        vectors.features("", str(tmp_path / "f.npz"))
+
+
 def test_that_the_card_tells_rows_that_are_in_both_splits(blobs):
     train, train_y, test, test_y = blobs
     leaked = np.concatenate([train[:3], test[3:]])

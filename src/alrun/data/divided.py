@@ -65,7 +65,7 @@ def positions_by_share(
         return positions_by_group(numbers, test_fraction, classes, groups)
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2:
-        raise DataError(f"dataset: all pictures are of one class, {classes[present[0]]}: there is nothing to learn.")
+        raise DataError(f"dataset: all examples are of one class, {classes[present[0]]}: there is nothing to learn.")
     if few := [classes[label] for label, count in zip(present, counts, strict=True) if count < 2]:
         raise DataError(
             f"dataset.test_fraction={test_fraction}: there is one picture of {', '.join(few[: labels.SHOWN])}"

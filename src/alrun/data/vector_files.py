@@ -19,6 +19,15 @@ log = logging.getLogger(__name__)
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
 Values = Sequence[Any] | np.ndarray
+# What only some forms of files read, as it is where nobody sets it.
+UNSET = {
+    "labels_path": None,
+    "features_array": "features",
+    "labels_array": "labels",
+    "label_column": "label",
+    "split_column": "split",
+    "group": None,
+}
 
 
 class Part(NamedTuple):
@@ -42,17 +51,23 @@ def read(
     """The training and perhaps the test part; .npy files are mapped, not read.
 
     Raises:
-        UserError: A file is not there, or damaged.
+        UserError: A file is not there, or damaged; or a setting has no effect on a file of this form.
     """
+    set_to = dict(
+        zip(UNSET, (labels_path, features_array, labels_array, label_column, split_column, group), strict=True)
+    )
     if Path(path).is_dir():
+        refuse_unread(path, "a folder", set_to, list(UNSET))
         return of_folder(Path(path), test_split)
     if path.endswith(".npy"):
+        refuse_unread(path, "a .npy", set_to, ["features_array", "labels_array"])
         return of_array(Path(path), labels_of(path, labels_path), label_column, split_column, group, test_split)
     if Path(path).suffix.casefold() in TABLES:
         raise DataError(
             f"dataset.path={path}: dataset=features reads .npy, .npz and folders of .npy; use dataset=table for the "
             "vectors or numbers in a table."
         )
+    refuse_unread(path, "an npz", set_to, ["labels_path", "label_column", "split_column"])
     names = npz_names(path, features_array, labels_array, group, test_split, "features_array")
     stored = read_arrays(path, [name for split in names for name in split])
     where = f"dataset.path={path}"
@@ -64,6 +79,17 @@ def read(
         )
         for split in names
     ]
+
+
+def refuse_unread(path: str, form: str, set_to: dict[str, Any], unread: Sequence[str]) -> None:
+    """Refuse what is set and would not be read: a ``group`` that nobody reads would leave a patient on both sides.
+
+    Raises:
+        UserError: One of ``unread`` is set.
+    """
+    for name in unread:
+        if set_to[name] != UNSET[name]:
+            raise DataError(f"dataset.{name}={set_to[name]} has no effect on {form}, and {path} is one: leave it out.")
 
 
 def labels_of(path: str, labels_path: str | None) -> Path:
@@ -155,7 +181,7 @@ def column_of(sheet: spreadsheet.Sheet, name: str, path: Path) -> list[str]:
     if column is None:
         raise DataError(
             f"{path} has no column {name}; its first line names {', '.join(sheet.header)}: add a line of names, or "
-            "choose another column."
+            "name the column by dataset.label_column=..., dataset.split_column=... or dataset.group=..."
         )
     return [row[column] for row in sheet.rows]
 

@@ -152,7 +152,10 @@ def check_samples(samples: int, model: Classifier) -> None:
     if not model.ensemble and not has_dropout(model):
         check_dropout(samples, type(model).__name__)
     if 0 < model.ensemble < samples:
-        raise SettingError(f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; raise it.")
+        raise SettingError(
+            f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; "
+            f"set model.ensemble={samples}."
+        )
 
 
 def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, balance: str) -> None:

@@ -49,7 +49,7 @@ def validate(cfg: DictConfig) -> None:
             raise SettingError(f"{key}={node} names an option: choose it by dataset@{key}={node}.")
         target, path = (node.get("_target_"), node.get("path")) if isinstance(node, DictConfig) else (None, None)
         if isinstance(path, str) and str(target).startswith("alrun.") and not Path(path).exists():
-            raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your images.")
+            raise SettingError(f"{key}.path={path}: there is no such file or folder; give the path of your data.")
     size = pool_size(cfg)
     if size is not None:
         check_budget(cfg, size)

@@ -142,5 +142,5 @@ def unknown_key(error: OmegaConfBaseException) -> str:
     target = parent.get("_target_") if f"{prefix}._target_" in [f"{prefix}.{key}" for key in parent or ()] else None
     if renamed := moved.setting_sentence(full, target):
         return renamed
-    hint = closest(full, known) if known else "it has no settings."
+    hint = closest(full, known) if known else f"{prefix} has no settings; leave it out."
     return f"{full}: there is no such setting; {hint}"
