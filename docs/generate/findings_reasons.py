@@ -86,10 +86,10 @@ def extremes(rounds: pd.DataFrame) -> str:
     fewer = studies.table_of("features/candidates")
     ends = None if fewer is None else fewer[fewer["data"].isin(last["data"]) & fewer["labeled"].isin(last["labeled"])]
     if ends is not None and len(ends):
-        found = 100 * ends.groupby(["strategy.factor", "seed"])["test_accuracy"].mean()
+        found = 100 * ends.groupby(["strategy.candidate_factor", "seed"])["test_accuracy"].mean()
         by_factor = [
             f"{float(factor):g} {estimate((found[factor] - accuracy[REFERENCE]).to_numpy(float))}"
-            for factor in sorted(ends["strategy.factor"].unique(), key=float, reverse=True)
+            for factor in sorted(ends["strategy.candidate_factor"].unique(), key=float, reverse=True)
         ]
         texts.append(
             "without a cap, but among so many random candidates for each label, it is over random by "

@@ -11,8 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import alrun
 from alrun.data import content
 from alrun.settings import identity, revisions
+from alrun.system import moved
+
+
+def moved_strategies() -> list[str]:
+    """The options of ``strategy`` with a setting that had another name."""
+    folder = Path(alrun.__file__).parents[2] / "conf" / "strategy"
+    classes = tuple(f".{name}" for name in moved.SETTINGS["strategy"] if name != "FromFeatures")
+    lines = {
+        path.stem: path.read_text().partition("_target_: ")[2].partition("\n")[0] for path in folder.glob("*.yaml")
+    }
+    return sorted(name for name, target in lines.items() if target.endswith(classes))
 
 
 def names(composed, *overrides: str) -> tuple[str, str]:
@@ -288,3 +300,16 @@ def test_a_csv_has_the_content_of_its_pictures(tmp_path):
 
 def test_what_is_not_there_stays_as_it_was_typed(composed, tmp_path):
     assert identity.identity(composed("dataset=npz", "dataset.path=/no/such.npz"))["dataset"]["path"] == "/no/such.npz"
+
+
+@pytest.mark.parametrize("choice", [*(f"strategy={name}" for name in moved_strategies()), "dss=glister"])
+def test_results_name_settings_as_the_command_line_does(composed, choice):
+    group = choice.partition("=")[0]
+    cfg = composed(choice, hydra=True)
+    kept = identity.identity(cfg)[group]
+    assert not kept.keys() <= cfg[group].keys()  # under first names, so that the run keeps its name
+    found = moved.with_new_settings({group: kept})[group]
+    assert found.keys() <= cfg[group].keys()
+    assert {key: value for key, value in found.items() if key in kept.keys() ^ found.keys()} == {
+        key: cfg[group][key] for key in found.keys() - kept.keys()
+    }
