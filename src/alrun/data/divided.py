@@ -94,7 +94,7 @@ def positions_by_group(
     _, number = np.unique(groups, return_inverse=True)
     count = int(number.max()) + 1
     if count < 2:
-        raise DataError(f"dataset.group: all pictures are of one group, {groups[0]}, so none can be held out.")
+        raise DataError(f"dataset.group: all examples are of one group, {groups[0]}, so none can be held out.")
     held = np.zeros((count, len(classes)))
     np.add.at(held, (number, numbers), 1)
     want, have = test_fraction * held.sum(0), np.zeros(len(classes))
