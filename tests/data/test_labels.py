@@ -274,7 +274,7 @@ def test_the_last_group_of_a_class_stays_to_be_trained_on():
     train, test = positions_by_share(numbers, 0.4, ["a", "b"], groups)
     assert set(numbers[train]) == {0, 1}
     assert len(test) == 3
-    with pytest.raises(UserError, match="all pictures are of one group"):
+    with pytest.raises(UserError, match="all examples are of one group"):
         positions_by_share(numbers, 0.4, ["a", "b"], np.zeros(12))
 
 
