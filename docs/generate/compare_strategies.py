@@ -83,7 +83,8 @@ def read(name: str) -> pd.DataFrame:
     """The rounds on a data set, with curves named by strategy alone: the ensemble changes what a strategy reads."""
     table = pd.concat((results.read_results(path) for path in sorted(TABLES.glob(f"{name}*"))), ignore_index=True)
     repeats = table.groupby("strategy")["seed"].transform("nunique")
-    return name_curves(table).assign(curve=table["strategy"], facet="all")[repeats >= LEAST]
+    named = name_curves(table[repeats >= LEAST])  # in an order of its own
+    return named.assign(curve=named["strategy"], facet="all")
 
 
 def level_of(table: pd.DataFrame) -> float:

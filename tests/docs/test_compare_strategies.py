@@ -50,6 +50,20 @@ def test_means_and_differences_are_those_of_the_table(table):
     assert found["margin"].text.split(" | ")[1] == "+3.0 (-9.7 to +15.7)"
 
 
+def test_a_strategy_with_few_repeats_is_left_out_and_no_other(monkeypatch, tmp_path, table):
+    # random sampling is not first here: the page must not depend on the order of the rows
+    made = pd.concat([table[table["strategy"] == name] for name in ("margin", "random")]).drop(
+        columns=["curve", "facet"]
+    )
+    fewer = made[(made["strategy"] == "random") | (made["seed"] == 0)].reset_index(drop=True)
+    (tmp_path / "cifar10").mkdir()
+    monkeypatch.setattr(compare_strategies, "TABLES", tmp_path)
+    monkeypatch.setattr(compare_strategies, "LEAST", 2)
+    monkeypatch.setattr(compare_strategies.results, "read_results", lambda path: fewer)
+    found = compare_strategies.read("cifar10")
+    assert list(found["strategy"]) == list(found["curve"]) == ["random"] * 4
+
+
 def test_seconds_are_the_median_over_repeats(table):
     third = table[table["seed"] == 0].assign(seed=2, run=table["strategy"] + "2")
     held_up = pd.concat([table, third]).reset_index(drop=True)
