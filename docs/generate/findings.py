@@ -170,8 +170,8 @@ def section(finding: Finding, answers: dict[str, Answer | str | None], folder: P
         cells = [study.title, answer.measured, str(answer.repeats), finds]
         cells += [f"**{answer.verdict}** ({answer.rule})", f"{studies.spent(rounds):.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
-        if answer.verdict == REFUTED and finding.reason is not None:
-            found.append(f"- {study.title}, why: {finding.reason(rounds)}.")
+        if answer.verdict == REFUTED and finding.reason is not None and (reason := finding.reason(rounds)):
+            found.append(f"- {study.title}, why: {reason}.")
     return "\n".join([*lines, "", *found, *([""] if found else [])])
 
 

@@ -102,8 +102,10 @@ class Claim(NamedTuple):
     def of_three(self, rounds: pd.DataFrame) -> str:
         """Whether a claim that more repeats refute would be refuted by three, as in the paper: the reason looked for.
 
-        It is judged ``DRAWS`` times with three of the seeds, which are drawn.
+        It is judged ``DRAWS`` times with three of the seeds, which are drawn. Nothing if there are no more.
         """
+        if rounds["seed"].nunique() <= 3:
+            return ""
         groups = self.groups(rounds)
         draws, seeds = np.random.default_rng(0), rounds["seed"].unique()
         verdicts = []

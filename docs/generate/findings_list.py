@@ -87,6 +87,8 @@ FINDINGS = [
         "Training on from the old weights costs accuracy only in early rounds.",
         "reset_update",
         measures.update,
+        None,
+        reasons.not_learned,
     ),
     Finding("8", "time", "Training takes most of the time.", "baseline", measures.time, None, reasons.seconds),
     Finding(

@@ -332,6 +332,20 @@ def test_the_strategy_that_depends_on_the_batch_size_is_named():
     assert "badge +0.00 [+0.00, +0.00], entropy -6.00 [-6.00, -6.00], random +0.00 [+0.00, +0.00]" in text
 
 
+def test_that_kept_weights_have_learned_more_is_found():
+    parts = [
+        repeats([0] * 3, strategies=("random",), training__reset=reset).assign(train_accuracy=share)
+        for reset, share in (("true", 0.75), ("false", 0.9))
+    ]
+    text = reasons.not_learned(pd.concat(parts, ignore_index=True))
+    assert "new weights classifies 75 % of the labeled images" in text
+    assert "kept its weights 90 %" in text
+
+
+def test_of_three_repeats_none_can_be_drawn():
+    assert claims.claim_1.of_three(repeats([0] * 3, strategies=("entropy", "badge"))) == ""
+
+
 def test_a_cap_that_helps_entropy_alone_is_found():
     """Caps of 40 and of all: entropy gains 3 points by the cap, and was right about half of what it queried."""
     parts = []
