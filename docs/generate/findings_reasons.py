@@ -68,8 +68,8 @@ def not_learned(rounds: pd.DataFrame) -> str:
     share = 100 * last.groupby("training.reset")["train_accuracy"].mean()
     return (
         f"when its last training ends, a network with new weights classifies {share['true']:.0f} % of the labeled "
-        f"images as augmented, one that kept its weights {share['false']:.0f} %: it has trained for more epochs in all; "
-        "the paper trains to 99 %"
+        f"images as augmented, one that kept its weights {share['false']:.0f} %: it has trained for more epochs in "
+        "all; the paper trains to 99 %"
     )
 
 
