@@ -46,7 +46,7 @@ carries over: the paper trained from scratch, so *refuted* there does not contra
 
 The paper's own run on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), so one of its facets
 with 18 runs is 144 hours there; "hours" are those of a facet here. Hours of what is not computed are extrapolated from
-pilots of one round on one thread (results/pilots.csv).
+pilots on one thread (results/pilots.csv).
 
 {summary}
 
