@@ -39,7 +39,7 @@ t); **bold** where the interval excludes 0. With this many strategies one interv
 divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of it.
 "Selection" is seconds per run, including the pass over the pool: the median over repeats, as other work ran on the
 machine and at times held a run up. Strategies with an asterisk read ten further heads, trained on bootstrap samples.
-Those with fewer than {least} repeats are left out.
+Strategies with fewer than {least} repeats are left out.
 `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others; accuracy over all
 classes does not reward this. `alrun strategy=<name> --cfg job --package strategy` lists the settings of a strategy.
 
@@ -144,12 +144,13 @@ def shown(option: str) -> str:
 
 
 def absent(found: dict[str, dict[str, Found]]) -> str:
-    """A sentence on the strategies without a run."""
+    """A sentence on the strategies that a table lacks."""
     known = {path.stem for path in (ROOT / "conf" / "strategy").glob("*.yaml")}
+    lacking = {name: sorted(known - set(strategies)) for name, strategies in found.items()}
     sentences = [
-        f"Not run on {DATA[name]}: {', '.join(f'`{each}`' for each in sorted(known - set(strategies)))}."
-        for name, strategies in found.items()
-        if known - set(strategies)
+        f"Not run on {DATA[name]}, or fewer than {LEAST} times: {', '.join(f'`{each}`' for each in strategies)}."
+        for name, strategies in lacking.items()
+        if strategies
     ]
     return "\n".join(["", *sentences, ""])
 

@@ -61,6 +61,7 @@ from alrun.system.errors import UserError
             "open_set=dataset dataset@open_set.dataset=features",
             "open_set.dataset.path has no value: add open_set.dataset.path=",
         ),
+        ("dataset=image_folder dataset.path=nowhere", "dataset.path=nowhere: there is no such file or folder"),
         ("dataset=features dataset.path=nowhere", "there is no such file or folder; give the path of your data"),
         (
             "strategy=partitioned strategy@strategy.inner=power strategy@strategy.inner.inner=bald",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 import alrun
 from alrun.data import content
@@ -21,10 +22,8 @@ def moved_strategies() -> list[str]:
     """The options of ``strategy`` with a setting that had another name."""
     folder = Path(alrun.__file__).parents[2] / "conf" / "strategy"
     classes = tuple(f".{name}" for name in moved.SETTINGS["strategy"] if name != "FromFeatures")
-    lines = {
-        path.stem: path.read_text().partition("_target_: ")[2].partition("\n")[0] for path in folder.glob("*.yaml")
-    }
-    return sorted(name for name, target in lines.items() if target.endswith(classes))
+    targets = {path.stem: OmegaConf.load(path)._target_ for path in folder.glob("*.yaml")}
+    return sorted(name for name, target in targets.items() if target.endswith(classes))
 
 
 def names(composed, *overrides: str) -> tuple[str, str]:
@@ -308,7 +307,7 @@ def test_results_name_settings_as_the_command_line_does(composed, choice):
     cfg = composed(choice, hydra=True)
     kept = identity.identity(cfg)[group]
     assert not kept.keys() <= cfg[group].keys()  # under first names, so that the run keeps its name
-    found = moved.with_new_settings({group: kept})[group]
+    found = identity.with_new_settings({group: kept})[group]
     assert found.keys() <= cfg[group].keys()
     assert {key: value for key, value in found.items() if key in kept.keys() ^ found.keys()} == {
         key: cfg[group][key] for key in found.keys() - kept.keys()

@@ -160,3 +160,9 @@ def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
 def test_what_round_off_may_move_is_revised_and_nothing_else(composed, words, found):
     known = identity.identity(composed(*words.split(), hydra=True)).get("revisions", {})
     assert known == ({"strategy": found} if found else {})
+
+
+def test_a_strategy_that_chooses_the_seed_set_is_revised_too(composed):
+    words = ["dataset=npz", "dataset.path=none.npz", "seed_set=from_strategy", "strategy@seed_set.strategy=max_herding"]
+    known = identity.identity(composed(*words, hydra=True)).get("revisions", {})
+    assert known["seed_set"]["seed_set.MaxHerding"] == 2

@@ -10,7 +10,7 @@ from typing import Any
 from alrun.runs import run_folder, schema, stopping
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
-from alrun.system import moved
+from alrun.settings.identity import with_new_settings
 
 MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
     "balanced_accuracy": float,
@@ -87,7 +87,7 @@ def read_run(folder: Path) -> list[dict[str, Any]]:
             if group not in DERIVED and not group.startswith("hydra/")
         }
         run = {"run": run_name(folder), "seed": int(meta["seed"]), "folder": display_path(folder), **provenance(meta)}
-        named = moved.with_new_settings(meta["settings"])
+        named = with_new_settings(meta["settings"])
         settings = dict(flatten({key: value for key, value in named.items() if key != "seed"}))
         count = len(schedule.labels_by_round_of_record(meta))
     accuracy = read_rows(folder / "accuracy.csv", ("round", "labeled", "test_accuracy"), count)

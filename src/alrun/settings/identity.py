@@ -185,6 +185,20 @@ def with_hundred_refreshes(node: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "refresh_every"} | {"refreshes": 100}
 
 
+def with_new_settings(node: Any, group: str | None = None) -> Any:
+    """``node``, settings of a run.json, under the names that the command line has for them: undoes the above."""
+    if isinstance(node, list):
+        return [with_new_settings(value, group) for value in node]
+    if not isinstance(node, dict):
+        return node
+    target = str(node.get("_target_"))
+    new = moved.SETTINGS.get(group or "", {}).get(target, {})
+    made = {new.get(key, key): with_new_settings(value, group or key) for key, value in node.items()}
+    if (group, target) == ("dss", "Glister") and "refreshes" in node:
+        made["refresh_every"] = None  # a hundred refreshes are what null means now
+    return made
+
+
 def digest(value: Any, length: int = 8) -> str:
     """A short name for a plain value, the same on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:length]

@@ -24,6 +24,7 @@ COMPONENTS: dict[str, int] = {
     "strategy.ConditionalGain": 2,  # round-off: in pools of over 20,000 two examples share a similarity
     "strategy.ConditionalMutualInformation": 2,  # the same
     "strategy.MaxHerding": 2,  # the same
+    "seed_set.MaxHerding": 2,  # the same
     "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
 }
 

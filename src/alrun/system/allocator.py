@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep up to ``KEPT`` free bytes; whether the C library is one that can.
 
     A training step frees its activations, and the next one needs as much. By default glibc returns them, so that the
-    system must find and clear each page again: a fourth of the time of a small network on a CPU. Results are the same.
+    system must find and clear each page again, which small networks on a CPU wait for. Results are the same.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
 SUBCOMMANDS = (
     "advise",
@@ -238,19 +237,6 @@ def new_settings(group: str, target: str | None, name: str) -> dict[str, str]:
         chosen = target.rpartition(".")[2]
         classes = {chosen: classes.get(chosen, {})}
     return {each: names[name] for each, names in classes.items() if name in names}
-
-
-def with_new_settings(node: Any, group: str | None = None) -> Any:
-    """``node``, settings of a run.json, with those by their names of now that a run keeps under their first ones."""
-    if isinstance(node, list):
-        return [with_new_settings(value, group) for value in node]
-    if not isinstance(node, dict):
-        return node
-    new = SETTINGS.get(group or "", {}).get(str(node.get("_target_")), {})
-    made = {new.get(key, key): with_new_settings(value, group or key) for key, value in node.items()}
-    if (group, node.get("_target_")) == ("dss", "Glister") and "refreshes" in node:
-        made["refresh_every"] = None  # a hundred refreshes are what null means now
-    return made
 
 
 def setting_sentence(key: str, target: str | None) -> str | None:
