@@ -15,7 +15,7 @@ import pandas as pd
 from alrun.analysis import significance
 from alrun.analysis.curves import name_curves, paired, wide
 from alrun.system.errors import UserError
-from docs.generate.findings_measures import at_common_labels
+from docs.generate.findings_measures import ADAM, at_common_labels
 from docs.generate.findings_rules import CONFIRMED, REFUTED, UNDECIDED, Answer
 
 DRAWS = 200
@@ -141,7 +141,7 @@ def judge_1(groups: dict[str, Curves]) -> tuple[str, str, str]:
 
 def judge_2(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 2: entropy with SGD and with Adam."""
-    sgd, adam = between(groups[""], "sgd", "adam")
+    sgd, adam = between(groups[""], "sgd", ADAM)
     opposite = judged([adam], 0) == REFUTED
     verdict = CONFIRMED if sgd.share > 0.8 else REFUTED if opposite else UNDECIDED
     measured = f"SGD in {sgd.share:.2f} of the rounds, Adam in {adam.share:.2f}"

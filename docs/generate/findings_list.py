@@ -35,7 +35,15 @@ FINDINGS = [
         reasons.why_no_more,
     ),
     Finding("1", "augmentation", "It raises accuracy and labeling efficiency.", "augmentation", measures.augmentation),
-    Finding("2", "optimizer", "SGD generalizes better than Adam.", "optimizer", measures.optimizer),
+    Finding(
+        "2",
+        "optimizer",
+        "SGD generalizes better than Adam.",
+        "optimizer",
+        measures.optimizer,
+        None,
+        reasons.learned_by_optimizer,
+    ),
     Finding(
         "3",
         "diversity",

@@ -32,6 +32,7 @@ from docs.generate.findings_rules import (
 
 ACTIVE = ("entropy", "badge")
 TWICE = 2.0  # labeling efficiency
+ADAM = "adam_cosine"  # its rate falls as that of SGD, so that both train to an end
 
 
 def labeling_efficiency(rounds: pd.DataFrame) -> Answer:
@@ -85,9 +86,12 @@ def augmentation(rounds: pd.DataFrame) -> Answer:
 
 def optimizer(rounds: pd.DataFrame) -> Answer:
     """Finding 2: SGD and Adam."""
-    found = gaps(*map(final, both(*(rounds[rounds["optimizer"] == name] for name in ("sgd", "adam")))))
+    found = gaps(*map(final, both(*(rounds[rounds["optimizer"] == name] for name in ("sgd", ADAM)))))
     return Answer.of(
-        f"final accuracy of SGD minus that of Adam {estimate(found)}", above(found), "interval above 0", found
+        f"final accuracy of SGD minus that of Adam, both with a falling rate, {estimate(found)}",
+        above(found),
+        "interval above 0",
+        found,
     )
 
 

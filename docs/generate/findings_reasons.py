@@ -6,8 +6,8 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.scores import per_run
 from docs.generate import findings_studies as studies
-from docs.generate.findings_measures import ACTIVE, at_common_labels
-from docs.generate.findings_rules import estimate
+from docs.generate.findings_measures import ACTIVE, ADAM, at_common_labels, final
+from docs.generate.findings_rules import estimate, gaps
 
 PREDICTED = "batch_accuracy"  # of the model before, on what was queried
 
@@ -71,6 +71,21 @@ def not_learned(rounds: pd.DataFrame) -> str:
         f"images as augmented, one that kept its weights {share['false']:.0f} %: it has trained for more epochs in "
         "all; the paper trains to 99 %"
     )
+
+
+def learned_by_optimizer(rounds: pd.DataFrame) -> str:
+    """How much of its labels a network has learned with either optimizer, and the paper's own Adam: finding 2."""
+    last = rounds[rounds["labeled"] == rounds["labeled"].max()]
+    share = 100 * last.groupby("optimizer")["train_accuracy"].mean()
+    text = (
+        f"when its last training ends, SGD classifies {share['sgd']:.0f} % of the labeled images as augmented, Adam "
+        f"{share[ADAM]:.0f} %; the paper trains to 99 %"
+    )
+    constant = studies.table_of("scratch/adam")
+    if constant is None:
+        return text
+    minus = gaps(final(rounds[rounds["optimizer"] == "sgd"]), final(constant))
+    return f"{text}. Its Adam has a constant rate: SGD minus that {estimate(minus)} (results/scratch/adam)"
 
 
 def extremes(rounds: pd.DataFrame) -> str:

@@ -72,7 +72,7 @@ def verdict(measure, *parts: pd.DataFrame) -> str:
 
 @pytest.mark.parametrize(("offset", "expected"), [(-3, "confirmed"), (3, "refuted"), (0, "undecided")])
 def test_adam_is_worse_better_or_alike(offset, expected):
-    assert verdict(measures.optimizer, runs(), runs(offset, optimizer="adam")) == expected
+    assert verdict(measures.optimizer, runs(), runs(offset, optimizer=measures.ADAM)) == expected
 
 
 def test_augmentation_counts_when_accuracy_and_efficiency_are_higher():
@@ -147,7 +147,7 @@ def test_a_claim_that_one_is_not_better_is_not_supported_by_scatter():
 
 def test_the_seed_is_the_unit_however_many_strategies_there_are():
     """Three seeds by three strategies: t of nine pairs would be significant, that of the three seeds is not."""
-    sgd, adam = repeats([0, 0, 0]), repeats([-8, -4, 0.4], optimizer="adam")
+    sgd, adam = repeats([0, 0, 0]), repeats([-8, -4, 0.4], optimizer=measures.ADAM)
     gap = np.array([8, 4, -0.4])
     assert stats.ttest_1samp(np.tile(gap, 3), 0).pvalue < 0.05 < stats.ttest_1samp(gap, 0).pvalue
     assert rules.gaps(final(sgd), final(adam)) == pytest.approx(gap)
@@ -213,7 +213,7 @@ def page_of(folder, monkeypatch) -> str:
 
 def test_there_is_no_verdict_where_training_was_cut_short(tmp_path):
     finding = next(each for each in FINDINGS if each.name == "optimizer")
-    adam = runs(-3, optimizer="adam")
+    adam = runs(-3, optimizer=measures.ADAM)
     for cut, expected in ((0, "confirmed"), (8, "confirmed"), (9, "no verdict: 6 % of the rounds were cut short")):
         cut_short = adam.assign(stopped_by=["max_epochs"] * cut + ["no_gain"] * 40 + ["schedule_end"] * (41 - cut))
         committed(tmp_path / str(cut), "scratch/optimizer", pd.concat([runs(), cut_short], ignore_index=True))

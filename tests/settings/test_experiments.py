@@ -126,6 +126,8 @@ SIZES = {
     "features/redundancy": 4 * 3 * 20,
     "scratch/mnist": 4 * 3,
     "scratch/baseline": 3 * 8,
+    "scratch/optimizer": 2 * 3 * 8,
+    "scratch/adam": 3 * 8,
     "scratch/reset_update": 2 * 3 * 12,
     "scratch/redundancy": 4 * 3 * 8,
     "scratch/batch_size": 3 * 3 * 12,
