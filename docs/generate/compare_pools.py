@@ -139,7 +139,7 @@ def named(table: pd.DataFrame, facet: str) -> pd.DataFrame:
     label = table["strategy"].astype(str)
     for column, none in (("strategy@strategy.inner", ""), ("strategy.inner.function", ""), ("strategy.function", "")):
         if column in table:
-            given = table[column].astype(str)
+            given = table[column].fillna(none).astype(str)  # tables of several experiments differ in columns
             label = label.where(given == none, label + " " + given)
     return table.assign(curve=label, label=label, facet=facet)
 

@@ -23,13 +23,14 @@ PAGE = ROOT / "docs" / "guides" / "which_strategy.md"
 TEXT = Path(__file__).with_name("which_strategy.txt")
 LEVEL = 0.05  # of p after Holm's correction for the strategies of a regime
 MOST = 4  # strategies that a cell names
+LEAST = 5  # repeats of a strategy, where others of its regime have as many
 
 
 class Regime(NamedTuple):
     """Runs of some strategies under one condition."""
 
     title: str
-    folder: str  # under results/
+    folder: str  # under results/, or a pattern of several
     only: Callable[[pd.DataFrame], pd.Series] | None = None  # the rounds of the table that belong to it
 
 
@@ -45,9 +46,9 @@ def two_fifths(rounds: pd.DataFrame) -> pd.Series:
 
 
 REGIMES = {
-    "few": Regime("features, few labels: CIFAR-10", "strategies/cifar10"),
+    "few": Regime("features, few labels: CIFAR-10", "strategies/cifar10*"),
     "many": Regime("features, many labels: CIFAR-10", "features/baseline"),
-    "classes": Regime("features, 77 classes: Banking77", "strategies/banking77"),
+    "classes": Regime("features, 77 classes: Banking77", "strategies/banking77*"),
     "fashion": Regime("from scratch: Fashion-MNIST, small network", "scratch/baseline"),
     "scratch": Regime("from scratch: CIFAR-10, ResNet-9", "scratch/cifar10"),
     "mnist": Regime("from scratch: MNIST, the paper's network", "scratch/mnist"),
@@ -60,6 +61,7 @@ REGIMES = {
     "noisy_40": Regime("features, 40 % wrong answers at random: CIFAR-10", "pools/noisy", two_fifths),
     "shift": Regime("features, half of the pool from another domain: CIFAR-10", "pools/shift"),
 }
+ADVISED = ("margin", "badge", "entropy", "coreset", "dropquery", "uncertainty_herding")
 CLEAN = ("few", "many", "classes", "fashion", "scratch", "mnist")
 Gains = Mapping[str, pd.DataFrame]  # by regime, a row per strategy: gap, low, high (shares), p, holm, repeats
 
@@ -76,7 +78,7 @@ def main() -> None:
         runs=sum(table["run"].nunique() for table in tables.values()),
         regimes=regimes(tables, found),
         benchmarks=benchmarks(found),
-        **{f"of_{name}": record(name, found) for name in ("margin", "badge", "entropy", "coreset", "typiclust")},
+        **{f"of_{name}": record(name, found) for name in ADVISED},
     )
     arguments.page.write_text(text)
     print(f"{len(tables)} of {len(REGIMES)} regimes: {arguments.page}")
@@ -84,10 +86,13 @@ def main() -> None:
 
 def read(regime: Regime, folder: Path) -> pd.DataFrame | None:
     """The rounds of a regime, with curves named by strategy; None if its table is not committed."""
-    if not (folder / regime.folder / "rounds.csv").exists():
+    paths = sorted(path.parent for path in folder.glob(f"{regime.folder}/rounds.csv"))
+    if not paths:
         return None
-    table = results.read_results(folder / regime.folder)
-    return pools.named(table if regime.only is None else table[regime.only(table)], regime.title)
+    table = pd.concat(map(results.read_results, paths), ignore_index=True)
+    named = pools.named(table if regime.only is None else table[regime.only(table)], regime.title)
+    repeats = named.groupby("curve")["seed"].transform("nunique")
+    return named[repeats >= min(LEAST, repeats.max())]
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +111,9 @@ def regimes(tables: Mapping[str, pd.DataFrame], found: Gains) -> str:
         table, each = tables[name], found[name]
         labels = f"{table['answers'].min():,.0f} to {table['answers'].max():,.0f}"
         better, worse = better_of(each), worse_of(each)
-        cells = [regime.title, labels, f"{each['repeats'].min():.0f}", listed(better), listed(worse)]
+        fewest, most = (f"{count:.0f}" for count in (each["repeats"].min(), each["repeats"].max()))
+        repeats = most if fewest == most else f"{fewest} to {most}"
+        cells = [regime.title, labels, repeats, listed(better), listed(worse)]
         cells.append(f"{len(each) - len(better) - len(worse)}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -114,3 +114,16 @@ def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_p
     page.write_text("no place")
     with pytest.raises(UserError, match="no place for the results"):
         written(monkeypatch, readme, *words)
+
+
+def test_a_regime_reads_all_tables_of_its_data_but_no_strategy_with_few_repeats(tmp_path):
+    smi = table({"smi": -1.0}, strategy__function="flqmi").query("strategy == 'smi'")
+    commit(tmp_path, "strategies/cifar10", pd.concat([table({}), smi]))
+    commit(tmp_path, "strategies/cifar10_others_1", table({"dropquery": 2.0}).query("strategy != 'random'"))
+    few = table({"typiclust": 2.0}, repeats=3).query("strategy != 'random'")
+    commit(tmp_path, "strategies/cifar10_others_2", few)
+    rounds = which_strategy.read(which_strategy.REGIMES["few"], tmp_path)
+    assert set(rounds["curve"]) == {"random", "smi flqmi", "dropquery"}
+    commit(tmp_path, "scratch/baseline", table({"badge": 2.0}, repeats=3))
+    rounds = which_strategy.read(which_strategy.REGIMES["fashion"], tmp_path)
+    assert set(rounds["curve"]) == {"random", "badge"}  # all have as few
