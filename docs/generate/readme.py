@@ -44,9 +44,9 @@ def main() -> None:
     paragraphs.append(" ".join(filter(None, sentences)))
     paragraphs.append(
         f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one pool and one test set: features of "
-        "CIFAR-10 by a network trained "
-        "on ImageNet, a linear head. [Which strategy when](docs/guides/which_strategy.md) has other regimes, [the "
-        "paper's findings](docs/evidence/findings.md) which of them hold here."
+        "CIFAR-10 from a network pretrained on ImageNet, with a linear head. "
+        "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets; "
+        "[the paper's findings, and ours](docs/evidence/findings.md) says which findings of the paper hold here."
     )
     arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))
     print(f"{sum(map(bool, sentences))} sentences in {arguments.page}")
@@ -106,7 +106,7 @@ def saved(folder: Path) -> str:
     values = found.loc[found["strategy"] == best, "efficiency"].tolist()
     low, high = t_interval(values)
     return (
-        f"For {100 * level:.1f} % accuracy random sampling needs {whole[best]:.2f} times as many labels as `{best}` "
+        f"For {100 * level:.1f} % accuracy, random sampling needs {whole[best]:.2f} times as many labels as `{best}` "
         f"({low:.2f} to {high:.2f})."
     )
 
@@ -122,7 +122,7 @@ def redundant(folder: Path) -> str:
         gap = (accuracy["badge"] - accuracy["entropy"]).dropna()
         low, high = t_interval(gap.tolist())
         texts.append(f"{gap.mean():+.1f} points ({low:+.1f} to {high:+.1f}) with {factor} copies")
-    return f"In a pool that repeats many examples, `badge` minus `entropy` is {' and '.join(texts)} of each."
+    return f"In a pool that repeats many examples, the mean accuracy of `badge` minus that of `entropy` is {' and '.join(texts)} of each."
 
 
 def realistic(folder: Path) -> str:
@@ -137,8 +137,8 @@ def realistic(folder: Path) -> str:
     texts = [f"`{name}` {gain(each, name)} points" for name in ("badge", "entropy")]
     number, _, interval = found[best].partition(" ")
     return (
-        f"With rare classes `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
-        f"40 % of the pool belongs to no class, the mean accuracy minus random's is {' and '.join(texts)}."
+        f"With rare classes, `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
+        f"40 % of the pool belongs to no class, the mean accuracy minus that of random sampling is {' and '.join(texts)}."
     )
 
 
