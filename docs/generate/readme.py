@@ -122,7 +122,10 @@ def redundant(folder: Path) -> str:
         gap = (accuracy["badge"] - accuracy["entropy"]).dropna()
         low, high = t_interval(gap.tolist())
         texts.append(f"{gap.mean():+.1f} points ({low:+.1f} to {high:+.1f}) with {factor} copies")
-    return f"In a pool that repeats many examples, the mean accuracy of `badge` minus that of `entropy` is {' and '.join(texts)} of each."
+    gaps = " and ".join(texts)
+    return (
+        f"In a pool that repeats many examples, the mean accuracy of `badge` minus that of `entropy` is {gaps} of each."
+    )
 
 
 def realistic(folder: Path) -> str:
@@ -138,7 +141,8 @@ def realistic(folder: Path) -> str:
     number, _, interval = found[best].partition(" ")
     return (
         f"With rare classes, `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
-        f"40 % of the pool belongs to no class, the mean accuracy minus that of random sampling is {' and '.join(texts)}."
+        "40 % of the pool belongs to no class, the mean accuracy minus that of random sampling is "
+        f"{' and '.join(texts)}."
     )
 
 
