@@ -34,7 +34,15 @@ FINDINGS = [
         paper.efficiencies,
         reasons.why_no_more,
     ),
-    Finding("1", "augmentation", "It raises accuracy and labeling efficiency.", "augmentation", measures.augmentation),
+    Finding(
+        "1",
+        "augmentation",
+        "It raises accuracy and labeling efficiency.",
+        "augmentation",
+        measures.augmentation,
+        None,
+        reasons.learned_by_augmentation,
+    ),
     Finding(
         "2",
         "optimizer",
@@ -96,7 +104,7 @@ FINDINGS = [
         "reset_update",
         measures.update,
         None,
-        reasons.not_learned,
+        reasons.learned_by_update,
     ),
     Finding("8", "time", "Training takes most of the time.", "baseline", measures.time, None, reasons.seconds),
     Finding(

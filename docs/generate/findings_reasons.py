@@ -62,25 +62,31 @@ def seconds(rounds: pd.DataFrame) -> str:
     return f"training, selection and evaluation of a run (median): {'; '.join(texts)}"
 
 
-def not_learned(rounds: pd.DataFrame) -> str:
-    """How much of its labels a network has learned when its training ends: finding 7."""
-    last = rounds[rounds["round"] == rounds["round"].max()]
-    share = 100 * last.groupby("training.reset")["train_accuracy"].mean()
+def learned(rounds: pd.DataFrame, column: str, names: dict[str, str]) -> str:
+    """How much of its labels a network has learned when its last training ends, by the values of ``column``."""
+    last = rounds[rounds["labeled"] == rounds["labeled"].max()]
+    share = 100 * last.groupby(column)["train_accuracy"].mean()
+    texts = [f"{share[value]:.0f} % {name}" for value, name in names.items()]
     return (
-        f"when its last training ends, a network with new weights classifies {share['true']:.0f} % of the labeled "
-        f"images as augmented, one that kept its weights {share['false']:.0f} %: it has trained for more epochs in "
-        "all; the paper trains to 99 %"
+        "share of its labeled images that a network classifies right when its last training ends: "
+        f"{', '.join(texts)}; the paper trains to 99 %"
     )
+
+
+def learned_by_augmentation(rounds: pd.DataFrame) -> str:
+    """Finding 1: a small network may not learn augmented images to the end."""
+    return learned(rounds, "augmentation", {"crop_flip": "with augmentation", "none": "without"})
+
+
+def learned_by_update(rounds: pd.DataFrame) -> str:
+    """Finding 7: a network that keeps its weights has trained for more epochs in all."""
+    names = {"true": "with new weights", "false": "with those of the last round, so after more epochs in all"}
+    return learned(rounds, "training.reset", names)
 
 
 def learned_by_optimizer(rounds: pd.DataFrame) -> str:
-    """How much of its labels a network has learned with either optimizer, and the paper's own Adam: finding 2."""
-    last = rounds[rounds["labeled"] == rounds["labeled"].max()]
-    share = 100 * last.groupby("optimizer")["train_accuracy"].mean()
-    text = (
-        f"when its last training ends, SGD classifies {share['sgd']:.0f} % of the labeled images as augmented, Adam "
-        f"{share[ADAM]:.0f} %; the paper trains to 99 %"
-    )
+    """Finding 2, and what the paper's own Adam does."""
+    text = learned(rounds, "optimizer", {"sgd": "with SGD", ADAM: "with Adam"})
     constant = studies.table_of("scratch/adam")
     if constant is None:
         return text

@@ -3,6 +3,7 @@
 import itertools
 import sys
 import zlib
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -337,9 +338,18 @@ def test_that_kept_weights_have_learned_more_is_found():
         repeats([0] * 3, strategies=("random",), training__reset=reset).assign(train_accuracy=share)
         for reset, share in (("true", 0.75), ("false", 0.9))
     ]
-    text = reasons.not_learned(pd.concat(parts, ignore_index=True))
-    assert "new weights classifies 75 % of the labeled images" in text
-    assert "kept its weights 90 %" in text
+    text = reasons.learned_by_update(pd.concat(parts, ignore_index=True))
+    assert "75 % with new weights, 90 % with those of the last round" in text
+
+
+def test_what_the_optimizers_have_learned_stands_beside_the_paper_s_adam(tmp_path, monkeypatch):
+    sgd, adam, constant = repeats([0] * 3), repeats([2] * 3, optimizer=measures.ADAM), repeats([-1] * 3)
+    both = pd.concat([sgd.assign(train_accuracy=0.75), adam.assign(train_accuracy=0.9)], ignore_index=True)
+    committed(tmp_path, "scratch/adam", constant.assign(optimizer="adam", train_accuracy=0.5))
+    monkeypatch.setattr(reasons.studies, "table_of", partial(reasons.studies.table_of, folder=tmp_path))
+    text = reasons.learned_by_optimizer(both)
+    assert "75 % with SGD, 90 % with Adam" in text
+    assert "SGD minus that +1.00 [+1.00, +1.00]" in text
 
 
 def test_of_three_repeats_none_can_be_drawn():
