@@ -104,7 +104,7 @@ def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_p
     assert "earlier words" not in text
     assert text.startswith("before")
     assert text.endswith("after\n")
-    sentence = text.partition("accuracy random sampling needs ")[2]
+    sentence = text.partition("accuracy, random sampling needs ")[2]
     assert float(sentence.partition(" times")[0]) == pytest.approx(1.2, abs=0.01)
     assert "`margin`" in sentence.partition("(")[0]
     assert "rare classes" not in text
