@@ -18,6 +18,7 @@ from alrun.analysis.scores import common_level, efficiency_at
 from alrun.system.errors import UserError
 from docs.generate import compare_pools as pools
 from docs.generate import curves
+from docs.generate.findings import judge, tally
 from docs.generate.findings_measures import mean_of
 from docs.generate.findings_studies import RESULTS, ROOT
 from docs.generate.which_strategy import gain, gains
@@ -45,8 +46,9 @@ def main() -> None:
     paragraphs.append(
         f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one pool and one test set: features of "
         "CIFAR-10 from a network pretrained on ImageNet, with a linear head. "
-        "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets; "
-        "[the paper's findings, and ours](docs/evidence/findings.md) says which findings of the paper hold here."
+        "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets. "
+        "On such features, and with small networks trained from scratch, of the paper's [thirteen findings and "
+        f"claims](docs/evidence/findings.md) {tally(judge(arguments.results))}."
     )
     arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))
     print(f"{sum(map(bool, sentences))} sentences in {arguments.page}")
