@@ -120,7 +120,8 @@ def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
 
 SETTINGS = {
     "cold start": ("seed_set=from_strategy", "strategy@seed_set.strategy=kmeans"),
-    "facility location": ("seed_set=facility_location", "embeddings@seed_set.embeddings=features"),
+    "facility location": ("seed_set=facility_location",),
+    "dispersion": ("seed_set=dispersion_min", "embeddings@seed_set.embeddings=features"),
     "own features": ("strategy=typiclust", "embeddings@strategy.embeddings=features"),
     "copies": ("redundancy=duplicate", "redundancy.factor=5", "redundancy.unique=60"),
     "cap": ("per_class_cap=c1000", "seed_set=balanced"),
@@ -139,6 +140,22 @@ def test_that_what_needs_no_pixels_works(settings, complete, tmp_path):
     assert table.labeled.iloc[-1] in (55, 60)
     if "model=mlp" not in settings:
         assert table.test_accuracy.iloc[-1] > 0.9
+
+
+def test_that_a_seed_set_reads_the_vectors_of_the_pool_under_one_name(composed, complete, tmp_path):
+    vectors, labels = blobs(200)
+    np.savez(tmp_path / "f.npz", features=vectors, labels=labels)
+    pool = ("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", "seed_set=facility_location")
+    named = ("embeddings@seed_set.embeddings=features",)
+    encoded = ("dataset=digits", "encoder=torchvision", "seed_set=dispersion_min")
+    for settings in (pool, encoded):
+        short, long = (composed(*settings, *more, hydra=True).hydra.run.dir for more in ((), named))
+        assert short == long
+    images = ("dataset=digits", "seed_set=facility_location")
+    assert composed(*images, hydra=True).hydra.run.dir != composed(*images, *named, hydra=True).hydra.run.dir
+    for other in ("seed_set.embeddings.encoder.name=resnet34", "embeddings@seed_set.embeddings=timm"):
+        with pytest.raises(UserError, match="the embeddings have an encoder, and the pool already holds vectors"):
+            complete(*pool, other)
 
 
 def test_that_altered_copies_are_refused_where_there_are_no_images(complete, tmp_path):
