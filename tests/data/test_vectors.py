@@ -361,11 +361,11 @@ def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, c
     [
         (
             ["model=small_cnn"],
-            "model: SmallCnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
+            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
         ),
         (
             [*MODEL, "augmentation=crop_flip"],
-            "CropFlip alters images, and the pool holds vectors: use augmentation=none",
+            "augmentation=crop_flip alters images, and the pool holds vectors: use augmentation=none",
         ),
     ],
 )

@@ -254,11 +254,11 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("seed_set=balanced",), "seed_set=BalancedSeedSet reads labels of the whole pool"),
+        (("seed_set=balanced",), "seed_set=balanced reads labels of the whole pool"),
         (("per_class_cap=c1000",), "reads labels of the whole pool"),
-        (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=Duplicate reads labels of the whole pool"),
-        (("annotator=uniform",), "annotator=Uniform reads labels of the whole pool.*use annotator=perfect"),
-        (("cost=class", "cost.by_class={lying: 2}"), "cost=ByClass reads labels of the whole pool.*use cost=none"),
+        (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=duplicate reads labels of the whole pool"),
+        (("annotator=uniform",), "annotator=uniform reads labels of the whole pool.*use annotator=perfect"),
+        (("cost=class", "cost.by_class={lying: 2}"), "cost=class reads labels of the whole pool.*use cost=none"),
     ],
 )
 def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, overrides, words):

@@ -12,6 +12,11 @@ class Thing:
         self.settings = (count, rate, mode)
 
 
+class Bare:
+    def __init__(self) -> None:
+        pass
+
+
 @pytest.fixture
 def listed(monkeypatch):
     """This module and one that is not there are the user's own."""
@@ -25,6 +30,7 @@ def listed(monkeypatch):
         ({"_target_": f"{__name__}.Nothing"}, f"thing._target_={__name__}.Nothing cannot be imported"),
         ({"_target_": "no_such_package.Thing"}, "No module named 'no_such_package'"),
         ({"_target_": f"{__name__}.Thing", "cuont": 2}, f"thing.cuont: {__name__}.Thing has no such setting; did you "),
+        ({"_target_": f"{__name__}.Bare", "count": 2}, f"thing.count: {__name__}.Bare takes no settings: leave it out"),
         ({"_target_": f"{__name__}.Thing", "count": "two"}, "thing.count=two is not possible: give a whole number"),
         ({"_target_": f"{__name__}.Thing", "count": True}, "thing.count=True is not possible: give a whole number"),
         ({"_target_": f"{__name__}.Thing", "count": 1, "mode": 3}, "thing.mode=3 is not possible: give text or null"),

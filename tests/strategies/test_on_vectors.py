@@ -64,7 +64,9 @@ def test_that_a_strategy_chooses_of_vectors(name):
 def test_that_one_that_draws_or_alters_images_is_refused_and_another_one_named(name, complete, tmp_path):
     vectors, labels = blobs()
     np.savez(tmp_path / "f.npz", features=vectors, labels=labels)
-    with pytest.raises(UserError, match=rf"draws or alters images, .* use strategy={ON_IMAGES[name]}\."):
+    with pytest.raises(
+        UserError, match=rf"strategy={name} draws or alters images, .* use strategy={ON_IMAGES[name]}\."
+    ):
         complete("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", f"strategy={name}", "budget.total=40")
 
 
@@ -110,7 +112,9 @@ def test_that_a_cold_start_finds_every_class_of_clear_clusters(strategy):
 
 
 def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
-    with pytest.raises(UserError, match="Margin reads a trained model, and there is none yet: use typiclust"):
+    with pytest.raises(
+        UserError, match="strategy@seed_set.strategy=margin reads a trained model, and there is none yet: use typiclust"
+    ):
         FromStrategy(Margin(), FromFeatures())
     vectors, labels = blobs()
     pool = Pool(torch.from_numpy(vectors), torch.from_numpy(labels))
