@@ -107,7 +107,7 @@ def test_an_oracle_is_refused_where_it_would_be_chance_or_where_people_label(com
         check_oracle(Partitioned(oracle()), convex, unlabeled)
     check_oracle(Margin(), convex, unlabeled)
     with pytest.raises(
-        UserError, match="strategy@seed_set.strategy=best_found reads a trained model, and there is none yet"
+        UserError, match=r"strategy@seed_set.strategy=best_found reads a trained model, and there is none yet"
     ):
         FromStrategy(BestFound({"coreset": Coreset()}), FromFeatures())
 

@@ -113,7 +113,8 @@ def test_that_a_cold_start_finds_every_class_of_clear_clusters(strategy):
 
 def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
     with pytest.raises(
-        UserError, match="strategy@seed_set.strategy=margin reads a trained model, and there is none yet: use typiclust"
+        UserError,
+        match=r"strategy@seed_set.strategy=margin reads a trained model, and there is none yet: use typiclust",
     ):
         FromStrategy(Margin(), FromFeatures())
     vectors, labels = blobs()
