@@ -270,6 +270,12 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
     ("overrides", "words"),
     [
         (["dataset=digits"], "this data set has its labels, so there is nothing to ask"),
+        (
+            ["dataset=features", "dataset.path=x.npy", "dataset.classes=[cat,dog]"],
+            "dataset=features holds numbers, which nobody can look at and label: name the pictures or texts .* "
+            "dataset=unlabeled .* leave out the word ask, and labeling is simulated",
+        ),
+        (["dataset=table", "dataset.path=x.csv"], "dataset=table holds numbers, which nobody can look at and label"),
         (["dataset=digits", "hydra.mode=MULTIRUN", "seed=0,1"], "labels are asked for one run at a time"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 HOLD_VECTORS = ("alrun.data.vectors.features", "alrun.data.tables.table")  # data sets
+OPTIONS = tuple(target.rpartition(".")[2] for target in HOLD_VECTORS)  # of dataset=, which give them
 # The network of seed_set=facility_location and dispersion_min, for pools of images, as conf/ has it.
 NETWORK_OF_SEED_SETS = {
     "_target_": "alrun.features.encoders.Torchvision",
