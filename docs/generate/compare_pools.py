@@ -39,13 +39,13 @@ class Pool(NamedTuple):
 POOLS = {
     "best_found": Pool(
         "As it is",
-        "50,000 examples, ten classes of the same size. `best_found` is an oracle: of the 30 batches that it tries in "
-        "each\nround, it takes the best by the test set, which is a lower bound on the best of all.",
+        "50,000 examples, ten classes of the same size. `best_found` is an oracle: of 30 batches that it tries in "
+        "each\nround, it takes the one with the highest test accuracy, a lower bound for the best batch.",
         "accuracy",
     ),
     "rare_classes": Pool(
         "Rare classes",
-        "Five classes, drawn by the seed, have 1 of 20 of their examples. The seed set has two examples of each class.",
+        "Five classes, drawn by the seed, keep 1 of 20 of their examples. The seed set has two examples of each class.",
         "accuracy",
         ("rare_recall",),
     ),
@@ -57,13 +57,13 @@ POOLS = {
     ),
     "open_set": Pool(
         "Strangers",
-        "Four classes, drawn by the seed, are not known: 40 % of the pool belongs to no class. An answer of "
-        "\"none of these\" is paid for.",
+        "Four classes, drawn by the seed, are unknown: 40 % of the pool belongs to no known class. The answer "
+        "\"none of these\" counts toward the budget.",
         "accuracy",
         ("purity",),
     ),
-    "noisy_20": Pool("Wrong answers, 20 %", "A fifth of the answers is another class, at random.", "accuracy"),
-    "noisy_40": Pool("Wrong answers, 40 %", "Two fifths of the answers are another class, at random.", "accuracy"),
+    "noisy_20": Pool("Wrong answers, 20 %", "20 % of the answers are another class, at random.", "accuracy"),
+    "noisy_40": Pool("Wrong answers, 40 %", "40 % of the answers are another class, at random.", "accuracy"),
     "noisy_people": Pool(
         "Wrong answers of people",
         "One annotator's answers for each image of CIFAR-10 (CIFAR-10N, random 1; Wei et al. 2022).",
@@ -71,29 +71,30 @@ POOLS = {
         ("wrong_labels",),
     ),
     "noisy_same_rate": Pool(
-        "Wrong answers at random, as often as people's", "The rate of CIFAR-10N's first annotator.", "accuracy"
+        "Wrong answers at random, as often as people's", "At the rate of CIFAR-10N's first annotator.", "accuracy"
     ),
     "redundancy": Pool(
-        "Copies", "4,900 pictures are there ten times, 1,000 once; the seed set is of the latter.", "accuracy"
+        "Copies", "4,900 images occur ten times, 1,000 once; the seed set is of the latter.", "accuracy"
     ),
     "shift": Pool(
         "Two domains",
-        "Half of 25,000 examples are in gray, at half the contrast and half the resolution; the test set is in color.",
+        "Half of 25,000 images are gray, with half the contrast and half the resolution; the test set is in color.",
         "accuracy",
     ),
 }  # fmt: skip
 
-HEAD = """# Which strategy in which pool
+HEAD = """# Strategies by pool
 
-Written by `make pools` from results/pools: {runs} runs on 1,280 features of CIFAR-10 (the JPEG-compressed copy) by
-EfficientNet-Lite0, which was trained on ImageNet, with a linear head at its optimum. {repeats} Each repeat has its own
-seed set and its own pool: rare classes, strangers and errors are drawn by its seed, and all strategies share them. The
-whole test set; where classes are rare in the pool, they are not in the test set.
+Written by `make pools` from results/pools: {runs} runs with a linear head, trained to its optimum, on 1,280 features of
+CIFAR-10 (JPEG-compressed) from EfficientNet-Lite0, which was trained on ImageNet. {repeats} Each repeat has its own
+seed set and pool (rare classes, strangers and errors depend on its seed), shared by all strategies. The whole
+test set is used (of the known classes); it is balanced also where classes are rare in the pool. [Realistic
+pools](../guides/pools.md) explains the terms, and how to run the same on your data.
 
 {short}
 
-"Over random" is the mean difference to random sampling with the same seed, along the whole budget, with its 95 %
-interval (Student's t). A difference counts (**bold**) where its p stays below {level} after Holm's correction for all
+"Accuracy" is the mean along the whole budget, "over random" its difference to random sampling with the same seed, with
+the 95 % interval (Student's t). A difference is significant (**bold**) if p < {level} after Holm's correction for all
 {tests} differences of this page. No bold difference means that none was found, not that there is none.
 
 """
@@ -180,7 +181,7 @@ def of_pool(every: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def in_short(every: pd.DataFrame) -> str:
     """A table of all pools: the strategies for which a difference to random counts, in the order of their means."""
-    lines = ["| pool | found to be better than random | found to be worse |", "|---|---|---|"]
+    lines = ["| pool | significantly better than random | significantly worse |", "|---|---|---|"]
     for name in POOLS:
         if name not in every.index.get_level_values("pool"):
             continue
@@ -205,7 +206,7 @@ def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
     has_oracle = bool(compared["below"].notna().any())
     titles += ["below the best found, points"] * has_oracle
     titles += [f"{each.short}, {each.unit}" for each in beside]
-    titles += ["rare examples found, times random"] if found is not None else []
+    titles += ["rare examples found, relative to random"] if found is not None else []
     lines = [
         f"## {pool.title}",
         "",
@@ -271,11 +272,11 @@ def across(tables: dict[str, pd.DataFrame]) -> str:
     lines = [
         "## Over all pools",
         "",
-        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test that all are\n"
-        f"alike: p = {p:.2g}; two differ by Nemenyi's test from a difference of {gap:.1f} on. Pools of one data set\n"
-        "are not independent, so this is a description.",
+        f"Mean ranks of the strategies that ran in all {len(scores)} pools (1 is best). Friedman's test for any\n"
+        f"difference: p = {p:.2g}; critical difference (Nemenyi): {gap:.1f}. The pools are of one data set and so not\n"
+        "independent: take this as a description.",
         "",
-        "| strategy | mean rank | worst |",
+        "| strategy | mean rank | worst rank |",
         "|---|---|---|",
     ]
     worst = scores.rank(axis="columns", ascending=False).max()

@@ -114,7 +114,7 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
         if over and not low <= 0 <= high:
             over = f"**{over}**"
         ratio = ratios.get_group(strategy)
-        efficiency = f"short in {int(ratio.isna().sum())}" if ratio.isna().any() else f"{ratio.mean():.2f}"
+        efficiency = f"not reached in {int(ratio.isna().sum())}" if ratio.isna().any() else f"{ratio.mean():.2f}"
         cells = [f"{area.mean():.1f}", over, efficiency, f"{frame['select_seconds'].median():.2f} s", f"{len(area)}"]
         found[strategy] = Found(float(area.mean()), " | ".join(cells))
     return found

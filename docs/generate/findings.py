@@ -24,29 +24,29 @@ from docs.generate.wrapped import wrapped
 
 PAGE = studies.ROOT / "docs" / "evidence" / "findings.md"
 ASSETS = studies.ROOT / "docs" / "assets"
+Answers = dict[tuple[str, str], dict[str, Answer | str | None]]  # by finding and part, then by study
 
 HEAD = """# The paper's findings, and ours
 
 Written by `python -m docs.generate.findings` from the tables in results/: {runs} runs, {hours:.1f} hours of training,
 selection and evaluation on one thread ({hardware}; no counter of energy there).
 
-The eight findings come from the paper's introduction, the five claims from its Appendix G. {decided} of the thirteen
-are decided in at least one study, each part of them.
+The eight findings come from the paper's introduction, the five claims from its Appendix G. Of these thirteen {tally}.
 
 {studies}
 
 Accuracies are those of the whole test set, differences are in percentage points. Brackets hold the 95 % interval of
 Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and is the mean
 over random, entropy and BADGE where a finding names no strategy. Intervals are over seeds on one pool and one test set:
-they say nothing about other data sets. "Finds" is the true difference that so many repeats find with a power of 0.8.
-*Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that the numbers support neither: finding
-no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a point. There
-is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a finding
-carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
+they say nothing about other data sets. "Detectable" is the true difference that so many repeats detect with a power of
+0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that the numbers support neither:
+finding no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a
+point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a
+finding carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
 
-The paper's own run on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), so one of its facets
-with 18 runs is 144 hours there; "hours" are those of a facet here. Hours of what is not computed are extrapolated from
-pilots on one thread (results/pilots.csv).
+"Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot foretells them
+(results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
+a comparison such as one of its Table 1 has 18 of them.
 
 {summary}
 
@@ -62,11 +62,16 @@ def main() -> None:
     parser.add_argument("--assets", type=Path, default=ASSETS)
     arguments = parser.parse_args()
     folder = arguments.results
-    answers = {(f.of, f.name): {key: judged(f, key, folder) for key in studies.STUDIES} for f in FINDINGS}
+    answers = judge(folder)
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
     pictures = figures.write(folder, arguments.assets)
     arguments.page.write_text(wrapped(head(answers, folder) + "\n" + "\n".join([*sections, *pictures])))
-    print(f"{decided(answers)} of 13 decided: {arguments.page}")
+    print(f"{arguments.page}: of thirteen {tally(answers)}.")
+
+
+def judge(folder: Path = studies.RESULTS) -> Answers:
+    """What the tables in ``folder`` say of everything."""
+    return {(f.of, f.name): {key: judged(f, key, folder) for key in studies.STUDIES} for f in FINDINGS}
 
 
 def judged(finding: Finding, key: str, folder: Path) -> Answer | str | None:
@@ -89,16 +94,28 @@ def judged(finding: Finding, key: str, folder: Path) -> Answer | str | None:
     return answer
 
 
-def decided(answers: dict[tuple[str, str], dict[str, Answer | str | None]]) -> int:
-    """The number of findings and claims of which each part has a verdict in some study."""
-    parts: dict[str, list[bool]] = {}
+def verdicts(answers: Answers) -> dict[str, set[str]]:
+    """What the studies say of each finding and claim of which each part has a verdict in some study."""
+    parts: dict[str, list[set[str]]] = {}
     for (of, _), each in answers.items():
-        known = any(isinstance(a, Answer) and a.verdict in (CONFIRMED, REFUTED) for a in each.values())
-        parts.setdefault(of, []).append(known)
-    return sum(map(all, parts.values()))
+        found = {answer.verdict for answer in each.values() if isinstance(answer, Answer)}
+        parts.setdefault(of, []).append(found & {CONFIRMED, REFUTED})
+    return {of: set().union(*found) for of, found in parts.items() if all(found)}
 
 
-def head(answers: dict[tuple[str, str], dict[str, Answer | str | None]], folder: Path) -> str:
+def tally(answers: Answers) -> str:
+    """How many are decided, and how, in words."""
+    found = verdicts(answers)
+    confirmed, refuted, both = (
+        sum(each == kind for each in found.values()) for kind in ({CONFIRMED}, {REFUTED}, {CONFIRMED, REFUTED})
+    )
+    return (
+        f"{len(found)} are decided, each of their parts in at least one study: {confirmed} confirmed, "
+        f"{refuted} refuted, {both} confirmed in some studies or parts and refuted in others"
+    )
+
+
+def head(answers: Answers, folder: Path) -> str:
     """The head of the page: what was run, and a table of all verdicts."""
     names = {name for study in studies.STUDIES.values() for name in study.facets.values()}
     tables = [table for name in sorted(names) if (table := studies.table_of(name, folder)) is not None]
@@ -113,7 +130,7 @@ def head(answers: dict[tuple[str, str], dict[str, Answer | str | None]], folder:
         runs=every["run"].nunique(),
         hours=sum(map(studies.spent, tables)),
         hardware=", torch ".join(" and ".join(sorted(every[column].unique())) for column in ("hardware", "torch")),
-        decided=decided(answers),
+        tally=tally(answers),
         studies="\n".join(described),
         most=100 * (1 - ENOUGH),
         summary="\n".join(lines),
@@ -154,7 +171,7 @@ def in_short(answer: Answer | str | None) -> str:
 def section(finding: Finding, answers: dict[str, Answer | str | None], folder: Path) -> str:
     """What the paper says of a finding, its numbers, ours, and where they refute it the reason looked for."""
     says = f"The paper: {finding.says}" + (f" ({finding.paper()}.)" if finding.paper else "")
-    lines = [f"## {title(finding)}", "", says, "", "| study | measured | repeats | finds | verdict | hours |"]
+    lines = [f"## {title(finding)}", "", says, "", "| study | measured | repeats | detectable | verdict | hours |"]
     lines.append("|---" * 6 + "|")
     found = []
     for key, answer in answers.items():

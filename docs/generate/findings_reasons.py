@@ -136,10 +136,10 @@ def seed_sets_by_labels(rounds: pd.DataFrame) -> str:
     shown = [labels[place] for place in sorted({0, 1, len(labels) // 2, len(labels) - 1})]
     accuracy = {kind: means(frame, "labeled") for kind, frame in rounds.groupby("seed_set")}
     texts = []
-    for kind in sorted(accuracy.keys() - {"random"}):
-        gaps = [(accuracy[kind][count] - accuracy["random"][count]).dropna().to_numpy(float) for count in shown]
+    for kind in sorted(map(str, accuracy.keys() - {"random"})):
+        felt = [(accuracy[kind][count] - accuracy["random"][count]).dropna().to_numpy(float) for count in shown]
         texts.append(
-            f"{kind} " + ", ".join(f"{estimate(gap)} at {count:,}" for gap, count in zip(gaps, shown, strict=True))
+            f"{kind} " + ", ".join(f"{estimate(gap)} at {count:,}" for gap, count in zip(felt, shown, strict=True))
         )
     return f"accuracy minus that after a random seed set, by number of labels: {'; '.join(texts)}"
 

@@ -54,7 +54,8 @@ def page(results: Path) -> str:
     paths = sorted(results.glob("*/window.json"))
     windows = [Windowed(path.parent.name, json.loads(path.read_text()), path.parent) for path in paths]
     windows = [each for each in windows if not each.record["dry_run"]]
-    head = "# The paper on a GPU\n\nWritten by `make gpu-page` from `benchmarks/results/gpu/`.\n\n"
+    head = "# On a GPU\n\nWritten by `make gpu-page` from `benchmarks/results/gpu/`. A window is one run of\n"
+    head += "`make gpu-window` on a machine with a GPU.\n\n"
     if not windows:
         return head + EMPTY
     rounds = gathered(windows)
@@ -156,7 +157,7 @@ def correctness(windows: list[Windowed]) -> str:
             f"- {each.name}: {row.check}: {row.found} of {row.allowed}, {row.verdict}" for row in failed.itertuples()
         ]
     return "\n\n".join(
-        ["## Checks against float64 on a CPU", table(rows), *(["\n".join(failures)] if failures else [])]
+        ["## Correctness: checks against float64 on a CPU", table(rows), *(["\n".join(failures)] if failures else [])]
     )
 
 

@@ -36,7 +36,7 @@ PAGES = {  # that explain a group
     "strategy": " See [which strategy when](../guides/which_strategy.md).",
     **dict.fromkeys(
         ("shift", "open_set", "imbalance", "annotator", "cost"),
-        " See [pools as people have them](../guides/pools.md).",
+        " See [realistic pools](../guides/pools.md).",
     ),
     "search": " See [searching for settings](../guides/clusters.md#searching-for-settings).",
 }

@@ -18,6 +18,7 @@ from alrun.analysis.scores import common_level, efficiency_at
 from alrun.system.errors import UserError
 from docs.generate import compare_pools as pools
 from docs.generate import curves
+from docs.generate.findings import judge, tally
 from docs.generate.findings_measures import mean_of
 from docs.generate.findings_studies import RESULTS, ROOT
 from docs.generate.which_strategy import gain, gains
@@ -44,9 +45,10 @@ def main() -> None:
     paragraphs.append(" ".join(filter(None, sentences)))
     paragraphs.append(
         f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one pool and one test set: features of "
-        "CIFAR-10 by a network trained "
-        "on ImageNet, a linear head. [Which strategy when](docs/guides/which_strategy.md) has other regimes, [the "
-        "paper's findings](docs/evidence/findings.md) which of them hold here."
+        "CIFAR-10 from a network pretrained on ImageNet, with a linear head. "
+        "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets. "
+        "On such features, and with small networks trained from scratch, of the paper's [thirteen findings and "
+        f"claims](docs/evidence/findings.md) {tally(judge(arguments.results))}."
     )
     arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))
     print(f"{sum(map(bool, sentences))} sentences in {arguments.page}")
@@ -106,7 +108,7 @@ def saved(folder: Path) -> str:
     values = found.loc[found["strategy"] == best, "efficiency"].tolist()
     low, high = t_interval(values)
     return (
-        f"For {100 * level:.1f} % accuracy random sampling needs {whole[best]:.2f} times as many labels as `{best}` "
+        f"For {100 * level:.1f} % accuracy, random sampling needs {whole[best]:.2f} times as many labels as `{best}` "
         f"({low:.2f} to {high:.2f})."
     )
 
@@ -122,7 +124,10 @@ def redundant(folder: Path) -> str:
         gap = (accuracy["badge"] - accuracy["entropy"]).dropna()
         low, high = t_interval(gap.tolist())
         texts.append(f"{gap.mean():+.1f} points ({low:+.1f} to {high:+.1f}) with {factor} copies")
-    return f"In a pool that repeats many examples, `badge` minus `entropy` is {' and '.join(texts)} of each."
+    gaps = " and ".join(texts)
+    return (
+        f"In a pool that repeats many examples, the mean accuracy of `badge` minus that of `entropy` is {gaps} of each."
+    )
 
 
 def realistic(folder: Path) -> str:
@@ -137,8 +142,9 @@ def realistic(folder: Path) -> str:
     texts = [f"`{name}` {gain(each, name)} points" for name in ("badge", "entropy")]
     number, _, interval = found[best].partition(" ")
     return (
-        f"With rare classes `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
-        f"40 % of the pool belongs to no class, the mean accuracy minus random's is {' and '.join(texts)}."
+        f"With rare classes, `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
+        "40 % of the pool belongs to no class, the mean accuracy minus that of random sampling is "
+        f"{' and '.join(texts)}."
     )
 
 

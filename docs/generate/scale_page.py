@@ -22,39 +22,38 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PAGE = """# Pools that memory does not hold
+PAGE = """# Pools larger than memory
 
-One selection of {size:,} with {labeled:,} labels, from {width} numbers in float16 per example ({gigabytes:.1f} GB in a
-file for 10 million), {classes} classes, within `runtime.memory_gb={memory}`, in one process with one thread (`make
-bench-scale`, which writes this page). Vectors lie in {clusters:,} clusters and are made up; a smaller pool is the first
-part of the largest.
+The cost of one selection of {size:,} examples, with {labeled:,} labels and {classes} classes, in one process with one
+thread, within `runtime.memory_gb={memory}`. The pool is a file of synthetic vectors in {clusters:,} clusters, {width}
+numbers in float16 each ({gigabytes:.1f} GB for 10 million); smaller pools are the first part of it. Measured by `make
+bench-scale`, which writes this page. [The guide](../guides/features.md#pools-larger-than-memory) has the settings.
 
 ![Processor seconds against the size of the pool](../assets/scale.svg)
 
 {table}
-`slope` is that of the line through the logarithms of processor seconds and of n, for each state of the cache: 1 is a
-cost that grows as the pool does. Processor seconds are those of one thread. `seconds` are of the clock, at a `load` of
-so many processes that wait for {cores} cores: where it is above the number of cores, they say little. `cold`: the file
-was dropped from the system's cache before, `warm`: it was read once before, and stayed as far as there was memory for
-it. `read_gb` came from the disk; later passes of a cold case find in the cache what it still holds.
+- `cpu_seconds`: processor time of the thread. `slope`: of the line through log `cpu_seconds` against log n, for each
+  state of the cache; 1 is linear growth.
+- `seconds`: wall time. Other processes used the {cores} cores too: where the `load` is higher, wall time says little.
+- `cache`: before a `cold` case, the file was dropped from the system's page cache; before a `warm` one, it was read
+  once. `read_gb`: read from the disk; later passes of a cold case are partly served from the cache.
+- `peak_gb`: highest memory of the process; `anon_gb`: the same without pages of the memory-mapped file, which the
+  system can reclaim at any time. The process needs only the latter.
 
-`peak_gb` is the highest memory of the process, `anon_gb` without pages of the mapped file. The second is what the
-process needs: the system takes pages of a file back whenever it wants, since it can read them again. The first is kept
-as well, because after each part of the pool its pages are given back.
-
-| case | what it does | passes over the pool |
+| strategy | what it does | passes over the pool |
 | --- | --- | --- |
-| margin | scores part by part, and takes the highest of all | 1 |
-| badge | k-means++ on gradients, which are computed again in each pass | 1 for lengths, 5 to 8 for draws |
-| coreset | distances to the labeled examples, then those of the farthest candidates | 2, and candidates |
-| kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 an iteration and 1 at first |
-| max_herding | MaxHerding on a sample of 10 examples for each label | of the sample, whose rows are read alone |
+| margin | scores part by part, keeps the highest | 1 |
+| badge | k-means++ on gradient embeddings, which are computed again in each pass | 1 for norms, 5 to 8 for sampling |
+| coreset | distances to the labeled examples, then among the farthest candidates | 2, and the candidates |
+| kmeans | Lloyd's algorithm, each example compared with 64 near centers | 1 for cells, 1 to start, 1 per iteration |
+| max_herding | MaxHerding on a random sample of 10 examples for each label | none: only the sample is read |
 
-## What a sample costs
+## The loss by a sample
 
-MaxHerding cannot look at all pairs of 10 million. `strategy=subsample` lets it choose in a random sample, which is both
-what it chooses among and what it covers. How much of the objective over the whole pool that reaches, as a share of what
-MaxHerding among all examples reaches, on a pool that is small enough for both (`python -m benchmarks.sample_loss`):
+MaxHerding cannot compare all pairs of 10 million examples. With `strategy=subsample` it selects from a random sample,
+to cover that sample. The table has the objective over the whole pool that this reaches, as a share of what MaxHerding
+on the whole pool reaches, for a pool that is small enough for both (`python -m benchmarks.sample_loss`; median and
+worst of the draws):
 
 {loss}
 {missing}

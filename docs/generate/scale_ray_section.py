@@ -6,18 +6,17 @@ from alrun.analysis.formats import markdown
 from benchmarks import scale
 
 TERMS = {
-    "start": "per worker and run: connecting, a process, the import of torch",
+    "start": "per worker and run: connection, process, import of torch",
     "open": "per worker and round: the state and the data",
     "task": "per part: Ray's own work",
-    "file": "per part: lock, write",
-    "part": "per part: pass and selection; {c} millionths of a second an example",
-    "decide": "per selection: reads what the parts propose, and selects among it",
+    "file": "per part: lock and write its file",
+    "part": "per part: pass and selection; {c} µs per example",
+    "decide": "per selection: read the proposals of the parts, and select among them",
 }
 SECTION = """## In parts, on a Ray cluster
 
-{rows}What a selection of {size:,} from {n:,} vectors in {parts} parts consists of, by margin from scores, and by BADGE
-in two levels (`make bench-ray`). `open`, `part`, `file` and `decide` are measured in one process, the others on the
-cluster.
+{rows}The terms of a selection of {size:,} from {n:,} vectors in {parts} parts, by margin and by BADGE in two levels.
+`open`, `part`, `file` and `decide` are measured in one process, the others on the cluster.
 
 | term | what | margin, cpu_seconds | BADGE, cpu_seconds |
 | --- | --- | --- | --- |
@@ -25,44 +24,42 @@ cluster.
 With w workers and p parts, a selection takes
 
     cpu_seconds = w open + p (task + file + part) + decide
-    seconds     = open + p (task + file + part) / w + decide      on w processors that nothing else uses
+    seconds     = open + p (task + file + part) / w + decide      on w idle processors
 
-and a run w times `start` more, once.
+and each run w times `start` in addition.
 
 """
-ROWS = """`make bench-ray` on a cluster of two nodes on this machine, with 1, 2 and 4 workers, three selections each.
-A row is written only if queries and accuracies of the run are those of one process, byte for byte. Two cores cannot
-show a gain: the table shows what parts and Ray add.
+ROWS = """[Selection in parts](../guides/clusters.md#one-selection-on-many-machines), by `make bench-ray`: a cluster of
+two nodes on one machine, with 1, 2 and 4 workers, three selections each. A row is written only if queries and
+accuracies of the run are those of one process, byte for byte. On two cores there is no speedup: the table shows the
+overhead of parts and Ray.
 
 {rows}
-`cpu_seconds` are those of all processes of the cluster and of the run, a selection, on average; `model` is what the
-terms below add up to; `seconds` are of the clock, at that `load`; `peak_gb` is that of one worker.
+`cpu_seconds` is the mean per selection, over all processes of the cluster and the run; `model` is the sum of the terms
+below; `seconds` is wall time, at that `load`; `peak_gb` is that of one worker.
 
 """
 NO_ROWS = "The cluster with 1, 2 and 4 workers is not measured yet.\n\n"
 NUMBERS = """## Measured, calculated, assumed
 
-**Measured**: all tables of this page, by the commands that they name; slopes of cost against the size of the pool up to
-{largest:,}, in one process.{equal}
+**Measured**: the tables above, up to {largest:,} examples in one process.{equal}
 
-**By arithmetic**, from those terms: margin from {largest:,} examples in {many} parts, {c:.2g} processor seconds an
-example (this page's first table), `open` as measured by a later run on {largest:,}, `decide` as often as there are
-proposals:
+**By arithmetic**: margin from {largest:,} examples in {many} parts, with {c:.2g} processor seconds per example (first
+table of this page), `open` of the later run above, and `decide` in proportion to the number of parts:
 
 {arithmetic}
-{without}The last step is not divided: `decide` grows as parts times labels.
+{without}`decide` is not parallel, and grows with parts times labels.
 
-**Assumed**: that the terms of {n:,} vectors hold for larger parts, where `part` grows with its examples (slope 1,
-measured in one process only); that w processors of other machines are as fast as this one; that their disks deliver a
-part as fast as it is computed ({rate:.0f} MB/s a worker at that speed); that files of parts reach all machines in the
-time measured here on one disk.
+**Assumed**: the terms for {n:,} vectors also hold for larger parts, with `part` in proportion to its examples;
+processors of other machines are as fast as this one; their disks deliver a part as fast as it is computed
+({rate:.0f} MB/s per worker); files of parts reach all machines in the time measured here on one disk.
 """
-EQUAL = " That parts on Ray select what one process selects, with 1, 2 and 4 workers."
+EQUAL = " Parts on Ray select what one process selects, with 1, 2 and 4 workers."
 KILLS = """## Kills
 
 `make test-ray`: {workers} workers and {drivers} drivers killed at random moments in {runs} runs on a cluster of two
-nodes. Every run ended; accuracies, queries and measures equal those of one process that nobody disturbed, byte for
-byte; no part that had been written was started again{gone}.{embedding}
+nodes. All runs finished, with the accuracies, queries and measures of one undisturbed process, byte for byte; no
+finished part was computed again{gone}.{embedding}
 """
 LACKING = "## On many machines\n\nNot measured yet (`make bench-ray`, `make test-ray`).\n"
 

@@ -9,12 +9,11 @@ SECTION = """## A whole run on {n:,}
 
 `python -m benchmarks.scale_run`, a part of `make bench-scale`: {rounds} rounds with a linear head, a query of
 {labels:,} by margin after each but the last, a test set of {test:,}, `runtime.memory_gb={memory}`, one process with one
-thread. The first run hashes the file of vectors and keeps the hash; a later one, with another seed set, starts as all
-others do.
+thread. The first run on a file of vectors hashes it; later ones, such as one with another seed set, reuse the hash.
 
 {table}
-`open` is all from the composition of the settings to the first round, without the import of Python's modules; `write`
-saves state and tables. The file was dropped from the system's cache before each run{shared}.
+`open` is the time from the composition of the settings to the first round, without Python's imports; `write` saves
+state and tables. The file was dropped from the system's page cache before each run{shared}.
 
 - A later run opens in {open:.1f} processor seconds ({open_seconds:.0f} s of the clock).
 - A round takes {round:.1f} processor seconds: {by_part}.
@@ -62,5 +61,5 @@ def section(measured: pd.DataFrame | None) -> str:
             shared=", but other processes read it meanwhile" if (both["cache"] == "shared").any() else "",
             anonymous=both["anon_gb"].max(),
         )
-        + f"\nThe clock is of a machine of two cores with a load of {both['load'].min()} to {both['load'].max()}.\n"
+        + f"\nOn two cores with a load of {both['load'].min()} to {both['load'].max()}, wall time says little.\n"
     )

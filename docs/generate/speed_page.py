@@ -19,29 +19,30 @@ Written by `make speed` on {device}, two of its threads (torch {torch}).
 
 ## Selection
 
-Clustered points with 512 numbers each, `C` classes; an algorithm picks `b` of `n`. `make bench-selection` prints
-more. The floor is the time for the arithmetic of the exact algorithm at the speed of this machine's matrix product,
-or for the bytes that it must read at the speed of its memory, whichever is longer; lazy algorithms can be faster. The
-reference does what the papers' public code does: it forms the points and visits all of them for each pick. MB is the
-memory beyond the inputs.
+An algorithm selects `b` of `n` clustered points with 512 numbers each and `C` classes (`make bench-selection`). The
+floor is the time for the arithmetic of the exact algorithm at the speed of this machine's matrix product, or for the
+bytes that it must read at the speed of its memory, whichever is longer; lazy algorithms can be faster. "Of the floor"
+is the measured time as a multiple of it. The reference works as the papers' public code does: it forms all points and
+visits all of them for each selected one. MB is the memory beyond the inputs.
 
 {selection}
 ## A pool of ImageNet's size
 
 One selection of 10,000 from 1,281,167 vectors of 384 numbers, 100,000 of them labeled, with a linear head of 1,000
-classes and the settings that a run takes by itself (`make bench-large`). One thread of {device}, beside other work: the
-wall time counts the waiting, too. The peak includes the 2 GB of the pool. The floor is the processor time of the matrix
-products that a case cannot do without, measured beside the same work.
+classes and default settings (`make bench-large`). One thread of {device}, on a busy machine: wall time includes
+waiting. The peak includes the 2 GB of the pool. The floor is the processor time of the matrix products that a strategy
+cannot avoid, measured under the same conditions. [Large pools](../guides/features.md#large-pools) explains the
+approximations.
 
 {large}
 ## Training
 
 Images per second of one run, with the fastest number of threads and memory format. The plain loop is a DataLoader
-with workers, torchvision's transforms image by image, and an eager step. The floor is the arithmetic of the step at
-the speed of this machine's fastest product or convolution in that precision.
+with workers, torchvision's transforms on single images, and eager training steps. The last column compares with the
+arithmetic of a step at the speed of this machine's fastest matrix product or convolution in that precision.
 
 {training}
-Several runs at once, training batch size 20: images per second of all runs together, and the ratio to one run alone.
+Several runs at once, training batch size 20: images per second of all runs together (relative to one run alone).
 
 {together}"""
 
@@ -91,7 +92,7 @@ def of_large_pools(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "strategy": rows.case,
-            "seconds": rows.seconds.map("{:.0f}".format),
+            "wall seconds": rows.seconds.map("{:.0f}".format),
             "processor seconds": rows.cpu_seconds.map("{:.0f}".format),
             "floor": rows.floor.map("{:.0f}".format),
             "peak, GB": rows.peak_gb.map("{:.1f}".format),

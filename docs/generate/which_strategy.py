@@ -151,7 +151,11 @@ def counted(strategy: str, found: Gains, of: tuple[str, ...] = tuple(REGIMES)) -
 def record(strategy: str, found: Gains, of: tuple[str, ...] = tuple(REGIMES)) -> str:
     """``counted`` in words."""
     better, worse, count = counted(strategy, found, of)
-    return f"`{strategy}` better in {better} of {count}, worse in {worse}" if count else f"`{strategy}` not computed"
+    return (
+        f"`{strategy}` better in {better} of {count}, worse in {worse or 'none'}"
+        if count
+        else f"`{strategy}` not computed"
+    )
 
 
 def benchmarks(found: Gains) -> str:
@@ -190,9 +194,11 @@ def not_better(strategy: str) -> Callable[[Gains], tuple[str, bool | None]]:
 def order_changes(found: Gains) -> tuple[str, bool | None]:
     """Whether entropy is better than random in some regimes and worse in others."""
     better = [REGIMES[name].title for name, each in found.items() if "entropy" in better_of(each).index]
-    worse = [REGIMES[name].title for name, each in found.items() if "entropy" in worse_of(each).index]
-    text = f"`entropy` is better than random in {len(better)} regimes ({'; '.join(better)}), worse in {len(worse)}"
-    return f"{text} ({'; '.join(worse)})", bool(better and worse)
+    worse = [name for name, each in found.items() if "entropy" in worse_of(each).index]
+    text = (
+        f"`entropy` is better than random in {len(better)} regimes ({'; '.join(better)}), worse in {len(worse)} others"
+    )
+    return text, bool(better and worse)
 
 
 def drops_first(found: Gains) -> tuple[str, bool | None]:

@@ -232,14 +232,20 @@ def test_what_was_not_run_is_on_the_page_with_its_hours_and_the_rest_is_reported
     assert "not testable here: the head is trained to its optimum" in page
     assert "| 3, diversity | **refuted** |" in page
     assert "| 8, time | **confirmed** |" in page
-    assert "2 of the thirteen are decided" in page.replace("\n", " ")  # 3 and claim 1; 1 and 8 have parts without runs
+    assert "2 are decided" in page.replace("\n", " ")  # 3 and claim 1; 1 and 8 have parts without runs
     assert "why: BADGE minus entropy by number of labels: " in page
 
 
 def test_a_finding_is_decided_when_each_of_its_parts_is():
     yes, no = rules.Answer("", "refuted", "", 3), rules.Answer("", "undecided", "", 3)
-    assert findings.decided({("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": yes}, ("7", "c"): {"x": no}}) == 1
-    assert findings.decided({("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": "not run"}}) == 0
+    confirmed = rules.Answer("", "confirmed", "", 3)
+    answers = {("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": yes}, ("7", "c"): {"x": no}}
+    assert findings.verdicts(answers) == {"6": {"refuted"}}
+    assert findings.verdicts({("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": "not run"}}) == {}
+    answers |= {("7", "c"): {"x": confirmed}, ("8", "d"): {"x": confirmed, "y": yes, "z": None}}
+    assert "3 are decided, each of their parts in at least one study: 1 confirmed, 1 refuted, 1 " in findings.tally(
+        answers
+    )
 
 
 @pytest.mark.parametrize("count", [3, 8, 20])

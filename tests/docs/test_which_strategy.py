@@ -11,6 +11,7 @@ from alrun.system.errors import UserError
 from docs.generate import readme, which_strategy
 
 ROUND = ["round", "labeled", "answers", "test_accuracy", "train_seconds", "evaluate_seconds", "select_seconds"]
+ROUND += ["stopped_by", "train_accuracy"]
 
 
 def table(gains: dict[str, float], repeats: int = 8, **changed: object) -> pd.DataFrame:
@@ -22,6 +23,7 @@ def table(gains: dict[str, float], repeats: int = 8, **changed: object) -> pd.Da
             | {"labeled": 100 * (1 + number), "answers": 100 * (1 + number), "dataset": "cifar10", "model": "linear"}
             | {"test_accuracy": 0.5 + 0.1 * number + (gain + draws.normal(0, 0.2)) / 100, "device": "cpu"}
             | {"train_seconds": 1.0, "evaluate_seconds": 0.1, "select_seconds": 0.1, "hardware": "a CPU"}
+            | {"stopped_by": "optimum", "train_accuracy": 1.0}
             | {name.replace("__", "."): value for name, value in changed.items()}
             for strategy, gain in {"random": 0.0, **gains}.items()
             for seed in range(repeats)
@@ -96,6 +98,7 @@ def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_p
     rounds = table({"margin": 5.0, "badge": -20.0})
     rounds["test_accuracy"] = rounds["test_accuracy"].round(2) + rounds["seed"] / 10_000
     commit(tmp_path, "features/baseline", rounds)
+    (tmp_path / "pilots.csv").write_text("experiment,runs,seconds\n")
     page = tmp_path / "README.md"
     page.write_text(f"before\n{readme.BEGIN}\nearlier words\n{readme.END}\nafter\n")
     words = ["--results", str(tmp_path), "--page", str(page), "--figure", str(tmp_path / "figure.svg")]
@@ -104,7 +107,7 @@ def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_p
     assert "earlier words" not in text
     assert text.startswith("before")
     assert text.endswith("after\n")
-    sentence = text.partition("accuracy random sampling needs ")[2]
+    sentence = text.partition("accuracy, random sampling needs ")[2]
     assert float(sentence.partition(" times")[0]) == pytest.approx(1.2, abs=0.01)
     assert "`margin`" in sentence.partition("(")[0]
     assert "rare classes" not in text
