@@ -453,6 +453,7 @@ def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(co
     assert len(strange) == 20
     assert len(list((tmp_path / "store").glob("*/manifest.json"))) == 2
     network = Tiny().eval()
+    assert data.pictures is not None
     for place in (*strange[:3], *np.flatnonzero(data.train_labels != STRANGER)[:3]):
         (picture,) = data.pictures[np.array([place])]
         assert any(np.array_equal(picture[0], each) for each in images) == (place in strange)

@@ -1,7 +1,7 @@
 """How what the settings name is built."""
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import factory, targets
 from alrun.system.errors import UserError
@@ -40,7 +40,7 @@ def listed(monkeypatch):
 )
 def test_what_cannot_be_built_is_named(settings, words):
     with pytest.raises(UserError, match=words):
-        factory.build(OmegaConf.create(settings), "thing")
+        factory.build(DictConfig(settings), "thing")
 
 
 def test_a_number_is_no_part():

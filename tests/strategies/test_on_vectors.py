@@ -35,7 +35,7 @@ ON_IMAGES = {"vaal": "discriminative", "learning_loss": "expected_gradient", "de
 
 def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray]:
     made, labels = make_blobs(count, WIDTH, centers=CLASSES, cluster_std=1.0, random_state=0)[:2]
-    return made.astype(np.float32), labels
+    return np.asarray(made, np.float32), np.asarray(labels)
 
 
 def query_on_vectors(strategy, size=8, labeled=12):
@@ -88,7 +88,7 @@ def test_that_the_seed_set_is_what_the_strategy_chooses_on_features():
     chosen = FromStrategy(MaxHerding(FromClassifier()), FromFeatures()).choose(pool, candidates, 6, generator(), 16)
     kernel, expected = (-(apart[5:, 5:] ** 2)).exp(), []
     for _ in range(6):
-        gains = [kernel[:, [*expected, each]].amax(1).sum() if each not in expected else -1 for each in range(55)]
+        gains = [-1 if each in expected else float(kernel[:, [*expected, each]].amax(1).sum()) for each in range(55)]
         expected.append(int(np.argmax(gains)))
     assert (chosen - 5).tolist() == expected
     far = FromStrategy(Coreset(), FromFeatures()).choose(pool, candidates, 6, generator(), 16)
