@@ -1,7 +1,7 @@
 """The figures of docs/evidence/findings.md: ours beside the paper's digitized points."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -28,11 +28,47 @@ def write(folder: Path, assets: Path) -> list[str]:
     if known:
         save(redundancy(known), assets / "redundancy.svg")
         found += ["## BADGE and entropy by redundancy", "", picture("redundancy.svg", REDUNDANCY), ""]
-    rounds = studies.table_of(studies.STUDIES["mnist"].facets["baseline"], folder)
-    if rounds is not None:
-        save(mnist(rounds), assets / "mnist.svg")
-        found += ["## MNIST, Figure 7", "", picture("mnist.svg", MNIST), "", point_by_point(rounds), ""]
+    for key, same in SAME.items():
+        rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
+        if rounds is not None:
+            theirs = same.curves(rounds)
+            save(accuracies(rounds, theirs), assets / f"{key}.svg")
+            shown = picture(f"{key}.svg", same.says)
+            found += [f"## {same.title}", "", shown, "", point_by_point(rounds, theirs), ""]
     return found
+
+
+class Same(NamedTuple):
+    """A panel of the paper with strategies and numbers of labels that a study of ours has too."""
+
+    title: str
+    figure: str
+    panel: str
+    says: str
+
+    def curves(self, rounds: pd.DataFrame) -> pd.DataFrame:
+        """The paper's accuracy in % by labels and strategy: our strategies, up to our last number of labels."""
+        theirs = 100 * paper.curves(self.figure, self.panel)
+        ours = [name for name in dict.fromkeys(rounds["strategy"]) if name in theirs]
+        return theirs.loc[theirs.index <= rounds["labeled"].max(), ours]
+
+
+SAME = {
+    "cifar10": Same(
+        "CIFAR-10, Figure 1",
+        "figure-1",
+        "CIFAR-10 ResNet-18",
+        "Test accuracy on CIFAR-10 against labels: our repeats and their mean (a network of 0.41 million parameters, "
+        "30 epochs, JPEG-compressed images), and the paper's Figure 1 as it was digitized (ResNet-18 with 11 million "
+        "parameters, up to 300 epochs)",
+    ),
+    "mnist": Same(
+        "MNIST, Figure 7",
+        "figure-7",
+        "MNIST MNIST net",
+        "Test accuracy on MNIST against labels: our repeats, their mean, and the paper's Figure 7 as it was digitized",
+    ),
+}
 
 
 REDUNDANT = ("features", "fashion_mnist")
@@ -40,7 +76,6 @@ REDUNDANCY = (
     "BADGE's mean accuracy minus entropy's against the number of copies: ours with 95 % intervals, and the paper's "
     "Figure 4 as it was digitized (ResNet-18 from scratch, 500 to 5,500 labels)"
 )
-MNIST = "Test accuracy on MNIST against labels: our repeats, their mean, and the paper's Figure 7 as it was digitized"
 
 
 def save(figure: "Figure", path: Path) -> None:
@@ -79,13 +114,12 @@ def redundancy(tables: dict[str, pd.DataFrame]) -> "Figure":
 
 
 @figure_style.styled
-def mnist(rounds: pd.DataFrame) -> "Figure":
-    """Accuracy on MNIST, ours and the paper's."""
+def accuracies(rounds: pd.DataFrame, theirs: pd.DataFrame) -> "Figure":
+    """Our accuracies and the paper's."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(figure_style.PAGE, 2.8))
     axes = figure.subplots()
-    theirs = 100 * papers_mnist(rounds)
     names = list(map(str, theirs))
     styles = figure_style.line_styles(names)
     for strategy in names:
@@ -100,17 +134,10 @@ def mnist(rounds: pd.DataFrame) -> "Figure":
     return figure
 
 
-def papers_mnist(rounds: pd.DataFrame) -> pd.DataFrame:
-    """The paper's curves of our strategies up to our last number of labels."""
-    theirs = paper.curves("figure-7", "MNIST MNIST net")
-    ours = [name for name in dict.fromkeys(rounds["strategy"]) if name in theirs]
-    return theirs.loc[theirs.index <= rounds["labeled"].max(), ours]
-
-
-def point_by_point(rounds: pd.DataFrame) -> str:
-    """A table of our accuracies on MNIST beside the paper's."""
-    theirs = 100 * papers_mnist(rounds)
-    ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std", "count"])
+def point_by_point(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """A table of our accuracies beside the paper's."""
+    percent = rounds.assign(percent=100 * rounds["test_accuracy"])
+    ours = percent.groupby(["labeled", "strategy"])["percent"].agg(["mean", "std", "count"])
     lines = ["| labels | " + " | ".join(f"{name}, ours | paper | difference" for name in theirs) + " |"]
     lines.append("|---" * (1 + 3 * theirs.shape[1]) + "|")
     for labels in theirs.index:
@@ -123,5 +150,5 @@ def point_by_point(rounds: pd.DataFrame) -> str:
             spread = f" ± {std:.2f}" if count > 1 else ""
             cells += [f"{mean:.2f}{spread} ({count:.0f})", f"{theirs[name][labels]:.2f}"]
             cells += [f"{mean - theirs[name][labels]:+.2f}"]
-        lines.append(f"| {labels:,} | {' | '.join(cells)} |")
+        lines.append(f"| {labels:,.0f} | {' | '.join(cells)} |")
     return "\n".join(lines)

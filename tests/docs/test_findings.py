@@ -16,6 +16,7 @@ from alrun.system.errors import UserError
 from docs.generate import findings
 from docs.generate import findings_claims as claims
 from docs.generate import findings_measures as measures
+from docs.generate import findings_paper as paper
 from docs.generate import findings_reasons as reasons
 from docs.generate import findings_rules as rules
 from docs.generate.findings_list import FINDINGS
@@ -234,6 +235,20 @@ def test_what_was_not_run_is_on_the_page_with_its_hours_and_the_rest_is_reported
     assert "| 8, time | **confirmed** |" in page
     assert "2 are decided" in page.replace("\n", " ")  # 3 and claim 1; 1 and 8 have parts without runs
     assert "why: BADGE minus entropy by number of labels: " in page
+
+
+def test_our_accuracies_stand_beside_the_paper_s_where_both_have_them(tmp_path, monkeypatch):
+    theirs = paper.curves("figure-1", "CIFAR-10 ResNet-18")
+    rows = runs(strategies=("random", "badge", "bald"))
+    rows = rows[rows["round"] < 2].assign(labeled=lambda t: 1000 + 3000 * t["round"])
+    accuracy = [theirs["random"][labels] + 0.01 for labels in rows["labeled"]]
+    committed(tmp_path, "scratch/cifar10", rows.assign(test_accuracy=accuracy))
+    page = page_of(tmp_path, monkeypatch)
+    _, second = (line for line in page.splitlines() if line.startswith(("| 1,000 |", "| 4,000 |")))
+    at_4000 = 100 * theirs["random"][4000]
+    assert f"| {at_4000 + 1:.2f} ± 0.00 (3) | {at_4000:.2f} | +1.00 |" in second
+    assert "bald" not in page.partition("## CIFAR-10, Figure 1")[2]  # the paper's panel lacks it
+    assert (tmp_path / "cifar10.svg").exists()
 
 
 def test_a_finding_is_decided_when_each_of_its_parts_is():
