@@ -199,13 +199,13 @@ def test_a_run_that_fails_leaves_the_others_of_a_sweep_and_is_told_at_its_end(tm
     sweep = ["-m", "debug=fast", "strategy=entropy", "strategy.dropout_samples=0,3", "optimizer.lr=0.01,1e30"]
     answer = alrun(*sweep, cwd=tmp_path)
     assert answer.returncode == 1
-    assert answer.stderr.count("SmallCnn has no dropout") == 2
+    assert answer.stderr.count("model=small_cnn has no dropout") == 2
     lines = answer.stdout.splitlines()
     last = lines[lines.index("1 of 4 runs are done.") + 1 :]
     assert last[0] == "Failed; the same command tries them again, from their last checkpoint:"
     loss = r"loss is (nan|inf) in round 0, epoch \d, at learning rate .*: lower optimizer.lr"
     assert len([line for line in last[1:] if re.search(loss, line)]) == 1
-    assert len([line for line in last[1:] if "SmallCnn has no dropout" in line]) == 2
+    assert len([line for line in last[1:] if "model=small_cnn has no dropout" in line]) == 2
     assert "Traceback" not in answer.stderr
     notes = sorted(tmp_path.glob("outputs/runs/*/*/failed.txt"))
     assert len(notes) == 1  # two were refused before anything was computed, and left nothing

@@ -7,6 +7,7 @@ import os
 import unicodedata
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,6 +136,28 @@ def test_names_that_differ_are_not_warned_of(names, caplog):
 def test_labels_outside_the_declared_names_are_refused(values, words):
     with pytest.raises(UserError, match=words):
         numbered(values, ["cat", "dog"])
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        (["0.5", "1", "2"], "0.5"),
+        ([0.0, 1.0, 1.5], "1.5"),
+        (np.array([1, 2.25], np.float32), "2.25"),
+        (["0.5", "cat"], None),  # a name like others
+        (["1.0", "2", "1e3"], None),
+        ([None, 0.5], None),  # which is said to be missing instead
+        ([[0.5], [1.5]], None),
+        (np.array([0, 1]), None),
+        (["nan", "inf"], None),
+    ],
+)
+def test_amounts_are_no_classes(values, refused):
+    if refused is None:
+        labels.refuse_fractions(values, "t.csv, column y")
+        return
+    with pytest.raises(UserError, match=rf"t.csv, column y: the label {refused} is not a whole number"):
+        labels.refuse_fractions(values, "t.csv, column y")
 
 
 def picture(path: Path, seed: int) -> Path:
@@ -294,12 +317,35 @@ def images(count: int) -> np.ndarray:
     ],
 )
 def test_an_npz_may_call_its_arrays_otherwise_and_have_no_test_split(tmp_path, names, settings, tested):
-    made = {name: images(10 if number < 2 else 4) for number, name in enumerate(names) if number % 2 == 0}
+    made: dict[str, Any] = {
+        name: images(10 if number < 2 else 4) for number, name in enumerate(names) if number % 2 == 0
+    }
     made |= {name: (np.arange(10 if number < 2 else 4) % 2)[:, None] for number, name in enumerate(names) if number % 2}
     np.savez(tmp_path / "a.npz", **made)
     data = sources.npz("", str(tmp_path / "a.npz"), **settings)
     assert (data.classes, len(data.test_labels)) == (2, tested)
     assert len(data.train_labels) + tested == (14 if len(names) > 2 else 10)
+
+
+def test_amounts_are_refused_in_each_kind_of_file_of_pictures(pictures):
+    with pytest.raises(UserError, match=r"list.csv, column label: the label 0\.5 is not a whole number \(1 of 2"):
+        csv(pictures, ["path,label", "p/1.png,0.5", "p/2.png,2.0"])
+    np.savez(pictures / "a.npz", images=images(4), labels=np.array([0.5, 1, 1, 0.5]))
+    with pytest.raises(UserError, match=r"a.npz, array labels: the label 0\.5 is not a whole number"):
+        sources.npz("", str(pictures / "a.npz"))
+    parquet(pictures / "all.parquet", [0.5, 1.0, 0.5, 1.0])
+    with pytest.raises(UserError, match=r"all.parquet, column label: the label 0\.5 is not a whole number"):
+        own.parquet("", str(pictures / "all.parquet"), size=4)
+
+
+def test_a_test_split_of_an_npz_that_names_none_says_what_to_do(tmp_path):
+    np.savez(tmp_path / "a.npz", images=images(4), labels=np.arange(4) % 2)
+    words = (
+        r"dataset.test_split=val: .* has no arrays train_images and val_images \(it has images, labels\): add what is "
+        r"missing, or leave dataset.test_split out, and dataset.test_fraction of every class is held out"
+    )
+    with pytest.raises(UserError, match=words):
+        sources.npz("", str(tmp_path / "a.npz"), test_split="val")
 
 
 def test_an_npz_of_video_frames_is_split_by_video(tmp_path):

@@ -1,6 +1,7 @@
 """Pools of vectors: files that hold them, and runs on them."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ class Head(Classifier):
 def blobs():
     """Four classes of 12 numbers: 200 to label and 100 to test on."""
     made, classes = make_blobs(300, 12, centers=4, cluster_std=2.0, random_state=0)[:2]
-    made = made.astype(np.float32)
+    made = np.asarray(made, np.float32)
     return made[:200], classes[:200], made[200:], classes[200:]
 
 
@@ -88,6 +89,72 @@ def test_that_a_run_on_vectors_learns_and_selects(stored, complete):
     assert (told["features"], told["train"], told["test"]) == (12, 200, 100)
 
 
+def test_that_a_npy_may_have_its_labels_in_another(blobs, tmp_path, composed):
+    np.save(tmp_path / "x.npy", blobs[0])
+    np.save(tmp_path / "y.npy", blobs[1][:, None])
+    data = vectors.features("", str(tmp_path / "x.npy"), labels_path=str(tmp_path / "y.npy"))
+    rows = {bytes(row): label for row, label in zip(blobs[0], blobs[1], strict=True)}
+    for images, found in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
+        assert [rows[bytes(row)] for row in images] == found.tolist()
+    assert len(data.train_labels) + len(data.test_labels) == 200
+    given = "dataset=features", f"dataset.path={tmp_path / 'x.npy'}", f"dataset.labels_path={tmp_path / 'y.npy'}"
+    before = composed(*given, hydra=True).hydra.run.dir
+    np.save(tmp_path / "y.npy", np.array(["ant", "bee", "cat", "dog"])[blobs[1]])
+    assert composed(*given, hydra=True).hydra.run.dir != before
+    data = vectors.features("", str(tmp_path / "x.npy"), labels_path=str(tmp_path / "y.npy"))
+    assert data.class_names == ["ant", "bee", "cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "settings", "words"),
+    [
+        (np.zeros(7, int), {}, r"x.npy has 200 rows, but .*y.npy 7: give a label to each"),
+        (
+            np.zeros((200, 4), int),
+            {},
+            r"dataset.labels_path: the array .*y.npy has shape \(200, 4\); it must be \(N,\)",
+        ),
+        (np.zeros(200, int), {"group": "patient"}, "dataset.group=patient has no effect on a .npy of labels"),
+        (np.zeros(200, int), {"test_split": "val"}, "dataset.test_split=val has no effect on a .npy of labels"),
+        (None, {}, r"dataset.labels_path=.*y.npy: there is no such file"),
+    ],
+)
+def test_that_a_npy_of_labels_that_does_not_fit_is_refused(blobs, tmp_path, labels, settings, words):
+    np.save(tmp_path / "x.npy", blobs[0])
+    if labels is not None:
+        np.save(tmp_path / "y.npy", labels)
+    with pytest.raises(UserError, match=words):
+        vectors.features("", str(tmp_path / "x.npy"), labels_path=str(tmp_path / "y.npy"), **settings)
+
+
+@pytest.mark.parametrize("form", ["npz", "folder", "csv", "npy"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_that_labels_which_are_not_whole_numbers_are_refused_and_whole_floats_are_classes(blobs, tmp_path, form, whole):
+    labels, test_labels = (each + (0.0 if whole else 0.5) for each in (blobs[1], blobs[3]))
+    path, labels_path, place = tmp_path / "f.npy", None, "y.npy"
+    if form == "npz":
+        path, place = tmp_path / "f.npz", "f.npz, array train_labels"
+        np.savez(path, **dict(zip(NAMES, (blobs[0], labels, blobs[2], test_labels), strict=True)))
+    elif form == "folder":
+        path, place = tmp_path, "train_labels.npy"
+        for name, array in zip(NAMES, (blobs[0], labels, blobs[2], test_labels), strict=True):
+            np.save(tmp_path / f"{name}.npy", array)
+    else:
+        np.save(path, blobs[0])
+        np.save(tmp_path / "y.npy", labels)
+        labels_path = str(tmp_path / "y.npy")
+    if form == "csv":
+        pd.DataFrame({"label": labels}).to_csv(tmp_path / "labels.csv", index=False)
+        labels_path, place = None, "labels.csv, column label"
+    if whole:
+        data = vectors.features("", str(path), labels_path)
+        assert [float(name) for name in data.class_names or []] == [0, 1, 2, 3]
+        return
+    words = rf"{place}: the label \d\.5 is not a whole number \(4 of 4 .* write their names"
+    with pytest.raises(UserError, match=words):
+        vectors.features("", str(path), labels_path)
+
+
 def test_that_float16_is_kept_and_computed_in_float32(blobs, tmp_path):
     half = [array.astype(np.float16) if array.ndim == 2 else array for array in blobs]
     np.savez(tmp_path / "f.npz", **dict(zip(NAMES, half, strict=True)))
@@ -111,7 +178,7 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
     np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
     data = vectors.features("", str(tmp_path / "f.npz"), standardize=True)
     scaler = StandardScaler().fit(blobs[0].astype(np.float64))
-    np.testing.assert_allclose(data.test_images, scaler.transform(blobs[2]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.test_images, np.asarray(scaler.transform(blobs[2])), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +297,9 @@ def test_that_a_setting_which_a_form_does_not_read_is_refused(blobs, tmp_path, f
     if form == "folder":
         path.mkdir()
     for name in unread:
+        setting: dict[str, Any] = {name: "patient"}
         with pytest.raises(UserError, match=rf"dataset\.{name}=patient has no effect on .*: leave it out"):
-            vectors.features("", str(path), **{name: "patient"})
+            vectors.features("", str(path), **setting)
 
 
 def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path):
@@ -293,11 +361,11 @@ def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, c
     [
         (
             ["model=small_cnn"],
-            "model: SmallCnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
+            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
         ),
         (
             [*MODEL, "augmentation=crop_flip"],
-            "CropFlip alters images, and the pool holds vectors: use augmentation=none",
+            "augmentation=crop_flip alters images, and the pool holds vectors: use augmentation=none",
         ),
     ],
 )

@@ -273,6 +273,10 @@ class Wrong(Tiny):
                 return vectors + 1e6
             case "short":
                 return vectors[1:]
+            case "maps":
+                return vectors.unflatten(1, (8, 4, 4))
+            case "words":
+                return vectors.unflatten(1, (8, 16))
             case "sums":
                 return vectors.sum(1)
             case "complex":
@@ -288,6 +292,8 @@ class Wrong(Tiny):
         ("nan", "numbers that are not finite"),
         ("large", "float16 cannot hold numbers above 65504"),
         ("short", r"gives \(63, 128\) for 64 examples"),
+        ("maps", r"Wrong gives \(64, 8, 4, 4\) for 64 images; it must give \(batch, features\): .*AdaptiveAvgPool2d"),
+        ("words", r"Wrong gives \(64, 8, 16\) for 64 images; it must give \(batch, features\)"),
         ("sums", r"gives \(64,\) for 64 examples; it must give a vector"),
         ("complex", r"gives complex \(64, 128\) for 64 examples"),
         (
@@ -300,6 +306,14 @@ class Wrong(Tiny):
 def test_that_what_cannot_be_stored_is_said_in_a_sentence(data, tmp_path, how, words):
     with pytest.raises(UserError, match=words):
         passes.embedded(data, made(Wrong(how), precision="float16"), str(tmp_path), CPU, 64)
+
+
+def test_that_pooled_maps_are_vectors(data):
+    pooled = nn.Sequential(Tiny(), nn.Unflatten(1, (128, 1, 1)))
+    vectors = made(pooled).encode(data.train_images[:3], CPU)
+    torch.testing.assert_close(
+        vectors, pooled(made(pooled).preprocessing(torch.from_numpy(data.train_images[:3])))[..., 0, 0]
+    )
 
 
 def test_that_the_hash_of_weights_follows_names_values_and_types():
@@ -360,6 +374,18 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         assert expected in capsys.readouterr().out
     with pytest.raises(UserError, match="part=3/2 must name a part"):
         embed.without_part(["part=3/2"])
+
+
+@pytest.mark.parametrize("encoder", [(), ENCODER])
+def test_that_vectors_need_no_embedding(tmp_path, monkeypatch, encoder):
+    from alrun.commands import embed
+
+    np.savez(tmp_path / "f.npz", features=np.eye(9, dtype=np.float32), labels=np.arange(9) % 3)
+    words = ["dataset=features", f"dataset.path={tmp_path / 'f.npz'}", f"paths.outputs={tmp_path}", *encoder]
+    monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"allow=[{__name__}]"])
+    said = "dataset=features holds vectors already, so there is nothing to embed: start a run on them, by "
+    with pytest.raises(SystemExit, match=f"{said}.*alrun dataset=features dataset.path={tmp_path / 'f.npz'}\\."):
+        embed.main()
 
 
 def test_that_a_million_vectors_open_at_once(tmp_path):
@@ -427,6 +453,7 @@ def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(co
     assert len(strange) == 20
     assert len(list((tmp_path / "store").glob("*/manifest.json"))) == 2
     network = Tiny().eval()
+    assert data.pictures is not None
     for place in (*strange[:3], *np.flatnonzero(data.train_labels != STRANGER)[:3]):
         (picture,) = data.pictures[np.array([place])]
         assert any(np.array_equal(picture[0], each) for each in images) == (place in strange)

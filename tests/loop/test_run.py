@@ -86,7 +86,10 @@ def test_what_a_strategy_must_not_return_is_refused_and_earlier_rounds_are_kept(
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("strategy=entropy", "strategy.dropout_samples=5"), "strategy.dropout_samples=5: SmallCnn has no dropout"),
+        (
+            ("strategy=entropy", "strategy.dropout_samples=5"),
+            "strategy.dropout_samples=5: model=small_cnn has no dropout",
+        ),
         (("budget.total=1298",), "budget.total=1298 is more than the 1297 examples of the pool"),
         (("budget.seed_size=2000", "budget.total=2000"), "budget.seed_size=2000 is more than the 1297 examples"),
         (("model.width=0",), "model.width=0 is not possible: give a whole number of 1"),

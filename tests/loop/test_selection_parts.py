@@ -125,7 +125,7 @@ def test_that_parts_of_another_division_and_what_cannot_be_divided_are_refused(c
     complete(*asked)
     with pytest.raises(UserError, match=r"part=1/4: this selection has 5 parts \(strategy.parts\)"):
         select.select(planned(*asked), 1, 4)
-    with pytest.raises(UserError, match=r"runtime.engine=ray: Coreset compares examples with one another"):
+    with pytest.raises(UserError, match=r"runtime.engine=ray: strategy=coreset compares examples with one another"):
         complete("dataset=features", vectors, *MANY, "strategy=coreset", "runtime.engine=ray")
 
 

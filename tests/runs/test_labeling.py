@@ -254,11 +254,11 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("seed_set=balanced",), "seed_set=BalancedSeedSet reads labels of the whole pool"),
+        (("seed_set=balanced",), "seed_set=balanced reads labels of the whole pool"),
         (("per_class_cap=c1000",), "reads labels of the whole pool"),
-        (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=Duplicate reads labels of the whole pool"),
-        (("annotator=uniform",), "annotator=Uniform reads labels of the whole pool.*use annotator=perfect"),
-        (("cost=class", "cost.by_class={lying: 2}"), "cost=ByClass reads labels of the whole pool.*use cost=none"),
+        (("redundancy=duplicate", "redundancy.factor=2"), "redundancy=duplicate reads labels of the whole pool"),
+        (("annotator=uniform",), "annotator=uniform reads labels of the whole pool.*use annotator=perfect"),
+        (("cost=class", "cost.by_class={lying: 2}"), "cost=class reads labels of the whole pool.*use cost=none"),
     ],
 )
 def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, overrides, words):
@@ -270,6 +270,12 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
     ("overrides", "words"),
     [
         (["dataset=digits"], "this data set has its labels, so there is nothing to ask"),
+        (
+            ["dataset=features", "dataset.path=x.npy", "dataset.classes=[cat,dog]"],
+            "dataset=features holds numbers, which nobody can look at and label: name the pictures or texts .* "
+            "dataset=unlabeled .* leave out the word ask, and labeling is simulated",
+        ),
+        (["dataset=table", "dataset.path=x.csv"], "dataset=table holds numbers, which nobody can look at and label"),
         (["dataset=digits", "hydra.mode=MULTIRUN", "seed=0,1"], "labels are asked for one run at a time"),
     ],
 )

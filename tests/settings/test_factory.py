@@ -1,7 +1,7 @@
 """How what the settings name is built."""
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import factory, targets
 from alrun.system.errors import UserError
@@ -10,6 +10,11 @@ from alrun.system.errors import UserError
 class Thing:
     def __init__(self, count: int, rate: float = 0.5, mode: str | None = None) -> None:
         self.settings = (count, rate, mode)
+
+
+class Bare:
+    def __init__(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -25,6 +30,7 @@ def listed(monkeypatch):
         ({"_target_": f"{__name__}.Nothing"}, f"thing._target_={__name__}.Nothing cannot be imported"),
         ({"_target_": "no_such_package.Thing"}, "No module named 'no_such_package'"),
         ({"_target_": f"{__name__}.Thing", "cuont": 2}, f"thing.cuont: {__name__}.Thing has no such setting; did you "),
+        ({"_target_": f"{__name__}.Bare", "count": 2}, f"thing.count: {__name__}.Bare takes no settings: leave it out"),
         ({"_target_": f"{__name__}.Thing", "count": "two"}, "thing.count=two is not possible: give a whole number"),
         ({"_target_": f"{__name__}.Thing", "count": True}, "thing.count=True is not possible: give a whole number"),
         ({"_target_": f"{__name__}.Thing", "count": 1, "mode": 3}, "thing.mode=3 is not possible: give text or null"),
@@ -34,7 +40,7 @@ def listed(monkeypatch):
 )
 def test_what_cannot_be_built_is_named(settings, words):
     with pytest.raises(UserError, match=words):
-        factory.build(OmegaConf.create(settings), "thing")
+        factory.build(DictConfig(settings), "thing")
 
 
 def test_a_number_is_no_part():

@@ -93,18 +93,22 @@ def test_the_accuracy_of_a_round_is_the_one_that_was_found_and_above_those_of_it
 
 
 def test_an_oracle_is_refused_where_it_would_be_chance_or_where_people_label(complete, features):
-    with pytest.raises(UserError, match=r"BestFound is an oracle, and trains a model for each .* optimizer=convex"):
+    with pytest.raises(
+        UserError, match=r"strategy=best_found is an oracle, and trains a model for each .* optimizer=convex"
+    ):
         complete("strategy=best_found", "optimizer=adam", "dataset=digits")
     wrapped = ("strategy=partitioned", "strategy@strategy.inner=best_found")
-    with pytest.raises(UserError, match="BestFound is an oracle"):
+    with pytest.raises(UserError, match="strategy=best_found is an oracle"):
         complete("dataset=features", features, *BUDGET[:3], *wrapped, "optimizer=adam")
     vectors, labels = np.zeros((4, 2), np.float32), np.array([0, 1, -1, -1])
     unlabeled = ImageData(vectors, labels, vectors[:0], labels[:0], class_names=["cat", "dog"])
     convex = Convex(Cast(torch.device("cpu")), 10)
-    with pytest.raises(UserError, match=r"BestFound is an oracle: .* here people are to give them"):
+    with pytest.raises(UserError, match=r"strategy=best_found is an oracle: .* here people are to give them"):
         check_oracle(Partitioned(oracle()), convex, unlabeled)
     check_oracle(Margin(), convex, unlabeled)
-    with pytest.raises(UserError, match="BestFound reads a trained model, and there is none yet"):
+    with pytest.raises(
+        UserError, match=r"strategy@seed_set.strategy=best_found reads a trained model, and there is none yet"
+    ):
         FromStrategy(BestFound({"coreset": Coreset()}), FromFeatures())
 
 

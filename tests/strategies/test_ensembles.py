@@ -157,7 +157,7 @@ def test_scores_of_zero_are_drawn_last_and_at_random():
 
 
 def test_power_asks_for_scores_that_can_be_odds():
-    with pytest.raises(UserError, match="Coreset does not score examples"):
+    with pytest.raises(UserError, match=r"strategy@strategy.inner=coreset does not score examples"):
         Power(Coreset())
 
     class Negative(Entropy):

@@ -127,8 +127,8 @@ def test_what_is_divided_and_what_is_refused():
     assert isinstance(way_of(Margin(), "ray", 8), ByScore)
     assert isinstance(way_of(Bald(), "parts", 8, has_masks=False), ByScore), "members of an ensemble draw no masks"
     for strategy, words in (
-        (Coreset(), "Coreset compares examples with one another"),
-        (Bald(), "Bald compares examples with one another, or draws dropout masks"),
+        (Coreset(), "strategy=coreset compares examples with one another"),
+        (Bald(), "strategy=bald compares examples with one another, or draws dropout masks"),
         (Relative(), "strategy.candidates=4"),
         (Partitioned(Coreset()), "drawn at random depend on one another: add strategy.candidates=4"),
     ):

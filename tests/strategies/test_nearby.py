@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -5,18 +6,21 @@ import pytest
 import torch
 
 from alrun.models.outputs import Needs, Outputs
+from alrun.selection.mutual_neighbors import TopK
+from alrun.selection.neighbor_facility_location import graph_of
 from alrun.selection.points import Dense
 from alrun.settings import factory
 from alrun.strategies import nearby as module
 from alrun.strategies.badge import Badge
 from alrun.strategies.embeddings import FromClassifier
 from alrun.strategies.fass import Fass
+from alrun.strategies.memory import GB, part_of_pool
 from alrun.strategies.more.cluster_margin import ClusterMargin
 from alrun.strategies.more.clusters import Clue, KMeansSampling
 from alrun.strategies.more.dropquery import DropQuery
 from alrun.strategies.more.herding import MaxHerding, UncertaintyHerding, cover_nearby
 from alrun.strategies.more.submodular import Submodular
-from alrun.strategies.nearby import DEFAULT, LARGE, nearby_in
+from alrun.strategies.nearby import DEFAULT, LARGE, graph_bytes, nearby_in
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import margin
@@ -163,3 +167,40 @@ def test_a_gradient_alone_is_recorded_without_log_probs():
 
 class WithLogProbs(Badge):
     needs = Needs(gradient=True, log_probs=True)
+
+
+@pytest.mark.parametrize("floor", [None, torch.zeros(20_000)])
+def test_the_bytes_of_a_graph_of_neighbors_are_those_that_making_it_takes(floor):
+    count, neighbors = 20_000, 40
+    values, positions = torch.rand(count, neighbors), torch.randint(0, count, (count, neighbors), dtype=torch.int32)
+    tracemalloc.start()
+    graph_of(values, positions, count, floor)
+    peak = tracemalloc.get_traced_memory()[1] + values.nbytes + positions.nbytes
+    tracemalloc.stop()
+    assert 0.9 * graph_bytes(count, neighbors) < peak < 1.05 * graph_bytes(count, neighbors)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "neighbors"),
+    [
+        (MaxHerding(FromClassifier()), DEFAULT),
+        (UncertaintyHerding(FromClassifier(), nearby=100), 100),
+        (ProbCover(FromClassifier()), DEFAULT),
+        (Submodular(), DEFAULT),
+    ],
+)
+def test_the_memory_of_a_large_pool_counts_its_graph_of_neighbors(strategy, neighbors):
+    count = 4_000_000
+    assert strategy.matrices(count) == graph_bytes(count, neighbors) > 4 * 4 * count * neighbors
+    part_of_pool(strategy, "mine", count, 100, 10, 8, 1000, memory_gb=20)
+    needed = graph_bytes(count, neighbors) / GB
+    with pytest.raises(UserError, match=r"runtime.memory_gb=.* holds outputs of 4000000 examples together"):
+        part_of_pool(strategy, "mine", count, 100, 10, 8, 1000, memory_gb=needed)
+
+
+def test_neighbors_that_are_set_are_counted_as_they_are_collected():
+    each = Submodular(neighbors=10).matrices(50_000) / (50_000 * 10)
+    store = TopK(torch.zeros(50), 10)
+    store.put(slice(0, 50), torch.arange(50).repeat_interleave(20), torch.arange(1000) % 50, torch.rand(1000))
+    made = store.result([slice(0, 50)])
+    assert each == sum(part.nbytes for part in (store.values, store.positions, *made)) / 500

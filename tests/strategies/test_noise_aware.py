@@ -85,7 +85,9 @@ def test_labels_that_nothing_confirms_are_all_seen():
 
 def test_a_strategy_that_does_not_read_the_labeled_set_is_refused():
     for inner in (Random(), Badge(), Partitioned(Badge())):
-        with pytest.raises(UserError, match=f"{type(inner).__name__} does not read the labeled set"):
+        with pytest.raises(
+            UserError, match=f"strategy@strategy.inner={type(inner).__name__.lower()} does not read the labeled set"
+        ):
             NoiseAware(inner)
     assert reads_labeled(Partitioned(Coreset()))
     assert reads_labeled(Tcm(FromFeatures()))

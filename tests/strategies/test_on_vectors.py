@@ -35,7 +35,7 @@ ON_IMAGES = {"vaal": "discriminative", "learning_loss": "expected_gradient", "de
 
 def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray]:
     made, labels = make_blobs(count, WIDTH, centers=CLASSES, cluster_std=1.0, random_state=0)[:2]
-    return made.astype(np.float32), labels
+    return np.asarray(made, np.float32), np.asarray(labels)
 
 
 def query_on_vectors(strategy, size=8, labeled=12):
@@ -64,7 +64,9 @@ def test_that_a_strategy_chooses_of_vectors(name):
 def test_that_one_that_draws_or_alters_images_is_refused_and_another_one_named(name, complete, tmp_path):
     vectors, labels = blobs()
     np.savez(tmp_path / "f.npz", features=vectors, labels=labels)
-    with pytest.raises(UserError, match=rf"draws or alters images, .* use strategy={ON_IMAGES[name]}\."):
+    with pytest.raises(
+        UserError, match=rf"strategy={name} draws or alters images, .* use strategy={ON_IMAGES[name]}\."
+    ):
         complete("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", f"strategy={name}", "budget.total=40")
 
 
@@ -86,7 +88,7 @@ def test_that_the_seed_set_is_what_the_strategy_chooses_on_features():
     chosen = FromStrategy(MaxHerding(FromClassifier()), FromFeatures()).choose(pool, candidates, 6, generator(), 16)
     kernel, expected = (-(apart[5:, 5:] ** 2)).exp(), []
     for _ in range(6):
-        gains = [kernel[:, [*expected, each]].amax(1).sum() if each not in expected else -1 for each in range(55)]
+        gains = [-1 if each in expected else float(kernel[:, [*expected, each]].amax(1).sum()) for each in range(55)]
         expected.append(int(np.argmax(gains)))
     assert (chosen - 5).tolist() == expected
     far = FromStrategy(Coreset(), FromFeatures()).choose(pool, candidates, 6, generator(), 16)
@@ -110,7 +112,10 @@ def test_that_a_cold_start_finds_every_class_of_clear_clusters(strategy):
 
 
 def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
-    with pytest.raises(UserError, match="Margin reads a trained model, and there is none yet: use typiclust"):
+    with pytest.raises(
+        UserError,
+        match=r"strategy@seed_set.strategy=margin reads a trained model, and there is none yet: use typiclust",
+    ):
         FromStrategy(Margin(), FromFeatures())
     vectors, labels = blobs()
     pool = Pool(torch.from_numpy(vectors), torch.from_numpy(labels))
@@ -120,7 +125,8 @@ def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
 
 SETTINGS = {
     "cold start": ("seed_set=from_strategy", "strategy@seed_set.strategy=kmeans"),
-    "facility location": ("seed_set=facility_location", "embeddings@seed_set.embeddings=features"),
+    "facility location": ("seed_set=facility_location",),
+    "dispersion": ("seed_set=dispersion_min", "embeddings@seed_set.embeddings=features"),
     "own features": ("strategy=typiclust", "embeddings@strategy.embeddings=features"),
     "copies": ("redundancy=duplicate", "redundancy.factor=5", "redundancy.unique=60"),
     "cap": ("per_class_cap=c1000", "seed_set=balanced"),
@@ -139,6 +145,22 @@ def test_that_what_needs_no_pixels_works(settings, complete, tmp_path):
     assert table.labeled.iloc[-1] in (55, 60)
     if "model=mlp" not in settings:
         assert table.test_accuracy.iloc[-1] > 0.9
+
+
+def test_that_a_seed_set_reads_the_vectors_of_the_pool_under_one_name(composed, complete, tmp_path):
+    vectors, labels = blobs(200)
+    np.savez(tmp_path / "f.npz", features=vectors, labels=labels)
+    pool = ("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", "seed_set=facility_location")
+    named = ("embeddings@seed_set.embeddings=features",)
+    encoded = ("dataset=digits", "encoder=torchvision", "seed_set=dispersion_min")
+    for settings in (pool, encoded):
+        short, long = (composed(*settings, *more, hydra=True).hydra.run.dir for more in ((), named))
+        assert short == long
+    images = ("dataset=digits", "seed_set=facility_location")
+    assert composed(*images, hydra=True).hydra.run.dir != composed(*images, *named, hydra=True).hydra.run.dir
+    for other in ("seed_set.embeddings.encoder.name=resnet34", "embeddings@seed_set.embeddings=timm"):
+        with pytest.raises(UserError, match="the embeddings have an encoder, and the pool already holds vectors"):
+            complete(*pool, other)
 
 
 def test_that_altered_copies_are_refused_where_there_are_no_images(complete, tmp_path):

@@ -25,6 +25,7 @@ from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
 from alrun.runs.run_folder import display_path, is_done, queries_file
 from alrun.settings import planned_runs
+from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
@@ -163,6 +164,14 @@ def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> plann
     Raises:
         UserError: It is a sweep, the classes have no names, or the data set has its labels.
     """
+    for option in OPTIONS:
+        if f"dataset={option}" in overrides:  # composing would fail on dataset.classes, without this advice
+            raise SettingError(
+                f"dataset={option} holds numbers, which nobody can look at and label: name the pictures or texts that "
+                "they were made of, by dataset=unlabeled or dataset=unlabeled_text with dataset.path=... "
+                "'dataset.classes=[...]' and, to train on vectors, encoder=...; where the files hold labels, leave out "
+                "the word ask, and labeling is simulated."
+            )
     runs = planned_runs.runs_of_command(console.with_config_dir(overrides, config_dir))
     if len(runs) != 1 or runs[0].cfg.hydra.mode == RunMode.MULTIRUN:
         raise SettingError("labels are asked for one run at a time: give one value for each setting.")

@@ -24,6 +24,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console
 from alrun.settings import planned_runs
+from alrun.settings.vector_pools import holds_vectors
+from alrun.system import program
 from alrun.system.errors import UserError
 
 ENCODES = ("dataset", "encoder", "paths", "runtime")  # the settings that another process needs
@@ -81,6 +83,12 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     from alrun.settings import factory
     from alrun.system import device
 
+    if holds_vectors(cfg):
+        option = cfg.dataset._target_.rpartition(".")[2]
+        raise UserError(
+            f"dataset={option} holds vectors already, so there is nothing to embed: start a run on them, by "
+            f"{program.command_line([f'dataset={option}', f'dataset.path={cfg.dataset.path}'])}."
+        )
     if cfg.get("encoder") is None:
         raise UserError("encoder has no value: name a pretrained network by encoder=timm, torchvision or another.")
     where = device.choose_device(cfg.runtime.device)

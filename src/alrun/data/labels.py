@@ -111,6 +111,25 @@ def number_labels(
     return np.array([number[name] for name in found], np.int64).reshape(len(found)), classes
 
 
+def refuse_fractions(values: Sequence[Any] | np.ndarray, where: str) -> None:
+    """Refuse the labels (n,) of a table or array if all are numbers and some are not whole: amounts, not classes.
+
+    Raises:
+        UserError: That is so; ``where`` names the file, and the column or array.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
+        return
+    distinct = dict.fromkeys(str(value) for value in values)
+    numbers = {name: number_of(name) for name in distinct}
+    if None in numbers.values():
+        return
+    if amounts := [name for name, number in numbers.items() if not number.is_integer()]:  # type: ignore[union-attr]
+        raise DataError(
+            f"{where}: the label {amounts[0]} is not a whole number ({len(amounts)} of {len(numbers)} distinct labels "
+            "are not), and alrun learns classes, not amounts: number the classes 0, 1 and so on, or write their names."
+        )
+
+
 def hidden_label(values: Sequence[Any], names: Sequence[str]) -> int | None:
     """The first position of a label -1 that means "no label"; None without one.
 

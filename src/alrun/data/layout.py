@@ -53,7 +53,10 @@ def choose_test_split(given: str | None, names: Iterable[str], where: str) -> st
         found = exact[:1] or alike
         if not found:
             there = ", ".join(name for name in names if kinds[name] != "train") or "none"
-            raise DataError(f"dataset.test_split={given}: {where} has no such split; besides train there are: {there}.")
+            raise DataError(
+                f"dataset.test_split={given}: {where} has no such split; besides train there are: {there}: name one of "
+                "them, or leave dataset.test_split out."
+            )
     else:
         found = next((some for kind in ("test", "val") if (some := [n for n in names if kinds[n] == kind])), [])
     if len(found) > 1:
@@ -64,6 +67,14 @@ def choose_test_split(given: str | None, names: Iterable[str], where: str) -> st
     if found and given is None and kinds[found[0]] != "test":
         log.info("%s: %s is the test split", where, one_line(found[0]))
     return found[0] if found else None
+
+
+def no_splits(given: str, lacks: str) -> DataError:
+    """The mistake of naming a test split where nothing says which examples are in it, with what is missing."""
+    return DataError(
+        f"dataset.test_split={given}: {lacks}: add what is missing, or leave dataset.test_split out, and "
+        "dataset.test_fraction of every class is held out."
+    )
 
 
 def warn_of_unused(names: Iterable[str], used: Iterable[str | None], where: str, unit: str = "split") -> None:

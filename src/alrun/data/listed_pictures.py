@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alrun.data import labels
-from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
 from alrun.data.picture_listing import Found
 from alrun.data.picture_table import read_picture_table
 from alrun.system.errors import DataError
@@ -44,7 +44,7 @@ def list_pictures(
     lines = made.lines
     if made.splits is None:
         if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} has no column {split_column}.")
+            raise no_splits(test_split, f"{path} has no column {split_column}")
         order, first = np.arange(len(lines)), len(lines)
     else:
         order, first = by_split(made.splits, lines, test_split, path, split_column)

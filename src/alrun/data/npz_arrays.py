@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
 from alrun.system.errors import DataError, first_line
 
 # Why arrays of objects are not read, and what to do.
@@ -74,7 +74,8 @@ def npz_names(
         arrays = [[of_split(split, array) or f"{split}_{array}" for array in wanted] for split in splits]
     else:
         if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} has no arrays train_{images_array}.")
+            absent = f"train_{images_array} and {test_split}_{images_array}"
+            raise no_splits(test_split, f"{path} has no arrays {absent} (it has {', '.join(held)})")
         arrays = [wanted]
     absent = [name for names in arrays for name in names if name not in held]
     if absent:

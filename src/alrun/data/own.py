@@ -85,6 +85,7 @@ def csv(
         path, images, path_column, label_column, split_column, group, test_split
     )
     where = f"dataset.path={path}"
+    labels.refuse_fractions(found.labels, f"{where}, column {label_column}")
     numbers, classes = labels.number_labels([found.labels[at] for at in order], places)
     whole = Split(Files(found.paths, found.keys), order, numbers, groups)
     if first == len(order):
@@ -116,6 +117,7 @@ def parquet(
     """
     train_files, test_files = parquet_files(path, test_split)
     rows = ParquetRows([*train_files, *test_files], image_column, label_column, group)
+    labels.refuse_fractions(rows.labels, f"dataset.path={path}, column {label_column}")
     numbers, classes = labels.number_labels(rows.labels, lambda at: f"dataset.path: {rows.name(at)}", rows.class_names)
     groups = None if group is None else np.array([str(each) for each in rows.belongs])
     whole = Split(rows, np.arange(len(numbers)), numbers, groups)

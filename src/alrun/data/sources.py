@@ -190,9 +190,9 @@ def npz(
     where = f"dataset.path={path}"
     if len(images) != len(values):
         raise DataError(f"{where}: {len(images)} images but {len(values)} labels.")
-    numbers, classes = labels.number_labels(
-        flatten_labels(values, where, labels_array).tolist(), lambda at: f"{where}, example {at}"
-    )
+    values = flatten_labels(values, where, labels_array)
+    labels.refuse_fractions(values, f"{where}, array {labels_array}")
+    numbers, classes = labels.number_labels(values.tolist(), lambda at: f"{where}, example {at}")
     whole = Split(Files([]), np.arange(len(numbers)), numbers, groups)
     if first == len(numbers):
         train, test = split_by_share(whole, test_fraction, classes)

@@ -6,7 +6,7 @@ Their names say it (alrun.data.layout). Imports no torch.
 import logging
 from pathlib import Path
 
-from alrun.data.layout import choose_test_split, is_generic, kind_of, warn_of_unused
+from alrun.data.layout import choose_test_split, is_generic, kind_of, no_splits, warn_of_unused
 from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures
 from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
@@ -39,7 +39,7 @@ def list_split_folders(path: str, test_split: str | None, class_level: int | Non
                 "pictures into class folders, or list them with their classes for dataset=csv."
             )
         if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {path} has no folders train and {test_split}.")
+            raise no_splits(test_split, f"{path} has no folders train and {test_split}")
         return class_folders(base, class_level), None
     (train,) = trains
     test = choose_test_split(test_split, [name for name in splits if name != train], f"dataset.path={path}")

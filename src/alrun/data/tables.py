@@ -9,7 +9,7 @@ from annotated_types import Gt, Lt
 
 from alrun.data.dataset import ImageData
 from alrun.data.labels import shortened
-from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
 from alrun.data.row_checks import row_numbers
 from alrun.data.vector_files import Part, by_split
 from alrun.data.vectors import assembled
@@ -190,7 +190,10 @@ def read(
     if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:
         raise DataError(f"{empty[0]} has no rows below the names of its columns: add some.")
     groups = [None if group is None else np.array(each[group]) for each in tables]
-    parts = [Part(examples(each), *rest) for each, rest in zip(tables, zip(labels, groups, strict=True), strict=True)]
+    parts = [
+        Part(examples(each), values, belongs, f"{each.path}, column {label_column}")
+        for each, values, belongs in zip(tables, labels, groups, strict=True)
+    ]
     if len(parts) > 1:
         return parts
     (whole,), (only,) = parts, tables
@@ -198,7 +201,7 @@ def read(
         splits = [str(each) for each in only[split_column]]
         return by_split(whole, splits, test_split, str(only.path))
     if test_split is not None:
-        raise DataError(f"dataset.test_split={test_split}: {only.path} has no column {split_column}.")
+        raise no_splits(test_split, f"{only.path} has no column {split_column}")
     return parts
 
 

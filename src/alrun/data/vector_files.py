@@ -1,5 +1,6 @@
-"""Files of vectors: npz, npy with a CSV of labels, folders of npy and of shards."""
+"""Files of vectors: npz, npy with a file of labels, folders of npy and of shards."""
 
+import inspect
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from alrun.data.layout import choose_test_split, kind_of, warn_of_unused
+from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
 from alrun.data.mapping import open_map
 from alrun.data.npz_arrays import OBJECTS, flatten_labels, npz_names, read_arrays
 from alrun.data.row_checks import row_numbers
@@ -19,15 +20,6 @@ log = logging.getLogger(__name__)
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
 Values = Sequence[Any] | np.ndarray
-# What only some forms of files read, as it is where nobody sets it.
-UNSET = {
-    "labels_path": None,
-    "features_array": "features",
-    "labels_array": "labels",
-    "label_column": "label",
-    "split_column": "split",
-    "group": None,
-}
 
 
 class Part(NamedTuple):
@@ -36,6 +28,7 @@ class Part(NamedTuple):
     vectors: np.ndarray  # (n, d)
     labels: Values  # n of them, as the source holds them
     groups: np.ndarray | None = None  # (n,)
+    labels_in: str = ""  # the file of the labels, and its column or array, for a sentence
 
 
 def read(
@@ -53,21 +46,25 @@ def read(
     Raises:
         UserError: A file is not there, or damaged; or a setting has no effect on a file of this form.
     """
-    set_to = dict(
-        zip(UNSET, (labels_path, features_array, labels_array, label_column, split_column, group), strict=True)
-    )
+    arrays = {"features_array": features_array, "labels_array": labels_array}
+    columns = {"label_column": label_column, "split_column": split_column, "group": group}
     if Path(path).is_dir():
-        refuse_unread(path, "a folder", set_to, list(UNSET))
+        refuse_unread(path, "a folder", {"labels_path": labels_path} | arrays | columns)
         return of_folder(Path(path), test_split)
     if path.endswith(".npy"):
-        refuse_unread(path, "a .npy", set_to, ["features_array", "labels_array"])
-        return of_array(Path(path), labels_of(path, labels_path), label_column, split_column, group, test_split)
+        refuse_unread(path, "a .npy", arrays)
+        labels = labels_of(path, labels_path)
+        if labels.suffix.casefold() == ".npy":
+            refuse_unread(str(labels), "a .npy of labels", columns | {"test_split": test_split})
+            return of_arrays(Path(path), labels)
+        return of_array(Path(path), labels, label_column, split_column, group, test_split)
     if Path(path).suffix.casefold() in TABLES:
         raise DataError(
             f"dataset.path={path}: dataset=features reads .npy, .npz and folders of .npy; use dataset=table for the "
             "vectors or numbers in a table."
         )
-    refuse_unread(path, "an npz", set_to, ["labels_path", "label_column", "split_column"])
+    of_others = {"labels_path": labels_path, "label_column": label_column, "split_column": split_column}
+    refuse_unread(path, "an npz", of_others)
     names = npz_names(path, features_array, labels_array, group, test_split, "features_array")
     stored = read_arrays(path, [name for split in names for name in split])
     where = f"dataset.path={path}"
@@ -76,24 +73,25 @@ def read(
             stored[split[0]],
             flatten_labels(stored[split[1]], where, split[1]),
             flatten_labels(stored[split[2]], where, split[2]) if group is not None else None,
+            f"{where}, array {split[1]}",
         )
         for split in names
     ]
 
 
-def refuse_unread(path: str, form: str, set_to: dict[str, Any], unread: Sequence[str]) -> None:
+def refuse_unread(path: str, form: str, unread: dict[str, Any]) -> None:
     """Refuse what is set and would not be read: a ``group`` that nobody reads would leave a patient on both sides.
 
     Raises:
-        UserError: One of ``unread`` is set.
+        UserError: A setting in ``unread`` is not as it is where nobody sets it.
     """
-    for name in unread:
-        if set_to[name] != UNSET[name]:
-            raise DataError(f"dataset.{name}={set_to[name]} has no effect on {form}, and {path} is one: leave it out.")
+    for name, value in unread.items():
+        if value != inspect.signature(read).parameters[name].default:
+            raise DataError(f"dataset.{name}={value} has no effect on {form}, and {path} is one: leave it out.")
 
 
 def labels_of(path: str, labels_path: str | None) -> Path:
-    """The CSV with the labels of the .npy at ``path``: ``labels_path``, otherwise labels.csv beside it."""
+    """The file with the labels of the .npy at ``path``: ``labels_path``, otherwise labels.csv beside it."""
     return Path(labels_path) if labels_path is not None else Path(path).with_name("labels.csv")
 
 
@@ -112,10 +110,26 @@ def of_folder(folder: Path, test_split: str | None) -> list[Part]:
     test = choose_test_split(test_split, others, f"dataset.path={folder}")
     warn_of_unused(others, [test], f"dataset.path={folder}")
     return [
-        Part(rows_of(found[name]), flatten_labels(mapped(folder / f"{name}_labels.npy"), str(folder), name))
+        Part(rows_of(found[name]), flatten_labels(mapped(labels), str(folder), name), labels_in=str(labels))
         for name in (trains[0], test)
         if name is not None
+        for labels in [folder / f"{name}_labels.npy"]
     ]
+
+
+def of_arrays(path: Path, labels_path: Path) -> list[Part]:
+    """All rows of one .npy, with the labels of another in its order."""
+    if not labels_path.is_file():
+        raise DataError(f"dataset.labels_path={labels_path}: there is no such file; give the path of the labels.")
+    vectors, values = mapped(path), flatten_labels(mapped(labels_path), "dataset.labels_path", str(labels_path))
+    check_counts(path, vectors, labels_path, values)
+    return [Part(vectors, values, labels_in=str(labels_path))]
+
+
+def check_counts(path: Path, vectors: np.ndarray, labels_path: Path, values: Values) -> None:
+    """Refuse files that do not hold a label for each row."""
+    if len(values) != len(vectors):
+        raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
 
 
 def of_array(
@@ -125,12 +139,11 @@ def of_array(
     if not labels_path.is_file():
         raise DataError(
             f"dataset.path={path}: there is no {labels_path} with the labels, one a row in a column {label_column}; "
-            "name another CSV by dataset.labels_path=..."
+            "name another CSV, or a .npy of labels, by dataset.labels_path=..."
         )
     vectors, sheet = mapped(path), spreadsheet.read_sheet(labels_path, f"dataset.labels_path={labels_path}")
     values = column_of(sheet, label_column, labels_path)
-    if len(values) != len(vectors):
-        raise DataError(f"{path} has {len(vectors)} rows, but {labels_path} {len(values)}: give a label to each.")
+    check_counts(path, vectors, labels_path, values)
     for name in sheet.header:
         number = row_numbers([row[name] for row in sheet.rows]) if name not in (label_column, split_column) else None
         if number is not None and (np.diff(number) < 0).any():
@@ -139,12 +152,12 @@ def of_array(
                 f"must be in the order of the rows of {path}: sort them by it, or remove the column."
             )
     groups = None if group is None else np.array(column_of(sheet, group, labels_path))
+    whole = Part(vectors, values, groups, f"{labels_path}, column {label_column}")
     if sheet.column(split_column) is None:
         if test_split is not None:
-            raise DataError(f"dataset.test_split={test_split}: {labels_path} has no column {split_column}.")
-        return [Part(vectors, values, groups)]
-    splits = column_of(sheet, split_column, labels_path)
-    return by_split(Part(vectors, values, groups), splits, test_split, str(labels_path))
+            raise no_splits(test_split, f"{labels_path} has no column {split_column}")
+        return [whole]
+    return by_split(whole, column_of(sheet, split_column, labels_path), test_split, str(labels_path))
 
 
 def by_split(whole: Part, splits: Sequence[str], test_split: str | None, where: str) -> list[Part]:
@@ -167,7 +180,8 @@ def by_split(whole: Part, splits: Sequence[str], test_split: str | None, where: 
         if name is not None:
             at = np.flatnonzero(given == name)
             groups = None if whole.groups is None else whole.groups[at]
-            parts.append(Part(chosen(whole.vectors, at), [whole.labels[place] for place in at.tolist()], groups))
+            labels = [whole.labels[place] for place in at.tolist()]
+            parts.append(whole._replace(vectors=chosen(whole.vectors, at), labels=labels, groups=groups))
     return parts
 
 

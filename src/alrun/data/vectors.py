@@ -34,9 +34,9 @@ def features(
     """Vectors in a file or folder, in one of three forms.
 
     An npz with ``train_<features_array>``, ``train_<labels_array>`` and the same of a test split; a .npy of all rows,
-    with a CSV of their labels in the same order; or a folder with ``train_features.npy``, ``train_labels.npy`` and the
-    same of a test split. Files .npy are mapped into memory. Where there is no test split, ``test_fraction`` of every
-    class is held out.
+    with their labels in the same order in a CSV, which may name splits, or in another .npy; or a folder with
+    ``train_features.npy``, ``train_labels.npy`` and the same of a test split. Files .npy are mapped into memory. Where
+    there is no test split, ``test_fraction`` of every class is held out.
     """
     parts = read(path, labels_path, features_array, labels_array, label_column, split_column, group, test_split)
     return assembled(parts, f"dataset.path={path}", test_fraction, standardize)
@@ -55,6 +55,8 @@ def assembled(
             raise DataError(f"{where}: {len(part.vectors)} rows of features but {len(part.labels)} labels.")
         if not len(part.labels):
             raise DataError(f"{where}: its {split} split has no rows: add some, or leave that split out.")
+        if names is None:
+            labels.refuse_fractions(part.labels, part.labels_in or where)
     parts = [part._replace(vectors=usable(part.vectors, where)) for part in parts]
     numbers, classes = numbered([part.labels for part in parts], where, names)
     first = len(parts[0].labels)

@@ -109,7 +109,13 @@ class Network(Encoder):
             ) from error
         if not isinstance(vectors, Tensor):
             raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
-        return vectors.flatten(1) if vectors.ndim > 1 else vectors
+        if vectors.ndim > 2 and vectors[0].numel() != vectors.shape[1]:
+            raise UserError(
+                f"encoder: {self.name} gives {tuple(vectors.shape)} for {len(examples)} images; it must give (batch, "
+                "features): end it with what makes a vector of each, such as torch.nn.AdaptiveAvgPool2d(1) and "
+                "torch.nn.Flatten()."
+            )
+        return vectors.flatten(1) if vectors.ndim > 2 else vectors  # (b, d, 1, 1): pooled, and a vector all the same
 
 
 def place_of(error: BaseException) -> str:

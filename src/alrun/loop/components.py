@@ -36,6 +36,7 @@ from alrun.runs.stopping import Stopping
 from alrun.settings import factory
 from alrun.settings.checks import check_answers, check_budget
 from alrun.settings.identity import digest, first_round, initial_seed
+from alrun.settings.vector_pools import seed_set_of
 from alrun.strategies.base import Strategy
 from alrun.system import device, rng
 from alrun.system.errors import SettingError, first_line
@@ -206,7 +207,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     """
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
-    chooser, cap = factory.build(cfg.seed_set, "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
+    chooser, cap = factory.build(seed_set_of(cfg), "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
     annotator, cost = factory.build(cfg.annotator, "annotator"), factory.build(cfg.cost, "cost")
     check_answers(cfg, annotator.opinions)
     if data.is_unlabeled:

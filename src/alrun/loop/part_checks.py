@@ -18,6 +18,7 @@ from alrun.pool.per_class_cap import NoCap
 from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import targets
 from alrun.settings.checks import check_dropout
+from alrun.settings.option_names import named
 from alrun.strategies.base import Strategy, strategies_within
 from alrun.strategies.seed_set import EveryClassSeedSet, PerClassSeedSet
 from alrun.system.errors import SettingError, first_line
@@ -48,9 +49,9 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
     """
     if data.is_vectors:
         if not isinstance(augmentation, NoAugmentation):
-            name = type(augmentation).__name__
             raise SettingError(
-                f"augmentation: {name} alters images, and the pool holds vectors: use augmentation=none."
+                f"{named(augmentation, 'augmentation')} alters images, and the pool holds vectors: "
+                "use augmentation=none."
             )
         return
     images = torch.from_numpy(np.ascontiguousarray(data.train_images[:TRIED]))
@@ -58,8 +59,10 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
         try:
             augmentation.apply(images, augmentation.draw(len(images), torch.Generator().manual_seed(0)))
         except MISFIT as error:
-            name = type(getattr(augmentation, "transform", augmentation)).__name__
-            raise SettingError(f"augmentation: {name} fails on the images: {first_line(error)}.") from error
+            raise SettingError(
+                f"{named(getattr(augmentation, 'transform', augmentation), 'augmentation')} fails on the images: "
+                f"{first_line(error)}."
+            ) from error
 
 
 def check_until(accuracy: float | None, data: ImageData) -> None:
@@ -84,7 +87,7 @@ def check_model(model: Classifier, data: ImageData) -> None:
     images = torch.zeros(2, *data.train_images.shape[1:])
     if isinstance(model, Pretrained):
         images = model.preprocessing(images.to(torch.uint8))
-    name = f"model: {type(getattr(model, 'network', model)).__name__}"  # of the network that is adapted, if one is
+    name = named(getattr(model, "network", model), "model")  # of the network that is adapted, if one is
     try:
         with torch.no_grad():
             model.train()
@@ -118,7 +121,7 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, an
     for key, does in reads.items():
         if does:
             raise SettingError(
-                f"{key}={cfg[key]._target_.rpartition('.')[2]} reads labels of the whole pool, which are to be asked "
+                f"{named(cfg[key], key)} reads labels of the whole pool, which are to be asked "
                 f"for here: use {key}={OTHERWISE.get(key, 'none')}."
             )
 
@@ -130,15 +133,15 @@ def check_takes(model: DictConfig, data: ImageData) -> None:
     ).parameters
     if any(each.kind is each.VAR_KEYWORD for each in takes.values()) or set(data.shape) <= set(takes):
         return
-    name = str(model._target_).rpartition(".")[2]
+    name = named(model, "model")
     if data.is_vectors:
         (count,) = data.shape.values()
         raise SettingError(
-            f"model: {name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
+            f"{name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
         )
     if "features" in takes:
         raise SettingError(
-            f"model: {name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
+            f"{name} takes vectors, and the pool holds images: add encoder=..., such as encoder=torchvision, "
             "or use a network for images, such as model=small_cnn."
         )
 
@@ -150,7 +153,7 @@ def check_samples(samples: int, model: Classifier) -> None:
         UserError: It has no dropout and no ensemble, or an ensemble of fewer.
     """
     if not model.ensemble and not has_dropout(model):
-        check_dropout(samples, type(model).__name__)
+        check_dropout(samples, named(model, "model"))
     if 0 < model.ensemble < samples:
         raise SettingError(
             f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; "
@@ -166,13 +169,12 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, 
     """
     if not isinstance(model, Linear):
         raise SettingError(
-            f"optimizer=convex trains model=linear alone, not {type(model).__name__}: use optimizer=adam."
+            f"optimizer=convex trains model=linear alone, not {named(model, 'model')}: use optimizer=adam."
         )
     for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
         if not isinstance(part, none):
-            name = type(part).__name__
             raise SettingError(
-                f"{key}: {name} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+                f"{named(part, key)} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
             )
     if balance == "sampling":
         raise SettingError(
@@ -190,13 +192,13 @@ def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
     for each in strategies_within(strategy):
         if not each.is_oracle:
             continue
-        name = type(each).__name__
+        name = named(each, "strategy")
         if data.is_unlabeled:
             raise SettingError(
-                f"strategy: {name} is an oracle: it knows all answers, and here people are to give them: use another."
+                f"{name} is an oracle: it knows all answers, and here people are to give them: use another."
             )
         if not isinstance(trainer, Convex):
             raise SettingError(
-                f"strategy: {name} is an oracle, and trains a model for each batch that it tries: use it with "
+                f"{name} is an oracle, and trains a model for each batch that it tries: use it with "
                 "optimizer=convex model=linear, on a pool of vectors."
             )

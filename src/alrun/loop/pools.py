@@ -14,6 +14,7 @@ from alrun.pool.open_set import NoStrangers, OpenSet
 from alrun.pool.shift import NoShift, Shift
 from alrun.settings import factory
 from alrun.settings.identity import initial_seed
+from alrun.settings.option_names import named
 from alrun.system import rng
 from alrun.system.errors import SettingError
 
@@ -48,8 +49,7 @@ def shaped(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Image
             continue
         if data.is_unlabeled:
             raise SettingError(
-                f"{key}={type(part).__name__} reads labels of the whole pool, which are to be asked for here: "
-                f"use {key}=none."
+                f"{named(part, key)} reads labels of the whole pool, which are to be asked for here: use {key}=none."
             )
         data = change(data, np.random.default_rng(rng.derive(initial_seed(cfg), key)))
     return data, others

@@ -13,6 +13,7 @@ from alrun.features.encoder import Encoder
 from alrun.features.provenance import record
 from alrun.pool.redundancy import AugmentedDuplicate, Redundancy, Sources
 from alrun.settings import factory
+from alrun.settings.option_names import named
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import Embed, FromClassifier, FromFeatures
 from alrun.system.errors import SettingError
@@ -49,7 +50,7 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, un
     """
     if isinstance(part, Strategy) and part.on_vectors is not None and data.is_vectors:
         raise SettingError(
-            f"strategy: {type(part).__name__} draws or alters images, and the pool holds vectors: "
+            f"{named(part, 'strategy')} draws or alters images, and the pool holds vectors: "
             f"use strategy={part.on_vectors}."
         )
     held = getattr(part, "__dict__", {}).values()

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.settings import ranges, schedule, targets
+from alrun.settings.option_names import named
 from alrun.settings.schema import CLOSED, OPTIMIZER, RunConfig, scaled
 from alrun.system.errors import SettingError
 from alrun.system.words import closest
@@ -61,7 +62,7 @@ def validate(cfg: DictConfig) -> None:
         check_options(key, strategy)
         samples = strategy.get("dropout_samples", 0)
         if isinstance(samples, int) and has_dropout(cfg) is False:
-            check_dropout(samples, cfg.model._target_.rpartition(".")[2], key)
+            check_dropout(samples, named(cfg.model, "model"), key)
 
 
 def check_ranges(cfg: DictConfig) -> None:

@@ -77,7 +77,9 @@ def check_settings(target: Any, node: targets.Values, settings: targets.Values, 
         if setting not in parameters:
             if renamed := moved.setting_sentence(f"{key}.{setting}", node["_target_"]):
                 raise SettingError(renamed)
-            hint = closest(str(setting), list(parameters)) if parameters else "it has no settings."
+            if not parameters:
+                raise SettingError(f"{key}.{setting}: {node['_target_']} takes no settings: leave it out.")
+            hint = closest(str(setting), list(parameters))
             raise SettingError(f"{key}.{setting}: {node['_target_']} has no such setting; {hint}")
         if setting in hints and not holds_a_part(value):
             ranges.check_range(f"{key}.{setting}", value, hints[setting])

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from alrun.data import content
 from alrun.settings.revisions import revisions, revisions_used
 from alrun.settings.schedule import labels_by_round
+from alrun.settings.vector_pools import seed_set_of
 from alrun.system import moved
 
 # Where and how a run is executed, and what it is called, do not change what it computes.
@@ -120,7 +121,7 @@ def plain(cfg: DictConfig, key: str) -> Any:
     """The resolved value of a setting, or of all settings in it, as plain values; ``???`` where there is none."""
     if OmegaConf.is_missing(cfg, key):
         return "???"
-    value = cfg[key]
+    value = seed_set_of(cfg) if key == "seed_set" else cfg[key]
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 

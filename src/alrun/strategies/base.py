@@ -70,7 +70,8 @@ class Strategy(ABC):
     def matrices(self, held: int) -> float:
         """Bytes of matrices that it may take by its setting ``memory``, if it has one, beside ``held`` examples.
 
-        They hold similarities of these examples to one another, and to labeled ones, taken to be as many.
+        They hold similarities of these examples to one another, and to labeled ones, taken to be as many. A strategy
+        that makes a graph of neighbors instead says what that takes.
         """
         return min(getattr(self, "memory", 0.0), 2 * 4 * held**2)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from torch import Tensor
 
-from alrun.strategies.base import Needs, Query, highest
+from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.more.submodular import Function, Representation, Submodular, represent
 from alrun.strategies.nearby import Nearby
 from alrun.strategies.uncertainty import entropy, least_confidence, margin
@@ -46,3 +46,7 @@ class Fass(Submodular):
         among = highest(UNCERTAINTY[self.uncertainty](query.unlabeled.log_probs), count)
         points = represent(query.unlabeled.take(among.cpu()), self.representation)
         return among[self.maximize(points, query.size, query.rng).to(among.device)]
+
+    def matrices(self, held: int) -> float:
+        """Those of ``memory``: a graph of neighbors is one of the candidates, which are few."""
+        return Strategy.matrices(self, held)

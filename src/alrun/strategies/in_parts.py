@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from alrun.settings.option_names import named
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest, strategies_within
 from alrun.strategies.more.partitioned import Partitioned
 from alrun.system.errors import SettingError
@@ -64,7 +65,7 @@ def way_of(strategy: Strategy, engine: str, parts: int, has_masks: bool = True) 
         return strategy
     if engine == "local":
         return None
-    name, where = type(strategy).__name__, f"runtime.engine={engine}"
+    name, where = named(strategy, "strategy"), f"runtime.engine={engine}"
     if any(each.is_oracle for each in strategies_within(strategy)):
         raise SettingError(f"{where}: {name} trains a model for each batch that it tries: use runtime.engine=local.")
     if isinstance(strategy, Partitioned):

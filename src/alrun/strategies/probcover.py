@@ -12,7 +12,7 @@ from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
-from alrun.strategies.nearby import Nearby, nearby_in
+from alrun.strategies.nearby import Nearby, graph_bytes, nearby_in
 from alrun.system.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -71,3 +71,8 @@ class ProbCover(Strategy):
     def kept(self) -> Needs:
         """The embeddings."""
         return self.embeddings.needs
+
+    def matrices(self, held: int) -> float:
+        """A graph of neighbors, where not all examples are compared."""
+        nearby = nearby_in(self.nearby, held)
+        return super().matrices(held) if nearby is None else graph_bytes(held, nearby)

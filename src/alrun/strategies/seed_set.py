@@ -18,6 +18,7 @@ from alrun.selection.k_center import k_center
 from alrun.selection.points import Dense
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, cosine
+from alrun.settings.option_names import named
 from alrun.strategies.base import Strategy, strategies_within
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.query import Query, check_selection, hide_labels
@@ -128,7 +129,7 @@ class FromStrategy:
         reads = needs.log_probs or needs.gradient or needs.dropout_samples or strategy.on_vectors is not None
         if reads or any(each.is_oracle for each in strategies_within(strategy)):
             raise SettingError(
-                f"seed_set.strategy: {type(strategy).__name__} reads a trained model, and there is none yet: use "
+                f"{named(strategy, 'seed_set.strategy', 'strategy')} reads a trained model, and there is none yet: use "
                 "typiclust, probcover, max_herding, kmeans or coreset."
             )
         self.strategy = strategy
@@ -153,8 +154,8 @@ class FromStrategy:
             fit=refuse,
             detector=refuse,
         )
-        name = f"seed_set.strategy: {type(self.strategy).__name__}"
-        with located(name):
+        with located(named(self.strategy, "seed_set.strategy", "strategy")):
+            name = type(self.strategy).__name__
             return candidates[check_selection(self.strategy.select(query), size, len(candidates), name, 0)]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from alrun.models.classifier import Classifier
 from alrun.models.linear import Linear
 from alrun.pool.pool import Pool
+from alrun.settings.option_names import named
 from alrun.system import rng
 from alrun.system.device import synchronize
 from alrun.system.energy import meter
@@ -74,7 +75,7 @@ class Convex:
             UserError: The model is not linear.
         """
         if not isinstance(model, Linear):
-            raise UserError(f"optimizer=convex trains model=linear alone, not {type(model).__name__}.")
+            raise UserError(f"optimizer=convex trains model=linear alone, not {named(model, 'model')}.")
         watch = meter(pool.device)
         started = watch.now()
         features = self.normalize(pool.take(pool.labeled))

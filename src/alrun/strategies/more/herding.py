@@ -19,7 +19,7 @@ from alrun.selection.similarity import Similarity, gaussian, split_range
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
-from alrun.strategies.nearby import Nearby, nearby_in
+from alrun.strategies.nearby import Nearby, graph_bytes, nearby_in
 from alrun.strategies.uncertainty import PART, margin
 from alrun.system.units import MEGABYTE, Megabytes
 
@@ -60,6 +60,11 @@ class MaxHerding(Strategy):
     def kept(self) -> Needs:
         """The embeddings."""
         return self.embeddings.needs
+
+    def matrices(self, held: int) -> float:
+        """Those of ``memory`` or, where not all examples are compared, a graph of neighbors."""
+        nearby = nearby_in(self.nearby, held)
+        return super().matrices(held) if nearby is None else graph_bytes(held, nearby)
 
     def cover(self, unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int) -> Tensor:
         """Positions (size,) int64 by facility location above what the labeled examples cover."""

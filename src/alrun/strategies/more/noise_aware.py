@@ -7,6 +7,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
+from alrun.settings.option_names import named
 from alrun.strategies.base import Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.system.errors import SettingError
@@ -34,9 +35,9 @@ class NoiseAware(Strategy):
     def __init__(self, inner: Strategy, folds: Annotated[int, Ge(2)] = 3, C: Annotated[float, Gt(0)] = 1.0) -> None:
         if not reads_labeled(inner):
             raise SettingError(
-                f"strategy.inner: {type(inner).__name__} does not read the labeled set, so that wrong labels in it do "
-                "not change what it chooses; take one that does, such as strategy@strategy.inner=coreset, probcover "
-                "or max_herding."
+                f"{named(inner, 'strategy.inner', 'strategy')} does not read the labeled set, so that wrong labels in "
+                "it do not change what it chooses; take one that does, such as strategy@strategy.inner=coreset, "
+                "probcover or max_herding."
             )
         self.inner = inner
         self.folds = folds

@@ -6,6 +6,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from alrun.settings.option_names import named
 from alrun.strategies.base import Query, ScoreStrategy, Strategy, highest
 from alrun.system.errors import SettingError
 
@@ -29,7 +30,7 @@ class Power(Strategy):
     ) -> None:
         if not isinstance(inner, ScoreStrategy):
             raise SettingError(
-                f"strategy.inner: {type(inner).__name__} does not score examples; take one that does, "
+                f"{named(inner, 'strategy.inner', 'strategy')} does not score examples; take one that does, "
                 "such as strategy@strategy.inner=entropy, margin or bald."
             )
         self.inner = inner
@@ -63,7 +64,7 @@ class Power(Strategy):
             return -self.beta * ranks.log()
         if (scores < -ROUND_OFF).any():
             raise SettingError(
-                f"strategy.kind=power needs scores of 0 and more, {type(self.inner).__name__} gives "
-                f"{scores.min():.3g}: use strategy.kind=softrank or softmax."
+                f"strategy.kind=power needs scores of 0 and more, {named(self.inner, 'strategy.inner', 'strategy')} "
+                f"gives {scores.min():.3g}: use strategy.kind=softrank or softmax."
             )
         return self.beta * scores.clamp_min(TINY).log()

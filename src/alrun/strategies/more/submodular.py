@@ -9,12 +9,13 @@ from torch import Tensor
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import SetFunction, maximize, stochastic_greedy
 from alrun.selection.k_center import k_center
+from alrun.selection.mutual_neighbors import ROOM
 from alrun.selection.neighbor_facility_location import nearby_facility_location, neighbor_facility_location
 from alrun.selection.points import Dense, Points
 from alrun.selection.set_functions import FacilityLocation, FeatureBased, GraphCut, LogDeterminant
 from alrun.selection.similarity import Similarity, cosine
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
-from alrun.strategies.nearby import Nearby, nearby_in
+from alrun.strategies.nearby import Nearby, graph_bytes, nearby_in
 from alrun.system.errors import SettingError
 from alrun.system.units import MEGABYTE, Megabytes
 
@@ -71,6 +72,13 @@ class Submodular(Strategy):
         """Positions (size,) int64, in the order of choice."""
         points = represent(query.unlabeled, self.representation)
         return self.maximize(points, query.size, query.rng)
+
+    def matrices(self, held: int) -> float:
+        """Those of ``memory`` or, where not all examples are compared, a graph of neighbors."""
+        if self.function == "facility_location" and self.neighbors is not None:
+            return (8 * ROOM + 4 + 8) * held * min(self.neighbors, held)  # as mutual_neighbors returns them
+        nearby = nearby_in(self.nearby, held)
+        return super().matrices(held) if nearby is None else graph_bytes(held, nearby)
 
     def maximize(self, points: Points, size: int, rng: torch.Generator) -> Tensor:
         """Positions (size,) int64 in ``points`` that maximize ``function``."""
