@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import ranks
-from alrun.analysis.curves import name_curves
+from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.scores import per_run
 from alrun.system.errors import UserError
 from docs.generate import findings_figures as figures
 from docs.generate import findings_studies as studies
 from docs.generate.findings_list import FINDINGS, Finding
+from docs.generate.findings_measures import ACTIVE
 from docs.generate.findings_rules import CONFIRMED, ENOUGH, REFUTED, Answer, trained
 from docs.generate.wrapped import wrapped
 
@@ -139,18 +140,18 @@ def head(answers: Answers, folder: Path) -> str:
 
 
 def ranked(folder: Path) -> str:
-    """Mean ranks over data sets of the strategies that all baselines have: a statement beside the intervals."""
+    """Mean ranks of the core strategies over the data sets that have them: a statement beside the intervals."""
     means = {}
     for study in studies.STUDIES.values():
         if (rounds := studies.table_of(study.facets["baseline"], folder)) is not None:
             means[study.title] = per_run(name_curves(rounds)).groupby("strategy")["aubc"].mean()
-    scores = pd.DataFrame(means).T.dropna(axis="columns")
-    order = ranks.mean_ranks(scores).sort_values()
-    texts = [f"{name} {rank:.1f}" for name, rank in order.items()]
+    core = [REFERENCE, *ACTIVE]
+    scores = pd.DataFrame(means).T.reindex(columns=core).dropna()
     if len(scores) < 2:
-        return "Ranks over data sets: there is one data set yet."
+        return "Ranks over data sets: fewer than two have the runs yet."
+    texts = [f"{name} {rank:.1f}" for name, rank in ranks.mean_ranks(scores).sort_values().items()]
     return (
-        f"Ranks over the {len(scores)} data sets with a baseline (mean accuracy along the budget; 1 is best): "
+        f"Ranks over the {len(scores)} data sets with all of these (mean accuracy along the budget; 1 is best): "
         f"{', '.join(texts)}. By Nemenyi's test two differ from a difference of "
         f"{ranks.critical_difference(len(scores.columns), len(scores)):.1f} on."
     )

@@ -47,7 +47,7 @@ def curves(rounds: pd.DataFrame) -> Curves:
     """
     found = wide(name_curves(rounds), "test_accuracy")
     if len(found) < 2:
-        raise UserError("these experiments were not run")
+        raise UserError("not computed: there are no two curves to compare")
     return found
 
 

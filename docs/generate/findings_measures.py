@@ -99,7 +99,7 @@ def badge_over_entropy(rounds: pd.DataFrame) -> np.ndarray:
     """BADGE's mean accuracy over all rounds minus entropy's, (seeds,)."""
     accuracy = mean_of(rounds)
     if not set(ACTIVE) <= set(accuracy.index.get_level_values("strategy")):
-        raise UserError("entropy and BADGE were not run")
+        raise UserError("not computed: entropy or BADGE was not run")
     return enough((accuracy["badge"] - accuracy["entropy"]).dropna().to_numpy(float))
 
 
@@ -136,7 +136,7 @@ def per_class(rounds: pd.DataFrame) -> Answer:
     limits = pd.to_numeric(rounds["per_class_cap.limit"], errors="coerce").fillna(np.inf)
     parts = {limit: rounds[limits == limit] for limit in sorted(limits.unique())}
     if len(parts) < 2:
-        raise UserError("these experiments were not run")
+        raise UserError("not computed: fewer than two of them were run")
     gains = {limit: over_random(part) for limit, part in parts.items()}
     ratios = efficiency(rounds.assign(limit_of_class=limits), "limit_of_class").loc[list(ACTIVE)]
     saved = {limit: ratios.xs(limit, level="limit_of_class").groupby("seed").mean() for limit in parts}
@@ -168,7 +168,7 @@ def seed_set(rounds: pd.DataFrame) -> Answer:
     found = {kind: gaps(mean_of(parts[kind], half), mean_of(parts["random"], half)) for kind in kinds}
     first = {kind: gaps(mean_of(parts[kind], 0, 0), mean_of(parts["random"], 0, 0)) for kind in kinds}
     if not found:
-        raise UserError("these experiments were not run")
+        raise UserError("not computed: fewer than two of them were run")
     texts = [f"{kind} {estimate(first[kind])} at first, {estimate(found[kind])} later" for kind in kinds]
     return Answer.of(
         f"accuracy minus that after a random seed set: {'; '.join(texts)}. {at_most(found.values())}",
@@ -206,7 +206,7 @@ def at_common_labels(rounds: pd.DataFrame) -> pd.DataFrame:
     sizes = rounds.groupby("labeled")["budget.batch_size"].nunique()
     every = rounds["budget.batch_size"].nunique()
     if every < 2:
-        raise UserError("these experiments were not run")
+        raise UserError("not computed: fewer than two of them were run")
     return rounds[rounds["labeled"].isin(sizes[sizes == every].index)]
 
 
@@ -266,7 +266,7 @@ def both(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
         UserError: One was not run.
     """
     if one.empty or other.empty:
-        raise UserError("these experiments were not run")
+        raise UserError("not computed: fewer than two of them were run")
     return one, other
 
 
