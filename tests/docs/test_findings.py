@@ -224,7 +224,7 @@ def test_there_is_no_verdict_where_training_was_cut_short(tmp_path):
 
 
 def test_what_was_not_run_is_on_the_page_with_its_hours_and_the_rest_is_reported(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="not run"):
+    with pytest.raises(UserError, match="fewer than two of them were run"):
         measures.optimizer(runs())
     few, many = runs(strategies=("random", "entropy")), runs(2, strategies=("badge",))
     committed(tmp_path, "features/baseline", pd.concat([few, many], ignore_index=True))
