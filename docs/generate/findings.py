@@ -45,7 +45,7 @@ finding no difference does not show that there is none, so "little or no effect"
 point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a
 finding carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
 
-"Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot foretells them
+"Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot estimates them
 (results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
 a comparison such as one of its Table 1 has 18 of them.
 
@@ -110,8 +110,11 @@ def tally(answers: Answers) -> str:
     confirmed, refuted, both = (
         sum(each == kind for each in found.values()) for kind in ({CONFIRMED}, {REFUTED}, {CONFIRMED, REFUTED})
     )
+    every = [answer for each in answers.values() for answer in each.values() if isinstance(answer, Answer)]
+    repeats = [answer.repeats for answer in every if answer.verdict in (CONFIRMED, REFUTED)]
+    of = f" with {min(repeats)} to {max(repeats)} repeats" if repeats else ""
     return (
-        f"{len(found)} are decided, each of their parts in at least one study: {confirmed} confirmed, "
+        f"{len(found)} are decided{of}, each of their parts in at least one study: {confirmed} confirmed, "
         f"{refuted} refuted, {both} confirmed in some studies or parts and refuted in others"
     )
 

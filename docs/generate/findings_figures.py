@@ -28,17 +28,17 @@ def write(folder: Path, assets: Path) -> list[str]:
     if known:
         save(redundancy(known), assets / "redundancy.svg")
         found += ["## BADGE and entropy by redundancy", "", picture("redundancy.svg", REDUNDANCY), ""]
-    for key, same in SAME.items():
+    for key, panel in PANELS.items():
         rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
         if rounds is not None:
-            theirs = same.curves(rounds)
+            theirs = panel.curves(rounds)
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
-            shown = picture(f"{key}.svg", same.says)
-            found += [f"## {same.title}", "", shown, "", point_by_point(rounds, theirs), ""]
+            shown = picture(f"{key}.svg", panel.says)
+            found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), ""]
     return found
 
 
-class Same(NamedTuple):
+class Panel(NamedTuple):
     """A panel of the paper with strategies and numbers of labels that a study of ours has too."""
 
     title: str
@@ -53,8 +53,8 @@ class Same(NamedTuple):
         return theirs.loc[theirs.index <= rounds["labeled"].max(), ours]
 
 
-SAME = {
-    "cifar10": Same(
+PANELS = {
+    "cifar10": Panel(
         "CIFAR-10, Figure 1",
         "figure-1",
         "CIFAR-10 ResNet-18",
@@ -62,7 +62,7 @@ SAME = {
         "30 epochs, JPEG-compressed images), and the paper's Figure 1 as it was digitized (ResNet-18 with 11 million "
         "parameters, up to 300 epochs)",
     ),
-    "mnist": Same(
+    "mnist": Panel(
         "MNIST, Figure 7",
         "figure-7",
         "MNIST MNIST net",

@@ -119,7 +119,15 @@ FINDINGS = [
         None,
         claims.claim_1.of_three,
     ),
-    Finding("Claim 2", "SGD and Adam", "Entropy with SGD is better in 8 of 9 rounds.", "optimizer", claims.claim_2),
+    Finding(
+        "Claim 2",
+        "SGD and Adam",
+        "Entropy with SGD is better in 8 of 9 rounds.",
+        "optimizer",
+        claims.claim_2,
+        None,
+        claims.claim_2.of_three,
+    ),
     Finding(
         "Claim 3",
         "AL batch sizes",

@@ -32,7 +32,7 @@ from docs.generate.findings_rules import (
 
 ACTIVE = ("entropy", "badge")
 TWICE = 2.0  # labeling efficiency
-ADAM = "adam_cosine"  # its rate falls as that of SGD, so that both train to an end
+ADAM = "adam_cosine"  # its rate is annealed as that of SGD, so that both train to an end
 
 
 def labeling_efficiency(rounds: pd.DataFrame) -> Answer:
@@ -88,7 +88,7 @@ def optimizer(rounds: pd.DataFrame) -> Answer:
     """Finding 2: SGD and Adam."""
     found = gaps(*map(final, both(*(rounds[rounds["optimizer"] == name] for name in ("sgd", ADAM)))))
     return Answer.of(
-        f"final accuracy of SGD minus that of Adam, both with a falling rate, {estimate(found)}",
+        f"final accuracy of SGD minus that of Adam, both annealed, {estimate(found)}",
         above(found),
         "interval above 0",
         found,

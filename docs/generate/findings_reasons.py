@@ -63,14 +63,11 @@ def seconds(rounds: pd.DataFrame) -> str:
 
 
 def learned(rounds: pd.DataFrame, column: str, names: dict[str, str]) -> str:
-    """How much of its labels a network has learned when its last training ends, by the values of ``column``."""
+    """Training accuracy when the last training ends, by the values of ``column``."""
     last = rounds[rounds["labeled"] == rounds["labeled"].max()]
     share = 100 * last.groupby(column)["train_accuracy"].mean()
     texts = [f"{share[value]:.0f} % {name}" for value, name in names.items()]
-    return (
-        "share of its labeled images that a network classifies right when its last training ends: "
-        f"{', '.join(texts)}; the paper trains to 99 %"
-    )
+    return f"training accuracy at the end of the last round is {', '.join(texts)}; the paper trains to 99 %"
 
 
 def learned_by_augmentation(rounds: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ STUDIES = {
     "fashion_mnist": Study(
         "Fashion-MNIST, from scratch",
         "the whole pool, a small network with the paper's recipe (150 epochs; 40 for redundancy and AL batch sizes); "
-        "the first repeats of eight that are planned, and claim 2 was undecided with three",
+        "the first of eight or twelve repeats that are planned",
         "make scratch",
         {
             each: f"scratch/{each}"

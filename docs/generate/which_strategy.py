@@ -17,13 +17,13 @@ from alrun.analysis import significance
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.metrics import METRICS
 from docs.generate import compare_pools as pools
+from docs.generate.compare_strategies import LEAST
 from docs.generate.findings_studies import RESULTS, ROOT
 
 PAGE = ROOT / "docs" / "guides" / "which_strategy.md"
 TEXT = Path(__file__).with_name("which_strategy.txt")
 LEVEL = 0.05  # of p after Holm's correction for the strategies of a regime
 MOST = 4  # strategies that a cell names
-LEAST = 5  # repeats of a strategy, where others of its regime have as many
 
 
 class Regime(NamedTuple):
@@ -92,7 +92,7 @@ def read(regime: Regime, folder: Path) -> pd.DataFrame | None:
     table = pd.concat(map(results.read_results, paths), ignore_index=True)
     named = pools.named(table if regime.only is None else table[regime.only(table)], regime.title)
     repeats = named.groupby("curve")["seed"].transform("nunique")
-    return named[repeats >= min(LEAST, repeats.max())]
+    return named[repeats >= min(LEAST, repeats.max())]  # all, where the whole regime has fewer
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:

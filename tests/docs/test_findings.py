@@ -253,13 +253,14 @@ def test_our_accuracies_stand_beside_the_paper_s_where_both_have_them(tmp_path, 
 
 def test_a_finding_is_decided_when_each_of_its_parts_is():
     yes, no = rules.Answer("", "refuted", "", 3), rules.Answer("", "undecided", "", 3)
-    confirmed = rules.Answer("", "confirmed", "", 3)
+    confirmed = rules.Answer("", "confirmed", "", 20)
     answers = {("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": yes}, ("7", "c"): {"x": no}}
     assert findings.verdicts(answers) == {"6": {"refuted"}}
     assert findings.verdicts({("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": "not run"}}) == {}
     answers |= {("7", "c"): {"x": confirmed}, ("8", "d"): {"x": confirmed, "y": yes, "z": None}}
-    assert "3 are decided, each of their parts in at least one study: 1 confirmed, 1 refuted, 1 " in findings.tally(
-        answers
+    assert (
+        "3 are decided with 3 to 20 repeats, each of their parts in at least one study: 1 confirmed, 1 refuted"
+        in findings.tally(answers)
     )
 
 

@@ -123,7 +123,7 @@ def refuse_fractions(values: Sequence[Any] | np.ndarray, where: str) -> None:
     numbers = {name: number_of(name) for name in distinct}
     if None in numbers.values():
         return
-    if amounts := [name for name, number in numbers.items() if not number.is_integer()]:  # type: ignore[union-attr]
+    if amounts := [name for name, number in numbers.items() if number is not None and not number.is_integer()]:
         raise DataError(
             f"{where}: the label {amounts[0]} is not a whole number ({len(amounts)} of {len(numbers)} distinct labels "
             "are not), and alrun learns classes, not amounts: number the classes 0, 1 and so on, or write their names."
