@@ -258,10 +258,9 @@ def test_a_finding_is_decided_when_each_of_its_parts_is():
     assert findings.verdicts(answers) == {"6": {"refuted"}}
     assert findings.verdicts({("6", "a"): {"x": yes}, ("6", "b"): {"x": no, "y": "not run"}}) == {}
     answers |= {("7", "c"): {"x": confirmed}, ("8", "d"): {"x": confirmed, "y": yes, "z": None}}
-    assert (
-        "3 are decided with 3 to 20 repeats, each of their parts in at least one study: 1 confirmed, 1 refuted"
-        in findings.tally(answers)
-    )
+    said = findings.tally(answers)
+    assert said.startswith("3 are decided with 3 to 20 repeats, each of their parts in at least one study: ")
+    assert said.endswith("1 confirmed, 1 refuted, 1 confirmed in some studies or parts and refuted in others")
 
 
 @pytest.mark.parametrize("count", [3, 8, 20])
