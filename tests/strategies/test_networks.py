@@ -102,8 +102,8 @@ def test_discriminative_takes_what_lies_apart_from_the_labeled():
     rng = torch.Generator().manual_seed(0)
     near, far = torch.randn(60, 8, generator=rng), 4 + torch.randn(20, 8, generator=rng)
     query = make_query(Discriminative(), size=10)
-    unlabeled = Outputs(torch.arange(80), embedding=torch.cat([near[:40], far]))
-    labeled = Outputs(torch.arange(80, 100), embedding=near[40:])
+    unlabeled = Outputs(torch.arange(60), embedding=torch.cat([near[:40], far]))
+    labeled = Outputs(torch.arange(60, 80), embedding=near[40:])
     chosen = Discriminative(sub_batches=1, epochs=5, batch_size=32).select(
         replace(query, unlabeled=unlabeled, labeled=labeled)
     )

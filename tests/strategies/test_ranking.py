@@ -20,7 +20,9 @@ CONF = Path(__file__).parents[2] / "conf" / "strategy"
 SHORT = {  # of training and of search, whose length does not matter here
     "vaal": ["strategy.iterations=3", "strategy.width=4", "strategy.batch_size=8"],
     "learning_loss": ["strategy.epochs=3"],
-    "discriminative": ["strategy.epochs=3", "strategy.width=8", "strategy.sub_batches=1"],
+    "discriminative": [
+        *("strategy.epochs=3", "strategy.width=8", "strategy.sub_batches=1", "strategy.candidates_per_label=null")
+    ],
     "deepfool": ["strategy.max_iterations=3"],
     "bim": ["strategy.max_iterations=5"],
 }

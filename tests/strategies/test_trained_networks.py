@@ -65,9 +65,13 @@ def highest(scores: Array, count: int) -> list[int]:
     return np.argsort(-scores, kind="stable")[:count].tolist()
 
 
-def test_discriminative_picks_as_its_algorithm_written_out():
-    strategy = Discriminative(sub_batches=3, width=16, epochs=4, batch_size=32, lr=0.01, stop_accuracy=1.0)
+@pytest.mark.parametrize("per_label", [None, 1, 2])
+def test_discriminative_picks_as_its_algorithm_written_out(per_label):
+    settings = {"sub_batches": 3, "width": 16, "epochs": 4, "batch_size": 32, "lr": 0.01, "stop_accuracy": 1.0}
+    strategy = Discriminative(candidates_per_label=per_label, **settings)
     query = make_query(strategy, size=10, labeled=30)
+    rng = torch.Generator()
+    rng.set_state(query.rng.get_state())
     torch.manual_seed(5)
     found = strategy.select(query).tolist()
 
@@ -77,17 +81,24 @@ def test_discriminative_picks_as_its_algorithm_written_out():
     kind = np.array([1.0] * len(query.unlabeled) + [0.0] * len(query.labeled))
     expected: list[int] = []
     for share in (4, 3, 3):
+        seen = np.arange(len(x))
+        if per_label:
+            free = (kind == 1).nonzero()[0]
+            drawn = torch.randperm(len(free), generator=rng).numpy()[: per_label * int((kind == 0).sum())]
+            seen = np.sort(np.concatenate([free[drawn], (kind == 0).nonzero()[0]]))
         layers = [nn.Linear(a, b) for a, b in pairwise((x.shape[1], 16, 16, 1))]
         weights = arrays(nn.Sequential(*layers))
         adam = Adam(weights, 0.01)
-        weight = np.where(kind == 1, 0.5 / kind.mean(), 0.5 / (1 - kind.mean()))
+        target = kind[seen]
+        weight = np.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
         for _ in range(4):
-            for batch in torch.randperm(len(x)).split(32):
+            for batch in torch.randperm(len(seen)).split(32):
                 batch = batch.numpy()
-                values = forward(weights, x[batch])
+                values = forward(weights, x[seen[batch]])
                 told = 1 / (1 + np.exp(-values[-1][:, 0]))
-                adam.step(backward(weights, values, ((told - kind[batch]) * weight[batch] / len(batch))[:, None]))
-        scores = forward(weights, x)[-1][:, 0]
+                adam.step(backward(weights, values, ((told - target[batch]) * weight[batch] / len(batch))[:, None]))
+        scores = np.full(len(x), -np.inf)
+        scores[seen] = forward(weights, x[seen])[-1][:, 0]
         scores[kind == 0] = -np.inf
         picks = highest(scores, share)
         kind[picks] = 0

@@ -23,7 +23,8 @@ COMPONENTS: dict[str, int] = {
     "strategy.Bait": 2,  # several picks share a pass in float32
     "strategy.ConditionalGain": 2,  # round-off: in pools of over 20,000 two examples share a similarity
     "strategy.ConditionalMutualInformation": 2,  # the same
-    "strategy.MaxHerding": 2,  # the same
+    "strategy.Discriminative": 2,  # its network sees ten unlabeled examples for each labeled one
+    "strategy.MaxHerding": 2,  # round-off, as of ConditionalGain
     "seed_set.MaxHerding": 2,  # the same
     "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
 }

@@ -17,7 +17,18 @@ class Discriminative(ScoreStrategy):
     The budget is spent in ``sub_batches``: chosen examples count as labeled when the next network is trained. Training
     stops at ``stop_accuracy``, so that the network does not memorize the labeled examples.
 
-    Source: Gissin and Shalev-Shwartz, Discriminative Active Learning, 2019, Algorithm 1 and Section 4.
+    Args:
+        sub_batches: Parts of the budget, each with a network of its own.
+        candidates_per_label: Unlabeled examples for each labeled one, drawn again for each sub-batch; the network sees
+            no others, and the sub-batch is chosen among them. null: all.
+        width: Of the network's two hidden layers.
+        epochs: At most.
+        stop_accuracy: On its training set.
+        lr: Of Adam.
+        batch_size: Of a step.
+
+    Source: Gissin and Shalev-Shwartz, Discriminative Active Learning, 2019, Algorithm 1 and Section 4. The draw of
+    candidates is in the authors' code (query_methods.py), not in the paper. Their network has three hidden layers.
     """
 
     needs = Needs(embedding=True, labeled=True)
@@ -25,6 +36,7 @@ class Discriminative(ScoreStrategy):
     def __init__(
         self,
         sub_batches: Annotated[int, Ge(1)] = 10,
+        candidates_per_label: Annotated[int, Ge(1)] | None = 10,
         width: Annotated[int, Ge(1)] = 256,
         epochs: Annotated[int, Ge(1)] = 50,
         stop_accuracy: Annotated[float, Gt(0), Le(1)] = 0.98,
@@ -32,6 +44,7 @@ class Discriminative(ScoreStrategy):
         batch_size: Annotated[int, Ge(1)] = 1024,
     ) -> None:
         self.sub_batches = sub_batches
+        self.candidates_per_label = candidates_per_label
         self.width = width
         self.epochs = epochs
         self.stop_accuracy = stop_accuracy
@@ -41,7 +54,8 @@ class Discriminative(ScoreStrategy):
     def score(self, query: Query) -> Tensor:
         """Log odds that an example is unlabeled, by a network trained before the first sub-batch: (n,)."""
         x, unlabeled = self.points(query)
-        return self.log_odds(query, x, unlabeled)
+        network = self.trained(query, x, unlabeled, self.candidates(unlabeled, 1, query.rng))
+        return log_odds(network, x[unlabeled])
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, one sub-batch after the other."""
@@ -52,11 +66,11 @@ class Discriminative(ScoreStrategy):
         x, unlabeled = self.points(query)
         chosen, scores = [], []
         for share in torch.arange(query.size).tensor_split(min(self.sub_batches, query.size)):
-            free = unlabeled[: len(query.unlabeled)].nonzero().flatten()
-            score = self.log_odds(query, x, unlabeled)
+            candidates = self.candidates(unlabeled, len(share), query.rng)
+            score = log_odds(self.trained(query, x, unlabeled, candidates), x[candidates])
             best = highest(score, len(share))
-            unlabeled[free[best]] = False
-            chosen.append(free[best])
+            unlabeled[candidates[best]] = False
+            chosen.append(candidates[best])
             scores.append(score[best])
         return torch.cat(chosen), torch.cat(scores)
 
@@ -68,17 +82,22 @@ class Discriminative(ScoreStrategy):
         unlabeled[len(query.unlabeled) :] = False
         return x, unlabeled
 
-    def log_odds(self, query: Query, x: Tensor, unlabeled: Tensor) -> Tensor:
-        """Log odds that the ``unlabeled`` rows of ``x`` are unlabeled, by a network trained to separate them: (k,)."""
+    def candidates(self, unlabeled: Tensor, least: int, rng: torch.Generator) -> Tensor:
+        """Positions (k,) int64 of the examples that a network sees as ``unlabeled`` (n + m,), ``least`` or more."""
+        free = unlabeled.nonzero().flatten()
+        if self.candidates_per_label is None:
+            return free
+        count = max(least, self.candidates_per_label * (len(unlabeled) - len(free)))
+        if count >= len(free):
+            return free
+        drawn = torch.randperm(len(free), generator=rng)[:count].sort().values
+        return free[drawn.to(free.device)]
+
+    def trained(self, query: Query, x: Tensor, unlabeled: Tensor, candidates: Tensor) -> nn.Module:
+        """A network trained to separate the ``candidates`` from the labeled rows of ``x``."""
+        seen = torch.cat([candidates, (~unlabeled).nonzero().flatten()]).sort().values
         with query.training:
-            network = self.train(x, unlabeled)
-        with torch.no_grad():
-            scores = network(x[unlabeled])[:, 0]
-        if not scores.isfinite().all():
-            raise StrategyError(
-                "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
-            )
-        return scores
+            return self.train(x[seen], unlabeled[seen])
 
     def train(self, x: Tensor, unlabeled: Tensor) -> nn.Module:
         """A network whose output is high for the ``unlabeled`` rows of ``x``; both kinds weigh the same."""
@@ -103,3 +122,18 @@ class Discriminative(ScoreStrategy):
                 if float(correct) >= self.stop_accuracy * len(x):
                     break
         return network
+
+
+def log_odds(network: nn.Module, x: Tensor) -> Tensor:
+    """Log odds that each row of ``x`` (k, H) is unlabeled: (k,).
+
+    Raises:
+        StrategyError: They are not finite.
+    """
+    with torch.no_grad():
+        scores: Tensor = network(x)[:, 0]
+    if not scores.isfinite().all():
+        raise StrategyError(
+            "strategy=discriminative: its network diverged: lower strategy.lr. Earlier rounds are kept."
+        )
+    return scores
