@@ -142,7 +142,7 @@ def test_one_file_in_two_classes_or_splits_is_refused_with_both_places(tmp_path,
         read(base)
     base = filled(tmp_path / "b", "train/ants", "train/bees", "test/ants", "test/bees")
     link(base / "train" / "ants" / "1.png", base / "test" / "ants" / "x.png")
-    with pytest.raises(UserError, match=r"1 images are in the training and in the test split: .*ants/1.png .*x.png"):
+    with pytest.raises(UserError, match=r"the training and the test split share 1 image: .*ants/1.png .*x.png"):
         read(base)
 
 
@@ -211,7 +211,7 @@ def test_a_pool_that_looks_right_is_not_warned_of():
 def test_a_pool_and_its_test_images_without_labels_may_not_overlap(tmp_path):
     base = filled(tmp_path, "pool", "test/ants", "test/bees")
     os.link(base / "pool" / "1.png", base / "test" / "ants" / "x.png")
-    with pytest.raises(UserError, match="in the training and in the test split"):
+    with pytest.raises(UserError, match="the training and the test split share"):
         own.unlabeled("", str(base / "pool"), ["ants", "bees"], str(base / "test"))
 
 

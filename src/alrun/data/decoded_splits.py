@@ -9,6 +9,7 @@ from alrun.data.dataset import ImageData
 from alrun.data.image_source import Files, Split
 from alrun.data.memory_map import Unreadable, decode_blocks, decode_images, map_images
 from alrun.data.sources import Numbers
+from alrun.system.counts import counted
 from alrun.system.errors import DataError
 
 
@@ -69,6 +70,6 @@ def check_apart(train: Split, test: Split) -> None:
         first, second = sources[0].paths[both[0][0]], sources[1].paths[both[0][1]]
         names = f"{first} is" if first == second else f"{first} and {second} are one file,"
         raise DataError(
-            f"dataset: {len(both)} images are in the training and in the test split: {names} in both; take them "
-            "out of one."
+            f"dataset: the training and the test split share {counted(len(both), 'image')}: {names} in both; "
+            "remove what they share from one of them."
         )
