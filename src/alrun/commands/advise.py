@@ -9,7 +9,6 @@ test, and lets each strategy choose among the others, as if they were not labele
 
 import argparse
 import logging
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,7 @@ def print_advice(
 ) -> None:
     """Print the table, the answer and the bias."""
     from alrun.analysis import advice
-    from alrun.runs.portable import read_queries
+    from alrun.runs.query_table import read_queries
 
     repeats = len(areas["random"])
     print(
@@ -125,13 +124,11 @@ def print_advice(
     ]
     print("", *console.format_columns(rows), "", sep="\n")
     print(advice.advise(found))
-    by = Counter(
-        "seed set" if round == 0 else own for round, index in read_queries(queries_file(folder)).items() for _ in index
-    )
-    chosen = by[own]
+    seed_set, *queries = map(len, read_queries(folder).values())
+    chosen = sum(queries)
     if chosen and own != "random":
         print(
-            f"The labels bias this: {chosen} of {sum(by.values())} queried examples were chosen by {own}. The replay "
+            f"The labels bias this: {chosen} of {seed_set + chosen} queried examples were chosen by {own}. The replay "
             f"cannot choose what {own} passed over, and its test resembles what {own} asks for, not your pool."
         )
     print("Intervals hold together in 95 % of such comparisons; more labels and --repeats make them narrower.")

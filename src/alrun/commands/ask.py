@@ -135,9 +135,9 @@ def prepare(project: Project) -> planned_runs.Planned:
 
 def queries_so_far(folder: Path) -> int:
     """How many queries a run has made: the number of the next one."""
-    from alrun.runs.portable import read_queries
+    from alrun.runs.query_table import read_queries
 
-    return len(read_queries(path)) if (path := queries_file(folder)).exists() else 0
+    return len(read_queries(folder)) if queries_file(folder).exists() else 0
 
 
 def report_changes(changes: Changes, is_new: bool, noun: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import display_path, is_done, queries_file
+from alrun.runs.run_folder import display_path, is_done
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -58,7 +58,7 @@ def objective(run_dir: Path) -> float | None:
 
 def report_labels(runs: Path, validation: int) -> str:
     """A sentence on the labels that all runs below ``runs`` with ``validation`` held-out examples used together."""
-    from alrun.runs.portable import read_queries  # with it comes torch
+    from alrun.runs.query_table import read_queries  # and with it numpy
 
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
@@ -66,7 +66,7 @@ def report_labels(runs: Path, validation: int) -> str:
             record: dict[str, Any] = json.loads(path.read_text())
             if record["settings"].get("validation") == validation:
                 trials += 1
-                for query in read_queries(queries_file(path.parent)).values():
+                for query in read_queries(path.parent).values():
                     queried.setdefault(record["data"], set()).update(query.tolist())
     labels = sum(len(indices) + validation for indices in queried.values())
     return (

@@ -102,7 +102,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
         UserError: No labels were asked for yet, the run is being computed, or the file cannot be read.
     """
     from alrun.runs.labeling import add_labels, read_labels
-    from alrun.runs.portable import read_queries
+    from alrun.runs.query_table import read_queries
     from alrun.system.lock import Lock
 
     check_asked(run_dir)
@@ -112,7 +112,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
             f"{display_path(run_dir)} is being computed by another process: try again when that process has ended."
         )
     try:
-        asked_for = [int(index) for query in read_queries(queries_file(run_dir)).values() for index in query]
+        asked_for = [index for query in read_queries(run_dir).values() for index in query.tolist()]
         taken, mistakes = add_labels(run_dir, classes, asked_for, path)
         missing = len(asked_for) - len(read_labels(run_dir, classes))
     finally:

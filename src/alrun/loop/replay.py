@@ -14,8 +14,7 @@ from alrun.loop.evaluator import Evaluator
 from alrun.loop.querying import choose_query
 from alrun.pool.build import place_images
 from alrun.pool.pool import Pool
-from alrun.runs import labeling, portable
-from alrun.runs.run_folder import queries_file
+from alrun.runs import labeling, query_table
 from alrun.system import device, rng
 from alrun.system.errors import DataError
 
@@ -33,7 +32,7 @@ def labeled_part(cfg: DictConfig, run_dir: Path, where: torch.device) -> ImageDa
     """
     data = components.build_parts(cfg, where).data
     pool, _ = components.build_pool(cfg, data, where)
-    queried = torch.cat([*portable.read_queries(queries_file(run_dir)).values()])
+    queried = torch.from_numpy(np.concatenate([*query_table.read_queries(run_dir).values()]))
     if data.is_unlabeled:
         given = labeling.read_labels(run_dir, data.class_names or [])
         labels = torch.tensor([given.get(index, -1) for index in queried.tolist()])

@@ -156,6 +156,7 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
     "errors": {"settings.hydra_errors": "misspelled unknown_key unknown_option", "system.words": "closest"},
     "labelling": {"runs.sheets": "read_answers"},
     "parts": {"loop.opened": "sizes", "loop.part_checks": "check_model check_unlabeled"},
+    "portable": {"runs.query_table": "read_queries"},
     "round_training": {"training.position": "Position"},
     "run": {"loop.start": "run"},
     "strategies.disagreement": {"strategies.bald": "Bald Disagreement"},
