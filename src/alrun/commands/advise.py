@@ -89,8 +89,7 @@ def replay_all(
     logging.getLogger("alrun").setLevel(logging.WARNING)
     first = next(iter(settings.values()))
     with gpus.take_gpu(first.runtime.device, first.runtime.runs_per_gpu) as where:
-        device.set_precision(first.training.precision)
-        device.set_threads(first.runtime.threads)
+        device.prepare_process(first.training.precision, first.runtime.deterministic, first.runtime.threads)
         labeled = replay.labeled_part(first, folder, where)
         size = len(labeled.train_labels)
         counts = replay.label_counts(size)

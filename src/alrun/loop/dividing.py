@@ -135,9 +135,7 @@ def opened_for_parts(settings: str, run_dir: str, choices: Choices, round: int) 
     """The selection after ``round`` in parts, in a process that is not the run's own."""
     cfg, folder = DictConfig(json.loads(settings)), Path(run_dir)
     where = device.choose_device(cfg.runtime.device)
-    device.set_precision(cfg.training.precision)
-    device.set_deterministic(cfg.runtime.deterministic)
-    device.set_threads(cfg.runtime.threads)
+    device.prepare_process(cfg.training.precision, cfg.runtime.deterministic, cfg.runtime.threads)
     parts = build_parts(cfg, where)
     state, pool, _ = resumed(cfg, folder, parts, where)
     if not state.is_trained or state.weights is None or len(state.rounds) != round + 1:

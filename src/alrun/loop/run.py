@@ -49,9 +49,7 @@ class Run:
         self.choices = choices
         self.lock = lock
         self.device = where
-        device.set_precision(cfg.training.precision)
-        device.set_deterministic(cfg.runtime.deterministic)
-        device.set_threads(cfg.runtime.threads)
+        device.prepare_process(cfg.training.precision, cfg.runtime.deterministic, cfg.runtime.threads)
         settings = identity.identity(cfg) | {"seed": cfg.seed}
         tracker = factory.build(cfg.tracking, "tracking")
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
