@@ -46,8 +46,8 @@ def check_and_apply(choice: Choice, parts: Parts, where: torch.device) -> Choice
     """
     if corrupts_memory(parts.model, choice.memory_format, where):
         raise SettingError(
-            "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model in that format; "
-            "use runtime.memory_format=contiguous, or a wider model."
+            "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model in "
+            "that format; use runtime.memory_format=contiguous, or a wider model."
         )
     apply(choice, parts, parts.model, where)
     return choice
