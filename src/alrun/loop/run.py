@@ -242,7 +242,7 @@ class Run:
             )
 
     def select(self, round: int) -> bool:
-        """Let the strategy choose what to label after ``round``; False if parts computed elsewhere are still missing."""
+        """Let the strategy choose what to label after ``round``; False if parts computed elsewhere are missing."""
         assert self.state.weights is not None
         parts, pool = self.parts, self.pool
         parts.model.load_state_dict(self.state.weights)

@@ -1,14 +1,13 @@
 """How long runs take: measured in the folders of finished runs, and estimated for unfinished ones."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from alrun.runs.run_folder import reading_run_file
+from alrun.runs.run_folder import read_record, reading_run_file
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
@@ -71,8 +70,8 @@ def by_rounds(done: Sequence[Mapping[str, Any]], sizes: list[int]) -> float | No
 
 def labels_of_rounds(run_dir: Path) -> list[int]:
     """Answers in every round of a run that has begun; empty if run.json does not say."""
-    with suppress(OSError, ValueError, LookupError):
-        return schedule.labels_by_round_of_record(json.loads((run_dir / "run.json").read_text()))
+    with suppress(ValueError, LookupError):
+        return schedule.labels_by_round_of_record(read_record(run_dir))
     return []
 
 

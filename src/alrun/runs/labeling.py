@@ -83,8 +83,7 @@ class Labeling:
             )
         used = read_used(self.run_dir, self.classes)
         before = labels_of_round(used, round)
-        now = {index: before.get(index, NO_LABEL) for index in before} | self.given
-        now |= {index: NO_LABEL for index in before if index not in self.given}
+        now = dict.fromkeys(before, NO_LABEL) | self.given
         used[round] = {index: now[index] for index in sorted(now) if before.get(index, NO_LABEL) != now[index]}
         rows = [
             {"round": each, "index": index, "label": word_of(number, self.classes)}

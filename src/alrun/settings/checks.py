@@ -123,12 +123,15 @@ def check_answers(cfg: DictConfig, opinions: int) -> None:
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in nested dictionaries and lists, with its dotted key."""
-    if not isinstance(value, dict | list):
+    """Every value in nested settings with its dotted key; empty dictionaries and lists have none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from leaves(inner, f"{key}[{position}]")
+    else:
         yield key, value
-        return
-    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        yield from leaves(inner, f"{key}.{name}".removeprefix("."))
 
 
 def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, DictConfig]]:
