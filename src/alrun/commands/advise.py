@@ -43,7 +43,7 @@ def advise(arguments: argparse.Namespace) -> None:
     """
     if arguments.repeats < 3:
         raise SettingError(f"--repeats {arguments.repeats} says nothing about chance: give 3 or more.")
-    folder, words = the_run(arguments.folder)
+    folder, words = find_run(arguments.folder)
     names = list(dict.fromkeys(["random", *filter(None, arguments.strategies.split(","))]))
     if len(names) < 2:
         raise SettingError(f"--strategies {arguments.strategies} compares nothing: name one beside random.")
@@ -57,7 +57,7 @@ def advise(arguments: argparse.Namespace) -> None:
     print_advice(areas, size, counts, test, own or "badge", folder)
 
 
-def the_run(source: str) -> tuple[Path, list[str]]:
+def find_run(source: str) -> tuple[Path, list[str]]:
     """The run in the folder ``source``, and the words of its command line.
 
     Raises:

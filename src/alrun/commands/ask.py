@@ -57,7 +57,7 @@ def main() -> None:
                 project = projects.open_project(name, words, arguments.config_dir)
                 held.enter_context(project.locked())
                 run = prepare(project)
-                sys.argv[1:] = words_of_run(project)
+                sys.argv[1:] = words_of_project(project)
             elif arguments.to:
                 raise SettingError(f"--to {arguments.to} needs a labeling project: alrun ask FOLDER/ ...")
             else:
@@ -87,7 +87,7 @@ def latest_request(folder: Path) -> Path | None:
     return max(folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
 
 
-def words_of_run(project: Project) -> list[str]:
+def words_of_project(project: Project) -> list[str]:
     """The command line of a project's run."""
     own = [] if project.config_dir is None else ["--config-dir", project.config_dir]
     return [*own, *project.overrides]

@@ -8,7 +8,6 @@ task is tried again where its process or node dies, so that nothing finished is 
 import atexit
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from alrun.system import interruption
 from alrun.system.errors import SettingError, StorageError, UserError
+from alrun.system.program import start_in
 
 ATTEMPTS = 20  # at a task whose process dies each time, before the run gives up
 LOOK = 0.5  # seconds between two looks for a signal
@@ -142,14 +142,6 @@ def installed() -> ModuleType:
             "runtime.engine=ray: ray[data] is not installed: pip install 'alrun[scale]' in an environment apart from "
             "hydra-ray-launcher, or use runtime.engine=local."
         ) from error
-
-
-def start_in(folder: str) -> None:
-    """Resolve relative paths and the user's modules from where the command was typed; a worker starts elsewhere."""
-    if os.path.isdir(folder):
-        os.chdir(folder)
-    if folder not in sys.path:
-        sys.path.append(folder)
 
 
 def users_mistake(error: BaseException | None) -> UserError | None:

@@ -126,7 +126,7 @@ class Run:
         complete_folder(self.run_dir, self.state, self.pool, self.parts.data, reason)
         if not self.labeling:
             outlook.log_forecast(self.state.rounds, with_reason=False)
-        if self.cfg.runtime.memorise:
+        if self.cfg.runtime.memorize:
             debugging.report_memorization(self.state.rounds[-1])
 
     def loop(self) -> bool:
