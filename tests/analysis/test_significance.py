@@ -244,7 +244,7 @@ def test_class_balance_by_hand():
 
 
 def test_the_full_data_accuracy_is_that_of_a_run_that_labels_everything(tmp_path, monkeypatch):
-    monkeypatch.setitem(scores.POOLS, "toy", 300)
+    monkeypatch.setitem(scores.POOL_SIZES, "toy", 300)
     runs = [make_run(tmp_path / "a", "random", 0, [0.5, 0.6]), make_run(tmp_path / "b", "badge", 0, [0.5, 0.7, 0.8])]
     runs.append(make_run(tmp_path / "c", "badge", 0, [0.5], options={"model": "other"}))
     known = scores.full_data(rounds.gather(runs).rounds)

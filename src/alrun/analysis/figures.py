@@ -121,12 +121,11 @@ def efficiency(curves: pd.DataFrame, metric: Metric = ACCURACY) -> "Figure":
 
 def seconds(rounds: pd.DataFrame) -> "Figure":
     """Time of each round: a panel for training, selection and evaluation."""
-    phases = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
-    chosen = [column for column in phases if column in rounds]
+    chosen = [column for column in scores.SECONDS if column in rounds]
     table = (
         rounds.assign(labeled=PLAIN.x(rounds))
         .melt(["curve", "round", "labeled"], chosen, "phase", "seconds")
-        .replace({"phase": phases})
+        .replace({"phase": scores.SECONDS})
     )
     last = table.groupby("curve")["round"].transform("max")
     table = table[(table["phase"] != "selection") | (table["round"] < last)]  # the last round selects nothing

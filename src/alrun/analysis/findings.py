@@ -245,7 +245,7 @@ def significant(tests: pd.DataFrame, alpha: float) -> list[str]:
 
 def time(runs: pd.DataFrame) -> list[str]:
     """A sentence on the time that selection takes."""
-    table = runs.groupby("curve", sort=False)[["train_seconds", "select_seconds", "evaluate_seconds"]].mean()
+    table = runs.groupby("curve", sort=False)[[*scores.SECONDS]].mean()
     total = float(table.to_numpy().sum())
     if not total > 0:  # NaN where a table has no times
         return []

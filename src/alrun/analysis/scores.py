@@ -12,9 +12,10 @@ from alrun.analysis.efficiency import Curve, labels_needed
 from alrun.analysis.intervals import bootstrap_interval, t_interval
 from alrun.analysis.metrics import ACCURACY, CALIBRATION, PLAIN, Reading
 from alrun.analysis.rounds import BY_ROUND, is_of_strategy, setting_columns
+from alrun.settings.checks import POOL_SIZES
 
-# Sizes of the pools of known data sets: a run that labels all of one gives the full-data accuracy.
-POOLS = {"digits": 1297, "mnist": 60000, "fashion_mnist": 60000, "cifar10": 50000, "cifar100": 50000, "svhn": 73257}
+# The columns of seconds, and the phases of a round that they time.
+SECONDS = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
 
 # Columns with the shares of the data that are used; alrun 0.1.0 had the first two names.
 SHARES = ("data.examples", "data.test", "share.examples", "share.test")
@@ -46,9 +47,7 @@ def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
                 "best": metric.best(values),
                 "calibration_error": last.get(CALIBRATION.column, math.nan),
                 "class_balance": class_balance(by_class(last, "class_labeled") - by_class(first, "class_labeled")),
-                "train_seconds": total(frame, "train_seconds"),
-                "select_seconds": total(frame, "select_seconds"),
-                "evaluate_seconds": total(frame, "evaluate_seconds"),
+                **{name: total(frame, name) for name in SECONDS},
             }
         )
     return pd.DataFrame(rows)
@@ -268,7 +267,7 @@ def full_data(rounds: pd.DataFrame) -> pd.Series:
     settings = [c for c in setting_columns(rounds) if not is_of_strategy(c) and not c.startswith("budget.")]
     settings = [c for c in settings if c != "batch_size"]
     keys = rounds.groupby(settings, sort=False).ngroup() if settings else pd.Series(0, rounds.index)
-    pool = rounds["dataset"].map(POOLS) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
+    pool = rounds["dataset"].map(POOL_SIZES) if "dataset" in rounds else pd.Series(math.nan, rounds.index)
     unlimited = rounds["limit"].isin(["null", ""]) if "limit" in rounds else pd.Series(True, rounds.index)
     for share in SHARES:
         unlimited &= rounds[share].isin(["1", "1.0", ""]) if share in rounds else True

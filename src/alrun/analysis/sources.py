@@ -10,8 +10,8 @@ from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
 from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
 from alrun.analysis.rounds import Problem, Results
-from alrun.analysis.scores import POOLS
 from alrun.runs.run_folder import find_run_folders
+from alrun.settings.checks import POOL_SIZES
 
 
 def load(sources: Sequence[str]) -> Results:
@@ -77,7 +77,7 @@ def most_labels(table: pd.DataFrame) -> pd.Series:
     """For each row the most labels that its budget and its data set allow; NaN if the table has neither."""
     unknown = pd.Series(math.nan, table.index)
     budget = pd.to_numeric(table["budget.total"], errors="coerce") if "budget.total" in table else unknown
-    pool = table["dataset"].map(POOLS) if "dataset" in table else unknown
+    pool = table["dataset"].map(POOL_SIZES) if "dataset" in table else unknown
     return pd.concat([budget.astype(float), pool.astype(float)], axis=1).min(axis=1)
 
 

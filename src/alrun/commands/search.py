@@ -5,7 +5,6 @@ is the accuracy on 100 examples of the pool that are labeled first; the test spl
 read. The 100 examples are part of ``budget.total`` and of the labels in every round.
 """
 
-import csv
 import json
 import logging
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import display_path, is_done
+from alrun.runs.run_folder import display_path, is_done, read_rows
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -52,8 +51,7 @@ def objective(run_dir: Path) -> float | None:
     with Lock(run_dir / ".lock"):
         if not is_done(run_dir):
             return None
-    with (run_dir / "accuracy.csv").open(newline="") as file:
-        return float(list(csv.DictReader(file))[-1]["test_accuracy"])
+    return float(read_rows(run_dir / "accuracy.csv")[-1]["test_accuracy"])
 
 
 def report_labels(runs: Path, validation: int) -> str:

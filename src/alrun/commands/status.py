@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.runs.durations import Durations, labels_of_rounds, read_rows
+from alrun.runs.durations import Durations, labels_of_rounds
 from alrun.runs.run_folder import (
     display_path,
     find_run_folders,
     other_version,
     read_failure,
+    read_rows,
     reading_run_file,
     run_state,
 )

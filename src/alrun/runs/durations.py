@@ -1,13 +1,12 @@
 """How long runs take: measured in the folders of finished runs, and estimated for unfinished ones."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from alrun.runs.run_folder import read_record, reading_run_file
+from alrun.runs.run_folder import read_record, read_rows
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
@@ -72,15 +71,4 @@ def labels_of_rounds(run_dir: Path) -> list[int]:
     """Answers in every round of a run that has begun; empty if run.json does not say."""
     with suppress(ValueError, LookupError):
         return schedule.labels_by_round_of_record(read_record(run_dir))
-    return []
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV; none if there is no file.
-
-    Raises:
-        UserError: It is not text, or something else is in its place.
-    """
-    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
-        return list(csv.DictReader(file))
     return []

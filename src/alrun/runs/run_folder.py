@@ -215,3 +215,14 @@ def reading_run_file(path: Path) -> Iterator[None]:
         raise StorageError(
             f"{path} is damaged ({reason}): delete it, and the run's command writes it again."
         ) from error
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none if there is no file.
+
+    Raises:
+        UserError: It is not text, or something else is in its place.
+    """
+    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
+        return list(csv.DictReader(file))
+    return []

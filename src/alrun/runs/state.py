@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alrun.runs import query_table, run_folder, schema, stopping
+from alrun.runs import durations, query_table, run_folder, schema, stopping
 from alrun.runs.generations import Generations
 from alrun.runs.schema import SCHEMA_VERSION
 from alrun.system import files
@@ -100,8 +100,7 @@ class RoundRecord:
         )
 
 
-COSTS = ("train_seconds", "evaluate_seconds", "select_seconds")
-COSTS += ("train_joules", "evaluate_joules", "select_joules", "energy_source")
+COSTS = (*durations.PHASES, "train_joules", "evaluate_joules", "select_joules", "energy_source")
 MEASURES = ("balanced_accuracy", "macro_f1", "worst_recall", "rare_recall", "nll", "brier")
 MEASURES += ("purity", "strangers", "wrong_labels", "classes_found")
 ANSWERS = ("answers", "spent")  # the last columns of accuracy.csv
