@@ -252,7 +252,7 @@ def test_the_page_shows_each_board_its_sources_and_harmless_text(tmp_path):
         rank = board.table.set_index("strategy")["mean rank"][name]
         assert f"| {name} | {rank} |" in text
     assert leaderboard_page.winner(board) in text
-    assert "1.00 points apart in the mean and at most 1.00" in text
+    assert "1.00 points apart on average and at most 1.00" in text
     assert "<script" not in text + html
     assert "&lt;script&gt;" in text
     assert "Ranks over data sets need 3 strategies" in text

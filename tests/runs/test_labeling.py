@@ -351,7 +351,7 @@ def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
     path.write_text("index,file,label\n1,a.png,cat\n2,c.png,dog\n3,,dog\n")
     answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, labeled={}, names={"1": "a.png", "2": "b.png"})
     assert answers == {1: 0, 3: 1}
-    assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting a column"]
+    assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting one column"]
 
 
 def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, tmp_path):

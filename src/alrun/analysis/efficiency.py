@@ -79,7 +79,7 @@ def read_price(run_dir: Path) -> float | None:
 
 
 def update_efficiency(run_dir: Path, ends: bool = False) -> None:
-    """Write labeling_efficiency.csv of a run that is done, or ``ends`` now; of a random run also those it is for.
+    """Write labeling_efficiency.csv of a run that is done or ``ends`` now, and of the runs that a random run is for.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """

@@ -18,7 +18,7 @@ import numpy as np
 from alrun.analysis.efficiency import Curve
 
 LEAST = 5  # rounds that a forecast needs
-REACH = 2.0  # a forecast reaches up to so many times the labels of the last round, or less: see ``farthest``
+REACH = 2.0  # times the labels of the last round that a forecast reaches, or less: see ``farthest``
 WIDEST = 0.15  # of the interval, as a share; a wider one says nothing
 # Of the powers n^-c: 0 is log n, with which the error is a power law; beyond it levels off, below it falls faster.
 EXPONENTS = (-0.5, -0.25, 0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)

@@ -148,7 +148,7 @@ def unexplained(one: Copy, other: Copy) -> str:
 
 
 def same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether two copies paid for as many answers in each round: the budget decides this, and no machine.
+    """Whether two copies paid for the same number of answers in each round: the budget decides this, not the machine.
 
     A stopping criterion may end a run earlier on another machine; then the rounds count that both have.
     """

@@ -66,7 +66,7 @@ def find_run(source: str) -> tuple[Path, list[str]]:
     if (Path(source) / projects.NAME).exists():  # its paths are seen from its folder, wherever this is typed
         project = projects.open_project(source, [])
         if project.is_new:
-            raise SettingError(f"{source} has asked for no labels yet.")
+            raise SettingError(f"{source} has asked for no labels yet: type alrun ask {source} first.")
         return run_of(project).folder, console.with_config_dir(project.overrides, project.config_dir)
     folders = find_run_folders([source])
     if len(folders) != 1:

@@ -66,7 +66,7 @@ def open_session(name: str, words: list[str], by: str) -> Session:
     """
     project = projects.open_project(name, words)
     if project.is_new:
-        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes it.")
+        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes one.")
     run = run_of(project)
     check_asked(run.folder)
     dataset = run.cfg.dataset

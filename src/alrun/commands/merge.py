@@ -33,7 +33,7 @@ def merge_tables(arguments: Namespace) -> None:
     """Write runs.csv, rounds.csv and the leaderboard, and print where they are.
 
     Raises:
-        UserError: A table is none, two contradict each other, or none has a sound run.
+        UserError: A source is not a table, two contradict each other, or none has a sound run.
     """
     from alrun.analysis import leaderboard_page, merging, rounds
 

@@ -33,11 +33,7 @@ from alrun.system import lock, program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
-WORDS = {
-    "begun": "interrupted",
-    "missing": "waiting",
-    "old": "of another version",
-}  # the state of a run folder in words
+WORDS = {"begun": "interrupted", "missing": "waiting", "old": "of another version"}  # states of a run folder, in words
 ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
 

@@ -65,7 +65,7 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     """Keep the answers of a file, or of the last request, in a project, and print what became of them."""
     project = projects.open_project(name, words)
     if project.is_new:
-        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes it.")
+        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes one.")
     run = run_of(project)
     check_asked(run.folder)
     classes = own.class_names(run.cfg.dataset.classes)
@@ -80,7 +80,7 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     print(kept.sentence())
     show_mistakes([f"{place}, {mistake}" for mistake in kept.refused])
     if kept.refused:
-        print("Correct what is refused and type the same command again: what is known already is passed over.")
+        print("Correct what is refused and type the same command again: what is already known is skipped.")
     print(f"Next: {program.command_line(['ask' if not kept.missing else 'label', display_path(project.folder)])}")
     return kept
 

@@ -81,7 +81,7 @@ def division_of(
 
 
 def compute_missing(division: Division, cfg: DictConfig, choices: dict[str, str], where: torch.device) -> None:
-    """Let all parts propose that have not, in this process or on Ray."""
+    """Compute all parts that have not proposed anything yet, in this process or on Ray."""
     missing = division.missing()
     if cfg.runtime.engine != "ray":
         for number in missing:

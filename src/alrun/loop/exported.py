@@ -158,4 +158,4 @@ def check_same(expected: np.ndarray, found: np.ndarray) -> None:
     gap = float(np.abs(expected - found).max())
     sure = np.sort(expected, 1)[:, -1] - np.sort(expected, 1)[:, -2] > 2 * TOLERANCE  # others are ties
     if gap > TOLERANCE or (expected.argmax(1) != found.argmax(1))[sure].any():
-        raise RuntimeError(f"the ONNX file predicts something else than the model: probabilities differ by {gap:.2g}")
+        raise RuntimeError(f"the ONNX file predicts something other than the model: probabilities differ by {gap:.2g}")

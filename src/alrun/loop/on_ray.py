@@ -19,7 +19,7 @@ from alrun.system.errors import SettingError, StorageError, UserError
 from alrun.system.program import start_in
 
 ATTEMPTS = 20  # at a task whose process dies each time, before the run gives up
-LOOK = 0.5  # seconds between two looks for a signal
+LOOK = 0.5  # seconds between two checks for a signal
 
 
 def compute(parts: Sequence[int], work: Callable[[int], object], processors: int, gpus: float) -> None:
@@ -159,6 +159,6 @@ def given_up(error: Exception, ray: Any) -> UserError | None:
     if not isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError):
         return None
     return StorageError(
-        f"runtime.engine=ray: a process of Ray died {ATTEMPTS + 1} times, perhaps for lack of memory: more parts take "
-        "less each. What is done stays: the same command goes on."
+        f"runtime.engine=ray: a process of Ray died {ATTEMPTS + 1} times, perhaps for lack of memory: a higher "
+        "runtime.parts makes each part smaller. What is done is kept: the same command goes on."
     )

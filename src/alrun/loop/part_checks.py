@@ -120,10 +120,15 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, an
     }
     for key, does in reads.items():
         if does:
-            raise SettingError(
-                f"{named(cfg[key], key)} reads labels of the whole pool, which are to be asked "
-                f"for here: use {key}={OTHERWISE.get(key, 'none')}."
-            )
+            raise reads_labels(cfg[key], key)
+
+
+def reads_labels(part: Any, key: str) -> SettingError:
+    """The error for a ``part`` of the settings that reads labels of the whole pool, where people give them."""
+    return SettingError(
+        f"{named(part, key)} reads labels of the whole pool, which people have yet to give here: "
+        f"use {key}={OTHERWISE.get(key, 'none')}."
+    )
 
 
 def check_takes(model: DictConfig, data: ImageData) -> None:
@@ -195,7 +200,7 @@ def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
         name = named(each, "strategy")
         if data.is_unlabeled:
             raise SettingError(
-                f"{name} is an oracle: it knows all answers, and here people are to give them: use another."
+                f"{name} is an oracle: it knows all answers, and here people are to give them: use another strategy."
             )
         if not isinstance(trainer, Convex):
             raise SettingError(

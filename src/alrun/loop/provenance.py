@@ -60,7 +60,7 @@ def write_run_json(
 
 
 def note_end(run_dir: Path, rounds: int, reason: str) -> None:
-    """Say in run.json that the run has only so many ``rounds``, and why."""
+    """Record in run.json that the run ended after this number of ``rounds``, and why."""
     record = run_folder.read_record(run_dir)
     record["rounds"] = record["rounds"][:rounds]
     files.write_text(run_dir / "run.json", json.dumps({**record, "ended_by": reason}, indent=2) + "\n")

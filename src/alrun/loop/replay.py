@@ -20,7 +20,7 @@ from alrun.system.errors import DataError
 
 LEAST = 40  # labels that a replay needs
 TEST_SHARE = 0.3
-FIRST, LAST = 1 / 6, 0.6  # of the pool: the labels of the first round, and of the last, where there is a choice yet
+FIRST, LAST = 1 / 6, 0.6  # of the pool: the labels of the first round and of the last, which still leaves a choice
 ROUNDS = 5
 
 

@@ -1,4 +1,4 @@
-"""State, pool and labels of a run, as the processes before have left them in its folder."""
+"""State, pool and labels of a run, as earlier processes left them in its folder."""
 
 from pathlib import Path
 

@@ -42,7 +42,7 @@ def share_first_model(path: Path, state: RunState, compute: Callable[[Path], Non
         if not is_ours:  # another process took over while this one slept; all runs start from one model
             state.rounds.clear()
             if not reuse_first_model(path, state):
-                raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
+                raise StorageError(f"{path} cannot be read though it was just written: check its disk.")
         Keeper.clear(unfinished)
         files.remove(frozen_beside(unfinished))
         return not is_ours

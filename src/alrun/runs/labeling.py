@@ -50,7 +50,7 @@ class Labeling:
         self.texts = data.texts
         self.tested = np.bincount(data.test_labels, minlength=1)
         self.given = read_labels(run_dir, self.classes)
-        self.fixed = -1  # the last round whose labels are noted
+        self.fixed = -1  # the last round whose labels are recorded
 
     def fill(self, pool: Pool, queries: Sequence[Tensor]) -> None:
         """Give ``pool`` the labels of the current round, and move what was queried out of its unlabeled examples.
@@ -74,7 +74,7 @@ class Labeling:
             pool.label(query[~has_none])
 
     def fix(self, round: int) -> None:
-        """Note the labels that ``round`` is trained with: those that are new or differ from the round before."""
+        """Record the labels that ``round`` is trained with: those that are new or differ from the round before."""
         if self.fixed >= round:
             return
         if not any(number >= 0 for number in self.given.values()):
@@ -167,7 +167,7 @@ class Labeling:
 
 
 def in_sheet(text: str) -> str:
-    """A text as a cell: shortened, and with a blank before what a spreadsheet would compute."""
+    """A text as a cell: shortened, and with a space before what a spreadsheet would take for a formula."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f" {shown}" if shown[0] in "=+-@" else shown
 
@@ -231,7 +231,7 @@ def prediction_path(run_dir: Path, round: int) -> Path:
 
 
 def read_predictions(run_dir: Path, round: int) -> dict[int, tuple[str, float]]:
-    """The class, and its share, that the model gave to each example asked for before ``round``."""
+    """The class that the model predicted for each example asked for before ``round``, and its probability."""
     path = prediction_path(run_dir, round)
     if not path.exists():
         return {}

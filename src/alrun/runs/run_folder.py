@@ -111,9 +111,7 @@ def other_version(run_dir: Path) -> str | None:
 
 
 State = Literal["done", "old", "running", "failed", "begun", "missing"]
-SILENCE = (
-    60  # seconds without a sign of life after which a run is no longer running: alrun.system.lock gives one every 15 s
-)
+SILENCE = 60  # seconds after its last sign of life until a run counts as stopped: alrun.system.lock gives one every 15
 
 
 def run_state(run_dir: Path) -> State:

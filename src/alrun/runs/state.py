@@ -25,7 +25,7 @@ NAME = "state.pt"  # which alrun 0.1.0 wrote without a number
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv; of per_class.csv and per_group.csv many.
+    """One row of accuracy.csv, measures.csv, stopping.csv and timing.csv, several of per_class.csv and per_group.csv.
 
     Accuracies are shares; seconds are wall time, device included; joules are the device's, NaN if it has no counter.
     """
@@ -49,7 +49,7 @@ class RoundRecord:
     evaluate_joules: float = math.nan
     select_joules: float = math.nan
     energy_source: str = "none"  # see alrun.system.energy
-    answers: int = -1  # that were paid for; -1: one for each labeled example, as in checkpoints of alrun 0.4 and before
+    answers: int = -1  # paid for; -1: one for each labeled example, as in checkpoints of alrun 0.4 and before
     spent: float = math.nan  # what they cost; NaN: 1 each
     # On the test set, see alrun.training.evaluation; NaN in checkpoints of earlier versions.
     balanced_accuracy: float = math.nan

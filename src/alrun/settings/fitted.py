@@ -256,7 +256,7 @@ def sentence_on_choice(cfg: DictConfig) -> str | None:
     if not chosen or known is None:
         return None
     is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
-    network = "; model=resnet18 may be worth its time with so many" if is_small else ""
+    network = "; model=resnet18 may be worth its time with this many" if is_small else ""
     return f"not set, and chosen for {known.pool} examples and {known.classes} classes: {' '.join(chosen)}{network}"
 
 
