@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import pandas as pd
 
-from alrun.analysis import figure_style, rounds, scores
+from alrun.analysis import figure_style, result_files, scores
 from alrun.analysis.curves import name_curves
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
     arguments = parser.parse_args()
     matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
-    figure = both(name_curves(rounds.read_results(arguments.table)))
+    figure = both(name_curves(result_files.read_results(arguments.table)))
     figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
-    print(f"{arguments.page}: {title(rounds.read_results(arguments.table))}")
+    print(f"{arguments.page}: {title(result_files.read_results(arguments.table))}")
 
 
 def title(table: pd.DataFrame) -> str:

@@ -47,7 +47,7 @@ class Answer:
 
 
 def append_answers(run_dir: Path, answers: Sequence[Answer]) -> None:
-    """Add ``answers`` to the log of a run, in one durable write; a line that a killed process left incomplete is ended first.
+    """Add ``answers`` to the log of a run, in one durable write; an incomplete line of a killed process is ended first.
 
     Raises:
         UserError: The file cannot be written.

@@ -148,6 +148,7 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
         "analysis.paper.printed": "Table accuracies fitting of_runs selection_times timed times with_options within"
     },
     "analysis.report": {"analysis.intervals": "bounds", "analysis.metric_sections": "by_labels score_table"},
+    "analysis.rounds": {"analysis.result_files": "is_table read_csv"},
     "checkpoint": {"training.frozen": "Frozen", "training.keeper": "Keeper"},
     "config": {
         "settings.identity": "digest first_model_id identity run_id setting_id",
