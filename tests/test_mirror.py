@@ -40,7 +40,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "pool/test_shift.py": "joined",
     "selection/test_glister.py": "glister_terms",
     "selection/test_set_functions.py": "disparity greedy neighbor_facility_location similarity uncovered",
-    "runs/test_labeling.py": "sheets",
+    "runs/test_labeling.py": "label_files sheets",
     "runs/test_state.py": "generations",
     "system/test_energy.py": "energy_sources",
     "training/test_engine.py": "cuda_graph",

@@ -18,7 +18,7 @@ from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError

@@ -25,7 +25,8 @@ from alrun.data import own
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.data.labels import NONE_OF_THESE
 from alrun.loop.start import run
-from alrun.runs.labeling import Labeling, read_labels
+from alrun.runs.label_files import read_labels
+from alrun.runs.labeling import Labeling
 from alrun.runs.sheets import read_answers
 from alrun.settings.command_line import as_typed
 from alrun.settings.planned_runs import options_of

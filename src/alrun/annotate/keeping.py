@@ -7,7 +7,7 @@ from pathlib import Path
 from alrun.data.file_ends import Ends
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.runs.query_table import read_queries
 from alrun.runs.sheets import KIND_OF, answer_of, read_lines, unknown_class_sentence
 

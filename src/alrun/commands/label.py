@@ -20,7 +20,7 @@ from alrun.commands import console
 from alrun.commands.ask import run_of
 from alrun.commands.tell import check_asked
 from alrun.data import own
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system import program
 from alrun.system.errors import SettingError, first_line
 

@@ -101,7 +101,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     Raises:
         UserError: No labels were asked for yet, the run is being computed, or the file cannot be read.
     """
-    from alrun.runs.labeling import add_labels, read_labels
+    from alrun.runs.label_files import add_labels, read_labels
     from alrun.runs.query_table import read_queries
     from alrun.system.lock import Lock
 

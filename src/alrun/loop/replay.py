@@ -14,7 +14,7 @@ from alrun.loop.evaluator import Evaluator
 from alrun.loop.querying import choose_query
 from alrun.pool.build import place_images
 from alrun.pool.pool import Pool
-from alrun.runs import labeling, query_table
+from alrun.runs import label_files, query_table
 from alrun.system import device, rng
 from alrun.system.errors import DataError
 
@@ -34,7 +34,7 @@ def labeled_part(cfg: DictConfig, run_dir: Path, where: torch.device) -> ImageDa
     pool, _ = components.build_pool(cfg, data, where)
     queried = torch.from_numpy(np.concatenate([*query_table.read_queries(run_dir).values()]))
     if data.is_unlabeled:
-        given = labeling.read_labels(run_dir, data.class_names or [])
+        given = label_files.read_labels(run_dir, data.class_names or [])
         labels = torch.tensor([given.get(index, -1) for index in queried.tolist()])
     else:
         labels = pool.labels.cpu()[queried]
