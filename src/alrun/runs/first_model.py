@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alrun.models.classifier import Classifier
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.round_record import RoundRecord
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.errors import StorageError, writing
 from alrun.system.lock import Lock

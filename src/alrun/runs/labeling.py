@@ -21,9 +21,9 @@ from alrun.runs.label_files import (
     request_path,
     requested_path,
 )
+from alrun.runs.round_record import RoundRecord
 from alrun.runs.run_folder import display_path
 from alrun.runs.sheets import NO_LABEL, NO_OPINION, word_of
-from alrun.runs.state import RoundRecord
 from alrun.system import files
 from alrun.system.errors import DataError
 

@@ -14,6 +14,7 @@ import torch
 
 from alrun.runs import schema
 from alrun.runs.query_table import read_queries
+from alrun.runs.round_record import BY_CLASS, BY_GROUP, RoundRecord
 from alrun.runs.run_folder import (
     LARGE_QUERIES,
     LATER,
@@ -22,7 +23,7 @@ from alrun.runs.run_folder import (
     has_checkpoint,
     reading_run_file,
 )
-from alrun.runs.state import BY_CLASS, BY_GROUP, RoundRecord, RunState
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
 

@@ -160,6 +160,7 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
     "portable": {"runs.query_table": "read_queries"},
     "round_training": {"training.position": "Position"},
     "run": {"loop.start": "run"},
+    "state": {"runs.round_record": "RoundRecord"},
     "strategies.disagreement": {"strategies.bald": "Bald Disagreement"},
     "strategies.glister": {"models.outputs": "with_one"},
     "strategies.grad_match": {"models.outputs": "with_bias"},
