@@ -3,49 +3,32 @@
 import csv
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from alrun.runs import run_folder, schema, stopping
+from alrun.runs.round_record import COSTS, MEASURES, RoundRecord
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 from alrun.settings.identity import with_new_settings
 
-MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
-    "balanced_accuracy": float,
-    "macro_f1": float,
-    "worst_recall": float,
-    "rare_recall": float,
-    "nll": float,
-    "brier": float,
-    "purity": float,
-    "strangers": int,
-    "wrong_labels": float,
-    "classes_found": int,
-}
+# How the cells of a record become numbers: by the types of its fields.
+TYPES: dict[str, Any] = {each.name: each.type for each in fields(RoundRecord)} | {"classes_found": int}
 STOPPING: dict[str, Callable[[str], float]] = {  # of stopping.csv
     **dict.fromkeys(stopping.MEASURES, float),
     **dict.fromkeys(stopping.COLUMNS[2 + len(stopping.MEASURES) :], int),
 }
 NUMBERS: dict[str, Callable[[str], float]] = {
-    "answers": int,
-    "spent": float,
-    "test_accuracy": float,
-    "calibration_error": float,
-    **MEASURES,
+    **{name: TYPES[name] for name in ("answers", "spent", "test_accuracy", "calibration_error", *MEASURES)},
     "worst_group": float,  # of per_group.csv
     **STOPPING,
-    "train_accuracy": float,
-    "epochs": int,
-    "steps": int,
-    "restarts": int,
-    "train_seconds": float,
-    "evaluate_seconds": float,
-    "select_seconds": float,
-    "train_joules": float,
-    "evaluate_joules": float,
-    "select_joules": float,
+    **{
+        name: TYPES[name]
+        for name in ("train_accuracy", "epochs", "steps", "restarts", *COSTS)
+        if TYPES[name] is not str
+    },
 }
 WORDS = ("stopped_by", "device", "energy_source")
 PROVENANCE = (
