@@ -53,38 +53,42 @@ def gather(folders: Iterable[Path]) -> Results:
         UserError: Two folders of one name have different results.
     """
     rows: list[dict[str, Any]] = []
-    problems, seen, contradicting = [], {}, []
+    problems: list[Problem] = []
+    seen: dict[str, tuple[Path, list[dict[str, Any]]]] = {}
     for folder in folders:
+        read = read_or_refuse(folder)
         name = run_name(folder)
-        if not is_done(folder):
-            problems.append(why_not(folder))
-        elif other := other_version(folder):
-            reason = f"it was computed by {other}; this version would give other results."
-            problems.append(Problem(folder, "other version", reason))
+        if isinstance(read, Problem):
+            problems.append(read)
+        elif name not in seen:
+            rows += read
+            seen[name] = folder, read
+        elif measured_of(read) == measured_of(seen[name][1]):
+            reason = f"the same run is in {display_path(seen[name][0])}; that one counts."
+            problems.append(Problem(folder, "duplicate", reason))
         else:
-            try:
-                if names := altered_results(folder):
-                    raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
-                read = read_run(folder)
-                if name not in seen:
-                    rows += read
-                    seen[name] = folder, read
-                elif measured_of(read) == measured_of(seen[name][1]):
-                    reason = f"the same run is in {display_path(seen[name][0])}; that one counts."
-                    problems.append(Problem(folder, "duplicate", reason))
-                else:
-                    contradicting.append(
-                        f"{display_path(seen[name][0])} and {display_path(folder)} contradict each other: the same run "
-                        "with different numbers; leave one out, or report them apart."
-                    )
-            except UserError as error:
-                problems.append(Problem(folder, "damaged", str(error)))
-            except OSError as error:
-                reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it again."
-                problems.append(Problem(folder, "damaged", reason))
-    if contradicting:
-        raise DataError(contradicting[0])
+            raise DataError(
+                f"{display_path(seen[name][0])} and {display_path(folder)} contradict each other: the same run "
+                "with different numbers; leave one out, or report them apart."
+            )
     return Results(arrange(pd.DataFrame(rows)), problems)
+
+
+def read_or_refuse(folder: Path) -> list[dict[str, Any]] | Problem:
+    """The rows of the run in ``folder``, or why it is not in the table."""
+    if not is_done(folder):
+        return why_not(folder)
+    if other := other_version(folder):
+        return Problem(folder, "other version", f"it was computed by {other}; this version would give other results.")
+    try:
+        if names := altered_results(folder):
+            raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
+        return read_run(folder)
+    except UserError as error:
+        return Problem(folder, "damaged", str(error))
+    except OSError as error:
+        reason = f"{error.filename} cannot be read ({error.strerror}); the run's command writes it again."
+        return Problem(folder, "damaged", reason)
 
 
 def measured_of(rows: list[dict[str, Any]]) -> list[str]:
@@ -121,7 +125,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=list(REQUIRED))
     frame = with_worst_group(frame)
     columns = [str(column) for column in frame]
-    first = [*KEYS[:1], "strategy", *KEYS[1:], *NUMBERS, *WORDS, *BY_PART]
+    first = ["run", "strategy", "seed", "round", "labeled", *NUMBERS, *WORDS, *BY_PART]
     head = [column for column in first if column in columns]
     tail = [column for column in PROVENANCE if column in columns]
     middle = [column for column in columns if column not in (*head, *tail)]
