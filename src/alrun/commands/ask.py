@@ -23,7 +23,7 @@ from alrun.annotate.formats import FORMATS, write_request
 from alrun.annotate.project import Project
 from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
-from alrun.runs.run_folder import display_path, is_done, queries_file
+from alrun.runs.run_folder import display_path, is_done, latest_request, queries_file
 from alrun.settings import planned_runs
 from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
@@ -80,11 +80,6 @@ def main() -> None:
     folder = display_path(project.folder)
     print(f"Next: {program.command_line(['label', folder])}")
     print(f"or, with the labels filled in: {program.command_line(['tell', folder, display_path(waiting)])}")
-
-
-def latest_request(folder: Path) -> Path | None:
-    """The request of the last round; None before the first."""
-    return max(folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
 
 
 def words_of_project(project: Project) -> list[str]:

@@ -19,7 +19,14 @@ from omegaconf import DictConfig
 
 from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished, own_code
-from alrun.runs.run_folder import check_other_data, display_path, is_done, other_version, remove_refused_run
+from alrun.runs.run_folder import (
+    check_other_data,
+    display_path,
+    is_done,
+    latest_request,
+    other_version,
+    remove_refused_run,
+)
 from alrun.settings import groups, guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
@@ -186,10 +193,9 @@ def next_command(run_dir: Path) -> str:
     """What to type after a single run."""
     from alrun.analysis import efficiency
 
-    is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would need as many labels again
-    return next_step.after_run(
-        run_dir, is_labeled_by_people or efficiency.reference_of(run_dir) is not None, sys.argv[1:]
-    )
+    has_reference = efficiency.reference_of(run_dir) is not None
+    is_labeled_by_people = latest_request(run_dir) is not None  # a random run would need as many labels again
+    return next_step.after_run(run_dir, has_reference or is_labeled_by_people, sys.argv[1:])
 
 
 def note_failure(run_dir: Path, message: str) -> None:

@@ -23,6 +23,7 @@ from alrun.runs.durations import Durations, labels_of_rounds
 from alrun.runs.run_folder import (
     display_path,
     find_run_folders,
+    latest_request,
     other_version,
     read_failure,
     read_rows,
@@ -185,7 +186,7 @@ def command_of(folder: Path) -> str | None:
     project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
     if project is not None:
         words = [display_path(Path(project.strip("'\"")).parent)]
-    if any(folder.glob("ask_*.csv")):
+    if latest_request(folder):
         words.insert(0, "ask")
     return one_line(f"{program.command_line(words)}  # {display_path(folder)}")
 

@@ -22,9 +22,9 @@ from alrun.annotate import project as projects
 from alrun.annotate.formats import FORMATS, fetch_answers, read_answers_of
 from alrun.annotate.keeping import Kept, keep_answers
 from alrun.commands import console
-from alrun.commands.ask import find_run_to_label, latest_request, run_of
+from alrun.commands.ask import find_run_to_label, run_of
 from alrun.data import own
-from alrun.runs.run_folder import display_path, queries_file
+from alrun.runs.run_folder import display_path, latest_request, queries_file
 from alrun.system import program
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line

@@ -75,6 +75,11 @@ def queries_file(run_dir: Path) -> Path:
     return large if large.exists() else run_dir / QUERIES
 
 
+def latest_request(run_dir: Path) -> Path | None:
+    """The newest ask_<round>.csv, a request for labels by people; None if they were asked for none."""
+    return max(run_dir.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
+
+
 def read_failure(run_dir: Path) -> str | None:
     """Why the last attempt at a run failed (failed.txt, which the next attempt removes); None if it did not."""
     try:
