@@ -73,7 +73,7 @@ def find_run(source: str) -> tuple[Path, list[str]]:
         raise SettingError(f"{source} holds {len(folders)} runs: name the folder of one.")
     words = words_of_run(folders[0])
     if words is None or not queries_file(folders[0]).exists():
-        raise SettingError(f"{display_path(folders[0])} is not a run that has begun.")
+        raise SettingError(f"{display_path(folders[0])} is not a run that has begun: start it first, or name another.")
     own = words[1] if words[:1] == ["--config-dir"] else None
     return folders[0], console.with_config_dir(words[2:] if own else words, own)
 

@@ -61,7 +61,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
         except MISFIT as error:
             raise SettingError(
                 f"{named(getattr(augmentation, 'transform', augmentation), 'augmentation')} fails on the images: "
-                f"{first_line(error)}."
+                f"{first_line(error)}; change its settings, or use augmentation=none."
             ) from error
 
 
@@ -95,8 +95,11 @@ def check_model(model: Classifier, data: ImageData) -> None:
             model.eval()
             embedding, logits = model.embed(images).shape, model(images).shape
     except MISFIT as error:
-        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
-        raise SettingError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
+        kind = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
+        what = f"{kind} {tuple(images.shape[1:])}"
+        raise SettingError(
+            f"{name} does not work on {what}: {first_line(error)}; use another model, or other data."
+        ) from error
     if len(embedding) != 2 or logits != (2, data.classes):
         raise SettingError(
             f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "

@@ -87,7 +87,9 @@ def load_given_model(path: Path, model: Classifier) -> TrainResult:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"first_model={path} belongs to another network than model: {reason}") from error
+        raise StorageError(
+            f"first_model={path} belongs to another network than model ({reason}): set model to its own."
+        ) from error
     if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
         raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it again.")
     log.info("round 0 has the model of %s", path)

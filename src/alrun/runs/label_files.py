@@ -63,7 +63,9 @@ def number_of_answer(answer: answers.Answer, classes: Sequence[str]) -> int:
     """
     if answer.kind == answers.LABEL:
         if answer.label not in classes:
-            raise DataError(f"{answers.ANSWERS_FILE}: {answer.label!r} is not a class of this project.")
+            raise DataError(
+                f"{answers.ANSWERS_FILE}: {answer.label!r} is not a class of this project: delete that line."
+            )
         return list(classes).index(str(answer.label))
     return next(number for number, kind in KIND_OF.items() if kind == answer.kind)
 
