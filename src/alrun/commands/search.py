@@ -5,7 +5,6 @@ is the accuracy on 100 examples of the pool that are labeled first; the test spl
 read. The 100 examples are part of ``budget.total`` and of the labels in every round.
 """
 
-import json
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import display_path, is_done, read_rows
+from alrun.runs.run_folder import display_path, is_done, read_record, read_rows
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -60,8 +59,8 @@ def report_labels(runs: Path, validation: int) -> str:
 
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
-        with suppress(OSError, ValueError, KeyError):
-            record: dict[str, Any] = json.loads(path.read_text())
+        record = read_record(path.parent)
+        with suppress(OSError, KeyError):
             if record["settings"].get("validation") == validation:
                 trials += 1
                 for query in read_queries(path.parent).values():

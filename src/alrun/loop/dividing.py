@@ -88,7 +88,7 @@ def compute_missing(division: Division, cfg: DictConfig, choices: dict[str, str]
             division.compute(number)
     elif missing:
         asked = as_json(cfg), str(division.run_dir), tuple(choices.items()), division.round
-        gpus = 1 / (cfg.runtime.runs_per_gpu or 1) if where.type == "cuda" else 0
+        gpus = on_ray.gpu_share(where, cfg.runtime.runs_per_gpu)
         on_ray.compute(missing, partial(compute_part, *asked), cfg.runtime.threads, gpus)
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from alrun.system import interruption
 from alrun.system.errors import SettingError, StorageError, UserError
@@ -105,6 +106,11 @@ def encoded(
             yield block["vectors"]
     except Exception as error:
         raise users_mistake(error) or given_up(error, ray) or error from None
+
+
+def gpu_share(where: torch.device, runs_per_gpu: int | None) -> float:
+    """GPUs of a task that computes on ``where``: several tasks share one if runs may; 0 on a CPU."""
+    return 1 / (runs_per_gpu or 1) if where.type == "cuda" else 0
 
 
 def connected() -> Any:
