@@ -13,7 +13,7 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "alrun"
 
 BESIDE = {  # test file: modules of the same room that it tests
-    "analysis/test_significance.py": "intervals ranks",
+    "analysis/test_significance.py": "efficiency_table intervals ranks",
     "analysis/test_figures.py": "scores",
     "analysis/test_look.py": "figure_style",
     "analysis/test_forecast.py": "calibration",

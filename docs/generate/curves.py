@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import pandas as pd
 
-from alrun.analysis import figure_style, result_files, scores
+from alrun.analysis import efficiency_table, figure_style, result_files
 from alrun.analysis.curves import name_curves
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def both(named: pd.DataFrame) -> "Figure":
 
     accuracy = (100 * named.set_index(["label", "labeled"])["test_accuracy"]).groupby(level=[0, 1], sort=False)
     accuracy = accuracy.agg(["mean", "std"]).reset_index()
-    efficiency = scores.efficiency_curves(named).dropna(subset="mean")
+    efficiency = efficiency_table.efficiency_curves(named).dropna(subset="mean")
     efficiency = efficiency.assign(accuracy=100 * efficiency["level"])
     figure = Figure(figsize=(figure_style.PAGE, 2.7))
     left, right = figure.subplots(1, 2)

@@ -149,6 +149,7 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
     },
     "analysis.report": {"analysis.intervals": "bounds", "analysis.metric_sections": "by_labels score_table"},
     "analysis.rounds": {"analysis.result_files": "is_table read_csv"},
+    "analysis.scores": {"analysis.efficiency_table": "efficiency_at efficiency_curves efficiency_of run_curves"},
     "checkpoint": {"training.frozen": "Frozen", "training.keeper": "Keeper"},
     "config": {
         "settings.identity": "digest first_model_id identity run_id setting_id",
