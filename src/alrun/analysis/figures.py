@@ -111,7 +111,7 @@ def measure(rounds: pd.DataFrame, reading: Reading = PLAIN, by: str = "facet") -
 
 
 def efficiency(curves: pd.DataFrame, metric: Metric = ACCURACY) -> "Figure":
-    """Labeling efficiency against the metric, from the table of ``efficiency_curves``; better values are on the right."""
+    """Labeling efficiency against the metric, from ``efficiency_curves``; better values are on the right."""
     table = curves.assign(level=metric.scale * curves["level"])
     figure = lines(table, "level", "facet", "label", metric.axis, "labeling efficiency")
     if metric.better < 0:
