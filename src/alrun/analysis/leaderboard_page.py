@@ -89,7 +89,7 @@ def overall_section(boards: list[Board], reading: Reading, alpha: float) -> Sect
             "Over all settings", "No two strategies compare: none has the data, model, budget and seeds of another."
         )
     table, sentence = leaderboard.overall(boards, reading, alpha)
-    text = f"Wins and losses are summed over boards, which may share data, so they are no test. {sentence}"
+    text = f"Wins and losses are summed over boards, which may share data, so they are not a test. {sentence}"
     return Section("Over all settings", text, {}, {"over all settings": table})
 
 

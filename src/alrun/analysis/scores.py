@@ -106,7 +106,7 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def class_names(rounds: pd.DataFrame) -> dict[str, list[str]]:
     """The names of the classes of each run, where they are known; empty if classes must be told apart by number.
 
-    A run without names has numbers. So do all where one has none and others have names that are no numbers.
+    A run without names gets numbers. So do all runs if one has no names and others have names that are not numbers.
     """
     if "class_names" not in rounds or "class_accuracy" not in rounds:
         return {}

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--price", type=float, metavar="PRICE", help="of a label (default: that of the run, cost.price)"
     )
-    parser.add_argument("--check", action="store_true", help="compare forecasts with what came")
+    parser.add_argument("--check", action="store_true", help="compare forecasts with outcomes")
     console.run_on_sources(parser, forecast)
 
 
@@ -80,7 +80,7 @@ def random_run(folder: Path) -> Path | None:
 
 
 def check(sources: list[str]) -> None:
-    """Print how often intervals held what came, by data set.
+    """Print how often intervals held the outcome, by data set.
 
     Raises:
         UserError: No run has enough rounds.

@@ -55,7 +55,7 @@ def opened(cfg: DictConfig, where: torch.device, setting: str = "dataset") -> Op
 
 
 def opened_beside(cfg: DictConfig, group: str, where: torch.device) -> Opened | None:
-    """The data set that ``<group>.dataset`` names beside that of the run, made to vectors alike; None without one.
+    """The data set that ``<group>.dataset`` names beside that of the run, encoded in the same way; None without one.
 
     Raises:
         UserError: It cannot be read.

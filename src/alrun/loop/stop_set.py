@@ -59,7 +59,7 @@ class StopSet:
     ) -> StopMeasures:
         """The measures of ``model`` against one with the weights ``before``, whose ``query`` (k,) has been answered.
 
-        ``before`` is None where those weights are lost. ``model`` has its own weights again in the end.
+        ``before`` is None where those weights are lost. ``model`` has its own weights again afterwards.
         """
         if not round or before is None:
             return StopMeasures()

@@ -13,7 +13,7 @@ from alrun.system.errors import DataError
 from alrun.system.words import closest
 
 LABELS_FILE = "labels.csv"
-# Answers that are no class: the example is neither trained on nor asked for again, until it gets a label.
+# Answers that are not classes: the example is neither trained on nor asked for again until it gets a label.
 SKIPPED, UNSURE = -3, -4
 WORDS = {"skip": SKIPPED, "unsure": UNSURE, "second opinion": UNSURE}
 NO_OPINION = tuple(WORDS.values())

@@ -19,7 +19,7 @@ Window = Annotated[int, Ge(1)]
 class Criterion:
     """Says stop if the mean of a measure over the last ``window`` rounds reaches a threshold.
 
-    Rounds without the measure (NaN) are no reason to stop.
+    It never says so over rounds without the measure (NaN).
     """
 
     measure: str  # column of stopping.csv
