@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 from omegaconf import OmegaConf
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.intervals import t_interval
