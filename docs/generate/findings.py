@@ -66,9 +66,9 @@ def main() -> None:
     folder = arguments.results
     answers = judge(folder)
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
-    pictures = figures.write(folder, arguments.assets)
+    shown = figures.write(folder, arguments.assets)
     arguments.page.write_text(
-        wrapped(head(answers, folder) + "\n" + "\n".join([*sections, schedule.shorter(folder), *pictures]))
+        wrapped(head(answers, folder) + "\n" + "\n".join([*sections, schedule.shorter(folder), *shown]))
     )
     print(f"{arguments.page}: of thirteen {tally(answers)}.")
 

@@ -191,7 +191,7 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"train_features": made["train_features"][:-1]}, "199 rows of features but 200 labels"),
         (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
         (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
-        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training picture is of the class 4"),
+        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training image is of the class 4"),
         (
             lambda made: {"x": made["train_features"], "y": made["train_labels"]},
             r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
@@ -309,7 +309,7 @@ def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path
         vectors.features("", str(tmp_path / "f.npy"))
 
 
-def test_that_vectors_of_one_class_are_not_called_pictures(blobs, tmp_path):
+def test_that_vectors_of_one_class_are_not_called_images(blobs, tmp_path):
     np.savez(tmp_path / "f.npz", features=blobs[0], labels=np.zeros(200, int))
     with pytest.raises(UserError, match="all examples are of one class, 0"):
         vectors.features("", str(tmp_path / "f.npz"))

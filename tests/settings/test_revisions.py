@@ -90,7 +90,7 @@ NEAR = sorted(
 
 
 def names(composed, monkeypatch, pools: tuple[int, ...], *words: str) -> list[str]:
-    """The names of a run on so many pictures of a user's own."""
+    """The names of a run on so many images of a user's own."""
     cfg, found = composed("dataset=npz", "dataset.path=none.npz", *words, hydra=True), []
     for pool in pools:
         counted = fitted.Counted(pool, 10)

@@ -1,4 +1,4 @@
-"""Training and test split of labeled pictures: as given, or held out by class or by group."""
+"""Training and test split of labeled images: as given, or held out by class or by group."""
 
 import logging
 from typing import Annotated
@@ -7,16 +7,16 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data import labels
-from alrun.data.picture_source import Split
+from alrun.data.image_source import Split
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
-Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the pictures that is held out
+Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the images that is held out
 
 
 def split_as_given(whole: Split, first: int, classes: list[str], where: str) -> tuple[Split, Split]:
-    """The ``first`` pictures as the training split, the others as the test split.
+    """The ``first`` images as the training split, the others as the test split.
 
     Raises:
         UserError: A class is only in the test split, or a group in both.
@@ -37,7 +37,7 @@ def split_by_share(
     """Training and test split, the latter with ``test_fraction`` of every class; always the same split.
 
     Args:
-        whole: All pictures. All of a group (a patient, a video) go into one split, and the shares are as close as that
+        whole: All images. All of a group (a patient, a video) go into one split, and the shares are as close as that
             allows.
         test_fraction: The share of the test split.
         classes: Names of the classes.
@@ -68,13 +68,13 @@ def positions_by_share(
         raise DataError(f"dataset: all examples are of one class, {classes[present[0]]}: there is nothing to learn.")
     if few := [classes[label] for label, count in zip(present, counts, strict=True) if count < 2]:
         raise DataError(
-            f"dataset.test_fraction={test_fraction}: there is one picture of {', '.join(few[: labels.SHOWN])}"
+            f"dataset.test_fraction={test_fraction}: there is one image of {', '.join(few[: labels.SHOWN])}"
             f"{', ...' if len(few) > labels.SHOWN else ''} and none to hold out: add some, leave it out, {remedy}."
         )
     tested = int(np.ceil(test_fraction * len(numbers)))
     if not len(present) <= tested <= len(numbers) - len(present):
         raise DataError(
-            f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test pictures "
+            f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test images "
             f"for {len(present)} classes: take another one, {remedy}."
         )
     return hold_out_positions(numbers, test_fraction)
@@ -115,7 +115,7 @@ def positions_by_group(
             "are too large, or alone in a class: raise it, or give a test set of its own."
         )
     labels.compare_splits(numbers[train], numbers[test], classes, "dataset.group")
-    log.info("%d of %d groups are held out: %d of %d pictures", in_test.sum(), count, len(test), len(numbers))
+    log.info("%d of %d groups are held out: %d of %d images", in_test.sum(), count, len(test), len(numbers))
     return train, test
 
 
