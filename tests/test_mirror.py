@@ -42,6 +42,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "selection/test_set_functions.py": "disparity greedy neighbor_facility_location similarity uncovered",
     "runs/test_labeling.py": "label_files sheets",
     "runs/test_state.py": "generations round_record",
+    "settings/test_fitted.py": "data_size",
     "system/test_energy.py": "energy_sources",
     "training/test_engine.py": "cuda_graph",
     "training/test_frozen.py": "keeper",

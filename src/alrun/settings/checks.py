@@ -189,9 +189,9 @@ def pool_size(cfg: DictConfig) -> int | None:
         case "alrun.data.sources.torchvision_data" if str(cfg.dataset.name).lower() in OF_TORCHVISION:
             size = OF_TORCHVISION[cfg.dataset.name.lower()]
         case _:
-            from alrun.settings import fitted
+            from alrun.settings import data_size  # with numpy
 
-            known = fitted.count_data(cfg)
+            known = data_size.count_data(cfg)
             if known is None:
                 return None
             size = known.pool
