@@ -31,12 +31,6 @@ COMPONENTS: dict[str, int] = {
     "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
 }
 
-# Of algorithms in alrun.selection, by module; each counts for every component that uses it.
-KERNELS: dict[str, int] = {}
-
-# The components that use a kernel of KERNELS; tests/settings/test_revisions.py compares this with their imports.
-USERS: dict[str, tuple[str, ...]] = {}
-
 
 @dataclass(frozen=True)
 class Part:
@@ -73,9 +67,9 @@ PARTS: dict[str, Part] = {
 
 
 def current_revision(name: str) -> int:
-    """The revision of a component, a part of one, a kernel or code that every run uses."""
+    """The revision of a component, a part of one or code that every run uses."""
     parts = {name: part.revision for name, part in PARTS.items()}
-    return {**GENERAL, **COMPONENTS, **KERNELS, **parts}.get(name, 1)
+    return {**GENERAL, **COMPONENTS, **parts}.get(name, 1)
 
 
 def revisions_used(settings: Any, pool: PoolSize = lambda: None) -> dict[str, int]:
@@ -95,15 +89,12 @@ def revisions(settings: Settings, pool: PoolSize = lambda: None) -> dict[str, di
 
 
 def used_by(nodes: list[tuple[str, Settings]], pool: PoolSize) -> list[str]:
-    """The kernels and parts of components that the components ``nodes`` use."""
-    named = {name for name, _ in nodes}
-    kernels = [kernel for kernel in KERNELS if named.intersection(USERS[kernel])]
-    parts = [
+    """The parts of components that the components ``nodes`` use."""
+    return [
         part
         for part, about in PARTS.items()
         if any(name in about.users and about.is_used(node, pool) for name, node in nodes)
     ]
-    return kernels + parts
 
 
 def raised_revisions(numbers: dict[str, int]) -> dict[str, int]:
