@@ -191,7 +191,11 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"train_features": made["train_features"][:-1]}, "199 rows of features but 200 labels"),
         (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
         (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
-        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training picture is of the class 4"),
+        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training example is of the class 4"),
+        (
+            lambda made: made | {"train_labels": np.where(np.arange(200) < 150, made["train_labels"], -1)},
+            "example 150: its label -1 says that it has none, as 50 of 300 do: take another split",
+        ),
         (
             lambda made: {"x": made["train_features"], "y": made["train_labels"]},
             r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
