@@ -365,7 +365,8 @@ def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, c
     [
         (
             ["model=small_cnn"],
-            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
+            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear or model=mlp, "
+            "or a class of your own whose constructor takes features",
         ),
         (
             [*MODEL, "augmentation=crop_flip"],
