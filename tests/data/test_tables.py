@@ -101,6 +101,12 @@ def test_that_the_index_of_a_part_of_a_table_is_not_a_feature(tmp_path, end):
         tables.table("", str(tmp_path / f"t.{end}"))
 
 
+def test_that_arrays_are_left_to_the_data_set_that_reads_them(tmp_path):
+    np.savez(tmp_path / "t.npz", features=np.zeros((4, 2)), labels=np.arange(4))
+    with pytest.raises(UserError, match=r"t.npz must be a CSV or Parquet file: use dataset=features"):
+        tables.table("", str(tmp_path / "t.npz"))
+
+
 def test_that_a_file_without_rows_is_named(tmp_path):
     FRAME[:0].to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match=r"t.csv has no rows below the names of its columns"):

@@ -198,7 +198,7 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         ),
         (
             lambda made: {"x": made["train_features"], "y": made["train_labels"]},
-            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
+            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and one by dataset.labels_array=",
         ),
         (
             lambda made: made | {"train_labels": made["train_labels"].astype(str).astype(object)},
@@ -304,6 +304,14 @@ def test_that_a_setting_which_a_form_does_not_read_is_refused(blobs, tmp_path, f
         setting: dict[str, Any] = {name: "patient"}
         with pytest.raises(UserError, match=rf"dataset\.{name}=patient has no effect on .*: leave it out"):
             vectors.features("", str(path), **setting)
+
+
+def test_that_a_missing_array_of_groups_names_its_own_setting(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
+    with pytest.raises(
+        UserError, match=r"lacks the arrays train_who, test_who; .*: name one by dataset.group=\.\.\. \("
+    ):
+        vectors.features("", str(tmp_path / "f.npz"), group="who")
 
 
 def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path):

@@ -189,6 +189,8 @@ def read(
         UserError: A file is not there, or lacks a column.
     """
     base = Path(path)
+    if base.suffix.casefold() in (".npy", ".npz"):
+        raise DataError(f"dataset.path={path} must be a CSV or Parquet file: use dataset=features for arrays.")
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
     labels = [each[label_column] for each in tables]
     if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:
