@@ -25,7 +25,7 @@ SECTIONS := baseline appendix-baseline augmentation optimizer generalization red
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-oldest lock audit lint pages packages docs bench-overhead bench-embed bench-selection \
 	bench-training bench-results bench-features bench-heads bench-large bench-launchers bench-opinions bench-scale \
-	bench-ray bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch facets \
+	bench-ray bench-startup compare-authors speed memory false-positives gpu-window gpu-page strategies pools features scratch \
 	recipe plan status \
 	test-ray test-cluster crash-test concurrency-test golden fuzz heavy soak clean claims paper-times paper-index $(SECTIONS) $(FIGURES) $(TABLES)
 
@@ -211,9 +211,6 @@ scratch: $(READY) ## the paper's facets with networks trained from scratch, days
 	@for name in $(SCRATCH); do $(PY) -m alrun results experiment=scratch/$$name $(ARGS) \
 		-o results/scratch/$$name; done
 	@$(PY) -m docs.generate.findings
-
-facets: $(READY) ## every training setting on CIFAR-10 with a small network, then docs/evidence/training_settings.md
-	@$(PY) -m docs.generate.compare_facets $(ARGS)
 
 recipe: $(READY) ## the fast recipe beside the paper's on CIFAR-10 with a small network, then docs/evidence/recipe.md
 	@$(PY) -m docs.generate.compare_recipes $(ARGS)

@@ -1,4 +1,4 @@
-"""Two domains with the same classes, for ``experiment=pools/shift``: pictures in color, and others in gray and blurred.
+"""Two domains with the same classes, for ``experiment=pools/shift``: images in color, and others in gray and blurred.
 
     python -m benchmarks.gray_domain build/domains dataset=cifar10 encoder=... allow=[...]
 

@@ -26,7 +26,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "annotate/test_server.py": "session shown",
     "data/test_labels.py": "card divided",
     "data/test_manifest.py": "growing_pool",
-    "data/test_own.py": "picture_source",
+    "data/test_own.py": "image_source",
     "data/test_vectors.py": "row_checks vector_files",
     "features/test_encoders.py": "encoder preprocessing provenance weights",
     "features/test_store.py": "embed parts",
@@ -74,10 +74,10 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
     "data/content.py": ("settings/test_identity.py", "names of content are part of a run's"),
     "data/decoded_splits.py": ("data/test_own.py", "what it gives"),
     "data/file_ends.py": ("runs/test_labeling.py", "finds the examples of a sheet"),
-    "data/listed_pictures.py": ("data/test_own.py", "the pictures of dataset=csv"),
+    "data/listed_images.py": ("data/test_own.py", "the images of dataset=csv"),
     "data/npz_arrays.py": ("data/test_sources.py", "what dataset=npz reads"),
-    "data/picture_table.py": ("data/test_own.py", "the table of dataset=csv"),
-    "data/picture_listing.py": ("data/test_layout.py", "by the folders that it lists"),
+    "data/image_table.py": ("data/test_own.py", "the table of dataset=csv"),
+    "data/image_listing.py": ("data/test_layout.py", "by the folders that it lists"),
     "data/split_paths.py": ("data/test_layout.py", "by the names that it reads"),
     "data/transform.py": ("settings/test_targets.py", "a user's transform is named in settings"),
     "loop/components.py": ("pool/test_pool_options.py", "builds the pool"),
@@ -114,7 +114,7 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
     "testing/annotators.py": ("pool/test_annotator.py", "held against every annotator"),
     "testing/contract.py": ("strategies/test_contract.py", "held against every strategy"),
     "testing/made_queries.py": ("strategies/test_query.py", "makes them"),
-    "testing/peak_memory.py": ("data/test_picture_decoding.py", "measures there"),
+    "testing/peak_memory.py": ("data/test_image_decoding.py", "measures there"),
 }
 
 

@@ -17,6 +17,7 @@ from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.scores import per_run
 from alrun.system.errors import UserError
 from docs.generate import findings_figures as figures
+from docs.generate import findings_schedule as schedule
 from docs.generate import findings_studies as studies
 from docs.generate.findings_list import FINDINGS, Finding
 from docs.generate.findings_measures import ACTIVE
@@ -65,8 +66,10 @@ def main() -> None:
     folder = arguments.results
     answers = judge(folder)
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
-    pictures = figures.write(folder, arguments.assets)
-    arguments.page.write_text(wrapped(head(answers, folder) + "\n" + "\n".join([*sections, *pictures])))
+    shown = figures.write(folder, arguments.assets)
+    arguments.page.write_text(
+        wrapped(head(answers, folder) + "\n" + "\n".join([*sections, schedule.shorter(folder), *shown]))
+    )
     print(f"{arguments.page}: of thirteen {tally(answers)}.")
 
 

@@ -27,13 +27,13 @@ def write(folder: Path, assets: Path) -> list[str]:
     known = {key: table for key, table in tables.items() if table is not None}
     if known:
         save(redundancy(known), assets / "redundancy.svg")
-        found += ["## BADGE and entropy by redundancy", "", picture("redundancy.svg", REDUNDANCY), ""]
+        found += ["## BADGE and entropy by redundancy", "", with_caption("redundancy.svg", REDUNDANCY), ""]
     for key, panel in PANELS.items():
         rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
         if rounds is not None:
             theirs = panel.curves(rounds)
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
-            shown = picture(f"{key}.svg", panel.says)
+            shown = with_caption(f"{key}.svg", panel.says)
             found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), ""]
     return found
 
@@ -83,7 +83,7 @@ def save(figure: "Figure", path: Path) -> None:
     figure.savefig(path, metadata={"Date": None}, facecolor="white")
 
 
-def picture(name: str, says: str) -> str:
+def with_caption(name: str, says: str) -> str:
     """A figure and what it shows."""
     return f'<img src="../assets/{name}" width="830" alt="{says}.">\n\n{says}.'
 

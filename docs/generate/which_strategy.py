@@ -53,7 +53,7 @@ REGIMES = {
     "scratch": Regime("from scratch: CIFAR-10, ResNet-9", "scratch/cifar10"),
     "mnist": Regime("from scratch: MNIST, the paper's network", "scratch/mnist"),
     "redundant": Regime("features, each of many examples 20 times: CIFAR-10", "features/redundancy", copies),
-    "copies": Regime("features, few labels, most pictures are there ten times: CIFAR-10", "pools/redundancy"),
+    "copies": Regime("features, few labels, most images are there ten times: CIFAR-10", "pools/redundancy"),
     "rare_classes": Regime("features, rare classes: CIFAR-10", "pools/rare_classes"),
     "long_tail": Regime("features, long tail: CIFAR-10", "pools/long_tail"),
     "open_set": Regime("features, 40 % strangers: CIFAR-10", "pools/open_set"),

@@ -1,4 +1,4 @@
-"""A labeling project of tiny pictures, for tests."""
+"""A labeling project of tiny images, for tests."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ SETTINGS = ("budget.seed_size=6", "budget.batch_size=4", "budget.total=14", "tra
 SETTINGS += ("model=small_cnn", "model.width=4", "augmentation=none", "dataset.size=8", "dataset.channels=1")
 
 
-def picture(number: int) -> Image.Image:
+def image(number: int) -> Image.Image:
     """Noise that is dark or bright, by the parity of its number divided by 3."""
     noise = np.random.default_rng(number).integers(0, 100, (10, 10))
     return Image.fromarray((noise + 150 * (class_of(number) == "bright")).astype(np.uint8))
@@ -31,14 +31,14 @@ def class_of(number: int) -> str:
     return CLASSES[number // 3 % 2]
 
 
-def add_pictures(folder: Path, numbers: range) -> None:
+def add_images(folder: Path, numbers: range) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        picture(number).save(folder / f"{number:03}.png")
+        image(number).save(folder / f"{number:03}.png")
 
 
 def label_of(file: str) -> str:
-    """What a person says who looks at the picture."""
+    """What a person says who looks at the image."""
     return class_of(int(Path(file).stem))
 
 
@@ -74,7 +74,7 @@ class Labeled:
 
 
 def fill_in(sheet: Path, **others: str) -> Path:
-    """A list with the label of each picture, but for ``others`` by the number in the name of the file: n012="skip"."""
+    """A list with the label of each image, but for ``others`` by the number in the name of the file: n012="skip"."""
     header, *lines = sheet.read_text().splitlines()
     rows = [line.split(",") for line in lines]
     for row in rows:
@@ -84,7 +84,7 @@ def fill_in(sheet: Path, **others: str) -> Path:
 
 
 def asked(sheet: Path) -> list[str]:
-    """The numbers of the pictures of a list."""
+    """The numbers of the images of a list."""
     return [Path(line.split(",")[1]).stem for line in sheet.read_text().splitlines()[1:]]
 
 

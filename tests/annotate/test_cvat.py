@@ -64,12 +64,12 @@ def test_attributes_are_passed_over_unless_they_hold_the_class(run_dir):
     kept = told(
         run_dir,
         image("plain.png", tag("Käse", attribute("quality", "bad"), attribute("note", "a b, ü")))
-        + image("gone.png", tag("picture", attribute("kind", "Käse"), attribute("quality", "bad")))
-        + image("Ümläute ß.png", tag("picture", attribute("kind", "Käse"), attribute("other", CLASSES[0]))),
+        + image("gone.png", tag("image", attribute("kind", "Käse"), attribute("quality", "bad")))
+        + image("Ümläute ß.png", tag("image", attribute("kind", "Käse"), attribute("other", CLASSES[0]))),
     )
     assert read_labels(run_dir, CLASSES) == {0: 2, 5: 2}
     assert len(kept.refused) == 1
-    assert "'picture' is not a class" in kept.refused[0]
+    assert "'image' is not a class" in kept.refused[0]
 
 
 def test_mistakes_are_refused_by_image_and_the_good_ones_stay(run_dir):
@@ -121,7 +121,7 @@ def test_imagenet_has_a_folder_for_each_class(run_dir):
     assert kept.refused == ["other.png: other.png was not asked for"]
 
 
-def test_imagenet_without_pictures_is_lists(run_dir):
+def test_imagenet_without_images_is_lists(run_dir):
     kept = imagenet(
         run_dir,
         ("synsets.txt", "\n".join(CLASSES)),
@@ -131,7 +131,7 @@ def test_imagenet_without_pictures_is_lists(run_dir):
     assert kept.refused == [f"line.png: 2 tags ({CLASSES[1]}, Käse); one is needed"]
     with pytest.raises(UserError, match=r"line 1 names class 7, and synsets\.txt has 4"):
         imagenet(run_dir, ("synsets.txt", "\n".join(CLASSES)), ("default.txt", "plain 7"))
-    with pytest.raises(UserError, match=r"neither annotations\.xml nor a folder of pictures"):
+    with pytest.raises(UserError, match=r"neither annotations\.xml nor a folder of images"):
         imagenet(run_dir, ("data/labels.json", "{}"))
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_export_is_one_sentence(run_dir, tmp_path, content, words):
         read_answers_of("cvat", tmp_path / "export", run_dir, CLASSES, None)
 
 
-def test_a_task_of_cvat_is_an_archive_of_pictures_its_labels_and_what_the_model_says(run_dir, tmp_path):
+def test_a_task_of_cvat_is_an_archive_of_images_its_labels_and_what_the_model_says(run_dir, tmp_path):
     (run_dir / ".predicted_0.csv").write_text("index,label,share\n0,Käse,0.7500\n3,dog & <b>,0.6\n")
     request = read_request(run_dir, tmp_path / "pool.csv", tmp_path / "photos", CLASSES)
     sentences = write(request, tmp_path)
@@ -170,7 +170,7 @@ def test_a_task_of_cvat_is_an_archive_of_pictures_its_labels_and_what_the_model_
     tags = {each.get("name"): [tag.get("label") for tag in each] for each in root.findall("image")}
     assert tags["plain.png"] == ["Käse"]
     assert tags["Ümläute ß.png"] == ["dog & <b>"]
-    assert [*tags] == sorted(NAMES[:5])  # CVAT refuses all of them if one is of a picture that it has not
+    assert [*tags] == sorted(NAMES[:5])  # CVAT refuses all of them if one is of an image that it has not
     kept = keep_answers(run_dir, CLASSES, read_answers_of("cvat", tmp_path / "ask_0.cvat.xml", run_dir, CLASSES, None))
     assert kept.refused == []
     assert read_labels(run_dir, CLASSES) == {0: 2, 3: 3}

@@ -38,7 +38,7 @@ def told(run_dir: Path, tasks: object, by: str | None = None):
     return keep_answers(run_dir, CLASSES, read_answers_of("label-studio", path, run_dir, CLASSES, by))
 
 
-def test_tasks_have_pictures_predictions_and_scores_and_the_configuration_the_classes(tmp_path):
+def test_tasks_have_images_predictions_and_scores_and_the_configuration_the_classes(tmp_path):
     folder = tmp_path / "my photos"
     asked = [
         Asked(35, str(folder / "Ümläute" / 'a "b" & c.png'), 0.25, "Käse", 0.9),
@@ -97,7 +97,7 @@ def test_several_annotators_skips_and_mistakes(run_dir):
             task(5, annotation("Kaese")),
             task(99, annotation("Käse")),
             task(5),  # nobody has answered
-            {"id": 9, "annotations": [annotation("Käse")], "data": {"text": "no picture"}},
+            {"id": 9, "annotations": [annotation("Käse")], "data": {"text": "no image"}},
             {"id": 10, "data": [], "annotations": 7},
             "no task",
         ],

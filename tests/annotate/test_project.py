@@ -23,13 +23,13 @@ from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
 from alrun.system.lock import Lock
-from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_pictures, asked, class_of, fill_in, main_of
+from tests.annotate.projects import CLASSES, SETTINGS, Labeled, add_images, asked, class_of, fill_in, main_of
 
 
 @pytest.fixture
 def labeled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(40))
+    add_images(tmp_path / "photos", range(40))
     return Labeled(tmp_path, "strategy=margin")
 
 
@@ -39,10 +39,10 @@ def tables(folder):
 
 def test_a_project_is_byte_for_byte_the_simulation_with_the_same_labels(tmp_path, monkeypatch, complete):
     monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(40))
+    add_images(tmp_path / "photos", range(40))
     lines = [f"photos/{number:03}.png,{class_of(number)},train" for number in range(40)]
     for number in range(100, 106):
-        add_pictures(tmp_path / "test" / class_of(number), range(number, number + 1))
+        add_images(tmp_path / "test" / class_of(number), range(number, number + 1))
         lines.append(f"test/{class_of(number)}/{number:03}.png,{class_of(number)},test")
     (tmp_path / "truth.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
     labeled = Labeled(tmp_path, "strategy=margin", f"dataset.test={tmp_path / 'test'}", "dataset.classes=[bright,dark]")
@@ -53,7 +53,7 @@ def test_a_project_is_byte_for_byte_the_simulation_with_the_same_labels(tmp_path
     assert sheets == ["ask_0.csv", "ask_1.csv", "ask_2.csv"]
     simulated = complete(*SETTINGS, "dataset=csv", f"dataset.path={tmp_path / 'truth.csv'}", "strategy=margin")
     assert tables(labeled.run_dir) == tables(simulated)
-    add_pictures(tmp_path / "test" / "bright", range(200, 201))
+    add_images(tmp_path / "test" / "bright", range(200, 201))
     with pytest.raises(UserError, match="the files of the data set have changed since labels were given"):
         labeled.ask()
 
@@ -80,7 +80,7 @@ def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
     assert labeled.ask().name == "ask_0.csv"
     assert labeled.run_dir == tmp_path / "moved" / name.relative_to(tmp_path)
     os.rename(tmp_path / "moved" / "photos", tmp_path / "elsewhere")
-    with pytest.raises(UserError, match=r"there is no picture under it|cannot be read"):
+    with pytest.raises(UserError, match=r"there is no image under it|cannot be read"):
         labeled.ask()
     assert labeled.ask(f"dataset.path={tmp_path / 'elsewhere'}").name == "ask_0.csv"
     assert labeled.ask().name == "ask_0.csv"  # it is kept
@@ -111,10 +111,10 @@ def test_export_and_advise_find_a_project_s_files_from_any_folder(labeled, tmp_p
 
 
 def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys):
-    """Nothing was asked with it, so nothing is fixed, the folder of pictures neither."""
+    """Nothing was asked with it, so nothing is fixed, the folder of images neither."""
     with pytest.raises(UserError, match=r"budget\.total=999"):
         labeled.ask(*labeled.words, "budget.total=999")
-    add_pictures(tmp_path / "others", range(30, 50))
+    add_images(tmp_path / "others", range(30, 50))
     wrong = [word for word in labeled.words if not word.startswith("dataset.path=")]
     with pytest.raises(UserError, match=r"budget\.total=999"):
         labeled.ask(*wrong, f"dataset.path={tmp_path / 'others'}", "budget.total=999")
@@ -136,28 +136,28 @@ def test_a_folder_with_something_else_is_no_project(labeled, tmp_path):
         labeled.ask()
 
 
-def test_new_pictures_join_at_the_next_round_and_removed_ones_are_not_asked_for(labeled, tmp_path, capsys):
-    """Neither changes the name, what was asked, or the numbers of pictures; the order of joining decides these."""
+def test_new_images_join_at_the_next_round_and_removed_ones_are_not_asked_for(labeled, tmp_path, capsys):
+    """Neither changes the name, what was asked, or the numbers of images; the order of joining decides these."""
     photos = tmp_path / "photos"
     first = labeled.ask()
     name, before = labeled.run_dir, tables(labeled.run_dir)
     queried = asked(first)
     labeled.tell(fill_in(first))
-    add_pictures(photos, range(60, 80))  # one more: its name sorts before all others
+    add_images(photos, range(60, 80))  # one more: its name sorts before all others
     shutil.copy(photos / "079.png", photos / "000a.png")
     gone = [f"{number:03}" for number in range(40) if f"{number:03}" not in queried][:30]
     for each in gone:
         os.remove(photos / f"{each}.png")
     os.remove(photos / f"{queried[0]}.png")  # labeled: stays in the training set
     os.rename(photos / f"{queried[1]}.png", photos / "renamed.png")
-    (photos / "broken.png").write_bytes(b"no picture")
+    (photos / "broken.png").write_bytes(b"no image")
     capsys.readouterr()
     second = labeled.ask()
     said = capsys.readouterr().out
-    assert "21 pictures have joined the pool, for the next query: 000a.png, 060.png" in said
-    assert "31 pictures are gone: they are not queried any more, labels of them stay" in said
-    assert "1 picture is elsewhere now: renamed.png" in said
-    assert "1 picture is not readable, and not in the pool" in said
+    assert "21 images have joined the pool, for the next query: 000a.png, 060.png" in said
+    assert "31 images are gone: no longer queried, but labels stay" in said
+    assert "1 image is elsewhere now: renamed.png" in said
+    assert "1 image is not readable, and not in the pool" in said
     assert "broken.png" in said
     assert labeled.run_dir == name
     assert tables(labeled.run_dir)["queries.csv"].startswith(before["queries.csv"])
@@ -175,12 +175,12 @@ def test_new_pictures_join_at_the_next_round_and_removed_ones_are_not_asked_for(
 
 
 def test_the_query_after_growth_is_the_strategy_s_on_the_whole_pool(tmp_path, monkeypatch):
-    """By hand: the model of round 0, its margins on each of the pictures that are there, the smallest four."""
+    """By hand: the model of round 0, its margins on each of the images that are there, the smallest four."""
     monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(20))
+    add_images(tmp_path / "photos", range(20))
     labeled = Labeled(tmp_path, "strategy=margin")
     labeled.tell(fill_in(labeled.ask()))
-    add_pictures(tmp_path / "photos", range(20, 50))
+    add_images(tmp_path / "photos", range(20, 50))
     os.remove(tmp_path / "photos" / "030.png")
     joined = labeled.ask()
     queries = pd.read_csv(labeled.run_dir / "queries.csv")
@@ -215,15 +215,15 @@ def test_a_manifest_that_was_changed_by_hand_is_refused(labeled):
     assert mistake_sentence(found.value)
     path.write_text("\n".join(lines) + "\n")
     (labeled.folder / "pixels.u8").write_bytes(b"short")
-    with pytest.raises(UserError, match=r"pixels\.u8 must hold 40 pictures"):
+    with pytest.raises(UserError, match=r"pixels\.u8 must hold 40 images"):
         labeled.ask()
 
 
-def test_what_a_killed_process_wrote_of_new_pictures_is_written_over(labeled, tmp_path):
+def test_what_a_killed_process_wrote_of_new_images_is_written_over(labeled, tmp_path):
     labeled.ask()
     whole = (labeled.folder / "pixels.u8").read_bytes()
-    (labeled.folder / "pixels.u8").write_bytes(whole + b"half a picture")
-    add_pictures(tmp_path / "photos", range(40, 42))
+    (labeled.folder / "pixels.u8").write_bytes(whole + b"half an image")
+    add_images(tmp_path / "photos", range(40, 42))
     labeled.ask()
     assert len(read_manifest(labeled.folder / "pool.csv").entries) == 42
     now = (labeled.folder / "pixels.u8").read_bytes()
@@ -231,7 +231,7 @@ def test_what_a_killed_process_wrote_of_new_pictures_is_written_over(labeled, tm
     assert len(now) == 42 * 64
 
 
-def test_a_picture_that_nobody_can_label_stops_no_round_and_is_not_asked_for_again(labeled):
+def test_an_image_that_nobody_can_label_stops_no_round_and_is_not_asked_for_again(labeled):
     """The first round then trains on five labels; a label that comes later joins the next round."""
     sheet = labeled.ask()
     numbers = asked(sheet)
@@ -345,7 +345,7 @@ def test_the_commands_take_the_folder_alone(labeled, tmp_path, monkeypatch, caps
     assert main_of(label, monkeypatch, "project/", "--by", "anna", "--no-browser") == 0
     said = capsys.readouterr().out
     assert "Label at http://127.0.0.1:" in said
-    assert "5 of 6 pictures of round 0 have an answer." in said
+    assert "5 of 6 images of round 0 have an answer." in said
     assert [answer.by for answer in answers.read_answers_log(labeled.run_dir)] == [*[""] * 4, "anna"]
     for module, words, sentence in (
         (label, ["nowhere/"], "there is no labeling project"),
@@ -369,7 +369,7 @@ class Tiny(nn.Module):
 
 def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(20))
+    add_images(tmp_path / "photos", range(20))
     settings = [word for word in SETTINGS if not word.startswith(("model", "augmentation", "dataset.channels"))]
     words = ["dataset=unlabeled", f"dataset.path={tmp_path / 'photos'}", "dataset.classes=[dark,bright]", *settings]
     words += ["strategy=coreset", "encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12"]
@@ -377,7 +377,7 @@ def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
     labeled.words = [*words, f"paths.features={tmp_path / 'features'}"]
     labeled.tell(fill_in(labeled.ask()))
     name = labeled.run_dir
-    add_pictures(tmp_path / "photos", range(20, 40))
+    add_images(tmp_path / "photos", range(20, 40))
     second = labeled.ask()
     assert second.name == "ask_1.csv"
     assert labeled.run_dir == name

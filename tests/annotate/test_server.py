@@ -18,7 +18,7 @@ from PIL import Image
 
 from alrun.annotate.server import LabelServer
 from alrun.annotate.session import Session
-from alrun.annotate.shown import Pictures
+from alrun.annotate.shown import Images
 from alrun.data.manifest import Entry
 from alrun.runs.answers import Answer, append_answers, read_answers_log
 from alrun.runs.labeling import read_labels
@@ -36,7 +36,7 @@ NAMES = [
 
 
 def make_project(folder: Path, names: list[str], with_files: bool = True) -> Path:
-    """A project that asks for all of its pictures, without a run: gray 8 x 8 pictures, brighter by number."""
+    """A project that asks for all of its images, without a run: gray 8 x 8 images, brighter by number."""
     run_dir, photos = folder / "run", folder / "photos"
     for each in (run_dir, photos):
         each.mkdir(parents=True)
@@ -58,7 +58,7 @@ def make_project(folder: Path, names: list[str], with_files: bool = True) -> Pat
 
 
 def session_of(folder: Path, by: str = "") -> Session:
-    return Session("pets", folder / "run", folder / "pool.csv", Pictures(folder / "photos", 8, 1), CLASSES, by)
+    return Session("pets", folder / "run", folder / "pool.csv", Images(folder / "photos", 8, 1), CLASSES, by)
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def test_another_host_or_origin_is_refused(browser):
 
 def test_everything_is_sent_with_a_policy_that_allows_this_server_alone(browser):
     browser.enter()
-    image = f"/picture/{browser.state()['items'][0]['id']}"
+    image = f"/image/{browser.state()['items'][0]['id']}"
     for path in ("/", "/label.css", "/label.js", "/state", image, "/nothing"):
         _, headers, content = browser.ask(path)
         assert headers["Content-Security-Policy"].startswith("default-src 'self';")
@@ -208,33 +208,33 @@ def test_no_address_is_a_path(browser, folder):
     known = browser.state()["items"][0]["id"]
     (folder / "photos" / "secret.png").write_bytes((folder / "photos" / "plain.png").read_bytes())
     for path in (
-        *("/../pool.csv", "/picture/../pool.csv", "/picture/0", "/picture/plain.png", "/picture/secret.png"),
-        *("/picture/%2e%2e%2fpool.csv", "//etc/passwd", "/picture//etc/passwd", f"/picture/{known}/../../pool.csv"),
-        *(f"/picture/{known}%00.png", "/label.html", "/label.js/", "/session.py", "/picture/", f"/text/{known}"),
-        f"/picture/{folder}/photos/plain.png",
+        *("/../pool.csv", "/image/../pool.csv", "/image/0", "/image/plain.png", "/image/secret.png"),
+        *("/image/%2e%2e%2fpool.csv", "//etc/passwd", "/image//etc/passwd", f"/image/{known}/../../pool.csv"),
+        *(f"/image/{known}%00.png", "/label.html", "/label.js/", "/session.py", "/image/", f"/text/{known}"),
+        f"/image/{folder}/photos/plain.png",
     ):
         assert browser.ask(path)[0] == 404, path
-    assert browser.ask(f"/picture/{known}")[0] == 200
+    assert browser.ask(f"/image/{known}")[0] == 200
 
 
-def test_pictures_are_decoded_and_encoded_anew(browser, folder):
+def test_images_are_decoded_and_encoded_anew(browser, folder):
     browser.enter()
     items = browser.state()["items"]
     ids = {item["name"]: item["id"] for item in items}
     assert [*ids] == NAMES
     assert not any(str(number) == id or name in id for number, (name, id) in enumerate(ids.items()))
     for number, name in enumerate(NAMES):
-        _, headers, content = browser.ask(f"/picture/{ids[name]}")
+        _, headers, content = browser.ask(f"/image/{ids[name]}")
         assert headers["Content-Type"] == "image/jpeg"
         shown = Image.open(io.BytesIO(content))
         assert shown.size == ((256, 256) if name == "gone.png" else (40, 20))
         assert abs(shown.convert("L").getpixel((5, 5)) - 40 * number) < 4  # what is gone is shown as it is trained on
     (folder / "photos" / "plain.png").write_text("<svg onload='alert(1)'>")
-    assert browser.ask(f"/picture/{ids['plain.png']}")[1]["Content-Type"] == "image/jpeg"
+    assert browser.ask(f"/image/{ids['plain.png']}")[1]["Content-Type"] == "image/jpeg"
     big = Image.new("RGB", (4000, 3000), "red")
     big.save(folder / "photos" / "plain.png")
-    assert Image.open(io.BytesIO(browser.ask(f"/picture/{ids['plain.png']}")[2])).size == (1024, 768)
-    assert Image.open(io.BytesIO(browser.ask(f"/picture/{ids['plain.png']}?small")[2])).size == (256, 192)
+    assert Image.open(io.BytesIO(browser.ask(f"/image/{ids['plain.png']}")[2])).size == (1024, 768)
+    assert Image.open(io.BytesIO(browser.ask(f"/image/{ids['plain.png']}?small")[2])).size == (256, 192)
 
 
 def test_answers_are_kept_at_once_and_undone(browser, folder):
@@ -374,7 +374,7 @@ def test_a_killed_server_loses_at_most_the_answer_that_was_under_way(folder):
         assert after.state()["seen"] == len(log)
 
 
-def test_ten_thousand_pictures(tmp_path):
+def test_ten_thousand_images(tmp_path):
     make_project(tmp_path, [f"{number}.png" for number in range(10_000)], with_files=False)
     append_answers(tmp_path / "run", [Answer(number, "label", "Käse") for number in range(5_000)])
     with serving(tmp_path) as browser:
@@ -386,7 +386,7 @@ def test_ten_thousand_pictures(tmp_path):
         browser.seen = state["seen"]
         for item in state["items"][5_000:5_100]:
             assert len(browser.answer([item["id"]], label="Käse")[1]["changed"]) == 1
-        assert browser.ask(f"/picture/{state['items'][-1]['id']}?small")[0] == 200
+        assert browser.ask(f"/image/{state['items'][-1]['id']}?small")[0] == 200
         assert time.process_time() - started < 10
     assert len(read_labels(tmp_path / "run", CLASSES)) == 5_100
 

@@ -238,7 +238,7 @@ def test_the_page_gets_whole_texts_as_text(asked):
             assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
             assert content.decode() == text
             assert len(item["name"]) <= 161
-        assert browser.ask(f"/picture/{state['items'][0]['id']}")[0] == 404
+        assert browser.ask(f"/image/{state['items'][0]['id']}")[0] == 404
         assert browser.answer([state["items"][1]["id"]], label="ham")[0] == 200
 
 
@@ -258,7 +258,7 @@ def test_tasks_of_label_studio_have_the_text_and_the_export_comes_back(asked, tm
     (tmp_path / "export.json").write_text(json.dumps(done))
     found = tell.read_answers_of("label-studio", tmp_path / "export.json", asked / "run", CLASSES, None)
     assert keep_answers(asked / "run", CLASSES, found).new == 1
-    with pytest.raises(UserError, match="CVAT shows pictures"):
+    with pytest.raises(UserError, match="CVAT shows images"):
         write_cvat(request, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The two domains of pools/shift: what becomes of a picture, and which examples are where."""
+"""The two domains of pools/shift: what becomes of an image, and which examples are where."""
 
 import sys
 
@@ -8,7 +8,7 @@ from alrun.settings import targets
 from benchmarks import gray_domain
 
 
-def test_pictures_lose_color_contrast_and_half_of_the_resolution():
+def test_images_lose_color_contrast_and_half_of_the_resolution():
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 6), dtype=np.uint8)
     out = gray_domain.grayed(images)
     assert out.dtype == np.uint8
@@ -25,7 +25,7 @@ def test_pictures_lose_color_contrast_and_half_of_the_resolution():
 def test_each_half_of_the_training_split_is_one_domain(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
     labels = np.arange(20) % 2
-    file = tmp_path / "pictures.npz"
+    file = tmp_path / "images.npz"
     np.savez(file, train_images=images, train_labels=labels, test_images=images[:4], test_labels=labels[:4])
     words = ["dataset=npz", f"dataset.path={file}", "encoder=module", "encoder.network._target_=torch.nn.Flatten"]
     words += [

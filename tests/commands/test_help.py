@@ -36,7 +36,9 @@ def alrun(monkeypatch, capsys):
 def test_the_first_page_fits_a_minute(alrun, words):
     text, _ = alrun(words)
     lines = text.splitlines()
-    assert lines[0].startswith("alrun runs deep active-learning experiments")
+    assert lines[0].startswith(
+        "alrun runs deep active-learning experiments on images, texts, tables and feature vectors. "
+    )
     assert len(lines) < 70
     assert max(map(len, lines)) <= 120
     assert lines[3] == "Examples:"

@@ -98,16 +98,16 @@ def test_strangers_are_neither_unlabeled_nor_a_class():
         ImageData(*test, images, labels)
 
 
-def test_pictures_stay_in_step_with_the_vectors_that_are_left_and_are_not_copied():
-    pictures = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+def test_the_original_images_stay_in_step_with_the_vectors_that_are_left_and_are_not_copied():
+    originals = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
     rows = np.arange(80, dtype=np.float32).reshape(40, 2)
     labels = np.arange(40) % 4
-    data = ImageData(rows, labels, rows[:8], labels[:8], pictures=pictures)
+    data = ImageData(rows, labels, rows[:8], labels[:8], originals=originals)
     part = data.part(np.array([3, 5, 8, 30, 39])).part(np.array([1, 2, 4]))
-    assert isinstance(part.pictures, Chosen)
-    assert part.pictures.whole is pictures
-    assert part.pictures[np.array([2, 0])].ravel().tolist() == [39, 5]
-    assert part.pictures.shape == (3, 1, 1, 1)
+    assert isinstance(part.originals, Chosen)
+    assert part.originals.whole is originals
+    assert part.originals[np.array([2, 0])].ravel().tolist() == [39, 5]
+    assert part.originals.shape == (3, 1, 1, 1)
     assert part.train_images[:, 0].tolist() == [10, 16, 78]
     assert part.rows.tolist() == [5, 8, 39]
     assert part.classes == 4

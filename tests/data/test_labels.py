@@ -160,16 +160,16 @@ def test_amounts_are_no_classes(values, refused):
         labels.refuse_fractions(values, "t.csv, column y")
 
 
-def picture(path: Path, seed: int) -> Path:
+def write_image(path: Path, seed: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(seed).integers(256, size=(4, 4, 3), dtype=np.uint8)).save(path)
     return path
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Path:
+def photos(tmp_path) -> Path:
     for seed in range(24):
-        picture(tmp_path / "p" / f"{seed}.png", seed)
+        write_image(tmp_path / "p" / f"{seed}.png", seed)
     return tmp_path
 
 
@@ -182,13 +182,13 @@ def rows(kinds: list[str], extra: str = "") -> list[str]:
     return [f"p/{number}.png,{kind}{extra}" for number, kind in enumerate(kinds)]
 
 
-def test_a_class_of_the_test_split_alone_is_refused_and_one_of_the_training_split_told(pictures, caplog):
+def test_a_class_of_the_test_split_alone_is_refused_and_one_of_the_training_split_told(photos, caplog):
     train, test = rows(["ants", "bees"] * 4, ",train"), rows(["ants", "bees"] * 2 + ["wasps"] * 2, ",test")
     test = [line.replace(f"p/{number}.", f"p/{number + 8}.") for number, line in enumerate(test)]
     with pytest.raises(UserError, match="no training example is of the class wasps, but 2 of 6 test examples are"):
-        csv(pictures, ["path,label,split", *train, *test])
+        csv(photos, ["path,label,split", *train, *test])
     swapped = [line.replace("train", "x").replace("test", "train").replace("x", "test") for line in (*train, *test)]
-    assert csv(pictures, ["path,label,split", *swapped]).class_names == ["ants", "bees", "wasps"]
+    assert csv(photos, ["path,label,split", *swapped]).class_names == ["ants", "bees", "wasps"]
     assert "the test split has no example of 1 of the classes (wasps)" in caplog.text
 
 
@@ -206,11 +206,11 @@ def test_a_class_of_the_test_split_alone_is_refused_and_one_of_the_training_spli
     ],
     ids=["case", "sep=,", "sep=;", "UTF-16", "bars", "backslashes", "trailing commas", "UTF-32"],
 )
-def test_what_programs_do_to_a_csv_is_undone(pictures, header, change, encoding):
+def test_what_programs_do_to_a_csv_is_undone(photos, header, change, encoding):
     lines = rows(["ants", "bees"] * 5)
-    expected = csv(pictures, ["path,label", *lines]).fingerprint()
+    expected = csv(photos, ["path,label", *lines]).fingerprint()
     text = change("\n".join([header, *lines]))
-    assert csv(pictures, [text], encoding).fingerprint() == expected
+    assert csv(photos, [text], encoding).fingerprint() == expected
 
 
 @pytest.mark.parametrize(
@@ -223,47 +223,47 @@ def test_what_programs_do_to_a_csv_is_undone(pictures, header, change, encoding)
         (b"path,label\np/0.png,ants,large\n", "line 2: it has more cells than the first line has names: put quotes"),
     ],
 )
-def test_what_is_no_csv_is_named_with_the_remedy(pictures, content, words):
-    (pictures / "list.csv").write_bytes(content)
+def test_what_is_no_csv_is_named_with_the_remedy(photos, content, words):
+    (photos / "list.csv").write_bytes(content)
     with pytest.raises(UserError, match=words):
-        own.csv("", str(pictures / "list.csv"), size=4)
+        own.csv("", str(photos / "list.csv"), size=4)
 
 
-def test_a_path_listed_twice_is_taken_once_and_in_both_splits_refused(pictures):
+def test_a_path_listed_twice_is_taken_once_and_in_both_splits_refused(photos):
     lines = rows(["ants", "bees"] * 5)
-    data = csv(pictures, ["path,label", *lines, "./p/3.png,bees", lines[0]])
+    data = csv(photos, ["path,label", *lines, "./p/3.png,bees", lines[0]])
     assert len(data.train_labels) + len(data.test_labels) == 10
-    assert data.passed == {"second line for a picture (line 12 as line 5)": 2}
+    assert data.passed == {"second line for an image (line 12 as line 5)": 2}
     split = [f"{line},train" for line in lines]
     with pytest.raises(UserError, match=r"line 12: p/1.png is in the split test here, but train in line 3"):
-        csv(pictures, ["path,label,split", *split, "p/1.png,bees,test"])
+        csv(photos, ["path,label,split", *split, "p/1.png,bees,test"])
 
 
-def test_the_column_of_splits_may_name_a_third_one_or_another(pictures, caplog):
+def test_the_column_of_splits_may_name_a_third_one_or_another(photos, caplog):
     lines = rows(["ants", "bees"] * 12)
     splits = ["train"] * 12 + ["validation"] * 8 + ["Test"] * 4
     table = ["path,label,split", *(f"{line},{split}" for line, split in zip(lines, splits, strict=True))]
-    assert len(csv(pictures, table).test_labels) == 4
+    assert len(csv(photos, table).test_labels) == 4
     assert "the split validation is passed over; dataset.test_split=..." in caplog.text
-    assert len(csv(pictures, table, test_split="val").test_labels) == 8
-    assert len(csv(pictures, [line.replace("Test", "fold 1") for line in table], test_split="fold 1").test_labels) == 4
-    alone = csv(pictures, [line.replace("validation", "train").replace("Test", "train") for line in table])
+    assert len(csv(photos, table, test_split="val").test_labels) == 8
+    assert len(csv(photos, [line.replace("Test", "fold 1") for line in table], test_split="fold 1").test_labels) == 4
+    alone = csv(photos, [line.replace("validation", "train").replace("Test", "train") for line in table])
     assert len(alone.test_labels) == 5  # a fifth of all
     with pytest.raises(UserError, match="no line has the split train; there are: test"):
-        csv(pictures, ["path,label,split", *rows(["a", "b"], ",test")])
+        csv(photos, ["path,label,split", *rows(["a", "b"], ",test")])
 
 
-def test_a_class_of_a_split_that_is_passed_over_is_none(pictures):
+def test_a_class_of_a_split_that_is_passed_over_is_none(photos):
     table = ["path,label,split", *rows(["ants", "bees"] * 3, ",train")]
     table += ["p/10.png,ants,test", "p/11.png,bees,test", "p/12.png,wasps,val"]
-    assert csv(pictures, table).class_names == ["ants", "bees"]
+    assert csv(photos, table).class_names == ["ants", "bees"]
 
 
-def test_groups_are_held_out_whole(pictures):
+def test_groups_are_held_out_whole(photos):
     kinds, people = ["ants", "bees"] * 12, [f"person {number // 4}" for number in range(24)]
     lines = [f"{line},{person}" for line, person in zip(rows(kinds), people, strict=True)]
-    data = csv(pictures, ["path,label,who", *lines], group="who", test_fraction=0.34)
-    held = {str(pictures / f"p/{number}.png"): person for number, person in enumerate(people)}
+    data = csv(photos, ["path,label,who", *lines], group="who", test_fraction=0.34)
+    held = {str(photos / f"p/{number}.png"): person for number, person in enumerate(people)}
     trained = {held[file] for file in data.files or []}
     assert len(trained) == 4
     assert (len(data.test_labels), np.bincount(data.test_labels).tolist()) == (8, [4, 4])
@@ -274,9 +274,9 @@ def test_groups_are_held_out_whole(pictures):
     with pytest.raises(
         UserError, match=r"6 groups of dataset.group are in the training and in the test split, person 0"
     ):
-        csv(pictures, ["path,label,who,split", *given], group="who")
+        csv(photos, ["path,label,who,split", *given], group="who")
     with pytest.raises(UserError, match="has no column patient"):
-        csv(pictures, ["path,label,who", *lines], group="patient")
+        csv(photos, ["path,label,who", *lines], group="patient")
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -327,15 +327,15 @@ def test_an_npz_may_call_its_arrays_otherwise_and_have_no_test_split(tmp_path, n
     assert len(data.train_labels) + tested == (14 if len(names) > 2 else 10)
 
 
-def test_amounts_are_refused_in_each_kind_of_file_of_pictures(pictures):
+def test_amounts_are_refused_in_each_kind_of_file_of_images(photos):
     with pytest.raises(UserError, match=r"list.csv, column label: the label 0\.5 is not a whole number \(1 of 2"):
-        csv(pictures, ["path,label", "p/1.png,0.5", "p/2.png,2.0"])
-    np.savez(pictures / "a.npz", images=images(4), labels=np.array([0.5, 1, 1, 0.5]))
+        csv(photos, ["path,label", "p/1.png,0.5", "p/2.png,2.0"])
+    np.savez(photos / "a.npz", images=images(4), labels=np.array([0.5, 1, 1, 0.5]))
     with pytest.raises(UserError, match=r"a.npz, array labels: the label 0\.5 is not a whole number"):
-        sources.npz("", str(pictures / "a.npz"))
-    parquet(pictures / "all.parquet", [0.5, 1.0, 0.5, 1.0])
+        sources.npz("", str(photos / "a.npz"))
+    parquet(photos / "all.parquet", [0.5, 1.0, 0.5, 1.0])
     with pytest.raises(UserError, match=r"all.parquet, column label: the label 0\.5 is not a whole number"):
-        own.parquet("", str(pictures / "all.parquet"), size=4)
+        own.parquet("", str(photos / "all.parquet"), size=4)
 
 
 def test_a_test_split_of_an_npz_that_names_none_says_what_to_do(tmp_path):
@@ -394,7 +394,7 @@ def test_an_npz_that_declares_more_than_it_holds_is_refused_before_it_is_read(tm
 def parquet(path: Path, kinds: list, names: list[str] | None = None, **columns: list) -> None:
     arrow, writer = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = [picture(path.parent / "scratch.png", seed).read_bytes() for seed in range(len(kinds))]
+    content = [write_image(path.parent / "scratch.png", seed).read_bytes() for seed in range(len(kinds))]
     table = arrow.table({"image": content, "label": kinds, **columns})
     if names:
         features = {"label": {"names": names, "_type": "ClassLabel"}}
@@ -419,27 +419,27 @@ def test_labels_in_parquet_follow_the_same_rule(tmp_path, kinds, names, words):
 
 
 @pytest.mark.parametrize("header", ["path,label,label", "path,Label,LABEL", "path,label,split,split"])
-def test_two_columns_of_one_name_are_refused(pictures, header):
+def test_two_columns_of_one_name_are_refused(photos, header):
     again = header.rpartition(",")[2]
     lines = rows(["ants", "bees"] * 6, ",train" * (header.count(",") - 1))
     with pytest.raises(UserError, match=rf"has 2 columns {again.lower()} \(.*{again}\): rename all but one"):
-        csv(pictures, [header, *lines])
-    assert len(csv(pictures, ["path,label,note,note", *rows(["ants", "bees"] * 6, ",a,b")]).train_labels) == 9
+        csv(photos, [header, *lines])
+    assert len(csv(photos, ["path,label,note,note", *rows(["ants", "bees"] * 6, ",a,b")]).train_labels) == 9
 
 
-def test_a_line_break_in_a_label_does_not_break_the_log(pictures, caplog):
+def test_a_line_break_in_a_label_does_not_break_the_log(photos, caplog):
     caplog.set_level(logging.INFO)
     lines = rows(['"an\nt"', '"An\nt"', "bee"] * 6)
-    card.log_card(card.describe_data(csv(pictures, ["path,label", *lines])))
+    card.log_card(card.describe_data(csv(photos, ["path,label", *lines])))
     messages = [record.getMessage() for record in caplog.records if "an" in record.getMessage()]
     assert len(messages) >= 2
     assert all(message.isprintable() for message in messages)
     assert any(r"An\nt, an\nt, bee" in message for message in messages)
 
 
-def test_rows_without_a_split_are_told_by_their_number(pictures, caplog):
+def test_rows_without_a_split_are_told_by_their_number(photos, caplog):
     lines = [f"{line},{'train' if at % 4 else ''}" for at, line in enumerate(rows(["ants", "bees", "bees"] * 8))]
-    assert len(csv(pictures, ["path,label,split", *lines]).train_labels) == 14  # 18 less a fifth
+    assert len(csv(photos, ["path,label,split", *lines]).train_labels) == 14  # 18 less a fifth
     assert "rows without a split (6 of 24) are passed over" in caplog.text
     assert "the split  is" not in caplog.text
 

@@ -22,7 +22,7 @@ def save(path: Path, seed: int) -> None:
 
 
 def filled(base: Path, *folders: str, each: int = 4) -> Path:
-    """Pictures in every folder, no two alike."""
+    """Images in every folder, no two alike."""
     for number, folder in enumerate(folders):
         for seed in range(each):
             save(base / folder / f"{seed}.png", 1000 * number + seed)
@@ -107,7 +107,7 @@ def test_what_are_classes_are_learned(tmp_path, folders, settings, classes):
 def test_the_log_says_in_one_line_what_a_data_set_is(tmp_path, caplog):
     base = filled(tmp_path, "ants", "bees", each=5)
     for name in ("notes.txt", "more.TXT", "x.heic", "plain"):
-        (base / "ants" / name).write_text("no picture")
+        (base / "ants" / name).write_text("no image")
     os.mkfifo(base / "ants" / "pipe.png")
     with socket.socket(socket.AF_UNIX) as server:
         os.chdir(base / "bees")  # paths of sockets are short
@@ -116,7 +116,7 @@ def test_the_log_says_in_one_line_what_a_data_set_is(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         card.log_card(read(base))
     line = next(line for line in caplog.messages if line.startswith("data:"))
-    assert line.startswith("data: 2 classes (ants, bees); 8 pictures to label, 2 to test on; passed over: ")
+    assert line.startswith("data: 2 classes (ants, bees); 8 images to label, 2 to test on; passed over: ")
     for part in (".txt 2", ".heic 1", "no ending 1", "pipe, socket or device 2", "second name of a file 1"):
         assert part in line
 
@@ -142,7 +142,7 @@ def test_one_file_in_two_classes_or_splits_is_refused_with_both_places(tmp_path,
         read(base)
     base = filled(tmp_path / "b", "train/ants", "train/bees", "test/ants", "test/bees")
     link(base / "train" / "ants" / "1.png", base / "test" / "ants" / "x.png")
-    with pytest.raises(UserError, match=r"1 pictures are in the training and in the test split: .*ants/1.png .*x.png"):
+    with pytest.raises(UserError, match=r"the training and the test split share 1 image: .*ants/1.png .*x.png"):
         read(base)
 
 
@@ -153,28 +153,28 @@ def test_a_folder_linked_into_another_class_is_refused(tmp_path):
         read(base)
 
 
-def test_equal_pictures_in_both_splits_are_counted_and_told(tmp_path):
+def test_equal_images_in_both_splits_are_counted_and_told(tmp_path):
     base = filled(tmp_path, "train/ants", "train/bees", "test/ants", "test/bees")
     for number in range(3):
         (base / "test" / "ants" / f"copy{number}.png").write_bytes((base / "train/ants" / f"{number}.png").read_bytes())
-    for number in range(8):  # filled() gave each folder its own pictures
+    for number in range(8):  # filled() gave each folder its own images
         assert (base / "test" / "ants" / f"{number % 4}.png").exists()
     made = read(base)
     assert made["test_in_train"] == 3
-    assert any("3 of 11 test pictures are also in the pool" in problem for problem in card.card_problems(made))
+    assert any("3 of 11 test images are also in the pool" in problem for problem in card.card_problems(made))
 
 
 def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path):
     base = filled(tmp_path, "train/ants", "train/bees", "test/ants", "test/bees")
     broken = [base / "train/ants/0.png", base / "train/bees/2.png", base / "test/ants/3.png"]
     for path in broken:
-        path.write_bytes(b"no picture")
-    with pytest.raises(UserError, match="3 pictures cannot be used") as caught:
+        path.write_bytes(b"no image")
+    with pytest.raises(UserError, match="3 images cannot be used") as caught:
         read(base)
     assert all(str(path) in str(caught.value) for path in broken)
     for path in base.glob("train/*/*.png"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"9 pictures cannot be used") as caught:
+    with pytest.raises(UserError, match=r"9 images cannot be used") as caught:
         read(base)
     monkey = Unreadable([f"dataset: {n} is bad; fix or remove it." for n in range(25)])
     assert "and 15 more" in str(monkey)
@@ -189,7 +189,7 @@ def plain(level: int, count: int = 20, noise: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (plain(0), "all 20 pictures of the pool are alike"),
+        (plain(0), "all 20 images of the pool are alike"),
         (plain(0, noise=7), "the pool is nearly black: its values go from 0 to 7 of 255; if the files hold fewer bits"),
         (plain(245, noise=9), "nearly white"),
         (plain(90, noise=11), "the pool has 12 levels of 256 alone, from 90 to 101"),
@@ -208,14 +208,14 @@ def test_a_pool_that_looks_right_is_not_warned_of():
     assert card.card_problems(made) == []
 
 
-def test_a_pool_and_its_test_pictures_without_labels_may_not_overlap(tmp_path):
+def test_a_pool_and_its_test_images_without_labels_may_not_overlap(tmp_path):
     base = filled(tmp_path, "pool", "test/ants", "test/bees")
     os.link(base / "pool" / "1.png", base / "test" / "ants" / "x.png")
-    with pytest.raises(UserError, match="in the training and in the test split"):
+    with pytest.raises(UserError, match="the training and the test split share"):
         own.unlabeled("", str(base / "pool"), ["ants", "bees"], str(base / "test"))
 
 
-def test_equal_pictures_of_two_classes_are_counted():
+def test_equal_images_of_two_classes_are_counted():
     images = np.random.default_rng(0).integers(256, size=(12, 3, 4, 4), dtype=np.uint8)
     images[[4, 7]] = images[0]  # of three, two are of one class
     images[9] = images[8]  # of one class: no harm
@@ -227,5 +227,5 @@ def test_equal_pictures_of_two_classes_are_counted():
     )
     assert made["of_two_classes_in_train"] == 3
     assert any(
-        "3 of 12 pictures of the pool are the same as one of another class" in each for each in card.card_problems(made)
+        "3 of 12 images of the pool are the same as one of another class" in each for each in card.card_problems(made)
     )

@@ -31,7 +31,7 @@ def test_any_sequence_of_changes(tmp_path):
     for number in range(6):
         draw(photos / f"{number}.png", number % 4)  # some are alike
     before = updated(tmp_path, 0)
-    values = {digest: Image.open(path).getpixel((0, 0)) for path, digest in pictures(photos)}
+    values = {digest: Image.open(path).getpixel((0, 0)) for path, digest in images_in(photos)}
     for step in range(40):
         there = sorted(photos.rglob("*.png"))
         chosen = there[int(numbers.integers(len(there)))]
@@ -48,14 +48,14 @@ def test_any_sequence_of_changes(tmp_path):
                 shutil.copy(chosen, other)
             case _:
                 pass
-        values |= {digest: Image.open(path).getpixel((0, 0)) for path, digest in pictures(photos)}
+        values |= {digest: Image.open(path).getpixel((0, 0)) for path, digest in images_in(photos)}
         now = updated(tmp_path, step // 10 + 1)
         assert now.entries[: len(before.entries)] == before.entries
         assert now.events[: len(before.events)] == before.events
         assert all(entry.round == step // 10 + 1 for entry in now.entries[len(before.entries) :])
         places, absent = now.files, now.absent
         here = sorted((places[at], entry.hash) for at, entry in enumerate(now.entries) if not absent[at])
-        assert here == sorted((path.relative_to(photos).as_posix(), digest) for path, digest in pictures(photos))
+        assert here == sorted((path.relative_to(photos).as_posix(), digest) for path, digest in images_in(photos))
         expected = [values[entry.hash] for entry in now.entries]
         assert images_of(now, 2, 1)[:, 0, 0, 0].tolist() == expected
         assert np.array_equal(images_of(now, 2, 1, memory_map=True), images_of(now, 2, 1))
@@ -65,13 +65,13 @@ def test_any_sequence_of_changes(tmp_path):
     assert {event["event"] for event in before.events} == {"removed", "returned", "moved"}
 
 
-def pictures(folder: Path) -> list[tuple[Path, str]]:
+def images_in(folder: Path) -> list[tuple[Path, str]]:
     found = sorted(folder.rglob("*.png"))
     return [*zip(found, hashed(found), strict=True)]
 
 
 def test_what_joins_before_the_first_query_is_for_the_second(tmp_path):
-    """The seed set, and the name, come of the pictures of the first look alone."""
+    """The seed set, and the name, come of the images of the first look alone."""
     draw(tmp_path / "photos" / "b.png", 1)
     assert updated(tmp_path, 0).first == 1
     draw(tmp_path / "photos" / "a.png", 2)

@@ -1,4 +1,4 @@
-"""Own pictures in folders, CSV and Parquet files, in memory and through a memory map."""
+"""Own images in folders, CSV and Parquet files, in memory and through a memory map."""
 
 import json
 import logging
@@ -12,24 +12,24 @@ from PIL import Image
 
 from alrun.data import memory_map, own
 from alrun.data.dataset import channel_statistics, is_mapped
-from alrun.data.picture_source import Files, Split
+from alrun.data.image_source import Files, Split
 from alrun.system.errors import UserError
 
 SIZE = 8
 
 
-def picture(seed: int) -> np.ndarray:
+def image_of(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(256, size=(SIZE, SIZE, 3), dtype=np.uint8)
 
 
 def save(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture(seed)).save(path)
+    Image.fromarray(image_of(seed)).save(path)
 
 
 @pytest.fixture
 def listed(tmp_path) -> Path:
-    """photos.csv: ten pictures of two classes, two of each in the test split."""
+    """photos.csv: ten images of two classes, two of each in the test split."""
     lines = ["path,label,split"]
     for seed in range(10):
         save(tmp_path / "some" / f"{seed}.png", seed)
@@ -39,9 +39,9 @@ def listed(tmp_path) -> Path:
     return path
 
 
-def test_a_csv_says_which_picture_is_of_which_class_and_split(listed):
+def test_a_csv_says_which_image_is_of_which_class_and_split(listed):
     data = own.csv("", str(listed), size=SIZE)
-    assert np.array_equal(data.train_images, np.stack([picture(seed) for seed in range(4, 10)]).transpose(0, 3, 1, 2))
+    assert np.array_equal(data.train_images, np.stack([image_of(seed) for seed in range(4, 10)]).transpose(0, 3, 1, 2))
     assert data.train_labels.tolist() == [1, 0, 1, 0, 1, 0]
     assert data.test_labels.tolist() == [1, 0, 1, 0]
     assert data.class_names == ["cat", "dog"]
@@ -59,7 +59,7 @@ def test_a_csv_may_name_its_columns_and_folder_otherwise_and_leave_the_split_to_
     assert np.bincount(data.test_labels).tolist() == [2, 2]
     assert len(data.train_labels) == 6
     whole = np.concatenate([data.train_images, data.test_images]).transpose(0, 2, 3, 1)
-    assert sorted(map(bytes, map(np.ndarray.tobytes, whole))) == sorted(picture(seed).tobytes() for seed in range(10))
+    assert sorted(map(bytes, map(np.ndarray.tobytes, whole))) == sorted(image_of(seed).tobytes() for seed in range(10))
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
@@ -69,7 +69,7 @@ def test_a_csv_of_a_spreadsheet_with_another_separator_is_read(listed, separator
     assert own.csv("", str(listed), size=SIZE).fingerprint() == before
 
 
-def test_a_class_of_one_picture_cannot_be_divided(listed):
+def test_a_class_of_one_image_cannot_be_divided(listed):
     lines = [line.rpartition(",")[0] for line in listed.read_text().splitlines()]
     listed.write_text("\n".join(lines).replace("9.png,cat", "9.png,bird") + "\n")
     with pytest.raises(UserError, match=r"there is one example of bird and none to hold out"):
@@ -133,8 +133,8 @@ def test_parquet_files_as_hugging_face_writes_them(tmp_path, nested):
     write_parquet(folder / "train-00001-of-00002.parquet", range(6, 9), [1, 1, 0], True, nested)
     write_parquet(folder / "test-00000-of-00001.parquet", range(9, 12), [0, 1, 0], True, nested)
     data = own.parquet("", str(tmp_path), size=SIZE)
-    assert np.array_equal(data.train_images, np.stack([picture(seed) for seed in range(9)]).transpose(0, 3, 1, 2))
-    assert np.array_equal(data.test_images, np.stack([picture(seed) for seed in range(9, 12)]).transpose(0, 3, 1, 2))
+    assert np.array_equal(data.train_images, np.stack([image_of(seed) for seed in range(9)]).transpose(0, 3, 1, 2))
+    assert np.array_equal(data.test_images, np.stack([image_of(seed) for seed in range(9, 12)]).transpose(0, 3, 1, 2))
     assert data.train_labels.tolist() == [0, 1, 0, 1, 0, 1, 1, 1, 0]
     assert data.class_names == ["cat", "dog", "owl"]
     assert data.files is not None
@@ -148,7 +148,7 @@ def test_a_single_parquet_file_with_names_for_labels_is_split_by_us(tmp_path):
     assert data.class_names == ["cat", "dog"]
     for file, image, label in zip(data.files or [], data.train_images, data.train_labels, strict=True):
         seed = int(file.rpartition(" ")[2])
-        assert np.array_equal(image, picture(seed).transpose(2, 0, 1))
+        assert np.array_equal(image, image_of(seed).transpose(2, 0, 1))
         assert label == 1 - seed % 2
 
 
@@ -184,14 +184,14 @@ def test_a_memory_map_holds_the_same_pixels_and_is_built_once(tmp_path, listed, 
     assert len(maps(tmp_path)) == 2  # training and test
 
 
-def test_other_pictures_or_sizes_make_another_map(tmp_path, listed):
+def test_other_images_or_sizes_make_another_map(tmp_path, listed):
     fingerprint = own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True).fingerprint()
     own.csv(str(tmp_path), str(listed), size=4, memory_map=True)
     assert len(maps(tmp_path)) == 4
     save(tmp_path / "some" / "9.png", 99)
     os.utime(tmp_path / "some" / "9.png", (1, 1))
     changed = own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
-    assert np.array_equal(changed.train_images[5], picture(99).transpose(2, 0, 1))
+    assert np.array_equal(changed.train_images[5], image_of(99).transpose(2, 0, 1))
     assert changed.fingerprint() != fingerprint
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_map_is_built_anew_and_an_untouched_copy_is_not(tmp_path, list
 
 
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, listed):
-    (tmp_path / "some" / "8.png").write_bytes(b"no picture")
+    (tmp_path / "some" / "8.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"some/8.png is not a readable image"):
         own.csv(str(tmp_path), str(listed), size=SIZE, memory_map=True)
     assert not [path for path in tmp_path.glob("memory_maps/*") if path.suffix != ".lock"]
@@ -250,7 +250,7 @@ def test_runs_that_start_together_build_a_map_once(tmp_path, monkeypatch):
         thread.join()
     assert builds == [1]
     assert len(found) == 3
-    assert all(np.array_equal(each[299], picture(299).transpose(2, 0, 1)) for each in found)
+    assert all(np.array_equal(each[299], image_of(299).transpose(2, 0, 1)) for each in found)
 
 
 def test_statistics_of_many_pixels_are_added_up_part_by_part(monkeypatch):

@@ -14,7 +14,7 @@ import scipy.io
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alrun.data import own, picture_decoding, sources
+from alrun.data import image_decoding, own, sources
 from alrun.settings.checks import POOL_SIZES
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
@@ -62,9 +62,9 @@ def test_files_that_are_no_npz_are_told_apart(tmp_path):
         sources.npz("", str(tmp_path / "text.npz"))
     np.savez(tmp_path / "half.npz", train_images=drawn(2), train_labels=LABELS[:2])
     with pytest.raises(
-        UserError, match=r"half.npz lacks the arrays pictures, label; it holds train_images uint8 \(2, 32"
+        UserError, match=r"half.npz lacks the arrays photos, label; it holds train_images uint8 \(2, 32"
     ):
-        sources.npz("", str(tmp_path / "half.npz"), labels_array="label", images_array="pictures")
+        sources.npz("", str(tmp_path / "half.npz"), labels_array="label", images_array="photos")
     np.save(tmp_path / "one.npy", LABELS)
     with pytest.raises(UserError, match=r"one.npy is one array \(npy\)"):
         sources.npz("", str(tmp_path / "one.npy"))
@@ -262,7 +262,7 @@ def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
     ("made", "words"),
     [
         ({}, "there is no class folder in it"),
-        ({"a": [], "b": ["1.png"]}, "there is no picture under it"),
+        ({"a": [], "b": ["1.png"]}, "there is no image under it"),
         ({"a": ["1.png", "2.png"]}, "one class folder"),
         ({"a": ["1.png", "2.png"], "b": ["1.png"]}, "test_fraction"),
         ({"a": ["1.png", "2.png"], "b": ["1.png", "empty.png"]}, "empty.png is not a readable image"),
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, mad
             Image.new("L", size).save(tmp_path / label / name)
             if name == "empty.png":
                 (tmp_path / label / name).write_bytes(b"")
-    monkeypatch.setattr(picture_decoding, "MOST_PIXELS", 10_000)  # a picture that would fill the memory
+    monkeypatch.setattr(image_decoding, "MOST_PIXELS", 10_000)  # an image that would fill the memory
     with pytest.raises(UserError, match=words) as caught:
         own.image_folder("", str(tmp_path), size=4, test_fraction=0.5)
     assert "\n" not in str(caught.value)

@@ -321,7 +321,7 @@ def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path
         vectors.features("", str(tmp_path / "f.npy"))
 
 
-def test_that_vectors_of_one_class_are_not_called_pictures(blobs, tmp_path):
+def test_that_vectors_of_one_class_are_not_called_images(blobs, tmp_path):
     np.savez(tmp_path / "f.npz", features=blobs[0], labels=np.zeros(200, int))
     with pytest.raises(UserError, match="all examples are of one class, 0"):
         vectors.features("", str(tmp_path / "f.npz"))

@@ -19,6 +19,7 @@ from docs.generate import findings_measures as measures
 from docs.generate import findings_paper as paper
 from docs.generate import findings_reasons as reasons
 from docs.generate import findings_rules as rules
+from docs.generate import findings_schedule as schedule
 from docs.generate.findings_list import FINDINGS
 from docs.generate.findings_measures import final
 
@@ -249,6 +250,24 @@ def test_our_accuracies_stand_beside_the_paper_s_where_both_have_them(tmp_path, 
     assert f"| {at_4000 + 1:.2f} ± 0.00 (3) | {at_4000:.2f} | +1.00 |" in second
     assert "bald" not in page.partition("## CIFAR-10, Figure 1")[2]  # the paper's panel lacks it
     assert (tmp_path / "cifar10.svg").exists()
+
+
+def test_what_a_shorter_schedule_changes_stands_on_the_page(tmp_path):
+    assert schedule.shorter(tmp_path / "without") == ""
+    long = runs(training__max_epochs="150")
+    short = pd.concat([runs(-4, training__max_epochs="40", budget__batch_size=size) for size in ("90", "500")])
+    short.loc[(short["strategy"] == "badge") & (short["round"] > 0), "test_accuracy"] += 0.02
+    short.loc[short["budget.batch_size"] == "500", "test_accuracy"] = 0.5  # other AL batches do not count
+    committed(tmp_path, "scratch/baseline", long)
+    committed(tmp_path, "scratch/batch_size", short)
+    page = schedule.shorter(tmp_path)
+    assert "## 40 epochs instead of 150" in page
+    assert "AL batches of 90, 3 repeats" in page
+    rows = {cells[1].strip(): cells for line in page.splitlines() if len(cells := line.split("|")) > 4}
+    changes = {name: float(cells[-2].split()[0]) for name, cells in rows.items() if "[" in cells[-2]}
+    expected = {"random": -4, "entropy": -4, "badge": -2, "badge minus random": 2, "badge minus entropy": 2}
+    for name, change in expected.items():
+        assert changes[name] == pytest.approx(change * 8 / 9, abs=0.15)  # eight of nine rounds
 
 
 def test_a_finding_is_decided_when_each_of_its_parts_is():

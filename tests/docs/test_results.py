@@ -123,7 +123,7 @@ CLASSES = {"class_accuracy": "0.5 0.5", "class_labeled": "50 50"}
         ({"training.max_epochs": "3", "class_names": '["1", "2"]'}, None),
         ({"folder": "/home/me/outputs/runs/x"}, "folder has a path of a machine"),
         ({"encoder.path": "~/network.pt"}, "encoder.path has a path of a machine"),
-        ({"dataset.root": "C:\\pictures"}, "dataset.root has a path of a machine"),
+        ({"dataset.root": "C:\\photos"}, "dataset.root has a path of a machine"),
         ({"class_names": '["/tmp/a", "b"]'}, "class_names has a path of a machine"),
         ({"mine": "1"}, "mine is not described in docs/reference/results.md"),
         ({"own.lr": "1"}, "own.lr is not described in docs/reference/results.md"),

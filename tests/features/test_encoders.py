@@ -141,7 +141,7 @@ def test_that_a_tag_of_timm_says_what_a_network_was_trained_on(name, data):
     [
         ("ImageNet-1k", {"_target_": "alrun.data.sources.tiny_imagenet"}, "of which this data set is a part"),
         ("LVD-142M", {"_target_": "alrun.data.own.image_folder", "path": "my/oxford_pets"}, "of which this data set"),
-        ("LAION", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "pictures of the web"),
+        ("LAION", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "images of the web"),
         ("ImageNet-1k", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, None),
         (None, {"_target_": "alrun.data.sources.tiny_imagenet"}, None),
     ],

@@ -80,7 +80,7 @@ def test_that_the_store_holds_what_the_network_makes_of_each_image(data, tmp_pat
         assert away.mean() < 0.005
     assert is_mapped(vectors.train_images)
     assert manifest["dimension"] == 128
-    assert vectors.pictures is data.train_images
+    assert vectors.originals is data.train_images
     assert (vectors.classes, vectors.shape) == (10, {"features": 128})
 
 
@@ -437,7 +437,7 @@ def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
 
 
 def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(composed, tmp_path):
-    """Strangers from images are vectors of these images, and the pictures of all stay in step."""
+    """Strangers from images are vectors of these images, and the originals of all stay in step."""
     from alrun.data.dataset import STRANGER
     from alrun.loop.components import build_parts
 
@@ -453,9 +453,9 @@ def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(co
     assert len(strange) == 20
     assert len(list((tmp_path / "store").glob("*/manifest.json"))) == 2
     network = Tiny().eval()
-    assert data.pictures is not None
+    assert data.originals is not None
     for place in (*strange[:3], *np.flatnonzero(data.train_labels != STRANGER)[:3]):
-        (picture,) = data.pictures[np.array([place])]
-        assert any(np.array_equal(picture[0], each) for each in images) == (place in strange)
-        expected = network(made().made[1](torch.from_numpy(picture[None]))).detach().numpy()
+        (original,) = data.originals[np.array([place])]
+        assert any(np.array_equal(original[0], each) for each in images) == (place in strange)
+        expected = network(made().made[1](torch.from_numpy(original[None]))).detach().numpy()
         np.testing.assert_allclose(data.train_images[place][None], expected, rtol=1e-3, atol=1e-4)

@@ -98,7 +98,7 @@ def problems(found: list[dict[str, Any]]) -> list[str]:
 
 
 def screenshot(page: Path, chromium: str, width: int, height: int, path: Path) -> None:
-    """A picture of the whole page at ``width``."""
+    """A screenshot of the whole page at ``width``."""
     with tempfile.TemporaryDirectory() as folder:
         owner = framed(page, Path(folder), [(width, height)])
         size = f"--window-size={max(width, LEAST)},{height}"

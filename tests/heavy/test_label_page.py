@@ -69,12 +69,12 @@ def test_a_round_by_keyboard_alone(tmp_path, window, size):
         assert "token" not in page.run("return location.href")
         for number, name in enumerate(NAMES):
             assert page.text("#name").split() == name.split()
-            assert page.run("return document.getElementById('picture').alt") == f"Picture {name}"
-            page.wait(lambda: page.run("return document.getElementById('picture').naturalWidth > 0"))
+            assert page.run("return document.getElementById('image').alt") == f"Image {name}"
+            page.wait(lambda: page.run("return document.getElementById('image').naturalWidth > 0"))
             page.type("1234n?"[number])
             page.wait(lambda: page.text("#count").startswith(f"{number + 1} of 6"))  # noqa: B023
         assert read_labels(run_dir, CLASSES) == {0: 0, 1: 1, 2: 2, 3: 3, 4: -2, 5: -4}
-        assert "All pictures of this round have an answer" in page.text("#done")
+        assert "All images of this round have an answer" in page.text("#done")
         page.type("u")
         page.wait(lambda: page.text("#count").startswith("5 of 6"))
         page.type("u")
@@ -167,7 +167,7 @@ def test_two_tabs(tmp_path, window):
     assert read_labels(run_dir, CLASSES) == {0: 2, 1: 3}
 
 
-def test_keys_that_come_faster_than_answers_go_to_one_picture_each(tmp_path, window):
+def test_keys_that_come_faster_than_answers_go_to_one_image_each(tmp_path, window):
     run_dir = make_project(tmp_path / "p", [f"{number}.png" for number in range(10_000)], with_files=False)
     with served(session_of(tmp_path / "p")) as server:
         page = opened(window, server.url)

@@ -26,7 +26,7 @@ from alrun.annotate.keeping import keep_answers
 from alrun.annotate.label_studio_api import Api, fetch, read_own, send
 from alrun.annotate.request import read_request
 from alrun.runs.labeling import read_labels
-from tests.annotate.projects import SETTINGS, Labeled, add_pictures, class_of, label_of
+from tests.annotate.projects import SETTINGS, Labeled, add_images, class_of, label_of
 
 PROGRAM = os.environ.get("LABEL_STUDIO_PROGRAM") or shutil.which("label-studio")
 LEGACY = "0123456789abcdef0123456789abcdef01234567"
@@ -103,7 +103,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str,
 
 
 def annotate(api: Api, project: int, skipped: int | None = None) -> None:
-    """What an annotator does: looks at each picture that has no answer, and submits a choice, or skips."""
+    """What an annotator does: looks at each image that has no answer, and submits a choice, or skips."""
     for task in api.tasks(project):
         if task["annotations"] or task.get("cancelled_annotations"):
             continue
@@ -123,10 +123,10 @@ def annotate(api: Api, project: int, skipped: int | None = None) -> None:
 def test_three_rounds_equal_the_simulation(server, tmp_path, monkeypatch, complete, kind):
     url, personal, _ = server
     monkeypatch.chdir(tmp_path)
-    add_pictures(tmp_path / "photos", range(40))
+    add_images(tmp_path / "photos", range(40))
     lines = ["path,label,split", *(f"photos/{number:03}.png,{class_of(number)},train" for number in range(40))]
     for number in range(100, 106):
-        add_pictures(tmp_path / "test" / class_of(number), range(number, number + 1))
+        add_images(tmp_path / "test" / class_of(number), range(number, number + 1))
         lines.append(f"test/{class_of(number)}/{number:03}.png,{class_of(number)},test")
     (tmp_path / "truth.csv").write_text("\n".join(lines) + "\n")
     words = (f"dataset.test={tmp_path / 'test'}", f"dataset.classes=[{','.join(CLASSES)}]")
@@ -154,13 +154,13 @@ def test_three_rounds_equal_the_simulation(server, tmp_path, monkeypatch, comple
 
 
 def test_local_files_are_shown_and_skips_come_back(server, monkeypatch):
-    """The pictures stay where they are: the document root of the server is the folder that theirs is in."""
+    """The images stay where they are: the document root of the server is the folder that theirs is in."""
     url, _, root = server
     folder = root / "skips"
     folder.mkdir()
     monkeypatch.chdir(folder)
     photos = root / "ümlaut photos"
-    add_pictures(photos, range(20))
+    add_images(photos, range(20))
     labeled = Labeled(folder, "strategy=margin", f"dataset.classes=[{','.join(CLASSES)}]", f"dataset.path={photos}")
     labeled.ask()
     request = read_request(labeled.run_dir, labeled.folder / "pool.csv", photos, CLASSES)

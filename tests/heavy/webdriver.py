@@ -97,7 +97,7 @@ class Window:
         return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
 
     def screenshot(self, path: Path) -> None:
-        """A picture of what is in view."""
+        """A screenshot of what is in view."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 

@@ -90,7 +90,7 @@ def test_what_is_not_a_label_is_refused_in_one_sentence(tmp_path, cells, setting
 
 
 def test_a_run_finds_the_row_of_each_example_whatever_was_left_out_or_repeated(composed, tmp_path):
-    """Thinned by limit=, held out by validation=, copied by redundancy=: the answer is that about its own picture."""
+    """Thinned by limit=, held out by validation=, copied by redundancy=: the answer is that about its own image."""
     full = build_parts(composed("runtime.device=cpu"), CPU).data
     opinions = np.random.default_rng(0).integers(0, 10, len(full.train_labels))
     np.save(tmp_path / "opinions.npy", opinions)

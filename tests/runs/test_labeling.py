@@ -38,7 +38,7 @@ TRAINING = (*BUDGET, "training.max_epochs=3", "model=small_cnn", "model.width=4"
 
 
 def photo(kind: str, seed: int) -> Image.Image:
-    """A white bar on grey that lies or stands, in a picture of some size and mode; one of them is very large."""
+    """A white bar on grey that lies or stands, in an image of some size and mode; one of them is very large."""
     rng = np.random.default_rng(seed)
     height = width = int(rng.integers(16, 40))
     if seed == 7:
@@ -53,7 +53,7 @@ def photo(kind: str, seed: int) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    """``pool``: sixty pictures in folders of days; ``test``: twenty by class; truth.csv: the classes of the pool."""
+    """``pool``: sixty images in folders of days; ``test``: twenty by class; truth.csv: the classes of the pool."""
     base = tmp_path_factory.mktemp("photos")
     lines = ["path,label,split"]
     for seed in range(80):
@@ -76,7 +76,7 @@ def truth(photos: Path) -> dict[str, str]:
 
 
 def people(photos: Path, asked: Path) -> Path:
-    """What people make of a list: they look at each picture and write down its class."""
+    """What people make of a list: they look at each image and write down its class."""
     known, table = truth(photos), pd.read_csv(asked)
     assert table["label"].isna().all()
     table["label"] = [known[path] for path in table["file"]]
@@ -122,7 +122,7 @@ def test_people_who_label_and_a_simulation_of_them_buy_the_same_and_end_alike(ph
 
 
 def test_people_who_find_none_of_the_classes_and_a_simulation_of_them_end_alike(photos, tmp_path, complete):
-    """A fifth of the pictures show neither; the simulation answers from a file what people answer."""
+    """A fifth of the images show neither; the simulation answers from a file what people answer."""
     table = pd.read_csv(photos / "truth.csv")
     table["answer"] = [
         NONE_OF_THESE if path.startswith("pool") and int(Path(path).stem) % 5 == 0 else label
@@ -150,20 +150,20 @@ def test_people_who_find_none_of_the_classes_and_a_simulation_of_them_end_alike(
 
 
 class Slopes(nn.Module):
-    """How much a picture changes from left to right, and from top to bottom, on a 2x2 grid: 8 numbers."""
+    """How much an image changes from left to right, and from top to bottom, on a 2x2 grid: 8 numbers."""
 
     def forward(self, images: Tensor) -> Tensor:
         changes = [images.mean(1, keepdim=True).diff(dim=dim).abs() for dim in (2, 3)]
         return torch.cat([F.adaptive_avg_pool2d(each, 2).flatten(1) for each in changes], 1)
 
 
-def test_people_label_pictures_whose_features_the_run_is_on(photos, tmp_path, complete):
+def test_people_label_images_whose_features_the_run_is_on(photos, tmp_path, complete):
     encoder = ("encoder=module", f"encoder.network._target_={__name__}.Slopes", "encoder.size=8", "strategy=margin")
     encoder = (*encoder, f"paths.features={tmp_path / 'features'}")
     test = f"dataset.test={photos / 'test'}"
     labelled = Labelled(photos, tmp_path, *encoder, test, training=BUDGET)
     while (asked := labelled.ask()) is not None:
-        assert labelled.tell(people(photos, asked)) == []  # it finds each picture by its file
+        assert labelled.tell(people(photos, asked)) == []  # it finds each image by its file
     simulated = complete("dataset=csv", f"dataset.path={photos / 'truth.csv'}", *encoder, *BUDGET)
     for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
         assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
@@ -272,7 +272,7 @@ def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, 
         (["dataset=digits"], "this data set has its labels, so there is nothing to ask"),
         (
             ["dataset=features", "dataset.path=x.npy", "dataset.classes=[cat,dog]"],
-            "dataset=features holds numbers, which nobody can look at and label: name the pictures or texts .* "
+            "dataset=features holds numbers, which nobody can look at and label: name the images or texts .* "
             "dataset=unlabeled .* leave out the word ask, and labeling is simulated",
         ),
         (["dataset=table", "dataset.path=x.csv"], "dataset=table holds numbers, which nobody can look at and label"),
@@ -290,11 +290,11 @@ def test_what_cannot_be_asked_is_one_sentence(overrides, words):
         ({"classes": ["lying"]}, "give the names of two or more classes"),
         ({"classes": ["lying", "lying"]}, "give the names of two or more classes, each once"),
         ({"classes": ["lying", "leaning"], "test": "test"}, "has the class standing, which is not in dataset.classes"),
-        ({"classes": CLASSES, "path": "nowhere"}, "there is no picture under it"),
+        ({"classes": CLASSES, "path": "nowhere"}, "there is no image under it"),
         ({"classes": CLASSES, "test": "nowhere"}, "dataset.test=.*nowhere: there is no such file or folder"),
     ],
 )
-def test_pictures_that_cannot_be_labeled(photos, settings, words):
+def test_images_that_cannot_be_labeled(photos, settings, words):
     made = {"path": "pool", **settings}
     for key in ("path", "test"):
         if key in made:
@@ -331,12 +331,12 @@ def test_the_commands_hand_a_run_to_and_fro(photos, tmp_path, monkeypatch, capsy
     (tmp_path / "wrong.csv").write_text("\n".join([lines[0], lines[1].rpartition(",")[0] + ",lieing", *lines[2:]]))
     code, printed = tell("wrong.csv")
     assert code == 1
-    assert "7 new labels are kept, 1 lines refused; 1 labels are still missing." in printed
+    assert "7 new labels are kept, 1 line refused; 1 label is still missing." in printed
     assert "wrong.csv, line 2: 'lieing' is not a class; did you mean lying?" in printed
     code, printed = tell(f"./{asked}")
     assert code == 0
     assert ".csv" not in printed.partition("Next: ")[2]  # ask takes no file, however its path was typed
-    assert "1 new labels are kept" in printed
+    assert "1 new label is kept, 0 lines refused; 0 labels are still missing." in printed
     assert "Next: python -m alrun ask dataset=unlabeled" in printed
     second = ask()
     assert "round 0/1  8 labels  no test set" in second.stderr

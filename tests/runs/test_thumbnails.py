@@ -87,7 +87,7 @@ def test_thumbnails_of_any_number_of_rounds_stay_below_a_megabyte(tmp_path):
     assert list(thumbnails.read_thumbnails(tmp_path)) == rounds
 
 
-@pytest.mark.parametrize("damage", ["large", "other size", "no picture", "gone", "queries", "svg"])
+@pytest.mark.parametrize("damage", ["large", "other size", "no image", "gone", "queries", "svg"])
 def test_thumbnails_that_are_not_a_runs_are_told(tmp_path, damage):
     pd.DataFrame({"round": [0, 1], "index": [0, 1]}).to_csv(tmp_path / "queries.csv")
     thumbnails.write_thumbnails(tmp_path, [[np.zeros((1, 8, 8), np.uint8)]])
@@ -97,7 +97,7 @@ def test_thumbnails_that_are_not_a_runs_are_told(tmp_path, damage):
         path.write_bytes(path.read_bytes() + bytes(thumbnails.MOST))
     elif damage == "other size":
         Image.new("RGB", (320, 64)).save(path)
-    elif damage == "no picture":
+    elif damage == "no image":
         path.write_bytes(b"\x80\x04cos\nsystem")
     elif damage == "svg":
         path.write_bytes(b"<svg onload='x'/>")

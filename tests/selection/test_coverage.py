@@ -4,6 +4,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from alrun.selection import coverage, near_pairs
 from alrun.selection import points as points_module
 from alrun.selection.coverage import ball_cover, nearby_ball_cover, pure_radius
 from alrun.selection.points import Dense
@@ -17,10 +18,12 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+@pytest.mark.parametrize("most", [2**23, 10])  # pairs that may be kept
 @pytest.mark.parametrize("block", [50, 2**20])
 @pytest.mark.parametrize("labeled", [0, 5])
-def test_every_pick_holds_most_of_what_is_open(monkeypatch, block, labeled):
+def test_every_pick_holds_most_of_what_is_open(monkeypatch, block, labeled, most):
     monkeypatch.setitem(points_module.BLOCK, "cpu", block)
+    monkeypatch.setattr(near_pairs, "MOST", most)
     x, known, radius = cloud(60), cloud(labeled, 1), 0.5
     inside = torch.cdist(x.double(), x.double()).numpy() < radius
     covered = np.zeros(60, dtype=bool)
@@ -44,8 +47,12 @@ def test_once_all_is_covered_the_rest_is_drawn_at_random():
     assert sorted(ball_cover(Dense(x), Dense(x), 0.0, 30, seeded()).tolist()) == list(range(30))
 
 
+@pytest.mark.parametrize("sample", [512, 20, 2])  # a sample of the balls may have fewer pure ones than all have
+@pytest.mark.parametrize("most", [2**23, 10])
 @pytest.mark.parametrize("purity", [0.9, 0.5, 1.0])
-def test_at_the_pure_radius_the_wanted_share_of_balls_holds_one_label(purity):
+def test_at_the_pure_radius_the_wanted_share_of_balls_holds_one_label(monkeypatch, purity, most, sample):
+    monkeypatch.setattr(near_pairs, "MOST", most)
+    monkeypatch.setattr(coverage, "SAMPLE", sample)
     x, labels = cloud(101), (cloud(101)[:, 0] > 0).long()
     radius = pure_radius(Dense(x), labels, purity)
     distance = torch.cdist(x.double(), x.double())
@@ -63,10 +70,12 @@ def test_one_label_allows_any_radius():
 
 @pytest.mark.parametrize("labeled", [0, 5])
 @pytest.mark.parametrize("radius", [0.0, 0.4, 100.0])
-def test_balls_among_all_points_are_those_of_the_exact_cover(labeled, radius):
+def test_balls_among_all_points_are_those_of_the_exact_cover(monkeypatch, labeled, radius):
     x, known = cloud(60), cloud(labeled, 1)
     exact = ball_cover(Dense(x), Dense(known), radius, 25, seeded())
     assert nearby_ball_cover(Dense(x), Dense(known), radius, 25, seeded(), 60).equal(exact)
+    monkeypatch.setattr(near_pairs, "MOST", 10)
+    assert ball_cover(Dense(x), Dense(known), radius, 25, seeded()).equal(exact)
 
 
 def test_balls_of_near_points_hold_most_of_what_is_open_among_these():

@@ -90,10 +90,10 @@ def test_home_is_meant_in_the_variable_too_by_every_source(tmp_path, dataset):
         *words[1:],
         cwd=tmp_path,
         HOME=str(tmp_path / "home"),
-        ALRUN_DATA="~/pictures",
+        ALRUN_DATA="~/photos",
         ALRUN_FEATURES="~/vectors",
     )
-    assert f"  data: {tmp_path}/home/pictures\n" in answer.stdout, answer.stderr
+    assert f"  data: {tmp_path}/home/photos\n" in answer.stdout, answer.stderr
     assert f"  features: {tmp_path}/home/vectors\n" in answer.stdout, answer.stderr
 
 

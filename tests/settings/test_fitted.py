@@ -22,7 +22,7 @@ from tests.conftest import QUIET
 @pytest.mark.parametrize(
     ("known", "given", "expected"),
     [
-        # 482 pictures of 10 classes: 4 a class (a tenth would be 4.8), tenths, five rounds; 4000 steps of 20 on 280.
+        # 482 images of 10 classes: 4 a class (a tenth would be 4.8), tenths, five rounds; 4000 steps of 20 on 280.
         (Counted(482, 10), {}, Fitted(40, 48, 280, 286, 100)),
         (Counted(60, 2), {}, Fitted(6, 6, 36, 300, 200)),
         (Counted(30, 10), {}, Fitted(15, 3, 30, 300, 200)),  # 2 a class would be two thirds of the pool
@@ -51,7 +51,7 @@ def test_a_pool_of_any_size_can_serve_them(pool, classes, validation, composed):
     validate(cfg)
 
 
-def pictures(base: Path, count: int = 60) -> None:
+def write_images(base: Path, count: int = 60) -> None:
     for number in range(count):
         path = base / "p" / ("ant", "bee", "wasp")[number % 3] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def listed(base: Path, name: str, split: bool) -> Path:
 
 
 def test_what_is_counted_is_what_is_read(tmp_path, composed):
-    pictures(tmp_path)
+    write_images(tmp_path)
     images, kinds = np.random.default_rng(0).integers(256, size=(50, 4, 4), dtype=np.uint8), np.arange(50) % 5
     np.savez(tmp_path / "one.npz", images=images, labels=kinds)
     np.savez(
@@ -93,7 +93,7 @@ def test_what_is_counted_is_what_is_read(tmp_path, composed):
 
 def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    pictures(tmp_path, 3)
+    write_images(tmp_path, 3)
     content = [path.read_bytes() for path in sorted(tmp_path.rglob("*.png"))] * 5
     parquet.write_table(arrow.table({"image": content, "label": ["a", "b", "c"] * 5}), tmp_path / "all.parquet")
     cfg = composed("dataset=parquet", f"dataset.path={tmp_path / 'all.parquet'}")
@@ -101,8 +101,8 @@ def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
     assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
 
 
-def test_a_picture_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as_they_are_read(tmp_path, composed):
-    pictures(tmp_path, 80)
+def test_an_image_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as_they_are_read(tmp_path, composed):
+    write_images(tmp_path, 80)
     names = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.png"))]
     twice = [f"{start}{name},{name.parent.name}" for start in ("", "./") for name in names]
     splits = [f"{name},{name.parent.name},{'train' if number < 60 else ''}" for number, name in enumerate(names)]
@@ -134,7 +134,7 @@ def test_the_classes_that_only_the_test_split_or_a_declaration_has_are_counted(t
 
 
 def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
-    pictures(tmp_path)
+    write_images(tmp_path)
     path = listed(tmp_path, "folds.csv", split=True)
     path.write_text(path.read_text().replace(",train", ",0").replace(",test", ",1"))
     cfg = composed("dataset=csv", f"dataset.path={path}")
@@ -155,10 +155,10 @@ def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
 
 
 def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, composed):
-    pictures(tmp_path)
+    write_images(tmp_path)
     words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}")
     cfg = composed(*words)
-    assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 pictures, 3 classes
+    assert (cfg.budget.seed_size, cfg.budget.batch_size, cfg.budget.total) == (6, 4, 26)  # 48 images, 3 classes
     assert identity(cfg)["budget"] == {"seed_size": 6, "batch_size": 4, "total": 26}
     assert "chosen for 48 examples and 3 classes: budget.seed_size=6 budget.batch_size=4" in fitted.sentence_on_choice(
         cfg
@@ -197,7 +197,7 @@ def test_data_that_cannot_be_listed_are_left_to_what_reads_them(tmp_path, compos
 
 
 def test_the_advice_in_a_refusal_leads_to_a_run(tmp_path, composed, complete):
-    pictures(tmp_path)
+    write_images(tmp_path)
     words = ("dataset=image_folder", f"dataset.path={tmp_path / 'p'}", "dataset.size=4", "model.width=2", *QUIET)
     with pytest.raises(
         UserError, match=r"budget.seed_size=1000 is more than the 48 examples of the pool: try "

@@ -280,7 +280,7 @@ def test_a_bar_of_hashes_shows_on_a_terminal_and_for_many_bytes_alone(tmp_path, 
     assert ("hashing" in written.getvalue()) is shows
 
 
-def test_a_csv_has_the_content_of_its_pictures(tmp_path):
+def test_a_csv_has_the_content_of_its_images(tmp_path):
     (tmp_path / "a.png").write_bytes(b"a")
     (tmp_path / "unrelated.png").write_bytes(b"u")
     listing = tmp_path / "pool.csv"

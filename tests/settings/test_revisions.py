@@ -90,7 +90,7 @@ NEAR = sorted(
 
 
 def names(composed, monkeypatch, pools: tuple[int, ...], *words: str) -> list[str]:
-    """The names of a run on so many pictures of a user's own."""
+    """The names of a run on so many images of a user's own."""
     cfg, found = composed("dataset=npz", "dataset.path=none.npz", *words, hydra=True), []
     for pool in pools:
         counted = fitted.Counted(pool, 10)
@@ -149,10 +149,9 @@ def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
         ("strategy=bait", {"strategy.Bait": 2}),
         ("strategy=uncertainty_herding", {"strategy.UncertaintyHerding": 3}),
         ("strategy=conditional_gain", {"strategy.ConditionalGain": 2}),
-        ("strategy=noise_aware strategy@strategy.inner=probcover", {"radius": 2}),
-        ("strategy=probcover strategy.nearby=all", {"radius": 2}),
-        ("strategy=probcover strategy.radius=0.5", {}),
-        ("strategy=probcover strategy.nearby=64", {}),  # 4,096 balls give the radius, as before
+        ("strategy=noise_aware strategy@strategy.inner=probcover", {"strategy.ProbCover": 3}),
+        ("strategy=probcover strategy.radius=0.5", {"strategy.ProbCover": 3}),
+        ("strategy=discriminative", {"strategy.Discriminative": 2}),
         ("strategy=max_herding", {"strategy.MaxHerding": 2}),
         ("strategy=kmeans", {}),
     ],

@@ -71,6 +71,9 @@ def test_each_class_and_function_of_0_1_0_that_still_exists_is_found_where_it_is
 def test_an_import_of_a_divided_module_reads_where_its_names_went():
     assert place_of("alrun.checkpoint", "Keeper") == ("alrun.training.keeper", "Keeper")
     assert place_of("alrun.run", "run") == ("alrun.loop.start", "run")
+    assert place_of("alrun.data.listings", "is_picture") == ("alrun.data.image_listing", "is_image")
+    assert place_of("alrun.data.listings", "pictures_under") == ("alrun.data.image_listing", "images_under")
+    assert place_of("alrun.data.listings", "class_folders") == ("alrun.data.image_listing", "class_folders")
     assert place_of("alrun.check", "print_costs") == ("alrun.commands.check", "print_costs")
     assert module_sentence("alrun.checkpoint") == (
         "alrun.checkpoint is now alrun.training.checkpoint; Frozen: alrun.training.frozen; Keeper: "

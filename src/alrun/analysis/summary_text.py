@@ -9,6 +9,7 @@ from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import name_curves, strategy_labels
 from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.page import Section
+from alrun.system.counts import counted
 
 SEVERAL = 3  # strategies that a comparison of ranks needs
 
@@ -29,12 +30,6 @@ def overview(rounds: pd.DataFrame) -> str:
     counts = [counted(len(runs), "run"), counted(strategies, "strategy"), counted(runs["seed"].nunique(), "repeat")]
     budget = f"{rounds['labeled'].min()} to {rounds['labeled'].max()} labels in {rounds['round'].max() + 1} rounds"
     return f"{counts[0]}: {counts[1]} on {where}{models}, {budget}, {counts[2]}."
-
-
-def counted(count: int, thing: str) -> str:
-    """``1 run`` or ``2 runs``."""
-    plural = thing[:-1] + "ies" if thing.endswith("y") else thing + "s"
-    return f"{count} {thing if count == 1 else plural}"
 
 
 def across_datasets(frames: dict[str, pd.DataFrame], alpha: float, reading: Reading = PLAIN) -> list[Section]:

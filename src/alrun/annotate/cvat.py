@@ -1,4 +1,4 @@
-"""Files of CVAT: the pictures, the labels and what the model says out; "CVAT for images 1.1" or "ImageNet 1.0" back.
+"""Files of CVAT: the images, the labels and what the model says out; "CVAT for images 1.1" or "ImageNet 1.0" back.
 
 Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/ (images, tags and their attributes).
 """
@@ -27,17 +27,17 @@ HOW = "export the task as CVAT for images 1.1 or ImageNet 1.0"
 
 
 def write(request: Request, folder: Path) -> list[str]:
-    """Write the pictures of a request as an archive, the labels, and the model's labels; returns what to do with them.
+    """Write the images of a request as an archive, the labels, and the model's labels; returns what to do with them.
 
     Raises:
-        UserError: A picture cannot be read, or a file cannot be written.
+        UserError: An image cannot be read, or a file cannot be written.
     """
     if request.is_text:
-        raise SettingError("CVAT shows pictures, and this project labels texts: use --to label-studio or --to csv.")
+        raise SettingError("CVAT shows images, and this project labels texts: use --to label-studio or --to csv.")
     archive, labels = folder / f"ask_{request.round}.cvat.zip", folder / "cvat-labels.json"
     there = [each for each in request.asked if os.path.exists(each.file)]
     try:
-        with zipfile.ZipFile(archive, "w") as file:  # pictures are compressed already
+        with zipfile.ZipFile(archive, "w") as file:  # images are compressed already
             for each in there:
                 file.write(each.file, relative_name(each, request))
     except OSError as error:
@@ -47,11 +47,11 @@ def write(request: Request, folder: Path) -> list[str]:
     files.write_text(labels, json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
     said = [
         f"{display_path(labels)} are the labels of the task in CVAT (the tab Raw).",
-        f"{display_path(archive)} holds the pictures of the task.",
+        f"{display_path(archive)} holds the images of the task.",
     ]
     if any(each.predicted for each in there):
         predicted = folder / f"ask_{request.round}.cvat.xml"
-        # CVAT refuses annotations of which one names a picture that its task has not.
+        # CVAT refuses annotations of which one names an image that its task has not.
         files.write_text(predicted, annotations(replace(request, asked=there)))
         said.append(f"{display_path(predicted)} has the model's labels: upload it as annotations, CVAT 1.1.")
     return said
@@ -72,7 +72,7 @@ def read(path: Path, by: str | None = None, names: Mapping[str, str] | None = No
     """The answers in an export "CVAT for images 1.1", as XML or in its archive, or "ImageNet 1.0"; given by ``by``.
 
     A frame without a tag is not answered. A tag is a class; if it is not, and exactly one of its attributes names one,
-    that is the class. ``names`` are the files of the pictures that were asked for, by index.
+    that is the class. ``names`` are the files of the images that were asked for, by index.
 
     Raises:
         UserError: The file is not such an export.
@@ -94,7 +94,7 @@ def read(path: Path, by: str | None = None, names: Mapping[str, str] | None = No
         tags = image.findall("tag")
         if not tags and len(image):
             shapes = ", ".join(sorted({child.tag for child in image}))
-            found.refused.append(f"{where}: it has {shapes} and no tag: a picture has one class, given as a tag")
+            found.refused.append(f"{where}: it has {shapes} and no tag: an image has one class, given as a tag")
         if not tags:
             continue
         meant = sorted({clean_name(tag.get("label") or "") for tag in tags})

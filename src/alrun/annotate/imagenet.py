@@ -1,7 +1,7 @@
-"""Exports of CVAT as "ImageNet 1.0", its format for classification: a folder for each class, or lists without pictures.
+"""Exports of CVAT as "ImageNet 1.0", its format for classification: a folder for each class, or lists without images.
 
-With pictures, a file lies in the folder of its class, perhaps with the class and an underscore before its name; those
-without a tag are in ``no_label``. Without pictures, ``synsets.txt`` has a class a line, and another text file a picture
+With images, a file lies in the folder of its class, perhaps with the class and an underscore before its name; those
+without a tag are in ``no_label``. Without images, ``synsets.txt`` has a class a line, and another text file an image
 a line: its name, perhaps without its ending and in quotes if it has blanks, and the numbers of its classes.
 
 Format: https://docs.cvat.ai/docs/dataset_management/formats/format-imagenet/
@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 
 from alrun.annotate.keeping import Found, Said
 from alrun.data.file_ends import Ends
+from alrun.data.image_listing import is_image
 from alrun.data.labels import clean_name
-from alrun.data.picture_listing import is_picture
 from alrun.runs import answers
 from alrun.system.errors import DataError
 
@@ -25,7 +25,7 @@ LINE = re.compile(r'(?:"(?P<quoted>.+)"|(?P<plain>\S+))(?P<numbers>(?:\s+[0-9]+)
 
 
 def read_imagenet(archive: zipfile.ZipFile, names: Mapping[str, str], by: str) -> Found:
-    """The answers in an archive, given by the person ``by``; ``names`` are the files of the pictures by index.
+    """The answers in an archive, given by the person ``by``; ``names`` are the files of the images by index.
 
     Raises:
         UserError: It has no class folders and no lists, or a list cannot be read.
@@ -46,7 +46,7 @@ def read_imagenet(archive: zipfile.ZipFile, names: Mapping[str, str], by: str) -
 
 
 def listed(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:
-    """The name of a picture and a class of it, as the archive has them; None: it has no class.
+    """The name of an image and a class of it, as the archive has them; None: it has no class.
 
     Raises:
         UserError: There are no class folders and no lists, or a list cannot be read.
@@ -56,17 +56,15 @@ def listed(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:
     if any(PurePosixPath(each.filename).name == SYNSETS for each in lists):
         yield from of_lists(archive, lists)
         return
-    pictures = [
-        parts for each in files if len(parts := PurePosixPath(each.filename).parts) > 1 and is_picture(parts[-1])
-    ]
-    if not pictures:
-        raise DataError("it has neither annotations.xml nor a folder of pictures for each class")
-    for label, *rest in pictures:
+    images = [parts for each in files if len(parts := PurePosixPath(each.filename).parts) > 1 and is_image(parts[-1])]
+    if not images:
+        raise DataError("it has neither annotations.xml nor a folder of images for each class")
+    for label, *rest in images:
         yield "/".join(rest), None if label == NO_LABEL else label
 
 
 def of_lists(archive: zipfile.ZipFile, lists: list[zipfile.ZipInfo]) -> Iterator[tuple[str, str | None]]:
-    """The same, of an archive without pictures."""
+    """The same, of an archive without images."""
     if big := next((each for each in lists if each.file_size > LARGEST), None):
         raise DataError(f"{big.filename} has {big.file_size} bytes")
     lines = {each.filename: archive.read(each).decode("utf-8-sig").splitlines() for each in lists}
@@ -77,7 +75,7 @@ def of_lists(archive: zipfile.ZipFile, lists: list[zipfile.ZipInfo]) -> Iterator
         for number, row in enumerate(rows, 1):
             match = LINE.fullmatch(row)
             if row.strip() and match is None:
-                raise DataError(f"{file}, line {number} is {row!r}, not a picture and numbers of classes")
+                raise DataError(f"{file}, line {number} is {row!r}, not an image and numbers of classes")
             if match is None:
                 continue
             chosen = [int(each) for each in match["numbers"].split()]
@@ -97,11 +95,11 @@ def known_name(place: str, label: str | None, whole: Ends, stems: Ends, names: M
         if whole.nearest(each):
             return each
     for each in (place, *shorter):
-        if len(found := stems.nearest(each if not is_picture(each) else without_ending(each))) == 1:
+        if len(found := stems.nearest(each if not is_image(each) else without_ending(each))) == 1:
             return names[str(found[0])]
     return place
 
 
 def without_ending(name: str) -> str:
-    """A path without the ending of a picture."""
-    return str(PurePosixPath(name).with_suffix("")) if is_picture(name) and PurePosixPath(name).suffix else name
+    """A path without the ending of an image."""
+    return str(PurePosixPath(name).with_suffix("")) if is_image(name) and PurePosixPath(name).suffix else name

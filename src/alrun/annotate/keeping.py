@@ -11,6 +11,7 @@ from alrun.runs.labeling import read_labels
 from alrun.runs.portable import read_queries
 from alrun.runs.run_folder import queries_file
 from alrun.runs.sheets import KIND_OF, answer_of, read_lines, unknown_class_sentence
+from alrun.system.counts import counted, is_or_are
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Kept:
 
     def sentence(self) -> str:
         """The counts in words."""
-        parts = [f"{self.new} new answers are kept, {len(self.refused)} refused; {self.missing} are still missing."]
+        parts = [
+            f"{counted(self.new, 'new answer')} {is_or_are(self.new)} kept, {len(self.refused)} refused; "
+            f"{self.missing} {is_or_are(self.missing)} still missing."
+        ]
         if self.corrected:
             parts.append(
                 f"{len(self.corrected)} of them correct an earlier one, for the rounds that are not trained yet: "

@@ -36,7 +36,7 @@ def write(request: Request, folder: Path) -> list[str]:
         return [about, f"{display_path(tasks)} is to be imported there."]
     return [
         about,
-        f"{display_path(tasks)} is to be imported there; its server must show the pictures: start it with "
+        f"{display_path(tasks)} is to be imported there; its server must show the images: start it with "
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder.parent}, and add {folder} as a local source storage of the "
         "project.",
@@ -63,7 +63,7 @@ def labeling_config(classes: list[str], is_text: bool = False) -> str:
 
 
 def task_of(asked: Asked, request: Request, url: str) -> dict[str, Any]:
-    """A task: the picture at ``url`` or the text, its index and file, and what the model says of it."""
+    """A task: the image at ``url`` or the text, its index and file, and what the model says of it."""
     shown = IMAGE if asked.text is None else TEXT
     data: dict[str, Any] = {shown: url if asked.text is None else asked.text, "index": asked.index}
     if asked.text is None:
@@ -80,12 +80,12 @@ def task_of(asked: Asked, request: Request, url: str) -> dict[str, Any]:
 
 
 def relative_name(asked: Asked, request: Request) -> str:
-    """The path of a picture below the folder of the pool, with slashes."""
+    """The path of an image below the folder of the pool, with slashes."""
     return Path(os.path.relpath(asked.file, request.folder)).as_posix()
 
 
 def local_url(asked: Asked, request: Request) -> str:
-    """Where Label Studio finds a picture, if its document root is the folder that the folder of the pool is in.
+    """Where Label Studio finds an image, if its document root is the folder that the folder of the pool is in.
 
     The document root itself cannot be a storage there. A text has no address.
     """
@@ -173,7 +173,7 @@ def person(completed_by: Any, by: str | None) -> str:
 
 
 def clean_file(url: str) -> str:
-    """The path of a picture in the address that a task has."""
+    """The path of an image in the address that a task has."""
     parts = urlsplit(url)
     if "d" in (query := parse_qs(parts.query)):
         return query["d"][0]

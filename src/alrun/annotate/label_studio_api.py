@@ -155,7 +155,7 @@ def send(api: Api, request: Request, folder: Path, title: str, is_upload: bool) 
         request: The examples.
         folder: Of the labeling project.
         title: Of the project in Label Studio, which is made if there is none.
-        is_upload: Whether the pictures are uploaded; if not, the server reads them from its local files.
+        is_upload: Whether the images are uploaded; if not, the server reads them from its local files.
 
     Raises:
         UserError: The server cannot be reached or refuses something.
@@ -254,7 +254,7 @@ def own_project(api: Api, folder: Path, title: str, config: str) -> int:
 
 
 def uploaded(api: Api, project: int, asked: Sequence[Asked]) -> list[str]:
-    """The addresses of pictures on the server, which are uploaded if they are not there.
+    """The addresses of images on the server, which are uploaded if they are not there.
 
     An uploaded file is called ``<random>-alrun_<index>_<name>`` there.
     """
@@ -278,7 +278,7 @@ def mark_of(file: str) -> int | None:
 
 
 def upload(api: Api, project: int, asked: Asked) -> dict[str, Any]:
-    """Send the file of a picture; it belongs to no task yet.
+    """Send the file of an image; it belongs to no task yet.
 
     Raises:
         UserError: The file cannot be read, or the server refuses it.

@@ -31,7 +31,7 @@ FREE = ("runtime", "tracking", "allow")
 OWN = ("hydra", "paths.outputs", "dataset.manifest")  # what a project sets itself
 PLACES = ("dataset.path", "dataset.test")  # may be given again where files were moved
 LABELED = {
-    "alrun.data.own.unlabeled": "picture",
+    "alrun.data.own.unlabeled": "image",
     "alrun.data.unlabeled_texts.unlabeled_text": "text",
 }  # by what opens the pool
 
@@ -100,7 +100,7 @@ class Project:
 
 
 def noun_of(dataset: Any) -> str:
-    """What people label, as a word: picture or text."""
+    """What people label, as a word: image or text."""
     return LABELED[str(dataset["_target_"])]
 
 

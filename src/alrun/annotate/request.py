@@ -41,7 +41,7 @@ class Request:
 
 
 def read_request(run_dir: Path, pool: Path, folder: Path, classes: list[str], is_text: bool = False) -> Request:
-    """The last request in a run's folder, of pictures in ``folder``; the manifest ``pool`` knows where they are now.
+    """The last request in a run's folder, of images in ``folder``; the manifest ``pool`` knows where they are now.
 
     Of texts, it has them.
 

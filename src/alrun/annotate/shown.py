@@ -1,4 +1,4 @@
-"""What people see of an example on the page of ``alrun label``: a picture, or a text."""
+"""What people see of an example on the page of ``alrun label``: an image, or a text."""
 
 from io import BytesIO
 from pathlib import Path
@@ -8,8 +8,8 @@ from PIL import Image, ImageOps
 
 from alrun.annotate.project import noun_of
 from alrun.data.growing_pool import images_of
+from alrun.data.image_decoding import any_size, eight_bits, formats, on_white
 from alrun.data.manifest import Manifest
-from alrun.data.picture_decoding import any_size, eight_bits, formats, on_white
 from alrun.data.unlabeled_texts import beginning, texts_of
 
 LARGE, SMALL = 1024, 256  # pixels of the longer side of what is sent
@@ -17,7 +17,7 @@ LETTERS = 160  # of the beginning of a text that stands for it in a list
 
 
 class Shown(Protocol):
-    """How the examples of a pool are shown; ``kind`` is picture or text."""
+    """How the examples of a pool are shown; ``kind`` is image or text."""
 
     kind: str
 
@@ -34,13 +34,13 @@ def shown_of(dataset: Any) -> Shown:
     """How the pool of a project with these settings of its data set is shown."""
     if noun_of(dataset) == "text":
         return Texts()
-    return Pictures(Path(dataset.path), dataset.size, dataset.channels)
+    return Images(Path(dataset.path), dataset.size, dataset.channels)
 
 
-class Pictures:
-    """Pictures in ``folder``, which are trained on with ``size`` pixels a side and so many ``channels``."""
+class Images:
+    """Images in ``folder``, which are trained on with ``size`` pixels a side and so many ``channels``."""
 
-    kind = "picture"
+    kind = "image"
 
     def __init__(self, folder: Path, size: int, channels: int) -> None:
         self.folder, self.size, self.channels = folder, size, channels
@@ -50,7 +50,7 @@ class Pictures:
         return pool.files
 
     def content(self, pool: Manifest, index: int, is_small: bool) -> tuple[str, bytes]:
-        """A picture, decoded here and encoded anew; where its file is gone or damaged, as it is trained on."""
+        """An image, decoded here and encoded anew; where its file is gone or damaged, as it is trained on."""
         side = SMALL if is_small else LARGE
         try:
             with any_size(), Image.open(self.folder / pool.files[index], formats=formats()) as opened:

@@ -8,7 +8,7 @@ It takes what a run takes. It trains on the labels given so far, lets the strate
 into the run's folder: first the seed set, then a batch for every round. ``alrun tell`` reads the labels from it.
 
 A folder as the first word is a labeling project: the first ask makes it and fixes its settings, and later commands take
-the folder alone. New pictures under dataset.path, or new texts in it, join its pool at the next round.
+the folder alone. New images under dataset.path, or new texts in it, join its pool at the next round.
 """
 
 import sys
@@ -27,6 +27,7 @@ from alrun.runs.run_folder import display_path, is_done, queries_file
 from alrun.settings import planned_runs
 from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
+from alrun.system.counts import counted, is_or_are
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--send",
         choices=("upload", "local"),
-        help="with --to label-studio: to the server in LABEL_STUDIO_URL, which gets the pictures or has them",
+        help="with --to label-studio: to the server in LABEL_STUDIO_URL, which gets the images or has them",
     )
     console.add_config_dir(parser)
     console.add_verify(parser)
@@ -103,7 +104,7 @@ def run_of(project: Project) -> planned_runs.Planned:
     run = find_run_to_label(words, project.config_dir)
     if run.cfg.dataset.get("_target_") not in projects.LABELED:
         raise SettingError(
-            "a labeling project labels the pictures under a folder or the texts of a table: give dataset=unlabeled or "
+            "a labeling project labels the images under a folder or the texts of a table: give dataset=unlabeled or "
             "dataset=unlabeled_text."
         )
     if projects.noun_of(run.cfg.dataset) == "text" and run.cfg.encoder is None:
@@ -144,18 +145,16 @@ def report_changes(changes: Changes, is_new: bool, noun: str) -> None:
     """Name the examples that joined, moved or are gone."""
     for kind, names in (
         ("joined the pool, for the next query", [] if is_new else changes.joined),
-        ("gone: they are not queried any more, labels of them stay", changes.removed),
+        ("gone: no longer queried, but labels stay", changes.removed),
         ("back", changes.returned),
         ("elsewhere now", changes.moved),
         ("not readable, and not in the pool", changes.unreadable),
     ):
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            is_list = "are" if len(names) > 1 else "is"
             verb = "have" if len(names) > 1 else "has"
-            word = verb if kind.startswith("joined") else is_list
-            count = f"{len(names)} {noun}{'s' if len(names) > 1 else ''}"
-            print(f"{count} {word} {kind}: {', '.join(map(one_line, names[:SHOWN]))}{more}")
+            word = verb if kind.startswith("joined") else is_or_are(len(names))
+            print(f"{counted(len(names), noun)} {word} {kind}: {', '.join(map(one_line, names[:SHOWN]))}{more}")
 
 
 def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> planned_runs.Planned:
@@ -167,7 +166,7 @@ def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> plann
     for option in OPTIONS:
         if f"dataset={option}" in overrides:  # composing would fail on dataset.classes, without this advice
             raise SettingError(
-                f"dataset={option} holds numbers, which nobody can look at and label: name the pictures or texts that "
+                f"dataset={option} holds numbers, which nobody can look at and label: name the images or texts that "
                 "they were made of, by dataset=unlabeled or dataset=unlabeled_text with dataset.path=... "
                 "'dataset.classes=[...]' and, to train on vectors, encoder=...; where the files hold labels, leave out "
                 "the word ask, and labeling is simulated."
@@ -182,7 +181,7 @@ def find_run_to_label(overrides: Sequence[str], config_dir: str | None) -> plann
         )
     if not dataset.get("classes"):
         raise SettingError(
-            "this data set has its labels, so there is nothing to ask: name pictures without labels by "
+            "this data set has its labels, so there is nothing to ask: name images without labels by "
             "dataset=unlabeled dataset.path=..., and their classes by dataset.classes=[...]; without the word ask, "
             "labeling is simulated."
         )

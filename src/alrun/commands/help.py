@@ -25,8 +25,8 @@ from alrun.system.program import as_typed, typed_program
 # Hydra is not imported here, so this page appears as fast as Python starts.
 
 START = """\
-alrun runs deep active-learning experiments on images. A run trains a network on a few labeled images, lets a strategy
-choose which to label next, and repeats this until the budget of labels is spent. The results are in outputs/.
+alrun runs deep active-learning experiments on images, texts, tables and feature vectors. A run trains a model on a few
+labels, lets a strategy choose what to label next, and repeats this until the budget is spent. Results are in outputs/.
 
 Examples:
 {examples}

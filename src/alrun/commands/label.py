@@ -1,4 +1,4 @@
-"""``alrun label``: a page in your browser to label the pictures or texts that a project asks for.
+"""``alrun label``: a page in your browser to label the images or texts that a project asks for.
 
     alrun label pets/
     alrun label pets/ --by anna --port 8080

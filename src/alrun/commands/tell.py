@@ -26,6 +26,7 @@ from alrun.commands.ask import find_run_to_label, latest_request, run_of
 from alrun.data import own
 from alrun.runs.run_folder import display_path, queries_file
 from alrun.system import program
+from alrun.system.counts import counted, is_or_are
 from alrun.system.errors import SettingError
 from alrun.system.safe_text import one_line
 
@@ -117,7 +118,10 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
         missing = len(asked_for) - len(read_labels(run_dir, classes))
     finally:
         lock.release()
-    print(f"{taken} new labels are kept, {len(mistakes)} lines refused; {missing} labels are still missing.")
+    print(
+        f"{counted(taken, 'new label')} {is_or_are(taken)} kept, {counted(len(mistakes), 'line')} refused; "
+        f"{counted(missing, 'label')} {is_or_are(missing)} still missing."
+    )
     show_mistakes([f"{path}, {mistake}" for mistake in mistakes])
     return mistakes
 

@@ -1,6 +1,6 @@
 """Describes a data set for the log and run.json: classes, counts, files that were skipped, and what looks wrong.
 
-Test pictures that are in the pool make accuracy too good; a pool that is nearly black or has few levels was probably
+Test images that are in the pool make accuracy too good; a pool that is nearly black or has few levels was probably
 read in a wrong way. The log warns of both before anything is trained.
 """
 
@@ -20,10 +20,10 @@ NAMED = 10  # classes in the log
 FEW = 16  # levels of 256; fewer get a warning
 DARK, LIGHT = 16, 240  # levels below and above which a pool is nearly black and nearly white ...
 NEARLY = 0.999  # ... if so many of its values are
-MANY = 0.1  # of the pictures
+MANY = 0.1  # of the images
 FAR = 1000  # times the largest number of the median vector; larger ones get a warning
 KINDS = {  # the name of examples, and how two of them are equal
-    "images": ("pictures", "pixel for pixel"),
+    "images": ("images", "pixel for pixel"),
     "vectors": ("vectors", "number for number"),
     "texts": ("texts", "letter for letter"),
 }
@@ -171,7 +171,7 @@ def log_card(card: dict[str, Any]) -> None:
 
 
 def card_sentence(card: dict[str, Any]) -> str:
-    """``2 classes (ants, bees); 48 pictures to label, 12 to test on; passed over: .txt 3``."""
+    """``2 classes (ants, bees); 48 images to label, 12 to test on; passed over: .txt 3``."""
     names = card["class_names"]
     shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
     test = f"{card['test']} to test on" if card["test"] else "none to test on"
@@ -213,7 +213,7 @@ def looks_wrong(card: dict[str, Any], alike: bool) -> list[str]:
     """Sentences on values of pixels that a person should look at."""
     count, values, found = card["train"], card["levels_in_train"], []
     if not alike and card["plain_in_train"] >= MANY * count:
-        found.append(f"{card['plain_in_train']} of {count} pictures of the pool are of one color each")
+        found.append(f"{card['plain_in_train']} of {count} images of the pool are of one color each")
     white = "; if the files hold fewer bits than they have room for, name the value that is white by dataset.white=..."
     if values["nearly_highest"] < DARK:
         found.append(

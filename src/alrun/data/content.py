@@ -17,8 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from alrun.data.image_table import existing_path
 from alrun.data.manifest import read_manifest
-from alrun.data.picture_table import existing_path
 from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError
 
@@ -70,7 +70,7 @@ def has_manifest(dataset: dict[str, Any]) -> bool:
 
 
 def name_of_project(dataset: dict[str, Any], cache: Path) -> str:
-    """The name of a growing pool: by the pictures that were there before the first query, and the test data."""
+    """The name of a growing pool: by the images that were there before the first query, and the test data."""
     entries = read_manifest(Path(str(dataset["manifest"]))).entries
     first = [(entry.file, entry.hash) for entry in entries if entry.round == 0]
     test = [Path(str(dataset["test"]))] if isinstance(dataset.get("test"), str) else []
@@ -120,7 +120,7 @@ def files_of_data(dataset: dict[str, Any], root: Path) -> list[Path]:
 
 
 def files_of_csv(dataset: dict[str, Any]) -> list[Path]:
-    """The existing pictures that a CSV lists; what is wrong in it is reported when the data are read."""
+    """The existing images that a CSV lists; what is wrong in it is reported when the data are read."""
     path = Path(str(dataset["path"]))
     base = path.parent if dataset.get("images") is None else Path(str(dataset["images"]))
     try:

@@ -65,7 +65,7 @@ class ImageData:
     std: list[float] | None = None
     class_names: list[str] | None = None
     files: list[str] | None = None  # of the training examples
-    pictures: np.ndarray | Chosen | None = None  # images (N, C, H, W) that the training vectors were made from
+    originals: np.ndarray | Chosen | None = None  # images (N, C, H, W) that the training vectors were made from
     texts: np.ndarray | None = None  # (N,) that the training vectors were made from, where people are to label them
     content: str | None = None  # a hash of all examples, where it is known without reading them
     passed: dict[str, int] = field(default_factory=dict)  # files that the source left out, by their ending or by why
@@ -183,7 +183,7 @@ class ImageData:
                 "train_images": taken(self.train_images, train),
                 "train_labels": self.train_labels[train],
                 "files": None if self.files is None else [self.files[position] for position in train],
-                "pictures": None if self.pictures is None else Chosen.of(self.pictures, train),
+                "originals": None if self.originals is None else Chosen.of(self.originals, train),
                 "texts": None if self.texts is None else self.texts[train],
                 "rows": self.rows_read[train],
             } | changes
@@ -216,7 +216,7 @@ class ImageData:
 
     def fingerprint(self) -> str:
         """A hash of all examples and labels, of a growing pool of the first: a resumed run must see the same data."""
-        made_from = self.texts if self.pictures is None else self.pictures
+        made_from = self.texts if self.originals is None else self.originals
         if self.first is not None and made_from is not None:  # vectors may differ by how many are computed at once
             return fingerprint((made_from[np.arange(self.first)], self.train_labels[: self.first], self.test_labels))
         if self.first is not None:

@@ -1,4 +1,4 @@
-"""Two splits of pictures as the arrays of a data set: decoded, or mapped from files."""
+"""Two splits of images as the arrays of a data set: decoded, or mapped from files."""
 
 from collections import Counter, deque
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from alrun.data.dataset import ImageData
+from alrun.data.image_source import Files, Split
 from alrun.data.memory_map import Unreadable, decode_blocks, decode_images, map_images
-from alrun.data.picture_source import Files, Split
 from alrun.data.sources import Numbers
+from alrun.system.counts import counted
 from alrun.system.errors import DataError
 
 
@@ -28,7 +29,7 @@ def assemble_data(
     """Both splits decoded, or mapped from files under ``root``; ``passed`` counts the files that were skipped.
 
     Raises:
-        UserError: Pictures cannot be read (all are named), or one is in both splits.
+        UserError: Images cannot be read (all are named), or one is in both splits.
     """
     check_apart(train, test)
     arrays: list[np.ndarray] = []
@@ -69,6 +70,6 @@ def check_apart(train: Split, test: Split) -> None:
         first, second = sources[0].paths[both[0][0]], sources[1].paths[both[0][1]]
         names = f"{first} is" if first == second else f"{first} and {second} are one file,"
         raise DataError(
-            f"dataset: {len(both)} pictures are in the training and in the test split: {names} in both; take them "
-            "out of one."
+            f"dataset: the training and the test split share {counted(len(both), 'image')}: {names} in both; "
+            "remove what they share from one of them."
         )

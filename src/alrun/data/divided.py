@@ -1,4 +1,4 @@
-"""Training and test split of labeled pictures: as given, or held out by class or by group."""
+"""Training and test split of labeled images: as given, or held out by class or by group."""
 
 import logging
 from typing import Annotated
@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from alrun.data import labels
-from alrun.data.picture_source import Split
+from alrun.data.image_source import Split
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ USUAL = 0.2  # of it, where nobody sets it
 def split_as_given(
     whole: Split, first: int, test_fraction: float, classes: list[str], where: str
 ) -> tuple[Split, Split]:
-    """The ``first`` pictures as the training split, the others as the test split.
+    """The ``first`` images as the training split, the others as the test split.
 
     Raises:
         UserError: A class is only in the test split, or a group in both; or a share was to be held out.
@@ -51,7 +51,7 @@ def split_by_share(
     """Training and test split, the latter with ``test_fraction`` of every class; always the same split.
 
     Args:
-        whole: All pictures. All of a group (a patient, a video) go into one split, and the shares are as close as that
+        whole: All images. All of a group (a patient, a video) go into one split, and the shares are as close as that
             allows.
         test_fraction: The share of the test split.
         classes: Names of the classes.

@@ -1,4 +1,4 @@
-"""A pool that grows: looks for new pictures and for removed ones, and keeps what pictures are trained on."""
+"""A pool that grows: looks for new images and for removed ones, and keeps what images are trained on."""
 
 import os
 from collections import defaultdict, deque
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from alrun.data.image_listing import images_under
+from alrun.data.image_source import Files, Split
 from alrun.data.manifest import CHANGES, COLUMNS, EVENTS, PIXELS, Entry, Manifest, read_manifest
 from alrun.data.memory_map import Unreadable, decode_blocks
-from alrun.data.picture_listing import pictures_under
-from alrun.data.picture_source import Files, Split
 from alrun.system import files
 from alrun.system.errors import DataError, StorageError
 
-BLOCK = 256  # pictures that are decoded before they are written
+BLOCK = 256  # images that are decoded before they are written
 
 
 def images_of(known: Manifest, size: int, channels: int, memory_map: bool = False) -> np.ndarray:
-    """The pictures of a manifest as they are trained on: (N, channels, size, size) uint8.
+    """The images of a manifest as they are trained on: (N, channels, size, size) uint8.
 
     Raises:
         UserError: The file that holds them is damaged.
@@ -31,7 +31,7 @@ def images_of(known: Manifest, size: int, channels: int, memory_map: bool = Fals
         return np.fromfile(path, np.uint8, int(np.prod(shape))).reshape(shape)
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"{path} must hold {shape[0]} pictures of {channels} x {size} x {size} bytes, and does not: "
+            f"{path} must hold {shape[0]} images of {channels} x {size} x {size} bytes, and does not: "
             "restore it from a copy of the project."
         ) from error
 
@@ -58,12 +58,12 @@ def update(
 ) -> Changes:
     """Write into the manifest at ``path`` what has changed under ``folder`` since it was last written.
 
-    Pictures that cannot be read do not join; they are looked at again the next time.
+    Images that cannot be read do not join; they are looked at again the next time.
 
     Args:
         path: ``pool.csv``; the caller holds the project's lock.
-        folder: Of the pictures.
-        round: The next query: the first that new pictures may be in. The seed set is drawn from those that were there
+        folder: Of the images.
+        round: The next query: the first that new images may be in. The seed set is drawn from those that were there
             first, whatever joins until then.
         size: Pixels of a side, as they are trained on.
         channels: 1 for gray, 3 for color.
@@ -71,9 +71,9 @@ def update(
         hash_files: The hash of each of some files.
 
     Raises:
-        UserError: No picture that is known is left, or a file cannot be written.
+        UserError: No image that is known is left, or a file cannot be written.
     """
-    known, found = read_manifest(path), pictures_under(folder)
+    known, found = read_manifest(path), images_under(folder)
     readable = [at for at, name in enumerate(found.paths) if os.access(name, os.R_OK)]
     names = [found.paths[at] for at in readable]
     hashes = hash_files([Path(name) for name in names])
@@ -82,7 +82,7 @@ def update(
     here = matched(known, places, relative, hashes)
     if known.entries and not here:
         raise DataError(
-            f"dataset.path={folder}: none of the {len(known.entries)} pictures of {path} is there: name the folder "
+            f"dataset.path={folder}: none of the {len(known.entries)} images of {path} is there: name the folder "
             "where they are now by dataset.path=..."
         )
     changes, events = Changes(), []
@@ -103,7 +103,7 @@ def update(
         since = max(round, 1) if known.entries else 0
         rows = [*known.entries, *(Entry(hashes[at], relative[at], since) for at in joined)]
         if not rows:
-            raise DataError(f"dataset.path={folder}: no picture under it can be read. {changes.unreadable[0]}")
+            raise DataError(f"dataset.path={folder}: no image under it can be read. {changes.unreadable[0]}")
         table = [{"id": id, **vars(entry)} for id, entry in enumerate(rows)]
         files.write_csv(path, COLUMNS, table)
     if events:
@@ -134,7 +134,7 @@ def matched(known: Manifest, places: Sequence[str], relative: Sequence[str], has
 def append_pixels(
     known: Manifest, names: Sequence[str], size: int, channels: int, white: float | None, changes: Changes
 ) -> list[int]:
-    """Add the pictures of files to the pixels of a manifest; returns the positions of those that can be read.
+    """Add the images of files to the pixels of a manifest; returns the positions of those that can be read.
 
     What a killed process added, and no line speaks of, is overwritten.
     """
@@ -149,11 +149,11 @@ def append_pixels(
             file.truncate()
             for start in range(0, len(names), BLOCK):
                 some = range(start, min(start + BLOCK, len(names)))
-                for at, picture in zip(some, decoded([names[at] for at in some], size, channels, white), strict=True):
-                    if isinstance(picture, str):
-                        changes.unreadable.append(picture)
+                for at, image in zip(some, decoded([names[at] for at in some], size, channels, white), strict=True):
+                    if isinstance(image, str):
+                        changes.unreadable.append(image)
                         continue
-                    file.write(picture.tobytes())
+                    file.write(image.tobytes())
                     good.append(at)
             file.flush()
             os.fsync(file.fileno())
@@ -163,11 +163,11 @@ def append_pixels(
 
 
 def decoded(names: Sequence[str], size: int, channels: int, white: float | None) -> list[np.ndarray | str]:
-    """The pictures of files, and a sentence for each that cannot be read."""
+    """The images of files, and a sentence for each that cannot be read."""
 
     def of(some: Sequence[str]) -> list[np.ndarray]:
         split = Split(Files(some), np.arange(len(some)), np.zeros(len(some), np.int64))
-        return [picture for block in decode_blocks(split, size, channels, white) for picture in block]
+        return [image for block in decode_blocks(split, size, channels, white) for image in block]
 
     try:
         return [*of(names)]

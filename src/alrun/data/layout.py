@@ -19,7 +19,7 @@ KINDS = {
 }
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
 FILLERS = {"set", "sets", "split", "data", "dataset", "images", "imgs", "img", "pictures", "photos", "folder", "of"}
-# Names of folders for the kind of files in them, not for what the pictures show.
+# Names of folders for the kind of files in them, not for what the images show.
 GENERIC = FILLERS | {
     *("image", "picture", "photo", "jpeg", "jpg", "png", "jpegs", "pngs", "jpegimages", "thumbnail", "thumbnails"),
     *("thumb", "thumbs", "previews", "preview", "mask", "masks", "annotations", "labels", "originals", "resized"),

@@ -1,8 +1,8 @@
-"""The manifest of a labeling project: its pool grows by new pictures, loses none, and keeps its order.
+"""The manifest of a labeling project: its pool grows by new images, loses none, and keeps its order.
 
-``pool.csv`` has a line for each picture, by its content, in the order in which they joined; lines are only added. The
-number of a line is the picture's index in the pool. ``changes.csv`` says which pictures were moved, removed or have
-returned since. ``pixels.u8`` holds the pictures as they are trained on, in the same order: what is labeled stays in
+``pool.csv`` has a line for each image, by its content, in the order in which they joined; lines are only added. The
+number of a line is the image's index in the pool. ``changes.csv`` says which images were moved, removed or have
+returned since. ``pixels.u8`` holds the images as they are trained on, in the same order: what is labeled stays in
 the training set, whatever becomes of its file. ``alrun.data.growing_pool`` writes all three.
 """
 
@@ -20,7 +20,7 @@ EVENTS = ["round", "event", "id", "file"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture as it joined: its hash, its path below the folder of the pool, and the first query it may be in."""
+    """An image as it joined: its hash, its path below the folder of the pool, and the first query it may be in."""
 
     hash: str
     file: str
@@ -37,12 +37,12 @@ class Manifest:
 
     @property
     def first(self) -> int:
-        """How many pictures were there before the first query."""
+        """How many images were there before the first query."""
         return sum(entry.round == 0 for entry in self.entries)
 
     @property
     def files(self) -> list[str]:
-        """Where each picture is, or was when it was last seen, below the folder of the pool."""
+        """Where each image is, or was when it was last seen, below the folder of the pool."""
         places = [entry.file for entry in self.entries]
         for event in self.events:
             places[int(event["id"])] = event["file"]
@@ -50,7 +50,7 @@ class Manifest:
 
     @property
     def absent(self) -> list[bool]:
-        """Whether the file of each picture is gone."""
+        """Whether the file of each image is gone."""
         gone = [False] * len(self.entries)
         for event in self.events:
             gone[int(event["id"])] = event["event"] == "removed"
@@ -71,7 +71,7 @@ def read_manifest(path: Path) -> Manifest:
         found.entries.append(Entry(cells["hash"], cells["file"], int(cells["round"])))
     for line, cells in rows_of(path.with_name(CHANGES), EVENTS):
         if not cells["id"].isdecimal() or int(cells["id"]) >= len(found.entries):
-            raise DataError(f"{path.with_name(CHANGES)}, line {line}: there is no picture {cells['id']} in {path}.")
+            raise DataError(f"{path.with_name(CHANGES)}, line {line}: there is no image {cells['id']} in {path}.")
         check_inside(cells["file"], f"{path.with_name(CHANGES)}, line {line}")
         found.events.append(cells)
     return found

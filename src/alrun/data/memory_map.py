@@ -1,6 +1,6 @@
 """Decoded images of a data set: in memory or, if they are too many, in a file that is mapped into memory.
 
-A map is built once, by one process while others wait, and is identified by its pictures: a changed picture makes
+A map is built once, by one process while others wait, and is identified by its images: a changed image makes
 another map. After it is written, it is read again from the disk and must have the checksum of the decoded images.
 """
 
@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from alrun.data.image_decoding import any_size, decode_image
+from alrun.data.image_source import Split
 from alrun.data.mapping import open_map
-from alrun.data.picture_decoding import any_size, decode_picture
-from alrun.data.picture_source import Split
 from alrun.system import files
 from alrun.system.errors import DataError, StorageError, UserError
 from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # of decoded pictures; raise it when decoding changes
-BLOCK = 256  # pictures that are decoded before they are stored
+FORMAT = 2  # of decoded images; raise it when decoding changes
+BLOCK = 256  # images that are decoded before they are stored
 MEGABYTE = 2**20
 
 
@@ -35,7 +35,7 @@ SHOWN = 10  # unreadable files that are named
 
 
 class Unreadable(DataError):
-    """Some pictures cannot be read; ``reasons`` has a sentence for each."""
+    """Some images cannot be read; ``reasons`` has a sentence for each."""
 
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = reasons
@@ -45,12 +45,12 @@ class Unreadable(DataError):
         parts = [reason.removeprefix("dataset: ").removesuffix("; fix or remove it.") for reason in reasons[:SHOWN]]
         more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
         super().__init__(
-            f"dataset: {len(reasons)} pictures cannot be used; fix or remove them: {'; '.join(parts)}{more}."
+            f"dataset: {len(reasons)} images cannot be used; fix or remove them: {'; '.join(parts)}{more}."
         )
 
 
 def decode_images(split: Split, size: int, channels: int, white: float | None = None) -> np.ndarray:
-    """All pictures of ``split``: (n, channels, size, size) uint8; ``white`` as in ``decode_picture``.
+    """All images of ``split``: (n, channels, size, size) uint8; ``white`` as in ``decode_image``.
 
     Raises:
         Unreadable: Some cannot be read.
@@ -64,10 +64,10 @@ def decode_images(split: Split, size: int, channels: int, white: float | None = 
 
 
 def map_images(split: Split, size: int, channels: int, folder: Path, white: float | None = None) -> np.ndarray:
-    """The same pictures, mapped from a file in ``folder``, which is built unless it is there and whole.
+    """The same images, mapped from a file in ``folder``, which is built unless it is there and whole.
 
     Raises:
-        UserError: A picture cannot be read, or the file cannot be written.
+        UserError: An image cannot be read, or the file cannot be written.
     """
     index = hashlib.sha256(split.index.astype(np.int64).tobytes()).hexdigest()
     content = json.dumps([FORMAT, split.source.stamp(), index, size, channels, white])
@@ -86,7 +86,7 @@ def map_images(split: Split, size: int, channels: int, folder: Path, white: floa
 
 
 def build_map(split: Split, size: int, channels: int, path: Path, white: float | None = None) -> None:
-    """Decode all pictures into the file at ``path``, read it again and write its checksum beside it."""
+    """Decode all images into the file at ``path``, read it again and write its checksum beside it."""
     log.info("building the memory map %s of %d images, once", path, len(split))
     temporary, total = path.with_suffix(".part"), hashlib.sha256()
     shape = (len(split), channels, size, size)
@@ -154,7 +154,7 @@ def checksum(path: Path) -> str:
 
 
 def decode_blocks(split: Split, size: int, channels: int, white: float | None = None) -> Iterator[np.ndarray]:
-    """The pictures of ``split`` in order, in blocks: (b, channels, size, size) uint8, contiguous.
+    """The images of ``split`` in order, in blocks: (b, channels, size, size) uint8, contiguous.
 
     Raises:
         Unreadable: Some cannot be read; it is raised after all were tried.
@@ -164,7 +164,7 @@ def decode_blocks(split: Split, size: int, channels: int, white: float | None = 
 
     def made(file: tuple[str, bytes | None]) -> np.ndarray | UserError:
         try:
-            return decode_picture(*file, size, channels, white)
+            return decode_image(*file, size, channels, white)
         except UserError as error:
             return error
 
@@ -174,10 +174,10 @@ def decode_blocks(split: Split, size: int, channels: int, white: float | None = 
             some = positions[start : start + BLOCK]
             # Read in this thread, since a source may allow only one reader; decoded in parallel.
             files_of = [(source.name(position), source.content(position)) for position in some]
-            pictures = list(pool.map(made, files_of))
+            decoded = list(pool.map(made, files_of))
             bar.update(len(some))
-            reasons += [str(each) for each in pictures if isinstance(each, UserError)]
+            reasons += [str(each) for each in decoded if isinstance(each, UserError)]
             if not reasons:
-                yield np.ascontiguousarray(np.stack([each for each in pictures if isinstance(each, np.ndarray)]))
+                yield np.ascontiguousarray(np.stack([each for each in decoded if isinstance(each, np.ndarray)]))
     if reasons:
         raise Unreadable(reasons)

@@ -1,4 +1,4 @@
-"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: a user's own pictures of any size and kind."""
+"""``dataset=image_folder``, ``csv``, ``parquet``, ``unlabeled``: a user's own images of any size and kind."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from alrun.data.dataset import ImageData
 from alrun.data.decoded_splits import assemble_data
 from alrun.data.divided import USUAL, Fraction, split_as_given, split_by_share
 from alrun.data.growing_pool import images_of
-from alrun.data.listed_pictures import list_pictures
+from alrun.data.image_listing import Found, class_folders, images_under
+from alrun.data.image_source import UNKNOWN, Files, ParquetRows, Split
+from alrun.data.image_table import read_image_table
+from alrun.data.listed_images import list_images
 from alrun.data.manifest import read_manifest
 from alrun.data.memory_map import decode_images
-from alrun.data.picture_listing import Found, class_folders, pictures_under
-from alrun.data.picture_source import UNKNOWN, Files, ParquetRows, Split
-from alrun.data.picture_table import read_picture_table
 from alrun.data.sources import Numbers
 from alrun.data.split_paths import list_split_folders, parquet_files
 from alrun.system.errors import DataError
@@ -81,7 +81,7 @@ def csv(
 
     A column ``split`` with ``train`` and ``test`` says which is which; without one ``test_fraction`` is held out.
     """
-    found, order, first, places, groups = list_pictures(
+    found, order, first, places, groups = list_images(
         path, images, path_column, label_column, split_column, group, test_split
     )
     where = f"dataset.path={path}"
@@ -148,17 +148,17 @@ def unlabeled(
     is not measured. The ``manifest`` of a labeling project holds its pool, instead of the folder.
     """
     names = class_names(classes)
-    tested = test_pictures(test, names)
+    tested = labeled_test_split(test, names)
     if manifest is not None:
         return grown(Path(manifest), Path(path), tested, names, size, channels, white, memory_map, mean, std)
-    found = pictures_under(Path(path))
+    found = images_under(Path(path))
     count = len(found.paths)
     train = Split(Files(found.paths, found.keys), np.arange(count), np.full(count, UNKNOWN, np.int64))
     return assemble_data(train, tested, names, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
-def test_pictures(test: str | None, names: list[str]) -> Split:
-    """The labeled pictures to measure accuracy on: none, those of a folder of class folders, or of a CSV.
+def labeled_test_split(test: str | None, names: list[str]) -> Split:
+    """The labeled images to measure accuracy on: none, those of a folder of class folders, or of a CSV.
 
     Raises:
         UserError: They are not there, or of other classes than ``names``.
@@ -168,8 +168,8 @@ def test_pictures(test: str | None, names: list[str]) -> Split:
     else:
         base = Path(test)
         if not base.exists():
-            raise DataError(f"dataset.test={test}: there is no such file or folder; give labeled pictures, or null.")
-        known = class_folders(base) if base.is_dir() else read_picture_table(base, None, "path", "label").found
+            raise DataError(f"dataset.test={test}: there is no such file or folder; give labeled images, or null.")
+        known = class_folders(base) if base.is_dir() else read_image_table(base, None, "path", "label").found
         there = labels.number_labels(known.labels, lambda at: f"dataset.test={test}: {known.paths[at]}")[1]
         if strange := [name for name in there if name not in names]:
             raise DataError(
@@ -194,10 +194,10 @@ def grown(
     mean: Numbers,
     std: Numbers,
 ) -> ImageData:
-    """The pool of a labeling project, and its test pictures.
+    """The pool of a labeling project, and its test images.
 
     Raises:
-        UserError: The manifest or its pixels are damaged, or test pictures cannot be read.
+        UserError: The manifest or its pixels are damaged, or test images cannot be read.
     """
     known = read_manifest(manifest)
     if not known.entries:

@@ -13,8 +13,8 @@ import numpy as np
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import USUAL, Fraction, hold_out_positions, split_as_given, split_by_share
+from alrun.data.image_source import Files, Split
 from alrun.data.npz_arrays import flatten_labels, names_in, npz_splits, read_arrays
-from alrun.data.picture_source import Files, Split
 from alrun.system.errors import DataError
 
 Numbers = list[float] | None
@@ -151,8 +151,8 @@ def _packed_arrays(path: str) -> Arrays:
     arrays = []
     for split in ("train", "test"):
         stream, offsets = stored[f"{split}_jpeg"].data, stored[f"{split}_offsets"].tolist()
-        pictures = [Image.open(io.BytesIO(stream[start:stop]), formats=["JPEG"]) for start, stop in pairwise(offsets)]
-        images = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
+        opened = [Image.open(io.BytesIO(stream[start:stop]), formats=["JPEG"]) for start, stop in pairwise(offsets)]
+        images = np.stack([np.asarray(each.convert("RGB")) for each in opened])
         arrays += [np.ascontiguousarray(images.transpose(0, 3, 1, 2)), stored[f"{split}_labels"].astype(np.int64)]
     return as_arrays(arrays)
 

@@ -6,8 +6,8 @@ Their names say it (alrun.data.layout). Imports no torch.
 import logging
 from pathlib import Path
 
+from alrun.data.image_listing import Found, class_folders, folders_in, has_images
 from alrun.data.layout import choose_test_split, is_generic, kind_of, no_splits, warn_of_unused
-from alrun.data.picture_listing import Found, class_folders, folders_in, has_pictures
 from alrun.system.errors import DataError
 from alrun.system.safe_text import one_line
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def list_split_folders(path: str, test_split: str | None, class_level: int | None) -> tuple[Found, Found | None]:
-    """The pictures of the training and of the test split in folders; None without a test split.
+    """The images of the training and of the test split in folders; None without a test split.
 
     Raises:
         UserError: It is not clear which folders are splits or classes, or one of them cannot be used.
@@ -23,7 +23,7 @@ def list_split_folders(path: str, test_split: str | None, class_level: int | Non
     base = unwrap_folder(Path(path))
     names = folders_in(base)
     kinds = {name: kind for name in names if (kind := kind_of(name))}
-    splits = [name for name in kinds if folders_in(inner := unwrap_folder(base / name)) and not has_pictures(inner)]
+    splits = [name for name in kinds if folders_in(inner := unwrap_folder(base / name)) and not has_images(inner)]
     trains = [name for name in splits if kinds[name] == "train"]
     if len(trains) > 1:
         raise DataError(f"dataset.path={path}: {' and '.join(trains)} could both be the training split: rename one.")
@@ -36,7 +36,7 @@ def list_split_folders(path: str, test_split: str | None, class_level: int | Non
         if kinds and (len(kinds) == len(names) or len(set(kinds.values())) > 1):
             raise DataError(
                 f"dataset.path={path}: {', '.join(kinds)} are named for splits but hold no class folders: sort the "
-                "pictures into class folders, or list them with their classes for dataset=csv."
+                "images into class folders, or list them with their classes for dataset=csv."
             )
         if test_split is not None:
             raise no_splits(test_split, f"{path} has no folders train and {test_split}")
@@ -52,7 +52,7 @@ def unwrap_folder(path: Path) -> Path:
     """The folder itself, or its only folder if that has a generic name and nothing is beside it."""
     while True:
         names = folders_in(path)
-        if len(names) != 1 or has_pictures(path):
+        if len(names) != 1 or has_images(path):
             return path
         (name,) = names
         if not is_generic(name) and name != path.name:

@@ -15,9 +15,9 @@ import numpy as np
 from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.growing_pool import Changes
+from alrun.data.image_source import UNKNOWN
 from alrun.data.manifest import CHANGES, COLUMNS, EVENTS, Entry, Manifest, read_manifest
 from alrun.data.own import class_names
-from alrun.data.picture_source import UNKNOWN
 from alrun.data.tables import Table
 from alrun.system import files
 from alrun.system.errors import DataError, StorageError

@@ -40,8 +40,8 @@ def embedded(
     manifest = store.read()
     assert manifest is not None
     train, test = store.open()
-    pictures = data.train_images if kind_of(data.train_images) == "images" else None
-    vectors = replace(data, train_images=train, test_images=test, mean=None, std=None, pictures=pictures)
+    originals = data.train_images if kind_of(data.train_images) == "images" else None
+    vectors = replace(data, train_images=train, test_images=test, mean=None, std=None, originals=originals)
     vectors.classes = data.classes
     vectors.content = "-".join(manifest["sha256"][split] for split in ("train", "test"))
     return vectors, manifest

@@ -12,7 +12,7 @@ from alrun.features.encoder import Encoder
 IMAGENET = ("imagenet", "imagenette", "imagewoof")
 FINE = ("caltech101", "cub", "dtd", "aircraft", "flowers", "food101", "pets", "cars", "sun397", "voc")
 PARTS = {"imagenet": IMAGENET, "lvd": (*IMAGENET, *FINE), "cifar": ("cifar",), "mnist": ("mnist",)}
-# Pictures from all over the web may hold any published data set.
+# Images from all over the web may hold any published data set.
 WEB = ("LAION", "WIT", "DataComp", "WebLI", "MetaCLIP")
 
 
@@ -45,5 +45,5 @@ def overlap(trained_on: str | None, names: str) -> str | None:
                 "so accuracy and strategies look better here than on new data; report no finding from them"
             )
     if any(data.casefold() in seen for data in WEB):
-        return f"the encoder was trained on {trained_on}, pictures of the web, which may hold those of this data set"
+        return f"the encoder was trained on {trained_on}, images of the web, which may hold those of this data set"
     return None

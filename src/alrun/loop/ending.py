@@ -44,16 +44,16 @@ def complete_folder(run_dir: Path, state: RunState, pool: Pool, data: ImageData,
 
 def keep_thumbnails(run_dir: Path, state: RunState, pool: Pool, data: ImageData) -> None:
     """Write thumbnails of the queried images for reports, if there are images."""
-    if data.is_vectors and data.pictures is None:
+    if data.is_vectors and data.originals is None:
         return
     queries = [state.queries[round] for round in thumbnails.rounds_shown(len(state.queries) - 1)]
-    rows = [list(pictures(query[: thumbnails.COLUMNS], pool, data)) for query in queries]
+    rows = [list(shown_images(query[: thumbnails.COLUMNS], pool, data)) for query in queries]
     thumbnails.write_thumbnails(run_dir, rows)
 
 
-def pictures(index: Tensor, pool: Pool, data: ImageData) -> np.ndarray:
+def shown_images(index: Tensor, pool: Pool, data: ImageData) -> np.ndarray:
     """What a person sees of examples of the pool (k,): images (k, C, H, W), those that vectors were made from."""
-    if data.pictures is None:
+    if data.originals is None:
         return pool.take(index).cpu().numpy()
     source = index if pool.source is None else pool.source[index]
-    return data.pictures[source.numpy()]
+    return data.originals[source.numpy()]

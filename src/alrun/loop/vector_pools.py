@@ -78,11 +78,11 @@ def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: 
     """
     if not (data.is_vectors and isinstance(redundancy, AugmentedDuplicate)):
         return redundancy
-    if data.pictures is None:
+    if data.originals is None:
         raise SettingError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    pictures = data.pictures[np.arange(len(data.pictures))] if isinstance(data.pictures, Chosen) else data.pictures
-    return Encoded(redundancy, pictures, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
+    originals = data.originals[np.arange(len(data.originals))] if isinstance(data.originals, Chosen) else data.originals
+    return Encoded(redundancy, originals, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
 
 
 class Encoded:
@@ -90,20 +90,20 @@ class Encoded:
 
     Args:
         redundancy: Alters images.
-        pictures: Those of the pool (N, C, H, W).
+        originals: Those of the pool (N, C, H, W).
         encode: Makes vectors (k, d) of images (k, C, H, W).
     """
 
     def __init__(
-        self, redundancy: Redundancy, pictures: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]
+        self, redundancy: Redundancy, originals: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         self.redundancy = redundancy
-        self.pictures = pictures
+        self.originals = originals
         self.encode = encode
 
     def apply(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Sources:
         """The pool of vectors ``images`` (N, d) with labels (N,)."""
-        altered = self.redundancy.apply(self.pictures, labels, rng)
+        altered = self.redundancy.apply(self.originals, labels, rng)
         copies = np.flatnonzero(altered.source != np.arange(len(labels)))
         vectors = taken(images, np.arange(len(images)))
         vectors[copies] = self.encode(altered.images[copies])

@@ -107,13 +107,14 @@ def joined(
         labels: Their labels (k,).
         at: Their positions (k,) in the pool.
     """
-    pictures = None  # of a pool of vectors; none where a part has none, or they differ in shape
-    if data.pictures is not None and other.pictures is not None and data.pictures.shape[1:] == other.pictures.shape[1:]:
-        pictures = mixed(data.pictures[own], other.pictures[its], at)
+    originals = None  # of a pool of vectors; none where a part has none, or they differ in shape
+    first, second = data.originals, other.originals
+    if first is not None and second is not None and first.shape[1:] == second.shape[1:]:
+        originals = mixed(first[own], second[its], at)
     return data.part(
         train_images=mixed(data.train_images[own], other.train_images[its], at),
         train_labels=mixed(data.train_labels[own], labels, at),
         rows=mixed(data.rows_read[own], np.full(len(at), -1), at),
         files=None,
-        pictures=pictures,
+        originals=originals,
     )

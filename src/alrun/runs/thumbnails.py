@@ -46,13 +46,13 @@ def write_thumbnails(run_dir: Path, rows: Sequence[np.ndarray | Sequence[np.ndar
 
 
 def thumbnail(image: np.ndarray):
-    """A square picture of an image (C, H, W); of two or more than three channels, the first is shown."""
+    """A square thumbnail of an image (C, H, W); of two or more than three channels, the first is shown."""
     from PIL import Image, ImageOps
 
     channels = image.transpose(1, 2, 0)
-    picture = Image.fromarray(channels if len(image) == 3 else channels[:, :, 0]).convert("RGB")
-    method = Image.Resampling.NEAREST if max(picture.size) < SIDE else Image.Resampling.BOX
-    return ImageOps.pad(picture, (SIDE, SIDE), method, color="white")
+    shown = Image.fromarray(channels if len(image) == 3 else channels[:, :, 0]).convert("RGB")
+    method = Image.Resampling.NEAREST if max(shown.size) < SIDE else Image.Resampling.BOX
+    return ImageOps.pad(shown, (SIDE, SIDE), method, color="white")
 
 
 def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
@@ -69,10 +69,10 @@ def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
         rounds = rounds_shown(max(sizes))
         if path.stat().st_size > MOST:
             raise ValueError("it is larger than a run makes it")
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.mode != "RGB" or picture.size != (COLUMNS * SIDE, len(rounds) * SIDE):
+        with Image.open(path, formats=["PNG"]) as opened:
+            if opened.mode != "RGB" or opened.size != (COLUMNS * SIDE, len(rounds) * SIDE):
                 raise ValueError("it has not a row for each round")
-            strip = np.asarray(picture)
+            strip = np.asarray(opened)
     except FileNotFoundError as error:
         raise StorageError(f"{error.filename} is missing, which holds the queries") from error
     except (OSError, ValueError, LookupError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,6 +1,6 @@
 """Default budget and training for a user's own data, from the size of the pool and the number of classes.
 
-Both are counted in a listing (folders, a CSV, the labels of Parquet and npz files), without decoding a picture and
+Both are counted in a listing (folders, a CSV, the labels of Parquet and npz files), without decoding an image and
 without torch, since a run's folder is named by its settings before anything is read.
 """
 
@@ -23,7 +23,7 @@ MOST, MOST_OF_PEOPLE = 1000, 100  # ... and no more than this if labels are know
 ROUNDS = 5
 STEPS, PATIENCE = 4000, 200  # of training: at most, and without gain before it stops
 EPOCHS = (30, 300)
-LARGE = 10_000  # pictures for which a larger network is worth its time
+LARGE = 10_000  # images for which a larger network is worth its time
 BLANK = {"seed_size": 1000, "batch_size": 1000, "total": 10000, "max_epochs": 300, "patience": 10}  # as elsewhere
 MARK = "${fitted:"
 # Settings of training in epochs alone.
@@ -157,7 +157,7 @@ def of_numbers(
 
 
 def of_folders(dataset: dict[str, Any]) -> Counted:
-    """Count pictures in class folders."""
+    """Count images in class folders."""
     from alrun.data import split_paths
 
     train, test = split_paths.list_split_folders(dataset["path"], dataset.get("test_split"), dataset.get("class_level"))
@@ -165,19 +165,19 @@ def of_folders(dataset: dict[str, Any]) -> Counted:
 
 
 def of_csv(dataset: dict[str, Any]) -> Counted:
-    """Count pictures in a CSV."""
-    from alrun.data import listed_pictures
+    """Count images in a CSV."""
+    from alrun.data import listed_images
 
     names = ("path", "images", "path_column", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset.get(name) for name in names}
-    made = listed_pictures.list_pictures(**settings)
+    made = listed_images.list_images(**settings)
     return of_labels([made.found.labels[at] for at in made.order], dataset, made.first, made.groups)
 
 
 def of_parquet(dataset: dict[str, Any]) -> Counted:
     """Count labels in Parquet files."""
     from alrun.data import split_paths
-    from alrun.data.picture_source import ParquetRows
+    from alrun.data.image_source import ParquetRows
 
     train, test = split_paths.parquet_files(dataset["path"], dataset.get("test_split"))
     group = dataset.get("group")
@@ -222,10 +222,10 @@ def of_table(dataset: dict[str, Any]) -> Counted:
 
 
 def of_unlabeled(dataset: dict[str, Any]) -> Counted:
-    """Count pictures that people will label."""
-    from alrun.data.picture_listing import pictures_under
+    """Count images that people will label."""
+    from alrun.data.image_listing import images_under
 
-    return Counted(len(pictures_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
+    return Counted(len(images_under(Path(dataset["path"])).paths), len(dataset["classes"]), by_people=True)
 
 
 def of_unlabeled_texts(dataset: dict[str, Any]) -> Counted:

@@ -1,7 +1,7 @@
 """Names a run by everything that decides its results, and nothing else. Imports no torch.
 
 A name is made of the settings that are not neutral, the content of the data, and the revisions of the components that
-compute the results. It has neither paths nor neutral settings: the same pictures in another folder are the same run,
+compute the results. It has neither paths nor neutral settings: the same images in another folder are the same run,
 and a new setting does not rename runs that leave it neutral.
 """
 
@@ -86,7 +86,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """
     settings = {str(key): plain(cfg, str(key)) for key in cfg if key not in NOT_IDENTITY}
     settings = content.with_content_hashes(settings, cfg.paths.data, cfg.paths.outputs)
-    revised = revisions(settings, partial(pictures_in_pool, cfg))
+    revised = revisions(settings, partial(images_in_pool, cfg))
     settings = with_old_settings(with_short_names(settings))
     if isinstance(settings.get("encoder"), dict):
         settings["encoder"].pop("trained_on", None)  # is reported, and decides nothing
@@ -111,7 +111,7 @@ def settings_record(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         "seed": cfg.seed,
         "variant": cfg.variant,
         "baseline": cfg.baseline,
-        "revisions": revisions_used(deciding(cfg), partial(pictures_in_pool, cfg)),
+        "revisions": revisions_used(deciding(cfg), partial(images_in_pool, cfg)),
         "carbon_intensity": cfg.runtime.carbon_intensity,
         "precision": cfg.training.precision,
     }
@@ -125,10 +125,10 @@ def plain(cfg: DictConfig, key: str) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def pictures_in_pool(cfg: DictConfig) -> int | None:
-    """The size of a pool of a user's own pictures, before anything shapes it; None for other data, or if unknown.
+def images_in_pool(cfg: DictConfig) -> int | None:
+    """The size of a pool of a user's own images, before anything shapes it; None for other data, or if unknown.
 
-    0.1.0 read no data but pictures, and no others had as many as matter to a revision.
+    0.1.0 read no data but images, and no others had as many as matter to a revision.
     """
     from alrun.settings import fitted  # numpy comes with it; most runs need none
 

@@ -26,6 +26,8 @@ COMPONENTS: dict[str, int] = {
     "strategy.Discriminative": 2,  # its network sees ten unlabeled examples for each labeled one
     "strategy.MaxHerding": 2,  # round-off, as of ConditionalGain
     "seed_set.MaxHerding": 2,  # the same
+    "strategy.ProbCover": 3,  # round-off: distances of near pairs are computed one by one; 2: the radius, in blocks
+    "seed_set.ProbCover": 3,  # the same
     "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
 }
 
@@ -56,14 +58,7 @@ def compares_near_ones(node: Settings, pool: PoolSize) -> bool:
     return node.get("nearby") == "auto" and (pool() or 0) > LARGE
 
 
-def finds_radius(node: Settings, pool: PoolSize) -> bool:
-    """Whether the distances of all examples give ProbCover's radius: in blocks, whose round-off moves some choices."""
-    compares_all = node.get("nearby") == "all" or (node.get("nearby") == "auto" and (pool() or 0) <= LARGE)
-    return node.get("radius") is None and compares_all
-
-
 PARTS: dict[str, Part] = {
-    "radius": Part(2, ("strategy.ProbCover", "seed_set.ProbCover"), finds_radius),
     "ensemble": Part(2, ("model.Linear",), lambda node, pool: bool(node.get("ensemble"))),
     "nearby": Part(
         2,

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from alrun.selection.coverage import ball_cover, nearby_ball_cover, pure_radius
+from alrun.selection.near_pairs import NearPairs, pairs_bytes
 from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.selection.points import Dense
 from alrun.strategies.base import Needs, Query, Strategy
@@ -53,6 +54,7 @@ class ProbCover(Strategy):
         """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
         points = Dense(unlabeled)
+        near = NearPairs(points)
         radius, nearby = self.radius, nearby_in(self.nearby, len(points))
         if radius is None:
             if not len(labeled) and self.clusters is None:
@@ -62,17 +64,17 @@ class ProbCover(Strategy):
             among = None
             if nearby is not None:
                 among = torch.randperm(len(points), generator=query.rng)[:SAMPLE].to(labels.device)
-            radius = pure_radius(points, labels, self.purity, among)
+            radius = pure_radius(points, labels, self.purity, among, near)
             log.info("ProbCover: balls of radius %.4g", radius)
         if nearby is not None:
             return nearby_ball_cover(points, Dense(labeled), radius, query.size, query.rng, nearby)
-        return ball_cover(points, Dense(labeled), radius, query.size, query.rng)
+        return ball_cover(points, Dense(labeled), radius, query.size, query.rng, near)
 
     def kept(self) -> Needs:
         """The embeddings."""
         return self.embeddings.needs
 
     def matrices(self, held: int) -> float:
-        """A graph of neighbors, where not all examples are compared."""
+        """The near pairs or, where not all examples are compared, a graph of neighbors."""
         nearby = nearby_in(self.nearby, held)
-        return super().matrices(held) if nearby is None else graph_bytes(held, nearby)
+        return pairs_bytes(held) if nearby is None else graph_bytes(held, nearby)

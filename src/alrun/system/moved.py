@@ -44,12 +44,12 @@ MOVED = {  # modules of alrun; what users import from them has kept its name
     "config": "settings.factory",
     "contract": "testing.contract",
     "data.fitted": "settings.fitted",
-    "data.listings": "data.picture_listing",
+    "data.listings": "data.image_listing",
     "data.per_class": "pool.per_class_cap",
-    "data.pictures": "data.picture_decoding",
+    "data.pictures": "data.image_decoding",
     "data.redundancy": "pool.redundancy",
     "data.seed_set": "strategies.seed_set",
-    "data.splits": "data.picture_source",
+    "data.splits": "data.image_source",
     "data.torchvision_import": "system.torchvision_import",
     "debugging": "loop.debugging",
     "device": "system.device",
@@ -148,6 +148,7 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
         "analysis.paper.printed": "Table accuracies fitting of_runs selection_times timed times with_options within"
     },
     "analysis.report": {"analysis.intervals": "bounds", "analysis.metric_sections": "by_labels score_table"},
+    "analysis.overview": {"system.counts": "counted"},
     "checkpoint": {"training.frozen": "Frozen", "training.keeper": "Keeper"},
     "config": {
         "settings.identity": "digest first_model_id identity run_id setting_id",
@@ -167,6 +168,8 @@ DIVIDED = {  # modules of which some names went elsewhere than the rest: where t
     "tuning": {"loop.execution": "Choice apply overruns_in_channels_last"},
 }
 NAMES = {  # what has a new name, or moved to another module than the rest of its own
+    "data.listings.is_picture": "data.image_listing.is_image",
+    "data.listings.pictures_under": "data.image_listing.images_under",
     "labelling.Labelling": "runs.labeling.Labeling",
     "pool.Pool": "pool.pool.Pool",
     "selection.mutual_neighbours.mutual_neighbours": "selection.mutual_neighbors.mutual_neighbors",

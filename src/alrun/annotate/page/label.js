@@ -87,21 +87,21 @@ function draw() {
   if (!item) return;
   part("second").setAttribute("aria-pressed", String(item.wanted));
   if (isGrid) return drawGrid();
-  state.kind === "text" ? drawText(item) : drawPicture(item);
+  state.kind === "text" ? drawText(item) : drawImage(item);
   part("name").textContent = state.kind === "text" ? "" : item.name;
   part("guess").textContent = item.predicted ? "model: " + item.predicted + ", " + Math.round(100 * item.share) + " %" : "";
   part("given").textContent = words(item);
 }
 
-function drawPicture(item) {
-  const picture = part("picture");
-  picture.hidden = false;
-  if (picture.dataset.id !== item.id) {
-    picture.dataset.id = item.id;
-    picture.src = "/picture/" + item.id;
+function drawImage(item) {
+  const image = part("image");
+  image.hidden = false;
+  if (image.dataset.id !== item.id) {
+    image.dataset.id = item.id;
+    image.src = "/image/" + item.id;
   }
-  picture.alt = "Picture " + item.name;
-  for (const next of shown.slice(at + 1, at + 4)) new Image().src = "/picture/" + next.id;
+  image.alt = "Image " + item.name;
+  for (const next of shown.slice(at + 1, at + 4)) new Image().src = "/image/" + next.id;
 }
 
 async function fetchText(id) {
@@ -144,9 +144,9 @@ function drawGrid() {
     cell.type = "button";
     cell.className = "cell" + (state.kind === "text" ? " words" : "") + (first + offset === at ? " current" : "");
     cell.setAttribute("aria-pressed", String(picked.has(item.id)));
-    if (state.kind === "picture") {
+    if (state.kind === "image") {
       const image = document.createElement("img");
-      image.src = "/picture/" + item.id + "?small";
+      image.src = "/image/" + item.id + "?small";
       image.alt = "";
       cell.append(image);
     }

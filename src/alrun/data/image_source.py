@@ -1,4 +1,4 @@
-"""Training and test examples on the disk: where each picture is, and its class."""
+"""Training and test examples on the disk: where each image is, and its class."""
 
 import json
 import os
@@ -15,24 +15,24 @@ UNKNOWN = -1  # the label of an example that nobody has labeled
 
 
 class Source(Protocol):
-    """Pictures, by position."""
+    """Images, by position."""
 
     def name(self, position: int) -> str:
-        """The name of a picture in a sentence: its file."""
+        """The name of an image in a sentence: its file."""
         ...
 
     def content(self, position: int) -> bytes | None:
-        """The bytes of a picture's file; None: they are in the file ``name``."""
+        """The bytes of an image's file; None: they are in the file ``name``."""
         ...
 
     def stamp(self) -> list[Any]:
-        """Plain values that change when a picture does, without reading any picture."""
+        """Plain values that change when an image does, without reading any image."""
         ...
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some pictures of a source in some order, and their classes."""
+    """Some images of a source in some order, and their classes."""
 
     source: Source
     index: np.ndarray  # (n,) positions in the source
@@ -48,19 +48,19 @@ class Split:
         return Split(self.source, self.index[chosen], self.labels[chosen], groups)
 
     def names(self) -> list[str]:
-        """The names of all pictures of the split."""
+        """The names of all images of the split."""
         return [self.source.name(int(position)) for position in self.index]
 
 
 class Files:
-    """Pictures in files of their own; ``keys`` identify the file of each path, None if it is not known."""
+    """Images in files of their own; ``keys`` identify the file of each path, None if it is not known."""
 
     def __init__(self, paths: Sequence[str], keys: Sequence[Any] | None = None) -> None:
         self.paths = paths
         self.keys = keys if keys is not None else [None] * len(paths)
 
     def name(self, position: int) -> str:
-        """The path of a picture."""
+        """The path of an image."""
         return self.paths[position]
 
     def content(self, position: int) -> None:
@@ -72,7 +72,7 @@ class Files:
 
 
 class ParquetRows:
-    """Pictures in a column of Parquet files, as the Hugging Face libraries write them; one row group in memory.
+    """Images in a column of Parquet files, as the Hugging Face libraries write them; one row group in memory.
 
     Raises:
         UserError: A file cannot be read, or has no such columns.
@@ -116,7 +116,7 @@ class ParquetRows:
         self.kept: tuple[int, Any] = (-1, None)  # the row group that was read last
 
     def name(self, position: int) -> str:
-        """The file and the row of a picture."""
+        """The file and the row of an image."""
         number, _ = self.groups[self.group_of(position)]
         return f"{self.paths[number]}, row {position - self.first[number]}"
 
@@ -125,7 +125,7 @@ class ParquetRows:
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
     def content(self, position: int) -> bytes:
-        """The bytes of a picture's file; its row group is read and kept."""
+        """The bytes of an image's file; its row group is read and kept."""
         where = self.group_of(position)
         if self.kept[0] != where:
             number, group = self.groups[where]

@@ -1,4 +1,4 @@
-"""One picture of every kind, against pixels that are known."""
+"""One image of every kind, against pixels that are known."""
 
 import io
 import struct
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alrun.data import picture_decoding
-from alrun.data.picture_decoding import any_size, decode_picture
+from alrun.data import image_decoding
+from alrun.data.image_decoding import any_size, decode_image
 from alrun.system.errors import UserError
 from alrun.testing.peak_memory import peak_bytes, reset_peak
 
@@ -56,12 +56,12 @@ def half_clear(mode: str) -> Image.Image:
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
 )
-def test_pictures_of_every_mode_have_the_colours_that_a_person_sees(image, kind, expected):
-    made = decode_picture("a picture", stored(image, kind), 4, 3)
+def test_images_of_every_mode_have_the_colours_that_a_person_sees(image, kind, expected):
+    made = decode_image("an image", stored(image, kind), 4, 3)
     assert made.shape == (3, 4, 4)
     assert made.dtype == np.uint8
     assert np.abs(made.astype(int) - np.array(expected)[:, None, None]).max() <= 3
-    grey = decode_picture("a picture", stored(image, kind), 4, 1)
+    grey = decode_image("an image", stored(image, kind), 4, 1)
     red, green, blue = expected
     assert grey.shape == (1, 4, 4)
     assert np.abs(grey.astype(int) - (0.299 * red + 0.587 * green + 0.114 * blue)).max() <= 3
@@ -71,14 +71,14 @@ def test_a_palette_with_transparency_warns_nobody():
     image = Image.new("RGB", (9, 7), COLOUR).quantize(4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made = decode_picture("a picture", stored(image, "PNG", transparency=b"\x00" * 4), 4, 3)
+        made = decode_image("an image", stored(image, "PNG", transparency=b"\x00" * 4), 4, 3)
     assert (made == 255).all()
 
 
 def test_the_centre_is_cut_out_and_the_shorter_side_fits():
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = COLOUR
-    made = decode_picture("a picture", stored(Image.fromarray(wide), "PNG"), 8, 3)
+    made = decode_image("an image", stored(Image.fromarray(wide), "PNG"), 8, 3)
     assert np.array_equal(made, np.broadcast_to(np.array(COLOUR)[:, None, None], (3, 8, 8)))
 
 
@@ -89,7 +89,7 @@ def test_photos_are_turned_upright(orientation, turns):
     exif = Image.Exif()
     exif[0x0112] = orientation
     taken = Image.fromarray(np.rot90(upright, -turns))  # as the sensor saw it
-    made = decode_picture("a photo", stored(taken, "JPEG", exif=exif.tobytes(), quality=95), 64, 1)
+    made = decode_image("a photo", stored(taken, "JPEG", exif=exif.tobytes(), quality=95), 64, 1)
     assert np.abs(made[0].astype(int) - upright).mean() < 3
 
 
@@ -103,16 +103,16 @@ def test_a_very_large_photo_is_decoded_in_a_small_part_of_its_size(very_large):
     before = peak_bytes()
     with warnings.catch_warnings(), any_size():
         warnings.simplefilter("error")
-        made = decode_picture("a photo", very_large, 64, 1)
+        made = decode_image("a photo", very_large, 64, 1)
     assert peak_bytes() - before < 15_000 * 13_000 / 8
     # Row y of the gradient is y / 256 of white, and the sides are cut alike.
     assert np.abs(made[0].mean(1) - (np.arange(64) + 0.5) * 4).max() < 3
 
 
 def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
-    monkeypatch.setattr(picture_decoding, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(image_decoding, "MOST_PIXELS", 10_000)
     with pytest.raises(UserError, match=r"dataset: big.png cannot be read \(400 x 300 pixels would fill the memory"):
-        decode_picture("big.png", stored(Image.new("L", (400, 300)), "PNG"), 8, 3)
+        decode_image("big.png", stored(Image.new("L", (400, 300)), "PNG"), 8, 3)
 
 
 def tiff(values: np.ndarray, photometric: int = 1, bits: int = 0) -> bytes:
@@ -151,15 +151,15 @@ SHADES = np.repeat([0, 64, 128, 255], 2)
     ids=lambda value: f"{value.dtype} to {value.max():g}" if isinstance(value, np.ndarray) else "",
 )
 def test_black_and_white_of_numbers_of_any_size_are_where_a_person_sees_them(values, white):
-    made = decode_picture("x.tif", tiff(values), 8, 1, white)
+    made = decode_image("x.tif", tiff(values), 8, 1, white)
     assert np.abs(made[0].astype(int) - SHADES).max() <= (16 if values.max() == 15 else 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_a_tiff_in_which_zero_is_white_is_turned_round(dtype):
     values = shades(dtype, np.iinfo(dtype).max)
-    assert np.abs(decode_picture("x.tif", tiff(values, photometric=0), 8, 1)[0].astype(int) - SHADES[::-1]).max() <= 128
-    assert decode_picture("x.tif", tiff(values, photometric=0), 8, 1)[0, 0, 0] == 255
+    assert np.abs(decode_image("x.tif", tiff(values, photometric=0), 8, 1)[0].astype(int) - SHADES[::-1]).max() <= 128
+    assert decode_image("x.tif", tiff(values, photometric=0), 8, 1)[0, 0, 0] == 255
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_tiff_in_which_zero_is_white_is_turned_round(dtype):
 )
 def test_numbers_without_a_common_white_are_asked_for(values, words):
     with pytest.raises(UserError, match=rf"x.tif cannot be read \(.*{words}"):
-        decode_picture("x.tif", tiff(values), 8, 1)
+        decode_image("x.tif", tiff(values), 8, 1)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "I;16"])
@@ -188,9 +188,7 @@ def test_a_colour_key_becomes_white(mode):
         image, key = Image.fromarray(grey > 0), 1
     elif mode == "I;16":
         image, key = Image.fromarray(grey.astype(np.uint16) * 257), 40 * 257
-    made = decode_picture(
-        "x.png", stored(image.convert(mode) if mode == "RGB" else image, "PNG", transparency=key), 8, 1
-    )
+    made = decode_image("x.png", stored(image.convert(mode) if mode == "RGB" else image, "PNG", transparency=key), 8, 1)
     assert (made[0, :, :3] == 255).all()
     assert np.abs(made[0, :, 5:].astype(int) - (0 if mode == "1" else 200)).max() <= 1
 
@@ -198,7 +196,7 @@ def test_a_colour_key_becomes_white(mode):
 @pytest.mark.parametrize("kind", ["EPS", "PDF"])
 def test_formats_that_hold_programs_are_never_read_whatever_they_are_called(kind):
     with pytest.raises(UserError, match=r"x.png is not a readable image"):
-        decode_picture("x.png", stored(plain("RGB"), kind), 8, 3)
+        decode_image("x.png", stored(plain("RGB"), kind), 8, 3)
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "WEBP", "BMP", "TGA", "PPM", "PCX", "SGI", "QOI"])
@@ -206,7 +204,7 @@ def test_raster_formats_are_read(kind):
     Image.init()
     if kind not in Image.SAVE or kind not in Image.OPEN:
         pytest.skip(f"this Pillow has no {kind}")
-    made = decode_picture("a picture", stored(plain("RGB", (8, 8)), kind), 4, 3)
+    made = decode_image("an image", stored(plain("RGB", (8, 8)), kind), 4, 3)
     assert np.abs(made.astype(int) - np.array(COLOUR)[:, None, None]).max() <= 6
 
 
@@ -230,5 +228,5 @@ def test_raster_formats_are_read(kind):
 )
 def test_what_cannot_be_read_is_one_sentence_with_its_name(content, words):
     with pytest.raises(UserError, match=rf"dataset: x.png {words}") as caught:
-        decode_picture("x.png", content, 8, 3)
+        decode_image("x.png", content, 8, 3)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Lists pictures in folders without reading them."""
+"""Lists images in folders without reading them."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from pathlib import Path
 from alrun.data.layout import is_generic
 from alrun.system.errors import DataError
 
-# Endings of pictures; whether the content is a picture shows when it is read.
+# Endings of images; whether the content is an image shows when it is read.
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib", ".tif"),
     *(".tiff", ".webp", ".gif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".tga", ".pcx", ".sgi", ".qoi"),
@@ -21,14 +21,14 @@ SHOWN = 4  # of a longer list
 Key = tuple[int, int]  # device and inode of a file, the same for all its names
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its name."""
+def is_image(name: str) -> bool:
+    """Whether a file is an image, by its name."""
     return not name.startswith(".") and name.lower().endswith(ENDINGS)
 
 
 @dataclass
 class Found:
-    """Pictures in files, each once, and counts of files that were skipped."""
+    """Images in files, each once, and counts of files that were skipped."""
 
     paths: list[str] = field(default_factory=list)
     keys: list[Key | None] = field(default_factory=list)  # None: the file is not accessible, as reading it will say
@@ -36,7 +36,7 @@ class Found:
     passed: Counter[str] = field(default_factory=Counter)  # skipped files by their ending or the reason
 
     def add(self, other: "Found") -> None:
-        """Append the pictures and counts of ``other``."""
+        """Append the images and counts of ``other``."""
         self.paths += other.paths
         self.keys += other.keys
         self.labels += other.labels
@@ -62,14 +62,14 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in UNSEEN
 
 
-def has_pictures(path: Path) -> bool:
-    """Whether pictures are directly in a folder."""
+def has_images(path: Path) -> bool:
+    """Whether images are directly in a folder."""
     with os.scandir(path) as found:
-        return any(is_picture(entry.name) and not entry.is_dir() for entry in found)
+        return any(is_image(entry.name) and not entry.is_dir() for entry in found)
 
 
-def pictures_under(path: Path) -> Found:
-    """All pictures under ``path``, at any depth, sorted by path; hidden files and folders are left out.
+def images_under(path: Path) -> Found:
+    """All images under ``path``, at any depth, sorted by path; hidden files and folders are left out.
 
     Links are followed, except to a folder above or one that was visited before; a file with several names comes once.
     Pipes, sockets and devices are skipped.
@@ -93,7 +93,7 @@ def pictures_under(path: Path) -> Found:
                 else:
                     met.add(real)
                     waiting.append(entry.path)
-            elif not is_picture(entry.name):
+            elif not is_image(entry.name):
                 passed[os.path.splitext(entry.name)[1].lower() or "no ending"] += 1
             elif (key := key_of(entry.path)) is None:
                 found[entry.path] = None
@@ -106,7 +106,7 @@ def pictures_under(path: Path) -> Found:
                 found[entry.path] = key
     if not found:
         there = f"; there are {counts_in_words(passed)}" if passed else ""
-        raise DataError(f"dataset.path={path}: there is no picture under it ({', '.join(ENDINGS)}){there}.")
+        raise DataError(f"dataset.path={path}: there is no image under it ({', '.join(ENDINGS)}){there}.")
     try:
         "".join(found).encode()
     except UnicodeEncodeError:  # on a disk that was written with another encoding
@@ -155,7 +155,7 @@ def counts_in_words(counts: Counter[str]) -> str:
 
 
 def class_folders(path: Path, level: int | None = None) -> Found:
-    """The pictures under ``path`` by class folder, then by path.
+    """The images under ``path`` by class folder, then by path.
 
     Args:
         path: The folder of class folders.
@@ -171,12 +171,12 @@ def class_folders(path: Path, level: int | None = None) -> Found:
         inner = path / names[0]
         deeper = f", or, if the classes are in it, dataset.path={inner}" if folders_in(inner) else ""
         raise DataError(f"dataset.path={path}: there is one class folder, {names[0]}; give two or more{deeper}.")
-    found = {name: pictures_under(path / name) for name in names}
+    found = {name: images_under(path / name) for name in names}
     inner = {name: {Path(each).relative_to(path / name).parts for each in some.paths} for name, some in found.items()}
     if level is None:
         check_level(path, inner)
     elif level == 2 and (flat := [name for name, parts in inner.items() if any(len(each) < 2 for each in parts)]):
-        raise DataError(f"dataset.class_level=2: there are pictures directly in {path / flat[0]}, without a class.")
+        raise DataError(f"dataset.class_level=2: there are images directly in {path / flat[0]}, without a class.")
     whole = Found()
     for name, some in found.items():
         if level == 2:
@@ -189,12 +189,12 @@ def class_folders(path: Path, level: int | None = None) -> Found:
 
 
 def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
-    """Refuse folders that are not named after the classes of the pictures in them.
+    """Refuse folders that are not named after the classes of the images in them.
 
-    ``inner`` holds, for each folder, the paths of its pictures within it, in parts.
+    ``inner`` holds, for each folder, the paths of its images within it, in parts.
 
     Raises:
-        UserError: All pictures are a level deeper, or the names say nothing about a class.
+        UserError: All images are a level deeper, or the names say nothing about a class.
     """
     names = list(inner)
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
@@ -208,7 +208,7 @@ def check_level(path: Path, inner: dict[str, set[tuple[str, ...]]]) -> None:
         return
     deeper = ", ".join(below[:SHOWN]) + (", ..." if len(below) > SHOWN else "")
     raise DataError(
-        f"dataset.path={path}: the pictures of its folders {shown} all lie a level deeper, in {deeper}: say which are "
+        f"dataset.path={path}: the images of its folders {shown} all lie a level deeper, in {deeper}: say which are "
         "the classes, the former by dataset.class_level=1, the latter by dataset.class_level=2, or name another "
         "folder by dataset.path=..."
     )

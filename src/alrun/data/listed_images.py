@@ -1,4 +1,4 @@
-"""Splits the pictures that a table lists into training and test examples."""
+"""Splits the images that a table lists into training and test examples."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,25 +8,25 @@ from typing import NamedTuple
 import numpy as np
 
 from alrun.data import labels
+from alrun.data.image_listing import Found
+from alrun.data.image_table import read_image_table
 from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
-from alrun.data.picture_listing import Found
-from alrun.data.picture_table import read_picture_table
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
 
 class Listed(NamedTuple):
-    """The pictures of a CSV in order of their splits."""
+    """The images of a CSV in order of their splits."""
 
-    found: Found  # each picture once, in the order of lines
+    found: Found  # each image once, in the order of lines
     order: np.ndarray  # (n,) positions in ``found`` of training and then of test examples
     first: int  # number of training examples; all if nothing says which are for the test
     place: Callable[[int], str]  # the name of a position in ``order``, for a sentence
     groups: np.ndarray | None  # (n,)
 
 
-def list_pictures(
+def list_images(
     path: str,
     images: str | None,
     path_column: str,
@@ -35,12 +35,12 @@ def list_pictures(
     group: str | None,
     test_split: str | None,
 ) -> Listed:
-    """The pictures of a CSV by split, without reading them.
+    """The images of a CSV by split, without reading them.
 
     Raises:
         UserError: The file or a line of it cannot be used.
     """
-    made = read_picture_table(Path(path), images, path_column, label_column, split_column, group)
+    made = read_image_table(Path(path), images, path_column, label_column, split_column, group)
     lines = made.lines
     if made.splits is None:
         if test_split is not None:

@@ -1,17 +1,17 @@
-"""Reads a table that lists pictures: its columns, and the files that it names."""
+"""Reads a table that lists images: its columns, and the files that it names."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun.data.picture_listing import NO_FILE, Found, Key, key_of
+from alrun.data.image_listing import NO_FILE, Found, Key, key_of
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError
 
 
 @dataclass
 class Table:
-    """The pictures of a CSV, with their lines, splits and groups."""
+    """The images of a CSV, with their lines, splits and groups."""
 
     found: Found
     lines: list[int]
@@ -19,7 +19,7 @@ class Table:
     groups: list[str] | None
 
 
-def read_picture_table(
+def read_image_table(
     path: Path,
     images: str | None,
     path_column: str,
@@ -27,7 +27,7 @@ def read_picture_table(
     split_column: str = "split",
     group_column: str | None = None,
 ) -> Table:
-    """The pictures that a CSV lists, each once.
+    """The images that a CSV lists, each once.
 
     Raises:
         UserError: The file or a line of it cannot be used; the sentence names the line.
@@ -59,7 +59,7 @@ def read_picture_table(
         file = existing_path(os.path.join(base, name))
         key = key_of(file)
         if key is None or key == NO_FILE:
-            reason = f"there is no file {file}" if key is None else f"{file} is not a file that can hold a picture"
+            reason = f"there is no file {file}" if key is None else f"{file} is not a file that can hold an image"
             raise DataError(f"{here}: {reason}.")
         written = row[split] if split is not None else ""
         if key in first:
@@ -89,7 +89,7 @@ def read_picture_table(
     if not made.lines:
         raise DataError(f"{what} lists no image.")
     if repeated:
-        made.found.passed[f"second line for a picture (line {repeated[0][1]} as line {repeated[0][0]})"] = len(repeated)
+        made.found.passed[f"second line for an image (line {repeated[0][1]} as line {repeated[0][0]})"] = len(repeated)
     return made
 
 
