@@ -146,7 +146,7 @@ def summary(table: Sequence[Row]) -> str:
     total, running = sum(known) / 3600, counts["running"]
     text += f" About {total:.2g} hours of computing are left" if total >= SOON else " Less than a minute is left"
     text += f", {total / running:.2g} with {running} at a time" if running > 1 and total >= SOON else ""
-    return f"{text}, without {unknown} runs of unknown length." if unknown else f"{text}."
+    return f"{text}, without {unknown} run{'s' * (unknown != 1)} of unknown length." if unknown else f"{text}."
 
 
 def run_table(table: Sequence[Row]) -> list[str]:

@@ -1,5 +1,6 @@
 """``dataset=text`` and ``dataset=table``: rows of CSV or Parquet files, with a text or with numbers, and a label."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def table(
 
     if label_column in (columns or ()):
         raise DataError(f"dataset.columns names {label_column}, which is the label: leave it out.")
-    if twice := [name for at, name in enumerate(columns or ()) if name in columns[:at]]:
+    if twice := [name for name, count in Counter(columns or ()).items() if count > 1]:
         raise DataError(f"dataset.columns names {twice[0]} twice: leave one out.")
 
     def examples(table: Table) -> np.ndarray:
