@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
-from alrun.runs.durations import read_rows, spent
+from alrun.runs.durations import spent
+from alrun.runs.run_folder import read_rows
 from tests.heavy.cluster_cases.sweep import compute, equal_runs
 
 RUNS = 8

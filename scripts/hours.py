@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis.rounds import read_results
+from alrun.analysis.result_files import read_results
 from alrun.commands.console import format_columns
 from alrun.commands.plan import hours_of_paper
 from alrun.settings import planned_runs

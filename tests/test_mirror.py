@@ -13,11 +13,12 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "alrun"
 
 BESIDE = {  # test file: modules of the same room that it tests
-    "analysis/test_significance.py": "intervals ranks",
+    "analysis/test_significance.py": "efficiency_table intervals ranks",
     "analysis/test_figures.py": "scores",
     "analysis/test_look.py": "figure_style",
     "analysis/test_forecast.py": "calibration",
-    "analysis/test_leaderboard.py": "leaderboard_page",
+    "analysis/test_leaderboard.py": "board_names leaderboard_page",
+    "analysis/test_rounds.py": "result_files",
     "analysis/test_report.py": "comparability findings significance_section sources",
     "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",
     "commands/test_search.py": "sweep",
@@ -39,8 +40,9 @@ BESIDE = {  # test file: modules of the same room that it tests
     "pool/test_shift.py": "joined",
     "selection/test_glister.py": "glister_terms",
     "selection/test_set_functions.py": "disparity greedy neighbor_facility_location similarity uncovered",
-    "runs/test_labeling.py": "sheets",
-    "runs/test_state.py": "generations",
+    "runs/test_labeling.py": "label_files sheets",
+    "runs/test_state.py": "generations round_record",
+    "settings/test_fitted.py": "data_size",
     "system/test_energy.py": "energy_sources",
     "training/test_engine.py": "cuda_graph",
     "training/test_frozen.py": "keeper",

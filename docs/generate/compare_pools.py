@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import ranks, significance
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.intervals import t_interval
 from alrun.analysis.metrics import METRICS, Reading

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.formats import markdown
 from alrun.analysis.intervals import spread
+from alrun.analysis.rounds import gather
 from alrun.commands.console import reporting_mistakes
 from alrun.runs.run_folder import find_run_folders, is_done
 from alrun.system.errors import UserError
@@ -96,7 +97,7 @@ def rounds_of(*command: str) -> pd.DataFrame:
     folders = find_run_folders(command)
     if missing := [str(folder) for folder in folders if not is_done(folder)]:
         raise UserError(f"{missing[0]} is not finished: run the same command again.")
-    return results.gather(folders).rounds
+    return gather(folders).rounds
 
 
 def compared(rounds: pd.DataFrame, by: list[str], repeat: str) -> pd.DataFrame:

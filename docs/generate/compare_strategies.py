@@ -13,10 +13,11 @@ from typing import NamedTuple
 import pandas as pd
 from omegaconf import OmegaConf
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.curves import REFERENCE, name_curves
+from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.intervals import t_interval
-from alrun.analysis.scores import common_level, efficiency_at, per_run
+from alrun.analysis.scores import per_run
 from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]

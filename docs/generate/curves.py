@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import pandas as pd
 
-from alrun.analysis import figure_style, rounds, scores
+from alrun.analysis import efficiency_table, figure_style, result_files
 from alrun.analysis.curves import name_curves
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
     arguments = parser.parse_args()
     matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
-    figure = both(name_curves(rounds.read_results(arguments.table)))
+    figure = both(name_curves(result_files.read_results(arguments.table)))
     figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
-    print(f"{arguments.page}: {title(rounds.read_results(arguments.table))}")
+    print(f"{arguments.page}: {title(result_files.read_results(arguments.table))}")
 
 
 def title(table: pd.DataFrame) -> str:
@@ -57,7 +57,7 @@ def both(named: pd.DataFrame) -> "Figure":
 
     accuracy = (100 * named.set_index(["label", "labeled"])["test_accuracy"]).groupby(level=[0, 1], sort=False)
     accuracy = accuracy.agg(["mean", "std"]).reset_index()
-    efficiency = scores.efficiency_curves(named).dropna(subset="mean")
+    efficiency = efficiency_table.efficiency_curves(named).dropna(subset="mean")
     efficiency = efficiency.assign(accuracy=100 * efficiency["level"])
     figure = Figure(figsize=(figure_style.PAGE, 2.7))
     left, right = figure.subplots(1, 2)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis.curves import REFERENCE, name_curves
+from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.intervals import t_interval
-from alrun.analysis.scores import common_level, efficiency_at
 from alrun.analysis.significance import ALPHA
 from alrun.system.errors import UserError
 from docs.generate.findings_rules import (

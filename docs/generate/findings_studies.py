@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"

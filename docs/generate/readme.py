@@ -11,10 +11,10 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.curves import REFERENCE, name_curves
+from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.intervals import t_interval
-from alrun.analysis.scores import common_level, efficiency_at
 from alrun.system.errors import UserError
 from docs.generate import compare_pools as pools
 from docs.generate import curves

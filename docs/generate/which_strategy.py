@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis import significance
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.metrics import METRICS

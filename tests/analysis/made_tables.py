@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import rounds
+from alrun.analysis import result_files, rounds
 from alrun.runs import schema
 
 MACHINE = {"torch": "2.13.0", "hardware": "a CPU", "cpu_capability": "AVX512", "threads": "1"}
@@ -44,5 +44,5 @@ def make_table(
 
 def save(table: pd.DataFrame, folder: Path) -> Path:
     """The folder with the table, as ``alrun results -o`` writes it."""
-    rounds.write_results(table, folder)
+    result_files.write_results(table, folder)
     return folder

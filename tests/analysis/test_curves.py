@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alrun.analysis import rounds
+from alrun.analysis import result_files, rounds
 from alrun.analysis.curves import name_curves, paired, wide
 from tests.analysis.made_runs import make_run
 
@@ -102,8 +102,8 @@ def test_names_are_the_same_after_a_way_through_csv(tmp_path):
         make_run(tmp_path, "random", 0, ACCURACY),
     ]
     table = rounds.gather(runs).rounds
-    rounds.write_results(table, tmp_path / "all.csv")
-    pd.testing.assert_frame_equal(name_curves(rounds.read_results(tmp_path / "all.csv")), name_curves(table))
+    result_files.write_results(table, tmp_path / "all.csv")
+    pd.testing.assert_frame_equal(name_curves(result_files.read_results(tmp_path / "all.csv")), name_curves(table))
 
 
 def test_pairs_share_seeds_and_numbers_of_labels(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import curve_fit
 
-from alrun.analysis import calibration, forecast, rounds
+from alrun.analysis import calibration, forecast, result_files
 from alrun.analysis.efficiency import Curve
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "forecast"
@@ -149,13 +149,15 @@ def test_coverage_counts_runs_not_rounds():
 
 
 def test_the_factors_are_those_of_the_tuning_runs():
-    found = calibration.calibrate(calibration.outcomes(rounds.read_results(RESULTS / "tuning.csv"), with_withheld=True))
+    found = calibration.calibrate(
+        calibration.outcomes(result_files.read_results(RESULTS / "tuning.csv"), with_withheld=True)
+    )
     assert found == pytest.approx((forecast.LOW, forecast.MIDDLE, forecast.HIGH), abs=0.01)
 
 
 def test_intervals_hold_what_came_on_data_sets_left_out_of_the_tuning():
-    table = rounds.read_results(RESULTS / "left_out.csv")
-    assert not set(table["dataset"]) & set(rounds.read_results(RESULTS / "tuning.csv")["dataset"])
+    table = result_files.read_results(RESULTS / "left_out.csv")
+    assert not set(table["dataset"]) & set(result_files.read_results(RESULTS / "tuning.csv")["dataset"])
     outcomes = calibration.outcomes(table)
     found = calibration.coverage(outcomes)
     print(f"{100 * found.share:.1f} % of {found.forecasts} forecasts of {found.runs} runs")

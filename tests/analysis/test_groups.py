@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun.analysis import report, rounds, scores, sources
+from alrun.analysis import report, result_files, rounds, scores, sources
 from alrun.analysis.curves import name_curves
 from alrun.analysis.groups import MOST, group_sections
 from alrun.analysis.metrics import METRICS, Reading
@@ -49,10 +49,10 @@ def test_the_worst_group_is_the_lowest_of_each_round(runs, tmp_path):
     for run, frame in table.groupby("run"):
         assert frame["worst_group"].tolist() == by_hand[str(run).split("/")[1]]
     for path in (tmp_path / "all.csv", tmp_path / "two"):
-        rounds.write_results(table, path)
-        assert rounds.read_results(path)["worst_group"].tolist() == table["worst_group"].tolist()
-    rounds.write_results(table.drop(columns="worst_group"), tmp_path / "before.csv")
-    assert rounds.read_results(tmp_path / "before.csv")["worst_group"].tolist() == table["worst_group"].tolist()
+        result_files.write_results(table, path)
+        assert result_files.read_results(path)["worst_group"].tolist() == table["worst_group"].tolist()
+    result_files.write_results(table.drop(columns="worst_group"), tmp_path / "before.csv")
+    assert result_files.read_results(tmp_path / "before.csv")["worst_group"].tolist() == table["worst_group"].tolist()
     found = scores.per_run(name_curves(table), WORST)
     assert found.groupby("curve")["final"].mean().to_dict() == pytest.approx({"random": 0.45, "entropy": 0.6})
 

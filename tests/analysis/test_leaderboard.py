@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from alrun.analysis import leaderboard, leaderboard_page
+from alrun.analysis import board_names, leaderboard, leaderboard_page
 from alrun.analysis.merging import OTHERS, Merged
 from alrun.analysis.metrics import reading
 from tests.analysis.made_tables import make_table
@@ -165,7 +165,7 @@ def settings_in(*folders: str) -> pd.DataFrame:
 
 def test_a_board_is_named_by_its_pool_whatever_boards_there_are_beside_it():
     def titles(*folders: str) -> set[str]:
-        named = leaderboard.with_names(settings_in(*folders))["title"]
+        named = board_names.with_names(settings_in(*folders))["title"]
         return {title.removeprefix("features, linear").removeprefix("cifar10, linear")[2:] for title in named}
 
     for folder, expected in POOLS.items():
@@ -183,7 +183,7 @@ def test_a_pool_is_as_the_data_set_is_by_the_defaults_of_the_configuration():
     defaults = {
         group: option for each in config["defaults"] if isinstance(each, dict) for group, option in each.items()
     }
-    assert {group: defaults[group] for group in leaderboard.POOL} == leaderboard.POOL
+    assert {group: defaults[group] for group in board_names.POOL} == board_names.POOL
 
 
 def test_a_class_that_moved_is_one_strategy_over_boards_and_two_on_one_board():
@@ -252,7 +252,7 @@ def test_the_page_shows_each_board_its_sources_and_harmless_text(tmp_path):
         rank = board.table.set_index("strategy")["mean rank"][name]
         assert f"| {name} | {rank} |" in text
     assert leaderboard_page.winner(board) in text
-    assert "1.00 points apart in the mean and at most 1.00" in text
+    assert "1.00 points apart on average and at most 1.00" in text
     assert "<script" not in text + html
     assert "&lt;script&gt;" in text
     assert "Ranks over data sets need 3 strategies" in text

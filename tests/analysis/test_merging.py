@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from alrun.analysis import merging, rounds
+from alrun.analysis import merging, result_files
 from alrun.analysis.merging import merge
 from alrun.runs import schema
 from alrun.system.errors import UserError
@@ -35,7 +35,7 @@ def test_rows_of_all_are_joined_copies_count_once_and_each_keeps_its_source(tmp_
     assert sources_of(merged.rounds) == {"random-r1-seed0": "Alice", "badge-b1-seed0": "Alice", "badge-b1-seed1": "Bob"}
     assert len(merged.rounds) == 9
     assert merged.others.empty
-    rounds.write_results(merged.rounds, tmp_path / "joined")
+    result_files.write_results(merged.rounds, tmp_path / "joined")
     carol = save(make_table({("random", 1): (0.4, 0.5, 0.5)}), tmp_path / "carol")
     again = merge([("joined", tmp_path / "joined"), ("Carol", carol)])
     assert sources_of(again.rounds) == sources_of(merged.rounds) | {"random-r1-seed1": "Carol"}
@@ -64,8 +64,8 @@ def test_a_table_of_few_digits_is_a_copy_of_the_whole_one_and_one_more_example_i
     """``alrun results --lean`` rounds to 6 digits; one of 50,000 test examples is a difference."""
     curves = {("random", seed): (20001 / 49999, 1 / 7, 1 - seed / 3e5) for seed in range(1, 4)}
     table = make_table(curves).assign(nll=[1.2345678 * 3.7**k for k in range(9)])
-    whole, lean = save(table, tmp_path / "whole"), save(rounds.lean(table), tmp_path / "lean")
-    assert rounds.read_results(lean)["nll"].tolist() != table["nll"].tolist()
+    whole, lean = save(table, tmp_path / "whole"), save(result_files.lean(table), tmp_path / "lean")
+    assert result_files.read_results(lean)["nll"].tolist() != table["nll"].tolist()
     assert len(merge([("whole", whole), ("lean", lean)]).rounds) == 9
     table.loc[0, "test_accuracy"] += 1 / 49999
     with pytest.raises(UserError, match="after round 0 with accuracies"):

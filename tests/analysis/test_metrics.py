@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun.analysis import figures, findings, metrics, ranks, report, rounds, scores, significance, sources
+from alrun.analysis import (
+    efficiency_table,
+    figures,
+    findings,
+    metrics,
+    ranks,
+    report,
+    rounds,
+    scores,
+    significance,
+    sources,
+)
 from alrun.analysis.curves import name_curves
 from alrun.analysis.metrics import METRICS, PLAIN, Reading, reading
 from alrun.commands import results
@@ -38,15 +49,15 @@ def table(*, seeds: int = 3, scatter: float = 0.0) -> pd.DataFrame:
 
 def test_efficiency_is_the_labels_to_come_down_to_a_loss():
     """Random needs 300 labels for 1.0 and 250 for 1.25, badge 200 and 175: between rounds on a line."""
-    assert scores.common_level(table(), NLL) == 1.0
+    assert efficiency_table.common_level(table(), NLL) == 1.0
     for level, random, badge in ((1.0, 300, 200), (1.25, 250, 175)):
-        found = scores.efficiency_at(table(seeds=1), level, NLL).set_index("curve")
+        found = efficiency_table.efficiency_at(table(seeds=1), level, NLL).set_index("curve")
         assert found["needed"].to_dict() == {"random": random, "badge": badge}
         assert found.loc["badge", "efficiency"] == pytest.approx(random / badge)
         assert not found["is_floor"].any()
-    assert scores.efficiency_at(table(seeds=1), 2.0, NLL)["is_floor"].all()  # the first round has it
-    assert scores.efficiency_at(table(seeds=1), 0.9, NLL)["efficiency"].isna().all()  # random never has it
-    known = scores.efficiency_curves(table(seeds=1), NLL, points=3)
+    assert efficiency_table.efficiency_at(table(seeds=1), 2.0, NLL)["is_floor"].all()  # the first round has it
+    assert efficiency_table.efficiency_at(table(seeds=1), 0.9, NLL)["efficiency"].isna().all()  # random never has it
+    known = efficiency_table.efficiency_curves(table(seeds=1), NLL, points=3)
     assert known["level"].unique().tolist() == pytest.approx([2.0, 1.4, 0.8])
     at = known[(known["level"] - 1.4).abs() < 1e-9].set_index("curve")["mean"]
     assert at["badge"] == pytest.approx(220 / 160)
@@ -93,7 +104,7 @@ def test_figures_say_what_they_show_and_better_is_on_the_right():
     drawn = figures.measure(rows, NLL)
     assert (drawn.get_supxlabel(), drawn.get_supylabel()) == ("labeled examples", "negative log-likelihood (nats)")
     assert drawn.axes[0].get_lines()[0].get_ydata().tolist() == RANDOM
-    shown = figures.efficiency(scores.efficiency_curves(rows, NLL), NLL.metric)
+    shown = figures.efficiency(efficiency_table.efficiency_curves(rows, NLL), NLL.metric)
     left, right = shown.axes[0].get_xlim()
     assert left > right
     assert shown.get_supxlabel() == "negative log-likelihood (nats)"
@@ -142,8 +153,8 @@ def walked(frame: pd.DataFrame, column: str, level: float, steps: int = 20000) -
 @pytest.mark.parametrize("seed", range(3))
 def test_efficiency_by_answers_or_cost_is_that_of_a_slow_walk(seed, by):
     rows, chosen = priced(seed), Reading(by=by)
-    level = 0.5 * (scores.common_level(rows, chosen) + rows.loc[rows["round"] == 0, "test_accuracy"].max())
-    found = scores.efficiency_at(rows, level, chosen).set_index("run")
+    level = 0.5 * (efficiency_table.common_level(rows, chosen) + rows.loc[rows["round"] == 0, "test_accuracy"].max())
+    found = efficiency_table.efficiency_at(rows, level, chosen).set_index("run")
     needed = {str(run): walked(frame, by, level) for run, frame in rows.groupby("run")}
     for run, row in found.iterrows():
         assert row["needed"] == pytest.approx(needed[str(run)], rel=1e-3, nan_ok=True)

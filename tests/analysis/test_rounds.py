@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alrun.analysis import rounds, scores, sources
+from alrun.analysis import result_files, rounds, scores, sources
 from alrun.analysis.curves import name_curves
 from alrun.commands.results import main
 from alrun.runs import finished
@@ -67,11 +67,11 @@ def test_a_row_per_run_and_round_with_all_settings_as_columns(runs):
 
 def test_a_lean_table_is_smaller_and_has_the_same_efficiencies_to_six_digits(runs, tmp_path):
     table = rounds.gather(runs).rounds
-    rounds.write_results(table, tmp_path / "all")
-    rounds.write_results(rounds.lean(table), tmp_path / "lean")
+    result_files.write_results(table, tmp_path / "all")
+    result_files.write_results(result_files.lean(table), tmp_path / "lean")
     size = {name: (tmp_path / name / "rounds.csv").stat().st_size for name in ("all", "lean")}
     assert size["lean"] < 0.8 * size["all"]
-    read = rounds.read_results(tmp_path / "lean")
+    read = result_files.read_results(tmp_path / "lean")
     assert {"class_accuracy", "class_names", "kappa", "criteria"}.isdisjoint(read)
     for column in ("test_accuracy", "nll", "train_seconds"):
         np.testing.assert_allclose(read[column], table[column], rtol=5e-6)
@@ -82,23 +82,23 @@ def test_a_lean_table_is_smaller_and_has_the_same_efficiencies_to_six_digits(run
 
 def test_the_table_read_back_from_csv_is_the_same(runs, tmp_path):
     table = rounds.gather(runs).rounds
-    rounds.write_results(table, tmp_path / "results.csv")
-    pd.testing.assert_frame_equal(rounds.read_results(tmp_path / "results.csv"), table)
-    rounds.write_results(table, tmp_path / "results")
-    pd.testing.assert_frame_equal(rounds.read_results(tmp_path / "results"), table)
+    result_files.write_results(table, tmp_path / "results.csv")
+    pd.testing.assert_frame_equal(result_files.read_results(tmp_path / "results.csv"), table)
+    result_files.write_results(table, tmp_path / "results")
+    pd.testing.assert_frame_equal(result_files.read_results(tmp_path / "results"), table)
     settings, measures = (pd.read_csv(tmp_path / "results" / name) for name in ("runs.csv", "rounds.csv"))
     assert (len(settings), len(measures)) == (4, 12)
     assert "optimizer.lr" in settings
     assert "optimizer.lr" not in measures
     settings[1:].to_csv(tmp_path / "results" / "runs.csv", index=False)
     with pytest.raises(UserError, match=f"results is not a table .*{runs[0].name} is in one of its two files alone"):
-        rounds.read_results(tmp_path / "results")
+        result_files.read_results(tmp_path / "results")
 
 
 def test_parquet_holds_numbers_where_a_column_has_nothing_else(runs, tmp_path):
     pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'alrun[parquet]'")
     table = rounds.gather(runs).rounds
-    rounds.write_results(table, tmp_path / "results.parquet")
+    result_files.write_results(table, tmp_path / "results.parquet")
     read = pd.read_parquet(tmp_path / "results.parquet")
     assert read.shape == table.shape
     assert read["optimizer.lr"].tolist() == [0.01] * 12
@@ -107,12 +107,12 @@ def test_parquet_holds_numbers_where_a_column_has_nothing_else(runs, tmp_path):
 def test_without_pyarrow_parquet_is_refused_with_the_cure(runs, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"needs pyarrow: pip install 'alrun\[parquet\]'"):
-        rounds.write_results(rounds.gather(runs).rounds, tmp_path / "results.parquet")
+        result_files.write_results(rounds.gather(runs).rounds, tmp_path / "results.parquet")
 
 
 def test_another_suffix_is_refused(runs, tmp_path):
     with pytest.raises(UserError, match=r"results.xlsx: results are written as .csv, .parquet or to a folder"):
-        rounds.write_results(rounds.gather(runs).rounds, tmp_path / "results.xlsx")
+        result_files.write_results(rounds.gather(runs).rounds, tmp_path / "results.xlsx")
 
 
 def test_runs_that_are_not_finished_are_named_with_the_reason(runs, tmp_path):
@@ -180,7 +180,7 @@ def test_sources_are_runs_folders_patterns_and_tables(runs, tmp_path):
     assert everything["run"].nunique() == 4
     assert sources.load([str(runs[0])]).rounds["run"].unique().tolist() == [f"toy/{runs[0].name}"]
     assert sources.load([f"{tmp_path}/*/entropy-*"]).rounds["strategy"].unique().tolist() == ["entropy"]
-    rounds.write_results(everything, tmp_path / "all.csv")
+    result_files.write_results(everything, tmp_path / "all.csv")
     both, problems = sources.load([str(tmp_path / "all.csv"), str(runs[0])])
     assert len(both) == len(everything)  # a run counts once
     assert problems == []
@@ -204,7 +204,7 @@ def test_the_command_writes_the_table_and_lists_what_is_left_out(runs, tmp_path,
     assert "toy  random  seeds 0, 1" in text
     assert "Left out is 1 run:" in text
     assert "3 rounds are done" in text
-    assert len(rounds.read_results(tmp_path / "all.csv")) == 9
+    assert len(result_files.read_results(tmp_path / "all.csv")) == 9
 
 
 def test_the_commands_start_without_torch_and_pandas():

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from alrun.analysis import ranks, rounds, scores
+from alrun.analysis import efficiency_table, ranks, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import LEAST, RESAMPLES, bootstrap_interval, t_interval
 from alrun.analysis.paper import printed
@@ -221,7 +221,7 @@ def test_area_final_accuracy_and_their_comparison_by_hand(table):
 
 def test_efficiency_over_repeats_by_hand(table):
     # 0.65 is reached by random between 300 and 400 labels, at 350; by badge at 175, 168.2 and 162.5.
-    found = scores.efficiency_at(table, 0.65)
+    found = efficiency_table.efficiency_at(table, 0.65)
     expected = [350 / (100 + 100 * 0.15 / (share - 0.5)) for share in (0.7, 0.72, 0.74)]
     assert found["efficiency"].tolist() == pytest.approx([1, 1, 1, *expected])
     mean = scores.per_curve(found, "efficiency").loc["badge"]
@@ -230,7 +230,7 @@ def test_efficiency_over_repeats_by_hand(table):
 
 
 def test_where_a_repeat_never_arrives_there_is_no_mean_and_it_is_counted(table):
-    found = scores.per_curve(scores.efficiency_at(table, 0.75), "needed")
+    found = scores.per_curve(efficiency_table.efficiency_at(table, 0.75), "needed")
     assert found.loc["badge", ["repeats", "missing"]].tolist() == [2, 1] or found.loc["badge", "missing"] == 0
     assert found.loc["random", "missing"] == 3
     assert math.isnan(found.loc["random", "mean"])
@@ -244,7 +244,7 @@ def test_class_balance_by_hand():
 
 
 def test_the_full_data_accuracy_is_that_of_a_run_that_labels_everything(tmp_path, monkeypatch):
-    monkeypatch.setitem(scores.POOLS, "toy", 300)
+    monkeypatch.setitem(scores.POOL_SIZES, "toy", 300)
     runs = [make_run(tmp_path / "a", "random", 0, [0.5, 0.6]), make_run(tmp_path / "b", "badge", 0, [0.5, 0.7, 0.8])]
     runs.append(make_run(tmp_path / "c", "badge", 0, [0.5], options={"model": "other"}))
     known = scores.full_data(rounds.gather(runs).rounds)

@@ -12,7 +12,7 @@ from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import keep_answers
 from alrun.commands import ask
 from alrun.loop.start import run
-from alrun.runs.run_folder import check_other_data, is_done
+from alrun.runs.run_folder import check_other_data, is_done, latest_request
 from alrun.settings.planned_runs import options_of
 from tests.conftest import QUIET
 
@@ -65,10 +65,10 @@ class Labeled:
             choices = options_of(planned.cfg)
             check_other_data(planned.folder)
             run(planned.cfg, planned.folder, choices)
-        return None if is_done(planned.folder) else ask.latest_request(planned.folder)
+        return None if is_done(planned.folder) else latest_request(planned.folder)
 
     def tell(self, path: Path | None = None, source: str | None = None, by: str | None = None):
-        sheet = path or ask.latest_request(self.run_dir)
+        sheet = path or latest_request(self.run_dir)
         assert sheet is not None
         return keep_answers(self.run_dir, CLASSES, read_answers_of(source or "csv", sheet, self.run_dir, CLASSES, by))
 

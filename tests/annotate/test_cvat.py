@@ -11,7 +11,7 @@ from alrun.annotate.cvat import write
 from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import Kept, keep_answers
 from alrun.annotate.request import Asked, Request, read_request
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system.errors import UserError
 from tests.annotate.test_server import CLASSES, NAMES, make_project
 

@@ -10,7 +10,7 @@ from alrun.annotate.formats import read_answers_of
 from alrun.annotate.keeping import keep_answers
 from alrun.annotate.label_studio import clean_file, labeling_config, read, write
 from alrun.annotate.request import Asked, Request, read_request
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system.errors import UserError
 from tests.annotate.test_server import CLASSES, NAMES, make_project
 

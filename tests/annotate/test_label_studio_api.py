@@ -16,7 +16,7 @@ import pytest
 from alrun.annotate.keeping import keep_answers
 from alrun.annotate.label_studio_api import TOKEN, URL, Api, fetch, send
 from alrun.annotate.request import read_request
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system.errors import UserError
 from tests.annotate.test_server import CLASSES, NAMES, make_project
 

@@ -12,13 +12,13 @@ from torch import nn
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
 from alrun.commands import ask, label, tell
-from alrun.commands.advise import the_run
+from alrun.commands.advise import find_run
 from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
@@ -104,7 +104,7 @@ def test_export_and_advise_find_a_project_s_files_from_any_folder(labeled, tmp_p
     labeled.ask()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    folder, words = the_run(str(labeled.folder))
+    folder, words = find_run(str(labeled.folder))
     assert folder == labeled.run_dir
     path = next(word.partition("=")[2] for word in words if word.startswith("dataset.path="))
     assert os.path.realpath(path) == os.path.realpath(tmp_path / "photos")

@@ -21,7 +21,7 @@ from alrun.annotate.session import Session
 from alrun.annotate.shown import Images
 from alrun.data.manifest import Entry
 from alrun.runs.answers import Answer, append_answers, read_answers_log
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system import files
 
 CLASSES = ['a "quoted" cat', "<script>alert(1)</script>", "Käse", "dog & <b>"]

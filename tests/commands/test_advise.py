@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alrun.commands import advise, cli
-from alrun.runs.labeling import LABELS_FILE
+from alrun.runs.sheets import LABELS_FILE
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_a_run_is_forecast_at_its_price_beside_the_random_run_of_its_seed(tmp_pa
     [
         (["--labels=0"], "must be above 0"),
         (["--at=90"], "at most 1"),
-        (["--labels=161"], "beyond what 160 labels let forecast"),
+        (["--labels=161"], "beyond what 160 labels can forecast"),
     ],
 )
 def test_impossible_wishes_are_refused(tmp_path, run, monkeypatch, capsys, words, reason):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from alrun.analysis import rounds
+from alrun.analysis import result_files
 from alrun.commands import merge
 from tests.analysis.made_tables import make_table, save
 
@@ -37,7 +37,7 @@ def test_tables_and_a_leaderboard_are_written_and_the_way_is_said(typed, tmp_pat
     said = typed("alice Robert=bob -o joined")
     assert "18 rounds of 6 runs of 2 sources" in said
     assert "joined/leaderboard.md, leaderboard.html" in said
-    joined = rounds.read_results(tmp_path / "joined")
+    joined = result_files.read_results(tmp_path / "joined")
     assert joined.groupby("strategy")["source"].unique().map(list).to_dict() == {
         "badge": ["Robert"],
         "random": ["alice"],

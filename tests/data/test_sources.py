@@ -228,7 +228,7 @@ def test_real_cifar10_packed(real_data):
     if not (real_data / "cifar10" / "cifar10_jpeg.npz").exists():
         pytest.skip(f"{real_data} has no packed CIFAR-10")
     data = sources.torchvision_data(str(real_data), "CIFAR10", source="packed")
-    assert data.train_images.shape == (POOL_SIZES["CIFAR10"], 3, 32, 32)
+    assert data.train_images.shape == (POOL_SIZES["cifar10"], 3, 32, 32)
     assert np.bincount(data.train_labels).tolist() == [5000] * 10
     assert data.train_labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]  # the official order
     assert np.allclose(data.mean, [0.4914, 0.4822, 0.4465], atol=0.002)  # of the original pixels

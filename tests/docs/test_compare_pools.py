@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 from alrun.analysis.metrics import METRICS
 from docs.generate import compare_pools
 

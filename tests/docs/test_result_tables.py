@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun.analysis import rounds as results
+from alrun.analysis import result_files as results
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 TABLES = sorted(path.parent for path in RESULTS.glob("*/*/runs.csv"))

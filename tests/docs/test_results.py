@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun.analysis import merging, rounds
+from alrun.analysis import merging, result_files, rounds
 from alrun.analysis.run_reader import NUMBERS
 from alrun.system.errors import UserError
 from tests.analysis.made_tables import make_table, save
@@ -154,7 +154,7 @@ def test_other_files_and_large_ones_are_found(tmp_path):
 
 def test_a_contradiction_with_what_is_here_is_found(tmp_path):
     here = RESULTS / "quickstart"
-    table = rounds.read_results(here)
+    table = result_files.read_results(here)
     table.loc[table["round"] == 3, "test_accuracy"] += 0.001
     with pytest.raises(UserError, match=r"both hold the run digits-small_cnn-2b847755/.*after round 3 with accuracies"):
         merging.merge([("here", here), ("sent", save(table, tmp_path / "sent"))])

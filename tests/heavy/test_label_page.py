@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from alrun.runs.answers import read_answers_log
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from tests.annotate.test_server import CLASSES, NAMES, make_project, process_serving, served, session_of
 from tests.annotate.test_texts import STRANGE, make_text_project, text_session
 from tests.heavy.webdriver import Window, chromium, driver

@@ -25,7 +25,7 @@ import pytest
 from alrun.annotate.keeping import keep_answers
 from alrun.annotate.label_studio_api import Api, fetch, read_own, send
 from alrun.annotate.request import read_request
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from tests.annotate.projects import SETTINGS, Labeled, add_images, class_of, label_of
 
 PROGRAM = os.environ.get("LABEL_STUDIO_PROGRAM") or shutil.which("label-studio")

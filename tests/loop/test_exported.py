@@ -94,7 +94,7 @@ def test_a_file_that_predicts_something_else_is_noticed():
     probs = np.array([[0.6, 0.4], [0.5, 0.5]])
     exported.check_same(probs, probs + 1e-6)
     exported.check_same(probs, np.array([[0.6, 0.4], [0.49999, 0.50001]]))  # a tie
-    with pytest.raises(RuntimeError, match="predicts something else"):
+    with pytest.raises(RuntimeError, match="predicts something other than the model"):
         exported.check_same(probs, probs[:, ::-1])
 
 

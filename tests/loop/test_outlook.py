@@ -10,7 +10,7 @@ import pytest
 from alrun.analysis import forecast
 from alrun.analysis.efficiency import Curve
 from alrun.loop import outlook
-from alrun.runs.state import RoundRecord
+from alrun.runs.round_record import RoundRecord
 
 
 def records(accuracy: list[float], price: float = 1.0) -> list[RoundRecord]:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from alrun.loop.progress import Progress, answers_in_words, duration
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.round_record import RoundRecord
+from alrun.runs.state import RunState
 from alrun.system.energy import Cost
 from tests.runs.test_state import RECORD
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.runs.state import MEASURES
+from alrun.runs.round_record import MEASURES
 from alrun.settings import identity
 from alrun.system.errors import UserError
 from alrun.training.checkpoint import load_checkpoint, serialize

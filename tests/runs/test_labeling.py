@@ -25,7 +25,8 @@ from alrun.data import own
 from alrun.data.dataset import STRANGER, ImageData
 from alrun.data.labels import NONE_OF_THESE
 from alrun.loop.start import run
-from alrun.runs.labeling import Labeling, read_labels
+from alrun.runs.label_files import read_labels
+from alrun.runs.labeling import Labeling
 from alrun.runs.sheets import read_answers
 from alrun.settings.command_line import as_typed
 from alrun.settings.planned_runs import options_of
@@ -351,7 +352,7 @@ def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
     path.write_text("index,file,label\n1,a.png,cat\n2,c.png,dog\n3,,dog\n")
     answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, labeled={}, names={"1": "a.png", "2": "b.png"})
     assert answers == {1: 0, 3: 1}
-    assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting a column"]
+    assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting one column"]
 
 
 def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, tmp_path):

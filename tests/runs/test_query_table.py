@@ -44,9 +44,8 @@ def test_a_csv_becomes_parquet_when_queries_are_many(saved):
     assert list(table.columns) == list(before.columns) == ["round", "position", "index"]
     assert table.to_numpy().tolist() == [[0, 0, 5], [0, 1, 3], [1, 0, 9], [1, 1, 1], [1, 2, 2]]
     saved(3)
-    found = portable.read_queries(queries_file(folder))
+    found = query_table.read_queries(folder)
     assert {round: query.tolist() for round, query in found.items()} == {0: [5, 3], 1: [9, 1, 2], 2: [7]}
-    assert query_table.sizes_of(folder) == {0: 2, 1: 3, 2: 1}
 
 
 def test_a_run_is_sealed_packed_and_known_to_be_done_with_it(saved, tmp_path):
@@ -60,7 +59,7 @@ def test_a_run_is_sealed_packed_and_known_to_be_done_with_it(saved, tmp_path):
     portable.unpack_runs(tmp_path / "runs.zip", tmp_path / "other")
     other = tmp_path / "other" / "setting" / folder.name
     assert is_done(other)
-    assert portable.read_queries(queries_file(other))[1].tolist() == [9, 1, 2]
+    assert query_table.read_queries(other)[1].tolist() == [9, 1, 2]
     (folder / "queries.parquet").unlink()
     assert not is_done(folder)
 
@@ -69,7 +68,7 @@ def test_a_damaged_table_is_one_sentence(saved):
     folder = saved(3)
     (folder / "queries.parquet").write_bytes(b"nothing")
     with pytest.raises(StorageError, match=r"queries\.parquet"):
-        portable.read_queries(queries_file(folder))
+        query_table.read_queries(folder)
     with pytest.raises(StorageError):
         thumbnails.read_thumbnails(folder)
 

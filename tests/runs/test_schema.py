@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from alrun.analysis import rounds, run_reader
+from alrun.analysis import result_files, rounds, run_reader
 from alrun.commands import cli
 from alrun.runs import portable, run_folder, schema
 from alrun.runs.state import RunState
@@ -38,7 +38,7 @@ def resave(path, change) -> None:
 
 
 def test_there_is_one_number_and_everything_that_is_written_has_it(run_dir, tmp_path):
-    rounds.write_results(rounds.gather([run_dir]).rounds, tmp_path / "table")
+    result_files.write_results(rounds.gather([run_dir]).rounds, tmp_path / "table")
     assert json.loads((run_dir / "run.json").read_text())["schema_version"] == schema.SCHEMA_VERSION
     assert pd.read_csv(tmp_path / "table" / "runs.csv")["schema_version"].tolist() == [schema.SCHEMA_VERSION]
     assert torch.load(checkpoint_of(run_dir), weights_only=True)["schema_version"] == schema.SCHEMA_VERSION
@@ -65,9 +65,9 @@ def test_a_checkpoint_of_a_later_version_is_refused(run_dir):
 @pytest.mark.parametrize("name", ["table", "table.csv"])
 def test_a_table_of_a_later_version_is_refused(run_dir, tmp_path, name):
     table = rounds.gather([run_dir]).rounds
-    rounds.write_results(table.assign(schema_version=str(LATER)), tmp_path / name)
+    result_files.write_results(table.assign(schema_version=str(LATER)), tmp_path / name)
     with pytest.raises(UserError, match=SAYS):
-        rounds.read_results(tmp_path / name)
+        result_files.read_results(tmp_path / name)
 
 
 def test_what_older_versions_wrote_is_read(run_dir, tmp_path):
@@ -75,8 +75,8 @@ def test_what_older_versions_wrote_is_read(run_dir, tmp_path):
     rewrite(run_dir / "run.json", None)
     assert repr(run_reader.read_run(run_dir)) == repr(read)  # NaN is NaN
     for name in ("table", "table.csv"):
-        rounds.write_results(now.drop(columns="schema_version"), tmp_path / name)
-        assert rounds.read_results(tmp_path / name)["test_accuracy"].tolist() == now["test_accuracy"].tolist()
+        result_files.write_results(now.drop(columns="schema_version"), tmp_path / name)
+        assert result_files.read_results(tmp_path / name)["test_accuracy"].tolist() == now["test_accuracy"].tolist()
     resave(checkpoint_of(run_dir), lambda content: content.update(format=content.pop("schema_version")))
     assert repr(RunState.load(run_dir).rounds) == repr(state.rounds)
     without_checkpoints(run_dir)

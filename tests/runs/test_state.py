@@ -12,7 +12,8 @@ import torch
 
 from alrun.runs import first_model, portable
 from alrun.runs.generations import Generations
-from alrun.runs.state import MEASURES, RoundRecord, RunState
+from alrun.runs.round_record import MEASURES, RoundRecord
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.energy import Cost
 from alrun.system.errors import UserError

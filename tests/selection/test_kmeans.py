@@ -5,7 +5,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from alrun.selection.greedy_seeding import greedy_seeding
-from alrun.selection.kmeans import cluster_means, kmeans, representatives
+from alrun.selection.kmeans import cluster_means, cluster_sums, kmeans, representatives, sums_of_sorted
 from alrun.selection.points import Dense
 
 
@@ -105,3 +105,18 @@ def test_means_are_the_same_part_by_part(monkeypatch):
         total = (x[own].double() * weights[own, None]).sum(0)
         expected = total / weights[own].double().sum() if own.any() else before[label].double()
         assert torch.allclose(whole[label].double(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 50])
+def test_sums_are_the_same_point_by_point_and_in_sorted_order(k):
+    rng = torch.Generator().manual_seed(0)
+    x, weights = torch.randn(500, 7, generator=rng), 0.5 + torch.rand(500, generator=rng)
+    labels = torch.randint(k, (500,), generator=rng)
+    sums, totals, counts = cluster_sums(x, labels, weights, k)
+    of_sorted, weights_of_sorted = sums_of_sorted(x, labels, weights, counts)
+    assert of_sorted.equal(sums)
+    assert weights_of_sorted.equal(totals)
+    member = (labels[:, None] == torch.arange(k)).double()
+    assert counts.tolist() == member.sum(0).tolist()
+    torch.testing.assert_close(sums.double(), (member * weights[:, None]).T @ x.double(), atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(totals.double(), member.T @ weights.double(), atol=1e-4, rtol=1e-5)

@@ -38,7 +38,7 @@ from alrun.system.errors import UserError
         ("seed=-1", "seed=-1 is not possible: give a whole number of 0 or more"),
         ("training.min_gain=nan", "training.min_gain=nan is not possible: give a finite number"),
         ("strategy=bait strategy.ridge=nan", "strategy.ridge=nan is not possible: give a finite number"),
-        ("dataset=cifar10 dataset.mean=[0.5,nan,0.5]", "dataset.mean.1=nan is not possible: give a finite number"),
+        ("dataset=cifar10 dataset.mean=[0.5,nan,0.5]", r"dataset.mean\[1\]=nan is not possible: give a finite number"),
         ("optimizer.lr=0", "optimizer.lr=0 is not possible: give a number above 0"),
         ("optimizer.lr=fast", "optimizer.lr=fast is not possible: give a number above 0"),
         ("budget.total=1298", "budget.total=1298 is more than the 1297 examples of the pool"),

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from alrun.data import own, sources
-from alrun.settings import fitted, planned_runs
+from alrun.settings import data_size, fitted, planned_runs
 from alrun.settings.checks import validate
-from alrun.settings.fitted import Counted, Fitted, fit_to_data
+from alrun.settings.data_size import Counted
+from alrun.settings.fitted import Fitted, fit_to_data
 from alrun.settings.identity import identity
 from alrun.system.errors import UserError
 from tests.conftest import QUIET
@@ -78,17 +79,17 @@ def test_what_is_counted_is_what_is_read(tmp_path, composed):
     for name in ("one", "two"):
         cfg = composed("dataset=npz", f"dataset.path={tmp_path / name}.npz")
         data = sources.npz("", str(tmp_path / f"{name}.npz"))
-        assert fitted.count_data(cfg) == Counted(len(data.train_labels), data.classes)
+        assert data_size.count_data(cfg) == Counted(len(data.train_labels), data.classes)
     for split in (True, False):
         path = listed(tmp_path, f"{split}.csv", split)
         data = own.csv("", str(path), size=4)
         cfg = composed("dataset=csv", f"dataset.path={path}")
-        assert fitted.count_data(cfg) == Counted(len(data.train_labels), data.classes)
+        assert data_size.count_data(cfg) == Counted(len(data.train_labels), data.classes)
     cfg = composed("dataset=image_folder", f"dataset.path={tmp_path / 'p'}", "dataset.test_fraction=0.33")
     data = own.image_folder("", str(tmp_path / "p"), size=4, test_fraction=0.33)
-    assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
+    assert data_size.count_data(cfg) == Counted(len(data.train_labels), 3)
     cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[a,b]", "limit=20")
-    assert fitted.count_data(cfg) == Counted(20, 2, by_people=True)
+    assert data_size.count_data(cfg) == Counted(20, 2, by_people=True)
 
 
 def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
@@ -98,7 +99,7 @@ def test_what_is_counted_in_parquet_is_what_is_read(tmp_path, composed):
     parquet.write_table(arrow.table({"image": content, "label": ["a", "b", "c"] * 5}), tmp_path / "all.parquet")
     cfg = composed("dataset=parquet", f"dataset.path={tmp_path / 'all.parquet'}")
     data = own.parquet("", str(tmp_path / "all.parquet"), size=4)
-    assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
+    assert data_size.count_data(cfg) == Counted(len(data.train_labels), 3)
 
 
 def test_an_image_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as_they_are_read(tmp_path, composed):
@@ -116,7 +117,7 @@ def test_an_image_that_a_csv_lists_twice_and_rows_without_a_split_are_counted_as
         path.write_text("\n".join([header, *lines]) + "\n")
         data = own.csv("", str(path), size=4, group="group" if more else None)
         cfg = composed("dataset=csv", f"dataset.path={path}", *more)
-        assert fitted.count_data(cfg) == Counted(len(data.train_labels), 3)
+        assert data_size.count_data(cfg) == Counted(len(data.train_labels), 3)
         assert pool in (None, len(data.train_labels))
         validate(cfg)
 
@@ -125,11 +126,11 @@ def test_the_classes_that_only_the_test_split_or_a_declaration_has_are_counted(t
     images, kinds = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 3
     np.savez(tmp_path / "a.npz", images_train=images, labels_train=kinds, labels_other=kinds, images_val=images[:6])
     assert (
-        fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/a.npz")) is None
+        data_size.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/a.npz")) is None
     )  # labels_val is not there
     np.savez(tmp_path / "b.npz", train_images=images, train_labels=kinds, extra_labels=kinds)
     data = sources.npz("", str(tmp_path / "b.npz"))
-    assert fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/b.npz")) == Counted(9, 3)
+    assert data_size.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/b.npz")) == Counted(9, 3)
     assert len(data.train_labels) == 9
 
 
@@ -138,7 +139,7 @@ def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
     path = listed(tmp_path, "folds.csv", split=True)
     path.write_text(path.read_text().replace(",train", ",0").replace(",test", ",1"))
     cfg = composed("dataset=csv", f"dataset.path={path}")
-    assert fitted.count_data(cfg) is None
+    assert data_size.count_data(cfg) is None
     assert cfg.training.patience == 10
     with pytest.raises(UserError, match=r"the column split holds 0 and 1, which name no split; known are train, test"):
         own.csv("", str(path))
@@ -149,9 +150,9 @@ def test_nothing_that_is_counted_or_given_divides_by_zero(tmp_path, composed):
         with pytest.raises(UserError, match=f"{key}=0"):
             validate(cfg)
     np.savez(tmp_path / "none.npz", images=np.zeros((0, 4, 4), np.uint8), labels=np.zeros(0, int))
-    assert fitted.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/none.npz")) is None
+    assert data_size.count_data(composed("dataset=npz", f"dataset.path={tmp_path}/none.npz")) is None
     cfg = composed("dataset=unlabeled", f"dataset.path={tmp_path / 'p'}", "dataset.classes=[]")
-    assert fitted.count_data(cfg) is None
+    assert data_size.count_data(cfg) is None
 
 
 def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, composed):
@@ -189,7 +190,7 @@ def test_settings_of_epochs_have_no_effect_where_there_are_none(tmp_path, compos
 
 
 def test_data_that_cannot_be_listed_are_left_to_what_reads_them(tmp_path, composed):
-    assert fitted.count_data(composed("dataset=digits")) is None
+    assert data_size.count_data(composed("dataset=digits")) is None
     assert fitted.sentence_on_choice(composed("dataset=digits")) is None
     for words in (["dataset.path=nowhere"], [], [f"dataset.path={tmp_path}"]):
         cfg = composed("dataset=image_folder", *words)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import alrun
-from alrun.settings import fitted, identity, revisions
+from alrun.settings import data_size, identity, revisions
 from alrun.strategies import nearby
 
 SOURCE = Path(alrun.__file__).parent
@@ -93,8 +93,8 @@ def names(composed, monkeypatch, pools: tuple[int, ...], *words: str) -> list[st
     """The names of a run on so many images of a user's own."""
     cfg, found = composed("dataset=npz", "dataset.path=none.npz", *words, hydra=True), []
     for pool in pools:
-        counted = fitted.Counted(pool, 10)
-        monkeypatch.setattr(fitted, "count_data", lambda cfg, counted=counted: counted)
+        counted = data_size.Counted(pool, 10)
+        monkeypatch.setattr(data_size, "count_data", lambda cfg, counted=counted: counted)
         found.append(identity.run_id(_root_=cfg))
     return found
 

@@ -1,6 +1,7 @@
-"""A line to copy begins as the program was started."""
+"""A line to copy begins as the program was started, and a process starts where it was typed."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,15 @@ def test_the_words_that_started_it_are_repeated(tmp_path, monkeypatch, words, ty
     assert program.as_typed("alrun is\n    alrun help\n  alrun\n  of alrun") == (
         f"alrun is\n    {typed} help\n  {typed}\n  of alrun"
     )
+
+
+def test_a_process_that_starts_elsewhere_finds_what_is_where_the_command_was_typed(tmp_path, monkeypatch):
+    typed = tmp_path / "typed"
+    typed.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["before"])
+    for _ in range(2):
+        program.start_in(str(typed))
+    assert (Path.cwd(), sys.path) == (typed, ["before", str(typed)])
+    program.start_in(str(tmp_path / "missing"))  # on another machine
+    assert Path.cwd() == typed

@@ -1,4 +1,4 @@
-"""Are forecasts right? The factors of their intervals, from some runs, and how often these hold what came, on others.
+"""Are forecasts right? The factors of their intervals, from some runs, and how often these hold the outcomes of others.
 
 Each round of a finished run from the fifth on forecasts the rounds after it. Rounds of one run are not independent, so
 runs are what counts: each has the same weight, and in calibration each data set has.
@@ -33,7 +33,7 @@ class Coverage(NamedTuple):
 
 
 def outcomes(rounds: pd.DataFrame, with_withheld: bool = False) -> pd.DataFrame:
-    """Forecasts of all runs in a table of results, and what came.
+    """Forecasts of all runs in a table of results, and their outcomes.
 
     Columns are dataset, run, reach, mean, spread, outcome, given: ``reach`` is how many times the labels of the last
     known round; the next three are of log error rates; ``given`` says whether the forecast is not withheld, or is true

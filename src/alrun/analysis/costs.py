@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from alrun.analysis import figures
+from alrun.analysis import figures, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.page import Section
 
@@ -26,8 +26,7 @@ def time_section(named: pd.DataFrame, runs: pd.DataFrame) -> Section:
 def times(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per curve: mean time of each phase of a run, as text."""
     found = runs.groupby("curve", sort=False)
-    columns = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
-    table = {name: found[column].mean().map(seconds_in_words) for column, name in columns.items()}
+    table = {name: found[column].mean().map(seconds_in_words) for column, name in scores.SECONDS.items()}
     return pd.DataFrame(table).rename_axis("per run").reset_index()
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def read_price(run_dir: Path) -> float | None:
 
 
 def update_efficiency(run_dir: Path, ends: bool = False) -> None:
-    """Write labeling_efficiency.csv of a run that is done, or ``ends`` now; of a random run also those it is for.
+    """Write labeling_efficiency.csv of a run that is done or ``ends`` now, and of the runs that a random run is for.
 
     Until the reference is done the efficiencies are NaN; they are filled in when it ends.
     """
@@ -94,8 +95,13 @@ def update_efficiency(run_dir: Path, ends: bool = False) -> None:
 
 def reference_of(run_dir: Path) -> Path | None:
     """The random-sampling run of the same setting and seed, None while it is not done."""
-    seed = run_dir.name.rpartition("-")[2]
-    return next((path for path in run_dir.parent.glob(f"random-*-{seed}") if is_done(path)), None)
+    return next(filter(is_done, random_runs(run_dir)), None)
+
+
+def random_runs(run_dir: Path) -> Iterator[Path]:
+    """The folders of random sampling with the same setting and seed, at most one of each version."""
+    seed = run_dir.name.rpartition("-")[2]  # <strategy>-<hash>-seed<seed>
+    return run_dir.parent.glob(f"random-*-{seed}")
 
 
 def write_efficiency(run_dir: Path, reference: Path | None) -> None:

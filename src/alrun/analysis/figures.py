@@ -111,7 +111,7 @@ def measure(rounds: pd.DataFrame, reading: Reading = PLAIN, by: str = "facet") -
 
 
 def efficiency(curves: pd.DataFrame, metric: Metric = ACCURACY) -> "Figure":
-    """Labeling efficiency against the metric, from ``scores.efficiency_curves``; better values are on the right."""
+    """Labeling efficiency against the metric, from ``efficiency_curves``; better values are on the right."""
     table = curves.assign(level=metric.scale * curves["level"])
     figure = lines(table, "level", "facet", "label", metric.axis, "labeling efficiency")
     if metric.better < 0:
@@ -121,12 +121,11 @@ def efficiency(curves: pd.DataFrame, metric: Metric = ACCURACY) -> "Figure":
 
 def seconds(rounds: pd.DataFrame) -> "Figure":
     """Time of each round: a panel for training, selection and evaluation."""
-    phases = {"train_seconds": "training", "select_seconds": "selection", "evaluate_seconds": "evaluation"}
-    chosen = [column for column in phases if column in rounds]
+    chosen = [column for column in scores.SECONDS if column in rounds]
     table = (
         rounds.assign(labeled=PLAIN.x(rounds))
         .melt(["curve", "round", "labeled"], chosen, "phase", "seconds")
-        .replace({"phase": phases})
+        .replace({"phase": scores.SECONDS})
     )
     last = table.groupby("curve")["round"].transform("max")
     table = table[(table["phase"] != "selection") | (table["round"] < last)]  # the last round selects nothing

@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from alrun.analysis import costs, scores
+from alrun.analysis import costs, efficiency_table, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.intervals import spread
@@ -193,13 +193,13 @@ def efficiency(rounds: pd.DataFrame, reading: Reading = PLAIN) -> list[str]:
     metric, known = reading.metric, [name for name in (reading.by, reading.metric.column) if name in rounds]
     highest = "highest" if metric.better > 0 else "lowest"
     named, efficient = metric.short, "labeling efficiency" if reading.by == "answers" else "efficiency by cost"
-    narrow = rounds[[*scores.KEYS, "label", "run", "round", "labeled", *known]]
+    narrow = rounds[[*efficiency_table.KEYS, "label", "run", "round", "labeled", *known]]
     for facet, frame in narrow.groupby("facet", sort=False):
         is_reference = frame["strategy"] == REFERENCE
         if len(found) == MOST or is_reference.all() or not is_reference.any():
             continue
-        level = scores.common_level(frame, reading)
-        shown, table = metric.in_words(level), scores.efficiencies(frame, level, reading)
+        level = efficiency_table.common_level(frame, reading)
+        shown, table = metric.in_words(level), efficiency_table.efficiencies(frame, level, reading)
         others = table[~table.index.isin(frame.loc[frame["strategy"] == REFERENCE, "curve"])].dropna(subset="mean")
         if others["is_floor"].any():
             where = f" of {facet}" if facet else ""
@@ -245,7 +245,7 @@ def significant(tests: pd.DataFrame, alpha: float) -> list[str]:
 
 def time(runs: pd.DataFrame) -> list[str]:
     """A sentence on the time that selection takes."""
-    table = runs.groupby("curve", sort=False)[["train_seconds", "select_seconds", "evaluate_seconds"]].mean()
+    table = runs.groupby("curve", sort=False)[[*scores.SECONDS]].mean()
     total = float(table.to_numpy().sum())
     if not total > 0:  # NaN where a table has no times
         return []

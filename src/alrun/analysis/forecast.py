@@ -3,7 +3,7 @@
 The error rate is taken to fall as a power of the labels, or faster, or ever more slowly: its logarithm is a line in a
 power of n, for many powers. Each is fitted by least squares, and they are averaged by how well each fits. That a curve
 fits a few rounds does not say how wrong it is beyond: so the spread grows with the distance, and middle and ends of the
-interval are quantiles of what came in other runs, in units of that spread (alrun.analysis.calibration). With a fixed
+interval are quantiles of outcomes in other runs, in units of that spread (alrun.analysis.calibration). With a fixed
 power a fit is linear, so there is no optimum to miss.
 
 Source: of the power law and of heavier weights for later rounds, Figueroa et al., Predicting Sample Size Required for
@@ -18,7 +18,7 @@ import numpy as np
 from alrun.analysis.efficiency import Curve
 
 LEAST = 5  # rounds that a forecast needs
-REACH = 2.0  # a forecast reaches up to so many times the labels of the last round, or less: see ``farthest``
+REACH = 2.0  # times the labels of the last round that a forecast reaches, or less: see ``farthest``
 WIDEST = 0.15  # of the interval, as a share; a wider one says nothing
 # Of the powers n^-c: 0 is log n, with which the error is a power law; beyond it levels off, below it falls faster.
 EXPONENTS = (-0.5, -0.25, 0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -52,7 +52,7 @@ def extrapolate(curve: Curve, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """The log error rate at ``labels`` (k,): mean over powers, and spread: (k,) each.
 
     The spread is the standard deviation of a measurement there, times how many times the labels of the last round they
-    are: without this factor, intervals near the last round hold too much of what comes, and far ones too little.
+    are: without this factor, intervals near the last round hold too many outcomes, and far ones too few.
     """
     n, y = np.asarray(curve.labels, float), log_error(np.asarray(curve.accuracy, float))
     now = noise(y[-3:].mean())
@@ -74,7 +74,7 @@ def extrapolate(curve: Curve, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def noise(log_errors: np.ndarray) -> np.ndarray:
-    """The variance of a measured log error rate, but for a factor: (1 - e) / e, as of a binomial count of errors."""
+    """The variance of a measured log error rate, up to a factor: (1 - e) / e, as of a binomial count of errors."""
     error = np.exp(log_errors).clip(FLOOR, 1 - 10 * FLOOR)
     return (1 - error) / error
 

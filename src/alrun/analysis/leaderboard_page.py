@@ -89,7 +89,7 @@ def overall_section(boards: list[Board], reading: Reading, alpha: float) -> Sect
             "Over all settings", "No two strategies compare: none has the data, model, budget and seeds of another."
         )
     table, sentence = leaderboard.overall(boards, reading, alpha)
-    text = f"Wins and losses are summed over boards, which may share data, so they are no test. {sentence}"
+    text = f"Wins and losses are summed over boards, which may share data, so they are not a test. {sentence}"
     return Section("Over all settings", text, {}, {"over all settings": table})
 
 
@@ -114,7 +114,7 @@ def machines_section(others: pd.DataFrame) -> Section:
     text = (
         f"{len(others)} copies of runs come from other machines, which explain other numbers. Each run counts once, "
         "from the machine that has most runs of its setting. After the last round the two accuracies are "
-        f"{100 * gap.mean():.2f} points apart in the mean and at most {100 * gap.max():.2f}; gap is the largest "
+        f"{100 * gap.mean():.2f} points apart on average and at most {100 * gap.max():.2f}; gap is the largest "
         "difference of any round."
     )
     return Section("The same runs on other machines", text, {}, {"other machines": others})

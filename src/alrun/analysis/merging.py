@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import repeated, rounds, sources
+from alrun.analysis import repeated, result_files, rounds, sources
 from alrun.analysis.metrics import ACCURACY, PLAIN
 from alrun.analysis.rounds import Problem
 from alrun.runs import schema
@@ -67,7 +67,7 @@ def merge(tables: Sequence[tuple[str, Path]]) -> Merged:
     read: list[tuple[str, pd.DataFrame]] = []
     problems: list[Problem] = []
     for name, path in tables:
-        table, unsound = sources.keep_sound_runs(rounds.read_results(path), path)
+        table, unsound = sources.keep_sound_runs(result_files.read_results(path), path)
         before = table[SOURCE] if SOURCE in table else pd.Series("", table.index)
         table = repeated.without_repeated_rows(table, display_path(path))
         read.append((display_path(path), table.assign(**{SOURCE: before.where(before != "", name)})))
@@ -148,7 +148,7 @@ def unexplained(one: Copy, other: Copy) -> str:
 
 
 def same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether two copies paid for as many answers in each round: the budget decides this, and no machine.
+    """Whether two copies paid for the same number of answers in each round: the budget decides this, not the machine.
 
     A stopping criterion may end a run earlier on another machine; then the rounds count that both have.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from alrun.analysis import figures, scores
+from alrun.analysis import efficiency_table, figures, scores
 from alrun.analysis.intervals import LEAST, bounds, spread
 from alrun.analysis.metrics import ACCURACY, CALIBRATION, PLAIN, Metric, Reading
 from alrun.analysis.page import Section
@@ -92,11 +92,11 @@ def efficiency_section(named: pd.DataFrame, reading: Reading, levels: Sequence[f
         "measurement."
     )
     is_drawn = named["facet"].nunique() <= figures.PANELS
-    known = scores.efficiency_curves(named, reading).dropna(subset="mean") if is_drawn else pd.DataFrame()
+    known = efficiency_table.efficiency_curves(named, reading).dropna(subset="mean") if is_drawn else pd.DataFrame()
     images = {"labeling efficiency": figures.efficiency(known, metric)} if len(known) else {}
     parts, at = [], metric.heading(f"at {metric.short}")
-    for level in levels or [scores.common_level(named, reading)]:
-        found = scores.efficiencies(named, level, reading)
+    for level in levels or [efficiency_table.common_level(named, reading)]:
+        found = efficiency_table.efficiencies(named, level, reading)
         values = [
             spread(row["mean"], row["std"], 2) + " (floor)" * (row["is_floor"] and row["repeats"] > 0)
             for row in found.to_dict("records")

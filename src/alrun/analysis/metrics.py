@@ -43,7 +43,7 @@ class Metric:
 
     @property
     def short(self) -> str:
-        """The label without what goes without saying."""
+        """The label without the word ``test``."""
         return self.label.removeprefix("test ")
 
     @property

@@ -26,7 +26,7 @@ def outlook_section(named: pd.DataFrame) -> Section:
     text = (
         "What more labels would bring, had the runs gone on: the learning curve of each repeat is extrapolated by "
         "power laws, with an interval that holds nine of ten outcomes of a run (alrun forecast --check compares them "
-        "with what came); the table has means over repeats."
+        "with outcomes); the table has means over repeats."
     )
     return Section("What more labels would bring", text, {}, {"more labels": pd.DataFrame(rows)})
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import comparability, costs, findings, page, queried_images, rounds, scores, significance
+from alrun.analysis import comparability, costs, findings, page, queried_images, scores, significance
 from alrun.analysis.curves import name_curves
 from alrun.analysis.groups import group_sections
 from alrun.analysis.metric_sections import accuracy_section, classes_section, efficiency_section
@@ -14,6 +14,8 @@ from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.outlook import outlook_section
 from alrun.analysis.page import Section
 from alrun.analysis.paper import printed
+from alrun.analysis.result_files import write_results
+from alrun.analysis.rounds import Results
 from alrun.analysis.significance_section import Comparisons, significance_section
 from alrun.analysis.stop_points import stopping_sections
 from alrun.analysis.summary_text import across_datasets, datasets, overview
@@ -31,7 +33,7 @@ class Choices(NamedTuple):
     reading: Reading = PLAIN
 
 
-def write_report(results: rounds.Results, folder: Path, title: str, choices: Choices) -> Path:
+def write_report(results: Results, folder: Path, title: str, choices: Choices) -> Path:
     """Write the report of ``results`` to ``folder``; returns the path of report.html."""
     parts, sentences, notes = [], [], [str(problem) for problem in results.problems]
     frames = datasets(results.rounds)
@@ -48,7 +50,7 @@ def write_report(results: rounds.Results, folder: Path, title: str, choices: Cho
         sentences += [mark + sentence for sentence in found]
         notes += [mark + note for note in comparability.notes(named)]
     parts += [*across_datasets(frames, choices.alpha, choices.reading), runs_section(results.rounds)]
-    rounds.write_results(results.rounds, folder / "results.csv")
+    write_results(results.rounds, folder / "results.csv")
     return page.write_page(folder, title, overview(results.rounds), sentences, notes, parts)
 
 

@@ -2,50 +2,33 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from alrun.runs import run_folder, schema, stopping
+from alrun.runs.round_record import COSTS, MEASURES, RoundRecord
 from alrun.runs.run_folder import display_path, reading_run_file
 from alrun.settings import schedule
 from alrun.settings.identity import with_new_settings
 
-MEASURES: dict[str, Callable[[str], float]] = {  # of measures.csv
-    "balanced_accuracy": float,
-    "macro_f1": float,
-    "worst_recall": float,
-    "rare_recall": float,
-    "nll": float,
-    "brier": float,
-    "purity": float,
-    "strangers": int,
-    "wrong_labels": float,
-    "classes_found": int,
-}
+# How the cells of a record become numbers: by the types of its fields.
+TYPES: dict[str, Any] = {each.name: each.type for each in fields(RoundRecord)} | {"classes_found": int}
 STOPPING: dict[str, Callable[[str], float]] = {  # of stopping.csv
     **dict.fromkeys(stopping.MEASURES, float),
     **dict.fromkeys(stopping.COLUMNS[2 + len(stopping.MEASURES) :], int),
 }
 NUMBERS: dict[str, Callable[[str], float]] = {
-    "answers": int,
-    "spent": float,
-    "test_accuracy": float,
-    "calibration_error": float,
-    **MEASURES,
+    **{name: TYPES[name] for name in ("answers", "spent", "test_accuracy", "calibration_error", *MEASURES)},
     "worst_group": float,  # of per_group.csv
     **STOPPING,
-    "train_accuracy": float,
-    "epochs": int,
-    "steps": int,
-    "restarts": int,
-    "train_seconds": float,
-    "evaluate_seconds": float,
-    "select_seconds": float,
-    "train_joules": float,
-    "evaluate_joules": float,
-    "select_joules": float,
+    **{
+        name: TYPES[name]
+        for name in ("train_accuracy", "epochs", "steps", "restarts", *COSTS)
+        if TYPES[name] is not str
+    },
 }
 WORDS = ("stopped_by", "device", "energy_source")
 PROVENANCE = (
@@ -147,12 +130,10 @@ def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[st
         UserError: A column, a row or part of a row is missing, or a cell is not a number.
     """
     with reading_run_file(path), path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(whole_rows(file))
         absent = [column for column in columns if not rows or column not in rows[0]]
         if absent:
             raise ValueError(f"it has no {'rows' if not rows else ' and no '.join(absent)}")
-        if any(None in chain(row, row.values()) for row in rows):
-            raise ValueError("a row is cut short")
         kept = [{key: convert(row[key]) for key, convert in _COLUMNS.items() if key in row} for row in rows]
         if [row["round"] for row in kept] != list(range(rounds)):
             raise ValueError(f"it has {len(rows)} rows, not one for each of {rounds} rounds")
@@ -160,6 +141,14 @@ def read_rows(path: Path, columns: tuple[str, ...], rounds: int) -> list[dict[st
 
 
 _COLUMNS: dict[str, Callable[[str], Any]] = {"round": int, "labeled": int, **NUMBERS, **dict.fromkeys(WORDS, str)}
+
+
+def whole_rows(file: TextIO) -> Iterator[dict[str, str]]:
+    """The rows of a CSV, of which none may be cut short."""
+    for row in csv.DictReader(file):
+        if None in chain(row, row.values()):
+            raise ValueError("a row is cut short")
+        yield row
 
 
 def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
@@ -171,9 +160,7 @@ def read_classes(path: Path, rounds: int) -> list[dict[str, str]]:
     accuracy: list[list[str]] = [[] for _ in range(rounds)]
     labeled: list[list[str]] = [[] for _ in range(rounds)]
     with reading_run_file(path), path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row.values() or None in row:
-                raise ValueError("a row is cut short")
+        for row in whole_rows(file):
             accuracy[int(row["round"])].append(f"{float(row['test_accuracy']):.6g}")
             labeled[int(row["round"])].append(str(int(row["labeled"])))
         if len({len(each) for each in accuracy}) != 1 or not accuracy[0]:
@@ -191,9 +178,7 @@ def read_groups(path: Path, rounds: int) -> list[dict[str, str]]:
     """
     found: list[dict[str, float]] = [{} for _ in range(rounds)]
     with reading_run_file(path), path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row.values() or None in row:
-                raise ValueError("a row is cut short")
+        for row in whole_rows(file):
             found[int(row["round"])][row["group"]] = float(f"{float(row['test_accuracy']):.6g}")
         if len({tuple(each) for each in found}) != 1:
             raise ValueError("it does not have a row for each group and round")

@@ -16,7 +16,7 @@ Pairs = Iterable[tuple[str, str]]  # names of curves
 
 ALPHA = 0.05
 POWER = 0.8
-PAIRS = 1000  # of curves: up to so many, all are compared
+PAIRS = 1000  # of curves: up to this many, all are compared
 PAIR_COLUMNS = ["first", "second", "repeats", "difference", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]
 PAIR_COLUMNS += ["p", "p_holm", "p_wilcoxon", "p_equivalence", "repeats_needed", "repeats_seen"]
 

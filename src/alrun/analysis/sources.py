@@ -9,9 +9,10 @@ import pandas as pd
 from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
 from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
+from alrun.analysis.result_files import is_table, read_results
 from alrun.analysis.rounds import Problem, Results
-from alrun.analysis.scores import POOLS
 from alrun.runs.run_folder import find_run_folders
+from alrun.settings.checks import POOL_SIZES
 
 
 def load(sources: Sequence[str]) -> Results:
@@ -20,11 +21,11 @@ def load(sources: Sequence[str]) -> Results:
     Raises:
         UserError: A source is not one of these, or two contradict each other.
     """
-    paths = [Path(source) for source in sources if rounds.is_table(Path(source))]
-    gathered = rounds.gather(find_run_folders([source for source in sources if not rounds.is_table(Path(source))]))
+    paths = [Path(source) for source in sources if is_table(Path(source))]
+    gathered = rounds.gather(find_run_folders([source for source in sources if not is_table(Path(source))]))
     tables, problems = [("the run folders", gathered.rounds)], list(gathered.problems)
     for path in paths:
-        table, unsound = keep_sound_runs(rounds.read_results(path), path)
+        table, unsound = keep_sound_runs(read_results(path), path)
         tables.append((str(path), table))
         problems += unsound
     tables = [(source, table) for source, table in tables if len(table)]
@@ -77,7 +78,7 @@ def most_labels(table: pd.DataFrame) -> pd.Series:
     """For each row the most labels that its budget and its data set allow; NaN if the table has neither."""
     unknown = pd.Series(math.nan, table.index)
     budget = pd.to_numeric(table["budget.total"], errors="coerce") if "budget.total" in table else unknown
-    pool = table["dataset"].map(POOLS) if "dataset" in table else unknown
+    pool = table["dataset"].map(POOL_SIZES) if "dataset" in table else unknown
     return pd.concat([budget.astype(float), pool.astype(float)], axis=1).min(axis=1)
 
 

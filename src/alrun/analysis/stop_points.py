@@ -19,7 +19,7 @@ class StopPoint(NamedTuple):
 
     stopped: bool  # before the last round
     late: float  # labels after the first round from which the rest gains less than epsilon; negative: too early
-    given_away: float  # accuracy that the rest of the run gains yet
+    given_away: float  # accuracy that the rest of the run still gains
 
 
 def best_round(accuracy: np.ndarray, epsilon: float = EPSILON) -> int:
@@ -81,7 +81,7 @@ def stopping_sections(rounds: pd.DataFrame) -> list[Section]:
     text = (
         "Where each criterion would have ended each run, had it been followed. Too early and too late are counted from "
         f"the first round from which the rest of the run gains less than {100 * EPSILON:g} point of accuracy; given "
-        "away is what the rest of the run gained yet. A criterion that never says stop spends the whole budget. "
+        "away is what the rest of the run still gained. A criterion that never says stop spends the whole budget. "
         f"Majority: {MAJORITY} of the {len(CRITERIA)}. Brackets hold 95 % intervals over runs, by Student's t."
     )
     return [Section("When to stop", text, {}, {"stopping criteria": table})]

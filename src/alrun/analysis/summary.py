@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import figure_style, figures, formats, rounds, scores
+from alrun.analysis import efficiency_table, figure_style, figures, formats, rounds, scores
 from alrun.analysis.curves import name_curves
 from alrun.analysis.intervals import spread
 from alrun.analysis.metrics import ACCURACY, PLAIN
@@ -60,8 +60,8 @@ def accuracy_table(per_round: pd.DataFrame) -> pd.DataFrame:
 
 def by_strategy(named: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """Efficiency and seconds as text, a row per curve; and the accuracy at which efficiency is read."""
-    target = scores.common_level(named)
-    ratios = scores.efficiencies(named, target)
+    target = efficiency_table.common_level(named)
+    ratios = efficiency_table.efficiencies(named, target)
     seconds = scores.per_run(named).groupby("curve", sort=False)[["train_seconds", "select_seconds"]].mean()
     return pd.DataFrame(
         {

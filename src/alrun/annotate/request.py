@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alrun.data.manifest import read_manifest
 from alrun.data.unlabeled_texts import texts_of
-from alrun.runs.labeling import read_predictions, read_requested
+from alrun.runs.label_files import read_predictions, read_requested
 from alrun.system.errors import DataError
 
 

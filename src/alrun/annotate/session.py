@@ -12,7 +12,7 @@ from alrun.annotate.shown import Shown
 from alrun.data.manifest import Manifest, read_manifest
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.labeling import read_predictions
+from alrun.runs.label_files import read_predictions
 from alrun.system.errors import DataError
 
 

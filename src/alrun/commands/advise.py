@@ -9,7 +9,6 @@ test, and lets each strategy choose among the others, as if they were not labele
 
 import argparse
 import logging
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def advise(arguments: argparse.Namespace) -> None:
     """
     if arguments.repeats < 3:
         raise SettingError(f"--repeats {arguments.repeats} says nothing about chance: give 3 or more.")
-    folder, words = the_run(arguments.folder)
+    folder, words = find_run(arguments.folder)
     names = list(dict.fromkeys(["random", *filter(None, arguments.strategies.split(","))]))
     if len(names) < 2:
         raise SettingError(f"--strategies {arguments.strategies} compares nothing: name one beside random.")
@@ -58,7 +57,7 @@ def advise(arguments: argparse.Namespace) -> None:
     print_advice(areas, size, counts, test, own or "badge", folder)
 
 
-def the_run(source: str) -> tuple[Path, list[str]]:
+def find_run(source: str) -> tuple[Path, list[str]]:
     """The run in the folder ``source``, and the words of its command line.
 
     Raises:
@@ -67,14 +66,14 @@ def the_run(source: str) -> tuple[Path, list[str]]:
     if (Path(source) / projects.NAME).exists():  # its paths are seen from its folder, wherever this is typed
         project = projects.open_project(source, [])
         if project.is_new:
-            raise SettingError(f"{source} has asked for no labels yet.")
+            raise SettingError(f"{source} has asked for no labels yet: type alrun ask {source} first.")
         return run_of(project).folder, console.with_config_dir(project.overrides, project.config_dir)
     folders = find_run_folders([source])
     if len(folders) != 1:
         raise SettingError(f"{source} holds {len(folders)} runs: name the folder of one.")
     words = words_of_run(folders[0])
     if words is None or not queries_file(folders[0]).exists():
-        raise SettingError(f"{display_path(folders[0])} is not a run that has begun.")
+        raise SettingError(f"{display_path(folders[0])} is not a run that has begun: start it first, or name another.")
     own = words[1] if words[:1] == ["--config-dir"] else None
     return folders[0], console.with_config_dir(words[2:] if own else words, own)
 
@@ -90,8 +89,7 @@ def replay_all(
     logging.getLogger("alrun").setLevel(logging.WARNING)
     first = next(iter(settings.values()))
     with gpus.take_gpu(first.runtime.device, first.runtime.runs_per_gpu) as where:
-        device.set_precision(first.training.precision)
-        device.set_threads(first.runtime.threads)
+        device.prepare_process(first.training.precision, first.runtime.deterministic, first.runtime.threads)
         labeled = replay.labeled_part(first, folder, where)
         size = len(labeled.train_labels)
         counts = replay.label_counts(size)
@@ -107,7 +105,7 @@ def print_advice(
 ) -> None:
     """Print the table, the answer and the bias."""
     from alrun.analysis import advice
-    from alrun.runs.portable import read_queries
+    from alrun.runs.query_table import read_queries
 
     repeats = len(areas["random"])
     print(
@@ -125,13 +123,11 @@ def print_advice(
     ]
     print("", *console.format_columns(rows), "", sep="\n")
     print(advice.advise(found))
-    by = Counter(
-        "seed set" if round == 0 else own for round, index in read_queries(queries_file(folder)).items() for _ in index
-    )
-    chosen = by[own]
+    seed_set, *queries = map(len, read_queries(folder).values())
+    chosen = sum(queries)
     if chosen and own != "random":
         print(
-            f"The labels bias this: {chosen} of {sum(by.values())} queried examples were chosen by {own}. The replay "
+            f"The labels bias this: {chosen} of {seed_set + chosen} queried examples were chosen by {own}. The replay "
             f"cannot choose what {own} passed over, and its test resembles what {own} asks for, not your pool."
         )
     print("Intervals hold together in 95 % of such comparisons; more labels and --repeats make them narrower.")

@@ -23,7 +23,7 @@ from alrun.annotate.formats import FORMATS, write_request
 from alrun.annotate.project import Project
 from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
-from alrun.runs.run_folder import display_path, is_done, queries_file
+from alrun.runs.run_folder import display_path, is_done, latest_request, queries_file
 from alrun.settings import planned_runs
 from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
@@ -58,7 +58,7 @@ def main() -> None:
                 project = projects.open_project(name, words, arguments.config_dir)
                 held.enter_context(project.locked())
                 run = prepare(project)
-                sys.argv[1:] = words_of_run(project)
+                sys.argv[1:] = words_of_project(project)
             elif arguments.to:
                 raise SettingError(f"--to {arguments.to} needs a labeling project: alrun ask FOLDER/ ...")
             else:
@@ -83,12 +83,7 @@ def main() -> None:
     print(f"or, with the labels filled in: {program.command_line(['tell', folder, display_path(waiting)])}")
 
 
-def latest_request(folder: Path) -> Path | None:
-    """The request of the last round; None before the first."""
-    return max(folder.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
-
-
-def words_of_run(project: Project) -> list[str]:
+def words_of_project(project: Project) -> list[str]:
     """The command line of a project's run."""
     own = [] if project.config_dir is None else ["--config-dir", project.config_dir]
     return [*own, *project.overrides]
@@ -136,9 +131,9 @@ def prepare(project: Project) -> planned_runs.Planned:
 
 def queries_so_far(folder: Path) -> int:
     """How many queries a run has made: the number of the next one."""
-    from alrun.runs.portable import read_queries
+    from alrun.runs.query_table import read_queries
 
-    return len(read_queries(path)) if (path := queries_file(folder)).exists() else 0
+    return len(read_queries(folder)) if queries_file(folder).exists() else 0
 
 
 def report_changes(changes: Changes, is_new: bool, noun: str) -> None:

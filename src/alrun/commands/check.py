@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console, old_code
-from alrun.settings import factory, planned_runs, targets
+from alrun.settings import factory, groups, planned_runs, targets
 from alrun.system import program
 from alrun.system.errors import SettingError
 
@@ -122,10 +122,7 @@ def check_all() -> bool:
 
 def strategy_options() -> list[str]:
     """The options of ``strategy=``."""
-    from importlib import resources
-
-    names = (entry.name for entry in (resources.files("alrun.conf") / "strategy").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+    return [name for name, _ in groups.options("strategy", groups.folder())]
 
 
 def build_strategy(name: str, settings: Sequence[str]) -> "Strategy":

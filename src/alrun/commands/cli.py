@@ -19,7 +19,14 @@ from omegaconf import DictConfig
 
 from alrun.commands import completion, console, next_step, search, sweep
 from alrun.runs import finished, own_code
-from alrun.runs.run_folder import check_other_data, display_path, is_done, other_version, remove_refused_run
+from alrun.runs.run_folder import (
+    check_other_data,
+    display_path,
+    is_done,
+    latest_request,
+    other_version,
+    remove_refused_run,
+)
 from alrun.settings import groups, guard, identity, targets
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
@@ -27,6 +34,7 @@ from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early, files, interruption
 from alrun.system.errors import SettingError, UserError, first_line, traceback_of_users_code, unusable
 from alrun.system.moved import SUBCOMMANDS
+from alrun.system.program import start_in
 from alrun.system.words import closest
 
 log = logging.getLogger(__name__)
@@ -41,8 +49,7 @@ def main() -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then lets errors through to us
     logging.raiseExceptions = False  # no traceback if run.log cannot be written: saving results says so
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # a user's own modules are found by the console script as by `python -m`
+    start_in(os.getcwd())  # a user's own modules are found by the console script as by `python -m`
     interruption.install_handlers()
     is_complete, is_stopped = False, False
     with console.reporting_mistakes(early.SAYS), usable_outputs():
@@ -114,7 +121,7 @@ def usable_outputs() -> Iterator[None]:
 def job(cfg: DictConfig) -> float | None:
     """Compute one run; Hydra's launchers call this in a process of their choice. Returns the objective of a search."""
     hydra_cfg = HydraConfig.get()
-    start_where_typed(Path(hydra_cfg.runtime.cwd))
+    start_in(hydra_cfg.runtime.cwd)
     run_dir = Path(hydra_cfg.runtime.output_dir)
     is_alone = hydra_cfg.mode == RunMode.RUN
     interruption.install_handlers()
@@ -156,14 +163,6 @@ def in_a_run(error: BaseException) -> bool:
     return any(note.startswith(OURS) for note in getattr(error, "__notes__", []))
 
 
-def start_where_typed(folder: Path) -> None:
-    """Resolve relative paths and the user's modules from where the command was typed: a Ray worker starts elsewhere."""
-    if folder.is_dir():
-        os.chdir(folder)
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-
-
 def warn_of_unused(cfg: DictConfig, typed: Sequence[str]) -> None:
     """Say which words of the command line have no effect on this run."""
     from alrun.settings import fitted  # with numpy, which `--help` does without
@@ -203,10 +202,9 @@ def next_command(run_dir: Path) -> str:
     """What to type after a single run."""
     from alrun.analysis import efficiency
 
-    is_labeled_by_people = any(run_dir.glob("ask_*.csv"))  # a random run would need as many labels again
-    return next_step.after_run(
-        run_dir, is_labeled_by_people or efficiency.reference_of(run_dir) is not None, sys.argv[1:]
-    )
+    has_reference = efficiency.reference_of(run_dir) is not None
+    is_labeled_by_people = latest_request(run_dir) is not None  # a random run would need as many labels again
+    return next_step.after_run(run_dir, has_reference or is_labeled_by_people, sys.argv[1:])
 
 
 def note_failure(run_dir: Path, message: str) -> None:

@@ -98,7 +98,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     elsewhere = None
     if cfg.runtime.engine == "ray":
         settings = json.dumps({key: OmegaConf.to_container(cfg[key], resolve=True) for key in ENCODES})
-        gpus = 1 / (cfg.runtime.runs_per_gpu or 1) if where.type == "cuda" else 0
+        gpus = on_ray.gpu_share(where, cfg.runtime.runs_per_gpu)
         elsewhere = partial(on_ray.encoded, make=partial(encoding, settings), gpus=gpus)
     passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress, elsewhere)
     manifest = store.read()

@@ -11,7 +11,7 @@ has predicted the same with it (pip install 'alrun[onnx]').
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.commands.advise import the_run
+from alrun.commands.advise import find_run
 from alrun.runs.run_folder import display_path
 from alrun.settings import planned_runs
 from alrun.system import early
@@ -38,11 +38,12 @@ def export(source: str, folder: Path, with_onnx: bool) -> None:
     Raises:
         UserError: There is no such run, it has no trained model, or the folder cannot be written to.
     """
-    run_dir, words = the_run(source)
+    run_dir, words = find_run(source)
     cfg = planned_runs.runs_of_command([*words, "tracking=none"])[0].cfg
     with early.holding_ctrl_c():
         from alrun.loop import exported
-    exported.settle()
+        from alrun.system import device
+    device.set_precision("float32")  # what ONNX predicts is compared with what torch does
     with writing():
         names = exported.export_classifier(cfg, run_dir, folder, with_onnx)
     print(f"{', '.join(names)} are in {display_path(folder)}.")

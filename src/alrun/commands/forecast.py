@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--price", type=float, metavar="PRICE", help="of a label (default: that of the run, cost.price)"
     )
-    parser.add_argument("--check", action="store_true", help="compare forecasts with what came")
+    parser.add_argument("--check", action="store_true", help="compare forecasts with outcomes")
     console.run_on_sources(parser, forecast)
 
 
@@ -45,17 +45,17 @@ def forecast(arguments: argparse.Namespace) -> None:
 
     folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
     for folder in folders[:SHOWN]:
-        print(f"{display_path(folder)}\n  {line(folder, arguments)}")
+        print(f"{display_path(folder)}\n  {forecast_line(folder, arguments)}")
         random = random_run(folder)
         if random is not None:
-            print(f"  random: {line(random, arguments)}")
+            print(f"  random: {forecast_line(random, arguments)}")
     if len(folders) > SHOWN:
         print(f"and {len(folders) - SHOWN} more runs: name fewer folders.")
     if not folders:
         raise DataError(f"no run has finished a round: forecasts need {forecast.LEAST}.")
 
 
-def line(folder: Path, arguments: argparse.Namespace) -> str:
+def forecast_line(folder: Path, arguments: argparse.Namespace) -> str:
     """The forecast of a run, or why there is none."""
     from alrun.analysis import forecast
     from alrun.analysis.efficiency import read_curve, read_price
@@ -67,20 +67,20 @@ def line(folder: Path, arguments: argparse.Namespace) -> str:
     most = int(forecast.farthest(curve)) - int(curve.labels[-1])
     if arguments.labels and arguments.labels > most:
         raise SettingError(
-            f"--labels {arguments.labels} is beyond what {curve.labels[-1]} labels let forecast: at most {most}."
+            f"--labels {arguments.labels} is beyond what {curve.labels[-1]} labels can forecast: give at most {most}."
         )
     return forecast.in_words(curve, arguments.labels, arguments.at, price)
 
 
 def random_run(folder: Path) -> Path | None:
     """The random run of the same setting and seed, if it is another one that has begun."""
-    seed = folder.name.rpartition("-")[2]
-    found = (path for path in folder.parent.glob(f"random-*-{seed}") if (path / "accuracy.csv").exists())
-    return next((path for path in found if path != folder), None)
+    from alrun.analysis.efficiency import random_runs
+
+    return next((path for path in random_runs(folder) if path != folder and (path / "accuracy.csv").exists()), None)
 
 
 def check(sources: list[str]) -> None:
-    """Print how often intervals held what came, by data set.
+    """Print how often intervals held the outcome, by data set.
 
     Raises:
         UserError: No run has enough rounds.

@@ -20,7 +20,7 @@ from alrun.commands import console
 from alrun.commands.ask import run_of
 from alrun.commands.tell import check_asked
 from alrun.data import own
-from alrun.runs.labeling import read_labels
+from alrun.runs.label_files import read_labels
 from alrun.system import program
 from alrun.system.errors import SettingError, first_line
 
@@ -66,7 +66,7 @@ def open_session(name: str, words: list[str], by: str) -> Session:
     """
     project = projects.open_project(name, words)
     if project.is_new:
-        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes it.")
+        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes one.")
     run = run_of(project)
     check_asked(run.folder)
     dataset = run.cfg.dataset

@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from alrun.analysis.rounds import is_table
+from alrun.analysis.result_files import is_table
 from alrun.commands import console
 from alrun.system.errors import DataError, SettingError
 
@@ -33,9 +33,9 @@ def merge_tables(arguments: Namespace) -> None:
     """Write runs.csv, rounds.csv and the leaderboard, and print where they are.
 
     Raises:
-        UserError: A table is none, two contradict each other, or none has a sound run.
+        UserError: A source is not a table, two contradict each other, or none has a sound run.
     """
-    from alrun.analysis import leaderboard_page, merging, rounds
+    from alrun.analysis import leaderboard_page, merging, result_files
 
     reading = console.take_reading(arguments)
     if not 0 < arguments.alpha < 1:
@@ -44,7 +44,7 @@ def merge_tables(arguments: Namespace) -> None:
     console.print_problems(merged.problems)
     if merged.rounds.empty:
         raise DataError("the tables have no sound run: there is nothing to join.")
-    rounds.write_results(merged.rounds, arguments.output)
+    result_files.write_results(merged.rounds, arguments.output)
     page = leaderboard_page.write(merged, arguments.output, reading, arguments.alpha)
     joined = merged.rounds.drop_duplicates("run")
     print(f"{len(merged.rounds)} rounds of {len(joined)} runs of {joined[merging.SOURCE].nunique()} sources")

@@ -86,7 +86,7 @@ def hours_of_paper(runs: Collection[planned_runs.Planned]) -> str:
 def at_paper_size(run: planned_runs.Planned) -> float | None:
     """Hours of training of a run of the paper's experiments at scale=paper, at whichever scale it is planned."""
     budget, scale = run.cfg.budget, run.cfg.scale
-    labels = [size / scale.examples for size in schedule.labels_by_round(budget, run.cfg.validation or 0)]
+    labels = [size / scale.examples for size in schedule.labels_by_round(budget, run.cfg.validation)]
     epochs = run.cfg.training.max_epochs / scale.epochs
     return hours.hours_of_run(str(run.cfg.hydra.runtime.choices.model), labels, epochs)
 

@@ -39,14 +39,14 @@ def main() -> None:
 
 def write_table(arguments: Namespace) -> None:
     """Write the table, and print which runs it has."""
-    from alrun.analysis import metrics, rounds, sources
+    from alrun.analysis import metrics, result_files, sources
 
     metric = console.take_reading(arguments).metric
     results = sources.load(arguments.sources)
     if len(results.rounds) and results.rounds[metrics.ACCURACY.column].notna().any():
         metrics.check_measured(results.rounds, metric)
     for path in arguments.output:
-        rounds.write_results(rounds.lean(results.rounds) if arguments.lean else results.rounds, path)
+        result_files.write_results(result_files.lean(results.rounds) if arguments.lean else results.rounds, path)
     frame = results.rounds
     print(f"{len(frame)} rounds of {frame['run'].nunique()} runs")
     if len(frame):

@@ -5,8 +5,6 @@ is the accuracy on 100 examples of the pool that are labeled first; the test spl
 read. The 100 examples are part of ``budget.total`` and of the labels in every round.
 """
 
-import csv
-import json
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from alrun.runs.run_folder import display_path, is_done, queries_file
+from alrun.runs.run_folder import display_path, is_done, read_record, read_rows
 from alrun.system.errors import SettingError
 from alrun.system.lock import Lock
 
@@ -52,21 +50,20 @@ def objective(run_dir: Path) -> float | None:
     with Lock(run_dir / ".lock"):
         if not is_done(run_dir):
             return None
-    with (run_dir / "accuracy.csv").open(newline="") as file:
-        return float(list(csv.DictReader(file))[-1]["test_accuracy"])
+    return float(read_rows(run_dir / "accuracy.csv")[-1]["test_accuracy"])
 
 
 def report_labels(runs: Path, validation: int) -> str:
     """A sentence on the labels that all runs below ``runs`` with ``validation`` held-out examples used together."""
-    from alrun.runs.portable import read_queries  # with it comes torch
+    from alrun.runs.query_table import read_queries  # and with it numpy
 
     trials, queried = 0, {}
     for path in runs.glob("*/*/run.json"):
-        with suppress(OSError, ValueError, KeyError):
-            record: dict[str, Any] = json.loads(path.read_text())
+        record = read_record(path.parent)
+        with suppress(OSError, KeyError):
             if record["settings"].get("validation") == validation:
                 trials += 1
-                for query in read_queries(queries_file(path.parent)).values():
+                for query in read_queries(path.parent).values():
                     queried.setdefault(record["data"], set()).update(query.tolist())
     labels = sum(len(indices) + validation for indices in queried.values())
     return (

@@ -68,8 +68,7 @@ def settings_to_type(best: Choice, own: Choice) -> Sequence[str]:
 def build_for_timing(cfg: DictConfig) -> tuple[torch.device, Parts]:
     """The device and the parts of a run, as the run would build them."""
     where = device.choose_device(cfg.runtime.device)
-    device.set_precision(cfg.training.precision)
-    device.set_deterministic(cfg.runtime.deterministic)
+    device.prepare_process(cfg.training.precision, cfg.runtime.deterministic, cfg.runtime.threads)
     return where, build_parts(cfg, where)
 
 
@@ -90,8 +89,7 @@ def measure_choices(cfg: DictConfig, parts: Parts, where: torch.device) -> dict[
     best = fastest(speeds)
     for name in FORMATS:
         other = Choice(best.threads, name)
-        corrupts = where.type == "cpu" and name == "channels_last" and execution.overruns_in_channels_last(parts.model)
-        if other not in speeds and not corrupts:
+        if other not in speeds and not execution.corrupts_memory(parts.model, name, where):
             speeds[other] = training_speed(parts, where, other)
     return speeds
 

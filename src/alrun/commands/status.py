@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.runs.durations import Durations, labels_of_rounds, read_rows
+from alrun.runs.durations import Durations, labels_of_rounds
 from alrun.runs.run_folder import (
     display_path,
     find_run_folders,
+    latest_request,
     other_version,
     read_failure,
+    read_rows,
     reading_run_file,
     run_state,
 )
@@ -32,11 +34,7 @@ from alrun.system import lock, program
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
-WORDS = {
-    "begun": "interrupted",
-    "missing": "waiting",
-    "old": "of another version",
-}  # the state of a run folder in words
+WORDS = {"begun": "interrupted", "missing": "waiting", "old": "of another version"}  # states of a run folder, in words
 SOON = 1 / 60  # hours, below which their number says nothing
 ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
@@ -189,7 +187,7 @@ def command_of(folder: Path) -> str | None:
     project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
     if project is not None:
         words = [display_path(Path(project.strip("'\"")).parent)]
-    if any(folder.glob("ask_*.csv")):
+    if latest_request(folder):
         words.insert(0, "ask")
     return one_line(f"{program.command_line(words)}  # {display_path(folder)}")
 

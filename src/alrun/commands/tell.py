@@ -22,9 +22,9 @@ from alrun.annotate import project as projects
 from alrun.annotate.formats import FORMATS, fetch_answers, read_answers_of
 from alrun.annotate.keeping import Kept, keep_answers
 from alrun.commands import console
-from alrun.commands.ask import find_run_to_label, latest_request, run_of
+from alrun.commands.ask import find_run_to_label, run_of
 from alrun.data import own
-from alrun.runs.run_folder import display_path, queries_file
+from alrun.runs.run_folder import display_path, latest_request, queries_file
 from alrun.system import program
 from alrun.system.counts import counted, is_or_are
 from alrun.system.errors import SettingError
@@ -66,7 +66,7 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     """Keep the answers of a file, or of the last request, in a project, and print what became of them."""
     project = projects.open_project(name, words)
     if project.is_new:
-        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes it.")
+        raise SettingError(f"{name}: there is no labeling project: alrun ask {name} ... makes one.")
     run = run_of(project)
     check_asked(run.folder)
     classes = own.class_names(run.cfg.dataset.classes)
@@ -81,7 +81,7 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     print(kept.sentence())
     show_mistakes([f"{place}, {mistake}" for mistake in kept.refused])
     if kept.refused:
-        print("Correct what is refused and type the same command again: what is known already is passed over.")
+        print("Correct what is refused and type the same command again: what is already known is skipped.")
     print(f"Next: {program.command_line(['ask' if not kept.missing else 'label', display_path(project.folder)])}")
     return kept
 
@@ -102,8 +102,8 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
     Raises:
         UserError: No labels were asked for yet, the run is being computed, or the file cannot be read.
     """
-    from alrun.runs.labeling import add_labels, read_labels
-    from alrun.runs.portable import read_queries
+    from alrun.runs.label_files import add_labels, read_labels
+    from alrun.runs.query_table import read_queries
     from alrun.system.lock import Lock
 
     check_asked(run_dir)
@@ -113,7 +113,7 @@ def keep_labels(run_dir: Path, classes: list[str], path: Path) -> list[str]:
             f"{display_path(run_dir)} is being computed by another process: try again when that process has ended."
         )
     try:
-        asked_for = [int(index) for query in read_queries(queries_file(run_dir)).values() for index in query]
+        asked_for = [index for query in read_queries(run_dir).values() for index in query.tolist()]
         taken, mistakes = add_labels(run_dir, classes, asked_for, path)
         missing = len(asked_for) - len(read_labels(run_dir, classes))
     finally:

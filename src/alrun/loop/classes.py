@@ -1,4 +1,4 @@
-"""Classes that the settings of a strategy give by name, or as rare: their numbers, which the data say."""
+"""The numbers of classes that the settings of a strategy give by name or as rare: the data decide them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def with_known_classes(cfg: DictConfig, strategy: Strategy, data: ImageData) -> 
 
 
 def with_numbers(settings: Any, data: ImageData, key: str) -> Any:
-    """``settings`` (plain values) with classes that are given by name, or as rare, as their numbers, at any depth.
+    """``settings`` (plain values) with numbers for the classes that are given by name or as rare, at any depth.
 
     Raises:
         UserError: The data set has no such class, or none of its classes is rare.
@@ -39,7 +39,7 @@ def numbers_of(value: Any, data: ImageData, key: str) -> Any:
     """The numbers of classes that are listed, or of the rare ones if ``value`` says ``rare``.
 
     Raises:
-        UserError: One is not there, or no class is rare.
+        UserError: There is no such class, or no class is rare.
     """
     if isinstance(value, list):
         return [class_number(each, data, key) for each in value]

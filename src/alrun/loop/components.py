@@ -48,7 +48,7 @@ from alrun.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
-ToFloats = Normalize | Cast | NetworkInput  # what makes the floats that a model takes of what the pool holds
+ToFloats = Normalize | Cast | NetworkInput  # turns what the pool holds into the floats that a model takes
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Parts:
     trainer: Learner
     first_trainer: Learner  # of round 0: another one where ``first_optimizer`` is given
     normalize: ToFloats
-    fresh: Callable[[], Classifier]  # another model of the kind, with weights drawn from torch's global generator
+    fresh: Callable[[], Classifier]  # another such model, with weights drawn from torch's global generator
 
 
 def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
@@ -80,10 +80,10 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     card.log_card(whole.card)
     of_source = whole.data.thinned(*sizes(cfg, whole.data))
     data, others = pools.shaped(cfg, of_source, where)
-    told = whole.card
+    described = whole.card
     if is_shaped := data is not of_source:
-        told = told | card.describe_pool(data)
-        log.info("%s", card.pool_sentence(told))
+        described = described | card.describe_pool(data)
+        log.info("%s", card.pool_sentence(described))
     if cfg.validation is not None:
         data = data.held_out(cfg.validation, np.random.default_rng(rng.derive(initial_seed(cfg), "validation")))
     check_until(cfg.budget.until_accuracy, data)
@@ -100,7 +100,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     if cfg.first_optimizer is not None:
         first_trainer = build_trainer(first_round(cfg), model, augmentation, normalize, where)
     check_oracle(strategy, trainer, data)
-    # Settings and seed say what a shaped pool is made of its source, which repeats share.
+    # Settings and seed say how a shaped pool is made from its source, which repeats share.
     source = of_source if is_shaped else data
     data_id = whole.fingerprint if source is whole.data else source.fingerprint()
     if others:
@@ -108,7 +108,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     return Parts(
         data,
         data_id,
-        told,
+        described,
         model,
         strategy,
         stopping,
@@ -120,7 +120,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
 
 
 def normalization(model: Classifier, data: ImageData, where: torch.device) -> ToFloats:
-    """What makes the floats on ``where`` that a model takes, of bytes or of vectors."""
+    """Turns bytes or vectors into the floats that ``model`` takes, on ``where``."""
     if isinstance(model, Pretrained):
         return NetworkInput(model.preprocessing, where)
     if data.is_vectors:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from alrun.runs.round_record import RoundRecord
 from alrun.runs.run_folder import display_path
-from alrun.runs.state import RoundRecord
 from alrun.system import files
 
 log = logging.getLogger(__name__)

@@ -81,14 +81,14 @@ def division_of(
 
 
 def compute_missing(division: Division, cfg: DictConfig, choices: dict[str, str], where: torch.device) -> None:
-    """Let all parts propose that have not, in this process or on Ray."""
+    """Compute all parts that have not proposed anything yet, in this process or on Ray."""
     missing = division.missing()
     if cfg.runtime.engine != "ray":
         for number in missing:
             division.compute(number)
     elif missing:
         asked = as_json(cfg), str(division.run_dir), tuple(choices.items()), division.round
-        gpus = 1 / (cfg.runtime.runs_per_gpu or 1) if where.type == "cuda" else 0
+        gpus = on_ray.gpu_share(where, cfg.runtime.runs_per_gpu)
         on_ray.compute(missing, partial(compute_part, *asked), cfg.runtime.threads, gpus)
 
 
@@ -135,9 +135,7 @@ def opened_for_parts(settings: str, run_dir: str, choices: Choices, round: int) 
     """The selection after ``round`` in parts, in a process that is not the run's own."""
     cfg, folder = DictConfig(json.loads(settings)), Path(run_dir)
     where = device.choose_device(cfg.runtime.device)
-    device.set_precision(cfg.training.precision)
-    device.set_deterministic(cfg.runtime.deterministic)
-    device.set_threads(cfg.runtime.threads)
+    device.prepare_process(cfg.training.precision, cfg.runtime.deterministic, cfg.runtime.threads)
     parts = build_parts(cfg, where)
     state, pool, _ = resumed(cfg, folder, parts, where)
     if not state.is_trained or state.weights is None or len(state.rounds) != round + 1:

@@ -1,4 +1,4 @@
-"""Why a run ends before its budget is spent, and what its folder holds in the end."""
+"""Why a run ends before its budget is spent, and what is written to its folder at the end."""
 
 import logging
 from pathlib import Path

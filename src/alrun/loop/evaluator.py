@@ -18,7 +18,7 @@ class Evaluator:
     Args:
         data: Has the test split.
         where: The device.
-        normalize: Makes floats of it.
+        normalize: Turns its images or vectors into floats.
         chunk: Images in a forward pass.
     """
 

@@ -44,10 +44,10 @@ def check_and_apply(choice: Choice, parts: Parts, where: torch.device) -> Choice
     Raises:
         UserError: This model would corrupt memory in that memory format.
     """
-    if where.type == "cpu" and choice.memory_format == "channels_last" and overruns_in_channels_last(parts.model):
+    if corrupts_memory(parts.model, choice.memory_format, where):
         raise SettingError(
-            "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model so; "
-            "use runtime.memory_format=contiguous, or a wider model."
+            "runtime.memory_format=channels_last: torch corrupts memory on a CPU when it trains this model in "
+            "that format; use runtime.memory_format=contiguous, or a wider model."
         )
     apply(choice, parts, parts.model, where)
     return choice
@@ -60,6 +60,11 @@ def apply(choice: Choice, parts: Parts, model: Classifier, where: torch.device) 
     memory_format = FORMATS[choice.memory_format]
     parts.normalize.memory_format = memory_format
     model.to(where).to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]
+
+
+def corrupts_memory(model: nn.Module, memory_format: str, where: torch.device) -> bool:
+    """Whether training ``model`` on ``where`` in that format would corrupt memory."""
+    return where.type == "cpu" and memory_format == "channels_last" and overruns_in_channels_last(model)
 
 
 def overruns_in_channels_last(model: nn.Module) -> bool:

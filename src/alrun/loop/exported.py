@@ -26,7 +26,7 @@ from alrun.models.classifier import Classifier, evaluation
 from alrun.runs import run_folder
 from alrun.runs.state import RunState
 from alrun.settings.identity import with_short_names
-from alrun.system import device, files
+from alrun.system import files
 from alrun.system.errors import SettingError, StorageError
 
 SCHEMA = 1
@@ -158,9 +158,4 @@ def check_same(expected: np.ndarray, found: np.ndarray) -> None:
     gap = float(np.abs(expected - found).max())
     sure = np.sort(expected, 1)[:, -1] - np.sort(expected, 1)[:, -2] > 2 * TOLERANCE  # others are ties
     if gap > TOLERANCE or (expected.argmax(1) != found.argmax(1))[sure].any():
-        raise RuntimeError(f"the ONNX file predicts something else than the model: probabilities differ by {gap:.2g}")
-
-
-def settle() -> None:
-    """Compute as exactly as the comparison needs."""
-    device.set_precision("float32")
+        raise RuntimeError(f"the ONNX file predicts something other than the model: probabilities differ by {gap:.2g}")

@@ -8,18 +8,19 @@ task is tried again where its process or node dies, so that nothing finished is 
 import atexit
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from alrun.system import interruption
 from alrun.system.errors import SettingError, StorageError, UserError
+from alrun.system.program import start_in
 
 ATTEMPTS = 20  # at a task whose process dies each time, before the run gives up
-LOOK = 0.5  # seconds between two looks for a signal
+LOOK = 0.5  # seconds between two checks for a signal
 
 
 def compute(parts: Sequence[int], work: Callable[[int], object], processors: int, gpus: float) -> None:
@@ -107,6 +108,11 @@ def encoded(
         raise users_mistake(error) or given_up(error, ray) or error from None
 
 
+def gpu_share(where: torch.device, runs_per_gpu: int | None) -> float:
+    """GPUs of a task that computes on ``where``: several tasks share one if runs may; 0 on a CPU."""
+    return 1 / (runs_per_gpu or 1) if where.type == "cuda" else 0
+
+
 def connected() -> Any:
     """The module ``ray``, connected to a cluster until this process ends.
 
@@ -144,14 +150,6 @@ def installed() -> ModuleType:
         ) from error
 
 
-def start_in(folder: str) -> None:
-    """Resolve relative paths and the user's modules from where the command was typed; a worker starts elsewhere."""
-    if os.path.isdir(folder):
-        os.chdir(folder)
-    if folder not in sys.path:
-        sys.path.append(folder)
-
-
 def users_mistake(error: BaseException | None) -> UserError | None:
     """The mistake of the user that another process raised, if there is one behind ``error``."""
     while error is not None:
@@ -167,6 +165,6 @@ def given_up(error: Exception, ray: Any) -> UserError | None:
     if not isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError):
         return None
     return StorageError(
-        f"runtime.engine=ray: a process of Ray died {ATTEMPTS + 1} times, perhaps for lack of memory: more parts take "
-        "less each. What is done stays: the same command goes on."
+        f"runtime.engine=ray: a process of Ray died {ATTEMPTS + 1} times, perhaps for lack of memory: a higher "
+        "runtime.parts makes each part smaller. What is done is kept: the same command goes on."
     )

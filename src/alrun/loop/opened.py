@@ -1,4 +1,4 @@
-"""The data of a run as they are opened: once for runs of one process that follow one another on the same files."""
+"""Opens the data of a run, once for all runs that follow one another in a process and use the same files."""
 
 import json
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ def opened(cfg: DictConfig, where: torch.device, setting: str = "dataset") -> Op
     if setting not in _last or _last[setting][0] != key:
         _last.pop(setting, None)
         data: ImageData = factory.build(cfg.dataset, setting, root=cfg.paths.data)
-        told = card.describe_data(data)
+        described = card.describe_data(data)
         data, features = vector_pools.encoded(cfg, data, where, sizes(cfg, data))
-        made = Opened(data, told | features, Path(cfg.paths.outputs) / "cache" / "content")
+        made = Opened(data, described | features, Path(cfg.paths.outputs) / "cache" / "content")
         if key is None:
             return made
         _last[setting] = key, made
@@ -55,7 +55,7 @@ def opened(cfg: DictConfig, where: torch.device, setting: str = "dataset") -> Op
 
 
 def opened_beside(cfg: DictConfig, group: str, where: torch.device) -> Opened | None:
-    """The data set that ``<group>.dataset`` names beside that of the run, made to vectors alike; None without one.
+    """The data set that ``<group>.dataset`` names beside that of the run, encoded in the same way; None without one.
 
     Raises:
         UserError: It cannot be read.
@@ -73,7 +73,7 @@ def opened_beside(cfg: DictConfig, group: str, where: torch.device) -> Opened | 
 
 
 def key_of(cfg: DictConfig) -> str | None:
-    """What decides what is opened: settings and the content of files; None of a user's own code, which may do more."""
+    """What decides the opened data: settings and content of files. None for a user's own code, which may read more."""
     names = ("dataset", "encoder", "limit", "scale")
     settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [*names, "paths"]), resolve=True)
     del settings["paths"]  # to which the others may refer

@@ -8,7 +8,7 @@ import numpy as np
 from alrun.analysis import forecast
 from alrun.analysis.efficiency import Curve
 from alrun.runs import stopping
-from alrun.runs.state import RoundRecord
+from alrun.runs.round_record import RoundRecord
 
 log = logging.getLogger(__name__)
 

@@ -61,7 +61,7 @@ def check_augmentation(augmentation: Augmentation, data: ImageData) -> None:
         except MISFIT as error:
             raise SettingError(
                 f"{named(getattr(augmentation, 'transform', augmentation), 'augmentation')} fails on the images: "
-                f"{first_line(error)}."
+                f"{first_line(error)}; change its settings, or use augmentation=none."
             ) from error
 
 
@@ -95,8 +95,11 @@ def check_model(model: Classifier, data: ImageData) -> None:
             model.eval()
             embedding, logits = model.embed(images).shape, model(images).shape
     except MISFIT as error:
-        what = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
-        raise SettingError(f"{name} does not work on {what} {tuple(images.shape[1:])}: {first_line(error)}.") from error
+        kind = "vectors of" if data.is_vectors else "images of shape (channels, height, width)"
+        what = f"{kind} {tuple(images.shape[1:])}"
+        raise SettingError(
+            f"{name} does not work on {what}: {first_line(error)}; use another model, or other data."
+        ) from error
     if len(embedding) != 2 or logits != (2, data.classes):
         raise SettingError(
             f"{name} gives embeddings {tuple(embedding)} and logits {tuple(logits)} for two examples; they must be "
@@ -120,10 +123,15 @@ def check_unlabeled(cfg: DictConfig, redundancy: Any, chooser: Any, cap: Any, an
     }
     for key, does in reads.items():
         if does:
-            raise SettingError(
-                f"{named(cfg[key], key)} reads labels of the whole pool, which are to be asked "
-                f"for here: use {key}={OTHERWISE.get(key, 'none')}."
-            )
+            raise reads_labels(cfg[key], key)
+
+
+def reads_labels(part: Any, key: str) -> SettingError:
+    """The error for a ``part`` of the settings that reads labels of the whole pool, where people give them."""
+    return SettingError(
+        f"{named(part, key)} reads labels of the whole pool, which people have yet to give here: "
+        f"use {key}={OTHERWISE.get(key, 'none')}."
+    )
 
 
 def check_takes(model: DictConfig, data: ImageData) -> None:
@@ -196,7 +204,7 @@ def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:
         name = named(each, "strategy")
         if data.is_unlabeled:
             raise SettingError(
-                f"{name} is an oracle: it knows all answers, and here people are to give them: use another."
+                f"{name} is an oracle: it knows all answers, and here people are to give them: use another strategy."
             )
         if not isinstance(trainer, Convex):
             raise SettingError(

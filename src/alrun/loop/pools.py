@@ -1,4 +1,4 @@
-"""The pool as people have it: shift, open_set and imbalance on the data of a run, in this order."""
+"""Realistic pools: shift, open_set and imbalance applied to the data of a run, in this order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from alrun.data.dataset import ImageData
 from alrun.loop.opened import opened_beside, sizes
+from alrun.loop.part_checks import reads_labels
 from alrun.pool.imbalance import Imbalance, NoImbalance
 from alrun.pool.open_set import NoStrangers, OpenSet
 from alrun.pool.shift import NoShift, Shift
 from alrun.settings import factory
 from alrun.settings.identity import initial_seed
-from alrun.settings.option_names import named
 from alrun.system import rng
-from alrun.system.errors import SettingError
 
 
 def shaped(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[ImageData, list[str]]:
@@ -48,9 +47,7 @@ def shaped(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Image
         if isinstance(part, none):
             continue
         if data.is_unlabeled:
-            raise SettingError(
-                f"{named(part, key)} reads labels of the whole pool, which are to be asked for here: use {key}=none."
-            )
+            raise reads_labels(part, key)
         data = change(data, np.random.default_rng(rng.derive(initial_seed(cfg), key)))
     return data, others
 

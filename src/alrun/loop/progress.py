@@ -8,7 +8,7 @@ from time import perf_counter
 from tqdm import tqdm
 
 from alrun.runs import durations
-from alrun.runs.state import RoundRecord
+from alrun.runs.round_record import RoundRecord
 
 log = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ def write_run_json(
 
 
 def note_end(run_dir: Path, rounds: int, reason: str) -> None:
-    """Say in run.json that the run has only so many ``rounds``, and why."""
+    """Record in run.json that the run ended after this number of ``rounds``, and why."""
     record = run_folder.read_record(run_dir)
     record["rounds"] = record["rounds"][:rounds]
     files.write_text(run_dir / "run.json", json.dumps({**record, "ended_by": reason}, indent=2) + "\n")
@@ -72,11 +72,9 @@ def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> 
     Equal bytes are promised if all are the same; otherwise the rest of the run is another draw from the same
     distribution.
     """
-    try:
-        before = json.loads((run_dir / "run.json").read_text())
-        known = {**before, "torch": before["versions"]["torch"]}
-    except (OSError, ValueError, LookupError, TypeError):  # run.json is written again in a moment
-        return
+    before = run_folder.read_record(run_dir)
+    versions = before.get("versions")
+    known = {**before, **versions} if isinstance(versions, dict) else {}  # else damaged, and written again in a moment
     now = {
         "torch": torch.__version__,
         "device": device.describe(where),

@@ -14,14 +14,13 @@ from alrun.loop.evaluator import Evaluator
 from alrun.loop.querying import choose_query
 from alrun.pool.build import place_images
 from alrun.pool.pool import Pool
-from alrun.runs import labeling, portable
-from alrun.runs.run_folder import queries_file
+from alrun.runs import label_files, query_table
 from alrun.system import device, rng
 from alrun.system.errors import DataError
 
 LEAST = 40  # labels that a replay needs
 TEST_SHARE = 0.3
-FIRST, LAST = 1 / 6, 0.6  # of the pool: the labels of the first round, and of the last, where there is a choice yet
+FIRST, LAST = 1 / 6, 0.6  # of the pool: the labels of the first round and of the last, which still leaves a choice
 ROUNDS = 5
 
 
@@ -33,9 +32,9 @@ def labeled_part(cfg: DictConfig, run_dir: Path, where: torch.device) -> ImageDa
     """
     data = components.build_parts(cfg, where).data
     pool, _ = components.build_pool(cfg, data, where)
-    queried = torch.cat([*portable.read_queries(queries_file(run_dir)).values()])
+    queried = torch.from_numpy(np.concatenate([*query_table.read_queries(run_dir).values()]))
     if data.is_unlabeled:
-        given = labeling.read_labels(run_dir, data.class_names or [])
+        given = label_files.read_labels(run_dir, data.class_names or [])
         labels = torch.tensor([given.get(index, -1) for index in queried.tolist()])
     else:
         labels = pool.labels.cpu()[queried]

@@ -1,4 +1,4 @@
-"""State, pool and labels of a run, as the processes before have left them in its folder."""
+"""State, pool and labels of a run, as earlier processes left them in its folder."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def resumed(
     """
     state = RunState.load(run_dir, parts.data_id, parts.data.class_names)
     pool, seed_set = build_pool(cfg, parts.data, where)
-    labelling = Labeling(run_dir, parts.data) if parts.data.is_unlabeled else None
+    labeling = Labeling(run_dir, parts.data) if parts.data.is_unlabeled else None
     if not state.queries:
         state.queries.append(seed_set)
-    if labelling:
-        labelling.fill(pool, state.queries)
+    if labeling:
+        labeling.fill(pool, state.queries)
     else:
         for query in state.queries:
             pool.label(query)
-    return state, pool, labelling
+    return state, pool, labeling

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from alrun.loop.stop_set import StopMeasures
 from alrun.pool.labeling_measures import LabelingMeasures
 from alrun.pool.pool import Pool
-from alrun.runs.state import RoundRecord
+from alrun.runs.round_record import RoundRecord
 from alrun.system.device import Stopwatch
 from alrun.training.evaluation import Evaluation
 from alrun.training.stop_rule import TrainResult

@@ -49,16 +49,14 @@ class Run:
         self.choices = choices
         self.lock = lock
         self.device = where
-        device.set_precision(cfg.training.precision)
-        device.set_deterministic(cfg.runtime.deterministic)
-        device.set_threads(cfg.runtime.threads)
+        device.prepare_process(cfg.training.precision, cfg.runtime.deterministic, cfg.runtime.threads)
         settings = identity.identity(cfg) | {"seed": cfg.seed}
         tracker = factory.build(cfg.tracking, "tracking")
         self.tracking = Tracking(tracker, run_dir, Path(cfg.paths.outputs), settings)
         self.parts = build_parts(cfg, self.device)
-        self.data_id = self.parts.data_id
-        way_of(self.parts.strategy, cfg.runtime.engine, cfg.runtime.parts, not self.parts.model.ensemble)  # or refuse
-        self.state, self.pool, self.labelling = resumed(cfg, run_dir, self.parts, self.device)
+        # Called here already, to refuse an engine that does not suit the strategy before training.
+        way_of(self.parts.strategy, cfg.runtime.engine, cfg.runtime.parts, not self.parts.model.ensemble)
+        self.state, self.pool, self.labeling = resumed(cfg, run_dir, self.parts, self.device)
         normalize, chunk = self.parts.normalize, self.parts.trainer.chunk
         self.evaluator = Evaluator(self.parts.data, self.device, normalize, chunk)
         self.stop_set = StopSet(self.pool, cfg.seed, normalize, chunk)
@@ -68,8 +66,9 @@ class Run:
         self.sizes = schedule.labels_by_round(cfg.budget, self.validation)
         choice = execution.choose_execution(cfg.runtime.threads, cfg.runtime.memory_format, self.device)
         self.execution = execution.check_and_apply(choice, self.parts, self.device)
-        size = cfg.budget.batch_size // self.pool.opinions
-        examples_in_memory(self.parts, choices["strategy"], self.pool, size, cfg.runtime.memory_gb)  # or refuse
+        self.query_size = cfg.budget.batch_size // self.pool.opinions
+        # Called here already, to refuse too little memory before training.
+        examples_in_memory(self.parts, choices["strategy"], self.pool, self.query_size, cfg.runtime.memory_gb)
         self.progress = Progress(
             f"{choices['strategy']} seed {cfg.seed}",
             len(self.sizes),
@@ -106,14 +105,14 @@ class Run:
             self.run_dir,
             identity.settings_record(self.cfg, self.choices),
             code,
-            self.data_id,
+            self.parts.data_id,
             self.parts.card,
             self.device,
             self.execution,
             dict.fromkeys(changed, len(self.state.rounds) - 1),
         )
         self.state.write_views(self.run_dir)
-        self.clear_training()
+        self.clear_leftovers()
         profiled = debugging.profiled(self.run_dir, self.device) if self.cfg.runtime.profile else nullcontext()
         with profiled, self.tracking:
             self.tracking.update(self.state)
@@ -122,36 +121,36 @@ class Run:
         if not is_over:
             return
         self.check()
-        self.clear_training()  # also one that a suspended process left, which has lost the run
+        self.clear_leftovers()  # also one that a suspended process left, which has lost the run
         reason = self.reason_to_end() if len(self.state.rounds) < len(self.sizes) else None
         complete_folder(self.run_dir, self.state, self.pool, self.parts.data, reason)
-        if not self.labelling:
+        if not self.labeling:
             outlook.log_forecast(self.state.rounds, with_reason=False)
-        if self.cfg.runtime.memorise:
+        if self.cfg.runtime.memorize:
             debugging.report_memorization(self.state.rounds[-1])
 
     def loop(self) -> bool:
         """Train, select, train. The state alone decides what comes next, so resuming is not a special case.
 
         Returns:
-            Whether all rounds are computed; else it waits for labels from people, or for parts of a selection.
+            Whether all rounds are computed; else the run waits for labels from people, or for parts of a selection.
         """
         while True:
             round = len(self.state.queries) - 1
             if not self.state.is_trained:
-                if self.labelling and self.labelling.is_waiting(round, self.state.queries[-1]):
-                    self.save()
-                    return False
-                if self.labelling:
-                    self.labelling.fix(round)
+                if self.labeling:
+                    if self.labeling.is_waiting(round, self.state.queries[-1]):
+                        self.save()
+                        return False
+                    self.labeling.fix(round)
                 self.train_round(round)
                 self.save()
                 self.progress.end_round(self.state.rounds, self.sizes)
-                outlook.log_criteria(self.state.rounds, with_none=bool(self.labelling))
-                if self.labelling:
+                outlook.log_criteria(self.state.rounds, with_none=bool(self.labeling))
+                if self.labeling:
                     outlook.log_forecast(self.state.rounds, with_reason=True)
-                if self.labelling and round + 1 < len(self.sizes):
-                    self.labelling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
+                    if round + 1 < len(self.sizes):
+                        self.labeling.warn_of_chance(self.state.rounds[-1], self.choices["strategy"])
             if round + 1 == len(self.sizes) or self.reason_to_end():
                 return True
             with record_function("selection"):
@@ -164,7 +163,7 @@ class Run:
         """Save what is computed; then stop if a signal asked for it."""
         self.lock.check()
         self.state.save(self.run_dir)
-        self.clear_training()
+        self.clear_leftovers()
         self.tracking.update(self.state)
         interruption.stop_if_signaled()
 
@@ -173,8 +172,8 @@ class Run:
         self.lock.check()
         self.state.check()
 
-    def clear_training(self) -> None:
-        """Remove the checkpoint of a training whose result is saved, and parts of a selection that is."""
+    def clear_leftovers(self) -> None:
+        """Remove the files by which a killed training, or a selection in parts, would resume: its result is saved."""
         if self.state.is_trained:
             Keeper.clear(self.run_dir / "training.pt")
         else:
@@ -182,10 +181,10 @@ class Run:
 
     def train_round(self, round: int) -> None:
         """Train and evaluate the model of ``round``; round 0 is shared by all runs of the setting."""
-        if round or self.labelling:  # labels from people belong to this run alone
+        if round or self.labeling:  # labels from people belong to this run alone
             self.fit(round, self.run_dir / "training.pt")
             return
-        key = f"{identity.first_model_id(self.cfg)}-{self.data_id}-{self.device.type}.pt"
+        key = f"{identity.first_model_id(self.cfg)}-{self.parts.data_id}-{self.device.type}.pt"
         path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
         if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", display_path(path))
@@ -243,7 +242,7 @@ class Run:
             )
 
     def select(self, round: int) -> bool:
-        """Let the strategy choose what to label after ``round``; False: parts are computed elsewhere, and some miss."""
+        """Let the strategy choose what to label after ``round``; False if parts computed elsewhere are missing."""
         assert self.state.weights is not None
         parts, pool = self.parts, self.pool
         parts.model.load_state_dict(self.state.weights)
@@ -256,10 +255,10 @@ class Run:
             return False
         with (selection := device.Stopwatch(self.device)):
             query, scores = self.choose(round, training, division)
-        if self.labelling:
-            self.labelling.ask(round + 1, query, scores)
+        if self.labeling:
+            self.labeling.ask(round + 1, query, scores)
             found = infer.log_probs(parts.model, pool.images, query, parts.normalize, parts.trainer.chunk)
-            self.labelling.predict(round + 1, query, found)
+            self.labeling.predict(round + 1, query, found)
         pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
         return True
@@ -272,8 +271,7 @@ class Run:
         ``training`` times what it trains itself.
         """
         needs, pool = self.parts.strategy.needs, self.pool
-        size = self.cfg.budget.batch_size // pool.opinions
-        check_supply(len(pool.unlabeled), size, round)
+        check_supply(len(pool.unlabeled), self.query_size, round)
         passes = ((pool.unlabeled, True), (pool.labeled, needs.labeled), (pool.strangers, needs.strangers))
         self.progress.start_selection(round, sum(len(part) for part, needed in passes if needed))
         if division:
@@ -284,7 +282,7 @@ class Run:
                 self.parts,
                 self.choices["strategy"],
                 pool,
-                size,
+                self.query_size,
                 self.state.rounds[-1].trained,
                 self.evaluator,
                 seed=self.cfg.seed,

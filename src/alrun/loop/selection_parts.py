@@ -59,7 +59,7 @@ class Division:
         return self.folder / f"{number}-of-{self.way.parts}.pt"
 
     def read(self, number: int) -> dict[str, Any] | None:
-        """What a part has proposed; None if it has not yet, or for another division, or its file is damaged."""
+        """What a part has proposed; None if nothing yet, if for another division, or if its file is damaged."""
         path = self.path(number)
         if not path.exists():
             return None
@@ -113,7 +113,7 @@ class Division:
             where: The device of the run.
 
         Raises:
-            UserError: The strategy fails, or does not return as many distinct positions.
+            UserError: The strategy fails, or does not return ``size`` distinct positions.
         """
         parts = [part for part in map(self.read, self.ranges) if part is not None]
         assert len(parts) == len(self.ranges)

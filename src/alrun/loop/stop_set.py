@@ -1,7 +1,7 @@
 """Measures that stopping criteria read (alrun.runs.stopping): what two successive models predict of a stop set.
 
-The stop set is a sample of the pool, drawn by the seed. A process keeps what the model before predicted of it. One that
-resumes the run, perhaps with a pool that has grown, computes it again from the weights, so that it measures the same.
+The stop set is a sample of the pool, drawn by the seed. A process keeps what the model before predicted for it. One
+that resumes the run, perhaps with a larger pool, computes it again from the weights, so that it measures the same.
 """
 
 import math
@@ -43,7 +43,7 @@ class StopSet:
     Args:
         pool: The pool.
         seed: Draws the stop set.
-        normalize: Makes floats of what the pool holds.
+        normalize: Turns what the pool holds into floats.
         chunk: Images in a forward pass.
     """
 
@@ -59,7 +59,7 @@ class StopSet:
     ) -> StopMeasures:
         """The measures of ``model`` against one with the weights ``before``, whose ``query`` (k,) has been answered.
 
-        ``before`` is None where those weights are lost. ``model`` has its own weights again in the end.
+        ``before`` is None where those weights are lost. ``model`` has its own weights again afterwards.
         """
         if not round or before is None:
             return StopMeasures()
@@ -85,13 +85,13 @@ class StopSet:
         )
 
     def log_probs(self, model: Classifier, index: Tensor) -> np.ndarray:
-        """What ``model`` says of examples of the pool (k,): log probabilities (k, C), float64."""
+        """The log probabilities (k, C) of ``model`` for examples of the pool (k,), float64."""
         found = infer.log_probs(model, self.pool.images, index, self.normalize, self.chunk)
         return found.double().cpu().numpy()
 
 
 def mean(values: np.ndarray) -> float:
-    """The mean; NaN of nothing."""
+    """The mean; NaN without values."""
     return float(values.mean()) if len(values) else math.nan
 
 

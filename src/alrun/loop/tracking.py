@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
+from alrun.runs.round_record import ACCURACY_COLUMNS, COSTS, MEASURES, RoundRecord
 from alrun.runs.run_folder import display_path
-from alrun.runs.state import ACCURACY_COLUMNS, COSTS, MEASURES, RoundRecord, RunState
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.errors import SettingError, first_line
 

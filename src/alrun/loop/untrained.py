@@ -25,7 +25,7 @@ def embed_untrained(
         pool: The pool.
         chunk: Examples in a forward pass.
         make: Makes the model, with weights from torch's global generators, which are changed.
-        normalization: What makes the floats that a model takes.
+        normalization: Turns what the pool holds into the floats that a model takes.
         seed: Of the seed set and the first model.
     """
     rng.seed_globals(seed, "weights", 0)

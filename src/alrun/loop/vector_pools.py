@@ -1,4 +1,4 @@
-"""What a run on vectors needs beside the parts of any run: the encoder that makes them, what does without pixels."""
+"""What a run on vectors needs in addition: the encoder that makes them, and checks that nothing needs pixels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from alrun.system.errors import SettingError
 def encoded(
     cfg: DictConfig, data: ImageData, where: torch.device, trial: list[int]
 ) -> tuple[ImageData, dict[str, Any]]:
-    """The data with the vectors that the encoder of the settings makes of them, if there is one; what to tell of it.
+    """The data with the vectors that the encoder of the settings makes of them, if there is one; and its data card.
 
     ``trial`` examples of each split are enough for a trial (``limit``), where not all have vectors yet.
 
@@ -41,7 +41,7 @@ def encoded(
 
 
 def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, untrained: Embed | None = None) -> None:
-    """Look whether ``part``, a strategy or a seed set, and those that it wraps do on ``data``; give them embeddings.
+    """Check that ``part``, a strategy or a seed set, and those that it wraps work on ``data``; give them embeddings.
 
     ``untrained`` makes those of the model before any training, which a seed set may read.
 

@@ -1,11 +1,11 @@
-"""Answers of people in a labeling project: a log to which lines are only added, and the rule that makes labels of it.
+"""Answers of people in a labeling project: a log that only grows, and the rule that turns it into labels.
 
 ``answers.jsonl`` lies in the run's folder. A line is an answer of one person for one example: a class, "none of these",
 a skip (somebody else, or later), unsure, or an undo of that person's answer before; or it says that this person wants
 a second opinion beside that answer, or, said again, no longer wants one.
 
-The rule: of each person the latest answer counts. The label is the one that most persons gave; among equally many, the
-one that was given last. Skips and doubts are no votes: they count if nobody gave a label.
+The rule: the latest answer of each person counts. The label is the one that most people gave; of those that tie, the
+one that was given last. Skips and doubts are not votes: they count only if nobody gave a label.
 """
 
 import json
@@ -42,12 +42,12 @@ class Answer:
 
     @property
     def value(self) -> tuple[str, str | None]:
-        """What is said, without by whom and when."""
+        """The answer alone, without who gave it and when."""
         return self.kind, self.label
 
 
 def append_answers(run_dir: Path, answers: Sequence[Answer]) -> None:
-    """Add ``answers`` to the log of a run, durably and in one piece; what a killed process left half is closed first.
+    """Add ``answers`` to the log of a run, in one durable write; an incomplete line of a killed process is ended first.
 
     Raises:
         UserError: The file cannot be written.
@@ -69,7 +69,7 @@ def append_answers(run_dir: Path, answers: Sequence[Answer]) -> None:
 
 
 def read_answers_log(run_dir: Path) -> list[Answer]:
-    """All answers in the order in which they were given; a line that a killed process left half is passed over.
+    """All answers in the order in which they were given; a line that a killed process left incomplete is skipped.
 
     Raises:
         UserError: Another line is damaged.
@@ -85,7 +85,7 @@ def read_answers_log(run_dir: Path) -> list[Answer]:
                 found.append(Answer(**json.loads(line)))
         except (ValueError, TypeError) as error:
             if line.endswith(b"}"):
-                raise DataError(f"{path}, line {number}: it is damaged ({error}): take it out.") from error
+                raise DataError(f"{path}, line {number}: it is damaged ({error}): delete that line.") from error
     return found
 
 
@@ -109,14 +109,14 @@ def take_in(answer: Answer, found: dict[int, dict[str, Answer]], wanted: dict[in
 
 
 def asks_for_another(opinions: dict[str, Answer], wanted: set[str], by: str) -> bool:
-    """Whether somebody else than ``by`` is unsure or wants a second opinion, and nobody else has given one."""
+    """Whether somebody other than ``by`` is unsure or wants a second opinion, and nobody else has given one."""
     askers = wanted | {person for person, answer in opinions.items() if answer.kind == UNSURE}
     votes = {person for person, answer in opinions.items() if answer.is_vote}
     return any(not votes - {asker} for asker in askers - {by})
 
 
 def resolve(opinions: Sequence[Answer]) -> Answer:
-    """What several persons together say, by the rule; ``opinions`` are in order of time, one of each person."""
+    """The answer of several people by the rule; ``opinions`` are in order of time, one for each person."""
     votes = [each for each in opinions if each.is_vote]
     if not votes:
         return opinions[-1]
@@ -126,5 +126,5 @@ def resolve(opinions: Sequence[Answer]) -> Answer:
 
 
 def resolved(answers: Iterable[Answer]) -> dict[int, Answer]:
-    """What people together say of each example that has an answer."""
+    """The answer by the rule for each example that has any."""
     return {index: resolve([*opinions.values()]) for index, opinions in by_person(answers).items()}

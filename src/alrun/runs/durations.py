@@ -1,14 +1,12 @@
 """How long runs take: measured in the folders of finished runs, and estimated for unfinished ones."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from alrun.runs.run_folder import reading_run_file
+from alrun.runs.run_folder import read_record, read_rows
 from alrun.settings import schedule
 
 PHASES = ("train_seconds", "evaluate_seconds", "select_seconds")
@@ -71,17 +69,6 @@ def by_rounds(done: Sequence[Mapping[str, Any]], sizes: list[int]) -> float | No
 
 def labels_of_rounds(run_dir: Path) -> list[int]:
     """Answers in every round of a run that has begun; empty if run.json does not say."""
-    with suppress(OSError, ValueError, LookupError):
-        return schedule.labels_by_round_of_record(json.loads((run_dir / "run.json").read_text()))
-    return []
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV; none if there is no file.
-
-    Raises:
-        UserError: It is not text, or something else is in its place.
-    """
-    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    with suppress(ValueError, LookupError):
+        return schedule.labels_by_round_of_record(read_record(run_dir))
     return []

@@ -48,7 +48,8 @@ def changed_code(run_dir: Path, code: dict[str, str]) -> list[str]:
 
 def restore_tables(run_dir: Path) -> None:
     """Write the tables of a finished run again, from its checkpoint."""
-    from alrun.runs.state import ACCURACY_COLUMNS, ANSWERS, RunState  # and with it torch
+    from alrun.runs.round_record import ACCURACY_COLUMNS, ANSWERS
+    from alrun.runs.state import RunState  # and with it torch
 
     if not has_checkpoint(run_dir):  # runs that were copied have only their tables
         return

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alrun.models.classifier import Classifier
-from alrun.runs.state import RoundRecord, RunState
+from alrun.runs.round_record import RoundRecord
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.errors import StorageError, writing
 from alrun.system.lock import Lock
@@ -42,7 +43,7 @@ def share_first_model(path: Path, state: RunState, compute: Callable[[Path], Non
         if not is_ours:  # another process took over while this one slept; all runs start from one model
             state.rounds.clear()
             if not reuse_first_model(path, state):
-                raise StorageError(f"{path} cannot be read though it was just written: check the disk that has it.")
+                raise StorageError(f"{path} cannot be read though it was just written: check its disk.")
         Keeper.clear(unfinished)
         files.remove(frozen_beside(unfinished))
         return not is_ours
@@ -86,7 +87,9 @@ def load_given_model(path: Path, model: Classifier) -> TrainResult:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"first_model={path} belongs to another network than model: {reason}") from error
+        raise StorageError(
+            f"first_model={path} belongs to another network than model ({reason}): set model to its own."
+        ) from error
     if broken := [name for name, values in model.state_dict().items() if not values.isfinite().all()]:
         raise StorageError(f"first_model={path} has numbers that are not finite, in {broken[0]}: train it again.")
     log.info("round 0 has the model of %s", path)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Generations:
-    """Numbered checkpoints, ``state-1.pt`` and so on for the path ``state.pt``, of which the last two stay.
+    """Numbered checkpoints, ``state-1.pt`` and so on for the path ``state.pt``, of which the last two are kept.
 
     A save creates the file that follows the newest one that this process read or wrote, and only if none has that
     number. If two processes compute the same run, only one succeeds, since a file is created once; this needs neither a
@@ -78,7 +78,7 @@ class Generations:
         known = self.at(self.newest).name if self.newest else "none"
         return TakenOver(
             f"{self.path.parent} is now computed by another process ({there}, the last that this one knows is "
-            f"{known}); it leaves the run to that one."
+            f"{known}); this process leaves the run to it."
         )
 
     def write(self, content: dict[str, Any]) -> None:

@@ -1,9 +1,8 @@
-"""Labels that people give: the requests of each round and the answers, in the run's folder."""
+"""Labels that people give: a run asks for them in each round, and trains with those that it has."""
 
-import csv
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +12,23 @@ from torch import Tensor
 from alrun.data.dataset import ImageData
 from alrun.data.labels import NONE_OF_THESE
 from alrun.pool.pool import Pool
-from alrun.runs import answers
-from alrun.runs.run_folder import display_path
-from alrun.runs.sheets import (
-    KIND_OF,
-    LABELS_FILE,
-    NO_LABEL,
-    NO_OPINION,
-    answer_of,
-    parse_index,
-    read_answers,
-    read_lines,
-    unknown_class_sentence,
-    word_of,
+from alrun.runs.label_files import (
+    USED_FILE,
+    labels_of_round,
+    prediction_path,
+    read_labels,
+    read_used,
+    request_path,
+    requested_path,
 )
-from alrun.runs.state import RoundRecord
+from alrun.runs.round_record import RoundRecord
+from alrun.runs.run_folder import display_path
+from alrun.runs.sheets import NO_LABEL, NO_OPINION, word_of
 from alrun.system import files
 from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
-USED_FILE = "labels_used.csv"  # the label of each example from the round on that was first trained with it
 REQUEST_COLUMNS = ["index", "file", "score", "label"]
 TEXT_COLUMNS = ["index", "text", "score", "label"]  # of what people see of texts
 LONGEST = 5000  # letters of a text in a sheet: spreadsheets cut what is far longer
@@ -50,7 +45,7 @@ class Labeling:
         self.texts = data.texts
         self.tested = np.bincount(data.test_labels, minlength=1)
         self.given = read_labels(run_dir, self.classes)
-        self.fixed = -1  # the last round whose labels are noted
+        self.fixed = -1  # the last round whose labels are recorded
 
     def fill(self, pool: Pool, queries: Sequence[Tensor]) -> None:
         """Give ``pool`` the labels of the current round, and move what was queried out of its unlabeled examples.
@@ -74,7 +69,7 @@ class Labeling:
             pool.label(query[~has_none])
 
     def fix(self, round: int) -> None:
-        """Note the labels that ``round`` is trained with: those that are new or differ from the round before."""
+        """Record the labels that ``round`` is trained with: those that are new or differ from the round before."""
         if self.fixed >= round:
             return
         if not any(number >= 0 for number in self.given.values()):
@@ -83,8 +78,7 @@ class Labeling:
             )
         used = read_used(self.run_dir, self.classes)
         before = labels_of_round(used, round)
-        now = {index: before.get(index, NO_LABEL) for index in before} | self.given
-        now |= {index: NO_LABEL for index in before if index not in self.given}
+        now = dict.fromkeys(before, NO_LABEL) | self.given
         used[round] = {index: now[index] for index in sorted(now) if before.get(index, NO_LABEL) != now[index]}
         rows = [
             {"round": each, "index": index, "label": word_of(number, self.classes)}
@@ -109,7 +103,7 @@ class Labeling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        files.write_csv(self.run_dir / f".ask_{round}.csv", REQUEST_COLUMNS, rows)
+        files.write_csv(requested_path(self.run_dir, round), REQUEST_COLUMNS, rows)
         columns = REQUEST_COLUMNS
         if self.texts is not None:
             columns = TEXT_COLUMNS
@@ -168,7 +162,7 @@ class Labeling:
 
 
 def in_sheet(text: str) -> str:
-    """A text as a cell: shortened, and with a blank before what a spreadsheet would compute."""
+    """A text as a cell: shortened, and with a space before what a spreadsheet would take for a formula."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f" {shown}" if shown[0] in "=+-@" else shown
 
@@ -183,108 +177,3 @@ def chance_accuracy(counts: np.ndarray) -> float:
         return math.nan
     share = float(counts.max() / total)
     return share + min(2 * math.sqrt(share * (1 - share) / total), (1 - share) / 2)
-
-
-def request_path(run_dir: Path, round: int) -> Path:
-    """The file with the request for labels before ``round``."""
-    return run_dir / f"ask_{round}.csv"
-
-
-def read_labels(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
-    """The answers that people gave so far: the number of the class by example, or SKIPPED or UNSURE.
-
-    They are in labels.csv, or in the log of a labeling project.
-
-    Raises:
-        UserError: A file is damaged.
-    """
-    if (run_dir / answers.ANSWERS_FILE).exists():
-        found = answers.resolved(answers.read_answers_log(run_dir))
-        return {index: number_of_answer(answer, classes) for index, answer in found.items()}
-    given: dict[int, int] = {}
-    for line, index, label, _ in read_lines(run_dir / LABELS_FILE) if (run_dir / LABELS_FILE).exists() else ():
-        example, number = parse_index(index), answer_of(label, classes)
-        if example is None or number is None:
-            wrong = (
-                f"index {index!r} is not a whole number." if example is None else unknown_class_sentence(label, classes)
-            )
-            raise DataError(f"{run_dir / LABELS_FILE}, line {line}: {wrong} Fix that line; the other labels are kept.")
-        given[example] = number
-    return given
-
-
-def number_of_answer(answer: answers.Answer, classes: Sequence[str]) -> int:
-    """The number of the class that an answer of the log names, or what it is instead.
-
-    Raises:
-        UserError: There is no such class.
-    """
-    if answer.kind == answers.LABEL:
-        if answer.label not in classes:
-            raise DataError(f"{answers.ANSWERS_FILE}: {answer.label!r} is not a class of this project.")
-        return list(classes).index(str(answer.label))
-    return next(number for number, kind in KIND_OF.items() if kind == answer.kind)
-
-
-def prediction_path(run_dir: Path, round: int) -> Path:
-    """The file with what the model said of the examples that are asked for before ``round``."""
-    return run_dir / f".predicted_{round}.csv"
-
-
-def read_predictions(run_dir: Path, round: int) -> dict[int, tuple[str, float]]:
-    """The class, and its share, that the model gave to each example asked for before ``round``."""
-    path = prediction_path(run_dir, round)
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {int(row["index"]): (row["label"], float(row["share"])) for row in csv.DictReader(file)}
-
-
-def read_requested(run_dir: Path, round: int) -> list[tuple[int, str, float | None]]:
-    """Index, file and score of the examples that were asked for before ``round``, in order."""
-    with (run_dir / f".ask_{round}.csv").open(newline="", encoding="utf-8") as file:
-        return [
-            (int(row["index"]), row["file"], float(row["score"]) if row["score"] else None)
-            for row in csv.DictReader(file)
-        ]
-
-
-def read_used(run_dir: Path, classes: Sequence[str]) -> dict[int, dict[int, int]]:
-    """By round, the labels that were new or changed in it: the number of the class by example."""
-    path = run_dir / USED_FILE
-    found: dict[int, dict[int, int]] = {}
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                number = answer_of(row["label"], classes) if row["label"] else NO_LABEL
-                assert number is not None
-                found.setdefault(int(row["round"]), {})[int(row["index"])] = number
-    return found
-
-
-def labels_of_round(used: Mapping[int, Mapping[int, int]], round: int) -> dict[int, int]:
-    """The labels that ``round`` was trained with."""
-    merged: dict[int, int] = {}
-    for each in sorted(used):
-        if each <= round:
-            merged |= used[each]
-    return {index: number for index, number in merged.items() if number != NO_LABEL}
-
-
-def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
-    """Add the labels in the file at ``path`` to labels.csv; returns how many are new, and what is wrong in other lines.
-
-    A line whose file belongs to another example than its index is refused: somebody may have sorted only one column.
-
-    Raises:
-        UserError: The file cannot be read at all.
-    """
-    given = read_labels(run_dir, classes)
-    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
-    found, mistakes = read_answers(path, classes, set(asked_for), given, names)
-    if found:
-        rows = [
-            {"index": index, "label": word_of(number, classes)} for index, number in sorted((given | found).items())
-        ]
-        files.write_csv(run_dir / LABELS_FILE, ["index", "label"], rows)
-    return len(found), mistakes

@@ -13,17 +13,17 @@ from typing import Any
 import torch
 
 from alrun.runs import schema
-from alrun.runs.query_table import read_large
+from alrun.runs.query_table import read_queries
+from alrun.runs.round_record import BY_CLASS, BY_GROUP, RoundRecord
 from alrun.runs.run_folder import (
     LARGE_QUERIES,
     LATER,
     PER_GROUP,
     RESULTS,
     has_checkpoint,
-    queries_file,
     reading_run_file,
 )
-from alrun.runs.state import BY_CLASS, BY_GROUP, RoundRecord, RunState
+from alrun.runs.state import RunState
 from alrun.system import files
 from alrun.system.errors import StorageError
 
@@ -76,7 +76,7 @@ def rebuild_checkpoint(run_dir: Path) -> int:
         data = meta["data"]
     if not resets:
         return 0
-    queries = list(read_queries(queries_file(run_dir)).values())
+    queries = [torch.from_numpy(index) for index in read_queries(run_dir).values()]
     records = read_records(run_dir)
     count = max(0, min(len(records), len(queries) - 1))
     if count:
@@ -88,17 +88,6 @@ def class_names(run_dir: Path) -> list[str] | None:
     """The names of the classes in per_class.csv; None if they are numbers."""
     names = [row["class"] for row in read_rows(run_dir / "per_class.csv").get(0, [])]
     return None if names == [str(number) for number in range(len(names))] else names
-
-
-def read_queries(path: Path) -> dict[int, torch.Tensor]:
-    """The query before each round: indices (k,), in order."""
-    if path.name == LARGE_QUERIES:
-        return {round: torch.from_numpy(index) for round, index in read_large(path).items()}
-    with reading_run_file(path), path.open(newline="") as file:
-        queried: dict[int, list[int]] = {}
-        for row in csv.DictReader(file):
-            queried.setdefault(int(row["round"]), []).append(int(row["index"]))
-    return {round: torch.tensor(index) for round, index in queried.items()}
 
 
 def read_records(run_dir: Path) -> list[RoundRecord]:

@@ -1,19 +1,18 @@
-"""Queries of millions: ``queries.parquet`` instead of ``queries.csv``, without an object per example.
+"""The table of a run's queries: ``queries.csv`` or, of millions, ``queries.parquet`` without an object per example.
 
 Imports no torch.
 """
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alrun.runs.run_folder import LARGE_QUERIES, QUERIES, reading_run_file
+from alrun.runs.run_folder import LARGE_QUERIES, QUERIES, queries_file, reading_run_file
 from alrun.system import files
 from alrun.system.errors import StorageError
 
@@ -21,7 +20,7 @@ MANY = 1_000_000  # queried examples from which on a CSV takes seconds to write 
 
 
 def are_many(queries: Sequence[ArrayLike]) -> bool:
-    """Whether the queries of a run are to be written as Parquet."""
+    """Whether the queries of a run belong in Parquet."""
     return sum(map(np.size, map(np.asarray, queries))) > MANY
 
 
@@ -45,8 +44,25 @@ def write_large(run_dir: Path, queries: Sequence[ArrayLike]) -> None:
     files.remove(run_dir / QUERIES)
 
 
+def read_queries(run_dir: Path) -> dict[int, np.ndarray]:
+    """The query before each round: indices (k,), int64, in order.
+
+    Raises:
+        FileNotFoundError: There is no table.
+        UserError: It is damaged, or needs pyarrow.
+    """
+    path = queries_file(run_dir)
+    if path.name == LARGE_QUERIES:
+        return read_large(path)
+    queried: dict[int, list[int]] = {}
+    with reading_run_file(path), path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            queried.setdefault(int(row["round"]), []).append(int(row["index"]))
+    return {round: np.array(index) for round, index in queried.items()}
+
+
 def read_large(path: Path) -> dict[int, np.ndarray]:
-    """The query before each round: indices (k,), in order.
+    """The query before each round in a Parquet file: indices (k,), in order.
 
     Raises:
         UserError: pyarrow is not installed, or the file is damaged.
@@ -60,20 +76,6 @@ def read_large(path: Path) -> dict[int, np.ndarray]:
         rounds, index = (table[name].to_numpy() for name in ("round", "index"))
         found, starts = np.unique(rounds, return_index=True)  # a query stands together, and they stand in order
     return dict(zip(found.tolist(), np.split(index.astype(np.int64), starts[1:]), strict=True))
-
-
-def sizes_of(run_dir: Path) -> Mapping[int, int]:
-    """How many examples the query before each round has.
-
-    Raises:
-        OSError: There is no table.
-        ValueError, LookupError: It is damaged.
-        UserError: It is damaged, or needs pyarrow.
-    """
-    if (path := run_dir / LARGE_QUERIES).exists():
-        return {round: len(query) for round, query in read_large(path).items()}
-    with (run_dir / QUERIES).open(newline="") as file:
-        return Counter(int(row["round"]) for row in csv.DictReader(file))
 
 
 def arrow_for(path: Path) -> tuple[ModuleType, ModuleType]:

@@ -75,6 +75,11 @@ def queries_file(run_dir: Path) -> Path:
     return large if large.exists() else run_dir / QUERIES
 
 
+def latest_request(run_dir: Path) -> Path | None:
+    """The newest ask_<round>.csv, a request for labels by people; None if they were asked for none."""
+    return max(run_dir.glob("ask_*.csv"), key=lambda path: int(path.stem.partition("_")[2]), default=None)
+
+
 def read_failure(run_dir: Path) -> str | None:
     """Why the last attempt at a run failed (failed.txt, which the next attempt removes); None if it did not."""
     try:
@@ -111,9 +116,7 @@ def other_version(run_dir: Path) -> str | None:
 
 
 State = Literal["done", "old", "running", "failed", "begun", "missing"]
-SILENCE = (
-    60  # seconds without a sign of life after which a run is no longer running: alrun.system.lock gives one every 15 s
-)
+SILENCE = 60  # seconds after its last sign of life until a run counts as stopped: alrun.system.lock gives one every 15
 
 
 def run_state(run_dir: Path) -> State:
@@ -215,3 +218,14 @@ def reading_run_file(path: Path) -> Iterator[None]:
         raise StorageError(
             f"{path} is damaged ({reason}): delete it, and the run's command writes it again."
         ) from error
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none if there is no file.
+
+    Raises:
+        UserError: It is not text, or something else is in its place.
+    """
+    with reading_run_file(path), suppress(FileNotFoundError), path.open(newline="") as file:
+        return list(csv.DictReader(file))
+    return []

@@ -13,7 +13,7 @@ from alrun.system.errors import DataError
 from alrun.system.words import closest
 
 LABELS_FILE = "labels.csv"
-# Answers that are no class: the example is neither trained on nor asked for again, until it gets a label.
+# Answers that are not classes: the example is neither trained on nor asked for again until it gets a label.
 SKIPPED, UNSURE = -3, -4
 WORDS = {"skip": SKIPPED, "unsure": UNSURE, "second opinion": UNSURE}
 NO_OPINION = tuple(WORDS.values())
@@ -37,7 +37,7 @@ def read_answers(
         problem = problem or problem_of_line(index, example, label, classes, asked_for)
         if not problem and example is not None and index and file and not by_end.fits(example, file):
             name = names[str(example)]
-            problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting a column"
+            problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting one column"
         number = answer_of(label, classes)
         if problem or example is None or number is None:
             mistakes[line] = str(problem)

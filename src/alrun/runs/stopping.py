@@ -17,14 +17,14 @@ Window = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True)
 class Criterion:
-    """Says stop if the mean of a measure over the last ``window`` rounds is beyond a threshold.
+    """Says stop if the mean of a measure over the last ``window`` rounds reaches a threshold.
 
-    Rounds without the measure (NaN) are no reason to stop.
+    It never says so over rounds without the measure (NaN).
     """
 
     measure: str  # column of stopping.csv
     threshold: float
-    is_least: bool  # stop from the threshold up; otherwise from the threshold down
+    stops_above: bool  # stop from the threshold up; otherwise from the threshold down
     window: int = 1
 
     def says_stop(self, rounds: Sequence[Row]) -> bool:
@@ -33,7 +33,7 @@ class Criterion:
             return False
         values = [float(row[self.measure]) for row in rounds[-self.window :]]
         mean = math.fsum(values) / len(values)  # NaN if a value is
-        return mean >= self.threshold if self.is_least else mean <= self.threshold
+        return mean >= self.threshold if self.stops_above else mean <= self.threshold
 
 
 # A threshold is that of the source where it could be verified, in its text or in two implementations by others that
@@ -43,22 +43,22 @@ CRITERIA = {
     # Predictions are stable. Source: Bloodgood and Vijay-Shanker, A Method for Stopping Active Learning Based on
     # Stabilizing Predictions and the Need for User-Adjustable Stopping, CoNLL 2009: kappa from 0.99 as a mean over
     # three rounds, on a stop set of 2,000; so in both implementations, of which one takes all pairs of three models.
-    "kappa": Criterion("kappa", 0.99, is_least=True, window=3),
+    "kappa": Criterion("kappa", 0.99, stops_above=True, window=3),
     # No prediction for an unlabeled example changes. Source: Zhu, Wang and Hovy, Multi-Criteria-Based Strategy to Stop
     # Active Learning for Data Annotation, COLING 2008; so in both implementations. Looking at the unlabeled examples of
     # the stop set instead of all is our choice.
-    "classification_change": Criterion("changed", 0.0, is_least=False),
+    "classification_change": Criterion("changed", 0.0, stops_above=False),
     # The model is sure of what is unlabeled. Source: the same, which leaves the threshold open; 0.05 of the highest
     # entropy is our choice, and the default of small-text (Pullar-Strecker et al. have 0.01 of the entropy itself).
-    "overall_uncertainty": Criterion("uncertainty", 0.05, is_least=False),
+    "overall_uncertainty": Criterion("uncertainty", 0.05, stops_above=False),
     # The F-measure would change little, were the model before it right. Source: Altschuler and Bloodgood, Stopping
     # Active Learning based on Predicted Change of F Measure for Text Classification, ICSC 2019. Threshold and window
     # could not be verified and are our choice (small-text: each of three rounds below 0.05, of two classes).
-    "delta_f": Criterion("delta_f", 0.005, is_least=False, window=3),
+    "delta_f": Criterion("delta_f", 0.005, stops_above=False, window=3),
     # The model knew the labels that people were just asked for. Source: Zhu and Hovy, Active Learning for Word Sense
     # Disambiguation with Methods for Addressing the Class Imbalance Problem, EMNLP 2007 (min-error); 0.9 as in the
     # implementation of Pullar-Strecker et al.
-    "selected_set": Criterion("batch_accuracy", 0.9, is_least=True),
+    "selected_set": Criterion("batch_accuracy", 0.9, stops_above=True),
 }
 MEASURES = tuple(criterion.measure for criterion in CRITERIA.values())
 COLUMNS = ("round", "labeled", *MEASURES, *(f"stop_{name}" for name in CRITERIA), "criteria")
@@ -125,7 +125,7 @@ class ByCriterion:
         self.criterion = Criterion(
             known.measure,
             known.threshold if threshold is None else threshold,
-            known.is_least,
+            known.stops_above,
             known.window if window is None else window,
         )
 

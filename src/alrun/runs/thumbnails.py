@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alrun.runs.query_table import sizes_of
+from alrun.runs.query_table import read_queries
 from alrun.system import files
 from alrun.system.errors import StorageError, first_line
 
@@ -65,17 +65,17 @@ def read_thumbnails(run_dir: Path) -> dict[int, np.ndarray]:
 
     path = run_dir / NAME
     try:
-        sizes = sizes_of(run_dir)
-        rounds = rounds_shown(max(sizes))
+        queries = read_queries(run_dir)
+        rounds = rounds_shown(max(queries))
         if path.stat().st_size > MOST:
             raise ValueError("it is larger than a run makes it")
         with Image.open(path, formats=["PNG"]) as opened:
             if opened.mode != "RGB" or opened.size != (COLUMNS * SIDE, len(rounds) * SIDE):
-                raise ValueError("it has not a row for each round")
+                raise ValueError("it does not have a row for each round")
             strip = np.asarray(opened)
     except FileNotFoundError as error:
         raise StorageError(f"{error.filename} is missing, which holds the queries") from error
     except (OSError, ValueError, LookupError, SyntaxError, Image.DecompressionBombError) as error:
         raise StorageError(f"{path} or queries.csv beside it is damaged ({first_line(error)})") from error
     cells = strip.reshape(len(rounds), SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2)
-    return {round: row[: min(COLUMNS, sizes[round])] for round, row in zip(rounds, cells, strict=True)}
+    return {round: row[: min(COLUMNS, len(queries[round]))] for round, row in zip(rounds, cells, strict=True)}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from alrun.selection.greedy_seeding import greedy_seeding
 from alrun.selection.points import BLOCK, Dense, Points, nearest_sqdist, take_rows
+from alrun.selection.similarity import split_range
 
 TRIES = 10  # rounds in which centers seek a point of their own; the remaining ones take what is near any of them
 
@@ -78,15 +79,25 @@ def cluster_means(x: Tensor, labels: Tensor, weights: Tensor, centers: Tensor) -
 
 
 def cluster_sums(x: Tensor, labels: Tensor, weights: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted sum (k, d), weight (k,) and number of points (k,) of every cluster; the order of summation is fixed."""
-    order = labels.argsort(stable=True)
+    """Weighted sum (k, d), weight (k,) and number of points (k,) of every cluster; points are added in their order."""
     counts = labels.bincount(minlength=k)
-    sums = x.new_zeros(k, x.shape[1])
-    for some, part in whole_clusters(counts, BLOCK[x.device.type] // x.shape[1]):  # copies that fit the caches
+    if x.is_cuda:
+        return *sums_of_sorted(x, labels, weights, counts), counts
+    sums, totals = x.new_zeros(k, x.shape[1]), weights.new_zeros(k)
+    for part in split_range(len(x), max(1, BLOCK["cpu"] // x.shape[1])):  # copies that fit the caches
+        sums.index_add_(0, labels[part], x[part] * weights[part, None])
+    return sums, totals.index_add_(0, labels, weights), counts
+
+
+def sums_of_sorted(x: Tensor, labels: Tensor, weights: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """The sums and weights of clusters of ``counts`` (k,) points, on a GPU, where index_add_ adds in any order."""
+    order = labels.argsort(stable=True)
+    sums = x.new_zeros(len(counts), x.shape[1])
+    for some, part in whole_clusters(counts, BLOCK[x.device.type] // x.shape[1]):
         rows = order[part]
         weighted = take_rows(x, rows) * weights[rows, None]
         sums[some] = torch.segment_reduce(weighted, "sum", lengths=counts[some], axis=0)
-    return sums, torch.segment_reduce(weights[order], "sum", lengths=counts), counts
+    return sums, torch.segment_reduce(weights[order], "sum", lengths=counts)
 
 
 def whole_clusters(counts: Tensor, points: int) -> Iterator[tuple[slice, slice]]:

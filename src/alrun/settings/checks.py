@@ -14,15 +14,16 @@ from alrun.settings.schema import CLOSED, OPTIMIZER, RunConfig, scaled
 from alrun.system.errors import SettingError
 from alrun.system.words import closest
 
-# Training images; the data sets of torchvision by their names there.
+# Training images of the data sets whose size is known, by the option of ``dataset=``.
 POOL_SIZES = {
     "digits": 1_297,
-    "MNIST": 60_000,
-    "FashionMNIST": 60_000,
-    "CIFAR10": 50_000,
-    "CIFAR100": 50_000,
-    "SVHN": 73_257,
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+    "svhn": 73_257,
 }
+OF_TORCHVISION = {name.replace("_", ""): size for name, size in POOL_SIZES.items()}  # its names in lower case
 
 
 def validate(cfg: DictConfig) -> None:
@@ -123,12 +124,15 @@ def check_answers(cfg: DictConfig, opinions: int) -> None:
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in nested dictionaries and lists, with its dotted key."""
-    if not isinstance(value, dict | list):
+    """Every value in nested settings with its dotted key; empty dictionaries and lists have none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from leaves(inner, f"{key}[{position}]")
+    else:
         yield key, value
-        return
-    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        yield from leaves(inner, f"{key}.{name}".removeprefix("."))
 
 
 def strategies(node: DictConfig, key: str = "strategy") -> Iterator[tuple[str, DictConfig]]:
@@ -182,12 +186,12 @@ def pool_size(cfg: DictConfig) -> int | None:
     match cfg.dataset._target_:
         case "alrun.data.sources.digits":
             size = POOL_SIZES["digits"]
-        case "alrun.data.sources.torchvision_data" if cfg.dataset.name in POOL_SIZES:
-            size = POOL_SIZES[cfg.dataset.name]
+        case "alrun.data.sources.torchvision_data" if str(cfg.dataset.name).lower() in OF_TORCHVISION:
+            size = OF_TORCHVISION[cfg.dataset.name.lower()]
         case _:
-            from alrun.settings import fitted
+            from alrun.settings import data_size  # with numpy
 
-            known = fitted.count_data(cfg)
+            known = data_size.count_data(cfg)
             if known is None:
                 return None
             size = known.pool

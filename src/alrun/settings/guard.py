@@ -24,6 +24,7 @@ from omegaconf.basecontainer import BaseContainer
 from yaml import YAMLError
 
 from alrun.settings import schema, targets
+from alrun.settings.checks import leaves
 from alrun.settings.hydra_errors import mistake_sentence, raised_in_hydra
 from alrun.system.errors import SettingError
 
@@ -221,15 +222,3 @@ def logging_of(cfg: DictConfig) -> dict[str, Any]:
     """The settings of Hydra's logging, without the levels."""
     nodes = {name: OmegaConf.to_container(cfg.hydra[name], resolve=False) for name in LOGGING}
     return {key: value for key, value in leaves(nodes) if key.rpartition(".")[2] != "level"}
-
-
-def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in nested settings with its dotted key; empty dictionaries and lists have none."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from leaves(inner, f"{key}.{name}".removeprefix("."))
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            yield from leaves(inner, f"{key}[{position}]")
-    else:
-        yield key, value

@@ -148,7 +148,7 @@ def misspelled(message: str) -> str:
 
 
 def unknown_key(error: OmegaConfBaseException) -> str:
-    """The sentence for a setting that does not exist: its new name, or names that are alike."""
+    """The sentence for a setting that does not exist: its new name, or similar names."""
     full, parent = str(error.full_key), error.parent_node
     prefix = full.rpartition(".")[0]
     known = [f"{prefix}.{key}" if prefix else str(key) for key in parent] if hasattr(parent, "__iter__") else []

@@ -130,12 +130,12 @@ def images_in_pool(cfg: DictConfig) -> int | None:
 
     0.1.0 read no data but images, and no others had as many as matter to a revision.
     """
-    from alrun.settings import fitted  # numpy comes with it; most runs need none
+    from alrun.settings import data_size  # numpy comes with it; most runs need none
 
     target = str(cfg.dataset.get("_target_")) if isinstance(cfg.dataset, DictConfig) else ""
     if cfg.encoder is not None or target.startswith(("alrun.data.vectors.", "alrun.data.tables.")):
         return None
-    known = fitted.count_data(cfg)
+    known = data_size.count_data(cfg)
     return None if known is None else round(known.pool * cfg.scale.examples) - (cfg.validation or 0)
 
 

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -12,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from alrun.settings import groups
 from alrun.settings.command_line import as_typed
 from alrun.settings.guard import guarded
 from alrun.system.errors import SettingError
@@ -78,8 +78,7 @@ def experiments(overrides: Sequence[str]) -> list[str]:
 
 def paper_experiments() -> list[str]:
     """The options of ``experiment=`` that are the paper's."""
-    root = Path(str(resources.files("alrun.conf"))) / "experiment"
-    names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    names = (name for name, _ in groups.options("experiment", groups.folder()))
     return sorted(name for name in names if name.partition("/")[0] not in OWN)
 
 

@@ -34,7 +34,7 @@ COMPONENTS: dict[str, int] = {
 # Of algorithms in alrun.selection, by module; each counts for every component that uses it.
 KERNELS: dict[str, int] = {}
 
-# The components that use a kernel of KERNELS; tests/test_revisions.py compares this with their imports.
+# The components that use a kernel of KERNELS; tests/settings/test_revisions.py compares this with their imports.
 USERS: dict[str, tuple[str, ...]] = {}
 
 

@@ -68,7 +68,7 @@ class Runtime:
     engine: Annotated[str, Literal["local", "ray", "parts"]] = "local"
     parts: Annotated[int, Ge(1)] = 16  # of a selection by scores; strategy=partitioned has parts of its own
     progress: bool = True
-    memorise: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
+    memorize: bool = False  # say at the end whether training accuracy came to 0.99 (debug=overfit)
     profile: bool = False  # say at the end where the time went (debug=profile)
 
 

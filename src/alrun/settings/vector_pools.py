@@ -1,4 +1,4 @@
-"""Pools of vectors, as the settings tell them before any data are read: such pools have their embeddings already."""
+"""Recognizes pools of vectors by the settings, before any data are read: they already have their embeddings."""
 
 from typing import Any
 

@@ -92,6 +92,13 @@ def granted_threads() -> int:
     return torch.get_num_threads()
 
 
+def prepare_process(precision: str, deterministic: bool, threads: int) -> None:
+    """Let torch compute in this process as the settings of a run say."""
+    set_precision(precision)
+    set_deterministic(deterministic)
+    set_threads(threads)
+
+
 def set_threads(count: int) -> None:
     """Let torch use ``count`` threads."""
     granted_threads()

@@ -1,5 +1,6 @@
-"""How this program was started, for command lines in its output that a user may copy."""
+"""How and where this program was started: for command lines in its output, and for processes that start elsewhere."""
 
+import os
 import re
 import shlex
 import shutil
@@ -28,6 +29,17 @@ def typed_program() -> str:
 def command_line(words: Sequence[str]) -> str:
     """A command line for the user's shell: the words that started this program, then ``words``."""
     return " ".join([typed_program(), *map(shlex.quote, words)])
+
+
+def start_in(folder: str) -> None:
+    """Resolve relative paths and the user's modules from ``folder``, where the command was typed.
+
+    A worker of Ray or of another launcher starts elsewhere; the folder may be missing on its machine.
+    """
+    if os.path.isdir(folder):
+        os.chdir(folder)
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def as_typed(text: str) -> str:

@@ -6,10 +6,10 @@ from alrun.analysis.comparability import join_words
 from alrun.analysis.costs import seconds_in_words
 from alrun.analysis.paper.collect import STAND_INS, WITHOUT_WEIGHTS, Asked, Collected, dataset
 from alrun.analysis.paper.exhibits import Exhibit, Part
+from alrun.analysis.scores import SECONDS
 from alrun.runs.run_folder import display_path
 
 MOST = 12  # missing runs that are listed
-SECONDS = ["train_seconds", "select_seconds", "evaluate_seconds"]
 INSTEAD = {
     "cifar10": "JPEG copies of CIFAR-10 for CIFAR-10",
     "cifar100": "100 classes of Tiny ImageNet for CIFAR-100",
@@ -47,7 +47,7 @@ def describe_runs(there: Collected) -> str:
     runs = there.table.drop_duplicates("run")
     repeats = there.table.groupby("series")["seed"].nunique()
     words.append(f"Repeats: {span(repeats.min(), repeats.max())} of each curve.")
-    seconds = there.table.drop_duplicates(["run", "round"])[SECONDS].to_numpy().sum()
+    seconds = there.table.drop_duplicates(["run", "round"])[[*SECONDS]].to_numpy().sum()
     words.append(
         f"Training, selection and evaluation took {seconds_in_words(float(seconds))} in all, on {hardware_of(runs)}."
     )

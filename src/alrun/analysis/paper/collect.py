@@ -25,7 +25,7 @@ WITHOUT_WEIGHTS = {"facility_location": "facility_location_untrained", "dispersi
 
 
 class Asked(NamedTuple):
-    """How the runs of the paper's experiments are to be computed."""
+    """How to compute the runs of the paper's experiments."""
 
     overrides: tuple[str, ...] = ()  # of the command line
     stand_ins: bool = False  # other data and features where a download is needed

@@ -27,7 +27,7 @@ def table_12() -> list[tuple[float, float]]:
 
 
 def seconds_of_round(labels: float) -> float:
-    """Seconds of a round with so many labels, by linear interpolation; beyond the table in proportion to them."""
+    """Seconds of a round with this number of labels, by linear interpolation; beyond the table in proportion to it."""
     for (low, before), (high, after) in pairwise(table_12()):
         if labels <= high:
             return before + (after - before) * (labels - low) / (high - low)
@@ -36,7 +36,7 @@ def seconds_of_round(labels: float) -> float:
 
 
 def hours_of_run(network: str, labels: Iterable[float], epochs: float) -> float | None:
-    """Hours of training of a run with so many ``labels`` in each round and at most so many ``epochs``.
+    """Hours of training of a run with these numbers of ``labels`` by round, and at most ``epochs`` in each.
 
     None for another ``network`` (option of ``model``) than ResNet-18.
     """

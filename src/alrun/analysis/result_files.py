@@ -1,0 +1,140 @@
+"""The table of results in files: CSV, Parquet, or a folder of two CSV."""
+
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from alrun.analysis import formats
+from alrun.analysis.rounds import BY_PART, BY_ROUND, KEYS, REQUIRED, arrange, with_answers, with_worst_group
+from alrun.analysis.run_reader import NUMBERS, STOPPING
+from alrun.runs import schema
+from alrun.system import files, spreadsheet
+from alrun.system.errors import DataError, first_line
+from alrun.system.safe_text import uncell
+
+
+def lean(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The table without numbers by class or group and without the stopping measures; other fractions to 6 digits.
+
+    It has what comparisons of strategies read, at a third of the size, and is not the same table when read back.
+    """
+    kept = rounds.drop(columns=[*BY_PART, *STOPPING, "class_names"], errors="ignore")
+    return kept.apply(lambda column: column.map(six_digits) if column.dtype.kind == "f" else column)
+
+
+def six_digits(number: float) -> float:
+    """``number`` with 6 significant digits."""
+    return float(f"{number:.6g}")
+
+
+def write_results(rounds: pd.DataFrame, path: Path) -> None:
+    """Write the table as the suffix of ``path`` says: .csv, or .parquet, where a column of numbers has numbers.
+
+    Without a suffix ``path`` is a folder of two smaller tables: runs.csv with the columns that all rounds of a run
+    share, and rounds.csv with the rest.
+
+    Raises:
+        UserError: The suffix is another one, or pyarrow is not installed.
+    """
+    if path.suffix == ".csv":
+        files.write_text(path, formats.csv(rounds))
+    elif path.suffix == ".parquet":
+        buffer = io.BytesIO()
+        try:
+            text = rounds.to_csv(index=False, lineterminator="\n")
+            pd.read_csv(io.StringIO(text), low_memory=False).to_parquet(buffer, index=False)
+        except ImportError as error:
+            raise DataError(f"{path} needs pyarrow: pip install 'alrun[parquet]', or give a name in .csv.") from error
+        files.write(path, buffer.getvalue())
+    elif not path.suffix:
+        varying = [column for column in rounds if column in BY_ROUND]
+        files.write_text(path / "runs.csv", formats.csv(rounds.drop(columns=varying).drop_duplicates("run")))
+        files.write_text(path / "rounds.csv", formats.csv(rounds[["run", *varying]]))
+    else:
+        raise DataError(
+            f"{path}: results are written as .csv, .parquet or to a folder (a name without a suffix); give such a name."
+        )
+
+
+def is_table(path: Path) -> bool:
+    """Whether ``path`` names a table that ``write_results`` wrote as CSV."""
+    return path.suffix == ".csv" or all((path / name).exists() for name in ("runs.csv", "rounds.csv"))
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """The table that ``write_results`` wrote as CSV, in the form that ``gather`` returns.
+
+    Raises:
+        UserError: It does not exist or is not such a table.
+    """
+    try:
+        if not path.is_dir():
+            return of_this_version(read_csv(path, REQUIRED), path)
+        rounds = read_csv(path / "rounds.csv", [column for column in REQUIRED if column in ("run", *BY_ROUND)])
+        runs = read_csv(path / "runs.csv", [column for column in REQUIRED if column not in BY_ROUND])
+        if lost := set(rounds["run"]) ^ set(runs["run"]):
+            raise ValueError(f"{min(lost)} is in one of its two files alone")
+        return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise DataError(f"{path} is not a table of results ({reason}): alrun results writes one.") from error
+
+
+def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``table``, unless a later version of alrun wrote it; tables of 0.1 have no column with the version.
+
+    Raises:
+        UserError: A later version wrote it.
+        ValueError: The column has something that is not a version.
+    """
+    for found in table[schema.KEY].unique() if schema.KEY in table else []:
+        schema.check_version(int(found or 0), str(path))
+    return with_worst_group(with_answers(table))
+
+
+def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
+    """A CSV with at least the ``required`` columns; numbers as numbers, all else as text.
+
+    A missing number is NaN; alrun.analysis.sources reports it.
+    """
+    text, separator, skipped = spreadsheet.open_text(path, path.name)
+    # Empty lines are kept, so that the index is the line in the file.
+    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    table = table.fillna("").rename(columns=lambda name: str(name).strip())
+    table.index += 2 + skipped
+    table = table[(table != "").any(axis=1)]
+    if absent := [column for column in required if column not in table]:
+        raise ValueError(f"it has no column {' and no '.join(absent)}")
+    is_number = {column: column in (*KEYS[1:], *NUMBERS) for column in table}
+    read = {column: numbers(cells) if is_number[column] else cells.map(uncell) for column, cells in table.items()}
+    table = pd.DataFrame(read).reset_index(drop=True)
+    whole = [column for column in KEYS[1:] if column in table and table[column].notna().all()]
+    if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:
+        raise ValueError(f"its column {fractions[0]} has fractions")
+    return table.astype(dict.fromkeys(whole, int))
+
+
+def numbers(cells: pd.Series) -> pd.Series:
+    """The numbers that ``cells`` has as text; NaN for an empty cell. Integers are int, measures always float.
+
+    ``cells`` is named by its column; its index has the lines of the file.
+
+    Raises:
+        ValueError: A cell is not a number.
+    """
+    cells = cells.str.strip()
+    found = []
+    for line, cell in cells.items():
+        try:
+            number = float(cell or "nan")
+        except ValueError:
+            number = math.nan
+        if cell and math.isnan(number):  # the text NaN is not a number either
+            point = "; decimals have a point" if "," in cell else ""
+            raise ValueError(f"line {line}, column {cells.name}: {cell!r} is not a number{point}")
+        found.append(number)
+    is_whole = NUMBERS.get(str(cells.name)) is not float and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
+    return pd.Series(found, cells.index, dtype=float).astype(int if is_whole else float)
