@@ -55,6 +55,21 @@ def test_what_a_strategy_wraps_is_no_facet(tmp_path):
     assert table["facet"].unique().tolist() == [""]
 
 
+def test_a_revision_of_a_strategy_is_no_facet_and_tells_its_versions_apart(tmp_path):
+    revised = {"revisions": {"strategy": {"strategy.Bait": 2}}}
+    runs = [
+        make_run(tmp_path, "random", 0, ACCURACY),
+        make_run(tmp_path, "badge", 0, ACCURACY),
+        make_run(tmp_path / "new", "bait", 0, ACCURACY, config=revised),
+    ]
+    table = name_curves(rounds.gather(runs).rounds)
+    assert table["facet"].unique().tolist() == [""]  # random sampling is then compared with all of them
+    assert table["curve"].unique().tolist() == ["random", "badge", "bait"]
+    table = name_curves(rounds.gather([*runs, make_run(tmp_path / "old", "bait", 0, ACCURACY)]).rounds)
+    assert table["facet"].unique().tolist() == [""]
+    assert set(table["curve"]) == {"random", "badge", "bait", "bait (revisions.strategy.strategy.Bait=2)"}
+
+
 def test_a_setting_without_an_option_is_named_by_its_value(tmp_path):
     runs = [
         make_run(tmp_path / factor, "random", 0, ACCURACY, config={"redundancy": {"factor": factor, "unique": 5}})

@@ -99,6 +99,15 @@ def test_help_of_a_command_is_its_own(alrun):
     assert "Commands:\n  advise " in alrun("help")[0]
 
 
+def test_help_on_a_part_of_the_settings_is_that_part_of_all(alrun):
+    whole = alrun("help settings")[0]
+    for name in ("budget", "training", "runtime", "paths"):
+        part = alrun(f"help {name}")[0]
+        assert part.startswith(f"{name}: ")
+        assert part.count(f"  {name}.") == part.count("\n  " + name[0]) > 1
+        assert f"\n{part}" in whole
+
+
 @pytest.mark.parametrize(
     ("topic", "hint"),
     [("statsu", "did you mean status?"), ("stratgey", "did you mean strategy?"), ("strategy=bagde", "mean badge?")],

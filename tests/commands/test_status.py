@@ -104,6 +104,13 @@ def test_a_run_without_siblings_is_judged_by_its_own_rounds(tmp_path):
     assert status.status([str(tmp_path)]).startswith("1 run: 1 interrupted. About 0.25 hours of computing are left.")
 
 
+def test_seconds_are_not_told_as_hours(tmp_path):
+    made(tmp_path / "random-0-seed0", 2, (1, 2), ("state-1.pt",))
+    times = (tmp_path / "random-0-seed0" / "timing.csv").read_text()
+    (tmp_path / "random-0-seed0" / "timing.csv").write_text(times.replace(",50,10", ",0.5,0.1"))
+    assert status.status([str(tmp_path)]).startswith("1 run: 1 interrupted. Less than a minute is left.")
+
+
 def test_when_all_is_done_nothing_is_left_to_say(tmp_path):
     made(tmp_path / "random-0-seed0", 1, (60,), ("done", *RESULTS))
     assert status.status([str(tmp_path)]) == "1 run: 1 done."

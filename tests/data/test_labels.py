@@ -185,11 +185,11 @@ def rows(kinds: list[str], extra: str = "") -> list[str]:
 def test_a_class_of_the_test_split_alone_is_refused_and_one_of_the_training_split_told(photos, caplog):
     train, test = rows(["ants", "bees"] * 4, ",train"), rows(["ants", "bees"] * 2 + ["wasps"] * 2, ",test")
     test = [line.replace(f"p/{number}.", f"p/{number + 8}.") for number, line in enumerate(test)]
-    with pytest.raises(UserError, match="no training image is of the class wasps, but 2 of 6 test images are"):
+    with pytest.raises(UserError, match="no training example is of the class wasps, but 2 of 6 test examples are"):
         csv(photos, ["path,label,split", *train, *test])
     swapped = [line.replace("train", "x").replace("test", "train").replace("x", "test") for line in (*train, *test)]
     assert csv(photos, ["path,label,split", *swapped]).class_names == ["ants", "bees", "wasps"]
-    assert "the test split has no image of 1 of the classes (wasps)" in caplog.text
+    assert "the test split has no example of 1 of the classes (wasps)" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_parquet_files_of_a_validation_split_are_tested_on(tmp_path, caplog):
         data = own.parquet("", str(tmp_path), size=4)
     assert (data.class_names, len(data.train_labels), len(data.test_labels)) == (["cat", "dog"], 10, 4)
     parquet(tmp_path / "data" / "test-0.parquet", ["cat", "emu"])
-    with pytest.raises(UserError, match="no training image is of the class emu"):
+    with pytest.raises(UserError, match="no training example is of the class emu"):
         own.parquet("", str(tmp_path), size=4)
     assert len(own.parquet("", str(tmp_path), size=4, test_split="valid").test_labels) == 4
     assert "the split test is passed over" in caplog.text

@@ -72,7 +72,7 @@ def test_a_csv_of_a_spreadsheet_with_another_separator_is_read(listed, separator
 def test_a_class_of_one_image_cannot_be_divided(listed):
     lines = [line.rpartition(",")[0] for line in listed.read_text().splitlines()]
     listed.write_text("\n".join(lines).replace("9.png,cat", "9.png,bird") + "\n")
-    with pytest.raises(UserError, match=r"there is one image of bird and none to hold out"):
+    with pytest.raises(UserError, match=r"there is one example of bird and none to hold out"):
         own.csv("", str(listed), size=SIZE)
 
 

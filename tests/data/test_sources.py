@@ -112,7 +112,7 @@ def test_image_folder_with_its_own_splits(tmp_path):
     grey = own.image_folder("", str(tmp_path), size=8, channels=1)
     assert grey.train_images.shape == (6, 1, 8, 8)
     (tmp_path / "train" / "class2").rename(tmp_path / "class2")
-    with pytest.raises(UserError, match=r"no training image is of the class class2, but 1 of 3 test images are"):
+    with pytest.raises(UserError, match=r"no training example is of the class class2, but 1 of 3 test examples are"):
         own.image_folder("", str(tmp_path), size=16)
 
 

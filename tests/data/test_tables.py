@@ -73,12 +73,38 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
         ({"label": 1}, {"columns": ["height", "label"]}, "dataset.columns names label, which is the label"),
         ({"row": range(60)}, {}, r"the column row numbers the rows, .* by dataset.columns=\[height, weight\]"),
         ({"row": range(60, 0, -1)}, {}, "the column row numbers the rows"),
+        ({"": range(7, 307, 5)}, {}, "the column without a name numbers the rows"),
+        ({"Unnamed: 0": range(7, 307, 5)}, {}, "the column Unnamed: 0 numbers the rows"),
+        ({}, {"columns": ["height", "height"]}, "dataset.columns names height twice: leave one out"),
+        (
+            {},
+            {"test_fraction": 0.5},
+            r"dataset.test_fraction=0.5 has no effect: .*t.csv has a test split",
+        ),
     ],
 )
 def test_that_a_row_that_cannot_be_used_is_named(tmp_path, change, settings, words):
     FRAME.assign(**change).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match=words):
         tables.table("", str(tmp_path / "t.csv"), **settings)
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+def test_that_the_index_of_a_part_of_a_table_is_not_a_feature(tmp_path, end):
+    part = FRAME.sample(40, random_state=0)  # pandas writes the numbers that its rows had
+    if end == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alrun[parquet]'")
+        part.to_parquet(tmp_path / "t.parquet")
+    else:
+        part.to_csv(tmp_path / "t.csv")
+    with pytest.raises(UserError, match=r"numbers the rows, .*index=False.* dataset.columns=\[height, weight\]"):
+        tables.table("", str(tmp_path / f"t.{end}"))
+
+
+def test_that_arrays_are_left_to_the_data_set_that_reads_them(tmp_path):
+    np.savez(tmp_path / "t.npz", features=np.zeros((4, 2)), labels=np.arange(4))
+    with pytest.raises(UserError, match=r"t.npz must be a CSV or Parquet file: use dataset=features"):
+        tables.table("", str(tmp_path / "t.npz"))
 
 
 def test_that_a_file_without_rows_is_named(tmp_path):

@@ -191,10 +191,14 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"train_features": made["train_features"][:-1]}, "199 rows of features but 200 labels"),
         (lambda made: made | {"test_features": made["test_features"][:, :5]}, r"store both splits alike"),
         (lambda made: made | {"train_features": made["train_features"].astype("U8")}, "must be numbers of shape"),
-        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training image is of the class 4"),
+        (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training example is of the class 4"),
+        (
+            lambda made: made | {"train_labels": np.where(np.arange(200) < 150, made["train_labels"], -1)},
+            "example 150: its label -1 says that it has none, as 50 of 300 do: take another split",
+        ),
         (
             lambda made: {"x": made["train_features"], "y": made["train_labels"]},
-            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and dataset.labels_array=",
+            r"lacks the arrays features, labels; .* dataset.features_array=\.\.\. and one by dataset.labels_array=",
         ),
         (
             lambda made: made | {"train_labels": made["train_labels"].astype(str).astype(object)},
@@ -302,6 +306,14 @@ def test_that_a_setting_which_a_form_does_not_read_is_refused(blobs, tmp_path, f
             vectors.features("", str(path), **setting)
 
 
+def test_that_a_missing_array_of_groups_names_its_own_setting(blobs, tmp_path):
+    np.savez(tmp_path / "f.npz", **dict(zip(NAMES, blobs, strict=True)))
+    with pytest.raises(
+        UserError, match=r"lacks the arrays train_who, test_who; .*: name one by dataset.group=\.\.\. \("
+    ):
+        vectors.features("", str(tmp_path / "f.npz"), group="who")
+
+
 def test_that_a_missing_column_names_the_setting_that_chooses_it(blobs, tmp_path):
     np.save(tmp_path / "f.npy", blobs[0])
     np.savetxt(tmp_path / "labels.csv", blobs[1], fmt="%d")
@@ -361,7 +373,8 @@ def test_that_the_name_of_a_run_follows_the_content_of_the_file(stored, blobs, c
     [
         (
             ["model=small_cnn"],
-            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear",
+            "model=small_cnn takes images, and the pool holds vectors of 12 numbers: use model=linear or model=mlp, "
+            "or a class of your own whose constructor takes features",
         ),
         (
             [*MODEL, "augmentation=crop_flip"],

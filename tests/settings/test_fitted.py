@@ -174,6 +174,21 @@ def test_the_command_line_wins_and_the_name_of_a_run_has_the_numbers(tmp_path, c
     assert alike[0] == alike[1]
 
 
+def test_settings_of_epochs_have_no_effect_where_there_are_none(tmp_path, composed):
+    rows = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    np.savez(tmp_path / "f.npz", features=rows, labels=np.arange(60) % 3)
+    words = ("dataset=features", f"dataset.path={tmp_path / 'f.npz'}", "training.max_epochs=7", "training.batch_size=4")
+    cfg = composed(*words)
+    assert "training" not in fitted.sentence_on_choice(cfg)
+    assert fitted.sentence_on_unused(cfg, words).startswith(
+        "training.max_epochs=7 training.batch_size=4 have no effect: optimizer=convex "
+    )
+    assert fitted.sentence_on_unused(cfg, ["training.balance=weights", "budget.total=30"]) is None
+    with_epochs = composed(*words, "model=mlp")
+    assert "training.patience" in fitted.sentence_on_choice(with_epochs)
+    assert fitted.sentence_on_unused(with_epochs, words) is None
+
+
 def test_data_that_cannot_be_listed_are_left_to_what_reads_them(tmp_path, composed):
     assert data_size.count_data(composed("dataset=digits")) is None
     assert fitted.sentence_on_choice(composed("dataset=digits")) is None

@@ -5,6 +5,7 @@ import re
 import pytest
 from hydra.errors import ConfigCompositionException
 
+from alrun.settings import planned_runs
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system.errors import UserError
 
@@ -77,6 +78,15 @@ def test_what_hydra_passes_on_without_a_cause_is_still_the_users(monkeypatch):
 
 def test_a_sentence_is_one_line_that_no_terminal_obeys():
     assert mistake_sentence(UserError("a\nb\x1b[31mc")) == r"a\nb\x1b[31mc"
+
+
+def test_a_value_that_is_that_of_a_setting_which_is_not_there_names_both():
+    with pytest.raises(Exception, match="Interpolation key") as error:
+        planned_runs.runs_of_command(["model=linear", "first_optimizer=sgd"])
+    assert mistake_sentence(error.value) == (
+        "first_optimizer.lr takes the value of optimizer.lr, and the optimizer of this run has no lr: "
+        "choose another optimizer, or leave out first_optimizer=..."
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def options_of(options: pd.Series, setting: pd.Series) -> pd.Series:
 
 def strategy_labels(runs: pd.DataFrame) -> list[str]:
     """A text for the strategy of each run: two texts are equal only if the strategies have equal settings."""
-    settings = [str(column) for column in runs if str(column).startswith("strategy.")]
+    settings = [str(column) for column in runs if str(column).startswith(("strategy.", "revisions.strategy."))]
     variant = runs["variant"].replace("null", "") if "variant" in runs else pd.Series("", runs.index)
     names = variant.where(variant != "", runs["strategy"])
     texts = dict.fromkeys(runs.index, "")

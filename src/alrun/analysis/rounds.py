@@ -168,5 +168,6 @@ def setting_columns(rounds: pd.DataFrame) -> list[str]:
 
 
 def is_of_strategy(column: str) -> bool:
-    """Whether a column is a setting of the strategy or of a strategy inside it (``strategy@strategy.inner``)."""
-    return column.split("@")[0] == "strategy" or column.startswith("strategy.") or "@strategy." in column
+    """Whether a column is a setting or revision of the strategy or of one inside it (``strategy@strategy.inner``)."""
+    starts = ("strategy.", "revisions.strategy.")
+    return column.split("@")[0] == "strategy" or column.startswith(starts) or "@strategy." in column

@@ -128,6 +128,7 @@ def job(cfg: DictConfig) -> float | None:
     try:
         with interruption.running():
             interruption.stop_if_signaled()  # a signal came while another run of the sweep was computed here
+            warn_of_unused(cfg, hydra_cfg.overrides.task)
             outcome = start_run(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
@@ -160,6 +161,14 @@ def job(cfg: DictConfig) -> float | None:
 def in_a_run(error: BaseException) -> bool:
     """Whether a run raised ``error``, here or in another process."""
     return any(note.startswith(OURS) for note in getattr(error, "__notes__", []))
+
+
+def warn_of_unused(cfg: DictConfig, typed: Sequence[str]) -> None:
+    """Say which words of the command line have no effect on this run."""
+    from alrun.settings import fitted  # with numpy, which `--help` does without
+
+    if unused := fitted.sentence_on_unused(cfg, typed):
+        log.warning("%s", unused)
 
 
 def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | None:

@@ -76,7 +76,9 @@ def main() -> None:
     from alrun.commands import console  # and with it Hydra
 
     parser = console.make_parser("help", __doc__)
-    parser.add_argument("topic", nargs="?", help="a command, a group, group=option, or settings")
+    parser.add_argument(
+        "topic", nargs="?", help="a command, a group, group=option, settings, or a part of them such as training"
+    )
     console.add_config_dir(parser)
     arguments = parser.parse_args()
     if arguments.topic in (None, "help"):
@@ -117,19 +119,22 @@ def answer_topic(topic: str, folders: Sequence[Path]) -> Iterator[str]:
     Raises:
         UserError: There is no such topic.
     """
+    from alrun.settings import schema
     from alrun.system.errors import SettingError
     from alrun.system.words import closest
 
+    parts = {part.__name__.lower(): part for part in schema.CLOSED}
     if topic == "settings":
         yield from list_settings()
     elif "=" in topic:
         yield from describe_option(topic, folders)
     elif topic in groups.GROUPS:
         yield from describe_group(topic, folders)
+    elif topic in parts:
+        yield from list_part(topic, parts[topic])
     else:
-        raise SettingError(
-            f"{topic}: there is no such topic; {closest(topic, [*SUBCOMMANDS, *groups.GROUPS, 'settings'])}"
-        )
+        known = [*SUBCOMMANDS, *groups.GROUPS, *parts, "settings"]
+        raise SettingError(f"{topic}: there is no such topic; {closest(topic, known)}")
 
 
 def list_settings() -> Iterator[str]:
@@ -138,12 +143,18 @@ def list_settings() -> Iterator[str]:
 
     yield "Settings of every run, with their defaults; type setting=value to change one."
     for part in schema.CLOSED:
-        yield f"\n{part.__name__.lower()}: {(part.__doc__ or '').partition(chr(10))[0]}"
-        yield setting_lines(part, f"{part.__name__.lower()}.")
+        yield ""
+        yield from list_part(part.__name__.lower(), part)
     yield "\nothers:"
     yield setting_lines(schema.RunConfig, "")
     yield "\nAn option brings settings of its own:\n  alrun help strategy=glister"
     yield "And this shows the value of each setting in a run:\n  alrun strategy=glister dataset=mnist --cfg job"
+
+
+def list_part(name: str, part: type) -> Iterator[str]:
+    """What the settings of a dataclass are for, and each of them."""
+    yield f"{name}: {(part.__doc__ or '').partition(chr(10))[0]}"
+    yield setting_lines(part, f"{name}.")
 
 
 def setting_lines(part: type, prefix: str) -> str:

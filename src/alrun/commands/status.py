@@ -35,6 +35,7 @@ from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
 WORDS = {"begun": "interrupted", "missing": "waiting", "old": "of another version"}  # states of a run folder, in words
+SOON = 1 / 60  # hours, below which their number says nothing
 ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
 
 
@@ -141,9 +142,9 @@ def summary(table: Sequence[Row]) -> str:
     if unknown == len(table) - ended:
         return f"{text} How long they take is known when a first round is done."
     total, running = sum(known) / 3600, counts["running"]
-    text += f" About {total:.2g} hours of computing are left"
-    text += f", {total / running:.2g} with {running} at a time" if running > 1 else ""
-    return f"{text}, without {unknown} runs of unknown length." if unknown else f"{text}."
+    text += f" About {total:.2g} hours of computing are left" if total >= SOON else " Less than a minute is left"
+    text += f", {total / running:.2g} with {running} at a time" if running > 1 and total >= SOON else ""
+    return f"{text}, without {unknown} run{'s' * (unknown != 1)} of unknown length." if unknown else f"{text}."
 
 
 def run_table(table: Sequence[Row]) -> list[str]:

@@ -12,15 +12,19 @@ from alrun.system.errors import DataError
 
 log = logging.getLogger(__name__)
 
-Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the images that is held out
+Fraction = Annotated[float, Gt(0), Lt(1)]  # share of the examples that is held out
+USUAL = 0.2  # of it, where nobody sets it
 
 
-def split_as_given(whole: Split, first: int, classes: list[str], where: str) -> tuple[Split, Split]:
+def split_as_given(
+    whole: Split, first: int, test_fraction: float, classes: list[str], where: str
+) -> tuple[Split, Split]:
     """The ``first`` images as the training split, the others as the test split.
 
     Raises:
-        UserError: A class is only in the test split, or a group in both.
+        UserError: A class is only in the test split, or a group in both; or a share was to be held out.
     """
+    refuse_fraction(test_fraction, where)
     groups = whole.groups
     if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
         raise DataError(
@@ -29,6 +33,16 @@ def split_as_given(whole: Split, first: int, classes: list[str], where: str) -> 
         )
     labels.compare_splits(whole.labels[:first], whole.labels[first:], classes, where)
     return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
+
+
+def refuse_fraction(test_fraction: float, where: str) -> None:
+    """Refuse a share that somebody set of data which have a test split, and would not be used.
+
+    Raises:
+        UserError: That is so; ``where`` names the data.
+    """
+    if test_fraction != USUAL:
+        raise DataError(f"dataset.test_fraction={test_fraction} has no effect: {where} has a test split. Leave it out.")
 
 
 def split_by_share(
@@ -68,13 +82,13 @@ def positions_by_share(
         raise DataError(f"dataset: all examples are of one class, {classes[present[0]]}: there is nothing to learn.")
     if few := [classes[label] for label, count in zip(present, counts, strict=True) if count < 2]:
         raise DataError(
-            f"dataset.test_fraction={test_fraction}: there is one image of {', '.join(few[: labels.SHOWN])}"
+            f"dataset.test_fraction={test_fraction}: there is one example of {', '.join(few[: labels.SHOWN])}"
             f"{', ...' if len(few) > labels.SHOWN else ''} and none to hold out: add some, leave it out, {remedy}."
         )
     tested = int(np.ceil(test_fraction * len(numbers)))
     if not len(present) <= tested <= len(numbers) - len(present):
         raise DataError(
-            f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test images "
+            f"dataset.test_fraction={test_fraction} leaves {len(numbers) - tested} training and {tested} test examples "
             f"for {len(present)} classes: take another one, {remedy}."
         )
     return hold_out_positions(numbers, test_fraction)
@@ -115,7 +129,7 @@ def positions_by_group(
             "are too large, or alone in a class: raise it, or give a test set of its own."
         )
     labels.compare_splits(numbers[train], numbers[test], classes, "dataset.group")
-    log.info("%d of %d groups are held out: %d of %d images", in_test.sum(), count, len(test), len(numbers))
+    log.info("%d of %d groups are held out: %d of %d examples", in_test.sum(), count, len(test), len(numbers))
     return train, test
 
 

@@ -54,7 +54,7 @@ def class_name(value: Any, place: Callable[[], str]) -> str:
         value = value.tolist()
     if isinstance(value, list | tuple | set | dict):
         raise DataError(
-            f"{place()}: its label is {shortened(str(value))}, several values: alrun learns one class an image "
+            f"{place()}: its label is {shortened(str(value))}, several values: alrun learns one class for each "
             "(multi-label data do not fit); name a column that holds one value, by dataset.label_column=..."
         )
     if isinstance(value, bytes):
@@ -262,15 +262,15 @@ def compare_splits(train: np.ndarray, test: np.ndarray, classes: list[str], wher
         )
         count = int(np.isin(test, strange).sum())
         raise DataError(
-            f"{where}: no training image is of {'the class' if len(strange) == 1 else f'{len(strange)} classes,'} "
-            f"{shown}, but {count} of {len(test)} test images are, which no model can get right: add some to the "
+            f"{where}: no training example is of {'the class' if len(strange) == 1 else f'{len(strange)} classes,'} "
+            f"{shown}, but {count} of {len(test)} test examples are, which no model can get right: add some to the "
             "training split, or take them out of the test split."
         )
     if len(tested) and (lost := sorted(trained - tested)):
         shown = ", ".join(shown_name(classes[label], [classes[other] for other in tested]) for label in lost[:SHOWN])
         more = ", ..." if len(lost) > SHOWN else ""
         log.warning(
-            "the test split has no image of %d of the classes (%s%s): accuracy leaves them out",
+            "the test split has no example of %d of the classes (%s%s): accuracy leaves them out",
             len(lost),
             one_line(shown),
             more,

@@ -80,9 +80,12 @@ def npz_names(
     absent = [name for names in arrays for name in names if name not in held]
     if absent:
         there = ", ".join(f"{name} {described}" for name, described in held.items()) or "none"
+        named = {setting: images_array, "labels_array": labels_array, "group": group}
+        lost = {array for names in arrays for name, array in zip(names, wanted, strict=True) if name not in held}
+        by = [f"dataset.{key}=..." for key, array in named.items() if array in lost]
         raise DataError(
-            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name two by "
-            f"dataset.{setting}=... and dataset.labels_array=... (without train_ and test_ before them)."
+            f"dataset.path={path} lacks the arrays {', '.join(absent)}; it holds {there}: name one by "
+            f"{' and one by '.join(by)} (without train_ and test_ before it)."
         )
     return arrays
 

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from alrun.data import labels
 from alrun.data.dataset import ImageData
 from alrun.data.decoded_splits import assemble_data
-from alrun.data.divided import Fraction, split_as_given, split_by_share
+from alrun.data.divided import USUAL, Fraction, split_as_given, split_by_share
 from alrun.data.growing_pool import images_of
 from alrun.data.image_listing import Found, class_folders, images_under
 from alrun.data.image_source import UNKNOWN, Files, ParquetRows, Split
@@ -36,7 +36,7 @@ def image_folder(
     size: Side = 32,
     channels: Channels = 3,
     white: White = None,
-    test_fraction: Fraction = 0.2,
+    test_fraction: Fraction = USUAL,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -56,7 +56,7 @@ def image_folder(
     if test is None:
         splits = split_by_share(every, test_fraction, classes)
     else:
-        splits = split_as_given(every, len(train.paths), classes, f"dataset.path={path}")
+        splits = split_as_given(every, len(train.paths), test_fraction, classes, f"dataset.path={path}")
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, whole.passed)
 
 
@@ -72,7 +72,7 @@ def csv(
     size: Side = 32,
     channels: Channels = 3,
     white: White = None,
-    test_fraction: Fraction = 0.2,
+    test_fraction: Fraction = USUAL,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -91,7 +91,7 @@ def csv(
     if first == len(order):
         splits = split_by_share(whole, test_fraction, classes)
     else:
-        splits = split_as_given(whole, first, classes, where)
+        splits = split_as_given(whole, first, test_fraction, classes, where)
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, found.passed)
 
 
@@ -105,7 +105,7 @@ def parquet(
     size: Side = 32,
     channels: Channels = 3,
     white: White = None,
-    test_fraction: Fraction = 0.2,
+    test_fraction: Fraction = USUAL,
     memory_map: bool = False,
     mean: Numbers = None,
     std: Numbers = None,
@@ -123,7 +123,7 @@ def parquet(
     whole = Split(rows, np.arange(len(numbers)), numbers, groups)
     if test_files:
         first = sum(file.metadata.num_rows for file in rows.files[: len(train_files)])
-        splits = split_as_given(whole, first, classes, f"dataset.path={path}")
+        splits = split_as_given(whole, first, test_fraction, classes, f"dataset.path={path}")
     else:
         splits = split_by_share(whole, test_fraction, classes, in_order=True)  # row groups are then read once each
     return assemble_data(*splits, classes, root, size, channels, white, memory_map, mean, std, Counter())

@@ -1,5 +1,6 @@
 """Looks at the rows of vectors, and at columns that number rows, before a run uses them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from alrun.data.shards import Shards
 from alrun.system.errors import DataError
 
 BLOCK = 2**14  # rows that are looked at together
+INDEX = re.compile(r"|Unnamed: 0(\.\d+)*|__index_level_\d+__")  # names that pandas gives to the index of a table
 
 
 def refuse_lost(vectors: np.ndarray, where: str, large: bool = False) -> None:
@@ -38,6 +40,11 @@ def lost_rows(vectors: np.ndarray) -> np.ndarray:
         lost.append(start + np.flatnonzero(~np.isfinite(vectors[start : start + BLOCK]).all(1)))
         give_back(vectors)
     return np.concatenate(lost)
+
+
+def is_index(name: str, values: Sequence[Any]) -> bool:
+    """Whether a column numbers the rows: it has the name of an index, or holds all of their numbers."""
+    return INDEX.fullmatch(name) is not None or row_numbers(values) is not None
 
 
 def row_numbers(values: Sequence[Any]) -> np.ndarray | None:

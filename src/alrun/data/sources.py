@@ -12,7 +12,7 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import Fraction, hold_out_positions, split_as_given, split_by_share
+from alrun.data.divided import USUAL, Fraction, hold_out_positions, split_as_given, split_by_share
 from alrun.data.image_source import Files, Split
 from alrun.data.npz_arrays import flatten_labels, names_in, npz_splits, read_arrays
 from alrun.system.errors import DataError
@@ -172,7 +172,7 @@ def npz(
     labels_array: str = "labels",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: Fraction = 0.2,
+    test_fraction: Fraction = USUAL,
     mean: Numbers = None,
     std: Numbers = None,
 ) -> ImageData:
@@ -197,7 +197,7 @@ def npz(
     if first == len(numbers):
         train, test = split_by_share(whole, test_fraction, classes)
     else:
-        train, test = split_as_given(whole, first, classes, where)
+        train, test = split_as_given(whole, first, test_fraction, classes, where)
     images = np.ascontiguousarray(images)
     arrays = (images[train.index], train.labels, images[test.index], test.labels)
     return ImageData(*arrays, mean, std, classes, test_groups=test.groups)

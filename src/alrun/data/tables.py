@@ -1,23 +1,24 @@
 """``dataset=text`` and ``dataset=table``: rows of CSV or Parquet files, with a text or with numbers, and a label."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from annotated_types import Gt, Lt
 
 from alrun.data.dataset import ImageData
+from alrun.data.divided import USUAL, Fraction
 from alrun.data.labels import shortened
 from alrun.data.layout import choose_test_split, kind_of, no_splits, warn_of_unused
-from alrun.data.row_checks import row_numbers
+from alrun.data.row_checks import is_index
 from alrun.data.vector_files import Part, by_split
 from alrun.data.vectors import assembled
 from alrun.system import spreadsheet
 from alrun.system.errors import DataError, first_line
 
-Share = Annotated[float, Gt(0), Lt(1)]
 KINDS = (".csv", ".tsv", ".txt", ".parquet")
+SHOWN = 10  # columns, of more
 
 
 class Table:
@@ -71,7 +72,7 @@ def text(
     split_column: str = "split",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: Share = 0.2,
+    test_fraction: Fraction = USUAL,
 ) -> ImageData:
     """Texts with their classes, for an encoder: a CSV or Parquet file, or a folder with a file for each split."""
 
@@ -97,7 +98,7 @@ def table(
     split_column: str = "split",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: Share = 0.2,
+    test_fraction: Fraction = USUAL,
     standardize: bool = True,
 ) -> ImageData:
     """Numbers with their classes: a CSV or Parquet file, or a folder with a file for each split.
@@ -109,14 +110,18 @@ def table(
 
     if label_column in (columns or ()):
         raise DataError(f"dataset.columns names {label_column}, which is the label: leave it out.")
+    if twice := [name for name, count in Counter(columns or ()).items() if count > 1]:
+        raise DataError(f"dataset.columns names {twice[0]} twice: leave one out.")
 
     def examples(table: Table) -> np.ndarray:
         names = columns or [name for name in table.columns if name not in others]
-        if counting := [name for name in names if not columns and row_numbers(table[name]) is not None]:
-            left = ", ".join(name for name in names if name not in counting)
+        if counting := [name for name in names if not columns and is_index(name, table[name])]:
+            left = [name for name in names if name not in counting]
+            some = ", ".join(left[:SHOWN]) + ", ..." * (len(left) > SHOWN)
             raise DataError(
                 f"{table.path}: the column {counting[0] or 'without a name'} numbers the rows, and tells nothing of "
-                f"an example: name those that do, by dataset.columns=[{left}]."
+                f"an example: write the table without it (index=False in pandas), or name those that do, by "
+                f"dataset.columns=[{some}]."
             )
         made = [numbers(table, name) for name in names]
         if not made:
@@ -185,6 +190,8 @@ def read(
         UserError: A file is not there, or lacks a column.
     """
     base = Path(path)
+    if base.suffix.casefold() in (".npy", ".npz"):
+        raise DataError(f"dataset.path={path} must be a CSV or Parquet file: use dataset=features for arrays.")
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
     labels = [each[label_column] for each in tables]
     if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:

@@ -1,14 +1,12 @@
 """``dataset=features``: vectors that a user already has, one for each example, with their labels."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Lt
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import positions_by_share
+from alrun.data.divided import USUAL, Fraction, positions_by_share, refuse_fraction
 from alrun.data.row_checks import refuse_lost
 from alrun.data.shards import Shards
 from alrun.data.vector_files import Part, Values, chosen, read
@@ -28,7 +26,7 @@ def features(
     split_column: str = "split",
     group: str | None = None,
     test_split: str | None = None,
-    test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2,
+    test_fraction: Fraction = USUAL,
     standardize: bool = False,
 ) -> ImageData:
     """Vectors in a file or folder, in one of three forms.
@@ -61,6 +59,7 @@ def assembled(
     numbers, classes = numbered([part.labels for part in parts], where, names)
     first = len(parts[0].labels)
     if len(parts) > 1:
+        refuse_fraction(test_fraction, where)
         (train, train_y), (test, test_y) = (parts[0].vectors, numbers[:first]), (parts[1].vectors, numbers[first:])
         labels.compare_splits(train_y, test_y, classes, where)
         groups = parts[1].groups
@@ -86,8 +85,9 @@ def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -
     """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
     if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
         distinct, place = distinct_of(np.concatenate(parts))
-        of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
-        return of_distinct[place], classes
+        if -1 not in distinct:  # it may say that an example has no label, and then all of them are counted
+            of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
+            return of_distinct[place], classes
     values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
     return labels.number_labels(values, lambda at: f"{where}, example {at}", names)
 

@@ -145,7 +145,8 @@ def check_takes(model: DictConfig, data: ImageData) -> None:
     if data.is_vectors:
         (count,) = data.shape.values()
         raise SettingError(
-            f"{name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp."
+            f"{name} takes images, and the pool holds vectors of {count} numbers: use model=linear or model=mlp, or a "
+            "class of your own whose constructor takes features, their number, instead of channels and image_size."
         )
     if "features" in takes:
         raise SettingError(
@@ -165,7 +166,7 @@ def check_samples(samples: int, model: Classifier) -> None:
     if 0 < model.ensemble < samples:
         raise SettingError(
             f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; "
-            f"set model.ensemble={samples}."
+            f"set model.ensemble={samples} or strategy.dropout_samples={model.ensemble}."
         )
 
 

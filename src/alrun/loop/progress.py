@@ -30,12 +30,13 @@ def announce(
     ``unit`` is what the budget counts, in words: see answers_in_words.
     """
     log.info(
-        "%s on %s, %s, seed %d: %d rounds, %d to %d %s (%s; %s)",
+        "%s on %s, %s, seed %d: %d round%s, %d to %d %s (%s; %s)",
         choices["strategy"],
         choices["dataset"],
         choices["model"],
         seed,
         len(sizes),
+        "s" * (len(sizes) != 1),
         sizes[0] - held_out,
         sizes[-1] - held_out,
         unit,

@@ -1,6 +1,7 @@
 """Default budget and training for a user's own data, from the size of the pool and the number of classes."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,11 @@ EPOCHS = (30, 300)
 LARGE = 10_000  # images for which a larger network is worth its time
 BLANK = {"seed_size": 1000, "batch_size": 1000, "total": 10000, "max_epochs": 300, "patience": 10}  # as elsewhere
 MARK = "${fitted:"
+# Settings of training in epochs alone.
+OF_EPOCHS = tuple(
+    f"training.{name}"
+    for name in ("max_epochs", "batch_size", "stop_accuracy", "patience", "min_gain", "restart_below")
+)
 
 
 class Fitted(NamedTuple):
@@ -74,7 +80,7 @@ def fit_to_data(known: Counted, given: dict[str, int], validation: int = 0, batc
 def sentence_on_choice(cfg: DictConfig) -> str | None:
     """The settings that were chosen for the data set and why; None if the user set all of them."""
     chosen = []
-    for group in ("budget", "training"):
+    for group in ("budget",) if has_no_epochs(cfg) else ("budget", "training"):
         written = OmegaConf.to_container(cfg[group], resolve=False)
         assert isinstance(written, dict)
         chosen += [f"{group}.{key}={cfg[group][key]}" for key, value in written.items() if str(value).startswith(MARK)]
@@ -84,6 +90,20 @@ def sentence_on_choice(cfg: DictConfig) -> str | None:
     is_small = known.pool >= LARGE and str(cfg.model.get("_target_")).endswith(".SmallCnn")
     network = "; model=resnet18 may be worth its time with this many" if is_small else ""
     return f"not set, and chosen for {known.pool} examples and {known.classes} classes: {' '.join(chosen)}{network}"
+
+
+def has_no_epochs(cfg: DictConfig) -> bool:
+    """Whether the optimizer finds an optimum at once, so that settings of epochs have no effect."""
+    return cfg.optimizer.get("_target_") == "alrun.training.convex.Convex"
+
+
+def sentence_on_unused(cfg: DictConfig, typed: Sequence[str]) -> str | None:
+    """The words of a command line that set something of epochs, where there are none; None without such words."""
+    unused = [word for word in typed if word.lstrip("+").partition("=")[0] in OF_EPOCHS]
+    if not unused or not has_no_epochs(cfg):
+        return None
+    have = "has" if len(unused) == 1 else "have"
+    return f"{' '.join(unused)} {have} no effect: optimizer=convex finds the optimum of model=linear without epochs"
 
 
 def advise_budget(cfg: DictConfig, size: int) -> str:

@@ -32,6 +32,9 @@ EXTRAS = {
 # OmegaConf's message if a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
+# OmegaConf's message if a setting is written as the value of another one, which is not there.
+ELSEWHERE = re.compile(r"Interpolation key '([\w.]+)' not found")
+
 # How OmegaConf passes on a user's mistake that a resolver found, without the error itself.
 PASSED_ON = re.compile(r"(?:User|Setting|Data|Storage|Strategy)Error raised while resolving interpolation: (.*)")
 
@@ -79,6 +82,8 @@ def _sentence(error: BaseException) -> str | None:
             return unknown_key(link)
         if isinstance(link, InterpolationResolutionError) and (lost := LOST.search(str(link))):
             return f"{lost[1]} has no option: give one by its name, {lost[1]}=..., or several by commas and -m."
+        if isinstance(link, InterpolationResolutionError) and (other := ELSEWHERE.search(str(link))):
+            return absent_elsewhere(str(link.full_key), other[1])
         if isinstance(link, InterpolationResolutionError | ValidationError):
             return f"{link.full_key}: {first_line(link)}; `--cfg job` shows values of the right type."
         if isinstance(link, ValueError) and "Config group override must be" in str(link):
@@ -95,6 +100,15 @@ def _sentence(error: BaseException) -> str | None:
         if isinstance(link, HydraException | OmegaConfBaseException):
             return misspelled(" ".join(str(link).split()))
     return None
+
+
+def absent_elsewhere(key: str, other: str) -> str:
+    """The sentence for a setting ``key`` whose value is that of the setting ``other``, which is not there."""
+    group, _, name = other.rpartition(".")
+    return (
+        f"{key} takes the value of {other}, and the {group} of this run has no {name}: choose another {group}, or "
+        f"leave out {key.partition('.')[0]}=..."
+    )
 
 
 def unknown_option(file: str, options: list[str]) -> str:
