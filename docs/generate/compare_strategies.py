@@ -23,7 +23,7 @@ from docs.generate.wrapped import wrapped
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "results" / "strategies"
 PAGE = ROOT / "docs" / "evidence" / "strategies.md"
-LEAST = 5  # repeats of a strategy
+LEAST, PLANNED = 5, 20  # repeats of a strategy
 DATA = {"cifar10": "CIFAR-10", "banking77": "Banking77"}
 
 HEAD = """# All strategies
@@ -76,7 +76,9 @@ def main() -> None:
         **{name: protocol(table) for name, table in tables.items()},
     )
     paragraphs = [" ".join(each.splitlines()) for each in head.split("\n\n")]
-    PAGE.write_text(wrapped("\n\n".join(paragraphs) + markdown(found) + absent(found)) + followed())
+    PAGE.write_text(
+        wrapped("\n\n".join(paragraphs) + markdown(found) + absent(found) + unfinished(tables)) + followed()
+    )
     print(f"{len(set().union(*found.values()))} strategies in {PAGE.relative_to(ROOT)}")
 
 
@@ -154,6 +156,22 @@ def absent(found: dict[str, dict[str, Found]]) -> str:
         if strategies
     ]
     return "\n".join(["", *sentences, ""])
+
+
+def unfinished(tables: dict[str, pd.DataFrame]) -> str:
+    """Sentences on the repeats that are planned and were not computed, with the hours that they would take."""
+    sentences = []
+    for name, table in tables.items():
+        phases = table[["train_seconds", "evaluate_seconds", "select_seconds"]].sum(axis=1)
+        seconds = phases.groupby([table["strategy"], table["seed"]]).sum().groupby("strategy").agg(["median", "size"])
+        hours = (seconds["median"] * (PLANNED - seconds["size"]) / 3600)[seconds["size"] < PLANNED]
+        if len(hours):
+            each = [f"`{strategy}` {time:.1f}" for strategy, time in hours.sort_values(ascending=False).items()]
+            sentences.append(
+                f"{PLANNED} repeats are planned; those that {DATA[name]} lacks would take {hours.sum():.1f} hours of "
+                f"one thread, by the median run of each strategy: {', '.join(each)}."
+            )
+    return "\n".join([*sentences, ""])
 
 
 def followed() -> str:

@@ -74,3 +74,17 @@ def test_strategies_without_a_run_are_named(table):
     found = compare_strategies.summarize(table)
     assert "Not run on CIFAR-10, or fewer than 5 times: `" in compare_strategies.absent({"cifar10": found})
     assert "`badge`" in compare_strategies.absent({"cifar10": found})
+
+
+def test_the_hours_of_repeats_that_are_missing_are_those_of_the_median_run(table):
+    # random has 2 of 20 repeats of 4 x 900 seconds, margin 20
+    slow = table[table["strategy"] == "random"]
+    whole = [table[table["strategy"] == "margin"].assign(seed=table["seed"] + 2 * number) for number in range(10)]
+    known = pd.concat([slow, *whole], ignore_index=True).assign(train_seconds=900.0, evaluate_seconds=700.0)
+    known["select_seconds"] = 200.0
+    text = compare_strategies.unfinished({"cifar10": known})
+    assert text == (
+        "20 repeats are planned; those that CIFAR-10 lacks would take 18.0 hours of one thread, by the median run of "
+        "each strategy: `random` 18.0.\n"
+    )
+    assert compare_strategies.unfinished({"cifar10": known[known["strategy"] == "margin"]}) == ""
