@@ -85,6 +85,9 @@ def test_a_contradiction_is_named():
     found = {"few": which_strategy.gains(rounds.assign(curve=rounds["strategy"], label="", facet=""))}
     assert which_strategy.not_better("coreset")(found)[1] is False
     assert which_strategy.mostly_better("margin")(found)[1] is False
+    assert which_strategy.below("coreset")(found)[1] is False
+    assert which_strategy.below("margin")(found)[1] is True
+    assert which_strategy.below("typiclust")(found)[1] is None
     assert which_strategy.mostly_better("typiclust")(found) == ("not computed", None)
     assert which_strategy.domains({"shift": found["few"]}) == (
         f"worse: {which_strategy.listed(which_strategy.worse_of(found['few']))}; "
