@@ -11,6 +11,7 @@ from alrun.analysis.curves import REFERENCE
 from alrun.analysis.intervals import spread
 from alrun.analysis.metrics import ACCURACY, PLAIN, Metric, Reading
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
+from alrun.system.counts import counted
 
 MOST = 6  # sentences of a kind
 AFFORDABLE = 1000  # repeats: more are reported as more than this
@@ -167,7 +168,7 @@ def undecided(unclear: pd.DataFrame, tested: int, margin: str) -> list[str]:
     correction = corrected(tested) if unclear["p"].notna().any() else ""
     text = (
         f"Whether {strategy_names(unclear)} differ{'s' if len(unclear) == 1 else ''} from random along the budget, "
-        f"{repeats} repeat{'s' if repeats > 1 else ''} cannot tell{correction}."
+        f"{counted(repeats, 'repeat')} cannot tell{correction}."
     )
     seen, needed = unclear["repeats_seen"].dropna(), unclear["repeats_needed"].dropna()  # empty with one repeat
     if len(seen):

@@ -12,6 +12,7 @@ from alrun.analysis.page import Section
 from alrun.analysis.rounds import Results
 from alrun.analysis.sources import measured
 from alrun.system import files, safe_text
+from alrun.system.counts import counted
 
 LEGIBLE = 12  # strategies: a larger penalty matrix is in tables/ alone
 LISTED = 20  # settings with a single strategy
@@ -56,7 +57,7 @@ def winner(board: Board) -> str:
     best = board.table.iloc[0]
     names = board.table.loc[board.table["mean rank"] == best["mean rank"], "strategy"].tolist()
     where = f"{best['mean rank']:.2f} of {len(board.table)}"
-    repeats = f"{board.repeats} repeat{'s' if board.repeats > 1 else ''}"
+    repeats = counted(board.repeats, "repeat")
     if len(names) > 1:
         shared = comparability.join_words(names)
         return f"{board.title}: {shared} share the best mean rank, {where} ({repeats})."

@@ -31,6 +31,7 @@ from alrun.runs.run_folder import (
     run_state,
 )
 from alrun.system import lock, program
+from alrun.system.counts import counted
 from alrun.system.errors import UserError
 from alrun.system.safe_text import one_line
 
@@ -133,7 +134,7 @@ def summary(table: Sequence[Row]) -> str:
     """The number of runs in each state, and the hours until all are done."""
     counts = Counter(row.state for row in table)
     states = ", ".join(f"{counts[state]} {state}" for state in reversed(ORDER) if counts[state])
-    text = f"{len(table)} run{'s' * (len(table) != 1)}: {states}."
+    text = f"{counted(len(table), 'run')}: {states}."
     known = [row.seconds for row in table if row.seconds is not None]
     unknown = len(table) - len(known)
     ended = counts["done"] + counts["of another version"]
@@ -144,7 +145,7 @@ def summary(table: Sequence[Row]) -> str:
     total, running = sum(known) / 3600, counts["running"]
     text += f" About {total:.2g} hours of computing are left" if total >= SOON else " Less than a minute is left"
     text += f", {total / running:.2g} with {running} at a time" if running > 1 and total >= SOON else ""
-    return f"{text}, without {unknown} run{'s' * (unknown != 1)} of unknown length." if unknown else f"{text}."
+    return f"{text}, without {counted(unknown, 'run')} of unknown length." if unknown else f"{text}."
 
 
 def run_table(table: Sequence[Row]) -> list[str]:

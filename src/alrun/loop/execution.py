@@ -15,6 +15,7 @@ from torch import nn
 from alrun.loop.components import Parts
 from alrun.models.classifier import Classifier
 from alrun.system.allocator import keep_freed_memory
+from alrun.system.counts import counted
 from alrun.system.errors import SettingError
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -30,7 +31,7 @@ class Choice:
     memory_format: str
 
     def __str__(self) -> str:
-        return f"{self.threads} thread{'s' * (self.threads != 1)}, {self.memory_format}"
+        return f"{counted(self.threads, 'thread')}, {self.memory_format}"
 
 
 def choose_execution(threads: int, memory_format: str | None, where: torch.device) -> Choice:
