@@ -12,6 +12,7 @@ from torch import Tensor
 from alrun.selection import greedy as greedy_module
 from alrun.selection import neighbor_facility_location as neighbor_module
 from alrun.selection import set_functions
+from alrun.selection import similarity as similarity_module
 from alrun.selection import uncovered as remaining_module
 from alrun.selection.disparity import disparity_sum
 from alrun.selection.greedy import greedy, lazy_greedy, maximize, stochastic_greedy
@@ -32,8 +33,20 @@ POOL, QUERY, PRIVATE = cloud(40), cloud(5, 1), cloud(6, 2)
 ROWS = cloud(60, 3)  # two candidates that cover each other gain the same: among other rows there are no such ties
 
 
-def similarity(candidates: Dense = POOL, rows: Dense = POOL, memory: float = 1e9) -> Similarity:
-    return Similarity(candidates, rows, cosine, memory)
+MEMORY = 1e9
+
+
+def similarity(candidates: Dense = POOL, rows: Dense = POOL, memory: float | None = None) -> Similarity:
+    return Similarity(candidates, rows, cosine, MEMORY if memory is None else memory)
+
+
+@pytest.fixture(params=["held", "computed"])
+def held(request, monkeypatch):
+    """Whether similarities are held, or computed in tiles where two points share them."""
+    if request.param == "computed":
+        monkeypatch.setitem(globals(), "MEMORY", 6000)  # a matrix of 40 x 40 does not fit, what remains of it does
+        monkeypatch.setattr(similarity_module, "TILE", 16)
+    return request.param == "held"
 
 
 def s(rows: Dense, columns: Dense) -> np.ndarray:
@@ -79,10 +92,6 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
         lambda: FacilityLocation(similarity(), floor=floats(FLOOR)),
         lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
     ),
-    "conditional, computed again": (
-        lambda: FacilityLocation(similarity(memory=6000), floor=floats(FLOOR)),
-        lambda a: np.maximum(best(V, a) - FLOOR, 0).sum(),
-    ),
     "conditional mutual": (
         lambda: FacilityLocation(similarity(), floor=floats(FLOOR), cap=floats(CAP)),
         lambda a: np.maximum(np.minimum(best(V, a), CAP) - FLOOR, 0).sum(),
@@ -113,13 +122,13 @@ FUNCTIONS: dict[str, tuple[Callable, Callable[[list[int]], float]]] = {
 
 @pytest.mark.parametrize("sparse", [1, 4, 1024])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_gains_are_differences_of_the_function(monkeypatch, name, sparse):
-    monkeypatch.setattr(set_functions, "SPARSE", sparse)
+def test_gains_are_differences_of_the_function(monkeypatch, held, name, sparse):
+    monkeypatch.setattr(set_functions, "SPARSE" if held else "SPARSE_COMPUTED", sparse)
     make, value = FUNCTIONS[name]
     function, chosen = make(), []
     for position in (3, 17, 0, 29, 8):
         expected = [value([*chosen, i]) - value(chosen) for i in range(40)]
-        found = torch.cat([function.gains(part) for part in function.blocks()]).double().numpy()
+        found = function.all_gains().double().numpy()
         others = [i for i in range(40) if i not in chosen]
         assert np.allclose(found[others], np.array(expected)[others], atol=2e-4)
         assert torch.allclose(function.gains(torch.tensor([5, 30])).double(), torch.tensor(found[[5, 30]]), atol=1e-5)
@@ -129,8 +138,8 @@ def test_gains_are_differences_of_the_function(monkeypatch, name, sparse):
 
 @pytest.mark.parametrize("sparse", [2, 1024])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_greedy_choice_equals_trying_every_candidate(monkeypatch, name, sparse):
-    monkeypatch.setattr(set_functions, "SPARSE", sparse)
+def test_greedy_choice_equals_trying_every_candidate(monkeypatch, held, name, sparse):
+    monkeypatch.setattr(set_functions, "SPARSE" if held else "SPARSE_COMPUTED", sparse)
     make, value = FUNCTIONS[name]
     picks = maximize(make(), 12).tolist()
     assert len(set(picks)) == 12
@@ -145,6 +154,7 @@ def test_picks_do_not_depend_on_blocks_or_memory(monkeypatch, block, memory, hel
     expected = greedy(FacilityLocation(similarity(rows=ROWS)), 12)
     monkeypatch.setattr(greedy_module, "CANDIDATES", block)
     monkeypatch.setattr(set_functions, "SPARSE", 4)
+    monkeypatch.setattr(set_functions, "SPARSE_COMPUTED", 4)
     function = FacilityLocation(similarity(rows=ROWS, memory=memory))
     picks = lazy_greedy(function, 40)
     assert picks[:12].equal(expected)
@@ -203,6 +213,14 @@ def test_memory_bounds_the_matrix_and_what_remains_of_it():
         held = 0 if made.matrix is None else matrix
         assert held + made.spare == memory
         assert made.spare >= memory / 9
+
+
+def test_sums_of_cosines_take_no_pass_over_pairs(monkeypatch):
+    made, held = similarity(memory=0), similarity()
+    expected, own = held.sums(), held.own()
+    monkeypatch.setattr(Similarity, "of", None)
+    assert torch.allclose(made.sums(), expected, atol=1e-4)
+    assert torch.allclose(made.own(), own)
 
 
 def test_equal_points_are_chosen_once_each():

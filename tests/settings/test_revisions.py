@@ -116,6 +116,12 @@ def test_runs_with_an_ensemble_are_revised_and_others_are_not(composed):
         ("strategy=discriminative", {"strategy.Discriminative": 2}),
         ("strategy=max_herding", {"strategy.MaxHerding": 2}),
         ("strategy=kmeans", {}),
+        ("strategy=submodular", {"shared_similarities": 2}),
+        ("strategy=submodular strategy.function=disparity_sum", {}),
+        ("strategy=smi strategy.function=flvmi", {"shared_similarities": 2}),
+        ("strategy=smi", {}),
+        ("strategy=glister strategy.regularizer=facility_location", {"shared_similarities": 2}),
+        ("strategy=glister", {}),
     ],
 )
 def test_what_round_off_may_move_is_revised_and_nothing_else(composed, words, found):
@@ -127,3 +133,10 @@ def test_a_strategy_that_chooses_the_seed_set_is_revised_too(composed):
     words = ["dataset=npz", "dataset.path=none.npz", "seed_set=from_strategy", "strategy@seed_set.strategy=max_herding"]
     known = identity.identity(composed(*words, hydra=True)).get("revisions", {})
     assert known["seed_set"]["seed_set.MaxHerding"] == 2
+
+
+@pytest.mark.parametrize(("per_class", "revised"), [("true", False), ("false", True)])
+def test_a_seed_set_that_represents_the_whole_pool_is_revised(composed, per_class, revised):
+    words = ["dataset=npz", "dataset.path=none.npz", "seed_set=facility_location", f"seed_set.per_class={per_class}"]
+    known = identity.identity(composed(*words, hydra=True)).get("revisions", {})
+    assert (known.get("seed_set") == {"shared_similarities": 2}) == revised

@@ -48,7 +48,7 @@ class Coverage:
     def __init__(self, function: FacilityLocation, lam: float) -> None:
         self.function = function
         self.lam = lam / len(function.covered)
-        self.bound = torch.cat([function.gains(part) for part in function.blocks()])
+        self.bound = function.all_gains()
 
     def best(self, gains: Tensor, count: int) -> Tensor:
         """Positions (count,), each with the largest sum given those before; gains of -inf are never picked."""

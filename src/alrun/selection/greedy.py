@@ -12,17 +12,22 @@ class SetFunction(Protocol):
     """A function of the chosen candidates, which a greedy algorithm maximizes."""
 
     tracked: bool  # True: ``add`` updates the gains of all candidates; False: ``gains`` computes them
+    shared: bool  # whether all gains at once take far less work than each alone
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """What each of the candidates in ``part`` would add now: (k,)."""
+        ...
+
+    def all_gains(self) -> Tensor:
+        """What each of all candidates would add now: (c,)."""
         ...
 
     def add(self, position: int) -> None:
         """Choose the candidate at ``position``."""
         ...
 
-    def blocks(self) -> list[slice]:
-        """All candidates, in slices of bounded memory."""
+    def __len__(self) -> int:
+        """How many candidates there are."""
         ...
 
 
@@ -36,11 +41,11 @@ def maximize(function: SetFunction, size: int) -> Tensor:
 
 def greedy(function: SetFunction, size: int) -> Tensor:
     """Positions (size,) int64 that greedily maximize any ``function``; every pick compares all gains."""
-    free = torch.zeros_like(function.gains(slice(None)))
-    check_size(size, len(free))
+    check_size(size, len(function))
+    free = torch.zeros_like(function.all_gains())
     chosen: list[int] = []
     for _ in range(size):
-        chosen.append(int((function.gains(slice(None)) + free).argmax()))
+        chosen.append(int((function.all_gains() + free).argmax()))
         free[chosen[-1]] = -torch.inf
         function.add(chosen[-1])
     return torch.tensor(chosen)
@@ -61,10 +66,13 @@ def lazy_greedy(function: SetFunction, size: int) -> Tensor:
 
     Source: Minoux 1978, in blocks.
     """
-    bound = torch.cat([function.gains(part) for part in function.blocks()])
-    check_size(size, len(bound))
+    check_size(size, len(function))
+    bound, again = function.all_gains(), function.shared
     chosen: list[int] = []
     while len(chosen) < size:
+        if chosen and again:  # once: no later choice lowers all gains as far as the first
+            bound, again = function.all_gains(), False
+            bound[torch.tensor(chosen, device=bound.device)] = -torch.inf
         top = bound.topk(min(CANDIDATES + 1, len(bound)))
         block = top.indices[:CANDIDATES]
         limit = float(top.values[CANDIDATES]) if len(top.values) > CANDIDATES else -torch.inf
@@ -90,7 +98,7 @@ def stochastic_greedy(function: SetFunction, size: int, rng: torch.Generator, ep
 
     Source: Mirzasoleiman et al., Lazier Than Lazy Greedy, AAAI 2015, Algorithm 1.
     """
-    count = function.blocks()[-1].stop
+    count = len(function)
     check_size(size, count)
     free = torch.randperm(count, generator=rng)
     draws = max(1, round(count / size * -torch.tensor(epsilon).log().item()))

@@ -12,14 +12,17 @@ from torch import Tensor
 from alrun.selection.similarity import Similarity, split_range
 from alrun.selection.uncovered import ENTRY, Uncovered
 
-SPARSE = 32  # choices, a power of two, after which only a few percent of the similarities still count
+# Choices, powers of two, after which it pays to drop what no longer counts, a few percent of the similarities being
+# left: of those in memory, and of those that are computed again each time.
+SPARSE, SPARSE_COMPUTED = 32, 4
 
 
 class FacilityLocation:
     """Σ_i w_i min(max_{j in A} s_ij, cap_i) above floor_i: how well the chosen represent the rows.
 
-    Similarities that no longer count are dropped, if the rest fits the similarity's memory: after ``SPARSE`` choices,
-    whenever their number has doubled, and once as many similarities were computed again as there are.
+    Similarities that no longer count are dropped, if the rest fits the similarity's memory: after ``SPARSE`` choices
+    (``SPARSE_COMPUTED`` if no matrix is held), whenever their number has doubled, and once as many similarities were
+    computed again as there are.
     """
 
     tracked = False
@@ -38,13 +41,11 @@ class FacilityLocation:
         self.cap = cap
         self.modular = modular
         self.remaining: Uncovered | None = None
+        self.sparse = SPARSE_COMPUTED if similarity.matrix is None else SPARSE
         self.used = 0
         self.looked = 0  # candidates whose similarities were computed since the last drop
         if isinstance(floor, Tensor) and similarity.matrix is None:
-            if similarity.rows is similarity.candidates:
-                self.remaining = Uncovered.symmetric(similarity, self.covered, cap, self.room)
-            else:
-                self.forget()
+            self.forget()
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """What each of the candidates would add: (k,), from a pass over its similarities."""
@@ -56,6 +57,25 @@ class FacilityLocation:
             if self.similarity.matrix is None:
                 self.looked += len(gains)
         return gains if self.modular is None else gains + self.modular[part]
+
+    def all_gains(self) -> Tensor:
+        """What each of all candidates would add: (c,)."""
+        if not self.shared:
+            return torch.cat([self.gains(part) for part in self.similarity.blocks()])
+        plain = self.cap is None and self.weights is None
+        gains = self.similarity.sums() if plain and not self.covered.any() else self.gains_of_both()
+        return gains if self.modular is None else gains + self.modular
+
+    def gains_of_both(self) -> Tensor:
+        """The gains (c,) where rows and candidates are the same points: each similarity is computed once for both."""
+        gains = torch.zeros_like(self.covered)
+        for own, others, block in self.similarity.tiles():
+            sides = [(own, others, block), (others, own, block.T)]
+            for candidates, rows, similar in sides if others != own else sides[:1]:
+                limited = similar if self.cap is None else similar.minimum(self.cap[rows])
+                above = (limited - self.covered[rows]).clamp_min_(0)
+                gains[candidates] += above.sum(1) if self.weights is None else above @ self.weights[rows]
+        return gains
 
     def capped(self, part: Tensor | slice) -> Tensor:
         """Similarities of some candidates, limited to ``cap``: (k, n)."""
@@ -70,7 +90,7 @@ class FacilityLocation:
             row = self.capped(torch.tensor([position], device=self.covered.device))[0]
             self.covered = torch.maximum(self.covered, row)
         self.used += 1
-        doubled = self.used >= SPARSE and self.used.bit_count() == 1
+        doubled = self.used >= self.sparse and self.used.bit_count() == 1
         if doubled or self.looked >= 2 * len(self.similarity.candidates):
             self.forget()
 
@@ -79,18 +99,24 @@ class FacilityLocation:
         self.looked = 0
         if self.remaining is not None:
             self.remaining.forget(self.covered)
+        elif self.similarity.computed_for_both:
+            self.remaining = Uncovered.symmetric(self.similarity, self.covered, self.cap, self.room)
         else:
-            blocks = (self.capped(part) for part in self.blocks())
+            blocks = (self.capped(part) for part in self.similarity.blocks())
             self.remaining = Uncovered.among(blocks, self.covered, self.room)
+
+    @property
+    def shared(self) -> bool:
+        """Whether a similarity counts for two candidates and is not in memory."""
+        return self.remaining is None and self.similarity.computed_for_both
 
     @property
     def room(self) -> float:
         """Bytes that the similarities which still count may take."""
         return min(self.similarity.spare, ENTRY * len(self.similarity.candidates) * len(self.covered))
 
-    def blocks(self) -> list[slice]:
-        """The blocks of the similarities."""
-        return self.similarity.blocks()
+    def __len__(self) -> int:
+        return len(self.similarity.candidates)
 
 
 class GraphCut:
@@ -99,25 +125,28 @@ class GraphCut:
     Rows and candidates are the same points.
     """
 
-    tracked = True
+    tracked, shared = True, True
 
     def __init__(self, similarity: Similarity, balance: float = 1.0, modular: Tensor | None = None) -> None:
         self.similarity = similarity
-        gain = torch.cat([balance * similarity.of(part).sum(1) for part in similarity.blocks()])
-        own = torch.cat([similarity.of(part).diagonal(part.start) for part in similarity.blocks()])
-        self.gain = gain - own if modular is None else gain - own + modular
+        gain = balance * similarity.sums()
+        gain = gain - similarity.own()
+        self.gain = gain if modular is None else gain + modular
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """What each of the candidates would add: (k,), known at any time."""
         return self.gain[part]
 
+    def all_gains(self) -> Tensor:
+        """What each of all candidates would add: (c,)."""
+        return self.gain
+
     def add(self, position: int) -> None:
         """Choose a candidate: lower the gains of those that resemble it."""
         self.gain -= 2 * self.similarity.row(position)
 
-    def blocks(self) -> list[slice]:
-        """All candidates in one slice."""
-        return [slice(0, len(self.gain))]
+    def __len__(self) -> int:
+        return len(self.gain)
 
 
 class LogDeterminant:
@@ -129,12 +158,12 @@ class LogDeterminant:
     Source: Chen, Zhang and Zhou, Fast Greedy MAP Inference for Determinantal Point Process, NeurIPS 2018, Algorithm 1.
     """
 
-    tracked = True
+    tracked, shared = True, True
 
     def __init__(self, similarity: Similarity, given: Similarity | None = None, ridge: float = 1e-2) -> None:
         count = len(similarity.candidates)
         self.similarity = similarity
-        self.variance = torch.cat([similarity.of(part).diagonal(part.start) for part in similarity.blocks()]) + ridge
+        self.variance = similarity.own() + ridge
         self.least = ridge / 2  # exact arithmetic never falls below ridge
         self.factor = torch.empty(0, count, device=similarity.device)  # (k, c): columns of the Cholesky factor
         self.used = 0
@@ -149,6 +178,10 @@ class LogDeterminant:
         """Log of the variance of each candidate that the chosen leave unexplained: (k,)."""
         return self.variance[part].log()
 
+    def all_gains(self) -> Tensor:
+        """The same of all candidates: (c,)."""
+        return self.variance.log()
+
     def add(self, position: int) -> None:
         """Choose a candidate: add a row to the factor, which holds what it explains of the others."""
         if self.used == len(self.factor):  # double the room
@@ -161,9 +194,8 @@ class LogDeterminant:
         self.used += 1
         self.variance = (self.variance - row.square()).clamp_min(self.least)
 
-    def blocks(self) -> list[slice]:
-        """All candidates in one slice."""
-        return [slice(0, len(self.variance))]
+    def __len__(self) -> int:
+        return len(self.variance)
 
 
 class FeatureBased:
@@ -172,7 +204,7 @@ class FeatureBased:
     ``features`` (c, F) must not be negative. Source: Wei et al. 2014.
     """
 
-    tracked = False
+    tracked, shared = False, False
 
     def __init__(self, features: Tensor, modular: Tensor | None = None, block: int = 4096) -> None:
         self.features = features
@@ -185,19 +217,22 @@ class FeatureBased:
         gains = ((self.features[part] + self.total).sqrt_() - self.total.sqrt()).sum(1)
         return gains if self.modular is None else gains + self.modular[part]
 
+    def all_gains(self) -> Tensor:
+        """What each of all candidates would add: (c,), ``block`` at a time."""
+        return torch.cat([self.gains(part) for part in split_range(len(self), self.block)])
+
     def add(self, position: int) -> None:
         """Choose a candidate: add its features to the totals."""
         self.total += self.features[position]
 
-    def blocks(self) -> list[slice]:
-        """Slices of ``block`` candidates."""
-        return split_range(len(self.features), self.block)
+    def __len__(self) -> int:
+        return len(self.features)
 
 
 class WeightedSum:
     """The sum of two functions of the same candidates, the second one times ``factor``."""
 
-    tracked = True
+    tracked, shared = True, True
 
     def __init__(self, first: LogDeterminant, second: LogDeterminant, factor: float) -> None:
         self.first = first
@@ -208,11 +243,14 @@ class WeightedSum:
         """The weighted sum of both gains: (k,)."""
         return self.first.gains(part) + self.factor * self.second.gains(part)
 
+    def all_gains(self) -> Tensor:
+        """The same of all candidates: (c,)."""
+        return self.first.all_gains() + self.factor * self.second.all_gains()
+
     def add(self, position: int) -> None:
         """Choose a candidate in both functions."""
         self.first.add(position)
         self.second.add(position)
 
-    def blocks(self) -> list[slice]:
-        """The blocks of the first function."""
-        return self.first.blocks()
+    def __len__(self) -> int:
+        return len(self.first)

@@ -1,12 +1,14 @@
 """Similarities of points, held as a matrix if memory allows it and otherwise computed again when needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from alrun.selection.points import BLOCK, Points, sqdist, take_rows
+from alrun.selection.linear import projections, weighted_sum
+from alrun.selection.points import BLOCK, TILE, Dense, Outer, Points, sqdist, take_rows
 
+FEW = 64  # points of which each is compared with all to have its similarity to itself
 Kernel = Callable[[Points, Points], Tensor]  # n and m points to (n, m)
 
 
@@ -71,6 +73,33 @@ class Similarity:
         for others in split_range(len(self.rows), max(1, BLOCK[self.device.type] // len(chosen))):
             out[:, others] = self.kernel(chosen, self.rows.take(others))
         return out
+
+    @property
+    def computed_for_both(self) -> bool:
+        """Whether no matrix is held, and rows and candidates are the same points: one similarity serves two."""
+        return self.matrix is None and self.rows is self.candidates
+
+    def tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
+        """Where rows and candidates are the same points: pairs of slices and their similarities (k, m), each once."""
+        slices = split_range(len(self.rows), TILE)
+        for number, own in enumerate(slices):
+            some = self.rows.take(own)
+            for others in slices[number:]:
+                yield own, others, self.kernel(some, self.rows.take(others))
+
+    def sums(self) -> Tensor:
+        """Sums of each candidate's similarities to all rows: (c,). Those of cosines take no pass over pairs."""
+        rows = self.rows
+        if self.computed_for_both and self.kernel is cosine and isinstance(rows, Dense | Outer):
+            return (len(rows) + projections(rows, weighted_sum(rows, torch.ones_like(rows.sqnorm)))) / 2
+        return torch.cat([self.of(part).sum(1) for part in self.blocks()])
+
+    def own(self) -> Tensor:
+        """Similarity of each candidate to itself, where rows and candidates are the same points: (c,)."""
+        if self.matrix is not None:
+            return self.matrix.diagonal().clone()
+        parts = (self.candidates.take(part) for part in split_range(len(self.candidates), FEW))
+        return torch.cat([self.kernel(part, part).diagonal() for part in parts])
 
     def most_similar(self, k: int) -> tuple[Tensor, Tensor]:
         """Similarities (c, k) and positions (c, k) of the ``k`` rows most similar to each candidate, on the CPU."""

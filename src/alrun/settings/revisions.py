@@ -52,6 +52,13 @@ def compares_near_ones(node: Settings, pool: PoolSize) -> bool:
     return node.get("nearby") == "auto" and (pool() or 0) > LARGE
 
 
+def shares_similarities(node: Settings, pool: PoolSize) -> bool:
+    """Whether examples share work on similarities in pools of over 20,000: round-off is not that of 0.1.0 there."""
+    functions = ("facility_location", "graph_cut", "log_determinant", "flvmi", "logdetmi")
+    among_all = node.get("function") in functions and not node.get("per_class")
+    return among_all or node.get("regularizer") == "facility_location"
+
+
 PARTS: dict[str, Part] = {
     "ensemble": Part(2, ("model.Linear",), lambda node, pool: bool(node.get("ensemble"))),
     "nearby": Part(
@@ -62,6 +69,14 @@ PARTS: dict[str, Part] = {
             *("strategy.TypiClust", "strategy.UncertaintyHerding"),
         ),
         compares_near_ones,
+    ),
+    "shared_similarities": Part(
+        2,
+        (
+            *("strategy.Glister", "strategy.MutualInformation", "strategy.Submodular"),
+            "seed_set.RepresentativeSeedSet",
+        ),
+        shares_similarities,
     ),
 }
 
