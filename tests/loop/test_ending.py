@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from alrun.analysis import sources
+from alrun.data.labels import NONE_OF_THESE
+from alrun.data.sources import digits
 from alrun.loop.part_checks import check_until
 from alrun.system.errors import SettingError
+from alrun.training.trainer import Trainer
 
 
 def test_a_run_that_ends_early_is_the_beginning_of_the_one_that_does_not(complete):
@@ -47,3 +50,39 @@ def test_a_run_that_was_killed_while_it_ended_early_ends_with_the_same_bytes(com
     (folder / "stopping.csv").unlink()
     assert complete(*words) == folder
     assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("redundancy=duplicate", "redundancy.unique=60", "annotator=uniform", "annotator.rate=0.5"),
+        ("imbalance=long_tail", "imbalance.ratio=4", "limit=300"),
+        ("open_set=held_out",),
+        ("shift=pool", "dataset@shift.dataset=digits", "shift.share=0.3"),
+    ],
+)
+def test_what_was_trained_on_can_be_read_from_the_folder_alone(complete, monkeypatch, words):
+    """Against the images and labels that the trainer was given in the last round."""
+    given, fit = {}, Trainer.fit
+
+    def spy(self, model, pool, *rest, **others):
+        given.update(images=pool.images[pool.labeled], labels=pool.labels[pool.labeled])
+        return fit(self, model, pool, *rest, **others)
+
+    monkeypatch.setattr(Trainer, "fit", spy)
+    folder = complete("strategy=random", *words)
+    used = pd.read_csv(folder / "labels_used.csv", dtype={"label": str})
+    queries = pd.read_csv(folder / "queries.csv")
+    assert used[["round", "index"]].equals(queries[["round", "index"]])
+    trained = used[used["label"] != NONE_OF_THESE]
+    assert (len(trained) < len(used)) == ("open_set=held_out" in words)
+    own = trained["row"].notna().to_numpy()  # the others come from the data set that joined
+    assert own.all() != ("shift=pool" in words)
+    rows, data = trained["row"][own].astype(int).to_numpy(), digits("")
+    assert np.array_equal(data.train_images[rows], given["images"].numpy()[own])
+    labels, truth = trained["label"][own].astype(int).to_numpy(), data.train_labels[rows]
+    if "annotator=uniform" in words:
+        assert labels.tolist() == given["labels"][own].tolist() != truth.tolist()
+    else:
+        assert labels.tolist() == truth.tolist()

@@ -10,9 +10,12 @@ from alrun.analysis import efficiency
 from alrun.data.dataset import ImageData
 from alrun.loop import provenance
 from alrun.pool.pool import Pool
-from alrun.runs import finished, thumbnails
+from alrun.runs import finished, query_table, thumbnails
+from alrun.runs.label_files import USED_FILE
+from alrun.runs.sheets import word_of
 from alrun.runs.state import RunState
 from alrun.runs.stopping import Stopping
+from alrun.system import files
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,26 @@ def complete_folder(run_dir: Path, state: RunState, pool: Pool, data: ImageData,
         provenance.note_end(run_dir, len(state.rounds), reason)
         log.info("the run ends before its budget is spent, after round %d: %s", len(state.rounds) - 1, reason)
     keep_thumbnails(run_dir, state, pool, data)
+    keep_labels(run_dir, state, pool, data)
     efficiency.update_efficiency(run_dir, ends=True)  # before the seal, after which nothing may fail
     finished.seal_results(run_dir)
+
+
+def keep_labels(run_dir: Path, state: RunState, pool: Pool, data: ImageData) -> None:
+    """Write the answer to each queried example, and its row in the training split; a labeling project has its own file.
+
+    The pool's index says neither where redundancy, imbalance or strangers made the pool, nor an annotator that errs.
+    """
+    if (run_dir / USED_FILE).exists() or query_table.are_many(state.queries):
+        return
+    classes = data.class_names or [str(number) for number in range(data.classes)]
+    rows = []
+    for round, index in enumerate(state.queries):
+        source = index if pool.source is None else pool.source[index]
+        answers = pool.labels[index.to(pool.device)].tolist()
+        for example, row, answer in zip(index.tolist(), data.rows_read[source.numpy()].tolist(), answers, strict=True):
+            rows.append((round, example, row if row >= 0 else "", word_of(answer, classes)))
+    files.write_csv(run_dir / USED_FILE, ["round", "index", "row", "label"], rows)
 
 
 def keep_thumbnails(run_dir: Path, state: RunState, pool: Pool, data: ImageData) -> None:
