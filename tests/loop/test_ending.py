@@ -77,7 +77,7 @@ def test_what_was_trained_on_can_be_read_from_the_folder_alone(complete, monkeyp
     assert used[["round", "index"]].equals(queries[["round", "index"]])
     trained = used[used["label"] != NONE_OF_THESE]
     assert (len(trained) < len(used)) == ("open_set=held_out" in words)
-    own = trained["row"].notna().to_numpy()  # the others come from the data set that joined
+    own = np.array(trained["row"].notna())  # the others come from the data set that joined
     assert own.all() != ("shift=pool" in words)
     rows, data = trained["row"][own].astype(int).to_numpy(), digits("")
     assert np.array_equal(data.train_images[rows], given["images"].numpy()[own])
