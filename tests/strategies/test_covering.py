@@ -12,8 +12,10 @@ from hydra.errors import ConfigCompositionException
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from alrun.features.encoders import Timm
+from alrun.pool.pool import Pool
 from alrun.selection.kmeans import kmeans, representatives
 from alrun.selection.points import Dense
+from alrun.selection.uncovered import Uncovered
 from alrun.settings import factory
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.strategies import Outputs
@@ -28,7 +30,8 @@ from alrun.strategies.probcover import ProbCover
 from alrun.strategies.typiclust import TypiClust
 from alrun.strategies.uncertainty import Entropy, Margin
 from alrun.system.errors import UserError
-from tests.strategies.queries import make_query, noise
+from alrun.testing.made_queries import make_model, query_of
+from tests.strategies.queries import CLASSES, make_query, noise
 
 CLASSIFIER = FromClassifier()
 
@@ -142,6 +145,44 @@ def test_max_herding_is_greedy_in_the_kernel_above_what_is_labeled():
         gains = (kernel(x) - covered[:, None]).clamp_min(0).sum(0)
         assert gains[position] > gains.max() - 1e-4
         covered = torch.maximum(covered, kernel(x[[position]])[:, 0])
+
+
+VECTORS = torch.randn(120, 6, generator=torch.Generator().manual_seed(5))
+
+
+class Given(FromFeatures):
+    """Embeddings that stay, of a pool of images."""
+
+    def raw(self, query, examples):
+        return VECTORS[examples.index]
+
+
+@pytest.mark.parametrize("make", [MaxHerding, UncertaintyHerding])
+def test_herding_passes_over_all_pairs_once_in_a_run_and_chooses_the_same(monkeypatch, make):
+    """As a strategy that begins in each round, as after a crash; and greedily by the kernel in float64."""
+    passes, symmetric = [], Uncovered.symmetric
+    monkeypatch.setattr(Uncovered, "symmetric", lambda *given: (passes.append(1), symmetric(*given))[1])
+    kept = make(Given(), bandwidth=0.7)
+    kept.memory = 50_000  # a matrix of the pool does not fit
+    pool, x = Pool(noise(120), torch.arange(120) % CLASSES), torch.nn.functional.normalize(VECTORS).double()
+    pool.label(torch.arange(0, 30, 3))
+    for _ in range(4):
+        query = query_of(kept, pool, make_model(pool.images), 8)
+        before, chosen = len(passes), kept.select(query)
+        passed = len(passes) - before
+        begun = make(Given(), bandwidth=0.7)
+        begun.memory = 50_000
+        assert chosen.equal(begun.select(query))
+        index = query.unlabeled.index
+        if make is MaxHerding:
+            kernel = (-torch.cdist(x, x).square() / 0.7**2).exp()[index]
+            covered = kernel[:, pool.labeled].amax(1)
+            for position in chosen.tolist():
+                gains = (kernel[:, index] - covered[:, None]).clamp_min(0).sum(0)
+                assert gains[position] > gains.max() - 1e-4
+                covered = torch.maximum(covered, kernel[:, index[position]])
+        pool.label(index[chosen])
+        assert passed == (len(pool.labeled) == 18)  # in the first round alone
 
 
 @pytest.mark.parametrize("labeled", [2, 30])

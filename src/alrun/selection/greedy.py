@@ -12,7 +12,11 @@ class SetFunction(Protocol):
     """A function of the chosen candidates, which a greedy algorithm maximizes."""
 
     tracked: bool  # True: ``add`` updates the gains of all candidates; False: ``gains`` computes them
-    shared: bool  # whether all gains at once take far less work than each alone
+
+    @property
+    def shared(self) -> bool:
+        """Whether all gains at once take far less work than each alone."""
+        ...
 
     def gains(self, part: Tensor | slice) -> Tensor:
         """What each of the candidates in ``part`` would add now: (k,)."""

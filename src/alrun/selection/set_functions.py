@@ -22,7 +22,7 @@ class FacilityLocation:
 
     Similarities that no longer count are dropped, if the rest fits the similarity's memory: after ``SPARSE`` choices
     (``SPARSE_COMPUTED`` if no matrix is held), whenever their number has doubled, and once as many similarities were
-    computed again as there are.
+    computed again as there are. ``remaining`` are those that count at first, if that is known.
     """
 
     tracked = False
@@ -34,17 +34,18 @@ class FacilityLocation:
         floor: Tensor | float = 0.0,
         cap: Tensor | None = None,
         modular: Tensor | None = None,
+        remaining: Uncovered | None = None,
     ) -> None:
         self.similarity = similarity
         self.weights = weights
         self.covered = torch.zeros_like(similarity.rows.sqnorm) + floor
         self.cap = cap
         self.modular = modular
-        self.remaining: Uncovered | None = None
+        self.remaining = remaining
         self.sparse = SPARSE_COMPUTED if similarity.matrix is None else SPARSE
         self.used = 0
         self.looked = 0  # candidates whose similarities were computed since the last drop
-        if isinstance(floor, Tensor) and similarity.matrix is None:
+        if isinstance(floor, Tensor) and similarity.matrix is None and remaining is None:
             self.forget()
 
     def gains(self, part: Tensor | slice) -> Tensor:

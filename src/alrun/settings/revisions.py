@@ -21,14 +21,14 @@ GENERAL: dict[str, int] = {
 # Of components that settings name, as <group>.<class>; those not listed have revision 1.
 COMPONENTS: dict[str, int] = {
     "strategy.Bait": 2,  # several picks share a pass in float32
-    "strategy.ConditionalGain": 2,  # round-off: in pools of over 20,000 two examples share a similarity
-    "strategy.ConditionalMutualInformation": 2,  # the same
+    "strategy.ConditionalGain": 3,  # round-off: in pools of over 20,000 two examples share a similarity
+    "strategy.ConditionalMutualInformation": 3,  # the same
     "strategy.Discriminative": 2,  # its network sees ten unlabeled examples for each labeled one
-    "strategy.MaxHerding": 2,  # round-off, as of ConditionalGain
-    "seed_set.MaxHerding": 2,  # the same
+    "strategy.MaxHerding": 3,  # round-off, as of ConditionalGain; pairs are kept for later queries
+    "seed_set.MaxHerding": 3,  # the same
     "strategy.ProbCover": 3,  # round-off: distances of near pairs are computed one by one; 2: the radius, in blocks
     "seed_set.ProbCover": 3,  # the same
-    "strategy.UncertaintyHerding": 3,  # the same; 2: round-off of the bandwidth, whose distances come in blocks
+    "strategy.UncertaintyHerding": 4,  # as MaxHerding; 2: round-off of the bandwidth, whose distances come in blocks
 }
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alrun.data.dataset import ImageData
 from alrun.features.encoder import Encoder
+from alrun.models.linear import Linear
 from alrun.pool.pool import Pool
 from alrun.strategies.base import Needs, Outputs, Query
 from alrun.system import rng
@@ -49,6 +50,10 @@ class Embeddings(ABC):
                 self.made = pool.images, self.make(pool, chunk)
         return self.made[1]
 
+    def stay(self, query: Query) -> bool:
+        """Whether the rows of an example are the same in all rounds."""
+        return False
+
     @abstractmethod
     def raw(self, query: Query, examples: Outputs) -> Tensor:
         """The rows (k, d) of some ``examples`` of ``query`` at their own lengths."""
@@ -75,6 +80,10 @@ class FromClassifier(Embeddings):
         """Have ``untrained`` make the embeddings of a whole pool."""
         self.untrained = untrained
 
+    def stay(self, query: Query) -> bool:
+        """Whether the model is linear, so that these are the pool's vectors."""
+        return isinstance(query.model, Linear)
+
     def raw(self, query: Query, examples: Outputs) -> Tensor:
         """The embeddings that the pass over the pool recorded."""
         return examples.embedding
@@ -98,6 +107,10 @@ class FromFeatures(Embeddings):
         super().__init__(normalize)
         self.encoder = encoder
         self.rows: np.ndarray | None = None
+
+    def stay(self, query: Query) -> bool:
+        """They do."""
+        return True
 
     def raw(self, query: Query, examples: Outputs) -> Tensor:
         """The rows of these examples alone: others are not read."""

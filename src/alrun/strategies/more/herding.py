@@ -11,11 +11,13 @@ from torch import Tensor
 from alrun.selection.cells import Cells
 from alrun.selection.fill import fill_uniformly
 from alrun.selection.greedy import maximize
+from alrun.selection.nearer_pairs import NearerPairs
 from alrun.selection.neighbor_facility_location import cover_rows, graph_of
 from alrun.selection.neighbors import nearest_neighbors
 from alrun.selection.points import TILE, Dense, sqdist
 from alrun.selection.set_functions import FacilityLocation
 from alrun.selection.similarity import Similarity, gaussian, split_range
+from alrun.selection.uncovered import Uncovered
 from alrun.strategies.base import Needs, Outputs, Query, Strategy
 from alrun.strategies.embeddings import Embeddings
 from alrun.strategies.more.temperature import held_out_temperature, tempered
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 class MaxHerding(Strategy):
     """Greedily maximizes Σ_i max_j exp(-|x_i - x_j|² / bandwidth²) over labeled and chosen j.
+
+    If embeddings are the same in all rounds, near pairs are kept for later queries: see ``NearerPairs``.
 
     Args:
         embeddings: Distances are between these.
@@ -51,11 +55,12 @@ class MaxHerding(Strategy):
         self.bandwidth = bandwidth
         self.memory = memory * MEGABYTE
         self.needs = embeddings.needs
+        self.pairs: NearerPairs | None = None  # from query to query, where embeddings stay
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of choice."""
         unlabeled, labeled = self.embeddings.of(query)
-        return self.cover(unlabeled, labeled, self.bandwidth, None, query.size)
+        return self.cover(unlabeled, labeled, self.bandwidth, None, query.size, query)
 
     def kept(self) -> Needs:
         """The embeddings."""
@@ -66,18 +71,52 @@ class MaxHerding(Strategy):
         nearby = nearby_in(self.nearby, held)
         return super().matrices(held) if nearby is None else graph_bytes(held, nearby)
 
-    def cover(self, unlabeled: Tensor, labeled: Tensor, bandwidth: float, weights: Tensor | None, size: int) -> Tensor:
-        """Positions (size,) int64 by facility location above what the labeled examples cover."""
+    def cover(
+        self,
+        unlabeled: Tensor,
+        labeled: Tensor,
+        bandwidth: float,
+        weights: Tensor | None,
+        size: int,
+        query: Query | None = None,
+    ) -> Tensor:
+        """Positions (size,) int64 by facility location above what the labeled examples cover.
+
+        ``query`` is what it is about, if pairs may be kept for the next one.
+        """
         nearby = nearby_in(self.nearby, len(unlabeled))
         if nearby is not None:
             return cover_nearby(unlabeled, labeled, bandwidth, weights, size, nearby)
-        points, kernel = Dense(unlabeled), gaussian(bandwidth)
-        covered = torch.zeros(len(points), device=unlabeled.device)
+        points = Dense(unlabeled)
+        similarity = Similarity(points, points, gaussian(bandwidth), self.memory)
+        covered, remaining = torch.zeros(len(points), device=unlabeled.device), None
         if len(labeled):
-            nearest, _ = nearest_neighbors(unlabeled, labeled, 1)
-            covered = (-nearest[:, 0] / bandwidth**2).exp()
-        similarity = Similarity(points, points, kernel, self.memory)
-        return maximize(FacilityLocation(similarity, weights, floor=covered), size)
+            nearest = nearest_neighbors(unlabeled, labeled, 1)[0][:, 0]
+            covered = (-nearest / bandwidth**2).exp()
+            if query is not None and similarity.matrix is None and self.may_keep(query):
+                remaining = self.kept_pairs(query, unlabeled, labeled, nearest, bandwidth)
+        return maximize(FacilityLocation(similarity, weights, floor=covered, remaining=remaining), size)
+
+    def may_keep(self, query: Query) -> bool:
+        """Whether the next query is likely about the same pool and embeddings."""
+        pool = query.pool
+        is_whole = query.unlabeled.index.equal(pool.unlabeled) and query.labeled.index.equal(pool.labeled)
+        return is_whole and self.embeddings.stay(query)
+
+    def kept_pairs(
+        self, query: Query, unlabeled: Tensor, labeled: Tensor, nearest: Tensor, bandwidth: float
+    ) -> Uncovered | None:
+        """The similarities that can still count, from the pairs of an earlier query if they serve."""
+        index = torch.cat([query.unlabeled.index, query.labeled.index])
+        order = index.argsort()  # the same in all rounds, and with it the round-off of a distance
+        place = order.argsort()[: len(unlabeled)].to(nearest.device)
+        every = nearest.new_full((len(index),), -torch.inf)
+        every[place] = nearest
+        if self.pairs is None or not self.pairs.serve(index[order], every):
+            self.pairs = None  # gives its memory back
+            points = Dense(torch.cat([unlabeled, labeled])[order.to(nearest.device)])
+            self.pairs = NearerPairs(index[order], points, every, self.memory / 2)
+        return self.pairs.covering(place, every, lambda distances: distances.div_(bandwidth**2).exp_())
 
 
 def cover_nearby(
@@ -127,7 +166,7 @@ class UncertaintyHerding(MaxHerding):
             return self.embeddings.at(query, part), tempered_margin(part.log_probs, temperature)
 
         unlabeled, weights = query.unlabeled.collected(embedded_and_weighed)
-        return self.cover(unlabeled, labeled, bandwidth, weights, query.size)
+        return self.cover(unlabeled, labeled, bandwidth, weights, query.size, query)
 
     def kept(self) -> Needs:
         """The embeddings: log-probabilities become weights, part by part."""
