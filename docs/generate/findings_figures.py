@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import figure_style
+from alrun.analysis.curves import REFERENCE
+from alrun.analysis.efficiency import Curve, labeling_efficiency
 from alrun.analysis.intervals import t_interval
 from docs.generate import findings_paper as paper
 from docs.generate import findings_studies as studies
@@ -35,6 +37,7 @@ def write(folder: Path, assets: Path) -> list[str]:
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
             shown = with_caption(f"{key}.svg", panel.says)
             found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), ""]
+            found += [efficiencies(rounds, theirs), ""]
     return found
 
 
@@ -152,3 +155,24 @@ def point_by_point(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
             cells += [f"{mean - theirs[name][labels]:+.2f}"]
         lines.append(f"| {labels:,.0f} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def efficiencies(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """The labeling efficiency at the last accuracy of random sampling, on our mean curves and on the paper's."""
+    accuracy = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].mean().unstack()
+    ours, paper_ = (by_strategy(table) for table in (accuracy, theirs))
+    texts = [f"{name} {ours[name]}, paper {paper_[name]}" for name in map(str, theirs) if name != REFERENCE]
+    last = theirs[REFERENCE].dropna().index[-1]
+    return (
+        f"Labeling efficiency at the last accuracy of random sampling, with {last:,.0f} labels, on the mean curves: "
+        f"{'; '.join(texts)}."
+    )
+
+
+def by_strategy(accuracy: pd.DataFrame) -> dict[str, str]:
+    """The efficiency of each column of ``accuracy`` at the accuracy that random sampling ends with."""
+    points = {str(name): column.dropna() for name, column in accuracy.items()}
+    curves = {name: Curve(column.index.to_numpy(float), column.to_numpy(float)) for name, column in points.items()}
+    level = float(curves[REFERENCE].accuracy[-1])
+    found = {name: labeling_efficiency(curve, curves[REFERENCE], level) for name, curve in curves.items()}
+    return {name: "falls short" if np.isnan(value) else f"{value:.2f}" for name, value in found.items()}

@@ -64,7 +64,7 @@ STUDIES = {
     ),
     "mnist": Study(
         "MNIST, from scratch",
-        "the whole pool, the paper's network and settings (Figure 7) to a third of its labels",
+        "the whole pool, the paper's network and settings (Figure 7) to a quarter of its labels",
         "make scratch",
         {"baseline": "scratch/mnist"},
     ),

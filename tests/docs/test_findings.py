@@ -13,7 +13,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from alrun.analysis.paper import printed
 from alrun.system.errors import UserError
-from docs.generate import findings
+from docs.generate import findings, findings_figures
 from docs.generate import findings_claims as claims
 from docs.generate import findings_measures as measures
 from docs.generate import findings_paper as paper
@@ -250,6 +250,21 @@ def test_our_accuracies_stand_beside_the_paper_s_where_both_have_them(tmp_path, 
     assert f"| {at_4000 + 1:.2f} ± 0.00 (3) | {at_4000:.2f} | +1.00 |" in second
     assert "bald" not in page.partition("## CIFAR-10, Figure 1")[2]  # the paper's panel lacks it
     assert (tmp_path / "cifar10.svg").exists()
+
+
+def test_efficiencies_are_those_of_mean_curves_at_the_last_accuracy_of_random_sampling():
+    labels = [100, 200, 300]
+    theirs = pd.DataFrame({"random": [70.0, 80, 90], "badge": [70.0, 90, 95], "margin": [70.0, 75, 85]}, index=labels)
+    ours = {"random": [0.5, 0.6, 0.6], "badge": [0.5, 0.7, 0.8], "margin": [0.5, 0.6, 0.65]}
+    rows = [
+        {"labeled": count, "strategy": name, "test_accuracy": value + shift}
+        for name, values in ours.items()
+        for count, value in zip(labels, values, strict=True)
+        for shift in (-0.01, 0.01)  # two repeats
+    ]
+    text = findings_figures.efficiencies(pd.DataFrame(rows), theirs)
+    assert "with 300 labels" in text
+    assert text.endswith("badge 1.33, paper 1.50; margin 1.00, paper falls short.")  # 200 / 150, 300 / 200
 
 
 def test_what_a_shorter_schedule_changes_stands_on_the_page(tmp_path):
