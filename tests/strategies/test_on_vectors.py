@@ -15,6 +15,7 @@ from alrun.models import Mlp
 from alrun.pool.pool import Pool
 from alrun.strategies.coreset import Coreset
 from alrun.strategies.embeddings import FromClassifier, FromFeatures
+from alrun.strategies.more.cluster_margin import ClusterMargin
 from alrun.strategies.more.herding import MaxHerding
 from alrun.strategies.probcover import ProbCover
 from alrun.strategies.query import build_query, selection_problem
@@ -174,3 +175,24 @@ def test_that_altered_copies_are_refused_where_there_are_no_images(complete, tmp
             "redundancy.factor=5",
             "redundancy.unique=60",
         )
+
+
+@pytest.mark.parametrize("points", [30, 5000])
+def test_that_cluster_margin_clusters_the_vectors_of_a_pool_once(complete, tmp_path, monkeypatch, points):
+    """And chooses as a strategy that begins in each round, as after a crash."""
+    linked, of, select = [], ClusterMargin.linked, ClusterMargin.select
+    monkeypatch.setattr(ClusterMargin, "linked", lambda self, *given: (linked.append(1), of(self, *given))[1])
+    vectors, labels = blobs()
+    np.savez(tmp_path / "f.npz", features=vectors, labels=labels)
+    words = ["dataset=features", f"dataset.path={tmp_path / 'f.npz'}", "strategy=cluster_margin"]
+    words += [f"strategy.max_points={points}", "budget.seed_size=12", "budget.batch_size=16", "budget.total=60"]
+    queries = (complete(*words) / "queries.csv").read_bytes()
+    assert len(linked) == 1
+
+    def begun(self: ClusterMargin, query):
+        self.made = None
+        return select(self, query)
+
+    monkeypatch.setattr(ClusterMargin, "select", begun)
+    assert (complete(*words, f"paths.outputs={tmp_path / 'again'}") / "queries.csv").read_bytes() == queries
+    assert len(linked) == 1 + 3

@@ -21,6 +21,7 @@ GENERAL: dict[str, int] = {
 # Of components that settings name, as <group>.<class>; those not listed have revision 1.
 COMPONENTS: dict[str, int] = {
     "strategy.Bait": 2,  # several picks share a pass in float32
+    "strategy.ClusterMargin": 2,  # clusters the pool once where embeddings are the same in all rounds
     "strategy.ConditionalGain": 3,  # round-off: in pools of over 20,000 two examples share a similarity
     "strategy.ConditionalMutualInformation": 3,  # the same
     "strategy.Discriminative": 2,  # its network sees ten unlabeled examples for each labeled one

@@ -46,6 +46,11 @@ class Query:
     accuracy_with: Callable[[Tensor], float] | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is about all unlabeled and all labeled examples of the pool, not a part of them."""
+        return self.unlabeled.index.equal(self.pool.unlabeled) and self.labeled.index.equal(self.pool.labeled)
+
+    @property
     def labels(self) -> Tensor:
         """Classes of ``query.labeled``: (m,)."""
         return self.labels_of(self.labeled.index)

@@ -9,6 +9,7 @@ from annotated_types import Ge
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
+from alrun.models.linear import Linear
 from alrun.selection.nearby_kmeans import nearby_kmeans
 from alrun.strategies.base import Needs, Query, Strategy, highest
 from alrun.strategies.nearby import Nearby, nearby_in
@@ -20,15 +21,15 @@ class ClusterMargin(Strategy):
 
     The candidates are the ``candidate_factor`` x budget examples with the smallest margins. Average linkage over the
     pool's embeddings makes budget / ``labels_per_cluster`` clusters. Pools of more than ``max_points`` are first
-    reduced to that many k-means centers, since the cost of linkage grows with the square of their number. The paper
-    clusters once, before the first round; here every round clusters the unlabeled examples by its own embeddings.
-    ``nearby`` says how many of those centers an example is compared with: ``all``, its so many nearest, found
-    approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
+    reduced to that many k-means centers, since the cost of linkage grows with the square of their number. Where the
+    embeddings are the same in all rounds the pool is clustered once, as in the paper; else every round clusters the
+    unlabeled examples by its own embeddings. ``nearby`` says how many of those centers an example is compared with:
+    ``all``, its so many nearest, found approximately, or ``auto``: all in up to 100,000 examples, 64 in more.
 
     Source: Citovsky et al., Batch Active Learning at Scale, NeurIPS 2021, Algorithm 1.
     """
 
-    needs = Needs(log_probs=True, embedding=True)
+    needs = Needs(log_probs=True, embedding=True, labeled=True)
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class ClusterMargin(Strategy):
         self.labels_per_cluster = labels_per_cluster
         self.max_points = max_points
         self.nearby: Nearby = nearby
+        self.made: tuple[Tensor, int, Tensor] | None = None  # examples, number of clusters, and the cluster of each
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64: one at random from every cluster, then a second one, and so on."""
@@ -57,16 +59,27 @@ class ClusterMargin(Strategy):
         return Needs(embedding=True)
 
     def clusters(self, embedding: Tensor, query: Query) -> Tensor:
-        """The cluster of every example: (n,) int64, on the CPU."""
+        """The cluster of every unlabeled example, given its embedding: (n,) int64, on the CPU."""
+        count = math.ceil(query.size / self.labels_per_cluster)
+        if not query.is_whole or not isinstance(query.model, Linear):
+            return self.linked(embedding, count, query.rng)
+        index = torch.cat([query.unlabeled.index, query.labeled.index])
+        order = index.argsort()
+        if self.made is None or self.made[1] != count or not self.made[0].equal(index[order]):
+            whole = torch.cat([embedding, query.labeled.embedding])[order.to(embedding.device)]
+            self.made = index[order], count, self.linked(whole, count, torch.Generator().manual_seed(0))
+        return self.made[2][order.argsort()[: len(embedding)]]
+
+    def linked(self, embedding: Tensor, count: int, rng: torch.Generator) -> Tensor:
+        """``count`` clusters, fewer if there are fewer points: the cluster of each row (n,) int64, on the CPU."""
         points, member = embedding, torch.arange(len(embedding))
         if len(embedding) > self.max_points:
             nearby = nearby_in(self.nearby, len(embedding))
-            points, member = nearby_kmeans(embedding, self.max_points, query.rng, nearby, iterations=5)
-        count = min(len(points), math.ceil(query.size / self.labels_per_cluster))
+            points, member = nearby_kmeans(embedding, self.max_points, rng, nearby, iterations=5)
         if len(points) == 1:
             return torch.zeros(len(embedding), dtype=torch.int64)
-        linkage = AgglomerativeClustering(n_clusters=count, linkage="average").fit(points.double().cpu().numpy())
-        return torch.from_numpy(linkage.labels_)[member.cpu()]
+        linkage = AgglomerativeClustering(n_clusters=min(len(points), count), linkage="average")
+        return torch.from_numpy(linkage.fit(points.double().cpu().numpy()).labels_)[member.cpu()]
 
 
 def order_in_turns(clusters: np.ndarray) -> np.ndarray:

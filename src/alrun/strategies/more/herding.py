@@ -93,15 +93,9 @@ class MaxHerding(Strategy):
         if len(labeled):
             nearest = nearest_neighbors(unlabeled, labeled, 1)[0][:, 0]
             covered = (-nearest / bandwidth**2).exp()
-            if query is not None and similarity.matrix is None and self.may_keep(query):
+            if query and query.is_whole and similarity.matrix is None and self.embeddings.stay(query):
                 remaining = self.kept_pairs(query, unlabeled, labeled, nearest, bandwidth)
         return maximize(FacilityLocation(similarity, weights, floor=covered, remaining=remaining), size)
-
-    def may_keep(self, query: Query) -> bool:
-        """Whether the next query is likely about the same pool and embeddings."""
-        pool = query.pool
-        is_whole = query.unlabeled.index.equal(pool.unlabeled) and query.labeled.index.equal(pool.labeled)
-        return is_whole and self.embeddings.stay(query)
 
     def kept_pairs(
         self, query: Query, unlabeled: Tensor, labeled: Tensor, nearest: Tensor, bandwidth: float
