@@ -131,7 +131,7 @@ def test_runs_that_are_not_finished_are_named_with_the_reason(runs, tmp_path):
         (setting / "badge-1-seed3", "missing"),
         (runs[0], "duplicate"),
     ]
-    assert problems[0].reason == "2 rounds are done; the run's command goes on from there."
+    assert problems[0].reason == "2 rounds are done; the run's command continues from there."
     assert problems[1].reason == "too few examples."
     assert "timing.csv was deleted" in problems[2].reason
 

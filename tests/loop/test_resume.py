@@ -135,7 +135,7 @@ def test_a_signal_reaches_the_processes_of_a_sweep_that_runs_several_at_once(tmp
     process.terminate()
     _, log = process.communicate()
     assert process.returncode == EXIT_CODE, log
-    assert "the same command goes on from there" in log
+    assert "the same command continues from there" in log
 
 
 def in_child(work: Callable[[], object]) -> int:

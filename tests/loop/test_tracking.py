@@ -174,7 +174,7 @@ def test_a_tracker_that_fails_ends_no_run_and_is_told_of_once(complete, caplog):
     assert (folder / "done").exists()
     assert len(pd.read_csv(folder / "accuracy.csv")) == 3
     failures = [record.getMessage() for record in caplog.records if "tracking failed" in record.getMessage()]
-    assert failures == ["tracking failed, the run goes on without it (OSError: no network)"]
+    assert failures == ["tracking failed, the run continues without it (OSError: no network)"]
     assert Breaks.afterwards == 1
 
 

@@ -76,6 +76,6 @@ def test_a_damaged_table_is_one_sentence(saved):
 def test_without_pyarrow_the_extra_is_named_and_the_checkpoint_is_there(saved, monkeypatch):
     folder = saved(1)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(StorageError, match=r"pip install 'alrun\[parquet\]', and the same command goes on"):
+    with pytest.raises(StorageError, match=r"pip install 'alrun\[parquet\]', and the same command continues"):
         saved(3)
     assert [query.tolist() for query in RunState.load(folder, "data").queries] == [[5, 3], [9, 1, 2], [7]]

@@ -116,7 +116,7 @@ def why_not(folder: Path) -> Problem:
     accuracy = folder / "accuracy.csv"
     count = max(len(accuracy.read_text(errors="replace").splitlines()) - 1, 0) if accuracy.exists() else 0
     rounds = "1 round is" if count == 1 else f"{count or 'no'} rounds are"
-    return Problem(folder, "unfinished", f"{rounds} done; the run's command goes on from there.")
+    return Problem(folder, "unfinished", f"{rounds} done; the run's command continues from there.")
 
 
 def arrange(frame: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def main() -> None:
         except (interruption.Interrupted, interruption.Preempted):
             is_stopped = True
     if is_stopped or interruption.received():
-        print("Stopped by a signal, after a checkpoint: the same command goes on from there.", file=sys.stderr)
+        print("Stopped by a signal, after a checkpoint: the same command continues from there.", file=sys.stderr)
         sys.exit(interruption.EXIT_CODE)
     if not is_complete:
         sys.exit(1)

@@ -51,7 +51,7 @@ def main() -> None:
         sys.exit(130)
     if incomplete:
         lines = "\n".join(f"  {line}" for line in dict.fromkeys(incomplete))
-        sys.exit(f"Not complete: the missing runs are listed above. The same command goes on with:\n{lines}")
+        sys.exit(f"Not complete: the missing runs are listed above. The same command continues with:\n{lines}")
 
 
 def with_stand_ins(overrides: Sequence[str]) -> list[str]:

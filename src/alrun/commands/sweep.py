@@ -79,7 +79,7 @@ def report_sweep() -> bool:
     print(f"{len(_folders) - len(missing)} of {len(_folders)} runs are done.")
     failures = {folder: why for folder in missing if (why := read_failure(folder)) is not None}
     if waiting := [folder for folder in missing if folder not in failures]:
-        print("Not finished; the same command goes on with them:")
+        print("Not finished; the same command continues with them:")
         print(*(f"  {one_line(display_path(folder))}" for folder in waiting), sep="\n")
     if failures:
         print("Failed; the same command tries them again, from their last checkpoint:")

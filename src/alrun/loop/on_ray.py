@@ -166,5 +166,5 @@ def given_up(error: Exception, ray: Any) -> UserError | None:
         return None
     return StorageError(
         f"runtime.engine=ray: a process of Ray died {ATTEMPTS + 1} times, perhaps for lack of memory: a higher "
-        "runtime.parts makes each part smaller. What is done is kept: the same command goes on."
+        "runtime.parts makes each part smaller. What is done is kept: the same command continues."
     )

@@ -2,7 +2,7 @@
 
 At every start a tracker opens a new record and receives all saved rounds, then each further round once it is saved. So
 it shows each round once, even if the run was killed and resumed. It writes nothing into the run folder; if it fails,
-the run goes on without it.
+the run continues without it.
 """
 
 import importlib
@@ -171,7 +171,9 @@ class Tracking:
             step()
         except Exception as error:  # any error: results are worth more than a tracker
             self.works = False
-            log.warning("tracking failed, the run goes on without it (%s: %s)", type(error).__name__, first_line(error))
+            log.warning(
+                "tracking failed, the run continues without it (%s: %s)", type(error).__name__, first_line(error)
+            )
 
 
 def row_values(record: RoundRecord, file: str, columns: list[str] | tuple[str, ...]) -> dict[str, float]:

@@ -86,6 +86,6 @@ def arrow_for(path: Path) -> tuple[ModuleType, ModuleType]:
     except ImportError:
         raise StorageError(
             f"{path} needs the pyarrow package, since the run has more than {MANY:,} labels: "
-            "pip install 'alrun[parquet]', and the same command goes on."
+            "pip install 'alrun[parquet]', and the same command continues."
         ) from None
     return pyarrow, pyarrow.parquet

@@ -206,7 +206,7 @@ def naming_strategy(name: str, round: int) -> Iterator[None]:
             if went_through_users_code(error):
                 raise StrategyError(
                     f"its code raised {type(error).__name__} ({first_line(error)}): fix it, and the same command "
-                    "goes on from there. Earlier rounds are kept."
+                    "continues from there. Earlier rounds are kept."
                 ) from error
             error.add_note(f"This was raised while strategy={name} chose after round {round}. Earlier rounds are kept.")
             raise

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-RETRY = 75  # EX_TEMPFAIL of sysexits.h: try again later, the same command goes on
+RETRY = 75  # EX_TEMPFAIL of sysexits.h: try again later, the same command continues
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
-SAYS = "Interrupted. Nothing that was saved is lost: the same command goes on from there."
+SAYS = "Interrupted. Nothing that was saved is lost: the same command continues from there."
 
 
 def is_program() -> bool:
