@@ -188,21 +188,17 @@ pools: $(READY) ## pools with rare classes, strangers and wrong answers, 20 repe
 		-o results/pools/redundancy
 	@$(PY) -m docs.generate.compare_pools
 
-FACETS = baseline redundancy per_class candidates batch_size
-BANKING77_FACETS = banking77_redundancy banking77_per_class banking77_batch_size
+FACETS = baseline redundancy per_class candidates batch_size seed_set
+BANKING77_FACETS = banking77_redundancy banking77_per_class banking77_batch_size banking77_seed_set
 features: $(READY) ## the paper's facets on features of CIFAR-10 and Banking77, 20 repeats, into results/features
-	@for name in $(FACETS) seed_set seed_set_facility_location; do \
+	@for name in $(FACETS); do \
 		$(LITE0) $(PY) -m alrun experiment=features/$$name $(ARGS); done
-	@for name in $(BANKING77_FACETS) banking77_seed_set banking77_seed_set_facility_location; do \
+	@for name in $(BANKING77_FACETS); do \
 		$(PY) -m alrun experiment=features/$$name encoder.path="$(SENTENCES)" $(ARGS); done
 	@for name in $(FACETS); do $(LITE0) $(PY) -m alrun results experiment=features/$$name $(ARGS) \
 		-o results/features/$$name; done
 	@for name in $(BANKING77_FACETS); do $(PY) -m alrun results experiment=features/$$name encoder.path="$(SENTENCES)" \
 		$(ARGS) -o results/features/$$name --lean; done
-	@$(LITE0) $(PY) -m alrun results experiment=features/seed_set,features/seed_set_facility_location $(ARGS) \
-		-o results/features/seed_set
-	@$(PY) -m alrun results experiment=features/banking77_seed_set,features/banking77_seed_set_facility_location \
-		encoder.path="$(SENTENCES)" $(ARGS) -o results/features/banking77_seed_set --lean
 	@$(PY) -m docs.generate.findings
 
 SCRATCH = mnist baseline augmentation optimizer adam reset_update redundancy batch_size subsets cifar10

@@ -135,14 +135,12 @@ SIZES = {
     "features/baseline": 5 * 20,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
-    "features/seed_set": 2 * 3 * 20,
-    "features/seed_set_facility_location": 3 * 20,
+    "features/seed_set": 3 * 3 * 20,
     "features/candidates": 3 * 20,
     "features/banking77_redundancy": 4 * 3 * 20,
     "features/banking77_per_class": 3 * 3 * 20,
     "features/banking77_batch_size": 3 * 3 * 20,
-    "features/banking77_seed_set": 2 * 3 * 20,
-    "features/banking77_seed_set_facility_location": 3 * 20,
+    "features/banking77_seed_set": 3 * 3 * 20,
 }
 ON_TEXT = "features/banking77"
 
