@@ -213,7 +213,7 @@ def test_sections_from_scratch_share_the_runs_of_their_baseline(composed):
         setting_id(_root_=composed(f"experiment=scratch/{name}", *choice, hydra=True)) for name, choice in sections
     }
     assert len(names) == 1
-    figure_7 = composed("experiment=baseline/mnist", "budget.total=5300", hydra=True)
+    figure_7 = composed("experiment=baseline/mnist", "budget.total=3300", hydra=True)
     assert setting_id(_root_=composed("experiment=scratch/mnist", hydra=True)) == setting_id(_root_=figure_7)
 
 
