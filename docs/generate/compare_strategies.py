@@ -5,6 +5,7 @@ conf/strategy/*.yaml.
 """
 
 import inspect
+import itertools
 import math
 from pathlib import Path
 from pkgutil import resolve_name
@@ -40,7 +41,8 @@ t); **bold** where the interval excludes 0. With this many strategies one interv
 divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of it.
 "Selection" is seconds per run, including the pass over the pool: the median over repeats, as other work ran on the
 machine and at times held a run up. Strategies with an asterisk read ten further heads, trained on bootstrap samples.
-Strategies with fewer than {least} repeats are left out.
+Strategies with fewer than {least} repeats are left out. A strategy around another one ran around the one that its row
+names; the command beside it is another example.{alike}
 `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others; accuracy over all
 classes does not reward this. `alrun strategy=<name> --cfg job --package strategy` lists the settings of a strategy.
 
@@ -72,12 +74,14 @@ def main() -> None:
         runs=every["run"].nunique(),
         targets=targets,
         least=LEAST,
+        alike=alike(tables),
         hardware=f"On {' and '.join(sorted(every['hardware'].unique()))}, one thread, torch {every['torch'].iloc[0]}.",
         **{name: protocol(table) for name, table in tables.items()},
     )
     paragraphs = [" ".join(each.splitlines()) for each in head.split("\n\n")]
     PAGE.write_text(
-        wrapped("\n\n".join(paragraphs) + markdown(found) + absent(found) + unfinished(tables)) + followed()
+        wrapped("\n\n".join(paragraphs) + markdown(found, inner(every)) + absent(found) + unfinished(tables))
+        + followed()
     )
     print(f"{len(set().union(*found.values()))} strategies in {PAGE.relative_to(ROOT)}")
 
@@ -123,8 +127,26 @@ def summarize(table: pd.DataFrame) -> dict[str, Found]:
     return found
 
 
-def markdown(found: dict[str, dict[str, Found]]) -> str:
-    """A table for each data set, by mean accuracy."""
+def wrappers(every: pd.DataFrame) -> dict[str, str]:
+    """What each strategy ran around, of those that wrap another one."""
+    options = every.drop_duplicates("strategy").set_index("strategy")["strategy@strategy.inner"].dropna().astype(str)
+    return {str(name): option for name, option in options.items() if option}
+
+
+def alike(tables: dict[str, pd.DataFrame]) -> str:
+    """Sentences on strategies that chose the same: they are equally accurate after every round of every repeat."""
+    sentences = []
+    for name, table in tables.items():
+        curves = table.pivot_table("test_accuracy", ["seed", "labeled"], "strategy")
+        names = [str(strategy) for strategy in curves]
+        for one, other in itertools.combinations(names, 2):
+            if curves[one].equals(curves[other]):
+                sentences.append(f" On {DATA[name]} `{one}` and `{other}` chose the same in all rounds.")
+    return "".join(sentences)
+
+
+def markdown(found: dict[str, dict[str, Found]], around: dict[str, str]) -> str:
+    """A table for each data set, by mean accuracy; ``around`` is what strategies wrap."""
     lines = []
     for name, strategies in found.items():
         lines += [
@@ -134,16 +156,17 @@ def markdown(found: dict[str, dict[str, Found]]) -> str:
             "|---|---|---|---|---|---|---|",
         ]
         ranked = sorted(strategies.items(), key=lambda each: -each[1].mean)
-        lines += [f"| {shown(option)} | {description(option)} | {each.text} |" for option, each in ranked]
+        for option, each in ranked:
+            lines.append(f"| {shown(option, around.get(option, ''))} | {description(option)} | {each.text} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def shown(option: str) -> str:
-    """An option as the table writes it; with an asterisk where it needs an ensemble."""
+def shown(option: str, around: str = "") -> str:
+    """An option as the table writes it, with what it is ``around``, and an asterisk where it needs an ensemble."""
     ensembles = OmegaConf.load(ROOT / "conf" / "experiment" / "strategies" / "cifar10_ensemble.yaml")
     needs = str(ensembles.hydra.sweeper.params.strategy).split(",")
-    return f"`{option}`{'*' if option in needs else ''}"
+    return f"`{f'{option} {around}'.strip()}`{'*' if option in needs else ''}"
 
 
 def absent(found: dict[str, dict[str, Found]]) -> str:

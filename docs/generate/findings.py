@@ -45,7 +45,7 @@ they say nothing about other data sets. "Detectable" is the true difference that
 finding no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a
 point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a
 finding carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
-
+{learned}
 "Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot estimates them
 (results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
 a comparison such as one of its Table 1 has 18 of them.
@@ -122,6 +122,26 @@ def tally(answers: Answers) -> str:
     )
 
 
+def learned(folder: Path) -> str:
+    """How far networks that are trained from scratch learn their labels: verdicts hold for such networks."""
+    texts = []
+    for key in ("fashion_mnist", "cifar10", "mnist"):
+        rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
+        if rounds is not None:
+            last = (
+                100 * rounds[rounds["labeled"] == rounds["labeled"].max()].groupby("strategy")["train_accuracy"].mean()
+            )
+            shares = ", ".join(f"{name} {share:.0f} %" for name, share in last.sort_values(ascending=False).items())
+            texts.append(f"{studies.STUDIES[key].title}: {shares}")
+    if not texts:
+        return ""
+    return (
+        "\nThe end of a schedule counts as an end, whatever it leads to. Training accuracy in the last epoch of the "
+        f"last round, where the paper trains to 99 %: {'; '.join(texts)}. Verdicts hold for networks that are trained "
+        "so far.\n"
+    )
+
+
 def head(answers: Answers, folder: Path) -> str:
     """The head of the page: what was run, and a table of all verdicts."""
     names = {name for study in studies.STUDIES.values() for name in study.facets.values()}
@@ -138,6 +158,7 @@ def head(answers: Answers, folder: Path) -> str:
         hours=sum(map(studies.spent, tables)),
         hardware=", torch ".join(" and ".join(sorted(every[column].unique())) for column in ("hardware", "torch")),
         tally=tally(answers),
+        learned=learned(folder),
         studies="\n".join(described),
         most=100 * (1 - ENOUGH),
         summary="\n".join(lines),

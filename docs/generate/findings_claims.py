@@ -1,8 +1,8 @@
 """The claims of the paper's Appendix G, which rest on penalty matrices.
 
 A cell is judged against chance: with tests at 5 %, a third of all experiments without a difference have a significant
-round among eight. A matrix that is as claimed confirms a claim. One that differs refutes it only if chance would give
-such a difference in less than 5 % of experiments.
+round among eight. A matrix that is as claimed confirms a claim, one of no effect only if the curves are alike, too. One
+that differs refutes it only if chance would give such a difference in less than 5 % of experiments.
 """
 
 import itertools
@@ -16,9 +16,10 @@ from alrun.analysis import significance
 from alrun.analysis.curves import name_curves, paired, wide
 from alrun.system.errors import UserError
 from docs.generate.findings_measures import ADAM, at_common_labels
-from docs.generate.findings_rules import CONFIRMED, REFUTED, UNDECIDED, Answer
+from docs.generate.findings_rules import CONFIRMED, LITTLE, REFUTED, UNDECIDED, Answer, none
 
 DRAWS = 200
+ALIKE = f"confirmed if curves are within {LITTLE:g} point, too"
 
 
 class Cell(NamedTuple):
@@ -77,6 +78,19 @@ def judged(found: Iterable[Cell], most: float) -> str:
     largest = max(found, key=lambda cell: cell.hits / cell.tested)
     chance = significance.by_chance(largest.hits, largest.tested, cells=len(found))
     return REFUTED if chance < significance.ALPHA else UNDECIDED
+
+
+def if_alike(verdict: str, groups: dict[str, Curves]) -> str:
+    """``verdict``, if it does not confirm by tests that found nothing alone: then the curves must be alike, too.
+
+    Two are alike if two one-sided tests put the mean of their differences over rounds within ``LITTLE`` points.
+    """
+    if verdict != CONFIRMED:
+        return verdict
+    pairs = (pair for found in groups.values() for pair in itertools.combinations(found.values(), 2))
+    differences = (100 * (one - other).mean(axis=1).dropna() for one, other in itertools.starmap(paired, pairs))
+    alike = all(len(each) > 1 and none(each.to_numpy(float)) == CONFIRMED for each in differences)
+    return CONFIRMED if alike else UNDECIDED
 
 
 def between(found: Curves, one: str, other: str) -> tuple[Cell, Cell]:
@@ -151,20 +165,23 @@ def judge_2(groups: dict[str, Curves]) -> tuple[str, str, str]:
 def judge_3(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 3: AL batch sizes."""
     found = {name: cells(each) for name, each in groups.items()}
-    return f"largest cell {largest(found)}", judged(flat(found), 0.2), "at most 0.2; else against chance"
+    verdict = if_alike(judged(flat(found), 0.2), groups)
+    return f"largest cell {largest(found)}", verdict, f"at most 0.2; else against chance; {ALIKE}"
 
 
 def judge_4(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 4: seed sets, random and by facility location."""
     found = {name: cells(each) for name, each in groups.items()}
     others = {name: each for name, each in found.items() if name != "entropy"}
-    return f"largest cell {largest(found)}", judged(flat(others), 0), "0 but for entropy; else against chance"
+    verdict = if_alike(judged(flat(others), 0), {name: each for name, each in groups.items() if name in others})
+    return f"largest cell {largest(found)}", verdict, f"0 but for entropy; else against chance; {ALIKE}"
 
 
 def judge_5(groups: dict[str, Curves]) -> tuple[str, str, str]:
     """Claim 5: reset and update in later rounds."""
     found = {name: cells(each) for name, each in groups.items()}
-    return f"largest cell {largest(found)}", judged(flat(found), 0), "0; else against chance"
+    verdict = if_alike(judged(flat(found), 0), groups)
+    return f"largest cell {largest(found)}", verdict, f"0; else against chance; {ALIKE}"
 
 
 def facility_location(rounds: pd.DataFrame) -> dict[str, Curves]:

@@ -198,11 +198,14 @@ def times(rounds: pd.DataFrame) -> str:
                     "ours, s": f"{mean:.1f}",
                     "on": f"{hardware}, {precision}",
                     "runs": len(group),
-                    "times as fast": f"{float(seconds) / mean:.1f}",
+                    "times as fast": f"{float(f'{float(seconds) / mean:.2g}'):g}",
                 }
             )
     words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}; it does not say which. If "
-    words += "several runs shared a GPU, they waited for one another; one run alone would take less time."
+    words += (
+        "several runs shared a GPU, they waited for one another; one run alone would take less time. A ratio is of "
+    )
+    words += "machine and code together."
     return f"## Seconds per round beside Table 12\n\n{words}\n\n{table(rows)}"
 
 
@@ -232,7 +235,10 @@ def accuracies(rounds: pd.DataFrame) -> str:
                     "on": f"{', '.join(sorted(set(group['hardware'])))}, {precision}",
                 }
             )
-    return f"## Accuracies beside Table 1\n\n{JPEG}\n\n{table(rows)}"
+    shared = (
+        "Runs share the first model (`initial_seed=42`): with 1,000 labels they are one training, without a spread."
+    )
+    return f"## Accuracies beside Table 1\n\n{JPEG} {shared}\n\n{table(rows)}"
 
 
 def benchmarks(windows: list[Windowed]) -> str:

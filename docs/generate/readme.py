@@ -44,10 +44,12 @@ def main() -> None:
     sentences = [say(arguments.results) for say in (saved, redundant, realistic)]
     paragraphs.append(" ".join(filter(None, sentences)))
     paragraphs.append(
-        f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one pool and one test set: features of "
-        "CIFAR-10 from a network pretrained on ImageNet, with a linear head. "
+        f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one data set: features of CIFAR-10 from a "
+        "network pretrained on ImageNet, with a linear head; pools with rare classes and strangers are drawn anew in "
+        "each repeat. "
         "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets. "
-        "On such features, and with small networks trained from scratch, of the paper's [thirteen findings and "
+        "On such features, and with small networks trained from scratch, by the paper's strategies, of its [thirteen "
+        "findings and "
         f"claims](docs/evidence/findings.md) {tally(judge(arguments.results))}."
     )
     arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))

@@ -13,9 +13,14 @@ from alrun.analysis.formats import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# What has changed since: empty it with the next `make speed`.
+SINCE = """
+Faster since, and not measured again: ProbCover, k-means (CLUE, DropQuery, TypiClust), facility location, graph cut,
+MaxHerding, UHerding and Cluster-Margin."""
+
 PAGE = """# Speed
 
-Written by `make speed` on {device}, two of its threads (torch {torch}).
+Written by `make speed` on {device}, two of its threads (torch {torch}).{since}
 
 ## Selection
 
@@ -59,6 +64,7 @@ def main() -> None:
     arguments.page.write_text(
         PAGE.format(
             device=device,
+            since=SINCE,
             torch=torch.__version__,
             selection=markdown(of_selection(selection)),
             large=markdown(of_large_pools(pd.read_csv(arguments.results / "large_pools.csv"))),

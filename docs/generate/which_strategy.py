@@ -40,13 +40,24 @@ def copies(rounds: pd.DataFrame) -> pd.Series:
     return factors == factors.max()
 
 
+def a_fifth(rounds: pd.DataFrame) -> pd.Series:
+    """The rounds with a fifth of wrong answers."""
+    return rounds["annotator.rate"].astype(float) == pools.RATES["noisy_20"]
+
+
 def two_fifths(rounds: pd.DataFrame) -> pd.Series:
     """The rounds with two fifths of wrong answers."""
     return rounds["annotator.rate"].astype(float) == pools.RATES["noisy_40"]
 
 
+def no_oracle(rounds: pd.DataFrame) -> pd.Series:
+    """The rounds of strategies, which do not know the test labels."""
+    return rounds["strategy"] != pools.ORACLE
+
+
 REGIMES = {
     "few": Regime("features, few labels: CIFAR-10", "strategies/cifar10*"),
+    "fewer": Regime("features, fewer labels: CIFAR-10", "pools/best_found", no_oracle),
     "many": Regime("features, many labels: CIFAR-10", "features/baseline"),
     "classes": Regime("features, 77 classes: Banking77", "strategies/banking77*"),
     "fashion": Regime("from scratch: Fashion-MNIST, small network", "scratch/baseline"),
@@ -58,11 +69,13 @@ REGIMES = {
     "long_tail": Regime("features, long tail: CIFAR-10", "pools/long_tail"),
     "open_set": Regime("features, 40 % strangers: CIFAR-10", "pools/open_set"),
     "noisy_people": Regime("features, wrong answers of people: CIFAR-10", "pools/noisy_people"),
+    "noisy_same_rate": Regime("features, as many wrong answers at random: CIFAR-10", "pools/noisy_same_rate"),
+    "noisy_20": Regime("features, 20 % wrong answers at random: CIFAR-10", "pools/noisy", a_fifth),
     "noisy_40": Regime("features, 40 % wrong answers at random: CIFAR-10", "pools/noisy", two_fifths),
     "shift": Regime("features, half of the pool from another domain: CIFAR-10", "pools/shift"),
 }
 ADVISED = ("margin", "badge", "entropy", "coreset", "dropquery", "uncertainty_herding")
-CLEAN = ("few", "many", "classes", "fashion", "scratch", "mnist")
+CLEAN = ("few", "fewer", "many", "classes", "fashion", "scratch", "mnist")
 Gains = Mapping[str, pd.DataFrame]  # by regime, a row per strategy: gap, low, high (shares), p, holm, repeats
 
 
@@ -219,7 +232,7 @@ def drops_first(found: Gains) -> tuple[str, bool | None]:
         return "not computed", None
     texts = [", ".join(f"`{s}` {gain(each, s)}" for s in ("dropquery", "margin", "badge")) for each in having]
     ahead = [each["gap"]["dropquery"] > max(each["gap"]["margin"], each["gap"]["badge"]) for each in having]
-    return "; ".join(texts), all(ahead) if all(ahead) or not any(ahead) else None
+    return "; ".join(texts) + " (mean accuracy)", all(ahead) if all(ahead) or not any(ahead) else None
 
 
 def domains(found: Gains) -> tuple[str, bool | None]:

@@ -127,6 +127,7 @@ SIZES = {
     "scratch/mnist": 4 * 3,
     "scratch/baseline": 3 * 8,
     "scratch/optimizer": 2 * 3 * 8,
+    "scratch/mnist_augmentation": 2 * 3 * 3,
     "scratch/adam": 3 * 8,
     "scratch/reset_update": 2 * 3 * 12,
     "scratch/redundancy": 4 * 3 * 8,
