@@ -80,7 +80,7 @@ def main() -> None:
     )
     paragraphs = [" ".join(each.splitlines()) for each in head.split("\n\n")]
     PAGE.write_text(
-        wrapped("\n\n".join(paragraphs) + markdown(found, inner(every)) + absent(found) + unfinished(tables))
+        wrapped("\n\n".join(paragraphs) + markdown(found, wrappers(every)) + absent(found) + unfinished(tables))
         + followed()
     )
     print(f"{len(set().union(*found.values()))} strategies in {PAGE.relative_to(ROOT)}")
