@@ -45,8 +45,7 @@ def main() -> None:
     paragraphs.append(" ".join(filter(None, sentences)))
     paragraphs.append(
         f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one data set: features of CIFAR-10 from a "
-        "network pretrained on ImageNet, with a linear head; pools with rare classes and strangers are drawn anew in "
-        "each repeat. "
+        "network pretrained on ImageNet, with a linear head. "
         "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets. "
         "On such features, and with small networks trained from scratch, by the paper's strategies, of its [thirteen "
         "findings and "
@@ -146,7 +145,7 @@ def realistic(folder: Path) -> str:
     return (
         f"With rare classes, `{best}` finds {number} times as many rare examples as random sampling {interval}; where "
         "40 % of the pool belongs to no class, the mean accuracy minus that of random sampling is "
-        f"{' and '.join(texts)}."
+        f"{' and '.join(texts)}; these pools are drawn anew in each repeat."
     )
 
 

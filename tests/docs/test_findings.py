@@ -170,8 +170,8 @@ def test_a_cell_counts_against_a_claim_beyond_chance_alone():
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_the_papers_table_2_gives_the_papers_claim_4(order):
-    """As repeats of mean - std, mean, mean + std; whichever are pairs."""
+def test_the_papers_table_2_gives_the_papers_claim_4(monkeypatch, order):
+    """As repeats of mean - std, mean, mean + std; whichever are pairs. Three cannot show that curves are alike."""
     rows = [
         {
             **BASE,
@@ -188,7 +188,17 @@ def test_the_papers_table_2_gives_the_papers_claim_4(order):
         for number, row in enumerate(frame.to_dict("records"))
         for place in range(3)
     ]
+    assert verdict(claims.claim_4, pd.DataFrame(rows)) != "refuted"
+    monkeypatch.setattr(claims, "if_alike", lambda found, groups: found)
     assert verdict(claims.claim_4, pd.DataFrame(rows)) == "confirmed"
+
+
+def test_no_effect_is_confirmed_where_curves_are_alike_and_not_where_tests_find_nothing():
+    draws = np.random.default_rng(0)
+    for spread, expected in ((0.001, "confirmed"), (0.2, "undecided")):
+        curves = {name: pd.DataFrame(0.8 + spread * draws.normal(size=(5, 4))) for name in ("one", "other")}
+        assert claims.if_alike("confirmed", {"": curves}) == expected
+        assert claims.if_alike("refuted", {"": curves}) == "refuted"
 
 
 def committed(folder, experiment: str, table: pd.DataFrame) -> None:
