@@ -150,7 +150,7 @@ def judge_1(groups: dict[str, Curves]) -> tuple[str, str, str]:
     verdicts = judged([badge], 0), judged([entropy], 0.12)
     verdict = REFUTED if REFUTED in verdicts else CONFIRMED if set(verdicts) == {CONFIRMED} else UNDECIDED
     measured = f"entropy {entropy.share:.2f} of the rounds, BADGE {badge.share:.2f}"
-    return measured, verdict, "at most 0.12, and 0; else against chance"
+    return measured, if_alike(verdict, groups), f"at most 0.12, and 0; else against chance; {ALIKE}"
 
 
 def judge_2(groups: dict[str, Curves]) -> tuple[str, str, str]:
