@@ -128,10 +128,9 @@ def learned(folder: Path) -> str:
     for key in ("fashion_mnist", "cifar10", "mnist"):
         rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
         if rounds is not None:
-            last = (
-                100 * rounds[rounds["labeled"] == rounds["labeled"].max()].groupby("strategy")["train_accuracy"].mean()
-            )
-            shares = ", ".join(f"{name} {share:.0f} %" for name, share in last.sort_values(ascending=False).items())
+            last = rounds[rounds["labeled"] == rounds["labeled"].max()]
+            means = last.groupby("strategy")["train_accuracy"].mean().sort_values(ascending=False)
+            shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in means.items())
             texts.append(f"{studies.STUDIES[key].title}: {shares}")
     if not texts:
         return ""

@@ -37,7 +37,7 @@ def write(folder: Path, assets: Path) -> list[str]:
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
             shown = with_caption(f"{key}.svg", panel.says)
             found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), ""]
-            found += [efficiencies(rounds, theirs), "", *without_augmentation(key, theirs, folder)]
+            found += [efficiencies(rounds, theirs), ""]
     return found
 
 
@@ -167,18 +167,6 @@ def efficiencies(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
         f"Labeling efficiency at the last accuracy of random sampling, with {last:,.0f} labels, on the mean curves: "
         f"{'; '.join(texts)}."
     )
-
-
-def without_augmentation(study: str, theirs: pd.DataFrame, folder: Path) -> list[str]:
-    """Random sampling without augmentation beside the paper's, which has it, if the study compares both."""
-    experiment = studies.STUDIES[study].facets.get("augmentation")
-    rounds = studies.table_of(experiment, folder) if experiment else None
-    if rounds is None:
-        return []
-    plain = rounds[(rounds["augmentation"] == "none") & (rounds["strategy"] == REFERENCE)]
-    ours = 100 * plain.groupby("labeled")["test_accuracy"].mean()
-    texts = [f"{ours[count]:.1f} ({theirs[REFERENCE][count]:.1f})" for count in theirs.index.intersection(ours.index)]
-    return [f"Without augmentation random sampling has {', '.join(texts)} % there; in brackets the paper, with it.", ""]
 
 
 def by_strategy(accuracy: pd.DataFrame) -> dict[str, str]:

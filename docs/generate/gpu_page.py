@@ -202,10 +202,8 @@ def times(rounds: pd.DataFrame) -> str:
                 }
             )
     words = f"CIFAR-10, ResNet-18, AL batches of 3,000. The paper's machines: {THEIRS}; it does not say which. If "
-    words += (
-        "several runs shared a GPU, they waited for one another; one run alone would take less time. A ratio is of "
-    )
-    words += "machine and code together."
+    words += "several runs shared a GPU, they waited for one another; one run alone would take less time. "
+    words += "A ratio is of machine and code together."
     return f"## Seconds per round beside Table 12\n\n{words}\n\n{table(rows)}"
 
 

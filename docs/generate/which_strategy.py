@@ -69,7 +69,9 @@ REGIMES = {
     "long_tail": Regime("features, long tail: CIFAR-10", "pools/long_tail"),
     "open_set": Regime("features, 40 % strangers: CIFAR-10", "pools/open_set"),
     "noisy_people": Regime("features, wrong answers of people: CIFAR-10", "pools/noisy_people"),
-    "noisy_same_rate": Regime("features, as many wrong answers at random: CIFAR-10", "pools/noisy_same_rate"),
+    "noisy_same_rate": Regime(
+        "features, as many wrong answers as people give, at random: CIFAR-10", "pools/noisy_same_rate"
+    ),
     "noisy_20": Regime("features, 20 % wrong answers at random: CIFAR-10", "pools/noisy", a_fifth),
     "noisy_40": Regime("features, 40 % wrong answers at random: CIFAR-10", "pools/noisy", two_fifths),
     "shift": Regime("features, half of the pool from another domain: CIFAR-10", "pools/shift"),

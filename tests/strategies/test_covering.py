@@ -151,7 +151,7 @@ VECTORS = torch.randn(120, 6, generator=torch.Generator().manual_seed(5))
 
 
 class Given(FromFeatures):
-    """Embeddings that stay, of a pool of images."""
+    """Frozen embeddings, of a pool of images."""
 
     def raw(self, query, examples):
         return VECTORS[examples.index]

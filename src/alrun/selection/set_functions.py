@@ -130,8 +130,7 @@ class GraphCut:
 
     def __init__(self, similarity: Similarity, balance: float = 1.0, modular: Tensor | None = None) -> None:
         self.similarity = similarity
-        gain = balance * similarity.sums()
-        gain = gain - similarity.own()
+        gain = balance * similarity.sums() - similarity.own()
         self.gain = gain if modular is None else gain + modular
 
     def gains(self, part: Tensor | slice) -> Tensor:

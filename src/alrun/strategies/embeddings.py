@@ -50,7 +50,7 @@ class Embeddings(ABC):
                 self.made = pool.images, self.make(pool, chunk)
         return self.made[1]
 
-    def stay(self, query: Query) -> bool:
+    def are_frozen(self, query: Query) -> bool:
         """Whether the rows of an example are the same in all rounds."""
         return False
 
@@ -80,7 +80,7 @@ class FromClassifier(Embeddings):
         """Have ``untrained`` make the embeddings of a whole pool."""
         self.untrained = untrained
 
-    def stay(self, query: Query) -> bool:
+    def are_frozen(self, query: Query) -> bool:
         """Whether the model is linear, so that these are the pool's vectors."""
         return isinstance(query.model, Linear)
 
@@ -108,8 +108,8 @@ class FromFeatures(Embeddings):
         self.encoder = encoder
         self.rows: np.ndarray | None = None
 
-    def stay(self, query: Query) -> bool:
-        """They do."""
+    def are_frozen(self, query: Query) -> bool:
+        """They are."""
         return True
 
     def raw(self, query: Query, examples: Outputs) -> Tensor:

@@ -55,7 +55,7 @@ class MaxHerding(Strategy):
         self.bandwidth = bandwidth
         self.memory = memory * MEGABYTE
         self.needs = embeddings.needs
-        self.pairs: NearerPairs | None = None  # from query to query, where embeddings stay
+        self.pairs: NearerPairs | None = None  # from query to query, where embeddings are frozen
 
     def select(self, query: Query) -> Tensor:
         """Positions (size,) int64, in the order of choice."""
@@ -93,7 +93,7 @@ class MaxHerding(Strategy):
         if len(labeled):
             nearest = nearest_neighbors(unlabeled, labeled, 1)[0][:, 0]
             covered = (-nearest / bandwidth**2).exp()
-            if query and query.is_whole and similarity.matrix is None and self.embeddings.stay(query):
+            if query and query.is_whole and similarity.matrix is None and self.embeddings.are_frozen(query):
                 remaining = self.kept_pairs(query, unlabeled, labeled, nearest, bandwidth)
         return maximize(FacilityLocation(similarity, weights, floor=covered, remaining=remaining), size)
 
