@@ -125,6 +125,8 @@ SIZES = {
     "pools/best_found": 6 * 20,
     "features/redundancy": 4 * 3 * 20,
     "scratch/mnist": 4 * 3,
+    "scratch/mnist_low": 10 * 3,
+    "scratch/mnist_low_part": 2,
     "scratch/baseline": 3 * 8,
     "scratch/optimizer": 2 * 3 * 8,
     "scratch/mnist_augmentation": 2 * 3 * 3,
