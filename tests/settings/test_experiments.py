@@ -134,7 +134,7 @@ SIZES = {
     "scratch/reset_update": 2 * 3 * 12,
     "scratch/redundancy": 4 * 3 * 8,
     "scratch/batch_size": 3 * 3 * 12,
-    "scratch/cifar10": 3 * 3,
+    "scratch/cifar10": 4 * 3,
     "features/baseline": 5 * 20,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
@@ -146,13 +146,14 @@ SIZES = {
     "features/banking77_seed_set": 3 * 3 * 20,
 }
 ON_TEXT = "features/banking77"
+ON_A_PART = ("features/candidates", "scratch/mnist_low_part")
 
 
 @pytest.mark.parametrize("experiment", SIZES)
 def test_the_runs_of_an_experiment(composed, experiment):
     runs = sweep(composed, experiment)
     assert len(runs) == SIZES[experiment]
-    one = "strategy=subsample" if experiment == "features/candidates" else "strategy=random"
+    one = "strategy=subsample" if experiment in ON_A_PART else "strategy=random"
     assert {one, "seed=0"} <= {override for run in runs for override in run}
 
 
@@ -218,6 +219,9 @@ def test_sections_from_scratch_share_the_runs_of_their_baseline(composed):
     assert len(names) == 1
     figure_7 = composed("experiment=baseline/mnist", "budget.total=3300", hydra=True)
     assert setting_id(_root_=composed("experiment=scratch/mnist", hydra=True)) == setting_id(_root_=figure_7)
+    figure_8 = setting_id(_root_=composed("experiment=baseline/mnist_low", hydra=True))
+    for name in ("mnist_low", "mnist_low_part"):
+        assert setting_id(_root_=composed(f"experiment=scratch/{name}", hydra=True)) == figure_8
 
 
 def test_cifar10_from_scratch_trains_by_one_cycle_to_its_end(composed):
