@@ -19,6 +19,7 @@ from alrun.system.errors import UserError
 from docs.generate import findings_figures as figures
 from docs.generate import findings_schedule as schedule
 from docs.generate import findings_studies as studies
+from docs.generate.findings_few_labels import few_labels
 from docs.generate.findings_list import FINDINGS, Finding
 from docs.generate.findings_measures import ACTIVE
 from docs.generate.findings_rules import CONFIRMED, ENOUGH, REFUTED, Answer, trained
@@ -66,7 +67,7 @@ def main() -> None:
     folder = arguments.results
     answers = judge(folder)
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
-    shown = figures.write(folder, arguments.assets)
+    shown = [*figures.write(folder, arguments.assets), *few_labels(folder, arguments.assets)]
     arguments.page.write_text(
         wrapped(head(answers, folder) + "\n" + "\n".join([*sections, schedule.shorter(folder), *shown]))
     )
