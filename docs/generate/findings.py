@@ -40,12 +40,14 @@ The eight findings come from the paper's introduction, the five claims from its 
 
 Accuracies are those of the whole test set, differences are in percentage points. Brackets hold the 95 % interval of
 Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and is the mean
-over random, entropy and BADGE where a finding names no strategy. Intervals are over seeds on one pool and one test set:
-they say nothing about other data sets. "Detectable" is the true difference that so many repeats detect with a power of
-0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that the numbers support neither:
-finding no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a
-point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On features a verdict says whether a
-finding carries over: the paper trained from scratch, so *refuted* there does not contradict what it measured.
+over random, entropy and BADGE where a finding names no strategy. A claim rests on tests round by round; how large its
+differences are, and what could be detected, stands under the finding of the same facet. Intervals are over seeds on
+one pool and one test set: they say nothing about other data sets. "Detectable" is the true difference that so many
+repeats detect with a power of 0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that
+the numbers support neither: finding no difference does not show that there is none, so "little or no effect" needs two
+one-sided tests within a point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On
+features a verdict says whether a finding carries over: the paper trained from scratch, so *refuted* there does not
+contradict what it measured.
 {learned}
 "Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot estimates them
 (results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
@@ -112,21 +114,36 @@ def tally(answers: Answers) -> str:
     """How many are decided, and how, in words."""
     found = verdicts(answers)
     confirmed, refuted, both = (
-        sum(each == kind for each in found.values()) for kind in ({CONFIRMED}, {REFUTED}, {CONFIRMED, REFUTED})
+        [of for of, each in found.items() if each == kind] for kind in ({CONFIRMED}, {REFUTED}, {CONFIRMED, REFUTED})
     )
     every = [answer for each in answers.values() for answer in each.values() if isinstance(answer, Answer)]
     repeats = [answer.repeats for answer in every if answer.verdict in (CONFIRMED, REFUTED)]
     of = f" with {min(repeats)} to {max(repeats)} repeats" if repeats else ""
+    carried = [of for of in refuted if deciding(answers, of) <= set(studies.ON_FEATURES)]
+    alone = f" ({in_words(carried)} on pretrained features alone, where the paper did not train)" if carried else ""
     return (
-        f"{len(found)} are decided{of}, each of their parts in at least one study: {confirmed} confirmed, "
-        f"{refuted} refuted, {both} confirmed in some studies or parts and refuted in others"
+        f"{len(found)} are decided{of}, each of their parts in at least one study: {len(confirmed)} confirmed and "
+        f"{len(refuted)} refuted{alone} by each study that decides them, {len(both)} confirmed in some studies or "
+        "parts and refuted in others"
     )
+
+
+def deciding(answers: Answers, of: str) -> set[str]:
+    """The studies that decide some part of a finding."""
+    parts = [each for (number, _), each in answers.items() if number == of]
+    decided = (CONFIRMED, REFUTED)
+    return {key for each in parts for key, answer in each.items() if getattr(answer, "verdict", "") in decided}
+
+
+def in_words(names: list[str]) -> str:
+    """``finding 5 and claim 4`` of ``5`` and ``Claim 4``."""
+    return " and ".join(f"finding {name}" if name.isdigit() else name.lower() for name in names)
 
 
 def learned(folder: Path) -> str:
     """How far networks that are trained from scratch learn their labels: verdicts hold for such networks."""
     texts = []
-    for key in ("fashion_mnist", "cifar10", "mnist"):
+    for key in (key for key in studies.STUDIES if key not in studies.ON_FEATURES):
         rounds = studies.table_of(studies.STUDIES[key].facets["baseline"], folder)
         if rounds is not None:
             last = rounds[rounds["labeled"] == rounds["labeled"].max()]
@@ -136,9 +153,25 @@ def learned(folder: Path) -> str:
     if not texts:
         return ""
     return (
-        "\nThe end of a schedule counts as an end, whatever it leads to. Training accuracy in the last epoch of the "
-        f"last round, where the paper trains to 99 %: {'; '.join(texts)}. Verdicts hold for networks that are trained "
-        "so far.\n"
+        f"\nThe end of a schedule counts as an end, whatever it leads to. {endings(folder)} Training accuracy in the "
+        f"last epoch of the last round, where the paper trains to 99 %: {'; '.join(texts)}. Verdicts hold for networks "
+        "that are trained so far.\n"
+    )
+
+
+def endings(folder: Path) -> str:
+    """How the rounds from scratch end."""
+    keys = [key for key in studies.STUDIES if key not in studies.ON_FEATURES]
+    names = sorted({name for key in keys for name in studies.STUDIES[key].facets.values()})
+    tables = [table for name in names if (table := studies.table_of(name, folder)) is not None]
+    rounds = pd.concat(tables).drop_duplicates(["run", "round"])
+    counts = rounds["stopped_by"].value_counts()
+    by_rule = int(counts.reindex(["accuracy", "no_gain"]).sum())
+    full = int(counts.get("max_epochs", 0))
+    return (
+        f"Of {len(rounds):,} rounds from scratch {by_rule} end by the paper's rule (99 % training accuracy, or no "
+        f"gain), {counts.get('schedule_end', 0)} with their schedule, {full} after the paper's number of epochs, "
+        "without a schedule."
     )
 
 
@@ -146,7 +179,7 @@ def head(answers: Answers, folder: Path) -> str:
     """The head of the page: what was run, and a table of all verdicts."""
     names = {name for study in studies.STUDIES.values() for name in study.facets.values()}
     tables = [table for name in sorted(names) if (table := studies.table_of(name, folder)) is not None]
-    every = pd.concat([table.drop_duplicates("run")[["run", "hardware", "torch"]] for table in tables])
+    every = pd.concat(tables).drop_duplicates(["run", "round"])
     described = [f"- **{each.title}**: {each.what} (`{each.command}`)." for each in studies.STUDIES.values()]
     titles = [study.title for study in studies.STUDIES.values()]
     lines = [f"| finding | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
@@ -155,7 +188,7 @@ def head(answers: Answers, folder: Path) -> str:
         lines.append(f"| {title(finding)} | {' | '.join(cells)} |")
     return HEAD.format(
         runs=every["run"].nunique(),
-        hours=sum(map(studies.spent, tables)),
+        hours=studies.spent(every),
         hardware=", torch ".join(" and ".join(sorted(every[column].unique())) for column in ("hardware", "torch")),
         tally=tally(answers),
         learned=learned(folder),

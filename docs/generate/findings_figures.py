@@ -36,7 +36,7 @@ def write(folder: Path, assets: Path) -> list[str]:
             theirs = panel.curves(rounds)
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
             shown = with_caption(f"{key}.svg", panel.says)
-            found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), ""]
+            found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), "", near(rounds, theirs), ""]
             found += [efficiencies(rounds, theirs), ""]
     return found
 
@@ -155,6 +155,19 @@ def point_by_point(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
             cells += [f"{mean - theirs[name][labels]:+.2f}"]
         lines.append(f"| {labels:,.0f} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def near(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """How many of the paper's points are within our spread: it gives none of its own in this figure."""
+    ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std"])
+    points = theirs.rename_axis("labeled").rename_axis("strategy", axis=1).stack().rename("paper")
+    both = ours.join(points, how="inner")
+    gaps = both["mean"] - both["paper"]
+    within = int((gaps.abs() <= 2 * both["std"]).sum())
+    return (
+        f"Of {len(both)} points {within} are within two of our standard deviations of the paper's (the figure has none "
+        f"of its own); ours lie {gaps.min():+.2f} to {gaps.max():+.2f} from it."
+    )
 
 
 def efficiencies(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:

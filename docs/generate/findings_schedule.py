@@ -21,8 +21,9 @@ intervals over repeats.
 """
 END = """\
 So accuracies of the two schedules must not be compared, and {change} points of BADGE minus entropy with {short} epochs
-come from the schedule. How this difference grows with redundancy, and what the AL batch size changes, is measured
-within one schedule.
+come from the schedule: {short} epochs may not stand for {long} where a finding is about the size of that difference.
+They stand for what is measured within one schedule: how the difference grows with redundancy, and what the AL batch
+size changes. No choice was made by these test accuracies.
 """
 
 
@@ -46,7 +47,7 @@ def shorter(folder: Path = studies.RESULTS) -> str:
         lines.append(row(name, [estimate(each.to_numpy(float)) for each in (before, after)], after - before))
     text = TEXT.format(short=epochs[1], long=epochs[0], batch=int(float(batch)), repeats=len(repeats))
     before, after = differences["badge minus entropy"]
-    end = END.format(change=estimate((after - before).to_numpy(float)), short=epochs[1])
+    end = END.format(change=estimate((after - before).to_numpy(float)), short=epochs[1], long=epochs[0])
     return text + "\n".join([*lines, "", end, ""])
 
 

@@ -28,19 +28,22 @@ FROZEN = {
     "reset_update": "the optimum does not depend on the weights that training starts from",
     "subsets": "the head trains on all labels in less than a second",
 }
+ON_FEATURES = ("features", "banking77")
 STUDIES = {
     "features": Study(
         "CIFAR-10, features",
         "the whole pool of CIFAR-10 (JPEG-compressed), 1,280 features of EfficientNet-Lite0 (trained on ImageNet), a "
-        "linear head trained to its optimum",
+        "linear head trained to its optimum; 1,000 to 10,000 labels, facets to 5,000; a seed set by facility location "
+        "takes equally many examples of each class, so it reads labels, as in the paper's notebooks",
         "make features",
         {each: f"features/{each}" for each in ("baseline", "redundancy", "per_class", "batch_size", "seed_set")},
         FROZEN,
     ),
     "banking77": Study(
         "Banking77, features",
-        "77 classes of short texts, 384 features of all-MiniLM-L6-v2, a linear head trained to its optimum; the "
-        "paper's strategies alone: newer ones save more labels there, see [all strategies](strategies.md)",
+        "77 classes of short texts, 384 features of all-MiniLM-L6-v2, a linear head trained to its optimum; 154 "
+        "to 1,540 labels; the paper's strategies alone: newer ones save more labels there, see "
+        "[all strategies](strategies.md)",
         "make strategies features",
         {"baseline": "strategies/banking77"}
         | {each: f"features/banking77_{each}" for each in ("redundancy", "per_class", "batch_size", "seed_set")},
