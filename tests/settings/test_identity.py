@@ -129,7 +129,7 @@ FROZEN = {
     "dataset=cifar10 per_class_cap=c1000": "cifar10-resnet18-511b660e/badge-d0b8cc-seed0",
     "dataset=cifar10 dss=grad_match": "cifar10-resnet18-26491a87/badge-d0b8cc-seed0",
     "dataset=cifar10 optimizer=adam_swa limit=1000 validation=100": "cifar10-resnet18-14b6c412/badge-d0b8cc-seed0",
-    "dataset=cifar10 experiment=redundancy/duplicate scale=small": "cifar10-small_cnn-5855b59d/badge-d0b8cc-seed0",
+    "dataset=cifar10 experiment=redundancy/duplicate scale=small": "cifar10-small_cnn-46aaae15/badge-d0b8cc-seed0",
     "strategy=power strategy@strategy.inner=margin": "digits-small_cnn-2b847755/power-fe186a-seed0",
 }
 
