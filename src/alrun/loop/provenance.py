@@ -92,7 +92,7 @@ def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> 
 @cache  # one process runs one code
 def git_commit() -> str | None:
     """The commit of the checkout that this code runs from, ``+changes`` if edited; None where alrun is installed."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(alrun.__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None  # installed; a repository further up would be another project's
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--abbrev=12", "--exclude=*"]
