@@ -36,7 +36,8 @@ def write(folder: Path, assets: Path) -> list[str]:
             theirs = panel.curves(rounds)
             save(accuracies(rounds, theirs), assets / f"{key}.svg")
             shown = with_caption(f"{key}.svg", panel.says)
-            found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), "", near(rounds, theirs), ""]
+            compared = near(rounds, theirs) + plain(key, theirs, folder)
+            found += [f"## {panel.title}", "", shown, "", point_by_point(rounds, theirs), "", compared, ""]
             found += [efficiencies(rounds, theirs), ""]
     return found
 
@@ -159,15 +160,35 @@ def point_by_point(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
 
 def near(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:
     """How many of the paper's points are within our spread: it gives none of its own in this figure."""
+    gaps = beside(rounds, theirs)
+    within = int((gaps["mean"].abs() <= 2 * gaps["std"]).sum())
+    return (
+        f"Of {len(gaps)} points {within} are within two of our standard deviations of the paper's (the figure has none "
+        f"of its own): ours lie {span(gaps)} points from it."
+    )
+
+
+def plain(key: str, theirs: pd.DataFrame, folder: Path) -> str:
+    """A sentence on the same runs without augmentation, where there are some: is it why ours differ?"""
+    name = studies.STUDIES[key].facets.get("augmentation")
+    rounds = None if name is None else studies.table_of(name, folder)
+    if rounds is None:
+        return ""
+    gaps = beside(rounds[rounds["augmentation"] == "none"], theirs)
+    return f" Without augmentation ours lie {span(gaps)} points from it: how much is cropped matters that much."
+
+
+def beside(rounds: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """``mean`` of our accuracies minus the paper's, and their ``std``, in points, where both have some."""
     ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std"])
     points = theirs.rename_axis("labeled").rename_axis("strategy", axis=1).stack().rename("paper")
     both = ours.join(points, how="inner")
-    gaps = both["mean"] - both["paper"]
-    within = int((gaps.abs() <= 2 * both["std"]).sum())
-    return (
-        f"Of {len(both)} points {within} are within two of our standard deviations of the paper's (the figure has none "
-        f"of its own); ours lie {gaps.min():+.2f} to {gaps.max():+.2f} from it."
-    )
+    return both.assign(mean=both["mean"] - both["paper"])
+
+
+def span(gaps: pd.DataFrame) -> str:
+    """The lowest and the highest."""
+    return f"{gaps['mean'].min():+.2f} to {gaps['mean'].max():+.2f}"
 
 
 def efficiencies(rounds: pd.DataFrame, theirs: pd.DataFrame) -> str:

@@ -260,6 +260,11 @@ def test_our_accuracies_stand_beside_the_paper_s_where_both_have_them(tmp_path, 
     at_4000 = 100 * theirs["random"][4000]
     assert f"| {at_4000 + 1:.2f} ± 0.00 (3) | {at_4000:.2f} | +1.00 |" in second
     assert "bald" not in page.partition("## CIFAR-10, Figure 1")[2]  # the paper's panel lacks it
+    badge = 100 * (theirs["random"] + 0.01 - theirs["badge"])[[1000, 4000]]
+    gaps = [1.0, *badge]
+    said = f"Of 4 points {sum(gap == 0 for gap in gaps)} are within two of our standard deviations"
+    assert said in page.replace("\n", " ")
+    assert f"ours lie {min(gaps):+.2f} to {max(gaps):+.2f} points from it." in page.replace("\n", " ")
     assert (tmp_path / "cifar10.svg").exists()
 
 
