@@ -1,38 +1,14 @@
-"""docs/assets/curves.svg, the figure of the README: accuracy and labeling efficiency, from a table in results/.
+"""Accuracy and labeling efficiency side by side: the figure of the README. Its title comes from the table."""
 
-    python -m docs.generate.curves                 # from results/quickstart
-    python -m docs.generate.curves TABLE --page FIGURE.svg
-
-``alrun results RUNS -o TABLE`` writes such a table. Data, network, repeats and hardware in the title come from it.
-"""
-
-import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
 import pandas as pd
 
-from alrun.analysis import efficiency_table, figure_style, result_files
-from alrun.analysis.curves import name_curves
+from alrun.analysis import efficiency_table, figure_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def main() -> None:
-    """Write the figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path, nargs="?", default=ROOT / "results" / "quickstart")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "assets" / "curves.svg")
-    arguments = parser.parse_args()
-    matplotlib.rcParams["svg.hashsalt"] = "alrun"  # the same names in the file each time
-    figure = both(name_curves(result_files.read_results(arguments.table)))
-    figure.savefig(arguments.page, metadata={"Date": None}, facecolor="white")
-    print(f"{arguments.page}: {title(result_files.read_results(arguments.table))}")
 
 
 def title(table: pd.DataFrame) -> str:
@@ -78,7 +54,3 @@ def panel(axes: "Axes", table: pd.DataFrame, x: str) -> None:
         axes.plot(frame[x], frame["mean"], label=str(name), **style)
         low, high = frame["mean"] - frame["std"], frame["mean"] + frame["std"]
         axes.fill_between(frame[x], low, high, color=style["color"], alpha=0.15, lw=0)
-
-
-if __name__ == "__main__":
-    main()
