@@ -13,16 +13,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from alrun.analysis import result_files as results
-from alrun.analysis import significance
 from alrun.analysis.curves import REFERENCE
 from alrun.analysis.metrics import METRICS
 from docs.generate import compare_pools as pools
 from docs.generate.compare_strategies import LEAST
 from docs.generate.findings_studies import RESULTS, ROOT
+from docs.generate.wrapped import wrapped
 
 PAGE = ROOT / "docs" / "guides" / "which_strategy.md"
 TEXT = Path(__file__).with_name("which_strategy.txt")
-LEVEL = 0.05  # of p after Holm's correction for the strategies of a regime
+FAMILY = pools.FAMILY.format(unit="regime", page="[strategies by pool](../evidence/pools.md)")
 MOST = 4  # strategies that a cell names
 
 
@@ -91,6 +91,8 @@ def main() -> None:
     found = {name: gains(table) for name, table in tables.items()}
     text = TEXT.read_text().format(
         runs=sum(table["run"].nunique() for table in tables.values()),
+        level=pools.LEVEL,
+        family=wrapped(FAMILY),
         regimes=regimes(tables, found),
         benchmarks=benchmarks(found),
         **{f"of_{name}": record(name, found) for name in ADVISED},
@@ -112,8 +114,7 @@ def read(regime: Regime, folder: Path) -> pd.DataFrame | None:
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
     """What each strategy gains over random, mean along the budget; with Holm's correction for the regime."""
-    compared = pools.compare(table, METRICS["accuracy"])
-    return compared.assign(holm=significance.holm(compared["p"].to_numpy(float))).drop(index=REFERENCE)
+    return pools.compare(table, METRICS["accuracy"]).drop(index=REFERENCE)
 
 
 def regimes(tables: Mapping[str, pd.DataFrame], found: Gains) -> str:
@@ -136,12 +137,12 @@ def regimes(tables: Mapping[str, pd.DataFrame], found: Gains) -> str:
 
 def better_of(each: pd.DataFrame) -> pd.DataFrame:
     """The strategies that are better than random, the best first."""
-    return each[(each["holm"] < LEVEL) & (each["gap"] > 0)].sort_values("gap", ascending=False)
+    return each[(each["holm"] < pools.LEVEL) & (each["gap"] > 0)].sort_values("gap", ascending=False)
 
 
 def worse_of(each: pd.DataFrame) -> pd.DataFrame:
     """The strategies that are worse than random, the worst first."""
-    return each[(each["holm"] < LEVEL) & (each["gap"] < 0)].sort_values("gap")
+    return each[(each["holm"] < pools.LEVEL) & (each["gap"] < 0)].sort_values("gap")
 
 
 def listed(each: pd.DataFrame) -> str:

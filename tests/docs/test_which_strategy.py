@@ -1,5 +1,6 @@
 """The guide to strategies and the results of the README, on tables in which the gains are planted."""
 
+import re
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from alrun.system.errors import UserError
+from docs.generate import compare_pools as pools
 from docs.generate import readme, which_strategy
 
 ROUND = ["round", "labeled", "answers", "test_accuracy", "train_seconds", "evaluate_seconds", "select_seconds"]
@@ -78,6 +80,23 @@ def test_a_gain_is_the_mean_of_pairs_with_student_s_interval():
     interval = stats.t.interval(0.95, len(gap) - 1, gap.mean(), stats.sem(gap))
     assert (row["gap"], row["low"], row["high"]) == pytest.approx((gap.mean(), *interval))
     assert row["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue)
+
+
+def test_the_guide_and_the_page_of_pools_name_the_same_strategies():
+    """They show the same runs, so a strategy that one of them calls better or worse is that on the other."""
+    guide, page = (path.read_text() for path in (which_strategy.PAGE, pools.PAGE))
+    for key, regime in which_strategy.REGIMES.items():
+        name = key if key in pools.RATES else regime.folder.removeprefix("pools/")
+        if name in pools.POOLS:
+            (of_pool,) = re.findall(f"^\\| {pools.POOLS[name].title} \\| (.*) \\| (.*) \\|$", page, re.MULTILINE)
+            (of_regime,) = re.findall(
+                f"^\\| {regime.title} \\|(?:[^|]*\\|){{2}}(.*)\\|(.*)\\|.*\\|$", guide, re.MULTILINE
+            )
+            for all_of, first in zip(of_pool, of_regime, strict=True):
+                more = int(found[1]) if (found := re.search(r"(\d+) more", first)) else 0
+                names, listed = (re.findall("`(.*?)`", each) for each in (all_of, first))
+                assert set(listed) <= set(names)
+                assert len(listed) + more == len(names)
 
 
 def test_a_contradiction_is_named():
