@@ -21,7 +21,7 @@ from docs.generate import curves
 from docs.generate.findings import judge, tally
 from docs.generate.findings_measures import mean_of
 from docs.generate.findings_studies import RESULTS, ROOT
-from docs.generate.which_strategy import gain, gains
+from docs.generate.regimes import gain, gains
 from docs.generate.wrapped import wrapped
 
 PAGE = ROOT / "README.md"
