@@ -245,11 +245,8 @@ def interval(mean: float, low: float, high: float, sign: str = "") -> str:
     return "" if np.isnan(mean) else f"{100 * mean:{sign}.1f} ({100 * low:{sign}.1f} to {100 * high:{sign}.1f})"
 
 
-def rare_found(table: pd.DataFrame) -> dict[str, str]:
-    """How many times as many examples of rare classes as random a strategy labels beyond the seed set, by curve.
-
-    The ratio of means over seeds, with a percentile bootstrap interval over seeds.
-    """
+def rare_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """How many examples of rare classes are labeled beyond the seed set: a row per seed, a column per curve."""
     rows = []
     for (curve, seed), frame in table.groupby(["curve", "seed"]):
         frame = frame.sort_values("round")
@@ -257,7 +254,15 @@ def rare_found(table: pd.DataFrame) -> dict[str, str]:
         rare = [names.index(name) for name in json.loads(str(frame["rare_classes"].iloc[0]))]
         counts = by_class(frame.iloc[-1], "class_labeled") - by_class(frame.iloc[0], "class_labeled")
         rows.append({"curve": curve, "seed": seed, "found": counts[rare].sum()})
-    found = pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
+    return pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
+
+
+def rare_found(table: pd.DataFrame) -> dict[str, str]:
+    """How many times as many examples of rare classes as random a strategy labels beyond the seed set, by curve.
+
+    The ratio of means over seeds, with a percentile bootstrap interval over seeds.
+    """
+    found = rare_counts(table)
     draws = np.random.default_rng(0).integers(0, len(found), (DRAWS, len(found)))
     text = {}
     for curve in map(str, found):

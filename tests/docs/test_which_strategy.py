@@ -183,6 +183,20 @@ def test_the_oracle_is_no_strategy_and_others_are_below_it():
     assert word == "agrees"
 
 
+def test_the_best_finder_of_rare_classes_stands_beside_one_that_is_not_told_them():
+    """Two rare examples of random, twelve and eleven (with a scatter that hides the difference) of the others."""
+    counts = {"random": [2, 2, 2, 2], "smi flqmi": [8, 16, 9, 15], "balanced entropy": [11, 12, 11, 12]}
+    rounds = named({"smi flqmi": 4.0, "balanced entropy": 8.0}, 4)
+    found = [f"9 {counts[row.strategy][row.seed] * (row.round > 0)}" for row in rounds.itertuples()]
+    rounds = rounds.assign(class_labeled=found, class_names='["ants", "bees"]', rare_classes='["bees"]')
+    text = readme.rare_examples(rounds)
+    assert text.startswith("With rare classes, `smi flqmi`, which is told which they are, finds 6.00 times as many")
+    assert "not significantly more than `balanced entropy`, which is not told: 5.75 times as many (" in text
+    assert re.search(r"`balanced entropy` gains \+8\.\d points of mean accuracy, `smi flqmi` \+[34]\.\d\.$", text)
+    alone = readme.rare_examples(rounds[rounds["strategy"] != "smi flqmi"])
+    assert alone.startswith("With rare classes, `balanced entropy` finds 5.75 times")
+
+
 def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_path, monkeypatch):
     """Accuracy rises by 10 points per 100 labels; 5 points more are 50 labels fewer, so 300 are 1.2 times 250."""
     rounds = table({"margin": 5.0, "badge": -20.0})
