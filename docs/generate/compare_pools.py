@@ -16,13 +16,19 @@ from alrun.analysis.curves import REFERENCE
 from alrun.analysis.intervals import t_interval
 from alrun.analysis.metrics import METRICS, Reading
 from alrun.analysis.scores import by_class, per_run
+from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "results" / "pools"
 PAGE = ROOT / "docs" / "evidence" / "pools.md"
 RATES = {"noisy_20": 0.2, "noisy_40": 0.4}  # of results/pools/noisy
-LEVEL = 0.05  # of Holm's correction over all differences of the page
-COLUMNS = ["mean", "repeats", "gap", "low", "high", "p", "below", "below_low", "below_high"]  # of a comparison
+LEVEL = 0.05  # of p after Holm's correction
+# One family for every page: that of a pool. One over a page would let a further pool change the verdicts of the others.
+FAMILY = (
+    "Each {unit} is a question of its own: the correction is for its strategies alone, here as in {page}, so a further "
+    "{unit} changes no verdict; at most about one {unit} in twenty names a strategy by chance."
+)
+COLUMNS = ["mean", "repeats", "gap", "low", "high", "p", "holm", "below", "below_low", "below_high"]  # of a comparison
 DRAWS = 2000  # of seeds, for the interval of a rank correlation
 ORACLE = "best_found"  # no strategy: it is compared with them, and not among them
 
@@ -94,8 +100,9 @@ pools](../guides/pools.md) explains the terms, and how to run the same on your d
 {short}
 
 "Accuracy" is the mean along the whole budget, "over random" its difference to random sampling with the same seed, with
-the 95 % interval (Student's t). A difference is significant (**bold**) if p < {level} after Holm's correction for all
-{tests} differences of this page. No bold difference means that none was found, not that there is none.
+the 95 % interval (Student's t). A difference is significant (**bold**) if p < {level} after Holm's correction. No bold
+difference means that none was found, not that there is none.
+{family}
 
 """
 
@@ -104,19 +111,17 @@ def main() -> None:
     """Write the page."""
     tables = {name: read(name) for name in POOLS if folder(name).is_dir()}
     compared = {name: compare(table, METRICS[POOLS[name].metric]) for name, table in tables.items()}
-    every = pd.concat(compared, names=["pool", "strategy"])
-    every["holm"] = significance.holm(every["p"].to_numpy(float))
-    repeats = sorted({int(count) for count in every["repeats"]})
+    repeats = sorted({int(count) for each in compared.values() for count in each["repeats"]})
     counts = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
     text = HEAD.format(
-        short=in_short(every),
+        short=in_short(compared),
         runs=sum(table["run"].nunique() for table in tables.values()),
         repeats=f"{counts} repeats.",
         level=LEVEL,
-        tests=int(every["p"].notna().sum()),
+        family=wrapped(FAMILY.format(unit="pool", page="[which strategy when](../guides/which_strategy.md)")),
     )
     for name, table in tables.items():
-        text += section(name, table, of_pool(every, name))
+        text += section(name, table, compared[name])
     text += (across(tables) if len(tables) > 1 else "") + noise(tables) + absent(tables)
     PAGE.write_text(text)
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
@@ -146,13 +151,11 @@ def named(table: pd.DataFrame, facet: str) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, metric: object) -> pd.DataFrame:
-    """A row per curve: mean of the metric along the budget, the difference to random, its interval and p.
+    """A row per curve: mean of the metric along the budget, the difference to random, its interval, p, and Holm's p.
 
     In a pool with the oracle, ``below`` is how far each is from it, with an interval; the oracle itself is not tested.
     """
-    reading = Reading(metric)  # pyright: ignore[reportArgumentType]
-    runs = per_run(table, reading)
-    values = runs.pivot_table("aubc", "seed", "curve")
+    values = by_seed(table, metric)
     rows = {}
     for curve in map(str, values):
         row = {"mean": values[curve].mean(), "repeats": values[curve].notna().sum()}
@@ -163,7 +166,14 @@ def compare(table: pd.DataFrame, metric: object) -> pd.DataFrame:
         elif ORACLE in values:
             row |= dict(zip(("below", "below_low", "below_high"), paired(values, ORACLE, curve), strict=False))
         rows[curve] = row
-    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    compared = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    return compared.assign(holm=significance.holm(compared["p"].to_numpy(float)))
+
+
+def by_seed(table: pd.DataFrame, metric: object) -> pd.DataFrame:
+    """Means of the metric along the budget: a row per seed, a column per curve."""
+    reading = Reading(metric)  # pyright: ignore[reportArgumentType]
+    return per_run(table, reading).pivot_table("aubc", "seed", "curve")
 
 
 def paired(values: pd.DataFrame, curve: str, other: str) -> tuple[float, float, float, float]:
@@ -174,19 +184,14 @@ def paired(values: pd.DataFrame, curve: str, other: str) -> tuple[float, float, 
     return float(gap.mean()), *t_interval(gap.tolist()), p
 
 
-def of_pool(every: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The rows of a pool, by strategy."""
-    return every.loc[every.index.get_level_values("pool") == name].droplevel("pool")
-
-
-def in_short(every: pd.DataFrame) -> str:
+def in_short(found: dict[str, pd.DataFrame]) -> str:
     """A table of all pools: the strategies for which a difference to random counts, in the order of their means."""
     lines = ["| pool | significantly better than random | significantly worse |", "|---|---|---|"]
     for name in POOLS:
-        if name not in every.index.get_level_values("pool"):
+        if name not in found:
             continue
-        metric, compared = METRICS[POOLS[name].metric], of_pool(every, name)
-        compared = compared.sort_values("mean", ascending=metric.better < 0)
+        metric = METRICS[POOLS[name].metric]
+        compared = found[name].sort_values("mean", ascending=metric.better < 0)
         sides = (metric.better * compared["gap"] > 0, metric.better * compared["gap"] < 0)
         named = [
             ", ".join(f"`{curve}`" for curve in compared.index[side & (compared["holm"] < LEVEL)]) for side in sides
@@ -240,11 +245,8 @@ def interval(mean: float, low: float, high: float, sign: str = "") -> str:
     return "" if np.isnan(mean) else f"{100 * mean:{sign}.1f} ({100 * low:{sign}.1f} to {100 * high:{sign}.1f})"
 
 
-def rare_found(table: pd.DataFrame) -> dict[str, str]:
-    """How many times as many examples of rare classes as random a strategy labels beyond the seed set, by curve.
-
-    The ratio of means over seeds, with a percentile bootstrap interval over seeds.
-    """
+def rare_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """How many examples of rare classes are labeled beyond the seed set: a row per seed, a column per curve."""
     rows = []
     for (curve, seed), frame in table.groupby(["curve", "seed"]):
         frame = frame.sort_values("round")
@@ -252,7 +254,15 @@ def rare_found(table: pd.DataFrame) -> dict[str, str]:
         rare = [names.index(name) for name in json.loads(str(frame["rare_classes"].iloc[0]))]
         counts = by_class(frame.iloc[-1], "class_labeled") - by_class(frame.iloc[0], "class_labeled")
         rows.append({"curve": curve, "seed": seed, "found": counts[rare].sum()})
-    found = pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
+    return pd.DataFrame(rows).pivot_table("found", "seed", "curve").dropna()
+
+
+def rare_found(table: pd.DataFrame) -> dict[str, str]:
+    """How many times as many examples of rare classes as random a strategy labels beyond the seed set, by curve.
+
+    The ratio of means over seeds, with a percentile bootstrap interval over seeds.
+    """
+    found = rare_counts(table)
     draws = np.random.default_rng(0).integers(0, len(found), (DRAWS, len(found)))
     text = {}
     for curve in map(str, found):
@@ -288,10 +298,7 @@ def noise(tables: dict[str, pd.DataFrame]) -> str:
     """The rank correlation of strategies between people's errors and random ones of the same rate."""
     if not {"noisy_people", "noisy_same_rate"} <= set(tables):
         return ""
-    areas = [
-        per_run(tables[name], Reading(METRICS["accuracy"])).pivot_table("aubc", "seed", "curve")
-        for name in ("noisy_people", "noisy_same_rate")
-    ]
+    areas = [by_seed(tables[name], METRICS["accuracy"]) for name in ("noisy_people", "noisy_same_rate")]
     shared = sorted(set(map(str, areas[0])) & set(map(str, areas[1])))
     people, simulated = (area[shared].dropna() for area in areas)
     rho = float(people.mean().corr(simulated.mean(), method="spearman"))

@@ -1,5 +1,6 @@
 """The guide to strategies and the results of the README, on tables in which the gains are planted."""
 
+import re
 import sys
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from scipy import stats
 
 from alrun.system.errors import UserError
-from docs.generate import readme, which_strategy
+from docs.generate import compare_pools as pools
+from docs.generate import readme, regimes, which_strategy
+from docs.generate import which_strategy_benchmarks as benchmarks
+from docs.generate.findings_studies import RESULTS
 
 ROUND = ["round", "labeled", "answers", "test_accuracy", "train_seconds", "evaluate_seconds", "select_seconds"]
 ROUND += ["stopped_by", "train_accuracy"]
@@ -32,6 +36,11 @@ def table(gains: dict[str, float], repeats: int = 8, **changed: object) -> pd.Da
     )
 
 
+def named(gains: dict[str, float], repeats: int = 8) -> pd.DataFrame:
+    rounds = table(gains, repeats)
+    return rounds.assign(curve=rounds["strategy"], label="", facet="")
+
+
 def commit(folder, name: str, rounds: pd.DataFrame) -> None:
     (folder / name).mkdir(parents=True)
     rounds.groupby("run").first().reset_index().drop(columns=ROUND).to_csv(folder / name / "runs.csv", index=False)
@@ -50,29 +59,30 @@ def test_a_strategy_is_named_by_its_gain_in_each_regime(tmp_path, monkeypatch):
     commit(tmp_path, "features/redundancy", pd.concat(redundant))
     written(monkeypatch, which_strategy, "--results", str(tmp_path), "--page", str(tmp_path / "page.md"))
     page = (tmp_path / "page.md").read_text()
-    (many,) = [line for line in page.splitlines() if line.startswith("| features, many labels")]
+    (many,) = [line for line in page.splitlines() if line.startswith("| features, many labels, clean pool: CIFAR-10")]
     _, _, labels, repeats, better, worse, neither, _ = map(str.strip, many.split("|"))
     assert (labels, repeats, neither) == ("100 to 300", "8", "1")
     margin, badge = (float(better.partition(f"`{name}` ")[2].partition(" ")[0]) for name in ("margin", "badge"))
     assert (margin, badge) == (pytest.approx(2, abs=0.3), pytest.approx(1, abs=0.3))
     assert better.index("margin") < better.index("badge")
     assert "`entropy` -" in worse
-    (copies,) = [line for line in page.splitlines() if line.startswith("| features, each of many examples 20 times")]
+    (copies,) = [line for line in page.splitlines() if line.startswith("| features, many labels, copies: CIFAR-10")]
     assert "`entropy` -" in copies  # those of 20 copies alone
-    assert "| from scratch: MNIST, the paper's network | not computed yet |" in page
-    assert "`entropy` better in 1 of 3, worse in 2" in page
+    assert "| from scratch, many labels, clean pool: MNIST, the paper's network | not computed yet |" in page
+    assert "| from scratch, many labels, clean pool | not computed yet | | | |" in page
+    assert "`entropy` better in 1 of 3, worse in 2 (" in page
     assert (
-        "| margin and BADGE have the best mean ranks of twelve (4.3 and 4.5; random 8.4) | `margin` better in 1 of 1"
+        "| margin 4.3 and BADGE 4.5 are above random (8.4), next to the oracle (1.0) | `margin` better in 1 of 1"
         in page
     )
-    assert page.count("| agrees |") == 3  # margin and BADGE, CORESET, the order that changes
-    assert page.count("| open |") == 3
+    (uncertain,) = [line for line in page.splitlines() if "BALD 6.6 and entropy 7.1 are above random" in line]
+    assert "`bald` not computed; `entropy` better in 0 of 1, worse in 1" in uncertain
+    assert uncertain.endswith("| contradicts |")
 
 
 def test_a_gain_is_the_mean_of_pairs_with_student_s_interval():
-    rounds = table({"margin": 2.0})
-    named = rounds.assign(curve=rounds["strategy"], label="", facet="")
-    row = which_strategy.gains(named).loc["margin"]
+    rounds = named({"margin": 2.0})
+    row = regimes.gains(rounds).loc["margin"]
     area = rounds.groupby(["strategy", "seed"])["test_accuracy"].apply(lambda y: np.trapezoid(y) / 2)
     gap = (area["margin"] - area["random"]).to_numpy()
     interval = stats.t.interval(0.95, len(gap) - 1, gap.mean(), stats.sem(gap))
@@ -80,20 +90,111 @@ def test_a_gain_is_the_mean_of_pairs_with_student_s_interval():
     assert row["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue)
 
 
-def test_a_contradiction_is_named():
-    rounds = table({"coreset": 3.0, "margin": -2.0})
-    found = {"few": which_strategy.gains(rounds.assign(curve=rounds["strategy"], label="", facet=""))}
-    assert which_strategy.not_better("coreset")(found)[1] is False
-    assert which_strategy.mostly_better("margin")(found)[1] is False
-    assert which_strategy.below("coreset")(found)[1] is False
-    assert which_strategy.below("margin")(found)[1] is True
-    assert which_strategy.below("typiclust")(found)[1] is None
-    assert which_strategy.mostly_better("typiclust")(found) == ("not computed", None)
-    assert which_strategy.domains({"shift": found["few"]}) == (
-        f"worse: {which_strategy.listed(which_strategy.worse_of(found['few']))}; "
-        f"better: {which_strategy.listed(which_strategy.better_of(found['few']))}",
-        True,
-    )
+def test_the_guide_and_the_page_of_pools_name_the_same_strategies():
+    """They show the same runs, so a strategy that one of them calls better or worse is that on the other."""
+    guide, page = (path.read_text() for path in (which_strategy.PAGE, pools.PAGE))
+    for key, regime in regimes.REGIMES.items():
+        name = key if key in pools.RATES else regime.folder.removeprefix("pools/")
+        if name in pools.POOLS:
+            (of_pool,) = re.findall(f"^\\| {pools.POOLS[name].title} \\| (.*) \\| (.*) \\|$", page, re.MULTILINE)
+            (of_regime,) = re.findall(
+                f"^\\| {regime.title} \\|(?:[^|]*\\|){{2}}(.*)\\|(.*)\\|.*\\|$", guide, re.MULTILINE
+            )
+            for all_of, first in zip(of_pool, of_regime, strict=True):
+                more = int(found[1]) if (found := re.search(r"(\d+) more", first)) else 0
+                names, listed = (re.findall("`(.*?)`", each) for each in (all_of, first))
+                assert set(listed) <= set(names)
+                assert len(listed) + more == len(names)
+
+
+def test_what_to_try_and_what_not_follows_from_the_regimes_of_a_situation():
+    """Entropy is worse in one of three and better in another, as from scratch: it is on neither side."""
+    found = {
+        "fashion": regimes.gains(named({"badge": 2.0, "entropy": -2.0, "coreset": -3.0})),
+        "scratch": regimes.gains(named({"badge": 0.0, "margin": 1.0})),
+        "mnist": regimes.gains(named({"badge": 1.0, "entropy": 1.0, "coreset": -1.0})),
+    }
+    of = list(found)
+    assert re.fullmatch(
+        r"`badge` 2 of 3 \(.* to \+2\.\d\)", which_strategy.advised(found, of, 1)
+    )  # margin: 1 of 3 has it
+    assert re.fullmatch(r"`coreset` 2 of 2 \(-.* to -.*\)", which_strategy.advised(found, of, -1))
+    page = which_strategy.in_short(found)
+    (row,) = [line for line in page.splitlines() if line.startswith("| from scratch, many labels, clean pool |")]
+    assert row.endswith("| 3 | 8 |")
+    assert which_strategy.advised({"fashion": regimes.gains(named({"badge": 0.0}))}, ["fashion"], 1) == "none"
+
+
+def test_few_labels_are_few_for_each_class():
+    """The kinds of the regimes against their committed tables."""
+    for regime in regimes.REGIMES.values():
+        classes = 77 if "Banking77" in regime.data else 10
+        for path in RESULTS.glob(f"{regime.folder}/rounds.csv"):
+            most = pd.read_csv(path, usecols=["labeled"])["labeled"].max() / classes
+            assert (regime.labels == regimes.FEW) == (most <= regimes.FEW_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("sign", "counts", "word"),
+    [
+        (1, (4, 0, 5), "agrees"),
+        (1, (2, 0, 5), "open"),
+        (1, (1, 1, 2), "in part"),
+        (1, (1, 4, 7), "contradicts"),
+        (-1, (1, 0, 2), "contradicts"),
+        (-1, (0, 3, 4), "agrees"),
+        (0, (0, 3, 4), "contradicts"),
+        (0, (1, 0, 2), "in part"),
+        (0, (0, 0, 2), "agrees"),
+    ],
+)
+def test_a_benchmark_agrees_or_contradicts_by_the_numbers_of_regimes(sign, counts, word):
+    assert benchmarks.judged(sign, *counts) == word
+
+
+def test_a_contradiction_is_named_beside_an_agreement():
+    found = {"few": regimes.gains(named({"coreset": 3.0, "margin": -2.0, "badge": 2.0}))}
+    text, word = benchmarks.than_random(found, ["margin", "typiclust"], 1, ["few"])
+    assert (text.partition(" (")[0], word) == ("`margin` better in 0 of 1, worse in 1", "contradicts")
+    assert benchmarks.than_random(found, ["margin", "badge"], 1, ["few"])[1] == "in part"
+    assert benchmarks.than_random(found, ["typiclust"], 1, ["few"]) == ("`typiclust` not computed", "open")
+    assert benchmarks.domains({"shift": found["few"]})[1] == "contradicts"  # two of three are better
+    assert all(ours({})[1] == "open" for _, _, ours in benchmarks.statements({}))
+
+
+def test_one_strategy_leads_another_by_a_paired_test():
+    rounds = named({"dropquery": 2.0, "margin": 1.0, "badge": 3.0})
+    found, tables = {"few": regimes.gains(rounds)}, {"few": rounds}
+    text, word = benchmarks.leads(found, tables, "dropquery", ["margin"], ["few"])
+    areas = rounds.groupby(["strategy", "seed"])["test_accuracy"].apply(lambda y: np.trapezoid(y) / 2)
+    p = stats.ttest_rel(areas["dropquery"], areas["margin"]).pvalue
+    assert "`dropquery` minus `margin` +1.0" in text
+    assert f"(p = {p:.1g})" in text
+    assert word == "agrees"
+    assert benchmarks.leads(found, tables, "dropquery", ["margin", "badge"], ["few"])[1] == "in part"
+    assert benchmarks.leads(found, tables, "dropquery", ["badge"], ["few"])[1] == "contradicts"
+
+
+def test_the_oracle_is_no_strategy_and_others_are_below_it():
+    each = regimes.gains(named({"best_found": 5.0, "badge": 1.0}))
+    assert list(each.index) == ["badge"]
+    text, word = benchmarks.below_oracle({"fewer": each})
+    assert re.search(r"`badge` (3\.9|4\.[01]) \[", text)
+    assert word == "agrees"
+
+
+def test_the_best_finder_of_rare_classes_stands_beside_one_that_is_not_told_them():
+    """Two rare examples of random, twelve and eleven (with a scatter that hides the difference) of the others."""
+    counts = {"random": [2, 2, 2, 2], "smi flqmi": [8, 16, 9, 15], "balanced entropy": [11, 12, 11, 12]}
+    rounds = named({"smi flqmi": 4.0, "balanced entropy": 8.0}, 4)
+    found = [f"9 {counts[row.strategy][row.seed] * (row.round > 0)}" for row in rounds.itertuples()]
+    rounds = rounds.assign(class_labeled=found, class_names='["ants", "bees"]', rare_classes='["bees"]')
+    text = readme.rare_examples(rounds)
+    assert text.startswith("With rare classes, `smi flqmi`, which is told which they are, finds 6.00 times as many")
+    assert "not significantly more than `balanced entropy`, which is not told: 5.75 times as many (" in text
+    assert re.search(r"`balanced entropy` gains \+8\.\d points of mean accuracy, `smi flqmi` \+[34]\.\d\.$", text)
+    alone = readme.rare_examples(rounds[rounds["strategy"] != "smi flqmi"])
+    assert alone.startswith("With rare classes, `balanced entropy` finds 5.75 times")
 
 
 def test_the_readme_says_what_the_tables_say_and_leaves_out_what_they_lack(tmp_path, monkeypatch):
@@ -128,8 +229,8 @@ def test_a_regime_reads_all_tables_of_its_data_but_no_strategy_with_few_repeats(
     commit(tmp_path, "strategies/cifar10_others_1", table({"dropquery": 2.0}).query("strategy != 'random'"))
     few = table({"typiclust": 2.0}, repeats=3).query("strategy != 'random'")
     commit(tmp_path, "strategies/cifar10_others_2", few)
-    rounds = which_strategy.read(which_strategy.REGIMES["few"], tmp_path)
+    rounds = regimes.read(regimes.REGIMES["few"], tmp_path)
     assert set(rounds["curve"]) == {"random", "smi flqmi", "dropquery"}
     commit(tmp_path, "scratch/baseline", table({"badge": 2.0}, repeats=3))
-    rounds = which_strategy.read(which_strategy.REGIMES["fashion"], tmp_path)
+    rounds = regimes.read(regimes.REGIMES["fashion"], tmp_path)
     assert set(rounds["curve"]) == {"random", "badge"}  # all have as few
