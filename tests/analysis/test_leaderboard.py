@@ -125,6 +125,26 @@ def test_repeats_are_paired_by_seed_over_several_people():
     assert abs(pair["difference"]) == pytest.approx(abs((expected["badge"] - expected["random"]).mean()))
 
 
+def test_the_page_names_the_strategies_that_ran_on_another_machine_than_others_with_their_seeds():
+    found = curves()
+
+    def notes_of(is_elsewhere) -> list[str]:
+        table = table_of(found)
+        rows = [is_elsewhere(name, seed) for name, seed in zip(table["strategy"], table["seed"], strict=True)]
+        table.loc[rows, ["torch", "threads"]] = "2.6.0", "2"
+        notes = leaderboard_page.hints(table, leaderboard.boards(table))
+        return [note for note in notes if "on one machine" in note]
+
+    here, elsewhere = "torch 2.13.0, a CPU, AVX512, 1 thread", "torch 2.6.0, a CPU, AVX512, 2 threads"
+    assert notes_of(lambda name, seed: name == "badge" or (name, seed) == ("margin", 3)) == [
+        "toy, small: The strategies are not compared on one machine, so their differences contain those of the "
+        f"machines: badge has 8 of 8 runs from {elsewhere} instead of {here}; margin has 1 of 8 runs from {elsewhere} "
+        f"instead of {here}."
+    ]
+    assert notes_of(lambda name, seed: False) == []
+    assert notes_of(lambda name, seed: seed > 3) == []  # repeats are paired by seed
+
+
 def test_columns_that_an_older_table_lacks_make_no_other_strategy_and_no_other_setting():
     found = curves()
     old = table_of({key: found[key] for key in found if key[0] == "random"})
@@ -244,7 +264,9 @@ def test_the_page_shows_each_board_its_sources_and_harmless_text(tmp_path):
     found = curves()
     bad = "<script>alert(1)</script> | x"
     table = table_of(found).assign(source=bad)
-    others = pd.DataFrame([("a/b-seed0", "Bob", "torch 1", "Alice", "torch 2", 0.8, 0.79, 0.02)], columns=OTHERS)
+    others = pd.DataFrame(
+        [("a/b-seed0", "b", 0, "Bob", "torch 1", "Alice", "torch 2", 0.8, 0.79, 0.02)], columns=OTHERS
+    )
     path = leaderboard_page.write(Merged(table, [], others), tmp_path, reading(), 0.05)
     text, html = path.read_text(), (tmp_path / "leaderboard.html").read_text()
     (board,) = leaderboard.boards(table)

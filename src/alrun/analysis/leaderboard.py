@@ -14,7 +14,7 @@ import pandas as pd
 
 from alrun.analysis import ranks, scores, significance
 from alrun.analysis.board_names import with_names
-from alrun.analysis.comparability import join_words
+from alrun.analysis.comparability import join_words, with_counts
 from alrun.analysis.intervals import spread, t_interval
 from alrun.analysis.merging import SOURCE
 from alrun.analysis.metrics import PLAIN, Reading
@@ -92,13 +92,7 @@ def sources_of(rows: pd.DataFrame) -> dict[str, str]:
     """Whose runs those of each strategy are: ``alice (3), bob (2)``."""
     runs = rows.drop_duplicates("run")
     sources = runs[SOURCE] if SOURCE in runs else pd.Series("", runs.index)
-    found = {}
-    for label, names in sources.groupby(runs["label"], sort=False):
-        counts = names.value_counts()
-        found[str(label)] = ", ".join(
-            f"{name} ({count})" if len(counts) > 1 else str(name) for name, count in counts.items()
-        )
-    return found
+    return {str(label): with_counts(names) for label, names in sources.groupby(runs["label"], sort=False)}
 
 
 def ranked(
