@@ -105,6 +105,21 @@ def test_what_does_not_compare_is_not_ranked():
     assert leaderboard.alone(table, [first, second, third]) == ["toy-small-0d"]
 
 
+def test_a_run_with_other_rounds_is_named_beside_seeds_that_a_strategy_lacks():
+    found = curves()
+    del found["badge", 1], found["badge", 2]
+    table = table_of(found)
+    short = (table["strategy"] == "badge") & (table["seed"] == 5) & (table["round"] == 1)
+    short |= (table["strategy"] == "badge") & (table["seed"] == 7) & (table["round"] > 0)
+    longer = make_table({("entropy", 4): (0.6, 0.6, 0.6, 0.6)}, labels=(*LABELS, 800)).tail(1).assign(source="me")
+    (board,) = leaderboard.boards(pd.concat([table[~short], longer], ignore_index=True))
+    assert board.unranked == [
+        "badge is not ranked: it lacks seed 1, 2, its run with seed 5 has no round with 200 labels, its run with "
+        "seed 7 has no round with 200, 400 labels.",
+        "entropy is not ranked: its run with seed 4 has more rounds than the others.",
+    ]
+
+
 def test_one_setting_on_other_data_is_another_board():
     names = ("random", "badge")
     one = table_of(curves(names=names))

@@ -78,14 +78,26 @@ def comparable(frame: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, lis
     held = Counter(seeds)
     common = max(held, key=lambda each: (held[each], len(each), sorted(each)))
     unranked = []
-    for label in frame["label"].unique():
-        lacking = sorted(common - seeds.get(label, frozenset()))
+    for label, runs in frame.groupby("label", sort=False):
+        lacking = common - seeds.get(label, frozenset())
         if label not in seeds:
             unranked.append(f"{label} is not ranked: its runs have other numbers of labels.")
         elif lacking:
-            unranked.append(f"{label} is not ranked: it lacks seed {', '.join(map(str, lacking))}.")
+            unranked.append(f"{label} is not ranked: {why_lacking(lacking, runs, usual)}.")
     complete = [label for label, values in seeds.items() if values >= common]
     return kept[kept["label"].isin(complete) & kept["seed"].isin(common)], unranked
+
+
+def why_lacking(seeds: frozenset[int], rows: pd.DataFrame, usual: tuple[float, ...]) -> str:
+    """Why a strategy with these ``rows`` has no run of some ``seeds`` with the ``usual`` answers, in words."""
+    held = {seed: set(PLAIN.x(found)) for seed, found in rows.groupby("seed")}
+    absent = [str(seed) for seed in sorted(seeds) if seed not in held]
+    reasons = [f"it lacks seed {', '.join(absent)}"] if absent else []
+    for seed in sorted(seeds & held.keys()):
+        missing = [f"{each:,.0f}" for each in usual if each not in held[seed]]
+        what = f"no round with {', '.join(missing)} labels" if missing else "more rounds than the others"
+        reasons.append(f"its run with seed {seed} has {what}")
+    return ", ".join(reasons)
 
 
 def sources_of(rows: pd.DataFrame) -> dict[str, str]:
