@@ -1,9 +1,10 @@
 """What the tables in results/ took, what was dropped, and what each finding would take at the paper's size (make plan).
 
 ``results/pilots.csv`` has the runs of each experiment and the seconds that a run took in a pilot on one thread: what no
-committed table has of them was dropped.
+committed table has of them was dropped. The findings are those of docs/evidence/findings.md.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,30 +14,25 @@ from alrun.analysis.result_files import read_results
 from alrun.commands.console import format_columns
 from alrun.commands.plan import hours_of_paper
 from alrun.settings import planned_runs
+from docs.generate.findings_list import FINDINGS, Finding
+from docs.generate.findings_studies import RESULTS, STUDIES
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 PHASES = ["train_seconds", "evaluate_seconds", "select_seconds"]
-
-
-class Finding(NamedTuple):
-    """What decides a finding or claim: a facet, the last part of experiments here, and the paper's experiments."""
-
-    name: str
-    facet: str
-    paper: tuple[str, ...]
-
-
-FINDINGS = (
-    Finding("1, augmentation", "augmentation", ("augmentation/resnet18", "augmentation/vgg11")),
-    Finding("2, optimizer; claim 2", "optimizer", ("optimizer/cifar10",)),
-    Finding("3, diversity; claim 1", "baseline", ("baseline/cifar10",)),
-    Finding("4, redundancy", "redundancy", ("redundancy/duplicate", "redundancy/augment")),
-    Finding("5, examples per class", "per_class", ("per_class/cifar10", "per_class/fashion_mnist")),
-    Finding("6, AL batch size; claim 3", "batch_size", ("batch_size/cifar10",)),
-    Finding("6, seed set; claim 4", "seed_set", ("seed_set/cifar10",)),
-    Finding("7, update; claim 5; 8, time", "reset_update", ("reset_update/cifar10",)),
-    Finding("8, subsets", "subsets", ("dss/cifar10",)),
-)
+# The paper's experiments, by the facet that they vary or by the part of a finding that has more of them.
+PAPER = {
+    "labeling efficiency": tuple(
+        f"baseline/{name}" for name in ("cifar10", "cifar100", "fashion_mnist", "svhn", "mnist")
+    ),
+    "baseline": ("baseline/cifar10",),
+    "augmentation": ("augmentation/resnet18", "augmentation/vgg11"),
+    "optimizer": ("optimizer/cifar10",),
+    "redundancy": ("redundancy/duplicate", "redundancy/augment"),
+    "per_class": ("per_class/cifar10", "per_class/fashion_mnist"),
+    "batch_size": ("batch_size/cifar10",),
+    "seed_set": ("seed_set/cifar10",),
+    "reset_update": ("reset_update/cifar10",),
+    "subsets": ("dss/cifar10",),
+}
 
 
 class Hours(NamedTuple):
@@ -89,18 +85,26 @@ def row(each: Hours) -> dict[str, object]:
 
 
 def row_of(finding: Finding, every: list[Hours]) -> dict[str, object]:
-    """A line of the second table: all experiments here that vary its facet, and the paper's."""
-    own = [each for each in every if each.experiment.rpartition("/")[2] == finding.facet]
-    runs = planned_runs.runs_of_commands([f"experiment={','.join(finding.paper)}"])
+    """A line of the second table: the experiments behind a section of docs/evidence/findings.md, and the paper's."""
+    behind = [study.facets.get(finding.facet) for study in STUDIES.values()]  # on other data each: they share no run
+    own = [each for each in every if each.experiment in behind]
+    runs, hours = at_paper_size(PAPER.get(finding.name, PAPER[finding.facet]))
     return {
-        "finding": finding.name,
+        "finding": finding.title,
         "runs": sum(each.runs for each in own),
         "hours": f"{sum(each.hours for each in own):.1f}",
         "dropped": sum(each.dropped for each in own) or "",
         "their hours": f"{sum(each.hours_dropped for each in own):.1f}" if any(each.dropped for each in own) else "",
-        "runs at scale=paper": len(runs),
-        "their hours there": hours_of_paper(runs),
+        "runs at scale=paper": runs,
+        "their hours there": hours,
     }
+
+
+@cache
+def at_paper_size(experiments: tuple[str, ...]) -> tuple[int, str]:
+    """How many runs the paper's ``experiments`` have, and their hours as text."""
+    runs = planned_runs.runs_of_commands([f"experiment={','.join(experiments)}"])
+    return len(runs), hours_of_paper(runs)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "analysis/test_look.py": "figure_style",
     "analysis/test_forecast.py": "calibration",
     "analysis/test_leaderboard.py": "board_names leaderboard_page",
+    "analysis/test_merging.py": "machines",
     "analysis/test_rounds.py": "result_files",
     "analysis/test_report.py": "comparability findings significance_section sources",
     "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",

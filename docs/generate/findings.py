@@ -185,7 +185,7 @@ def head(answers: Answers, folder: Path) -> str:
     lines = [f"| finding | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
     for finding in FINDINGS:
         cells = [in_short(answer) for answer in answers[finding.of, finding.name].values()]
-        lines.append(f"| {title(finding)} | {' | '.join(cells)} |")
+        lines.append(f"| {finding.title} | {' | '.join(cells)} |")
     return HEAD.format(
         runs=every["run"].nunique(),
         hours=studies.spent(every),
@@ -217,11 +217,6 @@ def ranked(folder: Path) -> str:
     )
 
 
-def title(finding: Finding) -> str:
-    """The title of a section."""
-    return f"{finding.of}, {finding.name}" if finding.of.isdigit() else f"{finding.of}: {finding.name}"
-
-
 def in_short(answer: Answer | str | None) -> str:
     """A cell of the table of verdicts."""
     if isinstance(answer, Answer):
@@ -232,7 +227,7 @@ def in_short(answer: Answer | str | None) -> str:
 def section(finding: Finding, answers: dict[str, Answer | str | None], folder: Path) -> str:
     """What the paper says of a finding, its numbers, ours, and where they refute it the reason looked for."""
     says = f"The paper: {finding.says}" + (f" ({finding.paper()}.)" if finding.paper else "")
-    lines = [f"## {title(finding)}", "", says, "", "| study | measured | repeats | detectable | verdict | hours |"]
+    lines = [f"## {finding.title}", "", says, "", "| study | measured | repeats | detectable | verdict | hours |"]
     lines.append("|---" * 6 + "|")
     found = []
     for key, answer in answers.items():

@@ -23,6 +23,11 @@ class Finding(NamedTuple):
     paper: Callable[[], str] | None = None  # its numbers
     reason: Callable[[pd.DataFrame], str] | None = None  # looked for where it is refuted
 
+    @property
+    def title(self) -> str:
+        """The title of its section."""
+        return f"{self.of}, {self.name}" if self.of.isdigit() else f"{self.of}: {self.name}"
+
 
 FINDINGS = [
     Finding(

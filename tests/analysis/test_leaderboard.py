@@ -105,6 +105,21 @@ def test_what_does_not_compare_is_not_ranked():
     assert leaderboard.alone(table, [first, second, third]) == ["toy-small-0d"]
 
 
+def test_a_run_with_other_rounds_is_named_beside_seeds_that_a_strategy_lacks():
+    found = curves()
+    del found["badge", 1], found["badge", 2]
+    table = table_of(found)
+    short = (table["strategy"] == "badge") & (table["seed"] == 5) & (table["round"] == 1)
+    short |= (table["strategy"] == "badge") & (table["seed"] == 7) & (table["round"] > 0)
+    longer = make_table({("entropy", 4): (0.6, 0.6, 0.6, 0.6)}, labels=(*LABELS, 800)).tail(1).assign(source="me")
+    (board,) = leaderboard.boards(pd.concat([table[~short], longer], ignore_index=True))
+    assert board.unranked == [
+        "badge is not ranked: it lacks seed 1, 2, its run with seed 5 has no round with 200 labels, its run with "
+        "seed 7 has no round with 200, 400 labels.",
+        "entropy is not ranked: its run with seed 4 has more rounds than the others.",
+    ]
+
+
 def test_one_setting_on_other_data_is_another_board():
     names = ("random", "badge")
     one = table_of(curves(names=names))
@@ -123,6 +138,26 @@ def test_repeats_are_paired_by_seed_over_several_people():
     (pair,) = board.pairs.to_dict("records")
     expected = areas(found)
     assert abs(pair["difference"]) == pytest.approx(abs((expected["badge"] - expected["random"]).mean()))
+
+
+def test_the_page_names_the_strategies_that_ran_on_another_machine_than_others_with_their_seeds():
+    found = curves()
+
+    def notes_of(is_elsewhere) -> list[str]:
+        table = table_of(found)
+        rows = [is_elsewhere(name, seed) for name, seed in zip(table["strategy"], table["seed"], strict=True)]
+        table.loc[rows, ["torch", "threads"]] = "2.6.0", "2"
+        notes = leaderboard_page.hints(table, leaderboard.boards(table))
+        return [note for note in notes if "on one machine" in note]
+
+    here, elsewhere = "torch 2.13.0, a CPU, AVX512, 1 thread", "torch 2.6.0, a CPU, AVX512, 2 threads"
+    assert notes_of(lambda name, seed: name == "badge" or (name, seed) == ("margin", 3)) == [
+        "toy, small: The strategies are not compared on one machine, so their differences contain those of the "
+        f"machines: badge has 8 of 8 runs from {elsewhere} instead of {here}; margin has 1 of 8 runs from {elsewhere} "
+        f"instead of {here}."
+    ]
+    assert notes_of(lambda name, seed: False) == []
+    assert notes_of(lambda name, seed: seed > 3) == []  # repeats are paired by seed
 
 
 def test_columns_that_an_older_table_lacks_make_no_other_strategy_and_no_other_setting():
@@ -244,7 +279,9 @@ def test_the_page_shows_each_board_its_sources_and_harmless_text(tmp_path):
     found = curves()
     bad = "<script>alert(1)</script> | x"
     table = table_of(found).assign(source=bad)
-    others = pd.DataFrame([("a/b-seed0", "Bob", "torch 1", "Alice", "torch 2", 0.8, 0.79, 0.02)], columns=OTHERS)
+    others = pd.DataFrame(
+        [("a/b-seed0", "b", 0, "Bob", "torch 1", "Alice", "torch 2", 0.8, 0.79, 0.02)], columns=OTHERS
+    )
     path = leaderboard_page.write(Merged(table, [], others), tmp_path, reading(), 0.05)
     text, html = path.read_text(), (tmp_path / "leaderboard.html").read_text()
     (board,) = leaderboard.boards(table)

@@ -1,12 +1,15 @@
 """Joining tables of several people: what is a copy, what another machine, and what a contradiction."""
 
 import itertools
+import math
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from alrun.analysis import merging, result_files
+from alrun.analysis import machines, result_files
 from alrun.analysis.merging import merge
 from alrun.runs import schema
 from alrun.system.errors import UserError
@@ -75,7 +78,7 @@ def test_a_table_of_few_digits_is_a_copy_of_the_whole_one_and_one_more_example_i
 @pytest.mark.parametrize(
     ("columns", "labels", "why"),
     [
-        ({"torch": "2.6.0", "data": "d2"}, (100, 200, 300), r"on different data \(fingerprints d1 and d2\)"),
+        ({"torch": "2.6.0", "data": "d2"}, (100, 200, 300), "one with data d1 and one with d2"),
         ({"torch": "2.6.0"}, (100, 200, 250), "no machine changes how much is labeled"),
         ({"alrun": "9"}, (100, 200, 300), "name no different machines"),
         ({"torch": "", "hardware": "", "cpu_capability": "", "threads": ""}, (100, 200, 300), "name no different"),
@@ -88,7 +91,7 @@ def test_no_machine_explains_other_data_other_labels_another_alrun_or_an_unnamed
         merge([("a", alice), ("b", bob)])
 
 
-@pytest.mark.parametrize("column", merging.MACHINE)
+@pytest.mark.parametrize("column", machines.MACHINE)
 def test_another_machine_has_the_same_run_and_the_machine_with_most_runs_of_the_setting_counts(tmp_path, column):
     alice = save(make_table(changed(1, 0.7) | {("margin", 0): (0.5, 0.6, 0.7)}, **{column: "x"}), tmp_path / "alice")
     bob = save(make_table(changed(2, 0.81), **{column: "y"}), tmp_path / "bob")
@@ -96,10 +99,115 @@ def test_another_machine_has_the_same_run_and_the_machine_with_most_runs_of_the_
     for merged in found:
         assert set(sources_of(merged.rounds)) == {"random-r1-seed0", "badge-b1-seed0", "margin-m1-seed0"}
         assert sources_of(merged.rounds)["badge-b1-seed0"] == "Alice"  # three runs to two
-        (row,) = merged.others.to_dict("records")
-        assert (row["run"], row["source"], row["counts instead"]) == (RUN, "Bob", "Alice")
+        equal, row = merged.others.to_dict("records")
+        assert (equal["run"], equal["gap"]) == (f"{SETTING}/random-r1-seed0", 0)
+        assert sources_of(merged.rounds)["random-r1-seed0"] == "Alice"  # all on one machine, whichever table is first
+        assert (row["run"], row["strategy"], row["seed"]) == (RUN, "badge", 0)
+        assert (row["source"], row["counts instead"]) == ("Bob", "Alice")
         assert (row["final accuracy"], row["its final accuracy"]) == (0.81, 0.8)
         assert row["gap"] == pytest.approx(0.05)  # after round 1
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other"),
+    [
+        ("strategy", "badge", "entropy"),
+        ("dataset", "toy", "mnist"),
+        ("model", "small", "large"),
+        ("data", "d1", "d2"),
+        ("optimizer", "sgd", "adam"),
+        ("initial_seed", "1", "2"),
+        ("training.max_epochs", "30", "50"),
+        ("strategy._target_", "alrun.strategies.badge.Badge", "alrun.strategies.badge.Margin"),
+        ("revisions.strategy", "1", "2"),
+    ],
+)
+@pytest.mark.parametrize("elsewhere", [{}, {"torch": "2.6.0"}])
+def test_other_settings_under_one_name_are_refused_though_the_numbers_are_equal(
+    tmp_path, column, one, other, elsewhere
+):
+    alice = save(make_table(CURVES).assign(**{column: one}), tmp_path / "alice")
+    bob = save(make_table(CURVES, **elsewhere).assign(**{column: other}), tmp_path / "bob")
+    one, other = (text.rpartition(".")[2] for text in (one, other))
+    with pytest.raises(UserError, match=re.escape(f"one with {column} {one} and one with {other}, but")) as refused:
+        merge([("a", alice), ("b", bob)])
+    assert all(word in str(refused.value) for word in (f"{SETTING}/random-r1-seed0", str(alice), str(bob)))
+
+
+def test_columns_that_a_table_lacks_and_those_of_machine_version_and_place_are_no_other_setting(tmp_path):
+    places = {"alrun": "1", "commit": "c", "python": "3.11", "folder": "runs", "variant": "v", "energy": "none"}
+    old = {"strategy._target_": "alrun.strategies.badge.Badge", **dict.fromkeys(places, "other")}
+    alice = make_table(CURVES).assign(**places, **{"training.max_epochs": "30", "strategy._target_": "Badge"})
+    bob = make_table(CURVES, torch="2.6.0").assign(**old, stopping="", **{"training.lr": "0.1"})
+    alice, bob = save(alice.assign(stopping="none"), tmp_path / "alice"), save(bob, tmp_path / "bob")
+    assert len(merge([("a", alice), ("b", bob)]).rounds) == 6
+
+
+def shifted(by_strategy: dict[str, list[float]]) -> tuple[dict, dict]:
+    """Curves of two machines whose last accuracies differ by these, a run each."""
+    runs = [(name, seed, gap) for name, gaps in by_strategy.items() for seed, gap in enumerate(gaps)]
+    one = {(name, seed): (0.5, 0.6, 0.7 + seed / 1000) for name, seed, _ in runs}
+    other = {(name, seed): (0.5, 0.6, 0.7 + seed / 1000 + gap) for name, seed, gap in runs}
+    return one, other
+
+
+def test_copies_of_other_machines_are_counted_and_the_largest_difference_and_who_counts_are_named(tmp_path):
+    one, other = shifted({"badge": [0.02, -0.04], "random": [0.0]})
+    alice = save(make_table(one | {("margin", 0): (0.5, 0.6, 0.7)}), tmp_path / "alice")
+    bob = save(make_table(other, hardware="another CPU"), tmp_path / "bob")
+    for order in itertools.permutations([("Alice", alice), ("Bob", bob)]):
+        assert machines.copies_in_words(merge(order).others) == (
+            "3 runs are in several tables from other hardware or torch: after the last round the two accuracies are "
+            "2.00 points apart on average and at most 4.00 (badge, seed 1); the numbers kept are those of Alice."
+        )
+    assert machines.copies_in_words(merge([("Alice", alice), ("again", alice)]).others) == ""
+    blank = [save(make_table({("random", 0): (math.nan,)}, torch=name), tmp_path / name) for name in "xy"]
+    assert machines.copies_in_words(merge([(path.name, path) for path in blank]).others) == (
+        "1 run is in several tables from other hardware or torch: the numbers kept are those of x."
+    )
+
+
+ALIKE = [0.010, 0.012, 0.011]  # p = 0.003
+SPREAD = [0.010, 0.014, 0.012]  # p = 0.009: with a second test 0.018
+
+
+@pytest.mark.parametrize(
+    ("gaps", "is_refused"),
+    [
+        ({"badge": ALIKE}, True),
+        ({"badge": [-gap for gap in ALIKE], "random": [0.01, -0.01, 0.005]}, True),
+        ({"badge": [0.01, 0.01, 0.01]}, True),  # no scatter
+        ({"badge": SPREAD}, True),
+        ({"badge": SPREAD, "random": [0.01, -0.01, 0.005]}, False),  # after Holm's correction
+        ({"badge": ALIKE[:2], "random": ALIKE[:2]}, False),  # two of each
+        ({"badge": [0.001, 0.05, 0.01]}, False),  # one sign, and p = 0.3
+        ({"badge": [0.01] * 19 + [-0.001]}, False),  # p < 0.01, and one falls
+        ({"badge": [0.01, 0.012, 0.011, 0.0]}, False),
+        ({"badge": [1e-6, 2e-6, 1e-6]}, False),  # digits of a table
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_round_off_in_one_direction_is_refused(tmp_path, gaps, is_refused, turned):
+    one, other = shifted(gaps)
+    alice = "Alice", save(make_table(one), tmp_path / "alice")
+    bob = "Bob", save(make_table(other, torch="2.6.0"), tmp_path / "bob")
+    tables = [bob, alice] if turned else [alice, bob]
+    if not is_refused:
+        assert len(merge(tables).others) == len(one)
+        return
+    mean = 100 * sum(gaps["badge"]) / len(gaps["badge"])
+    with pytest.raises(UserError) as refused:
+        merge(tables)
+    text, (first, last) = str(refused.value), (path for _, path in tables)
+    assert f"{first} and {last} contradict each other: all {len(gaps['badge'])} runs of badge" in text
+    ends = "lower" if turned == (mean > 0) else "higher"
+    assert f"end {ends} in {last}, by {abs(mean):.2f} points on average" in text
+
+
+def test_p_of_one_direction_is_that_of_scipy():
+    for gaps in (ALIKE, SPREAD, [0.001, 0.05, 0.01]):
+        assert machines.p_of(np.array(gaps)) == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue)
+    assert stats.ttest_1samp(ALIKE, 0).pvalue < 0.005 < stats.ttest_1samp(SPREAD, 0).pvalue < 0.01
 
 
 def test_a_contradiction_within_one_machine_is_found_beside_another_machine(tmp_path):

@@ -46,6 +46,26 @@ def test_tables_and_a_leaderboard_are_written_and_the_way_is_said(typed, tmp_pat
     assert "18 rounds of 6 runs" in typed("joined alice -o joined")  # what was joined is a table too
 
 
+def test_each_run_that_is_left_out_counts(typed, tmp_path):
+    table = make_table({("margin", seed): (0.5, 60.0, 0.7) for seed in range(9)})  # percent
+    save(table, tmp_path / "carol")
+    said = typed("alice bob carol -o joined")
+    assert "Left out are 9 runs:" in said
+    assert "18 rounds of 6 runs" in said
+    save(table[table["seed"] == 0], tmp_path / "carol")
+    assert "Left out is 1 run:" in typed("alice bob carol -o joined")
+
+
+def test_copies_by_other_machines_are_said_here_and_on_the_page(typed, tmp_path):
+    copies = {key: curve for key, curve in CURVES.items() if key == ("random", 1)}
+    save(make_table(copies, torch="2.6.0"), tmp_path / "carol")
+    sentence = "1 run is in several tables from other hardware or torch: after the last round the two accuracies are "
+    sentence += "0.00 points apart on average and at most 0.00 (random, seed 1); the numbers kept are those of alice."
+    assert sentence in typed("alice bob carol -o joined")
+    assert sentence in (tmp_path / "joined" / "leaderboard.md").read_text()
+    assert "several tables" not in typed("alice bob -o joined")
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -124,3 +124,9 @@ def some(names: list[str], separator: str = ", ") -> str:
 def join_words(names: list[str]) -> str:
     """``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def with_counts(names: pd.Series) -> str:
+    """The names and how often each occurs, the most frequent first: ``alice (3), bob (2)``; ``alice`` if alone."""
+    counts = names.value_counts()
+    return ", ".join(f"{name} ({count})" if len(counts) > 1 else str(name) for name, count in counts.items())

@@ -14,7 +14,7 @@ import pandas as pd
 
 from alrun.analysis import ranks, scores, significance
 from alrun.analysis.board_names import with_names
-from alrun.analysis.comparability import join_words
+from alrun.analysis.comparability import join_words, with_counts
 from alrun.analysis.intervals import spread, t_interval
 from alrun.analysis.merging import SOURCE
 from alrun.analysis.metrics import PLAIN, Reading
@@ -78,27 +78,33 @@ def comparable(frame: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, lis
     held = Counter(seeds)
     common = max(held, key=lambda each: (held[each], len(each), sorted(each)))
     unranked = []
-    for label in frame["label"].unique():
-        lacking = sorted(common - seeds.get(label, frozenset()))
+    for label, runs in frame.groupby("label", sort=False):
+        lacking = common - seeds.get(label, frozenset())
         if label not in seeds:
             unranked.append(f"{label} is not ranked: its runs have other numbers of labels.")
         elif lacking:
-            unranked.append(f"{label} is not ranked: it lacks seed {', '.join(map(str, lacking))}.")
+            unranked.append(f"{label} is not ranked: {why_lacking(lacking, runs, usual)}.")
     complete = [label for label, values in seeds.items() if values >= common]
     return kept[kept["label"].isin(complete) & kept["seed"].isin(common)], unranked
+
+
+def why_lacking(seeds: frozenset[int], rows: pd.DataFrame, usual: tuple[float, ...]) -> str:
+    """Why a strategy with these ``rows`` has no run of some ``seeds`` with the ``usual`` answers, in words."""
+    held = {seed: set(PLAIN.x(found)) for seed, found in rows.groupby("seed")}
+    absent = [str(seed) for seed in sorted(seeds) if seed not in held]
+    reasons = [f"it lacks seed {', '.join(absent)}"] if absent else []
+    for seed in sorted(seeds & held.keys()):
+        missing = [f"{each:,.0f}" for each in usual if each not in held[seed]]
+        what = f"no round with {', '.join(missing)} labels" if missing else "more rounds than the others"
+        reasons.append(f"its run with seed {seed} has {what}")
+    return ", ".join(reasons)
 
 
 def sources_of(rows: pd.DataFrame) -> dict[str, str]:
     """Whose runs those of each strategy are: ``alice (3), bob (2)``."""
     runs = rows.drop_duplicates("run")
     sources = runs[SOURCE] if SOURCE in runs else pd.Series("", runs.index)
-    found = {}
-    for label, names in sources.groupby(runs["label"], sort=False):
-        counts = names.value_counts()
-        found[str(label)] = ", ".join(
-            f"{name} ({count})" if len(counts) > 1 else str(name) for name, count in counts.items()
-        )
-    return found
+    return {str(label): with_counts(names) for label, names in sources.groupby(runs["label"], sort=False)}
 
 
 def ranked(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from alrun.analysis import comparability, formats, leaderboard, page
+from alrun.analysis import comparability, formats, leaderboard, machines, page
 from alrun.analysis.leaderboard import Board
 from alrun.analysis.merging import SOURCE, Merged
 from alrun.analysis.metrics import Reading
@@ -74,6 +74,7 @@ def hints(rounds: pd.DataFrame, boards: list[Board]) -> list[str]:
     for board in boards:
         runs = rounds[rounds["run"].isin(board.runs["run"])].drop_duplicates("run")
         notes = comparability.one_start(runs.assign(curve=runs["run"].str.rpartition("-seed")[0]))
+        notes += machines.mixed(runs.merge(board.runs[["run", "label"]], on="run"))
         notes += comparability.hardware(runs.assign(facet=board.setting))
         found += [f"{board.title}: {note}" for note in notes]
     alone = leaderboard.alone(rounds, boards)
@@ -111,12 +112,9 @@ def board_section(board: Board) -> Section:
 
 def machines_section(others: pd.DataFrame) -> Section:
     """The section on runs that several machines computed."""
-    gap = (others["final accuracy"] - others["its final accuracy"]).abs()
     text = (
-        f"{len(others)} copies of runs come from other machines, which explain other numbers. Each run counts once, "
-        "from the machine that has most runs of its setting. After the last round the two accuracies are "
-        f"{100 * gap.mean():.2f} points apart on average and at most {100 * gap.max():.2f}; gap is the largest "
-        "difference of any round."
+        f"{machines.copies_in_words(others)} Each run counts once, from the machine that has most runs of its setting; "
+        "gap is the largest difference of any round."
     )
     return Section("The same runs on other machines", text, {}, {"other machines": others})
 

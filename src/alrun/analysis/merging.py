@@ -1,13 +1,14 @@
 """Tables of several people as one: each run once, with its source; contradictions are refused.
 
 Equal numbers are promised on one torch version, instruction set, kind of device and number of threads
-(docs/reference/promises.md). So a run whose numbers differ between two tables is
+(docs/reference/promises.md). So a run that is in two tables is
 
-- the same run by another machine, if the tables name different machines, the same data and the same labels by round.
-  One seed stays one repeat: the copy counts whose machine has most runs of the setting, so that strategies are compared
-  on one machine where possible;
-- a contradiction otherwise. alrun's version and that of Python explain nothing: results that another version would
-  change have another name.
+- the same run by another machine, if the tables name different machines, the same settings and the same labels by
+  round. One seed stays one repeat: the copy counts whose machine has most runs of the setting, so that strategies are
+  compared on one machine where possible;
+- a contradiction, if its settings differ, or its numbers and no machine explains it. alrun's version and that of Python
+  explain nothing: results that another version would change have another name. Nor does a machine explain that all
+  copies of a strategy's runs end higher.
 """
 
 import itertools
@@ -18,7 +19,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from alrun.analysis import repeated, result_files, rounds, sources
+from alrun.analysis import machines, repeated, result_files, rounds, sources
+from alrun.analysis.machines import Machine
 from alrun.analysis.metrics import ACCURACY, PLAIN
 from alrun.analysis.rounds import Problem
 from alrun.runs import schema
@@ -26,8 +28,8 @@ from alrun.runs.run_folder import display_path
 from alrun.system.errors import DataError
 
 SOURCE = "source"  # column: whose table the row comes from
-MACHINE = ("torch", "cuda", "hardware", "cpu_capability", "threads", "memory_format")  # columns that name a machine
-OTHERS = ["run", "source", "machine", "counts instead", "its machine", "final accuracy", "its final accuracy", "gap"]
+OTHERS = ["run", "strategy", "seed", "source", "machine", "counts instead", "its machine"]
+OTHERS += ["final accuracy", "its final accuracy", "gap"]
 
 
 class Merged(NamedTuple):
@@ -46,9 +48,9 @@ class Copy(NamedTuple):
     rows: pd.DataFrame
 
     @property
-    def machine(self) -> tuple[str, ...]:
-        """What names its machine; empty texts where the table does not say."""
-        return tuple(str(first(self.rows, column)) for column in MACHINE)
+    def machine(self) -> Machine:
+        """What names its machine."""
+        return machines.machines_of(self.rows.head(1))[0]
 
     @property
     def final(self) -> float:
@@ -91,58 +93,56 @@ def one_machine_each(tables: list[tuple[str, pd.DataFrame]]) -> tuple[list[tuple
         for run in table["run"].unique():
             held.setdefault(str(run), []).append(number)
     dropped: dict[int, set[str]] = {}
-    rows = []
-    machines = runs_by_machine(tables)
+    pairs: list[tuple[Copy, Copy]] = []
+    counts = runs_by_machine(tables)
     for run, numbers in held.items():
         if len(numbers) < 2:
             continue
         copies = [Copy(number, tables[number][0], rows_of(tables[number][1], run)) for number in numbers]
-        if not any([differ(run, one, other) for one, other in itertools.combinations(copies, 2)]):  # all are checked
-            continue
+        for one, other in itertools.combinations(copies, 2):
+            check_agreement(run, one, other)
         setting = run.rpartition("/")[0]
-        best = min(copies, key=lambda copy: (-machines[setting, copy.machine], copy.machine, first(copy.rows, SOURCE)))
+        best = min(copies, key=lambda copy: (-counts[setting, copy.machine], copy.machine, first(copy.rows, SOURCE)))
         for copy in copies:
-            if copy.machine != best.machine and differ(run, copy, best):
+            if machines.are_different(copy.machine, best.machine):
                 dropped.setdefault(copy.table, set()).add(run)
-                rows.append(other_machine(run, copy, best))
+                pairs.append((copy, best))
+    machines.refuse_one_direction(last_differences(pairs))
     kept = [(path, table[~table["run"].isin(dropped.get(n, set()))]) for n, (path, table) in enumerate(tables)]
-    return kept, pd.DataFrame(rows, columns=OTHERS)
+    return kept, pd.DataFrame([other_machine(copy, best) for copy, best in pairs], columns=OTHERS)
 
 
-def runs_by_machine(tables: Sequence[tuple[str, pd.DataFrame]]) -> dict[tuple[str, tuple[str, ...]], int]:
+def runs_by_machine(tables: Sequence[tuple[str, pd.DataFrame]]) -> dict[tuple[str, Machine], int]:
     """How many runs each machine has of each setting."""
-    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    found: dict[tuple[str, Machine], set[str]] = {}
     for _, table in tables:
         runs = table.drop_duplicates("run")
-        machine = zip(*(runs[c].astype(str) if c in runs else [""] * len(runs) for c in MACHINE), strict=True)
-        for run, names in zip(runs["run"], machine, strict=True):
-            found.setdefault((run.rpartition("/")[0], names), set()).add(run)
+        for run, machine in zip(runs["run"], machines.machines_of(runs), strict=True):
+            found.setdefault((run.rpartition("/")[0], machine), set()).add(run)
     return {key: len(runs) for key, runs in found.items()}
 
 
-def differ(run: str, one: Copy, other: Copy) -> bool:
-    """Whether two copies of ``run`` differ.
+def check_agreement(run: str, one: Copy, other: Copy) -> None:
+    """Refuse two copies of ``run`` with other settings, or with other numbers that no machine explains.
 
     Raises:
-        UserError: They do, and no machine explains it.
+        UserError: They contradict each other.
     """
-    difference = repeated.difference_in_words(one.rows, other.rows)
-    if difference and (why := unexplained(one, other)):
+    difference, why = repeated.other_setting(one.rows, other.rows), "but a run's name stands for its settings and data"
+    if not difference:
+        difference, why = repeated.difference_in_words(one.rows, other.rows), unexplained(one, other)
+    if difference and why:
         raise DataError(
             f"{one.path} and {other.path} contradict each other: both hold the run {run}, {difference}, {why}: leave "
             "one of them out."
         )
-    return bool(difference)
 
 
 def unexplained(one: Copy, other: Copy) -> str:
     """Why two machines do not explain that the copies differ, in words; empty where they do."""
-    data = [str(first(copy.rows, "data")) for copy in (one, other)]
-    if all(data) and data[0] != data[1]:
-        return f"on different data (fingerprints {data[0]} and {data[1]})"
     if not same_labels(one.rows, other.rows):
         return "and no machine changes how much is labeled in a round"
-    if not any(a and b and a != b for a, b in zip(one.machine, other.machine, strict=True)):
+    if not machines.are_different(one.machine, other.machine):
         return "and they name no different machines (torch, hardware, instruction set, threads)"
     return ""
 
@@ -158,20 +158,21 @@ def same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return all(ours[number] == theirs[number] for number in ours.keys() & theirs.keys())
 
 
-def other_machine(run: str, copy: Copy, best: Copy) -> dict[str, object]:
+def last_differences(pairs: Sequence[tuple[Copy, Copy]]) -> pd.DataFrame:
+    """A row for each pair of copies: the two tables in their order, and how much higher the second copy ends."""
+    ordered = [sorted(pair, key=lambda copy: copy.table) for pair in pairs]
+    rows = [(one.path, other.path, first(one.rows, "strategy"), other.final - one.final) for one, other in ordered]
+    return pd.DataFrame(rows, columns=["table", "other", "strategy", "difference"])
+
+
+def other_machine(copy: Copy, best: Copy) -> dict[str, object]:
     """The row of a ``copy`` for which ``best`` counts: both machines, and how far apart the two are (accuracies)."""
     curves = [each.rows.drop_duplicates("round").set_index("round")[ACCURACY.column] for each in (copy, best)]
-    cells = run, first(copy.rows, SOURCE), machine_in_words(copy), first(best.rows, SOURCE), machine_in_words(best)
     gap = (curves[0] - curves[1]).abs().max()
+    cells = [first(copy.rows, name) for name in ("run", "strategy", "seed")]
+    for each in (copy, best):
+        cells += [first(each.rows, SOURCE), machines.in_words(each.machine)]
     return dict(zip(OTHERS, (*cells, copy.final, best.final, math.nan if pd.isna(gap) else float(gap)), strict=True))
-
-
-def machine_in_words(copy: Copy) -> str:
-    """``torch 2.13.0+cpu, AMD EPYC, AVX512, 1 thread, contiguous``."""
-    torch, cuda, hardware, capability, threads, layout = copy.machine
-    counted = f"{threads} thread{'s' if threads != '1' else ''}" if threads else ""
-    words = [f"torch {torch}" if torch else "", f"CUDA {cuda}" if cuda else "", hardware, capability, counted, layout]
-    return ", ".join(filter(None, words))
 
 
 def rows_of(table: pd.DataFrame, run: str) -> pd.DataFrame:

@@ -72,6 +72,22 @@ def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
     return ""
 
 
+def other_setting(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """The first setting in which two copies of a run differ, in words; empty where they agree.
+
+    A setting that one copy lacks is no difference, because earlier versions of alrun had fewer; nor is the module of a
+    class, which they wrote before its name.
+    """
+    ours, theirs = first.iloc[0], second.iloc[0]
+    for column in ["seed", *setting_columns(first), "data"]:
+        one, other = (str(each.get(column, "")) for each in (ours, theirs))
+        if column.endswith("_target_"):
+            one, other = (name.rpartition(".")[2] for name in (one, other))
+        if one and other and one != other:
+            return f"one with {column} {one} and one with {other}"
+    return ""
+
+
 def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """The table with each round of a run once.
 

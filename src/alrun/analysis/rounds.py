@@ -29,11 +29,12 @@ REQUIRED = ("run", "seed", "round", "labeled", "test_accuracy", "strategy")
 
 
 class Problem(NamedTuple):
-    """A run that is not in the table."""
+    """A run that is not in the table, or runs of one file for one reason."""
 
     run: Path
     status: str  # missing, failed, unfinished, damaged, duplicate, other version or untested
     reason: str  # a sentence
+    runs: int = 1
 
     def __str__(self) -> str:
         return one_line(f"{self.status}: {display_path(self.run)}: {self.reason}")

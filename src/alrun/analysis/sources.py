@@ -61,7 +61,7 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
         if runs:
             count = f"{len(runs)} runs have" if len(runs) > 1 else "1 run has"
             shown = join_words([*runs[:2], *([f"{len(runs) - 2} more"] if len(runs) > 2 else [])])
-            problems.append(Problem(path, "damaged", f"{count} {reason}: {shown}."))
+            problems.append(Problem(path, "damaged", f"{count} {reason}: {shown}.", len(runs)))
         left_out |= table["run"].isin(runs)
     kept = table[~left_out]
     return kept.astype(dict.fromkeys(("seed", "round", "labeled"), int)), problems

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra._internal.utils import get_args_parser
 
@@ -17,9 +17,13 @@ from alrun.data import content
 from alrun.settings import targets
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system import early
+from alrun.system.counts import counted, is_or_are
 from alrun.system.errors import SettingError, ask_for_report
 from alrun.system.program import as_typed, typed_program
 from alrun.system.safe_text import one_line
+
+if TYPE_CHECKING:  # commands start without pandas
+    from alrun.analysis.rounds import Problem
 
 SOURCES = (
     "an experiment, as for alrun (experiment=baseline/cifar10 scale=small), run folders, folders of them (outputs, "
@@ -122,10 +126,11 @@ def format_columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return ["  ".join(line[name].ljust(widths[name]) for name in kept).rstrip() for line in lines]
 
 
-def print_problems(problems: Sequence[object]) -> None:
-    """Print the runs that are left out, with the reasons."""
+def print_problems(problems: Sequence["Problem"]) -> None:
+    """Print the runs that are left out, with the reasons; a reason may be that of several runs."""
     if problems:
-        print(f"\nLeft out are {len(problems)} runs:" if len(problems) > 1 else "\nLeft out is 1 run:")
+        count = sum(problem.runs for problem in problems)
+        print(f"\nLeft out {is_or_are(count)} {counted(count, 'run')}:")
         print(*(f"  {problem}" for problem in problems), sep="\n")
 
 

@@ -4,8 +4,9 @@
     alrun merge alice=results-1.csv bob=results-2.csv -o joined --metric macro_f1
 
 A table is what alrun results wrote (.csv or a folder with runs.csv and rounds.csv). NAME=TABLE gives the name of its
-source, by default its path. Tables that contradict each other are refused: the same run with other numbers that no
-other machine explains. A run that another machine computed too counts once; leaderboard.md says how far apart they are.
+source, by default its path. Tables that contradict each other are refused: the same run with other settings, or with
+other numbers that no other machine explains. A run that another machine computed too counts once; alrun says how far
+apart they are.
 """
 
 from argparse import Namespace
@@ -35,7 +36,7 @@ def merge_tables(arguments: Namespace) -> None:
     Raises:
         UserError: A source is not a table, two contradict each other, or none has a sound run.
     """
-    from alrun.analysis import leaderboard_page, merging, result_files
+    from alrun.analysis import leaderboard_page, machines, merging, result_files
 
     reading = console.take_reading(arguments)
     if not 0 < arguments.alpha < 1:
@@ -46,6 +47,8 @@ def merge_tables(arguments: Namespace) -> None:
         raise DataError("the tables have no sound run: there is nothing to join.")
     result_files.write_results(merged.rounds, arguments.output)
     page = leaderboard_page.write(merged, arguments.output, reading, arguments.alpha)
+    if len(merged.others):
+        print(machines.copies_in_words(merged.others))
     joined = merged.rounds.drop_duplicates("run")
     print(f"{len(merged.rounds)} rounds of {len(joined)} runs of {joined[merging.SOURCE].nunique()} sources")
     print(f"Tables: {arguments.output}/runs.csv, rounds.csv   Leaderboard: {page}, {page.with_suffix('.html').name}")
