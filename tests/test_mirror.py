@@ -94,7 +94,6 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
     "loop/vector_pools.py": ("strategies/test_on_vectors.py", "what runs on vectors"),
     "models/linear.py": ("training/test_convex.py", "what convex trains"),
     "loop/execution.py": ("commands/test_speed.py", "what the speed of a setting decides"),
-    "loop/provenance.py": ("commands/test_speed.py", "says what runs were executed with"),
     "pool/build.py": ("pool/test_pool_options.py", "builds the pool"),
     "pool/rows.py": ("data/test_shards.py", "what a pool asks of shards"),
     "runs/durations.py": ("settings/test_schedule.py", "the time left follows the schedule"),

@@ -122,5 +122,7 @@ def slopes(values: pd.DataFrame, places: np.ndarray) -> np.ndarray:
 def trained(rounds: pd.DataFrame) -> float:
     """Share of the rounds whose training was not cut short: as many epochs as in the paper are no less than there."""
     ends = rounds["stopped_by"].isin(TRAINED)
-    as_many = pd.to_numeric(rounds["training.max_epochs"], errors="coerce") >= EPOCHS
-    return float((ends | (rounds["stopped_by"] == "max_epochs") & as_many).mean())
+    if "training.max_epochs" in rounds:
+        as_many = pd.to_numeric(rounds["training.max_epochs"], errors="coerce") >= EPOCHS
+        ends |= (rounds["stopped_by"] == "max_epochs") & as_many
+    return float(ends.mean())
