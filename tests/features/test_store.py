@@ -1,5 +1,6 @@
 """The feature store: computed once, found by content, resumed, in parts; and runs on what it holds."""
 
+import copy
 import errno
 import hashlib
 import importlib
@@ -9,6 +10,7 @@ import logging
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -130,11 +132,46 @@ def test_that_a_file_that_the_encoder_imports_makes_another_store(data, tmp_path
     assert store_with(1) == first
 
 
-def test_that_an_encoder_in_one_file_keeps_the_store_that_it_had(tmp_path):
-    """What installed packages hold is no part of its name."""
-    assert set(made().stated()) == {"network", "weights", "preprocessing", "precision", "code"}
+def test_that_what_installed_packages_hold_is_no_part_of_an_encoders_name(tmp_path):
+    assert set(made().stated()) == {"network", "weights", "form", "preprocessing", "precision", "code"}
     source = Path(__file__).read_text()
     assert made().stated()["code"] == hashlib.sha256(source.encode()).hexdigest()
+
+
+class Pooled(nn.Module):
+    """Has no weights, and gives what its settings say."""
+
+    def __init__(self, pool: str = "mean", **held) -> None:
+        super().__init__()
+        self.pool = pool
+        self.held = held
+
+    def forward(self, images: Tensor) -> Tensor:
+        return getattr(images.flatten(2), self.pool)(2)
+
+
+def pooled(pool: nn.Module) -> nn.Module:
+    """A network of a factory: all of its classes are torch's."""
+    return nn.Sequential(pool, nn.Flatten())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Pooled("mean"), Pooled("sum")),
+        (Pooled(scale=torch.ones(2)), Pooled(scale=torch.zeros(2))),  # a tensor that is no buffer
+        (Pooled(how=torch.amax), Pooled(how=torch.amin)),
+        (Pooled(at=SimpleNamespace(layer=1)), Pooled(at=SimpleNamespace(layer=2))),
+        (pooled(nn.AdaptiveAvgPool2d(1)), pooled(nn.AdaptiveMaxPool2d(1))),
+        (pooled(nn.AvgPool2d(3, stride=1)), pooled(nn.AvgPool2d(3, stride=2))),
+    ],
+)
+def test_that_networks_without_other_weights_or_code_have_other_stores(data, tmp_path, one, other):
+    first, second = (passes.store_of(data, made(each), str(tmp_path)).folder for each in (one, other))
+    assert first != second
+    encoder = made(copy.deepcopy(one))  # at another address
+    encoder.own.seen = 350  # a pass may write what it likes
+    assert passes.store_of(data, encoder, str(tmp_path)).folder == first
 
 
 def test_that_labels_do_not(data, tmp_path):
@@ -155,6 +192,7 @@ class Failing(Tiny):
 def test_that_what_was_interrupted_goes_on_where_it_was(data, tmp_path, monkeypatch):
     whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
     monkeypatch.setattr("alrun.features.encoder.hash_of", lambda network: "same")
+    monkeypatch.setattr("alrun.features.encoders.form_of", lambda network: "same")
     with pytest.raises(KeyboardInterrupt):
         passes.embedded(data, made(Failing()), str(tmp_path), CPU, 64)
     monkeypatch.setattr(Module, "name", "Failing")

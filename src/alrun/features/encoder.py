@@ -2,7 +2,9 @@
 
 import hashlib
 import inspect
+import json
 import os
+import re
 import sys
 import sysconfig
 import traceback
@@ -160,6 +162,41 @@ def code_of(network: nn.Module) -> dict[str, Any]:
             waiting.append(sys.modules.get(home) if isinstance(home, str) else home)
     others = {name: hashed(Path(str(each.__file__)).read_bytes()) for name, each in found.items() if each is not module}
     return {"code": hashed(source.encode()), **({"imports": others} if others else {})}
+
+
+def form_of(network: nn.Module) -> str:
+    """SHA-256 of what neither weights nor code tell of a network: how its parts were made.
+
+    These are the settings that they print, and what parts of the user's own hold beside them: the constructor's
+    ``pool="max"``, a tensor that is no buffer.
+    """
+    usual = vars(nn.Module()).keys()
+    held = {
+        name: {key: plain(value) for key, value in sorted(vars(part).items()) if key not in usual}
+        for name, part in network.named_modules()
+        if (home := inspect.getmodule(type(part))) is not None and not is_installed(home)
+    }
+    printed = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(network))  # of an object: another one in each process
+    return hashed(json.dumps([printed, held]).encode())
+
+
+def plain(value: Any, depth: int = 4) -> Any:
+    """``value`` as JSON: numbers of a tensor as their hash, a function or class by name, an object by what it holds."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (Tensor, np.ndarray)):
+        array = np.ascontiguousarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+        return [str(array.dtype), array.shape, hashed(array.tobytes())]
+    if isinstance(value, (torch.dtype, torch.device)):
+        return str(value)
+    if depth and isinstance(value, (list, tuple)):
+        return [plain(each, depth - 1) for each in value]
+    if depth and isinstance(value, dict):
+        return {str(key): plain(each, depth - 1) for key, each in value.items()}
+    named = value if hasattr(value, "__qualname__") else type(value)
+    name = f"{named.__module__}.{named.__qualname__}"
+    inside = {} if named is value or isinstance(value, nn.Module) else getattr(value, "__dict__", {})
+    return [name, plain(inside, depth - 1)] if depth and inside else name
 
 
 def is_installed(module: ModuleType) -> bool:

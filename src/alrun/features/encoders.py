@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from alrun.features.encoder import Encoder, Network, Precision, code_of, files_at, hash_of, version_of
+from alrun.features.encoder import Encoder, Network, Precision, code_of, files_at, form_of, hash_of, plain, version_of
 from alrun.features.preprocessing import Preprocessing, of_settings
 from alrun.features.weights import load
 from alrun.models.classifier import Headed
@@ -161,6 +161,7 @@ class Module(Network):
     ) -> None:
         super().__init__(precision, trained_on)
         self.own = network
+        self.form = form_of(network)  # as it was given: a pass may change what its parts hold
         self.preprocessing = of_settings(
             size, crop, interpolation, mean or [0.485, 0.456, 0.406], std or [0.229, 0.224, 0.225]
         )
@@ -171,8 +172,8 @@ class Module(Network):
         return type(self.own).__name__
 
     def stated(self) -> dict[str, Any]:
-        """As of any network, and the hashes of the user's files that define it, which its weights do not tell."""
-        return {**super().stated(), **code_of(self.own)}
+        """As of any network, and what its weights do not tell: its form, and the user's files that define it."""
+        return {**super().stated(), "form": self.form, **code_of(self.own)}
 
     def make(self) -> tuple[nn.Module, Preprocessing]:
         """As it was given."""
@@ -242,12 +243,14 @@ class SentenceTransformers(Encoder):
         return self._model
 
     def stated(self) -> dict[str, Any]:
-        """The hash of its weights, its length of text and the precision."""
+        """The hash of its weights, its form (pooling, normalization), its length of text, prompts and the precision."""
         model = self.model
+        told = ("max_seq_length", "prompts", "default_prompt_name", "truncate_dim")
         return {
             "network": self.name,
             "weights": hash_of(model),
-            "preprocessing": {"max_seq_length": model.max_seq_length},
+            "form": form_of(model),
+            "preprocessing": {name: plain(getattr(model, name, None)) for name in told},
             "precision": self.precision,
         }
 
