@@ -29,7 +29,7 @@ repeats that share their seed set and first model, as in the paper; {hours:.1f} 
 8 could not be digitized, so its points are not beside ours. "Over random" is the mean accuracy along the budget minus
 that of random sampling with the same seed, in points, with its 95 % interval over repeats. "Selection" is seconds of
 one query, the mean of a run, the median of the runs (other work ran on the machine), beside Table 11; the paper does
-not name the hardware of that table.{part}
+not name the hardware of that table. VAAL's own networks count as training.{part}
 
 {figure}
 

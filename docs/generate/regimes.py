@@ -89,11 +89,12 @@ REGIMES = {
     ),
     "shift": Regime(FEATURES, FEW, "two domains", "CIFAR-10, half of it gray", "pools/shift"),
 }
+FEWEST = 3  # repeats of a regime, the paper's number: two have no spread to speak of
 Gains = Mapping[str, pd.DataFrame]  # by regime, a row per strategy: gap, low, high (shares), p, holm, repeats
 
 
 def read(regime: Regime, folder: Path) -> pd.DataFrame | None:
-    """The rounds of a regime, with curves named by strategy; None if its table is not committed."""
+    """The rounds of a regime, with curves named by strategy; None if no table with enough repeats is committed."""
     paths = sorted(path.parent for path in folder.glob(f"{regime.folder}/rounds.csv"))
     if not paths:
         return None
@@ -102,7 +103,8 @@ def read(regime: Regime, folder: Path) -> pd.DataFrame | None:
         table["answers"] = table["labeled"]
     named = pools.named(table if regime.only is None else table[regime.only(table)], regime.title)
     repeats = named.groupby("curve")["seed"].transform("nunique")
-    return named[repeats >= min(LEAST, repeats.max())]  # all, where the whole regime has fewer
+    kept = named[repeats >= min(LEAST, max(FEWEST, repeats.max()))]  # all, where the whole regime has fewer than LEAST
+    return kept if REFERENCE in set(kept["strategy"]) else None
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:

@@ -234,3 +234,5 @@ def test_a_regime_reads_all_tables_of_its_data_but_no_strategy_with_few_repeats(
     commit(tmp_path, "scratch/baseline", table({"badge": 2.0}, repeats=3))
     rounds = regimes.read(regimes.REGIMES["fashion"], tmp_path)
     assert set(rounds["curve"]) == {"random", "badge"}  # all have as few
+    commit(tmp_path, "scratch/mnist_low", table({"badge": 2.0}, repeats=2))
+    assert regimes.read(regimes.REGIMES["mnist_low"], tmp_path) is None
