@@ -69,9 +69,9 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
         (
             {},
             {"columns": ["width"]},
-            r"no column width: name one of height, weight, label, split, by dataset.col",
+            r"no column width: name one of height, weight, label, split, by dataset.columns",
         ),
-        ({}, {"label_column": "kind"}, "has no column kind: .*, by dataset.label_column="),
+        ({}, {"label_column": "kind"}, r"has no column kind: .*, by dataset.label_column\."),
         ({"split": "train"}, {"test_split": "mine"}, "no such split"),
         ({"height": [1.0] * 8 + [np.inf] * 52}, {}, r"height is 'inf' in row 9, which is not finite"),
         ({"label": 1}, {"columns": ["height", "label"]}, "dataset.columns names label, which is the label"),

@@ -143,7 +143,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
     Raises:
         UserError: A cell is not a number; the sentence names the first one.
     """
-    column = table.column(name, "dataset.columns=[...]")
+    column = table.column(name, "dataset.columns")
     try:
         made = np.array(column, np.float64)
     except (TypeError, ValueError):
@@ -198,10 +198,10 @@ def read(
     if base.suffix.casefold() in (".npy", ".npz"):
         raise DataError(f"dataset.path={path} must be a CSV or Parquet file: use dataset=features for arrays.")
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
-    labels = [each.column(label_column, "dataset.label_column=...") for each in tables]
+    labels = [each.column(label_column, "dataset.label_column") for each in tables]
     if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:
         raise DataError(f"{empty[0]} has no rows below the names of its columns: add some.")
-    groups = [None if group is None else np.array(each.column(group, "dataset.group=...")) for each in tables]
+    groups = [None if group is None else np.array(each.column(group, "dataset.group")) for each in tables]
     parts = [
         Part(examples(each), values, belongs, f"{each.path}, column {label_column}")
         for each, values, belongs in zip(tables, labels, groups, strict=True)
@@ -210,7 +210,7 @@ def read(
         return parts
     (whole,), (only,) = parts, tables
     if split_column in only.columns:
-        splits = [str(each) for each in only.column(split_column, "dataset.split_column=...")]
+        splits = [str(each) for each in only.column(split_column, "dataset.split_column")]
         return by_split(whole, splits, test_split, str(only.path))
     if test_split is not None:
         raise no_splits(test_split, f"{only.path} has no column {split_column}")

@@ -87,7 +87,7 @@ def test_texts(
         return as_objects([]), np.empty(0, np.int64)
     table = Table(Path(test), f"dataset.test={test}")
     numbers = []
-    for row, label in enumerate(table.column(label_column, "dataset.label_column=..."), 1):
+    for row, label in enumerate(table.column(label_column, "dataset.label_column"), 1):
         number = labels.class_of(str(label), names)
         if number is None or number < 0:
             raise DataError(f"dataset.test={test}: row {row} has the label {label!r}, not in dataset.classes={names}.")
