@@ -7,6 +7,7 @@ conf/strategy/*.yaml.
 import inspect
 import itertools
 import math
+import re
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import NamedTuple
@@ -79,16 +80,33 @@ def main() -> None:
         **{name: protocol(table) for name, table in tables.items()},
     )
     paragraphs = [" ".join(each.splitlines()) for each in head.split("\n\n")]
+    whole = {name: rounds(name) for name in DATA}
+    left = unfinished(whole, {name: planned(name) for name in DATA})
     PAGE.write_text(
-        wrapped("\n\n".join(paragraphs) + markdown(found, wrappers(every)) + absent(found) + unfinished(tables))
-        + followed()
+        wrapped("\n\n".join(paragraphs) + markdown(found, wrappers(every)) + absent(found) + left) + followed()
     )
     print(f"{len(set().union(*found.values()))} strategies in {PAGE.relative_to(ROOT)}")
 
 
+def rounds(name: str) -> pd.DataFrame:
+    """The rounds of all runs on a data set."""
+    return pd.concat((results.read_results(path) for path in sorted(TABLES.glob(f"{name}*"))), ignore_index=True)
+
+
+def planned(name: str) -> list[str]:
+    """The strategies of the experiments on a data set."""
+    folder = ROOT / "conf" / "experiment" / "strategies"
+    every, some = (OmegaConf.load(folder / f"{each}.yaml").hydra.sweeper.params for each in (name, f"{name}_ensemble"))
+    excluded = re.fullmatch(r"glob\(\*, exclude=\[(.*)\]\)", every.strategy)
+    if excluded is None:
+        raise ValueError(f"{name}.yaml names its strategies in another way: {every.strategy}")
+    known = {path.stem for path in (ROOT / "conf" / "strategy").glob("*.yaml")}
+    return sorted(known - set(excluded[1].split(",")) | set(some.strategy.split(",")))
+
+
 def read(name: str) -> pd.DataFrame:
-    """The rounds on a data set, with curves named by strategy alone: the ensemble changes what a strategy reads."""
-    table = pd.concat((results.read_results(path) for path in sorted(TABLES.glob(f"{name}*"))), ignore_index=True)
+    """Those of strategies with enough repeats; curves by strategy alone: the ensemble changes what a strategy reads."""
+    table = rounds(name)
     repeats = table.groupby("strategy")["seed"].transform("nunique")
     named = name_curves(table[repeats >= LEAST])  # in an order of its own
     return named.assign(curve=named["strategy"], facet="all")
@@ -181,19 +199,28 @@ def absent(found: dict[str, dict[str, Found]]) -> str:
     return "\n".join(["", *sentences, ""])
 
 
-def unfinished(tables: dict[str, pd.DataFrame]) -> str:
-    """Sentences on the repeats that are planned and were not computed, with the hours that they would take."""
+def unfinished(tables: dict[str, pd.DataFrame], plan: dict[str, list[str]]) -> str:
+    """Sentences on the repeats that are planned and were not computed, with the hours that they would take.
+
+    Args:
+        tables: The rounds of all runs, also of strategies with few repeats.
+        plan: The strategies that are to run.
+    """
     sentences = []
     for name, table in tables.items():
-        phases = table[["train_seconds", "evaluate_seconds", "select_seconds"]].sum(axis=1)
-        seconds = phases.groupby([table["strategy"], table["seed"]]).sum().groupby("strategy").agg(["median", "size"])
-        hours = (seconds["median"] * (PLANNED - seconds["size"]) / 3600)[seconds["size"] < PLANNED]
+        phases = table[["train_seconds", "evaluate_seconds", "select_seconds"]].sum(axis=1) / 3600
+        runs = phases.groupby([table["strategy"], table["seed"]]).sum()
+        known = runs.groupby("strategy").agg(["median", "size"])
+        hours = (known["median"] * (PLANNED - known["size"]))[known["size"] < PLANNED]
+        sentences.append(f"The {len(runs):,} runs on {DATA[name]} took {runs.sum():.1f} hours of one thread in all.")
         if len(hours):
             each = [f"`{strategy}` {time:.1f}" for strategy, time in hours.sort_values(ascending=False).items()]
             sentences.append(
-                f"{PLANNED} repeats are planned; those that {DATA[name]} lacks would take {hours.sum():.1f} hours of "
-                f"one thread, by the median run of each strategy: {', '.join(each)}."
+                f"{PLANNED} repeats are planned; those that {DATA[name]} lacks of strategies with a run would take "
+                f"{hours.sum():.1f} hours, by the median run of each: {', '.join(each)}."
             )
+        if never := [f"`{strategy}`" for strategy in plan[name] if strategy not in known.index]:
+            sentences.append(f"Planned on {DATA[name]} and not run, so their hours are unknown: {', '.join(never)}.")
     return "\n".join([*sentences, ""])
 
 

@@ -66,8 +66,12 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
     [
         ({"height": "tall"}, {}, r"height is 'tall' in row 1, which is not a number"),
         ({"label": ""}, {}, "its label is empty"),
-        ({}, {"columns": ["width"]}, "has no column width: name one of height, weight, label, split"),
-        ({}, {"label_column": "kind"}, "has no column kind"),
+        (
+            {},
+            {"columns": ["width"]},
+            r"no column width: name one of height, weight, label, split, by dataset.columns",
+        ),
+        ({}, {"label_column": "kind"}, r"has no column kind: .*, by dataset.label_column\."),
         ({"split": "train"}, {"test_split": "mine"}, "no such split"),
         ({"height": [1.0] * 8 + [np.inf] * 52}, {}, r"height is 'inf' in row 9, which is not finite"),
         ({"label": 1}, {"columns": ["height", "label"]}, "dataset.columns names label, which is the label"),
@@ -161,6 +165,15 @@ def test_that_a_row_without_a_text_is_refused(tmp_path):
     TEXTS.assign(text=[" ", *TEXTS["text"][1:]]).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match="row 1 has no text in text"):
         tables.text("", str(tmp_path / "t.csv"))
+
+
+def test_that_the_setting_that_names_the_texts_is_told_with_a_column_of_the_file(tmp_path):
+    renamed = TEXTS.rename(columns={"text": "sentence"})[["label", "sentence"]]
+    renamed.to_csv(tmp_path / "t.csv", index=False)
+    words = "no column text: name one of label, sentence, by dataset.text_column=sentence"
+    with pytest.raises(UserError, match=words):
+        tables.text("", str(tmp_path / "t.csv"))
+    assert len(tables.text("", str(tmp_path / "t.csv"), text_column="sentence").train_images) == 24
 
 
 def test_that_texts_of_both_splits_are_told(tmp_path):

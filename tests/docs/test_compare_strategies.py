@@ -82,9 +82,28 @@ def test_the_hours_of_repeats_that_are_missing_are_those_of_the_median_run(table
     whole = [table[table["strategy"] == "margin"].assign(seed=table["seed"] + 2 * number) for number in range(10)]
     known = pd.concat([slow, *whole], ignore_index=True).assign(train_seconds=900.0, evaluate_seconds=700.0)
     known["select_seconds"] = 200.0
-    text = compare_strategies.unfinished({"cifar10": known})
+    text = compare_strategies.unfinished({"cifar10": known}, {"cifar10": ["badge", "margin", "random", "submodular"]})
     assert text == (
-        "20 repeats are planned; those that CIFAR-10 lacks would take 18.0 hours of one thread, by the median run of "
-        "each strategy: `random` 18.0.\n"
+        "The 22 runs on CIFAR-10 took 22.0 hours of one thread in all.\n"
+        "20 repeats are planned; those that CIFAR-10 lacks of strategies with a run would take 18.0 hours, by the "
+        "median run of each: `random` 18.0.\n"
+        "Planned on CIFAR-10 and not run, so their hours are unknown: `badge`, `submodular`.\n"
     )
-    assert compare_strategies.unfinished({"cifar10": known[known["strategy"] == "margin"]}) == ""
+    whole = compare_strategies.unfinished({"cifar10": known[known["strategy"] == "margin"]}, {"cifar10": ["margin"]})
+    assert whole == "The 20 runs on CIFAR-10 took 20.0 hours of one thread in all.\n"
+
+
+def test_a_strategy_with_too_few_repeats_for_the_table_counts_among_the_hours(monkeypatch, tmp_path, table):
+    few = table.drop(columns=["curve", "facet"]).assign(train_seconds=1800.0, evaluate_seconds=0.0, select_seconds=0.0)
+    (tmp_path / "cifar10").mkdir()
+    monkeypatch.setattr(compare_strategies, "TABLES", tmp_path)
+    monkeypatch.setattr(compare_strategies.results, "read_results", lambda path: few[few["seed"] == 0])
+    text = compare_strategies.unfinished({"cifar10": compare_strategies.rounds("cifar10")}, {"cifar10": []})
+    assert "38.0 hours, by the median run of each: `margin` 19.0, `random` 19.0." in text
+
+
+def test_the_plan_is_that_of_the_experiments():
+    plan = compare_strategies.planned("cifar10")
+    assert {"random", "submodular", "bald"} <= set(plan)
+    assert not {"best_found", "bim", "vaal"} & set(plan)
+    assert plan == compare_strategies.planned("banking77")

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile("^```(sh|python|yaml)", re.MULTILINE)
 SKIP = re.compile(r"<!-- not run: \S.+ -->")
+SKIP_COMPOSED = re.compile(r"<!-- not run: (?!downloads )\S.+ -->")  # a run that lacks data alone can be composed
 TITLE = re.compile(r'title="([^"]+)"')
 
 
@@ -33,14 +34,14 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """The fenced blocks of a page that are to be run or written, in order."""
+def blocks(text: str, skip: re.Pattern[str] = SKIP) -> Iterator[Block]:
+    """The fenced blocks of a page that are to be run or written, in order; not those after a comment to ``skip``."""
     markdown = pytest.importorskip("markdown_it", reason="markdown-it-py is not installed: pip install 'alrun[docs]'")
     before = ""
     for token in markdown.MarkdownIt("commonmark").parse(text):
         if token.type == "fence":
             language, title = token.info.partition(" ")[0], TITLE.search(token.info)
-            if language in ("sh", "python", "yaml") and not SKIP.fullmatch(before):
+            if language in ("sh", "python", "yaml") and not skip.fullmatch(before):
                 yield Block(token.map[0] + 1, language, title[1] if title else None, token.content)
         before = token.content.strip() if token.type == "html_block" else ""
 
@@ -90,7 +91,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["features", "pools", "stopping"])  # the others have commands of other kinds
 def test_the_runs_of_a_long_page_compose(name, composed):
-    text = "\n".join(block.text for block in blocks((ROOT / "docs" / "guides" / f"{name}.md").read_text()))
+    page = (ROOT / "docs" / "guides" / f"{name}.md").read_text()
+    text = "\n".join(block.text for block in blocks(page, SKIP_COMPOSED))
     found = [shlex.split(words.replace("\\\n", " "), comments=True) for words in COMMAND.findall(text)]
     runs = [words for words in found if "=" in words[0] and not any(mark in "".join(words) for mark in "$|>&;")]
     assert runs

@@ -33,14 +33,18 @@ class Table:
             self.names = sheet.header
             self.columns = {name: [row[name] for row in sheet.rows] for name in sheet.header}
 
-    def __getitem__(self, name: str) -> Sequence[Any]:
-        """The column ``name``.
+    def column(self, name: str, setting: str, *others: str | None) -> Sequence[Any]:
+        """The column ``name``, which ``setting`` names, with {} for one that is there and not among ``others``.
 
         Raises:
-            UserError: There is no such column.
+            UserError: There is no such column, or several.
         """
         if name not in self.columns:
-            raise DataError(f"{self.path} has no column {name}: name one of {', '.join(self.columns)}.")
+            likely = [each for each in self.columns if each not in others] or ["..."]
+            raise DataError(
+                f"{self.path} has no column {name}: name one of {', '.join(self.columns)}, by "
+                f"{setting.format(likely[0])}."
+            )
         if self.names.count(name) > 1:
             raise DataError(f"{self.path} has {self.names.count(name)} columns {name}: rename all but one.")
         return self.columns[name]
@@ -75,9 +79,10 @@ def text(
     test_fraction: Fraction = USUAL,
 ) -> ImageData:
     """Texts with their classes, for an encoder: a CSV or Parquet file, or a folder with a file for each split."""
+    others = (label_column, split_column, group)
 
     def examples(table: Table) -> np.ndarray:
-        texts = [str(value or "").strip() for value in table[text_column]]
+        texts = [str(value or "").strip() for value in table.column(text_column, "dataset.text_column={}", *others)]
         if empty := [row for row, each in enumerate(texts, 1) if not each]:
             raise DataError(
                 f"{table.path}: row {empty[0]} has no text in {text_column} ({len(empty)} rows): remove it."
@@ -115,7 +120,7 @@ def table(
 
     def examples(table: Table) -> np.ndarray:
         names = columns or [name for name in table.columns if name not in others]
-        if counting := [name for name in names if not columns and is_index(name, table[name])]:
+        if counting := [name for name in names if not columns and is_index(name, table.columns[name])]:
             left = [name for name in names if name not in counting]
             some = ", ".join(left[:SHOWN]) + ", ..." * (len(left) > SHOWN)
             raise DataError(
@@ -138,7 +143,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
     Raises:
         UserError: A cell is not a number; the sentence names the first one.
     """
-    column = table[name]
+    column = table.column(name, "dataset.columns")
     try:
         made = np.array(column, np.float64)
     except (TypeError, ValueError):
@@ -193,10 +198,10 @@ def read(
     if base.suffix.casefold() in (".npy", ".npz"):
         raise DataError(f"dataset.path={path} must be a CSV or Parquet file: use dataset=features for arrays.")
     tables = [Table(file) for file in (split_files(base, test_split) if base.is_dir() else [base])]
-    labels = [each[label_column] for each in tables]
+    labels = [each.column(label_column, "dataset.label_column") for each in tables]
     if empty := [each.path for each, values in zip(tables, labels, strict=True) if not len(values)]:
         raise DataError(f"{empty[0]} has no rows below the names of its columns: add some.")
-    groups = [None if group is None else np.array(each[group]) for each in tables]
+    groups = [None if group is None else np.array(each.column(group, "dataset.group")) for each in tables]
     parts = [
         Part(examples(each), values, belongs, f"{each.path}, column {label_column}")
         for each, values, belongs in zip(tables, labels, groups, strict=True)
@@ -205,7 +210,7 @@ def read(
         return parts
     (whole,), (only,) = parts, tables
     if split_column in only.columns:
-        splits = [str(each) for each in only[split_column]]
+        splits = [str(each) for each in only.column(split_column, "dataset.split_column")]
         return by_split(whole, splits, test_split, str(only.path))
     if test_split is not None:
         raise no_splits(test_split, f"{only.path} has no column {split_column}")

@@ -68,7 +68,7 @@ def read_texts(path: Path, column: str) -> dict[str, str]:
     Raises:
         UserError: The file cannot be read, has no such column, or holds no text.
     """
-    cells = (str(value or "").strip() for value in Table(path)[column])
+    cells = (str(value or "").strip() for value in Table(path).column(column, "dataset.text_column={}"))
     found = {text: hashlib.sha256(text.encode()).hexdigest() for text in cells if text}
     if not found:
         raise DataError(f"dataset.path={path}: no row has a text in the column {column}.")
@@ -87,12 +87,13 @@ def test_texts(
         return as_objects([]), np.empty(0, np.int64)
     table = Table(Path(test), f"dataset.test={test}")
     numbers = []
-    for row, label in enumerate(table[label_column], 1):
+    for row, label in enumerate(table.column(label_column, "dataset.label_column"), 1):
         number = labels.class_of(str(label), names)
         if number is None or number < 0:
             raise DataError(f"dataset.test={test}: row {row} has the label {label!r}, not in dataset.classes={names}.")
         numbers.append(number)
-    return as_objects([str(value or "").strip() for value in table[text_column]]), np.array(numbers, np.int64)
+    texts = table.column(text_column, "dataset.text_column={}", label_column)
+    return as_objects([str(value or "").strip() for value in texts]), np.array(numbers, np.int64)
 
 
 def texts_of(known: Manifest) -> list[str]:

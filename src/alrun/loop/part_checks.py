@@ -182,8 +182,9 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, 
         )
     for key, part, none in (("augmentation", augmentation, NoAugmentation), ("dss", subset, NoSubset)):
         if not isinstance(part, none):
+            other = ", or model=mlp, which works with it" if key == "dss" else ""
             raise SettingError(
-                f"{named(part, key)} changes what an epoch trains on; optimizer=convex has none: use {key}=none."
+                f"{named(part, key)} changes what an epoch trains on; optimizer=convex has none: use {key}=none{other}."
             )
     if balance == "sampling":
         raise SettingError(

@@ -150,7 +150,8 @@ def of_table(dataset: dict[str, Any]) -> Counted:
 
     names = ("label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset.get(name) for name in names}
-    parts = tables.read(dataset["path"], lambda table: np.zeros((len(table[dataset["label_column"]]), 1)), **settings)
+    label = dataset["label_column"]
+    parts = tables.read(dataset["path"], lambda table: np.zeros((len(table.columns[label]), 1)), **settings)
     return of_labels([value for part in parts for value in part.labels], dataset, len(parts[0].labels), parts[0].groups)
 
 
