@@ -180,10 +180,9 @@ def plain(key: str, theirs: pd.DataFrame, folder: Path) -> str:
 
 def beside(rounds: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """``mean`` of our accuracies minus the paper's, and their ``std``, in points, where both have some."""
-    ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std"])
-    points = theirs.rename_axis("labeled").rename_axis("strategy", axis=1).stack().rename("paper")
-    both = ours.join(points, how="inner")
-    return both.assign(mean=both["mean"] - both["paper"])
+    ours = 100 * rounds.groupby(["labeled", "strategy"])["test_accuracy"].agg(["mean", "std"]).unstack("strategy")
+    gaps = {"mean": (ours["mean"] - theirs).stack(), "std": ours["std"].stack()}
+    return pd.DataFrame(gaps).dropna(subset=["mean"])
 
 
 def span(gaps: pd.DataFrame) -> str:
