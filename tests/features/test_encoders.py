@@ -139,10 +139,18 @@ def test_that_a_tag_of_timm_says_what_a_network_was_trained_on(name, data):
 @pytest.mark.parametrize(
     ("trained_on", "dataset", "words"),
     [
-        ("ImageNet-1k", {"_target_": "alrun.data.sources.tiny_imagenet"}, "of which this data set is a part"),
-        ("LVD-142M", {"_target_": "alrun.data.own.image_folder", "path": "my/oxford_pets"}, "of which this data set"),
+        ("ImageNet-1k", {"_target_": "alrun.data.sources.tiny_imagenet"}, "which holds this data set"),
+        ("LVD-142M", {"_target_": "alrun.data.own.image_folder", "path": "my/oxford_pets"}, "which holds"),
         ("LAION", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "images of the web"),
         ("ImageNet-1k", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, None),
+        ("Instagram", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "images of the web"),
+        ("SVHN", {"_target_": "alrun.data.sources.torchvision_data", "name": "SVHN"}, "which holds this data set"),
+        ("STL-10, CIFAR-10", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "which holds"),
+        ("CIFAR-10", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR100"}, None),
+        ("MNIST", {"_target_": "alrun.data.sources.torchvision_data", "name": "FashionMNIST"}, None),
+        ("Food-101", {"_target_": "alrun.data.own.image_folder", "path": "data/food101"}, "which holds this data set"),
+        ("banking77", {"_target_": "alrun.data.tables.text", "path": "data/banking77"}, "which holds this data set"),
+        ("my own photos", {"_target_": "alrun.data.own.image_folder", "path": None}, None),
         (None, {"_target_": "alrun.data.sources.tiny_imagenet"}, None),
     ],
 )
