@@ -122,6 +122,13 @@ def test_that_weights_that_cannot_be_downloaded_are_said_to_be_put_somewhere(mon
         Torchvision("resnet18").stated()
 
 
+def test_that_instagram_is_told_of_the_weights_that_were_trained_on_it():
+    models = torchvision.models
+    for name in models.list_models(module=models):
+        is_swag = "SWAG" in models.get_model_weights(name)["DEFAULT"].name
+        assert Torchvision(name).trained_on == ("Instagram, ImageNet-1k" if is_swag else "ImageNet-1k"), name
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [

@@ -13,6 +13,8 @@ from alrun.features.weights import load
 from alrun.models.classifier import Headed
 from alrun.system.errors import UserError, first_line
 
+SWAG = ("regnet_y_128gf", "vit_h_14")  # torchvision's networks whose DEFAULT weights were first trained on Instagram
+
 
 class Torchvision(Network):
     """A network of torchvision before its last linear layer, with the transforms that its weights state.
@@ -21,13 +23,15 @@ class Torchvision(Network):
         name: ``resnet50``, for example; torchvision.models.list_models() lists them.
         weights: ``DEFAULT`` (the library's best, downloaded on first use) or a file with a state dict.
         precision: As in Encoder.
-        trained_on: As in Encoder; None: ImageNet-1k for the library's weights, not known for a file.
+        trained_on: As in Encoder; None: ImageNet-1k for the library's weights, with Instagram for those of SWAG; not
+            known for a file.
     """
 
     def __init__(
         self, name: str, weights: str = "DEFAULT", precision: Precision = "float32", trained_on: str | None = None
     ) -> None:
-        super().__init__(precision, trained_on or ("ImageNet-1k" if weights == "DEFAULT" else None))
+        data = "Instagram, ImageNet-1k" if name in SWAG else "ImageNet-1k"
+        super().__init__(precision, trained_on or (data if weights == "DEFAULT" else None))
         self.network = name
         self.weights = weights
 
