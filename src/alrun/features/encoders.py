@@ -70,7 +70,7 @@ class Torchvision(Network):
                 file = f"{torch.hub.get_dir()}/checkpoints/{stated.url.rpartition('/')[2]}"
                 raise UserError(
                     f"encoder.name={self.network}: its weights cannot be downloaded ({first_line(error)}): put "
-                    f"{stated.url} at {file}, or name a file of weights by encoder.weights=..."
+                    f"{stated.url} at {file}, or name a file of weights by {setting('weights')}."
                 ) from error
         transforms = stated.transforms()
         return network.network, Preprocessing(
@@ -124,7 +124,7 @@ class Timm(Network):
         except Exception as error:  # of several libraries: no connection, no weights of that name
             raise UserError(
                 f"encoder.name={self.network}: its weights cannot be had ({first_line(error)}): put "
-                f"{source_of(timm, self.network)} on this machine and name it by encoder.weights=..., or name a "
+                f"{source_of(timm, self.network)} on this machine and name it by {setting('weights')}; or name a "
                 "network of timm.list_pretrained()."
             ) from error
         if not pretrained:
@@ -241,7 +241,7 @@ class SentenceTransformers(Encoder):
             except Exception as error:  # of several libraries: no connection, no such model, a damaged folder
                 raise UserError(
                     f"encoder: the model {self.source} cannot be had ({first_line(error)}): put the folder of the "
-                    f"model (config.json, modules.json, weights) on this machine and name it by encoder.path=..."
+                    f"model (config.json, modules.json, weights) on this machine and name it by {setting('path')}."
                 ) from error
         return self._model
 
@@ -264,6 +264,13 @@ class SentenceTransformers(Encoder):
             show_progress_bar=False,
             device=str(device),
         )
+
+
+def setting(key: str) -> str:
+    """How to give an encoder's setting ``key``, wherever the encoder belongs."""
+    places = "strategy.embeddings", "seed_set.embeddings"
+    others = " or ".join(f"{place}.encoder.{key}=..." for place in places)
+    return f"encoder.{key}=... ({others} for an encoder there)"
 
 
 # What tags in timm's names say of the training data; the first that is in a tag counts.
