@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,6 +122,36 @@ def test_that_weights_that_cannot_be_downloaded_are_said_to_be_put_somewhere(mon
     ) as raised:
         Torchvision("resnet18").stated()
     assert "seed_set.embeddings.encoder.weights=..." in str(raised.value)  # the encoder may belong there
+
+
+@pytest.mark.parametrize(
+    ("error", "is_cut_off"), [(None, False), (OSError, False), (ConnectionError, True), (TimeoutError, True)]
+)
+def test_that_a_hub_that_does_not_answer_is_asked_once(monkeypatch, tmp_path, error, is_cut_off):
+    """The library would ask again and again, for more than a minute; OSError stands for an answer that refuses."""
+    asked, loaded = [], []
+
+    class Answer(OSError):
+        """Of the hub, which refuses: HfHubHTTPError."""
+
+    class HfApi:
+        def model_info(self, name, timeout):
+            asked.append(name)
+            if error is not None:
+                raise Answer if error is OSError else error
+
+    def load(source, device, local_files_only):
+        loaded.append((source, local_files_only))
+        return nn.Identity()
+
+    constants = SimpleNamespace(HF_HUB_ETAG_TIMEOUT=10)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=HfApi, constants=constants))
+    monkeypatch.setitem(sys.modules, "huggingface_hub.utils", SimpleNamespace(HfHubHTTPError=Answer))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=load))
+    for source in ("some/model", str(tmp_path)):
+        assert SentenceTransformers(source).model is not None
+    assert asked == ["some/model"]  # of a folder, nobody is asked
+    assert loaded == [("some/model", is_cut_off), (str(tmp_path), False)]
 
 
 def test_that_instagram_is_told_of_the_weights_that_were_trained_on_it():

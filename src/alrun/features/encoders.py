@@ -1,5 +1,6 @@
 """``encoder=``: networks that make vectors of images or texts; each states all that its vectors depend on."""
 
+import os
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -236,8 +237,9 @@ class SentenceTransformers(Encoder):
                 raise UserError(
                     "encoder=sentence_transformers needs that package: pip install 'alrun[text]'."
                 ) from None
+            is_cut_off = not os.path.exists(self.source) and not answers(self.source)
             try:
-                self._model = SentenceTransformer(self.source, device="cpu").eval()
+                self._model = SentenceTransformer(self.source, device="cpu", local_files_only=is_cut_off).eval()
             except Exception as error:  # of several libraries: no connection, no such model, a damaged folder
                 raise UserError(
                     f"encoder: the model {self.source} cannot be had ({first_line(error)}): put the folder of the "
@@ -264,6 +266,23 @@ class SentenceTransformers(Encoder):
             show_progress_bar=False,
             device=str(device),
         )
+
+
+def answers(name: str) -> bool:
+    """Whether the hub of sentence-transformers answers to the name of a model, asked once.
+
+    The library itself asks for each of many files six times, for more than a minute, before it looks at what is cached.
+    """
+    from huggingface_hub import HfApi, constants  # pyright: ignore[reportMissingImports]
+    from huggingface_hub.utils import HfHubHTTPError  # pyright: ignore[reportMissingImports]
+
+    try:
+        HfApi().model_info(name, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except HfHubHTTPError:  # an answer: what is wrong is said when the model is loaded
+        return True
+    except Exception:  # of whatever library sends it; no connection, or none is wanted
+        return False
+    return True
 
 
 def setting(key: str) -> str:
