@@ -11,7 +11,7 @@ from torch import nn
 
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
-from alrun.commands import ask, label, tell
+from alrun.commands import ask, label, status, tell
 from alrun.commands.advise import find_run
 from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
@@ -358,6 +358,22 @@ def test_the_commands_take_the_folder_alone(labeled, tmp_path, monkeypatch, caps
         (ask, ["project/", "--send", "upload"], "needs --to label-studio"),
     ):
         assert sentence in str(main_of(module, monkeypatch, *words)), words
+
+
+def test_the_next_ask_lists_the_modules_that_a_project_cannot_keep(labeled, monkeypatch, capsys):
+    fill_in(labeled.ask())
+    record = labeled.run_dir / ".hydra"
+    record.mkdir(exist_ok=True)
+    (record / "overrides.yaml").write_text(f"- dataset.manifest={labeled.folder / 'pool.csv'}\n- allow=[mine]\n")
+    (record / "hydra.yaml").write_text("hydra: {runtime: {config_sources: []}}\n")
+    command = "python -m alrun ask project 'allow=[mine]'"
+    capsys.readouterr()
+    assert main_of(tell, monkeypatch, "project/") == 0
+    assert capsys.readouterr().out.endswith(f"Next: {command}\n")
+    assert str(status.command_of(labeled.run_dir)).startswith(f"{command}  #")
+    monkeypatch.setattr(LabelServer, "serve_forever", lambda _: None)
+    assert main_of(label, monkeypatch, "project/", "--no-browser") == 0
+    assert capsys.readouterr().out.endswith(f"Next: {command}\n")
 
 
 class Tiny(nn.Module):

@@ -11,6 +11,7 @@ from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from alrun.analysis.queried_images import draw_queried
 from alrun.data import card, content, vector_files, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
@@ -87,6 +88,8 @@ def test_that_a_run_on_vectors_learns_and_selects(stored, complete):
     assert table.test_accuracy.iloc[-1] > 0.9
     told = json.loads((run_dir / "run.json").read_text())["dataset"]
     assert (told["features"], told["train"], told["test"]) == (12, 200, 100)
+    rounds = pd.DataFrame([{"facet": "", "curve": "margin", "label": "margin", "run": str(run_dir)}])
+    assert draw_queried(rounds) == "Not shown: the pool holds vectors, so there are no images."
 
 
 def test_that_a_npy_may_have_its_labels_in_another(blobs, tmp_path, composed):

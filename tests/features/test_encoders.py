@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,8 +119,46 @@ def test_that_weights_that_cannot_be_downloaded_are_said_to_be_put_somewhere(mon
     monkeypatch.setattr(torchvision.models, "get_model", offline)
     with pytest.raises(
         UserError, match=r"put https://download.pytorch.org/models/resnet18-\w+.pth at .*/checkpoints/resnet18-"
-    ):
+    ) as raised:
         Torchvision("resnet18").stated()
+    assert "seed_set.embeddings.encoder.weights=..." in str(raised.value)  # the encoder may belong there
+
+
+@pytest.mark.parametrize(
+    ("error", "is_cut_off"), [(None, False), (OSError, False), (ConnectionError, True), (TimeoutError, True)]
+)
+def test_that_a_hub_that_does_not_answer_is_asked_once(monkeypatch, tmp_path, error, is_cut_off):
+    """The library would ask again and again, for more than a minute; OSError stands for an answer that refuses."""
+    asked, loaded = [], []
+
+    class Answer(OSError):
+        """Of the hub, which refuses: HfHubHTTPError."""
+
+    class HfApi:
+        def model_info(self, name, timeout):
+            asked.append(name)
+            if error is not None:
+                raise Answer if error is OSError else error
+
+    def load(source, device, local_files_only):
+        loaded.append((source, local_files_only))
+        return nn.Identity()
+
+    constants = SimpleNamespace(HF_HUB_ETAG_TIMEOUT=10)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=HfApi, constants=constants))
+    monkeypatch.setitem(sys.modules, "huggingface_hub.utils", SimpleNamespace(HfHubHTTPError=Answer))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=load))
+    for source in ("some/model", str(tmp_path)):
+        assert SentenceTransformers(source).model is not None
+    assert asked == ["some/model"]  # of a folder, nobody is asked
+    assert loaded == [("some/model", is_cut_off), (str(tmp_path), False)]
+
+
+def test_that_instagram_is_told_of_the_weights_that_were_trained_on_it():
+    models = torchvision.models
+    for name in models.list_models(module=models):
+        is_swag = "SWAG" in models.get_model_weights(name)["DEFAULT"].name
+        assert Torchvision(name).trained_on == ("Instagram, ImageNet-1k" if is_swag else "ImageNet-1k"), name
 
 
 @pytest.mark.parametrize(
@@ -139,10 +178,18 @@ def test_that_a_tag_of_timm_says_what_a_network_was_trained_on(name, data):
 @pytest.mark.parametrize(
     ("trained_on", "dataset", "words"),
     [
-        ("ImageNet-1k", {"_target_": "alrun.data.sources.tiny_imagenet"}, "of which this data set is a part"),
-        ("LVD-142M", {"_target_": "alrun.data.own.image_folder", "path": "my/oxford_pets"}, "of which this data set"),
+        ("ImageNet-1k", {"_target_": "alrun.data.sources.tiny_imagenet"}, "which holds this data set"),
+        ("LVD-142M", {"_target_": "alrun.data.own.image_folder", "path": "my/oxford_pets"}, "which holds"),
         ("LAION", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "images of the web"),
         ("ImageNet-1k", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, None),
+        ("Instagram", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "images of the web"),
+        ("SVHN", {"_target_": "alrun.data.sources.torchvision_data", "name": "SVHN"}, "which holds this data set"),
+        ("STL-10, CIFAR-10", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR10"}, "which holds"),
+        ("CIFAR-10", {"_target_": "alrun.data.sources.torchvision_data", "name": "CIFAR100"}, None),
+        ("MNIST", {"_target_": "alrun.data.sources.torchvision_data", "name": "FashionMNIST"}, None),
+        ("Food-101", {"_target_": "alrun.data.own.image_folder", "path": "data/food101"}, "which holds this data set"),
+        ("banking77", {"_target_": "alrun.data.tables.text", "path": "data/banking77"}, "which holds this data set"),
+        ("my own photos", {"_target_": "alrun.data.own.image_folder", "path": None}, None),
         (None, {"_target_": "alrun.data.sources.tiny_imagenet"}, None),
     ],
 )

@@ -414,6 +414,22 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         embed.without_part(["part=3/2"])
 
 
+def test_that_a_checkpoint_needs_a_file(tmp_path, monkeypatch, composed):
+    """It would be ImageNet's weights otherwise; a run's checks refuse it, too."""
+    from alrun.commands import embed
+    from alrun.settings.checks import validate
+
+    with pytest.raises(UserError, match=r"encoder.weights has no value: add encoder.weights=\.\.\. to the"):
+        validate(composed("dataset=digits", "encoder=checkpoint"))
+    words = ["dataset=digits", "encoder=checkpoint", f"paths.outputs={tmp_path}"]
+    monkeypatch.setattr("sys.argv", ["alrun embed", *words])
+    with pytest.raises(SystemExit, match=r"encoder.weights has no value"):
+        embed.main()
+    assert composed("encoder=checkpoint", "encoder.weights=r50.pth").encoder == (
+        composed("encoder=torchvision", "encoder.weights=r50.pth").encoder
+    )
+
+
 @pytest.mark.parametrize("encoder", [(), ENCODER])
 def test_that_vectors_need_no_embedding(tmp_path, monkeypatch, encoder):
     from alrun.commands import embed

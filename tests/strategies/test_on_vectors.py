@@ -11,6 +11,7 @@ from sklearn.datasets import make_blobs
 
 from alrun.commands import check
 from alrun.data.augmentation import Cast, NoAugmentation
+from alrun.data.dataset import ImageData
 from alrun.models import Mlp
 from alrun.pool.pool import Pool
 from alrun.strategies.coreset import Coreset
@@ -120,8 +121,15 @@ def test_that_a_seed_set_by_a_strategy_that_reads_a_model_is_refused():
         FromStrategy(Margin(), FromFeatures())
     vectors, labels = blobs()
     pool = Pool(torch.from_numpy(vectors), torch.from_numpy(labels))
-    with pytest.raises(UserError, match="nothing is labeled yet: give clusters=<number of classes>"):
+    with pytest.raises(UserError, match=r"nothing is labeled yet: .* or seed_set.strategy.clusters=10 in"):
         FromStrategy(ProbCover(FromFeatures()), FromFeatures()).choose(pool, torch.arange(120), 4, generator(), 16)
+
+
+def test_that_images_without_an_encoder_are_refused_with_a_setting_for_each_place():
+    images, labels = np.zeros((4, 1, 8, 8), np.uint8), np.arange(4)
+    data = ImageData(images, labels, images, labels)
+    with pytest.raises(UserError, match=r"pretrained@seed_set.embeddings.encoder=torchvision for a seed set"):
+        FromFeatures().prepare(data, lambda _: np.zeros((4, 2), np.float32))
 
 
 SETTINGS = {

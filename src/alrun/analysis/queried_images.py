@@ -8,12 +8,14 @@ import pandas as pd
 
 from alrun.analysis.figure_style import COLUMN, PAGE, bare, styled
 from alrun.runs import thumbnails
+from alrun.runs.run_folder import read_record
 from alrun.system.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STRATEGIES = 6  # drawn at most
+OTHERS = ("vectors", "texts")  # of which a run keeps no thumbnails
 Queried = dict[int, np.ndarray]  # thumbnails (n, 32, 32, 3) by round
 
 
@@ -21,6 +23,8 @@ def draw_queried(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
     """The contact sheet and the map of the first repeat of each strategy; a sentence if there are none."""
     runs = rounds[rounds["facet"] == rounds["facet"].iloc[0]].drop_duplicates("curve").head(STRATEGIES)
     runs = runs.assign(folder=runs["folder"] if "folder" in runs else runs["run"])
+    if kind := kind_of_others(Path(runs["folder"].iloc[0])):
+        return f"Not shown: the pool holds {kind}, so there are no images."
     try:
         found = {str(row["label"]): thumbnails.read_thumbnails(Path(row["folder"])) for row in runs.to_dict("records")}
     except UserError as error:
@@ -29,6 +33,13 @@ def draw_queried(rounds: pd.DataFrame) -> "dict[str, Figure] | str":
     if not found:
         return "Not shown: nothing was queried."
     return {"first and last query": contact_sheet(found), "map of queries": query_map(found)}
+
+
+def kind_of_others(run_dir: Path) -> str | None:
+    """What the pool of a run without images holds, such as vectors; None where it holds images."""
+    card = read_record(run_dir).get("dataset")
+    kind = card.get("kind") if isinstance(card, dict) and not (run_dir / thumbnails.NAME).exists() else None
+    return kind if kind in OTHERS else None
 
 
 @styled

@@ -15,7 +15,7 @@ from typing import Any
 from alrun.annotate import project as projects
 from alrun.commands import console
 from alrun.commands.ask import run_of
-from alrun.commands.status import words_of_run
+from alrun.commands.next_step import words_of_run
 from alrun.runs.run_folder import display_path, find_run_folders, queries_file
 from alrun.settings import planned_runs
 from alrun.system.errors import SettingError

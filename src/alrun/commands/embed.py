@@ -23,7 +23,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.commands import console
-from alrun.settings import planned_runs
+from alrun.settings import checks, planned_runs
 from alrun.settings.vector_pools import holds_vectors
 from alrun.system import program
 from alrun.system.errors import UserError
@@ -91,6 +91,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
         )
     if cfg.get("encoder") is None:
         raise UserError("encoder has no value: name a pretrained network by encoder=timm, torchvision or another.")
+    checks.check_given(cfg, ENCODES)
     where = device.choose_device(cfg.runtime.device)
     encoder = factory.build(cfg.encoder, "encoder")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)

@@ -8,8 +8,8 @@ kept at once, also if the server is killed. Keys: the digits (and letters) at th
 s skip, ! second opinion, u undo, arrows, g grid.
 """
 
-import sys
 import webbrowser
+from pathlib import Path
 
 from alrun.annotate import project as projects
 from alrun.annotate.keeping import requested
@@ -18,9 +18,11 @@ from alrun.annotate.session import Session
 from alrun.annotate.shown import shown_of
 from alrun.commands import console
 from alrun.commands.ask import run_of
+from alrun.commands.next_step import words_of_project
 from alrun.commands.tell import check_asked
 from alrun.data import own
 from alrun.runs.label_files import read_labels
+from alrun.runs.run_folder import display_path
 from alrun.system import program
 from alrun.system.errors import SettingError, first_line
 
@@ -55,7 +57,9 @@ def main() -> None:
         missing = len(set(queries[-1]) - set(read_labels(session.run_dir, session.classes)))
     asked = f"{len(queries[-1])} {session.shown.kind}s of round {len(queries) - 1}"
     print(f"{len(queries[-1]) - missing} of {asked} have an answer.")
-    print(f"Next: {program.command_line(['label' if missing else 'ask', *sys.argv[1:2]])}")
+    folder = Path(arguments.project)
+    again = ["label", display_path(folder)] if missing else ["ask", *words_of_project(folder, session.run_dir)]
+    print(f"Next: {program.command_line(again)}")
 
 
 def open_session(name: str, words: list[str], by: str) -> Session:

@@ -36,3 +36,26 @@ def is_of_strategy(argument: str) -> bool:
     """Whether an argument chooses the strategy or changes one of its settings."""
     key = argument.partition("=")[0].lstrip("+~")
     return key.split(".")[0] == WITHOUT or key.partition("@")[2].split(".")[0] == WITHOUT
+
+
+def words_of_project(project: Path, run_dir: Path) -> list[str]:
+    """The words by which a labeling project asks again: its folder, and the modules that it cannot list itself."""
+    typed = words_of_run(run_dir) or []
+    return [display_path(project), *(word for word in typed if word.lstrip("+").startswith("allow="))]
+
+
+def words_of_run(folder: Path) -> list[str] | None:
+    """The words that started a run, from Hydra's record; None if there is no record."""
+    import yaml  # as plain text: no interpolation, and no tag creates an object
+
+    try:
+        typed, composed = (
+            yaml.safe_load((folder / ".hydra" / name).read_text()) for name in ("overrides.yaml", "hydra.yaml")
+        )
+        sources = composed["hydra"]["runtime"]["config_sources"]
+        own = [source["path"] for source in sources if source["provider"] == "command-line"]
+        if not isinstance(typed, list):
+            return None
+        return [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return None

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alrun.commands import console
+from alrun.commands import console, next_step
 from alrun.runs.durations import Durations, labels_of_rounds
 from alrun.runs.run_folder import (
     display_path,
@@ -182,29 +182,12 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
 
 def command_of(folder: Path) -> str | None:
     """The command line of a run that has started, from Hydra's record; None if there is no record."""
-    words = words_of_run(folder)
+    words = next_step.words_of_run(folder)
     if words is None:
         return None
     project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
     if project is not None:
-        words = [display_path(Path(project.strip("'\"")).parent)]
+        words = next_step.words_of_project(Path(project.strip("'\"")).parent, folder)
     if latest_request(folder):
         words.insert(0, "ask")
     return one_line(f"{program.command_line(words)}  # {display_path(folder)}")
-
-
-def words_of_run(folder: Path) -> list[str] | None:
-    """The words that started a run, from Hydra's record; None if there is no record."""
-    import yaml  # as plain text: no interpolation, and no tag creates an object
-
-    try:
-        typed, composed = (
-            yaml.safe_load((folder / ".hydra" / name).read_text()) for name in ("overrides.yaml", "hydra.yaml")
-        )
-        sources = composed["hydra"]["runtime"]["config_sources"]
-        own = [source["path"] for source in sources if source["provider"] == "command-line"]
-        if not isinstance(typed, list):
-            return None
-        return [word for folder in own for word in ("--config-dir", display_path(Path(folder)))] + [*map(str, typed)]
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
-        return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from alrun.annotate import project as projects
 from alrun.annotate.formats import FORMATS, fetch_answers, read_answers_of
 from alrun.annotate.keeping import Kept, keep_answers
-from alrun.commands import console
+from alrun.commands import console, next_step
 from alrun.commands.ask import find_run_to_label, run_of
 from alrun.data import own
 from alrun.runs.run_folder import display_path, latest_request, queries_file
@@ -82,7 +82,10 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     show_mistakes([f"{place}, {mistake}" for mistake in kept.refused])
     if kept.refused:
         print("Correct what is refused and type the same command again: what is already known is skipped.")
-    print(f"Next: {program.command_line(['ask' if not kept.missing else 'label', display_path(project.folder)])}")
+    if kept.missing:
+        print(f"Next: {program.command_line(['label', display_path(project.folder)])}")
+    else:
+        print(f"Next: {program.command_line(['ask', *next_step.words_of_project(project.folder, run.folder)])}")
     return kept
 
 

@@ -1,5 +1,6 @@
 """``encoder=``: networks that make vectors of images or texts; each states all that its vectors depend on."""
 
+import os
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from alrun.features.weights import load
 from alrun.models.classifier import Headed
 from alrun.system.errors import UserError, first_line
 
+SWAG = ("regnet_y_128gf", "vit_h_14")  # torchvision's networks whose DEFAULT weights were first trained on Instagram
+
 
 class Torchvision(Network):
     """A network of torchvision before its last linear layer, with the transforms that its weights state.
@@ -21,13 +24,15 @@ class Torchvision(Network):
         name: ``resnet50``, for example; torchvision.models.list_models() lists them.
         weights: ``DEFAULT`` (the library's best, downloaded on first use) or a file with a state dict.
         precision: As in Encoder.
-        trained_on: As in Encoder; None: ImageNet-1k for the library's weights, not known for a file.
+        trained_on: As in Encoder; None: ImageNet-1k for the library's weights, with Instagram for those of SWAG; not
+            known for a file.
     """
 
     def __init__(
         self, name: str, weights: str = "DEFAULT", precision: Precision = "float32", trained_on: str | None = None
     ) -> None:
-        super().__init__(precision, trained_on or ("ImageNet-1k" if weights == "DEFAULT" else None))
+        data = "Instagram, ImageNet-1k" if name in SWAG else "ImageNet-1k"
+        super().__init__(precision, trained_on or (data if weights == "DEFAULT" else None))
         self.network = name
         self.weights = weights
 
@@ -66,7 +71,7 @@ class Torchvision(Network):
                 file = f"{torch.hub.get_dir()}/checkpoints/{stated.url.rpartition('/')[2]}"
                 raise UserError(
                     f"encoder.name={self.network}: its weights cannot be downloaded ({first_line(error)}): put "
-                    f"{stated.url} at {file}, or name a file of weights by encoder.weights=..."
+                    f"{stated.url} at {file}, or name a file of weights by {setting('weights')}."
                 ) from error
         transforms = stated.transforms()
         return network.network, Preprocessing(
@@ -120,7 +125,7 @@ class Timm(Network):
         except Exception as error:  # of several libraries: no connection, no weights of that name
             raise UserError(
                 f"encoder.name={self.network}: its weights cannot be had ({first_line(error)}): put "
-                f"{source_of(timm, self.network)} on this machine and name it by encoder.weights=..., or name a "
+                f"{source_of(timm, self.network)} on this machine and name it by {setting('weights')}; or name a "
                 "network of timm.list_pretrained()."
             ) from error
         if not pretrained:
@@ -233,12 +238,13 @@ class SentenceTransformers(Encoder):
                 raise UserError(
                     "encoder=sentence_transformers needs that package: pip install 'alrun[text]'."
                 ) from None
+            is_cut_off = not os.path.exists(self.source) and not answers(self.source)
             try:
-                self._model = SentenceTransformer(self.source, device="cpu").eval()
+                self._model = SentenceTransformer(self.source, device="cpu", local_files_only=is_cut_off).eval()
             except Exception as error:  # of several libraries: no connection, no such model, a damaged folder
                 raise UserError(
                     f"encoder: the model {self.source} cannot be had ({first_line(error)}): put the folder of the "
-                    f"model (config.json, modules.json, weights) on this machine and name it by encoder.path=..."
+                    f"model (config.json, modules.json, weights) on this machine and name it by {setting('path')}."
                 ) from error
         return self._model
 
@@ -263,6 +269,30 @@ class SentenceTransformers(Encoder):
             show_progress_bar=False,
             device=str(device),
         )
+
+
+def answers(name: str) -> bool:
+    """Whether the hub of sentence-transformers answers to the name of a model, asked once.
+
+    The library itself asks for each of many files six times, for more than a minute, before it looks at what is cached.
+    """
+    from huggingface_hub import HfApi, constants  # pyright: ignore[reportMissingImports]
+    from huggingface_hub.utils import HfHubHTTPError  # pyright: ignore[reportMissingImports]
+
+    try:
+        HfApi().model_info(name, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except HfHubHTTPError:  # an answer: what is wrong is said when the model is loaded
+        return True
+    except Exception:  # of whatever library sends it; no connection, or none is wanted
+        return False
+    return True
+
+
+def setting(key: str) -> str:
+    """How to give an encoder's setting ``key``, wherever the encoder belongs."""
+    places = "strategy.embeddings", "seed_set.embeddings"
+    others = " or ".join(f"{place}.encoder.{key}=..." for place in places)
+    return f"encoder.{key}=... ({others} for an encoder there)"
 
 
 # What tags in timm's names say of the training data; the first that is in a tag counts.

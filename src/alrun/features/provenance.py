@@ -1,5 +1,6 @@
 """What a network was trained on, as the record of a data set tells it; and where that holds the data themselves."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from alrun.features.encoder import Encoder
 # around the training splits of the others (Oquab et al. 2023, Table 15).
 IMAGENET = ("imagenet", "imagenette", "imagewoof")
 FINE = ("caltech101", "cub", "dtd", "aircraft", "flowers", "food101", "pets", "cars", "sun397", "voc")
-PARTS = {"imagenet": IMAGENET, "lvd": (*IMAGENET, *FINE), "cifar": ("cifar",), "mnist": ("mnist",)}
+PARTS = {"imagenet": IMAGENET, "lvd": (*IMAGENET, *FINE)}
 # Images from all over the web may hold any published data set.
-WEB = ("LAION", "WIT", "DataComp", "WebLI", "MetaCLIP")
+WEB = ("LAION", "WIT", "DataComp", "WebLI", "MetaCLIP", "Instagram")
 
 
 def record(encoder: Encoder, manifest: dict[str, Any], dataset: DictConfig) -> dict[str, Any]:
@@ -27,23 +28,33 @@ def record(encoder: Encoder, manifest: dict[str, Any], dataset: DictConfig) -> d
     }
 
 
-def names_of(dataset: DictConfig) -> str:
-    """All that names a data set in its settings, in lower case."""
+def names_of(dataset: DictConfig) -> set[str]:
+    """All that names a data set in its settings, as ``plain`` has it."""
     path = Path(str(dataset.get("path") or "")).stem
-    return " ".join((str(dataset._target_), str(dataset.get("name") or ""), path)).casefold().replace("_", "")
+    return {plain(name) for name in (*str(dataset._target_).split("."), str(dataset.get("name") or ""), path)}
 
 
-def overlap(trained_on: str | None, names: str) -> str | None:
+def plain(name: str) -> str:
+    """A name by its letters and digits alone, in lower case: CIFAR-10 and cifar10 are one."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def overlap(trained_on: str | None, names: set[str]) -> str | None:
     """What to say of a network that may have seen the data set called ``names``; None where nothing is known."""
     if trained_on is None:
         return None
-    seen = trained_on.casefold().replace("_", "")
-    for data, parts in PARTS.items():
-        if data in seen and any(part in names for part in parts):
-            return (
-                f"the encoder was trained on {trained_on}, of which this data set is a part: it has seen these images, "
-                "so accuracy and strategies look better here than on new data; report no finding from them"
-            )
-    if any(data.casefold() in seen for data in WEB):
+    if holds(trained_on, names):
+        return (
+            f"the encoder was trained on {trained_on}, which holds this data set: it has seen these examples, so "
+            "accuracy and strategies look better here than on new data; report no finding from them"
+        )
+    if any(data.casefold() in trained_on.casefold() for data in WEB):
         return f"the encoder was trained on {trained_on}, images of the web, which may hold those of this data set"
     return None
+
+
+def holds(trained_on: str, names: set[str]) -> bool:
+    """Whether one of the data sets listed in ``trained_on`` is, or is known to have as a part, the one of ``names``."""
+    listed = {plain(each) for each in re.split(r"[,;+()]| and ", trained_on)} - {""}
+    parts = [part for data, known in PARTS.items() if data in plain(trained_on) for part in known]
+    return bool(listed & names) or any(part in name for part in parts for name in names)

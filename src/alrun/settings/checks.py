@@ -1,7 +1,7 @@
 """Refuses impossible settings before torch is imported and data are read: within the first second."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -35,8 +35,7 @@ def validate(cfg: DictConfig) -> None:
     known = [entry.name for entry in fields(RunConfig)]
     for key in (str(key) for key in cfg if key not in known):
         raise SettingError(f"{key}: there is no such setting; {closest(key, known)}")
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        raise SettingError(f"{key} has no value: add {key}=... to the command line.")
+    check_given(cfg, known)
     targets.check_targets(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
         # Memory may be unlimited; an infinite count, rate or share is a mistake.
@@ -64,6 +63,18 @@ def validate(cfg: DictConfig) -> None:
         samples = strategy.get("dropout_samples", 0)
         if isinstance(samples, int) and has_dropout(cfg) is False:
             check_dropout(samples, named(cfg.model, "model"), key)
+
+
+def check_given(cfg: DictConfig, groups: Collection[str]) -> None:
+    """Refuse settings of ``groups`` that have no value.
+
+    Raises:
+        UserError: There is one.
+    """
+    settings = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])  # only a job has Hydra's values
+    for key in sorted(OmegaConf.missing_keys(settings)):
+        if key.partition(".")[0] in groups:
+            raise SettingError(f"{key} has no value: add {key}=... to the command line.")
 
 
 def check_ranges(cfg: DictConfig) -> None:

@@ -138,7 +138,8 @@ class FromFeatures(Embeddings):
                 "embeddings@strategy.embeddings=features, or embeddings@seed_set.embeddings=features for a seed set."
                 if data.is_vectors
                 else "embeddings=features: the pool holds images: make it a pool of vectors by encoder=torchvision, or "
-                "name a network for the selection only: pretrained@strategy.embeddings.encoder=torchvision."
+                "name a network for the selection only: pretrained@strategy.embeddings.encoder=torchvision, or "
+                "pretrained@seed_set.embeddings.encoder=torchvision for a seed set."
             )
         if self.encoder is not None:
             self.rows = embed(self.encoder)

@@ -58,7 +58,10 @@ class ProbCover(Strategy):
         radius, nearby = self.radius, nearby_in(self.nearby, len(points))
         if radius is None:
             if not len(labeled) and self.clusters is None:
-                raise UserError("strategy=probcover: nothing is labeled yet: give clusters=<number of classes>.")
+                raise UserError(
+                    "strategy=probcover: nothing is labeled yet: give its setting clusters the number of classes, such "
+                    "as strategy.clusters=10, or seed_set.strategy.clusters=10 in a seed set."
+                )
             count = min(self.clusters or max(2, len(query.labels.unique())), len(points))
             labels = nearby_kmeans(unlabeled, count, query.rng, nearby).labels
             among = None
