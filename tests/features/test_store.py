@@ -404,12 +404,16 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         "runtime.device=cpu",
     ]
     for number, expected in (
-        (2, "part 2 of 2 is done; missing: 1"),
-        (1, "1297 + 500 vectors of 128 numbers, float32"),
+        ("2/2", "part 2 of 2 is done; missing: 1"),
+        ("1/2", "1297 + 500 vectors of 128 numbers, float32"),
     ):
-        monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}/2"])
+        monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}"])
         embed.main()
         assert expected in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"paths.features={tmp_path / 'many'}", "part=1/40"])
+    embed.main()
+    assert "missing: 2, 3," in (told := capsys.readouterr().out)
+    assert told.strip().endswith("20, 21 and 19 more")
     with pytest.raises(UserError, match="part=3/2 must name a part"):
         embed.without_part(["part=3/2"])
 

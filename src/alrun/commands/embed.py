@@ -28,6 +28,7 @@ from alrun.settings.vector_pools import holds_vectors
 from alrun.system import program
 from alrun.system.errors import UserError
 
+SHOWN = 20  # numbers of missing parts that are named
 ENCODES = ("dataset", "encoder", "paths", "runtime")  # the settings that another process needs
 
 
@@ -104,8 +105,9 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress, elsewhere)
     manifest = store.read()
     if manifest is None:
-        left = ", ".join(map(str, parts.missing(store, of)))
-        return f"{store.folder}: part {number} of {of} is done; missing: {left}"
+        left = parts.missing(store, of)
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        return f"{store.folder}: part {number} of {of} is done; missing: {', '.join(map(str, left[:SHOWN]))}{more}"
     train, test = store.counts
     size = f"{train} + {test} vectors of {manifest['dimension']} numbers, {encoder.precision}"
     return (

@@ -180,13 +180,19 @@ def test_ours_share_the_papers_panels_at_its_size_and_have_their_own_beside_them
         assert titles == [panel.title, f"{panel.title}\nthe paper's", f"{panel.title}\nours"]
 
 
-def test_the_caption_says_whether_numbers_compare_and_the_table_has_the_papers_own_numbers_of_labels(tmp_path):
+def test_the_caption_says_whether_numbers_compare_and_the_table_has_the_papers_own_numbers_of_labels(
+    tmp_path, monkeypatch
+):
+    said = []
+    draw_figure = make.draw.draw_figure
+    monkeypatch.setattr(make.draw, "draw_figure", lambda *args: said.append(args[2]) or draw_figure(*args))
     for scale, is_apart in (("paper", False), ("smoke", True)):
         make.write_exhibit("figure-6", Asked((f"scale={scale}", "seed=0", f"paths.outputs={tmp_path / scale}")))
         assert (make.APART in (tmp_path / scale / "paper" / "figure-6.md").read_text()) == is_apart
         table = pd.read_csv(tmp_path / scale / "paper" / "figure-6.csv")
         assert table["x"].max() == 25000
         assert set(table["whose"]) == {"paper"}
+        assert said[-1].endswith(", 1 % of the labels, 0.4 % of the epochs") == is_apart
 
 
 def test_later_overrides_win_and_stand_ins_replace_what_is_downloaded():

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 import pandas as pd
+from omegaconf import DictConfig
 
 from alrun.analysis import formats
 from alrun.analysis.figure_style import save_figure
@@ -59,13 +60,20 @@ def write_exhibit(name: str, asked: Asked) -> str:
     return f"{name}: {there.state}: {display_path(written)}"
 
 
+def size(scale: DictConfig) -> str:
+    """What the picture says of another scale than the paper's."""
+    if (scale.examples, scale.epochs) == (1, 1):
+        return ""
+    return f", {100 * scale.examples:g} % of the labels, {100 * scale.epochs:g} % of the epochs"
+
+
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     """Write a figure, its points and its caption."""
     scale = there.asked[0].cfg.scale
     found = points.of_figure(name, there)
     has_paper = bool((found["whose"] == "paper").any())
     apart = has_paper and (scale.examples, scale.epochs) != (1, 1)
-    note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
+    note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}{size(scale)}"
     drawn = draw.draw_figure(name, found, note, apart)
     save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
