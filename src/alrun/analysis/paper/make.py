@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from alrun.analysis import formats
 from alrun.analysis.figure_style import save_figure
@@ -60,11 +59,9 @@ def write_exhibit(name: str, asked: Asked) -> str:
     return f"{name}: {there.state}: {display_path(written)}"
 
 
-def size(scale: DictConfig) -> str:
-    """What the picture says of another scale than the paper's."""
-    if (scale.examples, scale.epochs) == (1, 1):
-        return ""
-    return f", {100 * scale.examples:g} % of the labels, {100 * scale.epochs:g} % of the epochs"
+def size(labels: float, epochs: float) -> str:
+    """What the picture says of other shares of the paper's labels and epochs than 1."""
+    return "" if labels == epochs == 1 else f", {100 * labels:g} % of the labels, {100 * epochs:g} % of the epochs"
 
 
 def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
@@ -73,8 +70,8 @@ def write_figure(name: str, there: Collected, path: Path, asked: Asked) -> None:
     found = points.of_figure(name, there)
     has_paper = bool((found["whose"] == "paper").any())
     apart = has_paper and (scale.examples, scale.epochs) != (1, 1)
-    note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}{size(scale)}"
-    drawn = draw.draw_figure(name, found, note, apart)
+    note = f"{name.replace('-', ' ').capitalize()}: {exhibit(name).title}; ours: {there.state}"
+    drawn = draw.draw_figure(name, found, note + size(scale.examples, scale.epochs), apart)
     save_figure(drawn, path)
     files.write_text(path.with_suffix(".csv"), formats.csv(found))
     read = HOLLOW + (APART if apart else "")
