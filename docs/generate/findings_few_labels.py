@@ -40,6 +40,7 @@ not name the hardware of that table. VAAL's own networks count as training.{part
 {verdict}
 """
 CAPTION = "Test accuracy on MNIST against labels, means of our repeats"
+ONCE = " (VAAL and DeepFool: one run, among {count:,} examples)"
 SOME = (
     " VAAL and DeepFool ran once, and chose among {count:,} examples that were drawn from the pool for each query, so "
     "that their rows compare with no other."
@@ -54,6 +55,7 @@ def few_labels(folder: Path, assets: Path) -> list[str]:
     every = rounds if part is None else pd.concat([rounds, by_inner(part)], ignore_index=True)
     draw(every).savefig(assets / FIGURE, metadata={"Date": None}, facecolor="white")
     repeats = rounds.groupby("strategy")["seed"].nunique()
+    caption = CAPTION if part is None else CAPTION + ONCE.format(count=candidates(part))
     text = TEXT.format(
         first=rounds["labeled"].min(),
         last=rounds["labeled"].max(),
@@ -61,8 +63,8 @@ def few_labels(folder: Path, assets: Path) -> list[str]:
         hours=studies.spent(every),
         hardware=" and ".join(sorted(every["hardware"].unique())),
         part="" if part is None else SOME.format(count=candidates(part)),
-        figure=f'<img src="../assets/{FIGURE}" width="830" alt="{CAPTION}.">',
-        caption=CAPTION,
+        figure=f'<img src="../assets/{FIGURE}" width="830" alt="{caption}.">',
+        caption=caption,
         table=table(rounds, every),
         verdict=verdict(rounds),
     )

@@ -120,7 +120,7 @@ def slopes(values: pd.DataFrame, places: np.ndarray) -> np.ndarray:
 
 
 def trained(rounds: pd.DataFrame) -> float:
-    """Share of the rounds whose training was not cut short: as many epochs as in the paper are no less than there."""
+    """Share of the rounds whose training was not cut short; as many epochs as in the paper are enough."""
     ends = rounds["stopped_by"].isin(TRAINED)
     if "training.max_epochs" in rounds:
         as_many = pd.to_numeric(rounds["training.max_epochs"], errors="coerce") >= EPOCHS

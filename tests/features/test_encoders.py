@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from alrun.features.encoders import SentenceTransformers, Timm, Torchvision, of_tag
-from alrun.features.provenance import names_of, overlap
+from alrun.features.encoders import SentenceTransformers, Timm, Torchvision
+from alrun.features.provenance import names_of, of_tag, overlap
 from alrun.system.errors import UserError
 from alrun.system.torchvision_import import torchvision
 

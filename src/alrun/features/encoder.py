@@ -172,7 +172,7 @@ def form_of(network: nn.Module) -> str:
     """
     usual = vars(nn.Module()).keys()
     held = {
-        name: {key: plain(value) for key, value in sorted(vars(part).items()) if key not in usual}
+        name: {key: as_json(value) for key, value in sorted(vars(part).items()) if key not in usual}
         for name, part in network.named_modules()
         if (home := inspect.getmodule(type(part))) is not None and not is_installed(home)
     }
@@ -180,7 +180,7 @@ def form_of(network: nn.Module) -> str:
     return hashed(json.dumps([printed, held]).encode())
 
 
-def plain(value: Any, depth: int = 4) -> Any:
+def as_json(value: Any, depth: int = 4) -> Any:
     """``value`` as JSON: numbers of a tensor as their hash, a function or class by name, an object by what it holds."""
     if value is None or isinstance(value, (str, int, float)):
         return value
@@ -190,13 +190,13 @@ def plain(value: Any, depth: int = 4) -> Any:
     if isinstance(value, (torch.dtype, torch.device)):
         return str(value)
     if depth and isinstance(value, (list, tuple)):
-        return [plain(each, depth - 1) for each in value]
+        return [as_json(each, depth - 1) for each in value]
     if depth and isinstance(value, dict):
-        return {str(key): plain(each, depth - 1) for key, each in value.items()}
+        return {str(key): as_json(each, depth - 1) for key, each in value.items()}
     named = value if hasattr(value, "__qualname__") else type(value)
     name = f"{named.__module__}.{named.__qualname__}"
     inside = {} if named is value or isinstance(value, nn.Module) else getattr(value, "__dict__", {})
-    return [name, plain(inside, depth - 1)] if depth and inside else name
+    return [name, as_json(inside, depth - 1)] if depth and inside else name
 
 
 def is_installed(module: ModuleType) -> bool:

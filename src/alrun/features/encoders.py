@@ -8,13 +8,12 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from alrun.features.encoder import Encoder, Network, Precision, code_of, files_at, form_of, hash_of, plain, version_of
+from alrun.features.encoder import Encoder, Network, Precision, as_json, code_of, files_at, form_of, hash_of, version_of
 from alrun.features.preprocessing import Preprocessing, of_settings
+from alrun.features.provenance import of_tag, of_torchvision
 from alrun.features.weights import load
 from alrun.models.classifier import Headed
 from alrun.system.errors import UserError, first_line
-
-SWAG = ("regnet_y_128gf", "vit_h_14")  # torchvision's networks whose DEFAULT weights were first trained on Instagram
 
 
 class Torchvision(Network):
@@ -31,8 +30,7 @@ class Torchvision(Network):
     def __init__(
         self, name: str, weights: str = "DEFAULT", precision: Precision = "float32", trained_on: str | None = None
     ) -> None:
-        data = "Instagram, ImageNet-1k" if name in SWAG else "ImageNet-1k"
-        super().__init__(precision, trained_on or (data if weights == "DEFAULT" else None))
+        super().__init__(precision, trained_on or (of_torchvision(name) if weights == "DEFAULT" else None))
         self.network = name
         self.weights = weights
 
@@ -256,7 +254,7 @@ class SentenceTransformers(Encoder):
             "network": self.name,
             "weights": hash_of(model),
             "form": form_of(model),
-            "preprocessing": {name: plain(getattr(model, name, None)) for name in told},
+            "preprocessing": {name: as_json(getattr(model, name, None)) for name in told},
             "precision": self.precision,
         }
 
@@ -293,30 +291,6 @@ def setting(key: str) -> str:
     places = "strategy.embeddings", "seed_set.embeddings"
     others = " or ".join(f"{place}.encoder.{key}=..." for place in places)
     return f"encoder.{key}=... ({others} for an encoder there)"
-
-
-# What tags in timm's names say of the training data; the first that is in a tag counts.
-TAGS = {
-    "lvd142m": "LVD-142M (ImageNet-22k among its sources)",
-    "lvd1689m": "LVD-1689M",
-    "laion": "LAION",
-    "openai": "OpenAI's WIT",
-    "dfn": "DataComp",
-    "datacomp": "DataComp",
-    "webli": "WebLI",
-    "metaclip": "MetaCLIP",
-    "in22k": "ImageNet-22k",
-    "in21k": "ImageNet-22k",
-    "in12k": "ImageNet-22k",
-    "in1k": "ImageNet-1k",
-    "inat": "iNaturalist",
-}
-
-
-def of_tag(name: str) -> str | None:
-    """The data that a tag of timm names, several joined; None where it names none, or there is no tag."""
-    tag = name.partition(".")[2]
-    return ", ".join(dict.fromkeys(data for word, data in TAGS.items() if word in tag)) or None
 
 
 def source_of(timm: Any, name: str) -> str:

@@ -15,6 +15,23 @@ FINE = ("caltech101", "cub", "dtd", "aircraft", "flowers", "food101", "pets", "c
 PARTS = {"imagenet": IMAGENET, "lvd": (*IMAGENET, *FINE)}
 # Images from all over the web may hold any published data set.
 WEB = ("LAION", "WIT", "DataComp", "WebLI", "MetaCLIP", "Instagram")
+SWAG = ("regnet_y_128gf", "vit_h_14")  # torchvision's networks whose DEFAULT weights were first trained on Instagram
+# What tags in timm's names say of the training data; the first that is in a tag counts.
+TAGS = {
+    "lvd142m": "LVD-142M (ImageNet-22k among its sources)",
+    "lvd1689m": "LVD-1689M",
+    "laion": "LAION",
+    "openai": "OpenAI's WIT",
+    "dfn": "DataComp",
+    "datacomp": "DataComp",
+    "webli": "WebLI",
+    "metaclip": "MetaCLIP",
+    "in22k": "ImageNet-22k",
+    "in21k": "ImageNet-22k",
+    "in12k": "ImageNet-22k",
+    "in1k": "ImageNet-1k",
+    "inat": "iNaturalist",
+}
 
 
 def record(encoder: Encoder, manifest: dict[str, Any], dataset: DictConfig) -> dict[str, Any]:
@@ -58,3 +75,14 @@ def holds(trained_on: str, names: set[str]) -> bool:
     listed = {plain(each) for each in re.split(r"[,;+()]| and ", trained_on)} - {""}
     parts = [part for data, known in PARTS.items() if data in plain(trained_on) for part in known]
     return bool(listed & names) or any(part in name for part in parts for name in names)
+
+
+def of_tag(name: str) -> str | None:
+    """The data that a tag of timm names, several joined; None where it names none, or there is no tag."""
+    tag = name.partition(".")[2]
+    return ", ".join(dict.fromkeys(data for word, data in TAGS.items() if word in tag)) or None
+
+
+def of_torchvision(name: str) -> str:
+    """The data that torchvision's DEFAULT weights of a network were trained on."""
+    return "Instagram, ImageNet-1k" if name in SWAG else "ImageNet-1k"
