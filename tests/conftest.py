@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from alrun.loop.start import run
 from alrun.settings import schema, targets
 from alrun.settings.planned_runs import options_of
+from tests.features import tiny
 
 schema.register()
 # torch's threads spin while they wait; one is enough for data this small, and leaves results unchanged by the machine.
@@ -37,8 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def listed(monkeypatch, request):
-    """A test may name parts of its own module, and none that another test has listed."""
-    monkeypatch.setattr(targets, "_listed", (request.module.__name__,))
+    """A test may name parts of its own module and the tiny network, and none that another test has listed."""
+    monkeypatch.setattr(targets, "_listed", (request.module.__name__, tiny.__name__))
     monkeypatch.setenv(targets.VARIABLE, "")
 
 

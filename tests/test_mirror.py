@@ -71,7 +71,6 @@ ELSEWHERE = {  # module: the test of another room or of what it is part of, and 
     "commands/select.py": ("loop/test_selection_parts.py", "computes a part"),
     "commands/tell.py": ("runs/test_labeling.py", "one conversation with ask"),
     "commands/label.py": ("annotate/test_server.py", "serves the page"),
-    "commands/embed.py": ("features/test_store.py", "fills the store"),
     "commands/report.py": ("analysis/test_report.py", "the command and what it writes"),
     "commands/completion.py": ("commands/test_cli.py", "completes its words"),
     "data/content.py": ("settings/test_identity.py", "names of content are part of a run's"),

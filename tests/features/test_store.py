@@ -4,9 +4,11 @@ import copy
 import errno
 import hashlib
 import importlib
+import inspect
 import json
 import linecache
 import logging
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -27,26 +29,9 @@ from alrun.features.encoder import hash_of
 from alrun.features.encoders import Module
 from alrun.features.store import Store
 from alrun.system.errors import UserError
+from tests.features.tiny import ENCODER, Tiny
 
 CPU = torch.device("cpu")
-
-
-class Tiny(nn.Module):
-    """Three channels to 128 numbers; counts its passes."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.layer = nn.Conv2d(3, 8, 3)
-        self.examples = 0
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.examples += len(images)
-        return F.adaptive_avg_pool2d(self.layer(images), 4).flatten(1)
-
-
-ENCODER = ("encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12")
 
 
 @pytest.fixture
@@ -134,7 +119,7 @@ def test_that_a_file_that_the_encoder_imports_makes_another_store(data, tmp_path
 
 def test_that_what_installed_packages_hold_is_no_part_of_an_encoders_name(tmp_path):
     assert set(made().stated()) == {"network", "weights", "form", "preprocessing", "precision", "code"}
-    source = Path(__file__).read_text()
+    source = Path(str(inspect.getsourcefile(Tiny))).read_text()
     assert made().stated()["code"] == hashlib.sha256(source.encode()).hexdigest()
 
 
@@ -193,6 +178,7 @@ def test_that_what_was_interrupted_goes_on_where_it_was(data, tmp_path, monkeypa
     whole, _ = passes.embedded(data, made(), str(tmp_path / "whole"), CPU, 64)
     monkeypatch.setattr("alrun.features.encoder.hash_of", lambda network: "same")
     monkeypatch.setattr("alrun.features.encoders.form_of", lambda network: "same")
+    monkeypatch.setattr("alrun.features.encoders.code_of", lambda network: {})
     with pytest.raises(KeyboardInterrupt):
         passes.embedded(data, made(Failing()), str(tmp_path), CPU, 64)
     monkeypatch.setattr(Module, "name", "Failing")
@@ -393,59 +379,6 @@ def test_that_an_encoder_names_other_runs_and_what_it_was_trained_on_does_not(co
     assert composed("model=linear", hydra=True).hydra.run.dir != names[0]
 
 
-def test_the_command(data, tmp_path, monkeypatch, capsys):
-    from alrun.commands import embed
-
-    words = [
-        *ENCODER,
-        f"paths.features={tmp_path}",
-        f"paths.outputs={tmp_path}",
-        f"allow=[{__name__}]",
-        "runtime.device=cpu",
-    ]
-    for number, expected in (
-        ("2/2", "part 2 of 2 is done; missing: 1"),
-        ("1/2", "1297 + 500 vectors of 128 numbers, float32"),
-    ):
-        monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"part={number}"])
-        embed.main()
-        assert expected in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"paths.features={tmp_path / 'many'}", "part=1/40"])
-    embed.main()
-    assert "missing: 2, 3," in (told := capsys.readouterr().out)
-    assert told.strip().endswith("20, 21 and 19 more")
-    with pytest.raises(UserError, match="part=3/2 must name a part"):
-        embed.without_part(["part=3/2"])
-
-
-def test_that_a_checkpoint_needs_a_file(tmp_path, monkeypatch, composed):
-    """It would be ImageNet's weights otherwise; a run's checks refuse it, too."""
-    from alrun.commands import embed
-    from alrun.settings.checks import validate
-
-    with pytest.raises(UserError, match=r"encoder.weights has no value: add encoder.weights=\.\.\. to the"):
-        validate(composed("dataset=digits", "encoder=checkpoint"))
-    words = ["dataset=digits", "encoder=checkpoint", f"paths.outputs={tmp_path}"]
-    monkeypatch.setattr("sys.argv", ["alrun embed", *words])
-    with pytest.raises(SystemExit, match=r"encoder.weights has no value"):
-        embed.main()
-    assert composed("encoder=checkpoint", "encoder.weights=r50.pth").encoder == (
-        composed("encoder=torchvision", "encoder.weights=r50.pth").encoder
-    )
-
-
-@pytest.mark.parametrize("encoder", [(), ENCODER])
-def test_that_vectors_need_no_embedding(tmp_path, monkeypatch, encoder):
-    from alrun.commands import embed
-
-    np.savez(tmp_path / "f.npz", features=np.eye(9, dtype=np.float32), labels=np.arange(9) % 3)
-    words = ["dataset=features", f"dataset.path={tmp_path / 'f.npz'}", f"paths.outputs={tmp_path}", *encoder]
-    monkeypatch.setattr("sys.argv", ["alrun embed", *words, f"allow=[{__name__}]"])
-    said = "dataset=features holds vectors already, so there is nothing to embed: start a run on them, by "
-    with pytest.raises(SystemExit, match=f"{said}.*alrun dataset=features dataset.path={tmp_path / 'f.npz'}\\."):
-        embed.main()
-
-
 def test_that_a_million_vectors_open_at_once(tmp_path):
     """1,281,167 x 768 as a file with holes: nothing is read but what is asked for."""
     from time import perf_counter
@@ -470,7 +403,7 @@ def test_that_a_choice_is_by_features_of_the_images_on_which_a_network_trains(co
         "strategy=random" if place == "seed_set" else option,
         f"embeddings@{place}.embeddings=features",
         f"pretrained@{where}=module",
-        f"{where}.network._target_={__name__}.Tiny",
+        f"{where}.network._target_={Tiny.__module__}.Tiny",
         f"{where}.size=12",
         f"paths.features={tmp_path / 'store'}",
     )
@@ -479,11 +412,43 @@ def test_that_a_choice_is_by_features_of_the_images_on_which_a_network_trains(co
     assert json.loads(manifest.read_text())["dimension"] == 128
 
 
+@pytest.mark.parametrize(
+    ("options", "setting"),
+    [
+        (("encoder=torchvision", "encoder.name=resnet18", "model=linear", "optimizer=convex"), "encoder"),
+        (("strategy=typiclust", "embeddings@strategy.embeddings=torchvision"), "strategy.embeddings.encoder"),
+        (("seed_set=facility_location", "embeddings@seed_set.embeddings=torchvision"), "seed_set.embeddings.encoder"),
+        (
+            (
+                "strategy=subsample",
+                "strategy@strategy.inner=typiclust",
+                "embeddings@strategy.inner.embeddings=torchvision",
+            ),
+            "strategy.inner.embeddings.encoder",
+        ),
+        (("model=torchvision", "model.name=resnet18"), "model"),
+    ],
+)
+def test_that_a_mistake_is_told_of_the_setting_where_the_encoder_is_given(complete, tmp_path, options, setting):
+    missing = f"{setting}.weights={tmp_path / 'none.pth'}"
+    with pytest.raises(UserError, match=f"(^|: ){re.escape(missing)}: there is no such file"):
+        complete(*options, missing, f"paths.features={tmp_path}")
+
+
+def test_that_a_log_says_how_far_the_pass_is(data, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(passes, "LINE_EVERY", 0.0)
+    with caplog.at_level(logging.INFO):
+        passes.embedded(data, made(), str(tmp_path), CPU, 64, progress=False)
+    assert [line.split(" done, ")[0] for line in caplog.messages if " done, " in line] == [
+        f"{done} of 350" for done in (64, 128, 192, 256, 300, 350)
+    ]
+
+
 def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
     from alrun.loop import vector_pools
     from alrun.pool.redundancy import AugmentedDuplicate
 
-    cfg = composed(*ENCODER, f"paths.features={tmp_path}", f"allow=[{__name__}]")
+    cfg = composed(*ENCODER, f"paths.features={tmp_path}")
     vectors, _ = vector_pools.encoded(cfg, data, CPU, [300, 50])
     redundancy = AugmentedDuplicate(factor=5, unique=60)
     altered = redundancy.apply(data.train_images, data.train_labels, np.random.default_rng(0))
@@ -503,7 +468,7 @@ def test_that_a_data_set_beside_that_of_the_run_goes_through_the_same_encoder(co
     images = draws.integers(0, 256, (60, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "blots.npz", images=images, labels=np.arange(60) % 2)
     beside = ("open_set=dataset", "dataset@open_set.dataset=npz", f"open_set.dataset.path={tmp_path / 'blots.npz'}")
-    words = (*ENCODER, f"allow=[{__name__}]", f"paths.features={tmp_path / 'store'}", "limit=60", *beside)
+    words = (*ENCODER, f"paths.features={tmp_path / 'store'}", "limit=60", *beside)
     data = build_parts(
         composed(*words, "open_set.share=0.25", "imbalance=step", "imbalance.ratio=2", "runtime.device=cpu"), CPU
     ).data

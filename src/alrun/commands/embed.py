@@ -3,11 +3,11 @@
     alrun embed dataset=cifar10 encoder=torchvision encoder.name=resnet50
     alrun embed dataset=image_folder dataset.path=photos encoder=timm part=3/16
 
-It takes what a run takes; a run with the same dataset=... encoder=... then finds the features by content. A run also
-computes missing features itself, so this command is for large data sets: it shows images per second and the time left,
-resumes where it was interrupted, and with part=<number>/<of> computes one of several parts. Parts can run in several
-processes, or on several machines that share the folder paths.features. The last part to end joins them.
-runtime.engine=ray spreads the batches of a part over a Ray cluster (extra scale).
+It takes what a run takes, limit=1000 for a trial; a run with the same dataset=... encoder=... then finds the features
+by content. A run also computes missing features itself, so this command is for large data sets: it shows images per
+second and the time left, resumes where it was interrupted, and with part=<number>/<of> computes one of several parts.
+Parts can run in several processes, or on several machines that share the folder paths.features. The last part to end
+joins them. runtime.engine=ray spreads the batches of a part over a Ray cluster (extra scale).
 """
 
 import json
@@ -80,7 +80,7 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     from alrun.data.dataset import ImageData
     from alrun.features import embed as passes
     from alrun.features import parts
-    from alrun.loop import on_ray
+    from alrun.loop import on_ray, opened, vector_pools
     from alrun.settings import factory
     from alrun.system import device
 
@@ -96,12 +96,15 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     where = device.choose_device(cfg.runtime.device)
     encoder = factory.build(cfg.encoder, "encoder")
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    trial = opened.sizes(cfg, data) if vector_pools.is_trial(cfg, data, encoder) else None
+    if trial is not None:
+        data = data.thinned(*trial)
     store = passes.store_of(data, encoder, cfg.paths.features)
     elsewhere = None
     if cfg.runtime.engine == "ray":
         settings = json.dumps({key: OmegaConf.to_container(cfg[key], resolve=True) for key in ENCODES})
         gpus = on_ray.gpu_share(where, cfg.runtime.runs_per_gpu)
-        elsewhere = partial(on_ray.encoded, make=partial(encoding, settings), gpus=gpus)
+        elsewhere = partial(on_ray.encoded, make=partial(encoding, settings, trial), gpus=gpus)
     passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress, elsewhere)
     manifest = store.read()
     if manifest is None:
@@ -115,11 +118,12 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
     )
 
 
-def encoding(settings: str) -> Callable[[slice], Any]:
+def encoding(settings: str, trial: list[int] | None) -> Callable[[slice], Any]:
     """What makes the vectors of a batch of examples, in a process that opens the data and the network for itself.
 
     Args:
         settings: Those of ``ENCODES``, as JSON.
+        trial: Training and test examples that are enough; None: all.
     """
     from alrun.features.embed import passed
     from alrun.settings import factory
@@ -129,4 +133,6 @@ def encoding(settings: str) -> Callable[[slice], Any]:
     where = device.choose_device(cfg.runtime.device)
     encoder = factory.build(cfg.encoder, "encoder")
     data = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
+    if trial is not None:
+        data = data.thinned(*trial)
     return lambda batch: next(passed(data, encoder, where, [batch]))

@@ -21,6 +21,7 @@ from alrun.system.lock import Lock
 
 log = logging.getLogger(__name__)
 
+LINE_EVERY = 60.0  # seconds between lines of progress in a log, which has no bar
 Passes = Callable[[Sequence[slice]], Iterator[np.ndarray]]  # from batches to their vectors, in order
 
 
@@ -67,10 +68,12 @@ def check_takes(data: ImageData, encoder: Encoder) -> None:
     """Refuse images for an encoder of texts and the like, and name what fits."""
     kind = kind_of(data.train_images)
     if kind == "vectors":
-        raise UserError("encoder: the data set holds vectors already: leave encoder=... out.")
+        raise UserError(f"{encoder.setting}: the data set holds vectors already: leave {encoder.setting}=... out.")
     if kind != encoder.takes:
         fits = "encoder=sentence_transformers" if kind == "texts" else "encoder=torchvision or encoder=timm"
-        raise UserError(f"encoder: {encoder.name} takes {encoder.takes}, and the data set holds {kind}: use {fits}.")
+        raise UserError(
+            f"{encoder.setting}: {encoder.name} takes {encoder.takes}, and the data set holds {kind}: use {fits}."
+        )
 
 
 def fill(
@@ -127,17 +130,23 @@ def compute(
     )
     with bar, all_threads(where):
         rows = elsewhere(left) if elsewhere else passed(data, encoder, where, left)
-        part.write(shown(rows, bar), {"device": device.describe(where)})
+        part.write(shown(rows, bar, count), {"device": device.describe(where)})
     seconds = perf_counter() - started
     if count:
         log.info("%d %ss in %.1f s: %.0f a second", count, unit, seconds, count / seconds)
 
 
-def shown(blocks: Iterator[np.ndarray], bar: Any) -> Iterator[np.ndarray]:
-    """The blocks of rows, while ``bar`` advances by those that are written."""
+def shown(blocks: Iterator[np.ndarray], bar: tqdm, count: int) -> Iterator[np.ndarray]:
+    """The blocks of ``count`` rows, while ``bar`` advances by those that are written; without a bar the log does."""
+    done, started = 0, perf_counter()
+    said = started
     for block in blocks:
         yield block
+        done += len(block)
         bar.update(len(block))
+        if bar.disable and (now := perf_counter()) - said >= LINE_EVERY:
+            said, speed = now, done / (now - started)
+            log.info("%d of %d done, %.0f a second, %.0f min left", done, count, speed, (count - done) / speed / 60)
 
 
 def passed(data: ImageData, encoder: Encoder, where: torch.device, batches: Sequence[slice]) -> Iterator[np.ndarray]:
@@ -162,18 +171,19 @@ def checked(batch: slice, vectors: torch.Tensor, encoder: Encoder) -> np.ndarray
         UserError: There is not one for each example, or one is not finite.
     """
     if vectors.ndim != 2 or len(vectors) != batch.stop - batch.start or vectors.is_complex():
+        kind = "complex " if vectors.is_complex() else ""
         raise UserError(
-            f"encoder: {encoder.name} gives {'complex ' if vectors.is_complex() else ''}{tuple(vectors.shape)} for "
+            f"{encoder.setting}: {encoder.name} gives {kind}{tuple(vectors.shape)} for "
             f"{batch.stop - batch.start} examples; it must give a vector of real numbers for each, (examples, any)."
         )
     rows = vectors.float().cpu().numpy()
     if not np.isfinite(rows).all():
-        raise UserError(f"encoder: {encoder.name} gives numbers that are not finite: look at its weights.")
+        raise UserError(f"{encoder.setting}: {encoder.name} gives numbers that are not finite: look at its weights.")
     if encoder.precision == "float16":
         with np.errstate(over="ignore"):
             rows = rows.astype(np.float16)
         if not np.isfinite(rows).all():
-            raise UserError("encoder.precision=float16 cannot hold numbers above 65504: use float32.")
+            raise UserError(f"{encoder.setting}.precision=float16 cannot hold numbers above 65504: use float32.")
     return rows
 
 

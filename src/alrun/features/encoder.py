@@ -34,6 +34,7 @@ class Encoder(ABC):
     """
 
     takes = "images"  # or texts
+    setting = "encoder"  # where it is given; whoever takes it from another setting names that here, for messages
     batch: ClassVar[dict[str, int]] = {"cpu": 16, "cuda": 256}  # examples of a pass that fit a processor's caches
 
     def __init__(self, precision: Precision = "float32", trained_on: str | None = None) -> None:
@@ -106,15 +107,17 @@ class Network(Encoder):
             raise
         except Exception as error:  # whatever code of the user's own raises
             raise UserError(
-                f"encoder: {self.name} raised {type(error).__name__} ({first_line(error)}) in {place_of(error)}, on "
-                f"float32 images of shape {tuple(seen.shape)}: fix it; what is computed is kept."
+                f"{self.setting}: {self.name} raised {type(error).__name__} ({first_line(error)}) in "
+                f"{place_of(error)}, on float32 images of shape {tuple(seen.shape)}: fix it; what is computed is kept."
             ) from error
         if not isinstance(vectors, Tensor):
-            raise UserError(f"encoder: {self.name} gives a {type(vectors).__name__}; its output must be one tensor.")
+            raise UserError(
+                f"{self.setting}: {self.name} gives a {type(vectors).__name__}; its output must be one tensor."
+            )
         if vectors.ndim > 2 and vectors[0].numel() != vectors.shape[1]:
             raise UserError(
-                f"encoder: {self.name} gives {tuple(vectors.shape)} for {len(examples)} images; it must give (batch, "
-                "features): end it with what makes a vector of each, such as torch.nn.AdaptiveAvgPool2d(1) and "
+                f"{self.setting}: {self.name} gives {tuple(vectors.shape)} for {len(examples)} images; it must give "
+                "(batch, features): end it with what makes a vector of each, such as torch.nn.AdaptiveAvgPool2d(1) and "
                 "torch.nn.Flatten()."
             )
         return vectors.flatten(1) if vectors.ndim > 2 else vectors  # (b, d, 1, 1): pooled, and a vector all the same

@@ -55,21 +55,21 @@ class Torchvision(Network):
         models = torchvision.models
         if self.network not in models.list_models(module=models):
             raise UserError(
-                f"encoder.name={self.network}: torchvision has no such network for images; "
+                f"{self.setting}.name={self.network}: torchvision has no such network for images; "
                 "torchvision.models.list_models() lists them."
             )
         stated = models.get_model_weights(self.network)["DEFAULT"]
         if self.weights != "DEFAULT":
             network = Headed(models.get_model(self.network, weights=None), classes=1, channels=3)
-            load(network.network, self.weights)
+            load(network.network, self.weights, self.setting)
         else:
             try:
                 network = Headed(models.get_model(self.network, weights=stated), classes=1, channels=3)
             except OSError as error:
                 file = f"{torch.hub.get_dir()}/checkpoints/{stated.url.rpartition('/')[2]}"
                 raise UserError(
-                    f"encoder.name={self.network}: its weights cannot be downloaded ({first_line(error)}): put "
-                    f"{stated.url} at {file}, or name a file of weights by {setting('weights')}."
+                    f"{self.setting}.name={self.network}: its weights cannot be downloaded ({first_line(error)}): put "
+                    f"{stated.url} at {file}, or name a file of weights by {self.setting}.weights=..."
                 ) from error
         transforms = stated.transforms()
         return network.network, Preprocessing(
@@ -114,20 +114,24 @@ class Timm(Network):
         try:
             import timm  # pyright: ignore[reportMissingImports]
         except ImportError:
-            raise UserError("encoder=timm needs the timm package: pip install 'alrun[features]'.") from None
+            raise UserError(
+                f"{self.setting}: timm's networks need the timm package: pip install 'alrun[features]'."
+            ) from None
         if not timm.is_model(self.network):  # hf-hub:... and local-dir:... would load anybody's weights, by pickle
-            raise UserError(f"encoder.name={self.network}: timm has no such network; timm.list_models() lists them.")
+            raise UserError(
+                f"{self.setting}.name={self.network}: timm has no such network; timm.list_models() lists them."
+            )
         pretrained = self.weights == "DEFAULT"
         try:
             network = timm.create_model(self.network, pretrained=pretrained, num_classes=0)
         except Exception as error:  # of several libraries: no connection, no weights of that name
             raise UserError(
-                f"encoder.name={self.network}: its weights cannot be had ({first_line(error)}): put "
-                f"{source_of(timm, self.network)} on this machine and name it by {setting('weights')}; or name a "
+                f"{self.setting}.name={self.network}: its weights cannot be had ({first_line(error)}): put "
+                f"{source_of(timm, self.network)} on this machine and name it by {self.setting}.weights=...; or name a "
                 "network of timm.list_pretrained()."
             ) from error
         if not pretrained:
-            load(network, self.weights)
+            load(network, self.weights, self.setting)
         stated = timm.data.resolve_model_data_config(network)
         size = tuple(stated["input_size"][1:])
         # As timm's own transform for evaluation: the shorter side, unless the whole image is to be seen.
@@ -234,15 +238,16 @@ class SentenceTransformers(Encoder):
                 )
             except ImportError:
                 raise UserError(
-                    "encoder=sentence_transformers needs that package: pip install 'alrun[text]'."
+                    f"{self.setting}: sentence-transformers is not installed: pip install 'alrun[text]'."
                 ) from None
             is_cut_off = not os.path.exists(self.source) and not answers(self.source)
             try:
                 self._model = SentenceTransformer(self.source, device="cpu", local_files_only=is_cut_off).eval()
             except Exception as error:  # of several libraries: no connection, no such model, a damaged folder
                 raise UserError(
-                    f"encoder: the model {self.source} cannot be had ({first_line(error)}): put the folder of the "
-                    f"model (config.json, modules.json, weights) on this machine and name it by {setting('path')}."
+                    f"{self.setting}: the model {self.source} cannot be had ({first_line(error)}): put the folder of "
+                    "the model (config.json, modules.json, weights) on this machine and name it by "
+                    f"{self.setting}.path=..."
                 ) from error
         return self._model
 
@@ -284,13 +289,6 @@ def answers(name: str) -> bool:
     except Exception:  # of whatever library sends it; no connection, or none is wanted
         return False
     return True
-
-
-def setting(key: str) -> str:
-    """How to give an encoder's setting ``key``, wherever the encoder belongs."""
-    places = "strategy.embeddings", "seed_set.embeddings"
-    others = " or ".join(f"{place}.encoder.{key}=..." for place in places)
-    return f"encoder.{key}=... ({others} for an encoder there)"
 
 
 def source_of(timm: Any, name: str) -> str:

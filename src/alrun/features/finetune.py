@@ -140,8 +140,5 @@ def of_encoder(encoder: Network, classes: int, freeze: str, backbone_rate: float
     Raises:
         UserError: Its weights cannot be had, or it has no part of that name.
     """
-    try:
-        network, preprocessing = encoder.make()
-    except UserError as error:
-        raise UserError(str(error).replace("encoder.", "model.").replace("encoder=", "model=")) from error
-    return Pretrained(network, preprocessing, classes, freeze, backbone_rate)
+    encoder.setting = "model"
+    return Pretrained(*encoder.make(), classes, freeze, backbone_rate)

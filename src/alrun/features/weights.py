@@ -16,31 +16,34 @@ HEAD = 2  # tensors of a last layer
 SHOWN = 3  # names of a longer list
 
 
-def load(network: nn.Module, path: str) -> None:
+def load(network: nn.Module, path: str, setting: str) -> None:
     """Give ``network``, without its head, the weights in the file at ``path``; those of a head are passed over.
+
+    ``setting`` is that of the network, for messages.
 
     Raises:
         UserError: The file cannot be read, or its names or shapes do not fit.
     """
-    stored = fitting(read(path), network)
+    where = f"{setting}.weights={path}"
+    stored = fitting(read(path, where), network)
     wanted = network.state_dict()
     lost = [name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")]
     wrong = [name for name in wanted if name in stored and stored[name].shape != wanted[name].shape]
     strange = [name for name in stored if name not in wanted]
     if lost:
         raise UserError(
-            f"encoder.weights={path} does not fit {type(network).__name__}: it lacks {listed(lost)}, and has "
+            f"{where} does not fit {type(network).__name__}: it lacks {listed(lost)}, and has "
             f"{listed(strange) or 'no others'}: name the network that these weights are of."
         )
     if deeper := beyond(strange, wanted):
         raise UserError(
-            f"encoder.weights={path} does not fit {type(network).__name__}: it has {listed(deeper)} of a deeper "
+            f"{where} does not fit {type(network).__name__}: it has {listed(deeper)} of a deeper "
             "network: name the network that these weights are of."
         )
     if wrong:
         first = wrong[0]
         raise UserError(
-            f"encoder.weights={path} does not fit {type(network).__name__}: {listed(wrong)} differ in shape, "
+            f"{where} does not fit {type(network).__name__}: {listed(wrong)} differ in shape, "
             f"{tuple(stored[first].shape)} there and {tuple(wanted[first].shape)} here: name the network that these "
             "weights are of."
         )
@@ -67,13 +70,14 @@ def dots(name: str) -> list[int]:
     return [at for at, letter in enumerate(name) if letter == "."]
 
 
-def read(path: str) -> dict[str, Tensor]:
+def read(path: str, where: str) -> dict[str, Tensor]:
     """The tensors in a file by name, whatever a framework wrapped around them; code in it is not run.
+
+    ``where`` names the file in messages.
 
     Raises:
         UserError: It is not there, or holds none.
     """
-    where = f"encoder.weights={path}"
     if not Path(path).is_file():
         raise UserError(f"{where}: there is no such file; give one that holds a state dict, or DEFAULT.")
     try:

@@ -91,7 +91,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     for key, node in (("augmentation", cfg.augmentation), ("redundancy", cfg.redundancy)):
         check_padding(key, node, data)
     check_augmentation(augmentation, data)
-    vector_pools.prepare(strategy, cfg, data, where)
+    vector_pools.prepare(strategy, "strategy", cfg, data, where)
     model = build_model(cfg, data)
     check_model(model, data)
     check_samples(strategy.needs.dropout_samples, model)
@@ -217,7 +217,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         make, seed = partial(build_model, cfg, data), initial_seed(cfg)
         return embed_untrained(pool, chunk, make, lambda model: normalization(model, data, where), seed)
 
-    vector_pools.prepare(chooser, cfg, data, where, untrained)
+    vector_pools.prepare(chooser, "seed_set", cfg, data, where, untrained)
     return build.build_pool(
         data,
         where,

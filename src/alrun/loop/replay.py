@@ -70,7 +70,7 @@ def replay(cfg: DictConfig, name: str, labeled: ImageData, repeat: int, where: t
     parts = components.build_parts(cfg, where)
     count = held_out(len(labeled.train_labels))
     data = labeled.held_out(count, np.random.default_rng(rng.derive(repeat, "replay")))
-    vector_pools.prepare(parts.strategy, cfg, data, where)  # its embeddings are of this pool
+    vector_pools.prepare(parts.strategy, "strategy", cfg, data, where)  # its embeddings are of this pool
     pool = Pool(place_images(data.train_images, where), torch.from_numpy(data.train_labels).to(where))
     counts = label_counts(len(labeled.train_labels))
     drawn = torch.randperm(len(data.train_labels), generator=rng.generator(repeat, "replay: seed set"))

@@ -1,6 +1,6 @@
 """What a run on vectors needs in addition: the encoder that makes them, and checks that nothing needs pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,24 @@ def encoded(
             raise SettingError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
         return data, {}
     encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    if cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None:
+    if is_trial(cfg, data, encoder):
         data = data.thinned(*trial)
     vectors, manifest = embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)
     return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 
-def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, untrained: Embed | None = None) -> None:
+def is_trial(cfg: DictConfig, data: ImageData, encoder: Encoder) -> bool:
+    """Whether vectors of as many examples as ``limit`` names are enough, since not all have theirs yet."""
+    return cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None
+
+
+def prepare(
+    part: Any, setting: str, cfg: DictConfig, data: ImageData, where: torch.device, untrained: Embed | None = None
+) -> None:
     """Check that ``part``, a strategy or a seed set, and those that it wraps work on ``data``; give them embeddings.
 
-    ``untrained`` makes those of the model before any training, which a seed set may read.
+    ``setting`` is where the part is given. ``untrained`` makes embeddings of the model before any training, which a
+    seed set may read.
 
     Raises:
         UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
@@ -53,9 +61,10 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, un
             f"{named(part, 'strategy')} draws or alters images, and the pool holds vectors: "
             f"use strategy={part.on_vectors}."
         )
-    held = getattr(part, "__dict__", {}).values()
-    for inner in (each for value in held for each in (value.values() if isinstance(value, dict) else [value])):
+    for place, inner in inside(part, setting):
         if isinstance(inner, FromFeatures):
+            if inner.encoder is not None:
+                inner.encoder.setting = f"{place}.encoder"
             inner.prepare(
                 data,
                 lambda encoder: (
@@ -67,7 +76,16 @@ def prepare(part: Any, cfg: DictConfig, data: ImageData, where: torch.device, un
         elif isinstance(inner, FromClassifier) and untrained is not None:
             inner.prepare(untrained)
         elif isinstance(inner, Strategy):
-            prepare(inner, cfg, data, where)
+            prepare(inner, place, cfg, data, where)
+
+
+def inside(part: Any, setting: str) -> Iterator[tuple[str, Any]]:
+    """What a part holds, also one level down in dicts, and the settings where that is given."""
+    for name, value in getattr(part, "__dict__", {}).items():
+        if isinstance(value, dict):
+            yield from ((f"{setting}.{name}.{key}", each) for key, each in value.items())
+        else:
+            yield f"{setting}.{name}", value
 
 
 def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: torch.device) -> Redundancy:
