@@ -202,7 +202,7 @@ features: $(READY) ## the paper's facets on features of CIFAR-10 and Banking77, 
 	@$(PY) -m docs.generate.findings
 
 SCRATCH = mnist mnist_low mnist_low_part mnist_augmentation baseline augmentation optimizer reset_update \
-	redundancy batch_size subsets cifar10
+	redundancy batch_size subsets cifar10 epochs schedule
 scratch: $(READY) ## the paper's facets with networks trained from scratch, days of one core, into results/scratch
 	@for name in $(SCRATCH); do $(PY) -m alrun experiment=scratch/$$name $(ARGS); done
 	@for name in $(SCRATCH); do $(PY) -m alrun results experiment=scratch/$$name $(ARGS) \

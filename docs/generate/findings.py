@@ -71,7 +71,11 @@ def main() -> None:
     sections = [section(finding, answers[finding.of, finding.name], folder) for finding in FINDINGS]
     shown = [*figures.write(folder, arguments.assets), *few_labels(folder, arguments.assets)]
     arguments.page.write_text(
-        wrapped(head(answers, folder) + "\n" + "\n".join([*sections, schedule.shorter(folder), *shown]))
+        wrapped(
+            head(answers, folder)
+            + "\n"
+            + "\n".join([*sections, schedule.shorter(folder), schedule.cycles(folder), *shown])
+        )
     )
     print(f"{arguments.page}: of thirteen {tally(answers)}.")
 

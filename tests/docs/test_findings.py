@@ -285,20 +285,40 @@ def test_efficiencies_are_those_of_mean_curves_at_the_last_accuracy_of_random_sa
 
 def test_what_a_shorter_schedule_changes_stands_on_the_page(tmp_path):
     assert schedule.shorter(tmp_path / "without") == ""
-    long = runs(training__max_epochs="150")
-    short = pd.concat([runs(-4, training__max_epochs="40", budget__batch_size=size) for size in ("90", "500")])
+    both = {"validation": "300", "budget.batch_size": "90"}
+    long, short = (
+        runs(shift, training__max_epochs=epochs).assign(**both) for shift, epochs in ((0, "150"), (-4, "40"))
+    )
     short.loc[(short["strategy"] == "badge") & (short["round"] > 0), "test_accuracy"] += 0.02
-    short.loc[short["budget.batch_size"] == "500", "test_accuracy"] = 0.5  # other AL batches do not count
-    committed(tmp_path, "scratch/baseline", long)
-    committed(tmp_path, "scratch/batch_size", short)
+    committed(tmp_path, "scratch/epochs", pd.concat([long, short]))
     page = schedule.shorter(tmp_path)
     assert "## 40 epochs instead of 150" in page
-    assert "AL batches of 90, 3 repeats" in page
+    assert "Here are 3\nrepeats with both" in page
+    assert "AL batches of\n90." in page
+    assert "of 300 labels that a repeat holds out" in page
     rows = {cells[1].strip(): cells for line in page.splitlines() if len(cells := line.split("|")) > 4}
     changes = {name: float(cells[-2].split()[0]) for name, cells in rows.items() if "[" in cells[-2]}
     expected = {"random": -4, "entropy": -4, "badge": -2, "badge minus random": 2, "badge minus entropy": 2}
     for name, change in expected.items():
         assert changes[name] == pytest.approx(change * 8 / 9, abs=0.15)  # eight of nine rounds
+
+
+def test_schedules_stand_on_the_page_by_held_out_labels(tmp_path):
+    assert schedule.cycles(tmp_path / "without") == ""
+    made = itertools.product((9, 30), (0.1, 0.05), (0, 1))
+    table = pd.DataFrame(made, columns=["training.max_epochs", "optimizer.lr", "seed"])
+    accuracy = (table["training.max_epochs"] + 100 * table["optimizer.lr"] + table["seed"]) / 100
+    runs_of_one_round = runs().iloc[: len(table)].assign(round=0, labeled=90, validation=50, **table)
+    runs_of_one_round = runs_of_one_round.assign(run=table.index.astype(str), test_accuracy=accuracy)
+    committed(tmp_path, "scratch/schedule", runs_of_one_round)
+    page = schedule.cycles(tmp_path)
+    assert "on 40 labels drawn at random" in page
+    assert "of 50 labels that a repeat holds out" in page
+    lines = page.splitlines()
+    assert lines[lines.index("| epochs | rate 0.05 | rate 0.1 |") + 2 :][:2] == [
+        "| 9 | 14.50 ± 0.71 | 19.50 ± 0.71 |",
+        "| 30 | 35.50 ± 0.71 | 40.50 ± 0.71 |",
+    ]
 
 
 def test_a_finding_is_decided_when_each_of_its_parts_is():

@@ -7,6 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from alrun.settings import targets
 from alrun.settings.identity import setting_id
+from alrun.settings.schedule import labels_by_round
 
 RESNET, SGD, ADAM = "ResNet18", "torch.optim.SGD", "torch.optim.Adam"
 
@@ -134,6 +135,8 @@ SIZES = {
     "scratch/redundancy": 4 * 3 * 8,
     "scratch/batch_size": 3 * 3 * 12,
     "scratch/cifar10": 4 * 3,
+    "scratch/epochs": 2 * 3 * 3,
+    "scratch/schedule": 3 * 3 * 2,
     "features/baseline": 5 * 20,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
@@ -221,6 +224,13 @@ def test_sections_from_scratch_share_the_runs_of_their_baseline(composed):
     figure_8 = setting_id(_root_=composed("experiment=baseline/mnist_low", hydra=True))
     for name in ("mnist_low", "mnist_low_part"):
         assert setting_id(_root_=composed(f"experiment=scratch/{name}", hydra=True)) == figure_8
+
+
+def test_schedules_are_compared_by_labels_that_are_held_out_of_the_pool(composed):
+    for name, rounds in (("epochs", [5500, 6500, 7500, 8500, 9500]), ("schedule", [9000])):
+        cfg = composed(f"experiment=scratch/{name}", hydra=True)
+        assert cfg.validation == 5000
+        assert labels_by_round(cfg.budget, cfg.validation) == rounds
 
 
 def test_cifar10_from_scratch_trains_by_one_cycle_to_its_end(composed):
