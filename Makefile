@@ -102,9 +102,11 @@ bench-selection: $(READY) ## selection algorithms against plain references: seco
 bench-training: $(READY) ## training against a plain loop, and several runs at once: images per second, floor, ratio
 	@$(PY) -m benchmarks.training $(ARGS)
 
-speed: $(READY) ## both benchmarks into benchmarks/results, then docs/evidence/speed.md, on an idle machine
-	@rm -f benchmarks/results/selection.csv benchmarks/results/training.csv
+speed: $(READY) $(AUTHORS)/.ready ## these benchmarks into benchmarks/results, then docs/evidence/speed.md, on an idle machine
+	@rm -f $(addprefix benchmarks/results/,selection.csv features.csv training.csv)
 	@$(PY) -m benchmarks.selection --csv benchmarks/results/selection.csv
+	@$(PY) -m benchmarks.features --csv benchmarks/results/features.csv --scikit-activeml $(AUTHORS)/bin/python
+	@$(PY) -m benchmarks.embedding --csv benchmarks/results/features.csv
 	@for precision in float32 bf16; do $(PY) -m benchmarks.training --ways processes --runs 2,4 \
 		--csv benchmarks/results/training.csv training.precision=$$precision || exit 1; done
 	@$(PY) -m docs.generate.speed_page

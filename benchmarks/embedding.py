@@ -18,6 +18,7 @@ from alrun.features import embed
 from alrun.features.encoders import Torchvision
 from alrun.system import device
 from alrun.system.torchvision_import import torchvision
+from benchmarks.machine import add_row
 
 GOAL = 0.9
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--csv", type=Path, help="append both speeds to this file as well")
     arguments = parser.parse_args()
     where = device.choose_device("auto")
     with tempfile.TemporaryDirectory() as folder:
@@ -54,6 +56,8 @@ def main() -> None:
         print(f"  {name:<14}{speed:8.1f} images a second")
     share = speeds["alrun embed"] / speeds["bare network"]
     print(f"  {100 * share:.0f} % of the bare network's (goal: {100 * GOAL:.0f} %)")
+    row = {"ours": speeds["alrun embed"], "reference": speeds["bare network"]}
+    add_row(arguments.csv, {"part": "embed", "case": "resnet18", "device": device.describe(where), **row})
 
 
 def bare_seconds(encoder: Torchvision, count: int, where: torch.device) -> float:

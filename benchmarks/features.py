@@ -25,9 +25,12 @@ from sklearn.linear_model import LogisticRegression
 from alrun.commands import cli
 from alrun.settings import schema
 from alrun.settings.planned_runs import options_of
+from alrun.system.device import describe
 from alrun.training import logistic
+from benchmarks.machine import CPU, add_row
 
 TEST, FEATURES, CLASSES, ROUNDS = 10_000, 512, 10, 10
+PHASES = ["train_seconds", "evaluate_seconds", "select_seconds"]
 NEAR = 1e-4  # of the objective
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 PEER = Path(__file__).with_name("scikit_activeml.py")
@@ -95,6 +98,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=50_000)
     parser.add_argument("--labels", type=int, default=1_000, help="of a round")
     parser.add_argument("--strategy", default="badge")
+    parser.add_argument("--csv", type=Path, help="append all numbers to this file as well")
     parser.add_argument("--scikit-activeml", metavar="PYTHON", help="an interpreter that has scikit-activeml")
     given = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -104,9 +108,9 @@ def main() -> None:
         rows, classes = features(given.pool + TEST)
         write_features(folder / "f.npz", rows, classes, given.pool)
         run_dir = seconds_of_runs(folder, given)
-        head(run_dir, rows[: given.pool], classes[: given.pool])
+        head(run_dir, rows[: given.pool], classes[: given.pool], given.csv)
         if given.scikit_activeml:
-            selections(folder, given.scikit_activeml)
+            selections(folder, given.scikit_activeml, given.csv)
         else:
             print("\nscikit-activeml is not timed: name an interpreter that has it by --scikit-activeml PYTHON")
     finally:
@@ -114,22 +118,25 @@ def main() -> None:
 
 
 def seconds_of_runs(folder: Path, given: argparse.Namespace) -> Path:
-    """Print where the seconds of runs go; returns the last one's folder."""
+    """Print where the seconds of runs go, and keep their means; returns the last one's folder."""
     run(folder, given.labels, f"strategy={given.strategy}", "seed=0")
     print("  run  train  evaluate  select  rest (s)  rest (%)")
-    total, run_dir = 0.0, folder
+    total, spent_in, run_dir = 0.0, pd.Series(0.0, [*PHASES, "rest_seconds"]), folder
     for seed in range(1, given.runs + 1):
         run_dir, seconds = run(folder, given.labels, f"strategy={given.strategy}", f"seed={seed}")
-        spent = pd.read_csv(run_dir / "timing.csv")[["train_seconds", "evaluate_seconds", "select_seconds"]].sum()
+        spent = pd.read_csv(run_dir / "timing.csv")[PHASES].sum()
         rest = seconds - spent.sum()
         print(f"{seconds:5.2f}  {spent.iloc[0]:5.2f}  {spent.iloc[1]:8.2f}  {spent.iloc[2]:6.2f}  {rest:8.2f}  "
               f"{100 * rest / seconds:8.1f}", flush=True)  # fmt: skip
         total += seconds
+        spent_in += [*spent, rest]
     print(f"{3600 * given.runs / total:.0f} runs an hour, one at a time, {torch.get_num_threads()} thread(s)\n")
+    for phase, seconds in (spent_in / given.runs).items():
+        keep(given.csv, "run", str(phase).removesuffix("_seconds"), seconds)
     return run_dir
 
 
-def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
+def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray, kept: Path | None) -> None:
     """Print the seconds of logistic regression in each round of a run beside scikit-learn's, on the same labels."""
     queries, times = pd.read_csv(run_dir / "queries.csv"), pd.read_csv(run_dir / "timing.csv")
     ours, theirs = 0.0, 0.0
@@ -141,10 +148,11 @@ def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray) -> None:
         seconds, excess = scikit_learn(x, y, best)
         print(f"{labels:6d}  {trained:5.2f}  {seconds:12.2f}  {excess:.1e}", flush=True)
         ours, theirs = ours + trained, theirs + seconds
+        keep(kept, "head", str(labels), trained, seconds)
     print(f"in all  {ours:5.2f}  {theirs:12.2f}  {theirs / ours:.1f} times as fast")
 
 
-def selections(folder: Path, python: str) -> None:
+def selections(folder: Path, python: str, kept: Path | None) -> None:
     """Print the seconds of one selection by alrun, its pass over the pool included, and by scikit-activeml."""
     write_features(folder / "f.npz", *features(EXAMPLES + 1000, WIDTH), EXAMPLES)
     print(f"\n{QUERIED} of {EXAMPLES} x {WIDTH}   ours (s)  scikit-activeml (s)  ratio")
@@ -160,6 +168,12 @@ def selections(folder: Path, python: str) -> None:
             continue
         theirs = float(answer.stdout)
         print(f"{strategy:<20}{ours:11.3f}{theirs:21.2f}{theirs / ours:7.0f}", flush=True)
+        keep(kept, "selection", strategy, ours, theirs)
+
+
+def keep(file: Path | None, part: str, case: str, ours: float, reference: float = np.nan) -> None:
+    """Append seconds to the table of results."""
+    add_row(file, {"part": part, "case": case, "device": describe(CPU), "ours": ours, "reference": reference})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from alrun.data import card, tables
 from alrun.data.dataset import ImageData, fingerprint
+from alrun.pool.joined import fitting
 from alrun.system.errors import UserError
 
 numbers = np.random.default_rng(0)
@@ -30,13 +31,15 @@ def stored(request, tmp_path):
         FRAME.to_parquet(tmp_path / "t.parquet")
         return tmp_path / "t.parquet"
     for name, part in FRAME.groupby("split"):
-        part.drop(columns="split").to_csv(tmp_path / f"{name}.csv", index=False)
+        columns = ["label", "weight", "height"] if name == "test" else ["height", "weight", "label"]
+        part[columns].to_csv(tmp_path / f"{name}.csv", index=False)  # a test split in another order
     return tmp_path
 
 
 def test_that_columns_of_numbers_become_vectors(stored):
     data = tables.table("", str(stored), standardize=False)
     assert data.class_names == ["a", "b", "c"]
+    assert data.columns == ["height", "weight"]
     np.testing.assert_allclose(data.train_images, FRAME[["height", "weight"]].to_numpy()[:40], rtol=1e-6)
     assert [data.class_names[label] for label in data.test_labels] == FRAME["label"].tolist()[40:]
 
@@ -45,6 +48,22 @@ def test_that_they_are_standardized_as_by_scikit_learn(stored):
     data = tables.table("", str(stored))
     pool, test = np.split(FRAME[["height", "weight"]].to_numpy(), [40])
     np.testing.assert_allclose(data.test_images, StandardScaler().fit(pool).transform(test), atol=1e-4)
+
+
+def test_that_large_numbers_keep_their_differences(tmp_path):
+    """Seconds since 1970 are alike in float32."""
+    FRAME.assign(height=1.7e9 + np.arange(60), weight=0.1).to_csv(tmp_path / "t.csv", index=False)
+    pool = tables.table("", str(tmp_path / "t.csv")).train_images
+    np.testing.assert_allclose(pool[:, 0], StandardScaler().fit_transform(np.arange(40.0)[:, None])[:, 0], atol=1e-6)
+    assert not pool[:, 1].any()  # a constant column, whose mean has round-off
+
+
+def test_that_other_columns_of_another_data_set_are_refused(tmp_path):
+    for name, columns in (("one", ["height", "weight", "label"]), ("other", ["weight", "height", "label"])):
+        FRAME[columns].to_csv(tmp_path / f"{name}.csv", index=False)
+    one, other = (tables.table("", str(tmp_path / f"{name}.csv")) for name in ("one", "other"))
+    with pytest.raises(UserError, match=r"shift.dataset has the columns weight, height, .*columns=\[height,weight\]"):
+        fitting(one, other, "shift.dataset", "shift=pool")
 
 
 def test_that_some_columns_can_be_chosen(stored):

@@ -48,6 +48,34 @@ def test_weights_and_json_are_enough_to_predict_what_the_run_predicted(run, tmp_
     ]
 
 
+@pytest.fixture
+def table_run(composed, complete, tmp_path):
+    """The settings and the folder of a run on a standardized table, and a tested column, which needs float64."""
+    times = 1.7e9 + np.random.default_rng(0).permutation(600) / 10
+    split = np.where(np.arange(600) < 400, "train", "test")
+    table = pd.DataFrame({"noise": np.arange(600) % 7, "time": times, "split": split})
+    table["label"] = np.where(times > 1.7e9 + 30, "late", "early")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    words = ("dataset=table", f"dataset.path={tmp_path / 't.csv'}", "strategy=random")
+    cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", *words, hydra=True)
+    return cfg, complete(*words), table[table.split == "test"]
+
+
+def test_vectors_are_said_to_be_standardized_and_columns_are_named(table_run, tmp_path):
+    cfg, folder, tested = table_run
+    exported.export_classifier(cfg, folder, tmp_path / "out", with_onnx=False)
+    about = json.loads((tmp_path / "out" / "classifier.json").read_text())
+    weights = torch.load(tmp_path / "out" / "weights.pt", weights_only=True)
+    taken = about["input"]
+    assert (taken["dtype"], taken["columns"]) == ("float64", ["noise", "time"])
+    raw = tested[taken["columns"]].to_numpy(float)
+    ready = (raw - taken["preprocessing"]["subtract"]) / taken["preprocessing"]["divide_by"]
+    logits = ready @ weights["head.weight"].numpy().T + weights["head.bias"].numpy()
+    right = np.mean(np.array(about["classes"])[logits.argmax(1)] == tested["label"])
+    assert right == pytest.approx(about["test_accuracy"])
+    assert right > 0.9  # all times are one number in float32
+
+
 def test_images_are_said_to_be_normalized(composed, complete, tmp_path):
     cfg = composed(*SMALL, *QUIET, f"paths.outputs={tmp_path}", "strategy=random", hydra=True)
     parts = build_parts(cfg, torch.device("cpu"))
@@ -66,6 +94,18 @@ def test_a_run_without_weights_is_refused(run, tmp_path):
     with pytest.raises(StorageError, match="has no weights"):
         exported.export_classifier(cfg, folder, tmp_path / "out", with_onnx=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_onnxruntime_takes_a_table_as_it_is(table_run, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'alrun[onnx]'")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'alrun[onnx]'")
+    cfg, folder, tested = table_run
+    exported.export_classifier(cfg, folder, tmp_path / "out", with_onnx=True)
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "classifier.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"examples": tested[["noise", "time"]].to_numpy(float)})
+    classes = np.array(["early", "late"])[found.argmax(1)]
+    accuracy = pd.read_csv(folder / "accuracy.csv").test_accuracy.iloc[-1]
+    assert np.mean(classes == tested["label"]) == pytest.approx(accuracy)
 
 
 @pytest.mark.parametrize("words", [("dataset=digits", "strategy=random"), None])

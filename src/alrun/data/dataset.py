@@ -76,6 +76,7 @@ class ImageData:
     rows: np.ndarray | None = None
     # What was subtracted from the numbers of each vector (d,), and what they were divided by; None: they are as read.
     scale: tuple[np.ndarray, np.ndarray] | None = None
+    columns: list[str] | None = None  # names of the numbers of each vector, in their order
     first: int | None = None  # of a growing pool: the training examples that were there first, which name and scale it
     absent: np.ndarray | None = None  # (N,) bool: training examples that may not be queried any more; None: none
     classes: int = field(init=False)

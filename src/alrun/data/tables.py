@@ -108,10 +108,11 @@ def table(
 ) -> ImageData:
     """Numbers with their classes: a CSV or Parquet file, or a folder with a file for each split.
 
-    ``columns`` hold the numbers; None: all but the label, the split and the group. One column of a Parquet file may
-    hold lists, which are vectors.
+    ``columns`` hold the numbers; None: all of the training split but the label, the split and the group. One column of
+    a Parquet file may hold lists, which are vectors.
     """
     others = (label_column, split_column, group)
+    names = list(columns or ())
 
     if label_column in (columns or ()):
         raise DataError(f"dataset.columns names {label_column}, which is the label: leave it out.")
@@ -119,8 +120,9 @@ def table(
         raise DataError(f"dataset.columns names {twice[0]} twice: leave one out.")
 
     def examples(table: Table) -> np.ndarray:
-        names = columns or [name for name in table.columns if name not in others]
-        if counting := [name for name in names if not columns and is_index(name, table.columns[name])]:
+        if not names:  # the test split has those of the training split, in whatever order
+            names.extend(name for name in table.columns if name not in others)
+        if counting := [name for name in names if not columns and is_index(name, table.columns.get(name, ()))]:
             left = [name for name in names if name not in counting]
             some = ", ".join(left[:SHOWN]) + ", ..." * (len(left) > SHOWN)
             raise DataError(
@@ -134,7 +136,9 @@ def table(
         return np.concatenate(made, axis=1)
 
     parts = read(path, examples, label_column, split_column, group, test_split)
-    return assembled(parts, f"dataset.path={path}", test_fraction, standardize)
+    data = assembled(parts, f"dataset.path={path}", test_fraction, standardize)
+    data.columns = names if len(names) == data.train_images.shape[1] else None  # a column of lists names none of them
+    return data
 
 
 def numbers(table: Table, name: str) -> np.ndarray:

@@ -55,7 +55,7 @@ def assembled(
             raise DataError(f"{where}: its {split} split has no rows: add some, or leave that split out.")
         if names is None:
             labels.refuse_fractions(part.labels, part.labels_in or where)
-    parts = [part._replace(vectors=usable(part.vectors, where)) for part in parts]
+    parts = [part._replace(vectors=usable(part.vectors, where, wide=standardize)) for part in parts]
     numbers, classes = numbered([part.labels for part in parts], where, names)
     first = len(parts[0].labels)
     if len(parts) > 1:
@@ -104,8 +104,8 @@ def distinct_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distinct.astype(numbers.dtype), (np.cumsum(present) - 1)[above]
 
 
-def usable(vectors: np.ndarray, where: str) -> np.ndarray:
-    """Vectors as float32; float16, texts and shards stay as they are.
+def usable(vectors: np.ndarray, where: str, wide: bool = False) -> np.ndarray:
+    """Vectors as float32, or as float64 if ``wide``; float32, float16, texts and shards stay as they are.
 
     Raises:
         UserError: The vectors are not rows of finite numbers.
@@ -118,19 +118,22 @@ def usable(vectors: np.ndarray, where: str) -> np.ndarray:
         )
     if np.issubdtype(vectors.dtype, np.complexfloating):
         raise DataError(f"{where}: features are complex numbers: store real and imaginary parts as separate columns.")
-    if vectors.dtype not in (np.float16, np.float32):
-        with np.errstate(over="ignore"):  # what is too large is refused below
-            vectors = vectors.astype(np.float32)
-    refuse_lost(vectors, where)
-    return vectors
+    if vectors.dtype in (np.float16, np.float32):
+        refuse_lost(vectors, where)
+        return vectors
+    with np.errstate(over="ignore"):  # what is too large is refused
+        narrow = vectors.astype(np.float32)
+    refuse_lost(narrow, where)
+    return vectors.astype(np.float64) if wide else narrow
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Both scaled so that each column of the pool has mean 0 and standard deviation 1; a constant column becomes 0.
 
-    Also what was subtracted (d,) and what it was divided by (d,).
+    Also what was subtracted (d,) and what it was divided by (d,). In float64: seconds since 1970 are alike in float32.
     """
-    mean, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
-    scale = np.where(spread > 0, spread, 1.0)
+    varies = train.max(0) > train.min(0)
+    mean = np.where(varies, train.mean(0, dtype=np.float64), train[0])  # the mean of equal numbers has round-off
+    scale = np.where(varies, train.std(0, dtype=np.float64), 1.0)
     first, second = (((part - mean) / scale).astype(np.float32) for part in (train, test))
     return first, second, (mean, scale)

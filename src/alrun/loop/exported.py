@@ -35,10 +35,27 @@ TOLERANCE = 1e-4  # of probabilities, which are computed in another order there
 WEIGHTS, ABOUT, ONNX = "weights.pt", "classifier.json", "classifier.onnx"
 
 
+class Standardize(nn.Module):
+    """Vectors as they were read, float64, to the scale on which the model was trained, float32."""
+
+    def __init__(self, center: np.ndarray, spread: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.from_numpy(center))
+        self.register_buffer("spread", torch.from_numpy(spread))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(B, d) float64 to float32."""
+        return ((vectors - self.center) / self.spread).float()
+
+    def undone(self, vectors: Tensor) -> Tensor:
+        """(B, d) float32 to float64: as they were read, but for round-off."""
+        return vectors.double() * self.spread + self.center
+
+
 class Whole(nn.Module):
     """From examples as they are stored to probabilities; in evaluation mode, on the CPU."""
 
-    def __init__(self, model: Classifier, normalize: ToFloats | None) -> None:
+    def __init__(self, model: Classifier, normalize: ToFloats | Standardize | None) -> None:
         super().__init__()
         self.model = model
         self.normalize = normalize
@@ -90,13 +107,18 @@ def describe_input(cfg: DictConfig, parts: Parts) -> dict[str, Any]:
     data, normalize = parts.data, parts.normalize
     found: dict[str, Any] = {
         "kind": "vectors" if data.is_vectors else "images",
-        "dtype": "float32" if data.is_vectors else "uint8",
+        "dtype": "uint8" if not data.is_vectors else "float32" if data.scale is None else "float64",
         "shape": list(data.train_images.shape[1:]),  # of an example; images: channels, height, width
     }
     if isinstance(normalize, NetworkInput):
         found["preprocessing"] = normalize.preprocessing.stated()
     elif isinstance(normalize, Normalize):
         found["preprocessing"] = {"divide_by": 255, "mean": data.mean, "std": data.std}
+    elif data.scale is not None:
+        center, spread = data.scale
+        found["preprocessing"] = {"subtract": center.tolist(), "divide_by": spread.tolist(), "to": "float32"}
+    if data.columns is not None:
+        found["columns"] = data.columns
     if cfg.encoder is not None:
         found["encoder"] = parts.card.get("encoder") or with_short_names(
             OmegaConf.to_container(cfg.encoder, resolve=True)
@@ -121,11 +143,13 @@ def to_onnx(parts: Parts) -> bytes:
     normalize = parts.normalize
     if isinstance(normalize, NetworkInput | Cast):
         some, normalize = normalize(some), None
-    whole = Whole(parts.model, normalize)
     with evaluation(parts.model), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's exporter warns of torch's own code
-        whole.eval()
-        expected = whole(some).numpy()
+        expected = Whole(parts.model, normalize).eval()(some).numpy()
+        if parts.data.scale is not None:
+            normalize = Standardize(*parts.data.scale)
+            some = normalize.undone(some)
+        whole = Whole(parts.model, normalize).eval()
         program = torch.onnx.export(
             whole,
             (some[:2],),

@@ -27,6 +27,11 @@ def fitting(data: ImageData, other: ImageData | None, key: str, option: str) -> 
             f"{key} holds {its} ({its_of}) of shape {its_shape}, the data set {kind} ({of}) of shape {shape}: store "
             "both alike, give images one size (dataset.size), or make features of both by encoder=..."
         )
+    if data.columns and other.columns and data.columns != other.columns:
+        raise DataError(
+            f"{key} has the columns {', '.join(other.columns)}, the data set {', '.join(data.columns)}: name the same "
+            f"ones in the same order, by {key}.columns=[{','.join(data.columns)}]."
+        )
     return other if data.scale is other.scale else on_scale(data, other)
 
 
