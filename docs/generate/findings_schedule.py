@@ -40,9 +40,9 @@ def shorter(folder: Path = studies.RESULTS) -> str:
     rounds = studies.table_of("scratch/epochs", folder)
     if rounds is None:
         return ""
-    by_epochs = {int(float(epochs)): mean_of(part) for epochs, part in rounds.groupby(EPOCHS)}
-    short, long = sorted(by_epochs)
-    whole, brief = (by_epochs[epochs].unstack("strategy").dropna() for epochs in (long, short))
+    epochs = rounds[EPOCHS].astype(float).astype(int)
+    short, long = sorted(set(epochs))
+    whole, brief = (mean_of(rounds[epochs == each]).unstack("strategy").dropna() for each in (long, short))
     repeats = whole.index.intersection(brief.index)
     whole, brief = whole.loc[repeats], brief.loc[repeats]
     pairs = [(name, REFERENCE) for name in ACTIVE] + [("badge", "entropy")]
@@ -52,7 +52,7 @@ def shorter(folder: Path = studies.RESULTS) -> str:
         lines.append(row(name, [f"{each[name].mean():.2f}" for each in (whole, brief)], brief[name] - whole[name]))
     for name, (before, after) in differences.items():
         lines.append(row(name, [estimate(each.to_numpy(float)) for each in (before, after)], after - before))
-    batch, held_out = (int(float(rounds[column].iloc[0])) for column in ("budget.batch_size", "validation"))
+    batch, held_out = map(int, rounds[["budget.batch_size", "validation"]].to_numpy(float)[0])
     text = SHORTER.format(short=short, long=long, batch=batch, held_out=held_out, repeats=len(repeats))
     before, after = differences["badge minus entropy"]
     end = SHORTER_END.format(change=estimate((after - before).to_numpy(float)), short=short, long=long)
@@ -76,6 +76,6 @@ def cycles(folder: Path = studies.RESULTS) -> str:
     for epochs in sorted(set(rounds[EPOCHS])):
         cells = [f"{found['mean'][epochs, rate]:.2f} ± {found['std'][epochs, rate]:.2f}" for rate in rates]
         lines.append(f"| {epochs:.0f} | {' | '.join(cells)} |")
-    labeled, held_out = (int(float(rounds[column].iloc[0])) for column in ("labeled", "validation"))
+    labeled, held_out = map(int, rounds[["labeled", "validation"]].to_numpy(float)[0])
     text = CYCLES.format(labeled=labeled - held_out, held_out=held_out, repeats=rounds["seed"].nunique())
     return text + "\n".join([*lines, "", ""])

@@ -129,15 +129,15 @@ def of_features(rows: pd.DataFrame) -> dict[str, object]:
     parts = dict(list(rows.groupby("part", sort=False)))
     spent = parts["run"].set_index("case")["ours"]
     shares = [f"{name} {seconds:.2f} s ({seconds / spent.sum():.0%})" for name, seconds in spent.items()]
-    (embedded,) = parts["embed"].itertuples()
+    embedded, bare = parts["embed"][["ours", "reference"]].to_numpy(float)[0]
     return {
         "run": spent.sum(),
         "hourly": 3600 / spent.sum(),
         "phases": ", ".join(shares),
         "heads": markdown(beside(parts["head"], "labels", "scikit-learn", whole=True)),
         "peers": markdown(beside(parts["selection"], "strategy", "scikit-activeml")),
-        "embedded": embedded.ours,
-        "share": embedded.ours / embedded.reference,
+        "embedded": embedded,
+        "share": embedded / bare,
     }
 
 

@@ -1,5 +1,7 @@
 """``alrun embed``: in parts, for a trial, and what it refuses."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -56,16 +58,24 @@ def test_that_vectors_need_no_embedding(tmp_path, monkeypatch, encoder):
 
 
 def test_that_a_trial_takes_as_many_examples_as_the_run_that_it_is_for(tmp_path, monkeypatch, capsys, complete):
-    """A run with the same limit finds them; where all have vectors, there is nothing left to try."""
-    words = [*ENCODER, ALLOWED, f"paths.features={tmp_path}", "runtime.device=cpu"]
-    for limit, expected in (("limit=60", "60 + 60 vectors"), ("limit=null", "1297 + 500"), ("limit=60", "1297 + 500")):
+    """A run with the same limit finds them, also when all have vectors: a run that began with them can be resumed."""
+    words, told = [*ENCODER, ALLOWED, f"paths.features={tmp_path}", "runtime.device=cpu"], []
+    for limit, expected in (
+        ("limit=60", "60 + 60 vectors"),
+        ("limit=null", "1297 + 500"),
+        ("limit=60", "60 + 60 vectors"),
+    ):
         monkeypatch.setattr("sys.argv", ["alrun embed", "dataset=digits", *words, limit])
         embed.main()
         assert expected in capsys.readouterr().out
-        if expected.startswith("60"):
-            monkeypatch.setattr("alrun.features.embed.fill", refused)
-            complete(*words, "limit=60", "model=linear", "optimizer=convex")
-            monkeypatch.undo()
+        monkeypatch.setattr("alrun.features.embed.fill", refused)
+        folder = complete(*words, "limit=60", "model=linear", "optimizer=convex", f"seed={len(told)}")
+        monkeypatch.undo()
+        told.append(json.loads((folder / "run.json").read_text())["data"])
+    assert len(set(told)) == 1  # of the same data
+    monkeypatch.setattr("sys.argv", ["alrun embed", "dataset=digits", *words, "limit=70"])
+    embed.main()
+    assert "1297 + 500" in capsys.readouterr().out  # nothing is left to try
 
 
 def refused(*_, **__):

@@ -52,6 +52,18 @@ def sweep(tmp_path):
         lock.release()
 
 
+def test_a_run_that_waits_for_people_is_not_called_interrupted(tmp_path):
+    made(tmp_path / "outputs" / "photos-linear-1" / "margin-seed0", 1, (60,), ("ask_0.csv", "ask_1.csv", "state-1.pt"))
+    table = tmp_path / "outputs" / "photos-linear-1" / "margin-seed0" / "accuracy.csv"
+    table.write_text(table.read_text().replace("0.5", "nan"))  # there is no test set
+    text = status.status([str(tmp_path / "outputs")])
+    assert text.startswith("1 run: 1 asks for labels.")
+    assert "nan" not in text
+    assert text.endswith(f"then alrun tell and alrun ask:\n  {table.with_name('ask_1.csv')}")
+    table.with_name("ask_1.csv").unlink()  # stopped while it trained on what was told
+    assert status.status([str(tmp_path / "outputs")]).startswith("1 run: 1 interrupted.")
+
+
 def test_a_sweep_is_told_run_by_run(sweep):
     text = status.status(sweep, multirun=True)
     first, _, header, *rows, _, last = text.splitlines()

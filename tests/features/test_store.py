@@ -28,6 +28,7 @@ from alrun.features import parts
 from alrun.features.encoder import hash_of
 from alrun.features.encoders import Module
 from alrun.features.store import Store
+from alrun.loop import vector_pools
 from alrun.system.errors import UserError
 from tests.features.tiny import ENCODER, Tiny
 
@@ -275,6 +276,31 @@ def test_that_a_damaged_store_is_found(data, tmp_path):
         store.read()
 
 
+def test_that_a_network_without_sizes_is_refused(data, tmp_path):
+    with pytest.raises(UserError, match="encoder: Sequential has layers that learn their size from the first batch"):
+        passes.embedded(data, made(nn.Sequential(nn.Flatten(), nn.LazyLinear(8))), str(tmp_path), CPU, 64)
+
+
+class Drawn(nn.Module):
+    """A random projection, whose weights nobody seeded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3 * 12 * 12, 16)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images.flatten(1))
+
+
+def test_that_random_weights_are_the_same_in_every_process(composed):
+    drawn = ("encoder=module", f"encoder.network._target_={__name__}.Drawn", "encoder.size=12")
+    state = torch.get_rng_state()
+    first = vector_pools.build_encoder(composed(*drawn)).stated()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.randn(7)
+    assert vector_pools.build_encoder(composed(*drawn)).stated() == first
+
+
 def test_that_float16_is_the_rounded_float32(data, tmp_path):
     full, _ = passes.embedded(data, made(), str(tmp_path), CPU, 64)
     half, _ = passes.embedded(data, made(precision="float16"), str(tmp_path), CPU, 64)
@@ -303,6 +329,8 @@ class Wrong(Tiny):
                 return vectors.unflatten(1, (8, 16))
             case "sums":
                 return vectors.sum(1)
+            case "nothing":
+                return vectors[:, :0]
             case "complex":
                 return vectors * 1j
             case "raises":
@@ -319,6 +347,7 @@ class Wrong(Tiny):
         ("maps", r"Wrong gives \(64, 8, 4, 4\) for 64 images; it must give \(batch, features\): .*AdaptiveAvgPool2d"),
         ("words", r"Wrong gives \(64, 8, 16\) for 64 images; it must give \(batch, features\)"),
         ("sums", r"gives \(64,\) for 64 examples; it must give a vector"),
+        ("nothing", r"gives \(64, 0\) for 64 examples; it must give a vector"),
         ("complex", r"gives complex \(64, 128\) for 64 examples"),
         (
             "raises",
@@ -445,7 +474,6 @@ def test_that_a_log_says_how_far_the_pass_is(data, tmp_path, monkeypatch, caplog
 
 
 def test_that_altered_copies_go_through_the_encoder(data, tmp_path, composed):
-    from alrun.loop import vector_pools
     from alrun.pool.redundancy import AugmentedDuplicate
 
     cfg = composed(*ENCODER, f"paths.features={tmp_path}")

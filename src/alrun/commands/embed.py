@@ -94,17 +94,18 @@ def embed(cfg: DictConfig, number: int = 1, of: int = 1) -> str:
         raise UserError("encoder has no value: name a pretrained network by encoder=timm, torchvision or another.")
     checks.check_given(cfg, ENCODES)
     where = device.choose_device(cfg.runtime.device)
-    encoder = factory.build(cfg.encoder, "encoder")
+    encoder = vector_pools.build_encoder(cfg)
     data: ImageData = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
-    trial = opened.sizes(cfg, data) if vector_pools.is_trial(cfg, data, encoder) else None
-    if trial is not None:
-        data = data.thinned(*trial)
+    whole, trial = data, opened.sizes(cfg, data)
+    data = vector_pools.to_encode(cfg, data, encoder, trial)
     store = passes.store_of(data, encoder, cfg.paths.features)
     elsewhere = None
     if cfg.runtime.engine == "ray":
         settings = json.dumps({key: OmegaConf.to_container(cfg[key], resolve=True) for key in ENCODES})
         gpus = on_ray.gpu_share(where, cfg.runtime.runs_per_gpu)
-        elsewhere = partial(on_ray.encoded, make=partial(encoding, settings, trial), gpus=gpus)
+        elsewhere = partial(
+            on_ray.encoded, make=partial(encoding, settings, None if data is whole else trial), gpus=gpus
+        )
     passes.fill(store, data, encoder, where, cfg.runtime.chunk, number, of, cfg.runtime.progress, elsewhere)
     manifest = store.read()
     if manifest is None:
@@ -126,12 +127,13 @@ def encoding(settings: str, trial: list[int] | None) -> Callable[[slice], Any]:
         trial: Training and test examples that are enough; None: all.
     """
     from alrun.features.embed import passed
+    from alrun.loop import vector_pools
     from alrun.settings import factory
     from alrun.system import device
 
-    cfg = OmegaConf.create(json.loads(settings))
+    cfg = DictConfig(json.loads(settings))
     where = device.choose_device(cfg.runtime.device)
-    encoder = factory.build(cfg.encoder, "encoder")
+    encoder = vector_pools.build_encoder(cfg)
     data = factory.build(cfg.dataset, "dataset", root=cfg.paths.data)
     if trial is not None:
         data = data.thinned(*trial)

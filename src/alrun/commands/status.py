@@ -11,6 +11,7 @@ interrupted if it started and its process is gone. Hours are estimated from fini
 run's own finished rounds.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ from alrun.system.safe_text import one_line
 
 WORDS = {"begun": "interrupted", "missing": "waiting", "old": "of another version"}  # states of a run folder, in words
 SOON = 1 / 60  # hours, below which their number says nothing
-ORDER = ("failed", "interrupted", "running", "waiting", "of another version", "done")
+ASKS = "asks for labels"
+ORDER = ("failed", "interrupted", "running", ASKS, "waiting", "of another version", "done")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
     done = len(accuracies)
     progress = {
         "round": "" if now == "missing" else f"{done} of {len(labels_of_rounds(folder)) or '?'}",
-        "accuracy": f"{100 * float(accuracies[-1]['test_accuracy']):.2f} %" if accuracies else "",
+        "accuracy": percent(float(accuracies[-1]["test_accuracy"])) if accuracies else "",
     }
     if accuracies and now not in ("done", "old"):
         progress["expected"] = expected_gain(folder)
@@ -116,7 +118,18 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         progress["reason"] = read_failure(folder) or ""
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
-    return Row(folder, WORDS.get(now, now), seconds, **progress)
+    return Row(folder, ASKS if asks(folder, now, done) else WORDS.get(now, now), seconds, **progress)
+
+
+def percent(accuracy: float) -> str:
+    """``81.25 %``; empty where there is no test set."""
+    return "" if math.isnan(accuracy) else f"{100 * accuracy:.2f} %"
+
+
+def asks(folder: Path, now: str, done: int) -> bool:
+    """Whether a run that is not computed ``now`` has asked people for the labels that follow its ``done`` rounds."""
+    request = latest_request(folder)
+    return now == "begun" and request is not None and request.stem == f"ask_{done}"
 
 
 def expected_gain(folder: Path) -> str:
@@ -175,6 +188,13 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
         return ["", f"To compute what is missing: {program.command_line(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
+    requests = [latest_request(row.folder) for row in table if row.state == ASKS]
+    if asked := [f"  {display_path(each)}" for each in requests if each is not None]:
+        lines += [
+            "",
+            "To go on with those that ask for labels: label these files, then alrun tell and alrun ask:",
+            *asked,
+        ]
     if any(row.state == "failed" for row in table):
         lines += ["", "Delete the folder of a failed run that you do not want: it is then no longer listed."]
     return lines

@@ -170,11 +170,12 @@ def checked(batch: slice, vectors: torch.Tensor, encoder: Encoder) -> np.ndarray
     Raises:
         UserError: There is not one for each example, or one is not finite.
     """
-    if vectors.ndim != 2 or len(vectors) != batch.stop - batch.start or vectors.is_complex():
+    count = batch.stop - batch.start
+    if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1] or vectors.is_complex():
         kind = "complex " if vectors.is_complex() else ""
         raise UserError(
             f"{encoder.setting}: {encoder.name} gives {kind}{tuple(vectors.shape)} for "
-            f"{batch.stop - batch.start} examples; it must give a vector of real numbers for each, (examples, any)."
+            f"{count} examples; it must give a vector of real numbers for each, (examples, any)."
         )
     rows = vectors.float().cpu().numpy()
     if not np.isfinite(rows).all():

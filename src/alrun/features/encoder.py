@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from alrun.data import content
 from alrun.features.preprocessing import Preprocessing
@@ -79,6 +80,11 @@ class Network(Encoder):
         """What ``make`` made, once."""
         if self._made is None:
             network, preprocessing = self.make()
+            if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+                raise UserError(
+                    f"{self.setting}: {self.name} has layers that learn their size from the first batch, such as "
+                    "LazyLinear, so its weights are not there yet: give these layers their size."
+                )
             network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
             self._made = network, preprocessing
         return self._made

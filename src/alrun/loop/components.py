@@ -73,7 +73,8 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     Raises:
         UserError: A setting is wrong, or two do not go together.
     """
-    strategy: Strategy = factory.build(cfg.strategy, "strategy")
+    with rng.same("encoder"):  # it may have one
+        strategy: Strategy = factory.build(cfg.strategy, "strategy")
     stopping: Stopping = factory.build(cfg.stopping, "stopping")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
@@ -207,7 +208,9 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
     """
     check_budget(cfg, len(data.train_images) + (cfg.validation or 0))
     redundancy = factory.build(cfg.redundancy, "redundancy")
-    chooser, cap = factory.build(seed_set_of(cfg), "seed_set"), factory.build(cfg.per_class_cap, "per_class_cap")
+    with rng.same("encoder"):  # it may have one
+        chooser = factory.build(seed_set_of(cfg), "seed_set")
+    cap = factory.build(cfg.per_class_cap, "per_class_cap")
     annotator, cost = factory.build(cfg.annotator, "annotator"), factory.build(cfg.cost, "cost")
     check_answers(cfg, annotator.opinions)
     if data.is_unlabeled:

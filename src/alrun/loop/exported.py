@@ -38,6 +38,9 @@ WEIGHTS, ABOUT, ONNX = "weights.pt", "classifier.json", "classifier.onnx"
 class Standardize(nn.Module):
     """Vectors as they were read, float64, to the scale on which the model was trained, float32."""
 
+    center: Tensor
+    spread: Tensor
+
     def __init__(self, center: np.ndarray, spread: np.ndarray) -> None:
         super().__init__()
         self.register_buffer("center", torch.from_numpy(center))

@@ -16,6 +16,7 @@ from alrun.settings import factory
 from alrun.settings.option_names import named
 from alrun.strategies.base import Strategy
 from alrun.strategies.embeddings import Embed, FromClassifier, FromFeatures
+from alrun.system import rng
 from alrun.system.errors import SettingError
 
 
@@ -24,7 +25,7 @@ def encoded(
 ) -> tuple[ImageData, dict[str, Any]]:
     """The data with the vectors that the encoder of the settings makes of them, if there is one; and its data card.
 
-    ``trial`` examples of each split are enough for a trial (``limit``), where not all have vectors yet.
+    ``trial`` examples of each split are enough for a trial: see ``to_encode``.
 
     Raises:
         UserError: It does not take these data, or texts have none.
@@ -33,16 +34,28 @@ def encoded(
         if kind_of(data.train_images) == "texts":
             raise SettingError("dataset holds texts: name a network that reads them, by encoder=sentence_transformers.")
         return data, {}
-    encoder: Encoder = factory.build(cfg.encoder, "encoder")
-    if is_trial(cfg, data, encoder):
-        data = data.thinned(*trial)
+    encoder = build_encoder(cfg)
+    data = to_encode(cfg, data, encoder, trial)
     vectors, manifest = embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)
     return vectors, {"encoder": record(encoder, manifest, cfg.dataset)}
 
 
-def is_trial(cfg: DictConfig, data: ImageData, encoder: Encoder) -> bool:
-    """Whether vectors of as many examples as ``limit`` names are enough, since not all have theirs yet."""
-    return cfg.limit is not None and store_of(data, encoder, cfg.paths.features).read() is None
+def build_encoder(cfg: DictConfig) -> Encoder:
+    """The encoder of the settings. A network that draws its weights draws the same in every process."""
+    with rng.same("encoder"):
+        return factory.build(cfg.encoder, "encoder")
+
+
+def to_encode(cfg: DictConfig, data: ImageData, encoder: Encoder, trial: list[int]) -> ImageData:
+    """``data``, or with ``limit`` the ``trial`` examples of each split that are enough, unless all have vectors.
+
+    What began with the vectors of a trial goes on with these when all have theirs: the last bits may differ.
+    """
+    if cfg.limit is None:
+        return data
+    some = data.thinned(*trial)
+    of_some, of_all = (store_of(each, encoder, cfg.paths.features).read() for each in (some, data))
+    return data if of_some is None and of_all is not None else some
 
 
 def prepare(
@@ -98,7 +111,7 @@ def on_vectors(cfg: DictConfig, data: ImageData, redundancy: Redundancy, where: 
         return redundancy
     if data.originals is None:
         raise SettingError("redundancy=augment alters images, and the pool holds vectors: use redundancy=duplicate.")
-    encoder: Encoder = factory.build(cfg.encoder, "encoder")
+    encoder = build_encoder(cfg)
     originals = data.originals[np.arange(len(data.originals))] if isinstance(data.originals, Chosen) else data.originals
     return Encoded(redundancy, originals, lambda images: vectors_of(images, encoder, where, cfg.runtime.chunk))
 

@@ -182,7 +182,7 @@ class RunState:
         if data is not None and content["data"] != data:
             raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
-                "or delete the folder to start over."
+                "or the encoder that made vectors of it, or delete the folder to start over."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
         weights, frozen = content["weights"], content["frozen"]

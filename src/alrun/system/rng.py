@@ -1,7 +1,8 @@
 """Random numbers that depend on their purpose, never on earlier draws: a resumed run draws the same ones."""
 
 import hashlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -19,6 +20,14 @@ def generator(*parts: int | str) -> torch.Generator:
 def seed_globals(*parts: int | str) -> None:
     """Seed torch's global generators: weight initialization and dropout use them."""
     torch.manual_seed(derive(*parts))
+
+
+@contextmanager
+def same(purpose: str) -> Iterator[None]:
+    """A context in which torch's CPU generator, so also random weights, draws the same in every process."""
+    with kept(torch.device("cpu")):
+        seed_globals(purpose)
+        yield
 
 
 def kept(device: torch.device) -> AbstractContextManager[None]:
