@@ -38,7 +38,8 @@ The eight findings come from the paper's introduction, the five claims from its 
 
 {studies}
 
-Accuracies are those of the whole test set, differences are in percentage points. Brackets hold the 95 % interval of
+Accuracies are those of the whole test set, differences are in percentage points. A mean accuracy is the area under the
+curve divided by its range of labels, as on the other pages, of the paper's digitized curves too. Brackets hold the 95 % interval of
 Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and is the mean
 over random, entropy and BADGE where a finding names no strategy. A claim rests on tests round by round; how large its
 differences are, and what could be detected, stands under the finding of the same facet. Intervals are over seeds on

@@ -11,6 +11,7 @@ import pandas as pd
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.intervals import t_interval
+from alrun.analysis.scores import mean_value
 from alrun.analysis.significance import ALPHA
 from alrun.system.errors import UserError
 from docs.generate.findings_rules import (
@@ -103,7 +104,7 @@ def schedule(rounds: pd.DataFrame) -> Answer:
 
 
 def badge_over_entropy(rounds: pd.DataFrame) -> np.ndarray:
-    """BADGE's mean accuracy over all rounds minus entropy's, (seeds,)."""
+    """BADGE's mean accuracy minus entropy's, (seeds,)."""
     accuracy = mean_of(rounds)
     if not set(ACTIVE) <= set(accuracy.index.get_level_values("strategy")):
         raise UserError("not computed: entropy or BADGE was not run")
@@ -169,7 +170,7 @@ def per_class(rounds: pd.DataFrame) -> Answer:
 
 
 def over_random(rounds: pd.DataFrame, strategies: Iterable[str] = ACTIVE) -> pd.Series:
-    """Mean accuracy of ``strategies`` over all rounds minus that of random, in points, by seed."""
+    """Mean accuracy of ``strategies`` minus that of random, in points, by seed."""
     table = mean_of(rounds).unstack("strategy")
     return table[list(strategies)].mean(axis="columns") - table[REFERENCE]
 
@@ -290,9 +291,14 @@ def both(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
 
 
 def mean_of(part: pd.DataFrame, first: int = 0, last: int | None = None) -> pd.Series:
-    """Mean accuracy in % over the rounds from ``first`` to ``last`` of every run, by strategy and seed."""
+    """Mean accuracy in % along the budget from the round ``first`` to ``last`` of every run, by strategy and seed.
+
+    It is the area under the curve divided by its range of labels, as on the other pages; of one round its accuracy.
+    """
     chosen = part[(part["round"] >= first) & (part["round"] <= (part["round"].max() if last is None else last))]
-    return 100 * chosen.groupby(["strategy", "seed"])["test_accuracy"].mean()
+    curves = chosen.sort_values("round").groupby(["strategy", "seed"])
+    found = {key: mean_value(*curve[["labeled", "test_accuracy"]].to_numpy(float).T) for key, curve in curves}
+    return 100 * pd.Series(found).rename_axis(["strategy", "seed"])
 
 
 def final(part: pd.DataFrame) -> pd.Series:

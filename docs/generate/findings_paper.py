@@ -4,6 +4,7 @@ import pandas as pd
 
 from alrun.analysis.paper.points import digitized
 from alrun.analysis.paper.printed import read_printed
+from alrun.analysis.scores import mean_value
 
 TEN = "CIFAR-10 ResNet-18"
 LIMITS = (1000, 2000, 3000)  # examples of a class in Figure 5
@@ -19,7 +20,8 @@ def curves(figure: str, panel: str, kind: str = "accuracy") -> pd.DataFrame:
 def gap(figure: str, panel: str) -> float:
     """BADGE's mean accuracy minus entropy's, in points."""
     table = curves(figure, panel)
-    return float(100 * (table["badge"] - table["entropy"]).dropna().mean())
+    difference = (table["badge"] - table["entropy"]).dropna()
+    return 100 * mean_value(difference.index.to_numpy(float), difference.to_numpy(float))
 
 
 def efficiencies() -> str:
@@ -72,13 +74,13 @@ def subsets() -> str:
 
 def diversity() -> str:
     """Finding 3."""
-    return f"BADGE minus entropy in Figure 1, CIFAR-10, mean of all rounds: {gap('figure-1', TEN):+.2f} points"
+    return f"BADGE minus entropy in Figure 1, CIFAR-10, mean along the budget: {gap('figure-1', TEN):+.2f} points"
 
 
 def redundancy() -> str:
     """Finding 4."""
     texts = [f"×{factor} {gap('figure-4', f'CIFAR-10 {factor}x duplicates'):+.2f}" for factor in (2, 5, 10, 20)]
-    return f"BADGE minus entropy in Figure 4, mean of all rounds: {', '.join(texts)} points"
+    return f"BADGE minus entropy in Figure 4, mean along the budget: {', '.join(texts)} points"
 
 
 def seed_set() -> str:

@@ -15,7 +15,7 @@ SHORTER = """\
 
 The experiments with redundancy and AL batch sizes train for {short} epochs a round, to save hours. Here are {repeats}
 repeats with both schedules and the same seed sets and first weights: Fashion-MNIST from scratch, AL batches of
-{batch:,}. Accuracies are means over all rounds in %, of {held_out:,} labels that a repeat holds out of its pool: the
+{batch:,}. Accuracies are means along the budget in %, of {held_out:,} labels that a repeat holds out of its pool: the
 test set is not used. Differences are in points, with 95 % intervals over repeats.
 
 """

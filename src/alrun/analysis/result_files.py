@@ -1,7 +1,9 @@
 """The table of results in files: CSV, Parquet, or a folder of two CSV."""
 
+import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from alrun.analysis.rounds import BY_PART, BY_ROUND, KEYS, REQUIRED, arrange, wi
 from alrun.analysis.run_reader import NUMBERS, STOPPING
 from alrun.runs import schema
 from alrun.system import files, spreadsheet
-from alrun.system.errors import DataError, first_line
+from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import uncell
 
 
@@ -78,7 +80,9 @@ def read_results(path: Path) -> pd.DataFrame:
         if lost := set(rounds["run"]) ^ set(runs["run"]):
             raise ValueError(f"{min(lost)} is in one of its two files alone")
         return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
-    except (OSError, ValueError) as error:
+    except UserError:  # that a later version wrote it, say
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise DataError(f"{path} is not a table of results ({reason}): alrun results writes one.") from error
 
@@ -91,7 +95,7 @@ def of_this_version(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         ValueError: The column has something that is not a version.
     """
     for found in table[schema.KEY].unique() if schema.KEY in table else []:
-        schema.check_version(int(found or 0), str(path))
+        schema.check_version(int(float(found or 0)), str(path))  # 4.0 where a table without it was joined
     return with_worst_group(with_answers(table))
 
 
@@ -100,12 +104,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
 
     A missing number is NaN; alrun.analysis.sources reports it.
     """
-    text, separator, skipped = spreadsheet.open_text(path, path.name)
-    # Empty lines are kept, so that the index is the line in the file.
-    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    table = table.fillna("").rename(columns=lambda name: str(name).strip())
-    table.index += 2 + skipped
-    table = table[(table != "").any(axis=1)]
+    table = read_cells(path)
     if absent := [column for column in required if column not in table]:
         raise ValueError(f"it has no column {' and no '.join(absent)}")
     is_number = {column: column in (*KEYS[1:], *NUMBERS) for column in table}
@@ -115,6 +114,34 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
     if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:
         raise ValueError(f"its column {fractions[0]} has fractions")
     return table.astype(dict.fromkeys(whole, int))
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """The cells of a CSV as text, without empty rows; its index has the lines of the file.
+
+    Raises:
+        UserError: It is no text.
+        ValueError: A row has more or fewer cells than there are columns, as one that is cut off; or two have one name.
+    """
+    text, separator, skipped = spreadsheet.open_text(path, path.name)
+    csv.field_size_limit(spreadsheet.LONGEST)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    header = [name.strip() for name in next(reader, [])]
+    while header and not header[-1]:  # separators at the end of all lines
+        header.pop()
+    if twice := [name for name, count in Counter(header).items() if count > 1]:
+        raise ValueError(f"it has two columns {twice[0] or 'without a name'}")
+    lines, rows = [], []
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        line = reader.line_num + skipped
+        if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+            differs = "fewer" if len(cells) < len(header) else "more"
+            raise ValueError(f"line {line} has {differs} cells than the first line has names: it is cut off or damaged")
+        lines.append(line)
+        rows.append(cells[: len(header)])
+    return pd.DataFrame(rows, lines, header, dtype=str)
 
 
 def numbers(cells: pd.Series) -> pd.Series:
