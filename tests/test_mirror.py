@@ -20,7 +20,7 @@ BESIDE = {  # test file: modules of the same room that it tests
     "analysis/test_leaderboard.py": "board_names leaderboard_page",
     "analysis/test_merging.py": "machines",
     "analysis/test_rounds.py": "result_files",
-    "analysis/test_report.py": "comparability findings significance_section sources",
+    "analysis/test_report.py": "findings significance_section sources",
     "analysis/paper/test_exhibits.py": "claims collect make points tabulate times",
     "commands/test_search.py": "sweep",
     "commands/test_console.py": "plan results",

@@ -39,14 +39,14 @@ The eight findings come from the paper's introduction, the five claims from its 
 {studies}
 
 Accuracies are those of the whole test set, differences are in percentage points. A mean accuracy is the area under the
-curve divided by its range of labels, as on the other pages, of the paper's digitized curves too. Brackets hold the 95 % interval of
-Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and is the mean
-over random, entropy and BADGE where a finding names no strategy. A claim rests on tests round by round; how large its
-differences are, and what could be detected, stands under the finding of the same facet. Intervals are over seeds on
-one pool and one test set: they say nothing about other data sets. "Detectable" is the true difference that so many
-repeats detect with a power of 0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means that
-the numbers support neither: finding no difference does not show that there is none, so "little or no effect" needs two
-one-sided tests within a point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On
+curve divided by its range of labels, as on the other pages, of the paper's digitized curves too. Brackets hold the 95 %
+interval of Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and
+is the mean over random, entropy and BADGE where a finding names no strategy. A claim rests on tests round by round; how
+large its differences are, and what could be detected, stands under the finding of the same facet. Intervals are over
+seeds on one pool and one test set: they say nothing about other data sets. "Detectable" is the true difference that so
+many repeats detect with a power of 0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means
+that the numbers support neither: finding no difference does not show that there is none, so "little or no effect" needs
+two one-sided tests within a point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On
 features a verdict says whether a finding carries over: the paper trained from scratch, so *refuted* there does not
 contradict what it measured.
 {learned}

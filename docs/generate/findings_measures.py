@@ -297,7 +297,10 @@ def mean_of(part: pd.DataFrame, first: int = 0, last: int | None = None) -> pd.S
     """
     chosen = part[(part["round"] >= first) & (part["round"] <= (part["round"].max() if last is None else last))]
     curves = chosen.sort_values("round").groupby(["strategy", "seed"])
-    found = {key: mean_value(*curve[["labeled", "test_accuracy"]].to_numpy(float).T) for key, curve in curves}
+    found = {
+        key: mean_value(curve["labeled"].to_numpy(float), curve["test_accuracy"].to_numpy(float))
+        for key, curve in curves
+    }
     return 100 * pd.Series(found).rename_axis(["strategy", "seed"])
 
 

@@ -204,6 +204,26 @@ def test_round_off_in_one_direction_is_refused(tmp_path, gaps, is_refused, turne
     assert f"end {ends} in {last}, by {abs(mean):.2f} points on average" in text
 
 
+@pytest.mark.parametrize("gaps", [{"badge": [-0.4, -0.4], "random": [-0.4]}, {"badge": [-0.4, -0.4, -0.4, 0.01]}])
+def test_copies_that_end_far_apart_are_refused(tmp_path, gaps):
+    one, other = shifted(gaps)
+    alice = "Alice", save(make_table(one), tmp_path / "alice")
+    bob = "Bob", save(make_table(other, torch="2.6.0"), tmp_path / "bob")
+    mean = 100 * np.mean([abs(gap) for each in gaps.values() for gap in each])
+    with pytest.raises(UserError, match=rf"the runs that both hold end {mean:.2f} points apart on average"):
+        merge([alice, bob])
+
+
+def test_a_table_that_a_spreadsheet_saved_again_is_a_copy(tmp_path):
+    ours = {"optimizer.build.fused": "true", "model.dropout": "0.0"}
+    alice = save(make_table(CURVES, **ours), tmp_path / "alice")
+    bob = save(make_table(CURVES, **{"optimizer.build.fused": "TRUE", "model.dropout": "0"}), tmp_path / "bob")
+    assert len(merge([("a", alice), ("b", bob)]).rounds) == 6
+    other = save(make_table(CURVES, **(ours | {"model.dropout": "0.5"})), tmp_path / "other")
+    with pytest.raises(UserError, match=r"one with model.dropout 0\.0 and one with 0\.5"):
+        merge([("a", alice), ("other", other)])
+
+
 def test_p_of_one_direction_is_that_of_scipy():
     for gaps in (ALIKE, SPREAD, [0.001, 0.05, 0.01]):
         assert machines.p_of(np.array(gaps)) == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue)

@@ -15,6 +15,7 @@ from alrun.commands.results import main
 from alrun.runs import finished
 from alrun.system.errors import UserError
 from tests.analysis.made_runs import make_run
+from tests.analysis.made_tables import make_table
 
 CONFIG = {"optimizer": {"lr": 0.01, "build": {"lr": 0.01, "betas": [0.9, 0.999]}, "schedule": None}}
 
@@ -193,6 +194,40 @@ def test_a_source_that_is_none_is_refused(tmp_path, monkeypatch, source, reason)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"{source} {reason}"):
         sources.load([source])
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_table_that_is_cut_off_is_refused(tmp_path, cut):
+    path = tmp_path / "t.csv"
+    result_files.write_results(make_table({("random", 0): (0.1, 0.1625)}), path)
+    path.write_bytes(path.read_bytes()[: -cut - 1])
+    if cut == 1:
+        assert len(result_files.read_results(path)) == 2  # only the end of the line, and a digit of nothing
+        return
+    with pytest.raises(UserError, match="line 3 has fewer cells than the first line has names: it is cut off"):
+        result_files.read_results(path)
+
+
+def test_cells_too_many_and_versions_with_a_point_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    result_files.write_results(make_table({("random", 0): (0.1, 0.2)}), path)
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row}," for row in rows)]))
+    assert len(result_files.read_results(path)) == 2  # commas at the ends of lines
+    path.write_text("\n".join([header, *(f"{row},x" for row in rows)]))
+    with pytest.raises(UserError, match="line 2 has more cells than the first line has names"):
+        result_files.read_results(path)
+    path.write_text("\n".join([f"{header},seed", *(f"{row},0" for row in rows)]))
+    with pytest.raises(UserError, match="it has two columns seed"):
+        result_files.read_results(path)
+    table = make_table({("random", 0): (0.1, 0.2)})
+    result_files.write_results(table.assign(schema_version="4.0"), path)
+    assert len(result_files.read_results(path)) == 2
+    result_files.write_results(table.assign(schema_version="99"), path)
+    with pytest.raises(UserError) as later:
+        result_files.read_results(path)
+    assert "update alrun" in str(later.value)
+    assert "is not a table of results" not in str(later.value)
 
 
 def test_the_command_writes_the_table_and_lists_what_is_left_out(runs, tmp_path, monkeypatch, capsys):

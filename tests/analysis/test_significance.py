@@ -24,6 +24,7 @@ from alrun.analysis.significance import (
     repeats_needed,
     round_tests,
     t_test,
+    t_tests_by_round,
     wilcoxon,
 )
 from tests.analysis.made_runs import make_run
@@ -178,6 +179,26 @@ def test_with_one_repeat_in_common_the_cell_is_empty(table):
     rest = table[(table["curve"] == "random") | (table["seed"] == 1)]
     matrix = penalty_matrix(round_tests(rest), ["random", "badge"])
     assert np.isnan(matrix.loc["random", "badge"])
+
+
+def test_rounds_that_a_repeat_lacks_are_tested_on_the_others():
+    draws = np.random.default_rng(0)
+    first, second = draws.normal(size=(2, 6, 3))
+    first[1, 2] = np.nan
+    difference, p = t_tests_by_round(first, second)
+    there = [0, 2, 3, 4, 5]
+    assert p[:2] == pytest.approx(stats.ttest_rel(first[:, :2], second[:, :2]).pvalue)
+    assert p[2] == pytest.approx(stats.ttest_rel(first[there, 2], second[there, 2]).pvalue)
+    assert difference[2] == pytest.approx((first - second)[there, 2].mean())
+    first[:, 2] = np.nan
+    assert np.isnan(t_tests_by_round(first, second)[1][2])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_wilcoxon_is_exact_with_ties(seed):
+    differences = np.random.default_rng(seed).integers(-3, 5, 9) / 10 + 0.1
+    every = stats.PermutationMethod(n_resamples=np.inf)
+    assert wilcoxon(differences) == pytest.approx(stats.wilcoxon(differences.round(9), method=every).pvalue)
 
 
 def test_wilcoxon_by_counting_signs():

@@ -90,14 +90,47 @@ def references(runs: pd.DataFrame) -> list[str]:
 
 
 def labels(rounds: pd.DataFrame) -> list[str]:
-    """A sentence if the curves have different numbers of labels."""
-    points = PLAIN.x(rounds).groupby(rounds["curve"], sort=False).apply(lambda values: tuple(sorted(set(values))))
+    """Sentences on runs that end before others of their setting, on runs with gaps, and on curves with other rounds."""
+    x = PLAIN.x(rounds)
+    points = x.groupby(rounds["curve"], sort=False).apply(lambda values: tuple(sorted(set(values))))
     common = set.intersection(*(set(values) for values in points))
-    if points.nunique() == 1:
-        return []
-    return [
+    found = [
         f"The curves have different numbers of labels: tests of rounds use those that two curves share "
         f"({len(common)} are common to all)."
+    ]
+    return [*early(rounds.assign(x=x)), *gaps(rounds.assign(x=x)), *(found if points.nunique() > 1 else [])]
+
+
+def early(rounds: pd.DataFrame) -> list[str]:
+    """A sentence for each setting in which runs end before others (column ``x``: labels)."""
+    found = []
+    for facet, frame in rounds.groupby("facet", sort=False):
+        ends = frame.groupby(["curve", "seed"], sort=False)["x"].max()
+        short = ends[ends < ends.max()]
+        if len(short):
+            names = [f"{curve} seed {seed} at {end:,.0f}" for (curve, seed), end in short.items()]  # type: ignore[misc]
+            where = f" with {facet}" if facet else ""
+            found.append(
+                f"Runs{where} end before {ends.max():,.0f} labels, where others do ({some(names)}): mean and final "
+                f"accuracies are compared up to {ends.min():,.0f} labels, which all reach. Compute the others to their "
+                "end, or leave them out."
+            )
+    return found[:MOST]
+
+
+def gaps(rounds: pd.DataFrame) -> list[str]:
+    """A sentence on runs that lack rounds in the middle that other repeats have (column ``x``: labels)."""
+    lacking = []
+    for curve, frame in rounds.groupby("curve", sort=False):
+        for seed, run in frame.groupby("seed", sort=False):
+            inside = frame["x"][(frame["x"] > run["x"].min()) & (frame["x"] < run["x"].max())]
+            if count := len(set(inside) - set(run["x"])):
+                lacking.append(f"{curve} seed {seed}: {count}")
+    if not lacking:
+        return []
+    return [
+        f"Runs lack rounds that other repeats have ({some(lacking)}): their curves are straight there, and tests of a "
+        "round use the repeats that have it."
     ]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from alrun.analysis import costs, efficiency_table, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import REFERENCE
+from alrun.analysis.formats import p_in_words
 from alrun.analysis.intervals import spread
 from alrun.analysis.metrics import ACCURACY, PLAIN, Metric, Reading
 from alrun.analysis.significance import POWER, holm, least_wilcoxon
@@ -100,7 +101,7 @@ def along_the_budget(
         found.append(
             f"Along the budget {row['first']} is {word} than {row['second']} by {size}{what} "
             f"on average ({row['repeats']} repeats, {100 * (1 - alpha):.0f} % interval {interval(row, metric)}; "
-            f"p = {row['p_holm']:.3f}{corrected(tested)})."
+            f"{p_in_words(row['p_holm'])}{corrected(tested)})."
         )
     if clear.sum() > MOST:
         found.append(f"{clear.sum() - MOST} more differ from random after correction: see the table of comparisons.")

@@ -36,3 +36,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     files.write_text(path.with_suffix(".csv"), csv(table))
     files.write_text(path.with_suffix(".md"), markdown(table))
     files.write_text(path.with_suffix(".tex"), latex(table))
+
+
+def p_in_words(p: float) -> str:
+    """``p = 0.034``, or ``p < 0.001``: never 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

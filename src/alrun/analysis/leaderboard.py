@@ -15,6 +15,7 @@ import pandas as pd
 from alrun.analysis import ranks, scores, significance
 from alrun.analysis.board_names import with_names
 from alrun.analysis.comparability import join_words, with_counts
+from alrun.analysis.formats import p_in_words
 from alrun.analysis.intervals import spread, t_interval
 from alrun.analysis.merging import SOURCE
 from alrun.analysis.metrics import PLAIN, Reading
@@ -217,6 +218,6 @@ def rank_sentence(areas: pd.DataFrame, alpha: float) -> str:
     distance = ranks.critical_difference(count, len(areas), alpha)
     return (
         f"Over {len(areas)} data sets ({join_words([str(name) for name in areas.index])}), Friedman's test that the "
-        f"{count} strategies ranked on all of their boards are alike gives p = {ranks.friedman(areas):.3f}; Nemenyi's "
-        f"test distinguishes those whose mean ranks differ by {distance:.2f} or more at {alpha:g}."
+        f"{count} strategies ranked on all of their boards are alike gives {p_in_words(ranks.friedman(areas))}; "
+        f"Nemenyi's test distinguishes those whose mean ranks differ by {distance:.2f} or more at {alpha:g}."
     )

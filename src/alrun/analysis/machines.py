@@ -17,6 +17,7 @@ Machine = tuple[str, ...]  # the cells of MACHINE; an empty text where a table d
 MACHINE = ("torch", "cuda", "hardware", "cpu_capability", "threads", "memory_format")  # columns that name a machine
 LEVEL = 0.01  # of the tests whether accuracies differ in one direction
 LEAST = 3  # runs of a strategy that such a test needs
+FAR = 0.1  # the mean distance of final accuracies, above which no round-off explains it
 
 
 def machines_of(runs: pd.DataFrame) -> list[Machine]:
@@ -68,9 +69,15 @@ def refuse_one_direction(differences: pd.DataFrame) -> None:
     last accuracy in ``other`` minus that in ``table``. Copies without an accuracy are left out.
 
     Raises:
-        UserError: Those of a strategy have one sign, and their mean is not 0 by a paired t-test, after Holm's
-            correction for all strategies.
+        UserError: They are ``FAR`` apart on average; or those of a strategy have one sign, and their mean is not 0 by a
+            paired t-test, after Holm's correction for all strategies.
     """
+    for (table, other), values in differences.groupby(["table", "other"], sort=False)["difference"]:
+        if (apart := float(values.abs().mean())) > FAR:
+            raise DataError(
+                f"{table} and {other} contradict each other: the runs that both hold end {100 * apart:.2f} points "
+                "apart on average, and other hardware or torch changes results by round-off: leave one of them out."
+            )
     groups = differences.dropna(subset=["difference"]).groupby(["table", "other", "strategy"], sort=False)["difference"]
     tested = {key: values.to_numpy(float) for key, values in groups if len(values) >= LEAST}
     corrected = holm(np.array([p_of(values) for values in tested.values()]))

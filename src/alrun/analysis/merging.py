@@ -159,9 +159,17 @@ def same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def last_differences(pairs: Sequence[tuple[Copy, Copy]]) -> pd.DataFrame:
-    """A row for each pair of copies: the two tables in their order, and how much higher the second copy ends."""
-    ordered = [sorted(pair, key=lambda copy: copy.table) for pair in pairs]
-    rows = [(one.path, other.path, first(one.rows, "strategy"), other.final - one.final) for one, other in ordered]
+    """A row for each pair of copies: the two tables in their order, and how much higher the second ends.
+
+    A copy may have ended earlier: both are compared after the last round that both have.
+    """
+    rows = []
+    for pair in pairs:
+        one, other = sorted(pair, key=lambda copy: copy.table)
+        ours, theirs = (each.rows.drop_duplicates("round").set_index("round")[ACCURACY.column] for each in (one, other))
+        both = ours.index.intersection(theirs.index)
+        gap = theirs[both.max()] - ours[both.max()] if len(both) else math.nan
+        rows.append((one.path, other.path, first(one.rows, "strategy"), gap))
     return pd.DataFrame(rows, columns=["table", "other", "strategy", "difference"])
 
 

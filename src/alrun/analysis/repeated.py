@@ -57,6 +57,8 @@ def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
     """
     ours, theirs = numbers_of(first), numbers_of(second)
     if set(ours.index) != set(theirs.index):
+        if len(ours) == len(theirs):
+            return f"one with the rounds from {ours.index.min()} and one with those from {theirs.index.min()}"
         return f"one with {len(ours)} rounds and one with {len(theirs)}"
     shared = [str(column) for column in ours if column in theirs]
     ours, theirs = ours[shared], theirs.loc[ours.index, shared]
@@ -83,9 +85,19 @@ def other_setting(first: pd.DataFrame, second: pd.DataFrame) -> str:
         one, other = (str(each.get(column, "")) for each in (ours, theirs))
         if column.endswith("_target_"):
             one, other = (name.rpartition(".")[2] for name in (one, other))
-        if one and other and one != other:
+        if one and other and not means_the_same(one, other):
             return f"one with {column} {one} and one with {other}"
     return ""
+
+
+def means_the_same(one: str, other: str) -> bool:
+    """Whether two settings are equal: as text, or as a spreadsheet writes them again (TRUE for true, 0 for 0.0)."""
+    if one == other or one.casefold() == other.casefold():
+        return True
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -25,7 +25,8 @@ def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
     """A row per run: ``aubc``, ``final`` and ``best`` value of the metric, class balance, seconds; shares of 1.
 
     ``aubc`` is the area under the curve over the range of answers, divided by this range: the mean of the metric along
-    the budget (trapezoids). By cost it is over the range of costs that all runs of a facet cover.
+    the budget (trapezoids). It is over the range of answers, or of costs, that all runs of a facet cover, and ``final``
+    is the value at its end: a run that stopped early has not seen what raises the mean of others.
     ``class_balance`` is the entropy of the queried classes divided by its maximum.
     """
     rows, metric, ranges = [], reading.metric, common_ranges(rounds, reading)
@@ -33,14 +34,14 @@ def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
     for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
         first, last = frame.iloc[0], frame.iloc[-1]
         values = frame[metric.column]
-        range = ranges.get(first["facet"]) if reading.by == "spent" else None
+        x, range = reading.x(frame).to_numpy(), ranges[str(first["facet"])]
         rows.append(
             {
                 **{key: first[key] for key in ("curve", "facet", "label", "strategy", "seed")},
                 "run": run,
                 "labels": last["labeled"],
-                "aubc": mean_value(reading.x(frame).to_numpy(), values.to_numpy(), range),
-                "final": values.iloc[-1],
+                "aubc": mean_value(x, values.to_numpy(), range),
+                "final": float(np.interp(range[1], x, values)) if reading.by != "spent" else values.iloc[-1],
                 "best": metric.best(values),
                 "calibration_error": last.get(CALIBRATION.column, math.nan),
                 "class_balance": class_balance(by_class(last, "class_labeled") - by_class(first, "class_labeled")),
@@ -144,8 +145,8 @@ def class_balance(counts: np.ndarray) -> float:
 
 
 def total(frame: pd.DataFrame, column: str) -> float:
-    """Sum of a column; NaN if the table does not have it."""
-    return float(frame[column].sum()) if column in frame else math.nan
+    """Sum of a column; NaN if the table does not have it, or lacks one of its cells."""
+    return float(frame[column].sum(skipna=False)) if column in frame else math.nan
 
 
 def per_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:

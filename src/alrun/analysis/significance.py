@@ -119,7 +119,7 @@ def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None, metric: Metric
         a, b = paired(tables[one], tables[other])
         if a.empty:
             continue
-        difference, p = t_test(a.to_numpy(), b.to_numpy())
+        difference, p = t_tests_by_round(a.to_numpy(), b.to_numpy())
         frames.append(
             pd.DataFrame({"first": one, "second": other, "labeled": a.columns, "difference": difference, "p": p})
         )
@@ -127,6 +127,16 @@ def round_tests(rounds: pd.DataFrame, pairs: Pairs | None = None, metric: Metric
         return pd.DataFrame(columns=["first", "second", "labeled", "difference", "p", "p_holm"])
     tests = pd.concat(frames, ignore_index=True)
     return tests.assign(p_holm=holm(tests["p"].to_numpy()))
+
+
+def t_tests_by_round(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Differences and p of paired t-tests of the columns of two tables (seeds, rounds); of the seeds that both have."""
+    difference, p = t_test(first, second)
+    lacking = np.isnan(first) | np.isnan(second)
+    for column in np.flatnonzero(lacking.any(0) & ~lacking.all(0)):
+        there = ~lacking[:, column]
+        difference[column], p[column] = t_test(first[there, column], second[there, column])
+    return difference, p
 
 
 def penalty_matrix(
@@ -188,16 +198,26 @@ def compare(
 
 
 def wilcoxon(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test, exact up to 50 repeats; NaN if nothing differs.
+    """Two-sided p of Wilcoxon's signed-rank test, exact up to 50 repeats also with ties; NaN if nothing differs.
 
-    With n repeats it cannot be below ``least_wilcoxon(n)``.
+    Differences of 0 are left out. With n repeats it cannot be below ``least_wilcoxon(n)``.
     """
     from scipy import stats
 
-    if len(differences) < 2 or not differences.any():
+    found = np.round(differences, 12)  # equal ones may have other round-off
+    found = found[found != 0]
+    if len(differences) < 2 or not len(found):
         return math.nan
-    result: Any = stats.wilcoxon(differences, method="exact" if len(differences) <= 50 else "auto")
-    return float(result.pvalue)
+    if len(found) > 50:
+        result: Any = stats.wilcoxon(found)
+        return float(result.pvalue)
+    doubled = np.rint(2 * stats.rankdata(np.abs(found))).astype(int)  # ties share the mean of their ranks
+    ways = np.zeros(doubled.sum() + 1)  # of all signs, by the sum of the ranks above 0; scipy's are for no ties
+    ways[0] = 1
+    for rank in doubled:
+        ways[rank:] += ways[:-rank].copy()
+    above = doubled[found > 0].sum()
+    return min(1.0, 2 * min(ways[: above + 1].sum(), ways[above:].sum()) / ways.sum())
 
 
 def least_wilcoxon(repeats: int) -> float:

@@ -7,6 +7,7 @@ import pandas as pd
 from alrun.analysis import figures, ranks, scores
 from alrun.analysis.comparability import join_words
 from alrun.analysis.curves import name_curves, strategy_labels
+from alrun.analysis.formats import p_in_words
 from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.page import Section
 from alrun.system.counts import counted
@@ -46,7 +47,7 @@ def across_datasets(frames: dict[str, pd.DataFrame], alpha: float, reading: Read
     distance = ranks.critical_difference(len(table.columns), len(table), alpha)
     text = (
         f"Mean ranks by the area under the {metric.short} curve over {len(table)} data sets; 1 is the best. Friedman's "
-        f"test that all are alike: p = {p:.3f}. Nemenyi's test distinguishes strategies whose ranks differ by "
+        f"test that all are alike: {p_in_words(p)}. Nemenyi's test distinguishes strategies whose ranks differ by "
         f"{distance:.2f} or more at {alpha:g}; bars join those that it does not distinguish."
     )
     drawn = {"ranks": figures.critical_difference(mean, ranks.nemenyi(table), "mean rank")} if not math.isnan(p) else {}

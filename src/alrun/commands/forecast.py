@@ -10,10 +10,11 @@ forecasts the later rounds of finished runs from their earlier ones, and prints 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from alrun.commands import console
-from alrun.system.errors import DataError, SettingError
+from alrun.system.errors import DataError, SettingError, UserError
 
 SHOWN = 30  # runs
 
@@ -35,7 +36,7 @@ def forecast(arguments: argparse.Namespace) -> None:
     """Check the arguments, and print a line for each run, or the table of --check."""
     for name, most in (("labels", None), ("at", 1), ("price", None)):
         value = getattr(arguments, name)
-        if value is not None and (value <= 0 or (most and value > most)):
+        if value is not None and not 0 < value <= (most or sys.float_info.max):
             raise SettingError(f"--{name} {value} must be above 0{f' and at most {most}' if most else ''}.")
     if arguments.check:
         check(arguments.sources)
@@ -45,7 +46,14 @@ def forecast(arguments: argparse.Namespace) -> None:
 
     folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
     for folder in folders[:SHOWN]:
-        print(f"{display_path(folder)}\n  {forecast_line(folder, arguments)}")
+        print(f"{display_path(folder)}")
+        try:
+            print(f"  {forecast_line(folder, arguments)}")
+        except UserError as error:  # of one run of several
+            if len(folders) == 1:
+                raise
+            print(f"  no forecast: {error}")
+            continue
         random = random_run(folder)
         if random is not None:
             print(f"  random: {forecast_line(random, arguments)}")
@@ -89,6 +97,6 @@ def check(sources: list[str]) -> None:
     from alrun.analysis.sources import load, measured
 
     rounds = measured(load(sources)).rounds
-    if rounds.empty or not len(calibration.outcomes(rounds)):
+    if rounds.empty or not calibration.outcomes(rounds)["given"].any():
         raise DataError("no finished run has enough rounds to compare a forecast with.")
     print(*console.format_columns(calibration.coverage_table(rounds)), sep="\n")

@@ -41,6 +41,10 @@ def merge_tables(arguments: Namespace) -> None:
     reading = console.take_reading(arguments)
     if not 0 < arguments.alpha < 1:
         raise SettingError(f"--alpha {arguments.alpha} must be between 0 and 1.")
+    if arguments.output.suffix or arguments.output.is_file():
+        raise SettingError(
+            f"-o {arguments.output} must name a folder, for tables and pages: give a name without a suffix."
+        )
     merged = merging.merge(named_tables(arguments.sources))
     console.print_problems(merged.problems)
     if merged.rounds.empty:

@@ -168,7 +168,9 @@ def find_run_folders(sources: Sequence[str]) -> list[Path]:
         UserError: A source is neither.
     """
     overrides = [source for source in sources if "=" in source and not os.path.exists(source)]
-    found = [folder for source in sources if source not in overrides for folder in run_folders(source)]
+    # A shell's runs/* finds the record of a sweep among its runs.
+    named = [source for source in sources if source not in overrides and Path(source).name != "multirun.yaml"]
+    found = [folder for source in named for folder in run_folders(source)]
     if overrides:
         from alrun.settings import planned_runs  # and with it Hydra
 
@@ -183,12 +185,12 @@ def run_folders(source: str) -> list[Path]:
         UserError: There is none.
     """
     paths = [Path(source)] if os.path.exists(source) else [Path(match) for match in sorted(glob.glob(source))]
+    if len(paths) == 1 and paths[0].is_file():
+        raise StorageError(f"{source} is a file: give run folders, or a folder of them such as outputs.")
     found = [folder for path in paths for folder in run_folders_below(path)]
     if not found:
         what = "holds no run" if paths else "does not exist"
-        raise StorageError(
-            f"{source} {what}: give run folders, a folder of them such as outputs, or a table of results."
-        )
+        raise StorageError(f"{source} {what}: give run folders, or a folder of them such as outputs.")
     return found
 
 
