@@ -1,5 +1,6 @@
 """Runs that end early or lack rounds are named, and compared over what all have."""
 
+import pandas as pd
 import pytest
 
 from alrun.analysis import comparability, scores
@@ -36,3 +37,15 @@ def test_runs_with_gaps_are_named():
 
 def test_whole_runs_get_no_such_note():
     assert not [note for note in comparability.notes(name_curves(make_table(WHOLE))) if "Runs" in note]
+
+
+def test_what_a_spreadsheet_spells_in_another_way_is_one_setting():
+    first = make_table(
+        {key: WHOLE[key] for key in WHOLE if key[1] < 2}, **{"model.dropout": "0.0", "model.fused": "true"}
+    )
+    again = make_table(
+        {key: WHOLE[key] for key in WHOLE if key[1] == 2}, **{"model.dropout": "0", "model.fused": "TRUE"}
+    )
+    assert set(name_curves(pd.concat([first, again], ignore_index=True))["curve"]) == {"random", "badge"}
+    other = again.assign(**{"model.dropout": "0.5"})
+    assert name_curves(pd.concat([first, other], ignore_index=True))["facet"].nunique() == 2

@@ -21,6 +21,7 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
     ``curve`` adds the strategy: its variant or option, and its settings that differ from those of others of that name.
     """
     runs = rounds.drop_duplicates("run")
+    runs = runs.assign(**{name: spelt_alike(runs[name]) for name in setting_columns(runs) if "." in name})
     runs = runs.assign(facet=facets(runs), label=strategy_labels(runs))
     # Sorted by facet first, so that curves of one setting stand side by side.
     runs["curve"] = [
@@ -30,6 +31,22 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
     places = {facet: place for place, facet in enumerate(named["facet"].unique())}
     order = named["facet"].map(places) * 2 + (named["strategy"] != REFERENCE)
     return named.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+
+
+def spelt_alike(settings: pd.Series) -> pd.Series:
+    """The values of a setting, each as it is spelt first: a spreadsheet writes TRUE for true, and 0 for 0.0."""
+    spelt = {}
+    for text in settings.unique():
+        spelt.setdefault(meaning(str(text)), text)
+    return settings.map(lambda text: spelt[meaning(str(text))])
+
+
+def meaning(text: str) -> str | float:
+    """A setting as a number where it is one, else in small letters."""
+    try:
+        return float(text)
+    except ValueError:
+        return text.casefold()
 
 
 def facets(runs: pd.DataFrame) -> list[str]:

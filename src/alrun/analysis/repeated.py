@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from alrun.analysis.curves import UNDOTTED
+from alrun.analysis.curves import UNDOTTED, meaning
 from alrun.analysis.metrics import ACCURACY, TABLE
 from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
@@ -85,19 +85,9 @@ def other_setting(first: pd.DataFrame, second: pd.DataFrame) -> str:
         one, other = (str(each.get(column, "")) for each in (ours, theirs))
         if column.endswith("_target_"):
             one, other = (name.rpartition(".")[2] for name in (one, other))
-        if one and other and not means_the_same(one, other):
+        if one and other and meaning(one) != meaning(other):
             return f"one with {column} {one} and one with {other}"
     return ""
-
-
-def means_the_same(one: str, other: str) -> bool:
-    """Whether two settings are equal: as text, or as a spreadsheet writes them again (TRUE for true, 0 for 0.0)."""
-    if one == other or one.casefold() == other.casefold():
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
 
 
 def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:

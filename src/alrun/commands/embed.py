@@ -35,7 +35,7 @@ ENCODES = ("dataset", "encoder", "paths", "runtime")  # the settings that anothe
 def main() -> None:
     """Compute the features, and print where they are."""
     arguments = arguments_of("embed", __doc__)
-    with console.reporting_mistakes():
+    with console.reporting_mistakes("Interrupted; the same command goes on from here."):
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)
         runs = planned_runs.runs_of_command(console.with_config_dir(words, arguments.config_dir))
