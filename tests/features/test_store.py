@@ -29,7 +29,11 @@ from alrun.features.encoder import hash_of
 from alrun.features.encoders import Module
 from alrun.features.store import Store
 from alrun.loop import vector_pools
+from alrun.loop.components import build_parts
+from alrun.strategies.embeddings import FromFeatures
+from alrun.strategies.typiclust import TypiClust
 from alrun.system.errors import UserError
+from tests.conftest import QUIET, SMALL
 from tests.features.tiny import ENCODER, Tiny
 
 CPU = torch.device("cpu")
@@ -439,6 +443,37 @@ def test_that_a_choice_is_by_features_of_the_images_on_which_a_network_trains(co
     assert json.loads((run_dir / "run.json").read_text())["options"]["model"] == "small_cnn"
     (manifest,) = (tmp_path / "store").glob("*/manifest.json")
     assert json.loads(manifest.read_text())["dimension"] == 128
+
+
+def chosen_by_features(composed, folder, *shaped: str) -> np.ndarray:
+    """How far the rows of a strategy's encoder are from its vectors of the pool's images, made at once."""
+    where = "strategy.embeddings.encoder"
+    words = ("strategy=typiclust", "embeddings@strategy.embeddings=features", f"pretrained@{where}=module")
+    words += (f"{where}.network._target_={Tiny.__module__}.Tiny", f"{where}.size=12", f"paths.features={folder}")
+    parts = build_parts(composed("dataset=digits", *SMALL, *QUIET, *words, *shaped), CPU)
+    assert isinstance(parts.strategy, TypiClust)
+    assert isinstance(parts.strategy.embeddings, FromFeatures)
+    return np.abs(parts.strategy.embeddings.rows - passes.vectors_of(parts.data.train_images, made(), CPU)).max()
+
+
+@pytest.mark.parametrize(
+    "shaped",
+    [
+        ("imbalance=step", "imbalance.ratio=5"),
+        ("open_set=held_out",),
+        ("validation=100", "budget.total=160"),
+        ("limit=200", "imbalance=step", "imbalance.ratio=5"),
+    ],
+)
+def test_that_shaped_pools_share_the_vectors_of_the_data_set(composed, tmp_path, shaped):
+    """Each repeat draws another part; with limit all is of the trial."""
+    assert max(chosen_by_features(composed, tmp_path, *shaped, f"seed={seed}") for seed in range(2)) < 1e-4
+    assert len(list(tmp_path.glob("Tiny-*"))) == 1
+
+
+def test_that_a_pool_with_examples_from_elsewhere_has_vectors_of_its_own(composed, tmp_path):
+    shaped = ("open_set=dataset", "dataset@open_set.dataset=digits", "imbalance=step", "imbalance.ratio=5")
+    assert chosen_by_features(composed, tmp_path, *shaped, "limit=300") < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ class ImageData:
     scale: tuple[np.ndarray, np.ndarray] | None = None
     columns: list[str] | None = None  # names of the numbers of each vector, in their order
     first: int | None = None  # of a growing pool: the training examples that were there first, which name and scale it
+    whole: "ImageData | None" = None  # the data set whose training examples at ``rows`` these are, unchanged
     absent: np.ndarray | None = None  # (N,) bool: training examples that may not be queried any more; None: none
     classes: int = field(init=False)
 
@@ -172,13 +173,16 @@ class ImageData:
         counts = ((len(self.train_labels), train), (len(self.test_labels), test))
         if all(count == kept for count, kept in counts):
             return self
-        return self.part(*(np.linspace(0, count - 1, kept).astype(int) for count, kept in counts))
+        some = self.part(*(np.linspace(0, count - 1, kept).astype(int) for count, kept in counts))
+        some.whole = None  # a trial does without the others
+        return some
 
     def part(self, train: np.ndarray | None = None, test: np.ndarray | None = None, **changes: Any) -> "ImageData":
         """The training and test examples at some positions, None for all, with the normalization and classes of all.
 
         ``changes`` are other fields of the part.
         """
+        whole = None if "train_images" in changes else self.whole or self
         if train is not None:
             changes = {
                 "train_images": taken(self.train_images, train),
@@ -194,7 +198,7 @@ class ImageData:
                 "test_labels": self.test_labels[test],
                 "test_groups": None if self.test_groups is None else self.test_groups[test],
             } | changes
-        part = replace(self, content=None, **changes)
+        part = replace(self, content=None, whole=whole, **changes)
         part.classes = self.classes if part.class_names is self.class_names else len(part.class_names or ())
         return part
 

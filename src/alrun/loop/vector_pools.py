@@ -78,18 +78,26 @@ def prepare(
         if isinstance(inner, FromFeatures):
             if inner.encoder is not None:
                 inner.encoder.setting = f"{place}.encoder"
-            inner.prepare(
-                data,
-                lambda encoder: (
-                    embedded(data, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)[
-                        0
-                    ].train_images
-                ),
-            )
+            inner.prepare(data, lambda encoder: vectors_of_pool(cfg, encoder, data, where))
         elif isinstance(inner, FromClassifier) and untrained is not None:
             inner.prepare(untrained)
         elif isinstance(inner, Strategy):
             prepare(inner, place, cfg, data, where)
+
+
+def vectors_of_pool(cfg: DictConfig, encoder: Encoder, data: ImageData, where: torch.device) -> np.ndarray:
+    """The vectors (N, d) of the training examples of ``data``, from the store of the data set that they are a part of.
+
+    Repeats draw other parts, each of which would need a pass. A pool with examples from elsewhere has its own store.
+    """
+    whole = data.whole
+    if whole is None or whole.rows_read.min() < 0:
+        whole = data
+    stored, _ = embedded(whole, encoder, cfg.paths.features, where, cfg.runtime.chunk, cfg.runtime.progress)
+    if whole is data:
+        return stored.train_images
+    order = np.argsort(whole.rows_read)
+    return stored.train_images[order[np.searchsorted(whole.rows_read, data.rows_read, sorter=order)]]
 
 
 def inside(part: Any, setting: str) -> Iterator[tuple[str, Any]]:
