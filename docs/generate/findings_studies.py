@@ -52,7 +52,7 @@ STUDIES = {
     "fashion_mnist": Study(
         "Fashion-MNIST, from scratch",
         "the whole pool, a small network with the paper's recipe (150 epochs; 40 for redundancy and AL batch sizes); "
-        "the first of eight or twelve repeats that are planned",
+        "eight repeats of the baseline, of the facets the first three of eight or twelve that are planned",
         "make scratch",
         {
             each: f"scratch/{each}"

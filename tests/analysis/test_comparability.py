@@ -47,5 +47,7 @@ def test_what_a_spreadsheet_spells_in_another_way_is_one_setting():
         {key: WHOLE[key] for key in WHOLE if key[1] == 2}, **{"model.dropout": "0", "model.fused": "TRUE"}
     )
     assert set(name_curves(pd.concat([first, again], ignore_index=True))["curve"]) == {"random", "badge"}
+    for missing in ("nan", float("nan")):  # of whatever a table lacks
+        assert name_curves(first.assign(**{"model.dropout": missing}))["facet"].nunique() == 1
     other = again.assign(**{"model.dropout": "0.5"})
     assert name_curves(pd.concat([first, other], ignore_index=True))["facet"].nunique() == 2

@@ -80,7 +80,9 @@ def faults_of(table: pd.DataFrame) -> list[str]:
         if (accuracy.str.len() != labeled.str.len()).any():
             return [*found, "class_accuracy and class_labeled have other numbers of classes"]
         known = labeled[labeled.str.len() > 0]
-        if (known.map(lambda cells: sum(map(int, cells))) != table.loc[known.index, "labeled"]).any():
+        held_out = pd.to_numeric(table["validation"], errors="coerce").fillna(0) if "validation" in table else 0
+        trained_on = (table["labeled"] - held_out).loc[known.index]  # what is held out counts as labeled
+        if (known.map(lambda cells: sum(map(int, cells))) != trained_on).any():
             found.append("class_labeled does not add up to labeled")
     return found
 

@@ -1,5 +1,7 @@
 """Which runs form a curve: those that differ only in their seed. It is named by what distinguishes it from others."""
 
+import math
+
 import pandas as pd
 
 from alrun.analysis.metrics import PLAIN
@@ -44,9 +46,10 @@ def spelt_alike(settings: pd.Series) -> pd.Series:
 def meaning(text: str) -> str | float:
     """A setting as a number where it is one, else in small letters."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text.casefold()
+    return text if math.isnan(number) else number  # NaN is not equal to itself
 
 
 def facets(runs: pd.DataFrame) -> list[str]:
