@@ -59,7 +59,7 @@ def test_a_run_that_waits_for_people_is_not_called_interrupted(tmp_path):
     text = status.status([str(tmp_path / "outputs")])
     assert text.startswith("1 run: 1 asks for labels.")
     assert "nan" not in text
-    assert text.endswith(f"then alrun tell and alrun ask:\n  {table.with_name('ask_1.csv')}")
+    assert text.endswith(f"label {table.with_name('ask_1.csv')}")
     table.with_name("ask_1.csv").unlink()  # stopped while it trained on what was told
     assert status.status([str(tmp_path / "outputs")]).startswith("1 run: 1 interrupted.")
 

@@ -54,7 +54,7 @@ class Row:
     expected: str = ""  # what the next labels bring
     since: str = ""  # start of the process that computes it
     where: str = ""  # machine and process
-    reason: str = ""  # why it failed
+    reason: str = ""  # why it failed, or waits
 
 
 def main() -> None:
@@ -118,18 +118,14 @@ def row_of_files(folder: Path, durations: Durations) -> Row:
         progress["reason"] = read_failure(folder) or ""
     if now == "old":
         progress["reason"] = f"computed by {other_version(folder)}"
-    return Row(folder, ASKS if asks(folder, now, done) else WORDS.get(now, now), seconds, **progress)
+    if (request := latest_request(folder)) and now == "begun" and request.stem == f"ask_{done}":
+        return Row(folder, ASKS, seconds, **progress | {"reason": f"label {display_path(request)}"})
+    return Row(folder, WORDS.get(now, now), seconds, **progress)
 
 
 def percent(accuracy: float) -> str:
     """``81.25 %``; empty where there is no test set."""
     return "" if math.isnan(accuracy) else f"{100 * accuracy:.2f} %"
-
-
-def asks(folder: Path, now: str, done: int) -> bool:
-    """Whether a run that is not computed ``now`` has asked people for the labels that follow its ``done`` rounds."""
-    request = latest_request(folder)
-    return now == "begun" and request is not None and request.stem == f"ask_{done}"
 
 
 def expected_gain(folder: Path) -> str:
@@ -188,13 +184,8 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
         return ["", f"To compute what is missing: {program.command_line(typed)}"] if missing else []
     commands = [f"  {line}" for row in stopped if (line := command_of(row.folder))]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
-    requests = [latest_request(row.folder) for row in table if row.state == ASKS]
-    if asked := [f"  {display_path(each)}" for each in requests if each is not None]:
-        lines += [
-            "",
-            "To go on with those that ask for labels: label these files, then alrun tell and alrun ask:",
-            *asked,
-        ]
+    asking = [f"  {line}" for row in table if row.state == ASKS and (line := command_of(row.folder))]
+    lines += ["", "To go on with those that ask for labels, once alrun tell has taken them:", *asking] if asking else []
     if any(row.state == "failed" for row in table):
         lines += ["", "Delete the folder of a failed run that you do not want: it is then no longer listed."]
     return lines
