@@ -19,12 +19,12 @@ repeats with both schedules and the same seed sets and first weights: Fashion-MN
 test set is not used. Differences are in points, with 95 % intervals over repeats.
 
 """
-SHORTER_END = """\
-So accuracies of the two schedules must not be compared, and {change} points of BADGE minus entropy with {short} epochs
-come from the schedule: {short} epochs may not stand for {long} where a finding is about the size of that difference.
-They stand for what is measured within one schedule: how the difference grows with redundancy, and what the AL batch
-size changes.
-"""
+SHORTER_END = (
+    "So accuracies of the two schedules must not be compared, and {change} points of BADGE minus entropy with {short} "
+    "epochs come from the schedule: {short} epochs may not stand for {long} where a finding is about the size of that "
+    "difference. They stand for what is measured within one schedule: how the difference grows with redundancy, and "
+    "what the AL batch size changes.\n"
+)
 CYCLES = """\
 ## One cycle for CIFAR-10
 

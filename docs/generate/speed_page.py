@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from alrun.analysis.formats import markdown
+from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,18 +78,17 @@ def main() -> None:
     training = pd.read_csv(arguments.results / "training.csv")
     features = pd.read_csv(arguments.results / "features.csv")
     (device,) = {*selection.device, *training.device, *features.device}  # one machine, or the page would compare two
-    arguments.page.write_text(
-        PAGE.format(
-            device=device,
-            since=SINCE,
-            torch=torch.__version__,
-            selection=markdown(of_selection(selection)),
-            **of_features(features),
-            large=markdown(of_large_pools(pd.read_csv(arguments.results / "large_pools.csv"))),
-            training=markdown(of_training(training)),
-            together=markdown(of_several(training)),
-        )
+    text = PAGE.format(
+        device=device,
+        since=SINCE,
+        torch=torch.__version__,
+        selection=markdown(of_selection(selection)),
+        **of_features(features),
+        large=markdown(of_large_pools(pd.read_csv(arguments.results / "large_pools.csv"))),
+        training=markdown(of_training(training)),
+        together=markdown(of_several(training)),
     )
+    arguments.page.write_text(wrapped(text))
     print(arguments.page)
 
 

@@ -79,6 +79,8 @@ PARTS: dict[str, Part] = {
         ),
         shares_similarities,
     ),
+    # In float64, and a test table's columns by name.
+    "standardized": Part(2, ("dataset.features", "dataset.table"), lambda node, pool: bool(node.get("standardize"))),
 }
 
 
