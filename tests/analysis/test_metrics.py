@@ -232,6 +232,14 @@ def test_values_out_of_the_range_of_their_metric_are_left_out(tmp_path):
     assert "1 run has a macro-F1 out of its range" in str(problem)
 
 
+def test_costs_below_zero_are_left_out(tmp_path):
+    found = rounds.gather([make_run(tmp_path / "toy", "random", seed, [0.5, 0.6]) for seed in (0, 1)]).rounds
+    for cost in ("train_seconds", "train_joules"):
+        kept, (problem,) = sources.keep_sound_runs(found.assign(**{cost: [1.0, 1.0, 1.0, -1.0]}), Path("table.csv"))
+        assert kept["seed"].unique().tolist() == [0]
+        assert f"1 run has {cost} below 0" in str(problem)
+
+
 def test_a_report_by_a_loss_speaks_of_it(tmp_path):
     runs = [
         make_run(tmp_path / "toy", name, seed, [0.5, 0.6 + gain + 0.01 * seed, 0.7 + gain + 0.02 * seed])

@@ -49,6 +49,14 @@ def test_a_run_is_forecast_at_its_price_beside_the_random_run_of_its_seed(tmp_pa
     assert f"  {forecasts.in_words(run, 40, 0.7, 2.0)}\n" in text
 
 
+def test_a_random_run_that_cannot_be_read_costs_no_other_its_forecast(tmp_path, run, monkeypatch, capsys):
+    made_run(tmp_path / "set" / "random-b-seed1", [0.8 - n**-0.5 for n in range(2, 10)])
+    (tmp_path / "set" / "random-b-seed1" / "accuracy.csv").write_text("round,labeled\n0,x\n")
+    for source in (tmp_path / "set", tmp_path / "set" / "margin-a-seed1"):
+        text = typed(monkeypatch, capsys, str(source))
+        assert f"  {forecasts.in_words(run, price=0.5)}\n  random: no forecast: " in text
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -11,6 +11,8 @@ from alrun.analysis.comparability import join_words
 from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
 from alrun.analysis.result_files import is_table, read_results
 from alrun.analysis.rounds import Problem, Results
+from alrun.analysis.run_reader import NUMBERS
+from alrun.runs.round_record import COSTS
 from alrun.runs.run_folder import find_run_folders
 from alrun.settings.checks import POOL_SIZES
 
@@ -56,6 +58,7 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
             for metric in TABLE
             if metric != ACCURACY and metric.column in table
         ),
+        *((table[cost].fillna(0) < 0, f"{cost} below 0") for cost in COSTS if cost in table and cost in NUMBERS),
     ):
         runs = table.loc[rows & ~left_out, "run"].unique().tolist()
         if runs:

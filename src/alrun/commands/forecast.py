@@ -47,20 +47,23 @@ def forecast(arguments: argparse.Namespace) -> None:
     folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
     for folder in folders[:SHOWN]:
         print(f"{display_path(folder)}")
-        try:
-            print(f"  {forecast_line(folder, arguments)}")
-        except UserError as error:  # of one run of several
-            if len(folders) == 1:
-                raise
-            print(f"  no forecast: {error}")
-            continue
+        several = len(folders) > 1
+        print(f"  {forecast_or_reason(folder, arguments) if several else forecast_line(folder, arguments)}")
         random = random_run(folder)
         if random is not None:
-            print(f"  random: {forecast_line(random, arguments)}")
+            print(f"  random: {forecast_or_reason(random, arguments)}")
     if len(folders) > SHOWN:
         print(f"and {len(folders) - SHOWN} more runs: name fewer folders.")
     if not folders:
         raise DataError(f"no run has finished a round: forecasts need {forecast.LEAST}.")
+
+
+def forecast_or_reason(folder: Path, arguments: argparse.Namespace) -> str:
+    """The forecast of one run of several; one that cannot be read costs no other its line."""
+    try:
+        return forecast_line(folder, arguments)
+    except UserError as error:
+        return f"no forecast: {error}"
 
 
 def forecast_line(folder: Path, arguments: argparse.Namespace) -> str:
