@@ -91,7 +91,8 @@ POOLS = {
 
 HEAD = """# Strategies by pool
 
-Written by `make pools` from results/pools: {runs} runs with a linear head, trained to its optimum, on 1,280 features of
+Which strategy helps in a pool with rare classes, strangers, wrong labels or copies? Written by `make pools` from
+results/pools: {runs} runs with a linear head, trained to its optimum (penalty C = {penalty}), on 1,280 features of
 CIFAR-10 (JPEG-compressed) from EfficientNet-Lite0, which was trained on ImageNet. {repeats} Each repeat has its own
 seed set and pool (rare classes, strangers and errors depend on its seed), shared by all strategies. The whole
 test set is used (of the known classes); it is balanced also where classes are rare in the pool. [Realistic
@@ -101,7 +102,11 @@ pools](../guides/pools.md) explains the terms, and how to run the same on your d
 
 "Accuracy" is the mean along the whole budget, "over random" its difference to random sampling with the same seed, with
 the 95 % interval (Student's t). A difference is significant (**bold**) if p < {level} after Holm's correction. No bold
-difference means that none was found, not that there is none.
+difference means that none was found, not that there is none. Measures beside it are means along the budget too, the
+purity that of the queries without the seed set. "Rare examples found" are those beyond the seed set, the ratio of the
+means over repeats, with a 95 % bootstrap interval over repeats. Words after a strategy are what is inside it, or its
+set function: `balanced entropy` is `strategy=balanced strategy@strategy.inner=entropy`, `smi flqmi` is `strategy=smi
+strategy.function=flqmi`.
 {family}
 
 """
@@ -118,6 +123,7 @@ def main() -> None:
         runs=sum(table["run"].nunique() for table in tables.values()),
         repeats=f"{counts} repeats.",
         level=LEVEL,
+        penalty=penalties(pd.concat(tables.values())),
         family=wrapped(FAMILY.format(unit="pool", page="[which strategy when](../guides/which_strategy.md)")),
     )
     for name, table in tables.items():
@@ -125,6 +131,11 @@ def main() -> None:
     text += (across(tables) if len(tables) > 1 else "") + noise(tables) + absent(tables)
     PAGE.write_text(text)
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
+
+
+def penalties(rounds: pd.DataFrame) -> str:
+    """The weights of the penalty of all linear heads, as text."""
+    return " and ".join(f"{each:g}" for each in sorted(set(rounds["optimizer.C"].astype(float))))
 
 
 def folder(name: str) -> Path:
@@ -205,7 +216,9 @@ def section(name: str, table: pd.DataFrame, compared: pd.DataFrame) -> str:
     pool = POOLS[name]
     metric = METRICS[pool.metric]
     beside = [METRICS[other] for other in pool.beside]
-    others = {other.name: per_run(table, Reading(other)).groupby("curve")["aubc"].mean() for other in beside}
+    queried = table[table["round"] > 0]  # the seed set is pure by itself
+    rounds = {other: queried if other.name == "purity" else table for other in beside}
+    others = {other.name: per_run(rounds[other], Reading(other)).groupby("curve")["aubc"].mean() for other in beside}
     found = rare_found(table) if name == "rare_classes" else None
     titles = [f"{metric.short}, {metric.unit}", "over random, points"]
     has_oracle = bool(compared["below"].notna().any())

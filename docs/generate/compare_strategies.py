@@ -6,7 +6,6 @@ conf/strategy/*.yaml.
 
 import inspect
 import itertools
-import math
 import re
 from pathlib import Path
 from pkgutil import resolve_name
@@ -18,8 +17,9 @@ from omegaconf import OmegaConf
 from alrun.analysis import result_files as results
 from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.efficiency_table import common_level, efficiency_at
-from alrun.analysis.intervals import t_interval
+from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.scores import per_run
+from docs.generate.compare_pools import LEVEL, compare, difference, penalties
 from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,20 +30,22 @@ DATA = {"cifar10": "CIFAR-10", "banking77": "Banking77"}
 
 HEAD = """# All strategies
 
-Written by `make strategies` from results/strategies: {runs} runs on pretrained features with a linear head trained to
-its optimum. CIFAR-10 (1,280 features of EfficientNet-Lite0, which was trained on ImageNet; the copy of the data set is
+How accurate is a classifier on the labels that each strategy chooses, and what does choosing cost? Written by `make
+strategies` from results/strategies: {runs} runs on pretrained features with a linear head trained to its optimum.
+CIFAR-10 (1,280 features of EfficientNet-Lite0, which was trained on ImageNet; the copy of the data set is
 JPEG-compressed): {cifar10}. Banking77 (384 features of all-MiniLM-L6-v2, 77 classes of short texts): {banking77}. The
 whole pool, the whole test set. Each repeat has its own seed set, which all strategies share. {hardware}
 
 "Mean accuracy" is the area under the accuracy curve divided by its range of labels, the mean over repeats. "Over
 random" is the mean difference to random sampling with the same seed set, in points, with its 95 % interval (Student's
-t); **bold** where the interval excludes 0. With this many strategies one interval in twenty does so by chance.
-"Efficiency" is the labels that random sampling needs for the accuracy that it reaches in each repeat ({targets}),
-divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of it.
-"Selection" is seconds per run, including the pass over the pool: the median over repeats, as other work ran on the
-machine and at times held a run up. Strategies with an asterisk read ten further heads, trained on bootstrap samples.
-Strategies with fewer than {least} repeats are left out. A strategy around another one ran around the one that its row
-names; the command beside it is another example.{alike}
+t); **bold** where p < {level} after Holm's correction for the strategies of the table, which are in the order of this
+difference. "Efficiency" is the labels that random sampling needs for the accuracy that it reaches in each repeat
+({targets}), divided by those of the strategy, the mean over repeats; or in how many of them the strategy falls short of
+it. "Selection" is seconds per run, including the pass over the pool: the median over repeats, as other work ran on the
+machine and at times held a run up; training a network of a strategy's own counts as training. Strategies with an
+asterisk read ten further heads, trained on bootstrap samples.
+Strategies with fewer than {least} repeats are left out. Of a strategy around another one, the row names the one inside
+that ran; the command beside it is an example with another one.{alike}
 `smi`, `conditional_gain` and `conditional_mutual_information` look for some classes or avoid others; accuracy over all
 classes does not reward this. `alrun strategy=<name> --cfg job --package strategy` lists the settings of a strategy.
 
@@ -61,7 +63,7 @@ From the docstrings. `make compare-authors` compares selections with published p
 class Found(NamedTuple):
     """What one data set says of a strategy."""
 
-    mean: float  # accuracy in %
+    gain: float  # over random, a share
     text: str  # cells of the table
 
 
@@ -75,6 +77,7 @@ def main() -> None:
         runs=every["run"].nunique(),
         targets=targets,
         least=LEAST,
+        level=LEVEL,
         alike=alike(tables),
         hardware=f"On {' and '.join(sorted(every['hardware'].unique()))}, one thread, torch {every['torch'].iloc[0]}.",
         **{name: protocol(table) for name, table in tables.items()},
@@ -118,30 +121,27 @@ def level_of(table: pd.DataFrame) -> float:
 
 
 def protocol(table: pd.DataFrame) -> str:
-    """The numbers of labels and repeats."""
+    """The numbers of labels and repeats, and the penalty of the head."""
     repeats = table.groupby("strategy")["seed"].nunique()
     most = f"{repeats.max()} repeats" if repeats.nunique() == 1 else f"{repeats.min()} to {repeats.max()} repeats"
-    return f"{table['labeled'].min():,} to {table['labeled'].max():,} labels, {most}"
+    return f"{table['labeled'].min():,} to {table['labeled'].max():,} labels, {most}, penalty C = {penalties(table)}"
 
 
 def summarize(table: pd.DataFrame) -> dict[str, Found]:
     """The cells of each strategy."""
     runs = per_run(table)
-    random = runs[runs["strategy"] == REFERENCE].set_index("seed")["aubc"]
     ratios = efficiency_at(table, level_of(table)).query("is_paired").groupby("strategy")["efficiency"]
+    rows = {str(name): row for name, row in compare(table, ACCURACY).iterrows()}
     found = {}
     for strategy in map(str, runs["strategy"].unique()):
         frame = runs[runs["strategy"] == strategy]
         area = 100 * frame.set_index("seed")["aubc"]
-        gain = (area - 100 * random).dropna()
-        low, high = t_interval(gain.tolist())
-        over = "" if strategy == REFERENCE or math.isnan(low) else f"{gain.mean():+.1f} ({low:+.1f} to {high:+.1f})"
-        if over and not low <= 0 <= high:
-            over = f"**{over}**"
+        row = rows[strategy]
         ratio = ratios.get_group(strategy)
         efficiency = f"not reached in {int(ratio.isna().sum())}" if ratio.isna().any() else f"{ratio.mean():.2f}"
-        cells = [f"{area.mean():.1f}", over, efficiency, f"{frame['select_seconds'].median():.2f} s", f"{len(area)}"]
-        found[strategy] = Found(float(area.mean()), " | ".join(cells))
+        seconds = f"{frame['select_seconds'].median():.2f} s"
+        cells = [f"{area.mean():.1f}", difference(row), efficiency, seconds, f"{len(area)}"]
+        found[strategy] = Found(0.0 if strategy == REFERENCE else float(row["gap"]), " | ".join(cells))
     return found
 
 
@@ -164,7 +164,7 @@ def alike(tables: dict[str, pd.DataFrame]) -> str:
 
 
 def markdown(found: dict[str, dict[str, Found]], around: dict[str, str]) -> str:
-    """A table for each data set, by mean accuracy; ``around`` is what strategies wrap."""
+    """A table for each data set, by gain over random; ``around`` is what strategies wrap."""
     lines = []
     for name, strategies in found.items():
         lines += [
@@ -173,7 +173,7 @@ def markdown(found: dict[str, dict[str, Found]], around: dict[str, str]) -> str:
             "| strategy | what it labels | mean accuracy, % | over random, points | efficiency | selection | repeats |",
             "|---|---|---|---|---|---|---|",
         ]
-        ranked = sorted(strategies.items(), key=lambda each: -each[1].mean)
+        ranked = sorted(strategies.items(), key=lambda each: -each[1].gain)
         for option, each in ranked:
             lines.append(f"| {shown(option, around.get(option, ''))} | {description(option)} | {each.text} |")
         lines.append("")

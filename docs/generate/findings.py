@@ -8,6 +8,8 @@ is on the page with its hours.
 
 import argparse
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +24,7 @@ from docs.generate import findings_studies as studies
 from docs.generate.findings_few_labels import few_labels
 from docs.generate.findings_list import FINDINGS, Finding
 from docs.generate.findings_measures import ACTIVE
-from docs.generate.findings_rules import CONFIRMED, ENOUGH, REFUTED, Answer, trained
+from docs.generate.findings_rules import CONFIRMED, ENOUGH, KNOWN, OUTSIDE, REFUTED, Answer, trained
 from docs.generate.wrapped import wrapped
 
 PAGE = studies.ROOT / "docs" / "evidence" / "findings.md"
@@ -31,32 +33,43 @@ Answers = dict[tuple[str, str], dict[str, Answer | str | None]]  # by finding an
 
 HEAD = """# The paper's findings, and ours
 
-Written by `python -m docs.generate.findings` from the tables in results/: {runs} runs, {hours:.1f} hours of training,
-selection and evaluation on one thread ({hardware}; no counter of energy there).
-
+Which of the paper's findings hold in our runs? The table says; what the words mean, and how it was computed, follows.
 The eight findings come from the paper's introduction, the five claims from its Appendix G. Of these thirteen {tally}.
-
-{studies}
-
-Accuracies are those of the whole test set, differences are in percentage points. A mean accuracy is the area under the
-curve divided by its range of labels, as on the other pages, of the paper's digitized curves too. Brackets hold the 95 %
-interval of Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and
-is the mean over random, entropy and BADGE where a finding names no strategy. A claim rests on tests round by round; how
-large its differences are, and what could be detected, stands under the finding of the same facet. Intervals are over
-seeds on one pool and one test set: they say nothing about other data sets. "Detectable" is the true difference that so
-many repeats detect with a power of 0.8. *Confirmed* and *refuted* follow from the rule in brackets. *Undecided* means
-that the numbers support neither: finding no difference does not show that there is none, so "little or no effect" needs
-two one-sided tests within a point. There is no verdict if more than {most:.0f} % of the rounds were cut short. On
-features a verdict says whether a finding carries over: the paper trained from scratch, so *refuted* there does not
-contradict what it measured.
-{learned}
-"Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot estimates them
-(results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
-a comparison such as one of its Table 1 has 18 of them.
 
 {summary}
 
 {ranks}
+
+## The runs
+
+Written by `python -m docs.generate.findings` from the tables in results/: {runs} runs, {hours:.1f} hours of training,
+selection and evaluation on one thread ({hardware}; no counter of energy there).
+
+{studies}
+
+## How to read the verdicts
+
+*Confirmed* and *refuted* follow from the rule beside each verdict. *Undecided* means that the numbers support neither:
+finding no difference does not show that there is none, so "little or no effect" needs two one-sided tests within a
+point. *Condition not met* means that the paper says it of other runs. There is no verdict if more than {most:.0f} % of
+the rounds were cut short. On features a verdict says whether a finding carries over: the paper trained from scratch, so
+*refuted* there does not contradict what it measured. Each of the {decided} verdicts rests on tests or intervals at 5 %
+of its own: about one in twenty may be by chance.
+
+Accuracies are those of the whole test set, differences are in percentage points. A mean accuracy is the area under the
+curve divided by its range of labels, as on the other pages, of the paper's digitized curves too. Brackets hold the 95 %
+interval of Student's t over repeats; a repeat has its own seed set (on MNIST only its own draws, as in the paper), and
+is the mean over random, entropy and BADGE where a finding names no strategy. Intervals are over seeds on one pool and
+one test set: they say nothing about other data sets. "Detectable" is the true difference that so many repeats detect
+with a power of 0.8; with fewer than {known} repeats it is not known.
+
+A claim rests on t-tests round by round, as in the paper, and on how many of them chance alone would give, if rounds
+were independent; as far as they are not, chance gives more. How large its differences are, and what could be detected,
+stands under the finding of the same facet.
+{learned}
+"Hours" are those of all runs behind a row, on one thread; where nothing is computed yet, a pilot estimates them
+(results/pilots.csv). A run of the paper on CIFAR-10 to 25,000 labels trains for 8 hours on a GPU (its Section 4.8), and
+a comparison of two AL batch sizes in its Table 1 takes 18 of them.
 """
 
 
@@ -103,6 +116,8 @@ def judged(finding: Finding, key: str, folder: Path) -> Answer | str | None:
     share = trained(rounds)
     if share < ENOUGH:
         return f"no verdict: {100 * (1 - share):.0f} % of the rounds were cut short"
+    if finding.outside is not None and (reason := finding.outside(rounds)):
+        return replace(answer, verdict=OUTSIDE, rule=reason)
     return answer
 
 
@@ -121,23 +136,35 @@ def tally(answers: Answers) -> str:
     confirmed, refuted, both = (
         [of for of, each in found.items() if each == kind] for kind in ({CONFIRMED}, {REFUTED}, {CONFIRMED, REFUTED})
     )
-    every = [answer for each in answers.values() for answer in each.values() if isinstance(answer, Answer)]
-    repeats = [answer.repeats for answer in every if answer.verdict in (CONFIRMED, REFUTED)]
+    repeats = [answer.repeats for _, _, answer in decided(answers)]
     of = f" with {min(repeats)} to {max(repeats)} repeats" if repeats else ""
     carried = [of for of in refuted if deciding(answers, of) <= set(studies.ON_FEATURES)]
-    alone = f" ({in_words(carried)} on pretrained features alone, where the paper did not train)" if carried else ""
+    alone = f"; {in_words(carried)} on pretrained features alone, where the paper did not train" if carried else ""
     return (
-        f"{len(found)} are decided{of}, each of their parts in at least one study: {len(confirmed)} confirmed and "
-        f"{len(refuted)} refuted{alone} by each study that decides them, {len(both)} confirmed in some studies or "
-        "parts and refuted in others"
+        f"{len(found)} are decided{of}, each of their parts in at least one study. Confirmed by each study that "
+        f"decides it: {counted(answers, confirmed)}. Refuted by each: {counted(answers, refuted)}{alone}. The other "
+        f"{len(both)} are confirmed in some studies or parts and refuted in others"
     )
+
+
+def decided(answers: Answers) -> Iterator[tuple[str, str, Answer]]:
+    """Each verdict that confirms or refutes: of which finding, in which study, and the answer."""
+    for (of, _), each in answers.items():
+        for key, answer in each.items():
+            if isinstance(answer, Answer) and answer.verdict in (CONFIRMED, REFUTED):
+                yield of, key, answer
 
 
 def deciding(answers: Answers, of: str) -> set[str]:
     """The studies that decide some part of a finding."""
-    parts = [each for (number, _), each in answers.items() if number == of]
-    decided = (CONFIRMED, REFUTED)
-    return {key for each in parts for key, answer in each.items() if getattr(answer, "verdict", "") in decided}
+    return {key for number, key, _ in decided(answers) if number == of}
+
+
+def counted(answers: Answers, names: list[str]) -> str:
+    """``finding 5 (1 study), claim 4 (2 studies)``."""
+    counts = {of: len(deciding(answers, of)) for of in names}
+    texts = [f"{in_words([of])} ({count} {'study' if count == 1 else 'studies'})" for of, count in counts.items()]
+    return ", ".join(texts) or "none"
 
 
 def in_words(names: list[str]) -> str:
@@ -181,11 +208,14 @@ def endings(folder: Path) -> str:
 
 
 def head(answers: Answers, folder: Path) -> str:
-    """The head of the page: what was run, and a table of all verdicts."""
+    """The head of the page: a table of all verdicts, what was run, and how to read it."""
     names = {name for study in studies.STUDIES.values() for name in study.facets.values()}
     tables = [table for name in sorted(names) if (table := studies.table_of(name, folder)) is not None]
     every = pd.concat(tables).drop_duplicates(["run", "round"])
-    described = [f"- **{each.title}**: {each.what} (`{each.command}`)." for each in studies.STUDIES.values()]
+    described = [
+        f"- **{each.title}**: {each.what}{studies.penalty(each, folder)} (`{each.command}`)."
+        for each in studies.STUDIES.values()
+    ]
     titles = [study.title for study in studies.STUDIES.values()]
     lines = [f"| finding | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
     for finding in FINDINGS:
@@ -196,6 +226,8 @@ def head(answers: Answers, folder: Path) -> str:
         hours=studies.spent(every),
         hardware=", torch ".join(" and ".join(sorted(every[column].unique())) for column in ("hardware", "torch")),
         tally=tally(answers),
+        decided=sum(1 for _ in decided(answers)),
+        known=KNOWN,
         learned=learned(folder),
         studies="\n".join(described),
         most=100 * (1 - ENOUGH),

@@ -77,11 +77,15 @@ def augmentation(rounds: pd.DataFrame) -> Answer:
     plain = rounds["augmentation"] == "none"
     yes, no = both(rounds[~plain], rounds[plain])
     accuracy = gaps(final(yes), final(no))
-    saved = gaps(*(efficiency(part).loc[list(ACTIVE)] for part in (yes, no)))
+    levels = [common_level(part) for part in (yes, no)]
+    saved = gaps(*(efficiency(part, level).loc[list(ACTIVE)] for part, level in zip((yes, no), levels, strict=True)))
+    at_one = gaps(*(efficiency(part, min(levels)).loc[list(ACTIVE)] for part in (yes, no)))
     return Answer.of(
-        f"with minus without: final accuracy {estimate(accuracy)}; efficiency of entropy and BADGE {estimate(saved)}",
+        f"with minus without: final accuracy {estimate(accuracy)}; efficiency of entropy and BADGE {estimate(saved)}, "
+        f"each at the accuracy that all runs with it reach, {100 * levels[0]:.1f} and {100 * levels[1]:.1f} %; at "
+        f"{100 * min(levels):.1f} % for both {estimate(at_one)}",
         all_of(above(accuracy), above(saved)),
-        "both intervals above 0",
+        "intervals of final accuracy and of the first efficiency above 0",
         accuracy,
     )
 
@@ -122,7 +126,7 @@ def diversity(rounds: pd.DataFrame) -> Answer:
     return Answer.of(
         f"mean accuracy of BADGE minus that of entropy {estimate(found)}{beside}",
         below(found),
-        f"an interval above 0 refutes; else less than {LITTLE:g} point above by a one-sided test confirms",
+        f"refuted if the interval is above 0; confirmed if by a one-sided test BADGE is less than {LITTLE:g} ahead",
         found,
     )
 
@@ -133,10 +137,10 @@ def redundancy(rounds: pd.DataFrame) -> Answer:
     accuracy = {factor: mean_of(frame) for factor, frame in sorted(parts.items())}
     table = pd.DataFrame({factor: each["badge"] - each["entropy"] for factor, each in accuracy.items()})
     texts = [f"×{factor}: {estimate(enough(each.dropna().to_numpy(float)))}" for factor, each in table.items()]
-    growth = slopes(table, np.log(table.columns.to_numpy(float)))
+    growth = slopes(table, np.log2(table.columns.to_numpy(float)))
     most = enough(table.iloc[:, -1].dropna().to_numpy(float))
     return Answer.of(
-        f"mean accuracy of BADGE minus that of entropy {', '.join(texts)}; {estimate(growth)} for each e-fold",
+        f"mean accuracy of BADGE minus that of entropy {', '.join(texts)}; {estimate(growth)} for each doubling",
         all_of(above(most), above(growth)),
         "intervals above 0: at the most redundant, and of the slope",
         most,
@@ -151,7 +155,8 @@ def per_class(rounds: pd.DataFrame) -> Answer:
     if len(parts) < 2:
         raise UserError("not computed: fewer than two of them were run")
     gains = {limit: over_random(part) for limit, part in parts.items()}
-    ratios = efficiency(rounds.assign(limit_of_class=limits), "limit_of_class").loc[list(ACTIVE)]
+    level = common_level(rounds)
+    ratios = efficiency(rounds.assign(limit_of_class=limits), level, "limit_of_class").loc[list(ACTIVE)]
     saved = {limit: ratios.xs(limit, level="limit_of_class").groupby("seed").mean() for limit in parts}
     few, many = min(parts), max(parts)
     gain = enough((gains[many] - gains[few]).dropna().to_numpy(float))
@@ -161,8 +166,8 @@ def per_class(rounds: pd.DataFrame) -> Answer:
     each = {name: over_random(parts[many], (name,)) - over_random(parts[few], (name,)) for name in ACTIVE}
     apart = ", ".join(f"{name} {estimate(values.dropna().to_numpy(float))}" for name, values in each.items())
     return Answer.of(
-        f"entropy and BADGE over random, and their efficiency, by examples of a class, {'; '.join(texts)}. Most minus "
-        f"fewest: {estimate(gain)} points ({apart}), efficiency {estimate(ratio)}",
+        f"entropy and BADGE over random, and their efficiency at {100 * level:.1f} % accuracy, by examples of a class, "
+        f"{'; '.join(texts)}. Most minus fewest: {estimate(gain)} points ({apart}), efficiency {estimate(ratio)}",
         all_of(above(gain), above(ratio)),
         "both intervals above 0",
         gain,
@@ -201,7 +206,11 @@ def batch_size(rounds: pd.DataFrame) -> Answer:
     means = {size: mean_of(part[part["budget.batch_size"] == size]) for size in sizes}
     middle = sizes[len(sizes) // 2]
     found = {size: gaps(means[size], means[middle]) for size in sizes if size != middle}
-    texts = [f"of {int(size):,} {estimate(gap)}" for size, gap in found.items()]
+    texts = []
+    for size, gap in found.items():
+        each = [(name, gaps(*(means[key].loc[[name]] for key in (size, middle)))) for name in names_of(means[middle])]
+        apart = ", ".join(f"{name} {estimate(values)}" for name, values in each)
+        texts.append(f"of {int(size):,} {estimate(gap)} ({apart})")
     return Answer.of(
         f"accuracy at common numbers of labels minus that with AL batches of {int(middle):,}: "
         f"{', '.join(texts)}. {at_most(found.values())}",
@@ -209,6 +218,11 @@ def batch_size(rounds: pd.DataFrame) -> Answer:
         f"within {LITTLE:g} point by two one-sided tests",
         *found.values(),
     )
+
+
+def names_of(accuracy: pd.Series) -> list[str]:
+    """The strategies of a series by strategy and seed."""
+    return list(map(str, accuracy.index.get_level_values("strategy").unique()))
 
 
 def at_most(differences: Iterable[np.ndarray]) -> str:
@@ -266,12 +280,13 @@ def subsets(rounds: pd.DataFrame) -> Answer:
     active = list(ACTIVE)  # what random sampling queries does not depend on the training: it ends alike by its nature
     before, after = (mean_of(part)[active] for part in of_inner)
     found = gaps(final(some)[active], final(whole)[active])
+    apart = ", ".join(f"{name} {estimate(gaps(*(final(part)[[name]] for part in (some, whole))))}" for name in active)
     loss = above(found, -LITTLE)
     verdict = REFUTED if ratio <= TWICE or loss == REFUTED else CONFIRMED if loss == CONFIRMED else UNDECIDED
     return Answer.of(
         f"rounds with GRAD-MATCH train {ratio:.1f} times as fast, accuracy of entropy and BADGE after them "
         f"{estimate(gaps(after, before))}; whole runs train {of_run[0] / of_run[1]:.2f} times as fast, and after their "
-        f"last round, without it, accuracy is {estimate(found)}",
+        f"last round, without it, accuracy is {estimate(found)} ({apart})",
         verdict,
         f"rounds with it more than twice as fast, and after a round without it, as the paper measures, an interval "
         f"above a loss of {LITTLE:g} point",
@@ -309,9 +324,8 @@ def final(part: pd.DataFrame) -> pd.Series:
     return mean_of(part[part["labeled"] == part["labeled"].max()])
 
 
-def efficiency(part: pd.DataFrame, *by: str) -> pd.Series:
-    """Labeling efficiency at the accuracy that all of ``part`` reach, by strategy, seed and columns ``by``."""
-    named = name_curves(part)
-    found = efficiency_at(named, common_level(named)).set_index("run")
+def efficiency(part: pd.DataFrame, level: float, *by: str) -> pd.Series:
+    """Labeling efficiency at the accuracy ``level``, by strategy, seed and columns ``by``."""
+    found = efficiency_at(name_curves(part), level).set_index("run")
     columns = part.drop_duplicates("run").set_index("run")[list(by)]
     return found.join(columns).groupby(["strategy", "seed", *by])["efficiency"].mean()

@@ -16,9 +16,11 @@ from alrun.analysis.intervals import t_interval
 from alrun.system.errors import UserError
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+OUTSIDE = "condition not met"  # the paper says it of runs of another kind
 LITTLE = 1.0  # percentage points that count as little
 TRAINED = ("accuracy", "no_gain", "schedule_end", "optimum")  # how a training ends that was not cut short
 EPOCHS = 150  # the fewest that the paper gives a round: Fashion-MNIST and SVHN, Table 3
+KNOWN = 5  # the fewest repeats whose scatter says what they could have detected
 ENOUGH = 0.95  # share of the rounds that must be trained for a verdict
 
 
@@ -69,11 +71,12 @@ def estimate(values: np.ndarray, digits: int = 2) -> str:
 def detectable(values: np.ndarray) -> float:
     """The true mean that the paired t-test finds with a power of 0.8, with repeats as many and as scattered as these.
 
-    NaN without scatter: its size is then unknown.
+    NaN without scatter, or with fewer than ``KNOWN`` repeats: its size is then unknown (of three, the 95 % interval of
+    a standard deviation goes from half of it to six times as much).
     """
     from statsmodels.stats.power import TTestPower
 
-    if not significance.has_scatter(values):
+    if len(values) < KNOWN or not significance.has_scatter(values):
         return math.nan
     effect = TTestPower().solve_power(nobs=len(values), alpha=significance.ALPHA, power=significance.POWER)
     return float(effect) * float(values.std(ddof=1))

@@ -78,4 +78,22 @@ def cycles(folder: Path = studies.RESULTS) -> str:
         lines.append(f"| {epochs:.0f} | {' | '.join(cells)} |")
     labeled, held_out = map(int, rounds[["labeled", "validation"]].to_numpy(float)[0])
     text = CYCLES.format(labeled=labeled - held_out, held_out=held_out, repeats=rounds["seed"].nunique())
-    return text + "\n".join([*lines, "", ""])
+    return text + "\n".join([*lines, "", beside_used(rounds, folder), ""])
+
+
+def beside_used(rounds: pd.DataFrame, folder: Path) -> str:
+    """The cycle of the study on CIFAR-10 from scratch, beside the best of the table."""
+    study = studies.table_of(studies.STUDIES["cifar10"].facets["baseline"], folder)
+    if study is None:
+        return ""
+    used = tuple(map(float, study[[EPOCHS, RATES]].to_numpy(float)[0]))
+    accuracy = 100 * rounds.groupby([EPOCHS, RATES, "seed"])["test_accuracy"].mean()
+    best = accuracy.groupby([EPOCHS, RATES]).mean().idxmax()
+    text = f"The study above has {used[0]:.0f} epochs and a rate of {used[1]:g}, which a first trial chose"
+    if best == used:
+        return f"{text}: the best of the table.\n"
+    gap = (accuracy[best] - accuracy[used]).dropna().to_numpy(float)
+    return (
+        f"{text}; the best of the table, {best[0]:.0f} epochs and {best[1]:g}, has {estimate(gap)} points more (95 % "
+        "interval over repeats).\n"
+    )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from alrun.analysis import result_files as results
+from docs.generate.compare_pools import penalties
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
@@ -89,6 +90,14 @@ def table_of(experiment: str, folder: Path = RESULTS) -> pd.DataFrame | None:
 def pilots(folder: Path = RESULTS) -> pd.DataFrame:
     """By experiment: ``runs``, and ``seconds`` that a run took in a pilot on one thread."""
     return pd.read_csv(folder / "pilots.csv", index_col="experiment")
+
+
+def penalty(study: Study, folder: Path = RESULTS) -> str:
+    """The weight of the penalty of a study's linear head, in words; empty for networks."""
+    rounds = table_of(study.facets["baseline"], folder)
+    if rounds is None or "optimizer.C" not in rounds:
+        return ""
+    return f"; the penalty of the head is C = {penalties(rounds)} in all runs"
 
 
 def hours(experiment: str, folder: Path = RESULTS) -> str:

@@ -54,8 +54,9 @@ def page(results: Path) -> str:
     paths = sorted(results.glob("*/window.json"))
     windows = [Windowed(path.parent.name, json.loads(path.read_text()), path.parent) for path in paths]
     windows = [each for each in windows if not each.record["dry_run"]]
-    head = "# On a GPU\n\nWritten by `make gpu-page` from `benchmarks/results/gpu/`. A window is one run of\n"
-    head += "`make gpu-window` on a machine with a GPU.\n\n"
+    head = "# On a GPU\n\nWhat has run on a GPU so far: checks of numbers, short runs of strategies and training\n"
+    head += "settings, and the first rounds of the paper's CIFAR-10 rows. Written by `make gpu-page` from\n"
+    head += "`benchmarks/results/gpu/`. A window is one run of `make gpu-window` on a machine with a GPU.\n\n"
     if not windows:
         return head + EMPTY
     rounds = gathered(windows)
@@ -132,13 +133,20 @@ def listed(windows: list[Windowed]) -> str:
             "torch": each.record["versions"]["torch"],
             "CUDA": each.record["versions"]["cuda"],
             "commit": each.record["commit"],
-            "minutes": each.record["minutes"],
+            "minutes": f"{each.record['seconds'] / 60:.1f} of {each.record['minutes']:g}",
             "runs at a time": each.record["at_once"],
             "ended": each.record["ended"],
+            "stages that did not end": unfinished(each) or "none",
         }
         for each in windows
     ]
     return "## Windows\n\n" + table(rows)
+
+
+def unfinished(window: Windowed) -> str:
+    """The stages of a window that were cut short or failed, and how."""
+    ends = {(each["stage"], each["ended"]): None for each in window.record["commands"] if each["ended"] != "done"}
+    return "; ".join(f"{stage} {ended}" for stage, ended in ends)
 
 
 def correctness(windows: list[Windowed]) -> str:
@@ -172,7 +180,15 @@ def strategies(windows: list[Windowed]) -> str:
                 f"- {each.name}: {len(tried) - len(failed)} of {len(tried)} command lines of `make golden` ran."
             )
             lines += [f"  - `{row.command}`: {row.outcome}" for row in failed.itertuples()]
+            if lacking := sorted(options() - {str(command).split()[0].split("=")[-1] for command in tried["command"]}):
+                names = ", ".join(f"`{name}`" for name in lacking)
+                lines.append(f"  - Strategies of today that have not run there: {names}.")
     return "\n\n".join(["## Every strategy and training setting, once", "\n".join(lines) or "Not tried yet."])
+
+
+def options() -> set[str]:
+    """The strategies of today."""
+    return {path.stem for path in (ROOT / "conf" / "strategy").glob("*.yaml")}
 
 
 def times(rounds: pd.DataFrame) -> str:
@@ -241,13 +257,14 @@ def accuracies(rounds: pd.DataFrame) -> str:
 
 def benchmarks(windows: list[Windowed]) -> str:
     """The section on benchmarks, from the newest window that has them."""
-    parts = ["## Benchmarks"]
+    words = "[Speed](speed.md) says what the floor, the reference and the plain loop are."
+    parts = ["## Benchmarks", words]
     for name in ("training", "selection"):
         paths = [each for each in windows if (each.folder / f"{name}.csv").exists()]
         if paths:
             numbers = pd.read_csv(paths[-1].folder / f"{name}.csv").round(4).astype(object).fillna("")
             parts += [f"{name.capitalize()}, window {paths[-1].name}:", table(numbers.to_dict("records"))]  # type: ignore[arg-type]
-    return "\n\n".join(parts if len(parts) > 1 else [*parts, "None yet."])
+    return "\n\n".join(parts if len(parts) > 2 else [parts[0], "None yet."])
 
 
 if __name__ == "__main__":

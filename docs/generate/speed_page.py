@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # What has changed since: empty it with the next `make speed`.
 SINCE = """
 Faster since, and not measured again: ProbCover, k-means (CLUE, DropQuery, TypiClust), facility location, graph cut,
-MaxHerding, UHerding and Cluster-Margin."""
+MaxHerding, UHerding, Cluster-Margin, BAIT, BatchBALD, ALFA-Mix and `discriminative`."""
 
 PAGE = """# Speed
 
-Written by `make speed` on {device}, two of its threads (torch {torch}).{since}
+How long do selection and training take, and how near is that to what the machine can do? Written by `make speed` on
+{device}, two of its threads (torch {torch}).{since}
 
 ## Selection
 
@@ -44,7 +45,8 @@ approximations.
 ## Runs on features
 
 Made vectors, 50,000 of 512 numbers, 10 classes; a linear head trained to its optimum, BADGE, ten rounds of 1,000 to
-10,000 labels (`make bench-features`). A run takes {run:.1f} s, so that {hourly:.0f} fit into an hour: {phases}.
+10,000 labels (`make bench-features`), on one thread. A run takes {run:.1f} s, so that {hourly:.0f} fit into an hour:
+{phases}.
 
 Logistic regression in each round, beside scikit-learn's at the loosest tolerance, down to 1e-8, that comes within 1e-4
 of our objective:

@@ -13,10 +13,25 @@ import pandas as pd
 
 from docs.generate import compare_pools as pools
 from docs.generate.findings_studies import RESULTS, ROOT
-from docs.generate.regimes import CLEAN, FEW_LABELS, REGIMES, Gains, better_of, counted, gains, read, spread, worse_of
+from docs.generate.regimes import (
+    CLEAN,
+    FEATURES,
+    FEW_LABELS,
+    FEWEST,
+    REGIMES,
+    Gains,
+    alike,
+    better_of,
+    counted,
+    gains,
+    read,
+    spread,
+    worse_of,
+)
 from docs.generate.which_strategy_benchmarks import MOST, benchmarks, listed
 from docs.generate.wrapped import wrapped
 
+UNKNOWN = f"not computed, or with fewer than {FEWEST} repeats"
 PAGE = ROOT / "docs" / "guides" / "which_strategy.md"
 TEXT = Path(__file__).with_name("which_strategy.txt")
 FAMILY = pools.FAMILY.format(unit="regime", page="[strategies by pool](../evidence/pools.md)")
@@ -40,6 +55,7 @@ def main() -> None:
     text = TEXT.read_text().format(
         runs=sum(table["run"].nunique() for table in tables.values()),
         few=FEW_LABELS,
+        penalty=pools.penalties(pd.concat(tables[name] for name in alike(FEATURES) if name in tables)),
         short=in_short(found),
         level=pools.LEVEL,
         family=wrapped(FAMILY),
@@ -62,7 +78,7 @@ def in_short(found: Gains) -> str:
             cells = [advised(found, computed, 1), advised(found, computed, -1), f"{len(computed)}"]
             lines.append(f"| {situation} | {' | '.join([*cells, repeats(found, computed)])} |")
         else:
-            lines.append(f"| {situation} | not computed yet | | | |")
+            lines.append(f"| {situation} | {UNKNOWN} | | | |")
     return "\n".join(lines)
 
 
@@ -98,7 +114,7 @@ def regimes(tables: Mapping[str, pd.DataFrame], found: Gains) -> str:
     lines = ["| regime | labels | repeats | better than random, points | worse | neither |", "|---" * 6 + "|"]
     for name, regime in REGIMES.items():
         if name not in tables:
-            lines.append(f"| {regime.title} | not computed yet | | | | |")
+            lines.append(f"| {regime.title} | {UNKNOWN} | | | | |")
             continue
         table, each = tables[name], found[name]
         labels = f"{table['answers'].min():,.0f} to {table['answers'].max():,.0f}"

@@ -46,7 +46,7 @@ def test_no_augmentation_leaves_images_alone():
     assert NoAugmentation().apply(images, NoAugmentation().draw(4, torch.Generator())) is images
 
 
-def test_normalisation_equals_torchvisions():
+def test_normalization_equals_torchvisions():
     mean, std = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
     images = bytes_like(6, 3, 8, 8)
     steps = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])

@@ -64,7 +64,7 @@ def test_arrays_that_do_not_fit_are_refused(made, words):
     ("mean", "std"),
     [([0.5], [0.2]), ([0.5] * 3, None), (0.5, [0.2] * 3), (["a"] * 3, [0.2] * 3), ([0.5] * 3, [0.0] * 3)],
 )
-def test_normalisation_must_have_a_number_for_every_channel(mean, std):
+def test_normalization_must_have_a_number_for_every_channel(mean, std):
     with pytest.raises(UserError, match=r"dataset.mean=.*3 channels"):
         ImageData(*arrays(), mean=mean, std=std)
 

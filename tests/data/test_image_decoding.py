@@ -56,15 +56,15 @@ def half_clear(mode: str) -> Image.Image:
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
 )
-def test_images_of_every_mode_have_the_colours_that_a_person_sees(image, kind, expected):
+def test_images_of_every_mode_have_the_colors_that_a_person_sees(image, kind, expected):
     made = decode_image("an image", stored(image, kind), 4, 3)
     assert made.shape == (3, 4, 4)
     assert made.dtype == np.uint8
     assert np.abs(made.astype(int) - np.array(expected)[:, None, None]).max() <= 3
-    grey = decode_image("an image", stored(image, kind), 4, 1)
+    gray = decode_image("an image", stored(image, kind), 4, 1)
     red, green, blue = expected
-    assert grey.shape == (1, 4, 4)
-    assert np.abs(grey.astype(int) - (0.299 * red + 0.587 * green + 0.114 * blue)).max() <= 3
+    assert gray.shape == (1, 4, 4)
+    assert np.abs(gray.astype(int) - (0.299 * red + 0.587 * green + 0.114 * blue)).max() <= 3
 
 
 def test_a_palette_with_transparency_warns_nobody():
@@ -75,7 +75,7 @@ def test_a_palette_with_transparency_warns_nobody():
     assert (made == 255).all()
 
 
-def test_the_centre_is_cut_out_and_the_shorter_side_fits():
+def test_the_center_is_cut_out_and_the_shorter_side_fits():
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = COLOUR
     made = decode_image("an image", stored(Image.fromarray(wide), "PNG"), 8, 3)
@@ -116,7 +116,7 @@ def test_what_would_fill_the_memory_is_refused_by_name_and_size(monkeypatch):
 
 
 def tiff(values: np.ndarray, photometric: int = 1, bits: int = 0) -> bytes:
-    """A grey TIFF of any type of values, by the specification: header, one directory, one strip."""
+    """A gray TIFF of any type of values, by the specification: header, one directory, one strip."""
     height, width = values.shape
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     tags = [(256, width), (257, height), (258, bits or 8 * values.itemsize), (259, 1), (262, photometric)]
@@ -178,16 +178,16 @@ def test_numbers_without_a_common_white_are_asked_for(values, words):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "I;16"])
-def test_a_colour_key_becomes_white(mode):
-    """Left the key's colour, right another one; a PNG that declares the left transparent shows it on white."""
-    grey = np.full((8, 8), 40, np.uint8)
-    grey[:, 4:] = 0 if mode == "1" else 200
+def test_a_color_key_becomes_white(mode):
+    """Left the key's color, right another one; a PNG that declares the left transparent shows it on white."""
+    gray = np.full((8, 8), 40, np.uint8)
+    gray[:, 4:] = 0 if mode == "1" else 200
     key: int | tuple[int, ...] = (40, 40, 40) if mode == "RGB" else 40
-    image = Image.fromarray(grey)
+    image = Image.fromarray(gray)
     if mode == "1":
-        image, key = Image.fromarray(grey > 0), 1
+        image, key = Image.fromarray(gray > 0), 1
     elif mode == "I;16":
-        image, key = Image.fromarray(grey.astype(np.uint16) * 257), 40 * 257
+        image, key = Image.fromarray(gray.astype(np.uint16) * 257), 40 * 257
     made = decode_image("x.png", stored(image.convert(mode) if mode == "RGB" else image, "PNG", transparency=key), 8, 1)
     assert (made[0, :, :3] == 255).all()
     assert np.abs(made[0, :, 5:].astype(int) - (0 if mode == "1" else 200)).max() <= 1

@@ -24,7 +24,7 @@ def in_a_file(root: str, folder: str, is_mapped: bool, mean: None, std: None) ->
 
 
 def large(root: str, folder: str, mean: None, std: None) -> ImageData:
-    """Grey pixels, 111 MB of them in a file."""
+    """Gray pixels, 111 MB of them in a file."""
     labels, path = np.arange(COUNT) % 2, Path(folder) / "large.npy"
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (COUNT, 3, SIZE, SIZE))
     for label, image in zip(labels, file, strict=True):

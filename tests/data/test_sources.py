@@ -109,8 +109,8 @@ def test_image_folder_with_its_own_splits(tmp_path):
     assert np.array_equal(data.train_images, train[order].transpose(0, 3, 1, 2))
     assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert np.array_equal(data.test_images, test.transpose(0, 3, 1, 2))
-    grey = own.image_folder("", str(tmp_path), size=8, channels=1)
-    assert grey.train_images.shape == (6, 1, 8, 8)
+    gray = own.image_folder("", str(tmp_path), size=8, channels=1)
+    assert gray.train_images.shape == (6, 1, 8, 8)
     (tmp_path / "train" / "class2").rename(tmp_path / "class2")
     with pytest.raises(UserError, match=r"no training example is of the class class2, but 1 of 3 test examples are"):
         own.image_folder("", str(tmp_path), size=16)
@@ -236,12 +236,12 @@ def test_real_cifar10_packed(real_data):
 
 
 def test_a_folder_of_unlike_images_is_taken_as_a_person_would_expect(tmp_path):
-    """Grey among colour, 16 bits, transparent, palettes, other sizes, hidden files and others that are no images."""
+    """Gray among color, 16 bits, transparent, palettes, other sizes, hidden files and others that are no images."""
     for label in ("a", "b"):
         (tmp_path / label).mkdir()
         made = {
-            "grey.png": Image.new("L", (9, 5), 200),
-            "colour.jpg": Image.new("RGB", (40, 30), (200, 200, 200)),
+            "gray.png": Image.new("L", (9, 5), 200),
+            "color.jpg": Image.new("RGB", (40, 30), (200, 200, 200)),
             "deep.png": Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)),
             "clear.png": Image.new("RGBA", (8, 8), (200, 200, 200, 255)),
             "palette.png": Image.new("RGB", (8, 8), (200, 200, 200)).quantize(4),

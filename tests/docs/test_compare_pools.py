@@ -26,6 +26,7 @@ def rows(strategy: str, seed: int, accuracies: list[float], counts: list[str]) -
             "class_labeled": count,
             "class_names": '["ants", "bees", "wasps"]',
             "rare_classes": '["wasps", "bees"]',
+            "optimizer.C": 0.003,
         }
         for round, (accuracy, count) in enumerate(zip(accuracies, counts, strict=True))
     ]
@@ -141,3 +142,11 @@ def test_the_page_shows_every_pool_that_has_a_table(tmp_path, monkeypatch, capsy
     assert "Nothing was found to beat random here." in page.partition("Wrong answers, 40 %\n")[2].partition("##")[0]
     assert "| Wrong answers, 40 % | nothing | nothing |" in page
     assert "| `margin` | 1.2 | 3 |" in page  # the best in nine pools, and the third of four with 40 % wrong answers
+
+
+def test_the_purity_is_that_of_the_queries(table):
+    """A seed set is pure by itself: 1, and then 0.5 and 0.7 of what is queried."""
+    third = table[table["round"] == 1].assign(round=2, labeled=30, answers=30)
+    measured = pd.concat([table, third]).assign(purity=lambda t: t["round"].map({0: 1.0, 1: 0.5, 2: 0.7}))
+    text = compare_pools.section("open_set", measured, compare_pools.compare(measured, METRICS["accuracy"]))
+    assert "| 60.0 |" in text

@@ -130,7 +130,7 @@ CLASSES = {"class_accuracy": "0.5 0.5", "class_labeled": "50 50"}
         ({"mine": "1"}, "mine is not described in docs/reference/results.md"),
         ({"own.lr": "1"}, "own.lr is not described in docs/reference/results.md"),
         ({"annotator.labels": " ".join("0123456789" * 10)}, "annotator.labels has lists of numbers"),
-        ({"train_seconds": -1.0}, "train_seconds has numbers out of range"),
+        ({"train_seconds": -1.0}, "train_seconds below 0"),
         ({"macro_f1": 1.5}, "a macro-F1 out of its range"),
         ({"test_accuracy": 65.0}, "must be shares from 0 to 1"),
         ({"schema_version": "99"}, "was written by a later alrun"),

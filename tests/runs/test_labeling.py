@@ -39,7 +39,7 @@ TRAINING = (*BUDGET, "training.max_epochs=3", "model=small_cnn", "model.width=4"
 
 
 def photo(kind: str, seed: int) -> Image.Image:
-    """A white bar on grey that lies or stands, in an image of some size and mode; one of them is very large."""
+    """A white bar on gray that lies or stands, in an image of some size and mode; one of them is very large."""
     rng = np.random.default_rng(seed)
     height = width = int(rng.integers(16, 40))
     if seed == 7:
@@ -85,7 +85,7 @@ def people(photos: Path, asked: Path) -> Path:
     return asked
 
 
-class Labelled:
+class LabeledPhotos:
     """A run that people label."""
 
     def __init__(self, photos: Path, outputs: Path, *overrides: str, training: Sequence[str] = TRAINING) -> None:
@@ -106,17 +106,17 @@ class Labelled:
 
 @pytest.mark.parametrize("strategy", ["margin", "probcover"])
 def test_people_who_label_and_a_simulation_of_them_buy_the_same_and_end_alike(photos, tmp_path, complete, strategy):
-    labelled = Labelled(photos, tmp_path, f"strategy={strategy}", f"dataset.test={photos / 'test'}")
+    labeled = LabeledPhotos(photos, tmp_path, f"strategy={strategy}", f"dataset.test={photos / 'test'}")
     rounds = 0
-    while (asked := labelled.ask()) is not None:
+    while (asked := labeled.ask()) is not None:
         assert asked.name == f"ask_{rounds}.csv"
-        assert labelled.tell(people(photos, asked)) == []
+        assert labeled.tell(people(photos, asked)) == []
         rounds += 1
     assert rounds == 3
     simulated = complete("dataset=csv", f"dataset.path={photos / 'truth.csv'}", f"strategy={strategy}", *TRAINING)
     for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
-        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
-    asked = pd.read_csv(labelled.folder / "ask_1.csv")
+        assert (labeled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+    asked = pd.read_csv(labeled.folder / "ask_1.csv")
     assert asked["score"].notna().all() == (strategy == "margin")
     if strategy == "margin":
         assert asked["score"].is_monotonic_decreasing
@@ -131,20 +131,20 @@ def test_people_who_find_none_of_the_classes_and_a_simulation_of_them_end_alike(
     ]
     table.to_csv(tmp_path / "answers.csv", index=False)
     said = {str(photos / path): answer for path, answer in zip(table["path"], table["answer"], strict=True)}
-    labelled = Labelled(photos, tmp_path, "strategy=margin", f"dataset.test={photos / 'test'}")
-    while (asked := labelled.ask()) is not None:
+    labeled = LabeledPhotos(photos, tmp_path, "strategy=margin", f"dataset.test={photos / 'test'}")
+    while (asked := labeled.ask()) is not None:
         sheet = pd.read_csv(asked)
         sheet["label"] = [said[path].upper() for path in sheet["file"]]
         sheet.to_csv(asked, index=False)
-        assert labelled.tell(asked) == []
-    given = pd.read_csv(labelled.folder / "labels.csv")["label"].value_counts()
+        assert labeled.tell(asked) == []
+    given = pd.read_csv(labeled.folder / "labels.csv")["label"].value_counts()
     assert set(given.index) == {NONE_OF_THESE, *CLASSES}
     simulated = complete(
         *("dataset=csv", f"dataset.path={photos / 'truth.csv'}", "strategy=margin", *TRAINING),
         *("annotator=file", f"annotator.path={tmp_path / 'answers.csv'}", "annotator.columns=[answer]"),
     )
     for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
-        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+        assert (labeled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
     accuracy = pd.read_csv(simulated / "accuracy.csv")
     assert accuracy["answers"].tolist() == [8, 14, 20]
     assert accuracy["labeled"].iloc[-1] == 20 - given[NONE_OF_THESE]
@@ -162,33 +162,33 @@ def test_people_label_images_whose_features_the_run_is_on(photos, tmp_path, comp
     encoder = ("encoder=module", f"encoder.network._target_={__name__}.Slopes", "encoder.size=8", "strategy=margin")
     encoder = (*encoder, f"paths.features={tmp_path / 'features'}")
     test = f"dataset.test={photos / 'test'}"
-    labelled = Labelled(photos, tmp_path, *encoder, test, training=BUDGET)
-    while (asked := labelled.ask()) is not None:
-        assert labelled.tell(people(photos, asked)) == []  # it finds each image by its file
+    labeled = LabeledPhotos(photos, tmp_path, *encoder, test, training=BUDGET)
+    while (asked := labeled.ask()) is not None:
+        assert labeled.tell(people(photos, asked)) == []  # it finds each image by its file
     simulated = complete("dataset=csv", f"dataset.path={photos / 'truth.csv'}", *encoder, *BUDGET)
     for name in ("queries.csv", "accuracy.csv", "per_class.csv"):
-        assert (labelled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
-    assert pd.read_csv(labelled.folder / "accuracy.csv")["test_accuracy"].iloc[-1] > 0.8
+        assert (labeled.folder / name).read_bytes() == (simulated / name).read_bytes(), name
+    assert pd.read_csv(labeled.folder / "accuracy.csv")["test_accuracy"].iloc[-1] > 0.8
 
 
 def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path, capsys):
-    labelled = Labelled(photos, tmp_path, "strategy=random")
-    asked = labelled.ask()
-    before = {path.name: path.read_bytes() for path in labelled.folder.glob("*.csv")}
-    assert labelled.ask() == asked
+    labeled = LabeledPhotos(photos, tmp_path, "strategy=random")
+    asked = labeled.ask()
+    before = {path.name: path.read_bytes() for path in labeled.folder.glob("*.csv")}
+    assert labeled.ask() == asked
     people(photos, asked)
     half = asked.read_text().splitlines(keepends=True)
     (tmp_path / "half.csv").write_text("".join(half[:5]))
-    assert labelled.tell(tmp_path / "half.csv") == []
+    assert labeled.tell(tmp_path / "half.csv") == []
     assert "4 new labels are kept, 0 lines refused; 4 labels are still missing." in capsys.readouterr().out
-    assert labelled.ask() == asked
+    assert labeled.ask() == asked
     assert asked.read_text() == "".join(half)  # what somebody is filling in is left alone
-    assert (labelled.folder / "queries.csv").read_bytes() == before["queries.csv"]
-    assert not list(labelled.folder.glob("ask_1.csv"))
-    labelled.tell(asked)
+    assert (labeled.folder / "queries.csv").read_bytes() == before["queries.csv"]
+    assert not list(labeled.folder.glob("ask_1.csv"))
+    labeled.tell(asked)
     assert "4 new labels are kept" in capsys.readouterr().out
-    assert labelled.ask().name == "ask_1.csv"
-    accuracy = pd.read_csv(labelled.folder / "accuracy.csv")
+    assert labeled.ask().name == "ask_1.csv"
+    accuracy = pd.read_csv(labeled.folder / "accuracy.csv")
     assert accuracy["labeled"].tolist() == [8]
     assert accuracy["test_accuracy"].isna().all()  # there is no test set
     assert accuracy["train_accuracy"].notna().all()
@@ -264,7 +264,7 @@ def test_a_report_names_the_runs_without_test_set_and_leaves_them_out():
 )
 def test_settings_that_look_at_labels_of_the_pool_are_refused(photos, tmp_path, overrides, words):
     with pytest.raises(UserError, match=words):
-        Labelled(photos, tmp_path, *overrides).ask()
+        LabeledPhotos(photos, tmp_path, *overrides).ask()
 
 
 @pytest.mark.parametrize(
@@ -356,15 +356,15 @@ def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
 
 
 def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, tmp_path):
-    labelled = Labelled(photos, tmp_path, "strategy=random")
-    asked = people(photos, labelled.ask())
+    labeled = LabeledPhotos(photos, tmp_path, "strategy=random")
+    asked = people(photos, labeled.ask())
     table = pd.read_csv(asked)
     table["file"] = table["file"].iloc[[1, 0, *range(2, len(table))]].to_numpy()
     table.to_csv(asked, index=False)
-    mistakes = labelled.tell(asked)
+    mistakes = labeled.tell(asked)
     assert [mistake.partition(":")[0] for mistake in mistakes] == ["line 2", "line 3"]
     assert all("have come apart" in mistake for mistake in mistakes)
-    assert len(read_labels(labelled.folder, CLASSES)) == len(table) - 2
+    assert len(read_labels(labeled.folder, CLASSES)) == len(table) - 2
 
 
 def test_a_slip_in_the_labels_that_are_kept_is_named_and_nothing_is_to_be_deleted(tmp_path):
@@ -519,12 +519,12 @@ def test_a_model_at_chance_is_told_to_those_whose_labels_it_would_spend(tmp_path
 @pytest.mark.parametrize("strategy", ["entropy", "cal", "vaal strategy.iterations=3"])
 def test_what_is_asked_for_stands_with_the_scores_that_it_was_chosen_by(photos, tmp_path, strategy):
     own = (*f"strategy={strategy}".split(), f"dataset.test={photos / 'test'}", "training.max_epochs=1")
-    labelled = Labelled(photos, tmp_path, *own)
-    first = labelled.ask()
+    labeled = LabeledPhotos(photos, tmp_path, *own)
+    first = labeled.ask()
     assert first is not None
     assert pd.read_csv(first)["score"].isna().all()  # the seed set
-    labelled.tell(people(photos, first))
-    asked = labelled.ask()
+    labeled.tell(people(photos, first))
+    asked = labeled.ask()
     assert asked is not None
     scores = pd.read_csv(asked)["score"]
     assert scores.nunique() > 1

@@ -147,7 +147,7 @@ class Module(Network):
     Args:
         network: It, with its weights.
         size: Pixels of the square that it sees.
-        crop: Share of the resized image that is cut out of its centre; 1: all of its shorter side.
+        crop: Share of the resized image that is cut out of its center; 1: all of its shorter side.
         interpolation: ``nearest``, ``bilinear`` or ``bicubic``.
         mean: Of the channels, on the scale 0 to 1.
         std: Their spread.

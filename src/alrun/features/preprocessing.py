@@ -14,7 +14,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize the shorter side, cut out the centre, then normalize; as torchvision's transforms on uint8 images."""
+    """Resize the shorter side, cut out the center, then normalize; as torchvision's transforms on uint8 images."""
 
     size: tuple[int, int]  # height and width that the network sees
     resize: int | None = None  # pixels of the shorter side before the cut; None: the image is stretched to ``size``
@@ -23,7 +23,7 @@ class Preprocessing:
     std: tuple[float, ...] = IMAGENET[1]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8 to (B, 3, height, width) float32; grey images fill all channels.
+        """(B, C, H, W) uint8 to (B, 3, height, width) float32; gray images fill all channels.
 
         Raises:
             UserError: Images have another number of channels than the network.
@@ -32,7 +32,7 @@ class Preprocessing:
 
         if images.shape[1] not in (1, len(self.mean)):
             raise UserError(
-                f"encoder: it takes {len(self.mean)} channels or grey, these images have {images.shape[1]}."
+                f"encoder: it takes {len(self.mean)} channels or gray, these images have {images.shape[1]}."
             )
         images = functional.resize(
             images,

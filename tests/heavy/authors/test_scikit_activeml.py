@@ -116,7 +116,7 @@ def test_core_set_takes_the_same_examples_in_the_same_order(skactiveml, seed):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_badge_takes_the_same_first_example_and_draws_the_second_with_the_same_odds(skactiveml, seed):
-    """Theirs counts the origin as a centre, the authors' code does not: here all lie far from it."""
+    """Theirs counts the origin as a center, the authors' code does not: here all lie far from it."""
     numbers = np.random.default_rng(seed)
     rows = 10 + numbers.exponential(size=(40, 6))
     log_probs = torch.from_numpy([2, 0, 0, 0] + 0.1 * numbers.normal(size=(40, 4))).float().log_softmax(1)
@@ -193,9 +193,9 @@ def test_max_herding_takes_what_covers_most(skactiveml, bandwidth):
 def test_typiclust_takes_the_middle_of_every_cluster_that_has_no_label(skactiveml):
     """Clusters of different sizes that every k-means finds, each a ball around its own middle."""
     numbers = np.random.default_rng(0)
-    sizes, centres = np.arange(8, 20), 50 * numbers.normal(size=(12, 4))
+    sizes, centers = np.arange(8, 20), 50 * numbers.normal(size=(12, 4))
     rows = np.concatenate(
-        [centre + np.r_[np.zeros((1, 4)), ball(numbers, size - 1)] for centre, size in zip(centres, sizes, strict=True)]
+        [center + np.r_[np.zeros((1, 4)), ball(numbers, size - 1)] for center, size in zip(centers, sizes, strict=True)]
     )
     middles = np.r_[0, sizes.cumsum()[:-1]]
     strategy = TypiClust(Given(rows))
