@@ -276,6 +276,15 @@ def test_tables_that_agree_count_once(tmp_path, monkeypatch):
     assert "6 runs: 2 strategies on one data set, 100 to 300 labels in 3 rounds, 3 repeats." in page
 
 
+def test_one_setting_in_two_spellings_is_one_repeat(tmp_path, monkeypatch):
+    """`optimizer.C=1` names another run than the default 1.0, whose numbers are the same."""
+    first, again = bare(*THREE, *OTHER), bare(*THREE, *OTHER)
+    again["run"] = again["run"] + "-again"
+    reported(tmp_path, monkeypatch, first.assign(**{"optimizer.C": "1.0"}), again.assign(**{"optimizer.C": "1"}))
+    rows = pd.read_csv(tmp_path / "report" / "tables" / "accuracy.csv")
+    assert set(rows["repeats"]) == {3}
+
+
 def test_two_runs_of_one_setting_and_seed_are_not_two_repeats(tmp_path, monkeypatch):
     again = bare(*OTHER).assign(run=[f"again-{row}" for row in bare(*OTHER)["run"]])
     assert "6 runs: 2 strategies" in reported(tmp_path, monkeypatch, bare(*THREE, *OTHER), again)  # the same numbers

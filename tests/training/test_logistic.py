@@ -134,3 +134,54 @@ def test_a_start_that_gives_a_class_almost_no_probability(C, lower):
     warm = logistic.fit(X, y, 40, C, start=(before.weight.float(), bias))
     assert warm.excess <= logistic.TOLERANCE
     assert warm.objective == pytest.approx(logistic.fit(X, y, 40, C).objective, rel=1e-6)
+
+
+def newtons(X: np.ndarray, y: np.ndarray, C: float) -> float:
+    """The least objective in float64, by damped Newton steps with the whole Hessian, C raised step by step."""
+    n, d = X.shape
+    classes = y.max() + 1
+    rows, ridge = np.c_[X / X.std(), np.ones(n)], np.r_[np.full(d, 1 / X.std() ** 2), 0.0]
+    theta, labels = np.zeros((classes, d + 1)), np.arange(n)
+
+    def value(theta: np.ndarray) -> float:
+        beyond = rows @ theta.T
+        beyond = beyond - beyond[labels, y][:, None]
+        beyond[labels, y] = -np.inf
+        return factor * np.logaddexp(0, np.logaddexp.reduce(beyond, 1)).sum() + (ridge * theta**2).sum() / 2
+
+    for factor in np.geomspace(1e-6 * C, C, 25):
+        for _ in range(60):
+            z = rows @ theta.T
+            p = np.exp(z - np.logaddexp.reduce(z, 1)[:, None])
+            residual = p.copy()
+            residual[labels, y] = 0.0
+            residual[labels, y] = -residual.sum(1)
+            gradient = (ridge * theta + factor * residual.T @ rows).ravel()
+            curved = np.einsum("na,nab,ni,nj->aibj", p, np.eye(classes) - p[:, None], rows, rows) * factor
+            hessian = curved.reshape(len(gradient), -1) + np.diag(np.tile(ridge, classes))
+            hessian += 1e-13 * hessian.max() * np.eye(len(gradient))  # the biases have no least value of their own
+            step, length = np.linalg.solve(hessian, gradient), 1.0
+            while value(theta - length * step.reshape(theta.shape)) > value(theta) and length > 1e-8:
+                length /= 2
+            theta = theta - (length > 1e-8) * length * step.reshape(theta.shape)
+            if gradient @ step < 1e-9 * value(theta) or length <= 1e-8:
+                break
+    return value(theta)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e4, 1e6])
+def test_the_optimum_is_reached_where_the_penalty_is_tiny_beside_the_features(scale):
+    X, y = blobs(30, 5, 3, apart=4.0)
+    X = scale * X
+    found = logistic.fit(X, y, 3, 1.0)
+    assert 0 <= found.excess <= logistic.TOLERANCE
+    assert found.objective == pytest.approx(newtons(X.double().numpy(), y.numpy(), 1.0), rel=1e-3)
+    twice = logistic.fit(X, y, 3, 1.0, start=(found.weight, found.bias))
+    assert twice.objective == pytest.approx(found.objective, rel=1e-6)
+
+
+def test_a_penalty_of_almost_nothing_separates_what_can_be_separated():
+    X, y = blobs(60, 5, 3, apart=4.0)
+    found = logistic.fit(X, y, 3, 1e30)
+    assert 0 <= found.excess <= logistic.TOLERANCE
+    assert torch.equal(found.logits(X).argmax(1), y)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from alrun.analysis.curves import UNDOTTED, meaning
+from alrun.analysis.curves import UNDOTTED, meaning, spelt_alike
 from alrun.analysis.metrics import ACCURACY, TABLE
 from alrun.analysis.rounds import setting_columns
 from alrun.system.errors import DataError
@@ -115,6 +115,7 @@ def of_one_setting(rounds: pd.DataFrame, seen: dict[str, tuple[str, pd.DataFrame
         UserError: Two runs of one setting and seed have different numbers.
     """
     runs = rounds.drop_duplicates("run")
+    runs = runs.assign(**{name: spelt_alike(runs[name]) for name in setting_columns(runs) if "." in name})
     columns = [c for c in setting_columns(runs) if "." in c or c in (*UNDOTTED, "strategy", "dataset", "model")]
     names = ["variant"] if "variant" in runs else []
     copies: set[str] = set()

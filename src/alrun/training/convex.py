@@ -107,13 +107,15 @@ class Convex:
         progress(found.steps, accuracy)
         synchronize(pool.device)
         spent = watch.now() - started
-        if not found.excess <= self.tolerance:
+        is_there = 0 <= found.excess <= self.tolerance
+        if not is_there:
             log.warning(
                 "round %d: the fit stopped early, a step could still lower the objective by a share of %.1e",
                 round,
                 found.excess,
             )
-        return TrainResult(accuracy, found.steps, found.steps, "optimum", spent.seconds, joules=spent.joules)
+        end = "optimum" if is_there else "max_epochs"
+        return TrainResult(accuracy, found.steps, found.steps, end, spent.seconds, joules=spent.joules)
 
 
 def bootstrap_counts(size: int, members: int, seed: int, round: int) -> Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alrun.training.logistic_precise import Precise
 from alrun.training.logistic_problem import Problem, Product
 
 TOLERANCE = 1e-8  # of the objective
@@ -35,7 +36,9 @@ class Optimum:
     weight: Tensor  # (classes, d) float64
     bias: Tensor  # (classes,) float64
     objective: float
-    excess: float  # expected gain of the last step as a share of the objective: half of Newton's decrement
+    excess: (
+        float  # expected gain of the last step as a share of the objective: half of Newton's decrement; NaN: no step
+    )
     steps: int
 
     def logits(self, features: Tensor) -> Tensor:
@@ -82,8 +85,12 @@ def fit(
     penalty = 2.0 if count == 2 else 1.0  # one vector w is kept as w/2 and -w/2: half of its square in all
     problem = Problem(narrow, numbered, count, C, penalty, weights)
     theta, objective, excess, steps = optimum(problem, begin, tolerance)
-    if begin is not None and not excess <= tolerance:  # the start was so far away that no step could lead back
+    if begin is not None and not 0 <= excess <= tolerance:  # the start was so far away that no step could lead back
         theta, objective, excess, more = optimum(problem, None, tolerance)
+        steps += more
+    if not 0 <= excess <= tolerance:  # the last step led nowhere: float32 has too few digits
+        precise = Precise(narrow, numbered, count, C, penalty, weights)
+        theta, objective, excess, more = optimum(precise, None, tolerance)
         steps += more
     weight[present] = theta[:, :-1] if rotation is None else theta[:, :-1] @ rotation.T
     bias[present] = theta[:, -1]
@@ -128,6 +135,8 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
         direction, iterations = solve_newton_step(problem.curvature(probs), inverse, -gradient)
         slope = float((gradient * direction).sum())
         excess = -slope / 2 / value if value else 0.0
+        if not slope and gradient.any():  # no step was found
+            excess = math.nan
         moved, length = problem.logits(direction, precision), 1.0
         while length > SHORTEST:
             there, logits_there = theta + length * direction, logits + length * moved
@@ -137,9 +146,10 @@ def optimum(problem: Problem, start: Tensor | None, tolerance: float) -> tuple[T
                 break
             length /= 2
         is_exact = precision == torch.float64 or tolerance >= NEAR
-        if is_exact and (0 <= excess <= tolerance or length <= SHORTEST):
+        stuck = math.isnan(excess) or length <= SHORTEST
+        if is_exact and (0 <= excess <= tolerance or stuck):
             break
-        if precision == torch.float32 and (excess < NEAR or length <= SHORTEST):
+        if precision == torch.float32 and (excess < NEAR or stuck):
             precision = torch.float64
             logits = problem.logits(theta, precision)
             value = problem.objective(theta, logits)

@@ -54,7 +54,7 @@ def fit_members(
         problem = Members(narrow, numbered, count, C, penalty, weights[some])
         theta, excess = optima(problem, begin, tolerance)
         for member, found, left in zip(some.tolist(), theta, excess.tolist(), strict=True):
-            together[member] = left <= tolerance
+            together[member] = 0 <= left <= tolerance
             weight[member, present] = found[:, :-1] if rotation is None else found[:, :-1] @ rotation.T
             bias[member, present] = found[:, -1]
     for member in (~together).nonzero().flatten().tolist():
@@ -127,6 +127,8 @@ def optima(problem: Members, start: Tensor, tolerance: float) -> tuple[Tensor, T
         direction, iterations = solve_newton_steps(problem.curvature(probs), inverse, -gradient)
         slope = (gradient * direction).sum((1, 2))
         excess = excess.where(done, -slope / 2 / value)
+        stuck = (slope == 0) & gradient.flatten(1).any(1)  # no step was found
+        excess = excess.masked_fill(stuck, math.nan)
         moved, length = problem.logits(direction, precision), (~done).double()
         while True:
             there, logits_there = theta + length[:, None, None] * direction, logits + length[:, None] * moved
@@ -139,10 +141,10 @@ def optima(problem: Members, start: Tensor, tolerance: float) -> tuple[Tensor, T
         logits = logits_there.where(~worse[:, None], logits)
         value = reached.where(~worse, value)
         if precision == torch.float64 or tolerance >= logistic.NEAR:
-            done |= ((excess >= 0) & (excess <= tolerance)) | worse
+            done |= ((excess >= 0) & (excess <= tolerance)) | worse | stuck
             if done.all():
                 break
-        elif (done | worse | (excess < logistic.NEAR)).all():
+        elif (done | worse | stuck | (excess < logistic.NEAR)).all():
             precision = torch.float64
             logits = problem.logits(theta, precision)
             value = problem.objectives(theta, logits)
