@@ -72,6 +72,8 @@ done
         (["seed=0", "status"], ["status: a command comes first"]),
         (["+="], ["the command line cannot be read", "setting=value"]),
         (["seed=0,1"], ["seed=0,1 is several values", "-m"]),
+        (["dataset.classes=cat,dog"], ["is several values", "brackets", "'dataset.classes=[cat,dog]'"]),
+        (["-m", "seed=range(3,0)"], ["the sweep has no runs", "an empty range"]),
         (["budget.total=5"], ["budget.total=5", "budget.seed_size=20"]),
         (["~model"], ["model has no option", "model=..."]),
         (["strategy=[random]"], ["strategy has no option", "commas"]),
@@ -95,6 +97,13 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, wor
     assert lines[0].startswith("alrun: ")
     for word in words:
         assert word in lines[0]
+
+
+def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
+    command = f"ulimit -f 4; {sys.executable} -m alrun paths.outputs={tmp_path}/outputs strategy=random"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert answer.returncode == 1
+    assert re.search(r"^alrun: .* cannot be used \(File too large\): free space there", answer.stderr.splitlines()[-1])
 
 
 def test_an_option_that_is_no_yaml_is_named_with_its_line(tmp_path):

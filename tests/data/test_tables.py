@@ -85,6 +85,12 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
     [
         ({"height": "tall"}, {}, r"height is 'tall' in row 1, which is not a number"),
         ({"label": ""}, {}, "its label is empty"),
+        ({"label": ["a"] * 50 + [""] + ["b"] * 9}, {}, r"t.csv, column label, row 51: its label is empty"),
+        (
+            {"label": ["", *["a"] * 59], "split": ["test", *["train"] * 59]},
+            {},
+            r"column label, row 1: its label is empty",
+        ),
         (
             {},
             {"columns": ["width"]},

@@ -197,7 +197,7 @@ def test_standardizing_is_that_of_scikit_learn(blobs, tmp_path):
         (lambda made: made | {"test_labels": made["test_labels"] + 1}, "no training example is of the class 4"),
         (
             lambda made: made | {"train_labels": np.where(np.arange(200) < 150, made["train_labels"], -1)},
-            "example 150: its label -1 says that it has none, as 50 of 300 do: take another split",
+            r"array train_labels, row 151: its label -1 says that it has none, as 50 of 300 do: take another split",
         ),
         (
             lambda made: {"x": made["train_features"], "y": made["train_labels"]},

@@ -152,12 +152,22 @@ class FirstThirty:
         return torch.arange(len(labels)) < 30
 
 
+CAPPED = "per_class_cap._target_=tests.loop.test_run.FirstThirty"
+
+
+def test_a_cap_that_leaves_too_few_to_query_is_refused_before_training(complete, tmp_path):
+    with pytest.raises(UserError, match=r"leaves 30 examples to query .*, and the budget asks for 40: lower .* to 50"):
+        complete(CAPPED)
+    assert not list(tmp_path.glob("runs/*/*/accuracy.csv"))
+    complete(CAPPED, "budget.total=50", "budget.batch_size=15")
+
+
 @pytest.mark.parametrize("strategy", ["random", "badge"])
-def test_a_cap_that_leaves_too_few_to_buy_ends_the_run_with_one_sentence(complete, strategy, tmp_path):
+def test_a_run_that_might_have_ended_before_its_cap_ends_with_one_sentence(complete, strategy, tmp_path):
     with pytest.raises(
         UserError, match=r"budget\.batch_size=20, but only \d+ examples may still be labeled after round"
     ):
-        complete("per_class_cap._target_=tests.loop.test_run.FirstThirty", f"strategy={strategy}")
+        complete(CAPPED, f"strategy={strategy}", "budget.until_accuracy=0.999")
     assert list(tmp_path.glob("runs/*/*/accuracy.csv"))
 
 

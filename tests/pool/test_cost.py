@@ -24,8 +24,11 @@ def test_a_class_has_its_price_by_name_or_number_and_so_have_strangers():
     assert ByClass({2: 4.0, "0": 0.5}, other=2.0).prices(asked()).tolist() == [4, 0.5, 2, 2, 4, 0.5]
     named = ByClass({"dog": 4.0, "none of these": 9.0}, price=0.5)
     assert named.prices(asked(["bird", "cat", "dog"])).tolist() == [2, 0.5, 4.5, 0.5, 2, 0.5]
-    held_out = ByClass({4: 7.0, 2: 100.0}).prices(asked(numbers=(0, 3, 4)))
+    held_out = ByClass({4: 7.0, 2: 100.0}).prices(asked(numbers=(0, 3, 4), strange={1: "b", 2: "c"}))
     assert held_out.tolist() == [7, 1, 1, 1, 7, 1]
+    with pytest.raises(UserError, match="there is no class cow"):
+        ByClass({"cow": 1.0}).prices(asked(["a", "d", "e"], numbers=(0, 3, 4), strange={1: "b", 2: "c"}))
+    assert ByClass({"c": 9.0}).prices(asked(["a", "d", "e"], numbers=(0, 3, 4), strange={1: "b", 2: "c"})).max() == 1
     with pytest.raises(UserError, match="there is no class cow: name bird, cat, dog, or 'none of these'"):
         ByClass({"cow": 1.0}).prices(asked(["bird", "cat", "dog"]))
     with pytest.raises(UserError, match="there is no class 3: name 0 to 2"):

@@ -83,7 +83,7 @@ def read_or_refuse(folder: Path) -> list[dict[str, Any]] | Problem:
         return Problem(folder, "other version", f"it was computed by {other}; this version would give other results.")
     try:
         if names := altered_results(folder):
-            raise DataError(f"{', '.join(names)} changed since the run ended; the run's command restores it.")
+            raise DataError(f"{', '.join(names)} changed since the run ended: the run's command restores it if it can.")
         return read_run(folder)
     except UserError as error:
         return Problem(folder, "damaged", str(error))

@@ -112,8 +112,9 @@ def usable_outputs() -> Iterator[None]:
     """Turn a system error about the outputs folder, where Hydra makes the run folders, into a user's mistake."""
     try:
         yield
-    except OSError as error:
-        if in_a_run(error) or (message := unusable(error)) is None:
+    except (OSError, ValueError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__  # logging wraps what it cannot open
+        if in_a_run(error) or not isinstance(cause, OSError) or (message := unusable(cause)) is None:
             raise
         raise SettingError(message) from error
 

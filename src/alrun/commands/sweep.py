@@ -35,6 +35,8 @@ class RememberSweep(Callback):
             return
         try:
             _folders[:] = [run.folder for run in planned_runs.runs_of_sweep(config)]
+            if not _folders:
+                raise SettingError("the sweep has no runs: a setting has an empty range, such as seed=range(3,0).")
         except Exception as error:
             raise Unplanned from error
 

@@ -72,6 +72,7 @@ class ImageData:
     test_groups: np.ndarray | None = None  # (n,) text: the patient, the video, the place of each test example
     rare: tuple[int, ...] | None = None  # classes that were made rare, or count as rare; None: nobody said which
     numbers: tuple[int, ...] | None = None  # of the classes before some were held out; None: as they are
+    strange: dict[int, str] = field(default_factory=dict)  # names of the classes that were held out, by their numbers
     # (N,) where each training example stood in the split as it was read, -1: in another data set; None: as they stand.
     rows: np.ndarray | None = None
     # What was subtracted from the numbers of each vector (d,), and what they were divided by; None: they are as read.

@@ -29,6 +29,11 @@ class Part(NamedTuple):
     labels: Values  # n of them, as the source holds them
     groups: np.ndarray | None = None  # (n,)
     labels_in: str = ""  # the file of the labels, and its column or array, for a sentence
+    rows: np.ndarray | None = None  # (n,) in a table of which this is a part, from 0; None: all, or an array
+
+    def place(self, position: int) -> str:
+        """Where a label is, for a sentence."""
+        return f"{self.labels_in}, row {int(position if self.rows is None else self.rows[position]) + 1}"
 
 
 def read(
@@ -181,7 +186,7 @@ def by_split(whole: Part, splits: Sequence[str], test_split: str | None, where: 
             at = np.flatnonzero(given == name)
             groups = None if whole.groups is None else whole.groups[at]
             labels = [whole.labels[place] for place in at.tolist()]
-            parts.append(whole._replace(vectors=chosen(whole.vectors, at), labels=labels, groups=groups))
+            parts.append(whole._replace(vectors=chosen(whole.vectors, at), labels=labels, groups=groups, rows=at))
     return parts
 
 

@@ -9,7 +9,7 @@ from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.divided import USUAL, Fraction, positions_by_share, refuse_fraction
 from alrun.data.row_checks import refuse_lost
 from alrun.data.shards import Shards
-from alrun.data.vector_files import Part, Values, chosen, read
+from alrun.data.vector_files import Part, chosen, read
 from alrun.system.errors import DataError
 
 SPLITS = ("training", "test")
@@ -56,7 +56,7 @@ def assembled(
         if names is None:
             labels.refuse_fractions(part.labels, part.labels_in or where)
     parts = [part._replace(vectors=usable(part.vectors, where, wide=standardize)) for part in parts]
-    numbers, classes = numbered([part.labels for part in parts], where, names)
+    numbers, classes = numbered(parts, where, names)
     first = len(parts[0].labels)
     if len(parts) > 1:
         refuse_fraction(test_fraction, where)
@@ -81,15 +81,21 @@ def assembled(
     )
 
 
-def numbered(parts: Sequence[Values], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
+def numbered(parts: Sequence[Part], where: str, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
     """Labels of all parts from 0, and the names of the classes; each distinct number is looked at only once."""
-    if all(isinstance(part, np.ndarray) and np.issubdtype(part.dtype, np.integer) for part in parts) and names is None:
-        distinct, place = distinct_of(np.concatenate(parts))
+    given = [part.labels for part in parts]
+    if all(isinstance(each, np.ndarray) and np.issubdtype(each.dtype, np.integer) for each in given) and names is None:
+        distinct, place = distinct_of(np.concatenate(given))
         if -1 not in distinct:  # it may say that an example has no label, and then all of them are counted
             of_distinct, classes = labels.number_labels(distinct.tolist(), lambda at: f"{where}, label {distinct[at]}")
             return of_distinct[place], classes
-    values = [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
-    return labels.number_labels(values, lambda at: f"{where}, example {at}", names)
+    values = [value for each in given for value in (each.tolist() if isinstance(each, np.ndarray) else each)]
+    first = len(given[0])
+
+    def place_of(at: int) -> str:
+        return parts[0].place(at) if at < first else parts[1].place(at - first)
+
+    return labels.number_labels(values, place_of, names)
 
 
 def distinct_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

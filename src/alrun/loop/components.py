@@ -19,6 +19,7 @@ from alrun.loop.classes import with_known_classes
 from alrun.loop.opened import opened, sizes
 from alrun.loop.part_checks import (
     check_augmentation,
+    check_cap,
     check_convex,
     check_model,
     check_oracle,
@@ -221,7 +222,7 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         return embed_untrained(pool, chunk, make, lambda model: normalization(model, data, where), seed)
 
     vector_pools.prepare(chooser, "seed_set", cfg, data, where, untrained)
-    return build.build_pool(
+    pool, seed_set = build.build_pool(
         data,
         where,
         vector_pools.on_vectors(cfg, data, redundancy, where),
@@ -233,3 +234,5 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         seed=initial_seed(cfg),
         chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),
     )
+    check_cap(cfg, pool)
+    return pool, seed_set

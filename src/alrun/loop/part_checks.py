@@ -15,8 +15,9 @@ from alrun.models.linear import Linear
 from alrun.pool.annotator import Perfect
 from alrun.pool.cost import ByClass
 from alrun.pool.per_class_cap import NoCap
+from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
-from alrun.settings import targets
+from alrun.settings import schedule, targets
 from alrun.settings.checks import check_dropout
 from alrun.settings.option_names import named
 from alrun.strategies.base import Strategy, strategies_within
@@ -75,6 +76,25 @@ def check_until(accuracy: float | None, data: ImageData) -> None:
         raise SettingError(
             f"budget.until_accuracy={accuracy} needs a test set, and there is none: leave it out, and let stopping=... "
             "end the run."
+        )
+
+
+def check_cap(cfg: DictConfig, pool: Pool) -> None:
+    """Refuse a cap that leaves fewer examples to query than the budget asks for, if nothing else may end the run.
+
+    Raises:
+        UserError: That is so.
+    """
+    may_end = cfg.budget.until_accuracy is not None or not str(cfg.stopping._target_).endswith(".NoStopping")
+    if pool.queryable is None or may_end or str(cfg.per_class_cap._target_).endswith(".NoCap"):
+        return
+    answers = schedule.labels_by_round(cfg.budget, cfg.validation)
+    opinions = schedule.opinions_of(cfg.annotator)
+    wanted, there = (answers[-1] - answers[0]) // opinions, int(pool.queryable.sum())
+    if there < wanted:
+        raise SettingError(
+            f"per_class_cap leaves {there} examples to query after the seed set, and the budget asks for {wanted}: "
+            f"lower budget.total to {answers[0] + there * opinions}, or raise per_class_cap.limit."
         )
 
 

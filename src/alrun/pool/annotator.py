@@ -6,8 +6,8 @@ asked several times: the answer is then the class that most opinions name. Every
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Asked:
     classes: int
     class_names: Sequence[str] | None = None
     numbers: Sequence[int] | None = None  # of the classes before some were held out; None: as they are
+    strange: Mapping[int, str] = field(default_factory=dict)  # names of classes that were held out, by their numbers
     # (N,) in the training split as it was read, -1: of another data set; None: they are all of it, in its order.
     rows: np.ndarray | None = None
     files: Sequence[str] | None = None  # (N,) their files, where they have any
@@ -40,10 +41,18 @@ class Asked:
 
         It is the name of a class, or its number in the data set where names are not numbers themselves.
         """
+        numbers = list(self.numbers if self.numbers is not None else range(self.classes))
+        return self.named_among(name, numbers, self.class_names or [str(number) for number in numbers])
+
+    def is_held_out(self, name: Any) -> bool:
+        """Whether ``name`` means a class that was held out, by its name or its number."""
+        return self.named_among(name, list(self.strange), list(self.strange.values())) not in (None, STRANGER)
+
+    @staticmethod
+    def named_among(name: Any, numbers: Sequence[int], names: Sequence[str]) -> int | None:
+        """The position of the class that ``name`` means, as ``class_of``."""
         whole = number_of(str(name))
         text = str(int(whole)) if whole is not None and whole.is_integer() else str(name)
-        numbers = list(self.numbers if self.numbers is not None else range(self.classes))
-        names = self.class_names or [str(number) for number in numbers]
         found = class_of(text, names)
         if found is None and whole in numbers and not any(number_of(each) is not None for each in names):
             return numbers.index(int(text))

@@ -98,6 +98,7 @@ def asked_about(data: ImageData, sources: Sources) -> Asked:
         classes=data.classes,
         class_names=data.class_names,
         numbers=data.numbers,
+        strange=data.strange,
         rows=None if is_whole else data.rows_read[sources.source],
         files=None if data.files is None else [data.files[position] for position in sources.source.tolist()],
     )

@@ -65,8 +65,8 @@ class ByClass:
         units = np.full(asked.classes + 1, float(self.other))  # the last is that of strangers
         for name, each in self.by_class.items():
             number = asked.class_of(name)
-            if number is None and asked.numbers is not None:
-                continue  # it may be held out
+            if number is None and asked.is_held_out(name):
+                continue  # its examples are strangers
             if number is None:
                 known = ", ".join(asked.class_names or [f"0 to {asked.classes - 1}"])
                 raise SettingError(f"cost.by_class: there is no class {name}: name {known}, or {NONE_OF_THESE!r}.")

@@ -79,6 +79,7 @@ class HeldOut:
             test_labels=tested[tested != STRANGER],
             class_names=[names[label] for label in known],
             numbers=tuple(before[label] for label in known),
+            strange={before[label]: names[label] for label in strange},
         )
 
 

@@ -140,7 +140,7 @@ def of_features(dataset: dict[str, Any]) -> Counted:
     names = ("labels_path", "features_array", "labels_array", "label_column", "split_column", "group", "test_split")
     settings: dict[str, Any] = {name: dataset[name] for name in names if name in dataset}
     parts = vector_files.read(dataset["path"], **settings)
-    numbers, classes = vectors.numbered([part.labels for part in parts], dataset["path"], None)
+    numbers, classes = vectors.numbered(parts, dataset["path"], None)
     return of_numbers(numbers, classes, dataset, len(parts[0].labels), parts[0].groups)
 
 

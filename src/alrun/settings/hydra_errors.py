@@ -16,6 +16,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from alrun.settings.command_line import LISTS
 from alrun.system import moved
 from alrun.system.errors import UserError, first_line
 from alrun.system.safe_text import one_line
@@ -142,6 +143,8 @@ def misspelled(message: str) -> str:
         return f"{lost[1]}: it has no value; everything on the command line is setting=value or group=option."
     if several := re.match(r"Ambiguous value for argument '(.*?)'", message):
         key, _, value = several[1].partition("=")
+        if re.fullmatch(LISTS, key):
+            return f"{several[1]} is several values: type brackets around them, '{key}=[{value}]'."
         or_one = f", or type quotes if it is one: '{key}=\"{value}\"'" if "." in key else ""
         return f"{several[1]} is several values: add -m to compute a run for each{or_one}."
     return message

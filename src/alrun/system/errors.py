@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # Errors of the system for a folder that is full, protected or not a folder, which the user can correct.
-UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EFBIG}
 
 
 REPORT = (
