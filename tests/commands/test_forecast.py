@@ -57,6 +57,14 @@ def test_a_random_run_that_cannot_be_read_costs_no_other_its_forecast(tmp_path, 
         assert f"  {forecasts.in_words(run, price=0.5)}\n  random: no forecast: " in text
 
 
+def test_several_answers_on_each_example_are_not_called_labels(tmp_path, run, monkeypatch, capsys):
+    table = pd.read_csv(tmp_path / "set" / "margin-a-seed1" / "accuracy.csv")
+    table.assign(answers=3 * table["labeled"]).to_csv(tmp_path / "set" / "margin-a-seed1" / "accuracy.csv", index=False)
+    text = typed(monkeypatch, capsys, str(tmp_path))
+    assert "the next 240 answers" in text
+    assert "labels" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

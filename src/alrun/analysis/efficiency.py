@@ -20,6 +20,12 @@ class Curve(NamedTuple):
 
     labels: np.ndarray
     accuracy: np.ndarray
+    unit: str = "labels"  # what these are called
+
+
+def unit_of(answers: np.ndarray, labeled: np.ndarray) -> str:
+    """What ``answers`` by round are called: labels, unless some gave none or an example got several."""
+    return "labels" if np.array_equal(answers, labeled) else "answers"
 
 
 def labels_needed(curve: Curve, accuracy: float) -> float:
@@ -59,10 +65,10 @@ def read_curve(run_dir: Path) -> Curve:
         rows = list(csv.DictReader(file))
         if not rows:
             raise ValueError("it has no rows")
-        return Curve(
-            np.array([int(row.get("answers") or row["labeled"]) for row in rows]),
-            np.array([float(row[ACCURACY.column]) for row in rows]),
-        )
+        labeled = np.array([int(row["labeled"]) for row in rows])
+        answers = np.array([int(row.get("answers") or row["labeled"]) for row in rows])
+        accuracy = np.array([float(row[ACCURACY.column]) for row in rows])
+        return Curve(answers, accuracy, unit_of(answers, labeled))
 
 
 def read_price(run_dir: Path) -> float | None:

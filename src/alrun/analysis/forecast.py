@@ -180,7 +180,7 @@ def in_words(curve: Curve, ahead: int | None = None, accuracy: float | None = No
     cost = "" if price is None else f", for {price * ahead:,.2f}"
     accuracy = next_target(now) if accuracy is None else accuracy
     return (
-        f"the next {ahead:,} labels{cost}: {middle:+.1f} points ({low:.1f} to {high:.1f}); "
+        f"the next {ahead:,} {curve.unit}{cost}: {middle:+.1f} points ({low:.1f} to {high:.1f}); "
         f"{100 * accuracy:g} % {needed_in_words(curve, accuracy, price)}"
     )
 
@@ -192,12 +192,12 @@ def needed_in_words(curve: Curve, accuracy: float, price: float | None) -> str:
     least, most = labels_for(curve, accuracy)
     last = int(curve.labels[-1])
     if math.isinf(least):
-        return f"needs more than {int(farthest(curve)):,} labels"
+        return f"needs more than {int(farthest(curve)):,} {curve.unit}"
     if math.isinf(most):
         cost = "" if price is None else f" ({price * (least - last):,.2f} more, or beyond)"
-        return f"needs {round(least):,} labels or more{cost}"
+        return f"needs {round(least):,} {curve.unit} or more{cost}"
     cost = "" if price is None else f" ({price * (least - last):,.2f} to {price * (most - last):,.2f} more)"
-    return f"needs {round(least):,} to {round(most):,} labels{cost}"
+    return f"needs {round(least):,} to {round(most):,} {curve.unit}{cost}"
 
 
 def describe(curve: Curve, price: float | None = None) -> str:
