@@ -30,7 +30,8 @@ def test_bash_completes_commands_groups_options_and_settings(tmp_path):
     script = tmp_path / "complete.sh"
     script.write_text("""eval "$(alrun -sc install=bash)"
 complete -p alrun > /dev/null
-for line in "alrun strategy=typ" "alrun training.max_ep" "alrun datas" "alrun sta" "alrun status strategy=typ"; do
+for line in "alrun strategy=typ" "alrun training.max_ep" "alrun datas" "alrun sta" "alrun status strategy=typ" \\
+            "alrun ask pets/ strategy=typ"; do
     words=($line)
     COMP_LINE="$line" COMP_POINT=${#line} COMP_WORDS=($line) COMP_CWORD=$((${#words[@]} - 1)) COMPREPLY=()
     hydra_bash_completion
@@ -45,6 +46,7 @@ done
         "training.max_epochs=",
         "dataset. dataset=",
         "status",
+        "strategy=typiclust",
         "strategy=typiclust",
     ]
 

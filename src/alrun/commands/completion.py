@@ -12,11 +12,16 @@ def is_asked(words: Sequence[str]) -> bool:
 
 
 def commands() -> Iterator[str]:
-    """The subcommands that complete the first word. A whole one is removed from COMP_LINE: Hydra completes the rest."""
+    """The subcommands that complete the first word. Hydra completes the rest.
+
+    A whole one is removed from COMP_LINE, with the folders behind it, which Hydra would refuse.
+    """
     program, _, rest = os.environ["COMP_LINE"].partition(" ")
     first, space, further = rest.lstrip().partition(" ")
     if not space:
         yield from (name for name in SUBCOMMANDS if name.startswith(first))
     elif first in SUBCOMMANDS:
-        os.environ["COMP_LINE"] = line = f"{program} {further}"
+        *before, last = further.split(" ")
+        line = " ".join([program, *(word for word in before if "=" in word), last])
+        os.environ["COMP_LINE"] = line
         os.environ["COMP_POINT"] = str(len(line))
