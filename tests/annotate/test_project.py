@@ -317,6 +317,79 @@ def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monke
     assert used[used["index"] == index]["round"].tolist() == [0, 1]
 
 
+def withdraw(labeled, index):
+    answers.append_answers(labeled.run_dir, [Answer(index, answers.UNDO)])
+
+
+def test_a_label_that_is_withdrawn_is_not_trained_on_until_it_is_given_again(labeled, caplog):
+    """The undo of a label of round 0 comes after round 0 was trained: round 1 goes on without it, round 2 with it."""
+    first = labeled.ask()
+    labeled.tell(fill_in(first))
+    second = labeled.ask()
+    index = int(first.read_text().splitlines()[1].split(",")[0])
+    withdraw(labeled, index)
+    labeled.tell(fill_in(second))
+    with caplog.at_level("INFO"):
+        third = labeled.ask()
+    assert "round 1 is trained without 1 answer that people withdrew" in caplog.text
+    assert asked(first)[0] not in asked(third)
+    assert labeled.tell(first).new == 1
+    labeled.tell(fill_in(third))
+    assert labeled.ask() is None
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [6, 9, 14]
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index]["round"].tolist() == [0, 1, 2]
+
+
+def test_a_project_whose_record_fixed_a_withdrawn_label_goes_on(labeled, monkeypatch):
+    """As alrun left it before: round 1 is recorded with an empty label, and is not trained yet."""
+    first = labeled.ask()
+    labeled.tell(fill_in(first))
+    second = labeled.ask()
+    withdraw(labeled, int(first.read_text().splitlines()[1].split(",")[0]))
+    labeled.tell(fill_in(second))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "train_round", killed)
+        with pytest.raises(KeyboardInterrupt):
+            labeled.ask()
+    assert pd.read_csv(labeled.run_dir / "labels_used.csv").query("round == 1")["label"].isna().sum() == 1
+    assert labeled.tell(first).new == 1
+    third = labeled.ask()
+    labeled.tell(fill_in(third))
+    assert labeled.ask() is None
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [6, 9, 14]
+
+
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_a_project_without_its_checkpoints_repeats_its_rounds_from_what_people_said(labeled, tmp_path, rounds):
+    """Also where images joined, a skip became a label, and a sheet waits that somebody is filling in."""
+    sheet = labeled.ask()
+    skipped = asked(sheet)[2]
+    labeled.tell(fill_in(sheet, **{f"n{skipped}": "skip"}))
+    sheet = labeled.ask()
+    add_images(tmp_path / "photos", range(40, 70))
+    late = labeled.base / "late.csv"
+    late.write_text(f"file,label\n{skipped}.png,{class_of(int(skipped))}\n")
+    labeled.tell(late)
+    labeled.tell(fill_in(sheet, **{f"n{asked(sheet)[1]}": "skip"}))
+    sheet = labeled.ask()
+    if rounds == 3:
+        labeled.tell(fill_in(sheet))
+        assert labeled.ask() is None
+    else:
+        fill_in(sheet)
+    names = ("labels_used.csv", "answers.jsonl", sheet.name)
+    before = tables(labeled.run_dir) | {name: (labeled.run_dir / name).read_bytes() for name in names}
+    for path in [*labeled.run_dir.glob("state-*.pt"), *labeled.run_dir.glob("done")]:
+        path.unlink()
+    assert labeled.ask() == (sheet if rounds == 2 else None)
+    assert {name: (labeled.run_dir / name).read_bytes() for name in before} == before
+
+
 def test_two_who_ask_at_once_are_told_apart(labeled):
     project = projects.open_project(str(labeled.folder), labeled.words)
     with project.locked(), pytest.raises(UserError, match="is being asked by another process"):

@@ -194,6 +194,17 @@ def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path
     assert accuracy["train_accuracy"].notna().all()
 
 
+def test_a_line_that_was_deleted_from_the_labels_is_not_trained_on(photos, tmp_path):
+    labeled = LabeledPhotos(photos, tmp_path, "strategy=random")
+    labeled.tell(people(photos, labeled.ask()))
+    labeled.tell(people(photos, labeled.ask()))
+    lines = (labeled.folder / "labels.csv").read_text().splitlines(keepends=True)
+    seed = pd.read_csv(labeled.folder / "queries.csv")["index"].iloc[0]
+    (labeled.folder / "labels.csv").write_text("".join(line for line in lines if not line.startswith(f"{seed},")))
+    labeled.ask()
+    assert pd.read_csv(labeled.folder / "accuracy.csv")["labeled"].tolist() == [8, 13]
+
+
 def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text(
