@@ -7,12 +7,14 @@ import shutil
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
-from alrun.commands import ask, label, status, tell
+from alrun.commands import ask, cli, label, status, tell
 from alrun.commands.advise import find_run
+from alrun.commands.next_step import when_labels_are_spent
 from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
@@ -388,6 +390,71 @@ def test_a_project_without_its_checkpoints_repeats_its_rounds_from_what_people_s
         path.unlink()
     assert labeled.ask() == (sheet if rounds == 2 else None)
     assert {name: (labeled.run_dir / name).read_bytes() for name in before} == before
+
+
+def label_all(labeled):
+    while (sheet := labeled.ask()) is not None:
+        labeled.tell(fill_in(sheet))
+
+
+def test_what_a_finished_project_says_of_a_correction_can_be_done_and_loses_no_label(labeled, monkeypatch, capsys):
+    label_all(labeled)
+    queries = (labeled.run_dir / "queries.csv").read_bytes()
+    index, truth = next(iter(read_labels(labeled.run_dir, CLASSES).items()))
+    (labeled.base / "correction.csv").write_text(f"index,label\n{index},{CLASSES[1 - truth]}\n")
+    capsys.readouterr()
+    assert main_of(tell, monkeypatch, "project/", "correction.csv") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == when_labels_are_spent(labeled.run_dir)
+    assert "no round is left to train on other labels" in last
+    assert "delete done, labels_used.csv and *.pt there, nothing else, and ask again" in last
+    monkeypatch.setattr(LabelServer, "serve_forever", lambda _: None)
+    assert main_of(label, monkeypatch, "project/", "--no-browser") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == last
+    run = ask.run_of(projects.open_project(str(labeled.folder), []))
+    cfg = OmegaConf.masked_copy(run.cfg, [key for key in run.cfg if key != "hydra"])
+    assert cli.start_run(cfg, run.folder, {}) == last
+    for name in ("done", "labels_used.csv", "*.pt"):
+        for path in labeled.run_dir.glob(name):
+            path.unlink()
+    assert labeled.ask() is None
+    assert (labeled.run_dir / "queries.csv").read_bytes() == queries
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index][["round", "label"]].values.tolist() == [[0, CLASSES[1 - truth]]]
+
+
+def test_damaged_checkpoints_cost_no_label(labeled):
+    label_all(labeled)
+    (labeled.run_dir / "done").unlink()
+    before = tables(labeled.run_dir)
+    for path in labeled.run_dir.glob("state-*.pt"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"state-\d+\.pt is damaged .* to start this run over") as found:
+        labeled.ask()
+    for path in labeled.run_dir.glob("*.pt"):  # as the sentence says
+        path.unlink()
+    assert f": delete {labeled.run_dir}/*.pt to start" in str(found.value)
+    assert labeled.ask() is None
+    assert tables(labeled.run_dir) == before
+
+
+def test_a_project_whose_table_of_queries_is_gone_keeps_its_pool(labeled, tmp_path):
+    """Indices of images that were labeled stay theirs, also where images before them have joined."""
+    labeled.tell(fill_in(labeled.ask()))
+    pool = (labeled.folder / "pool.csv").read_text()
+    add_images(tmp_path / "photos", range(40, 42))
+    os.rename(tmp_path / "photos" / "040.png", tmp_path / "photos" / "000a.png")
+    (labeled.run_dir / "queries.csv").unlink()
+    assert labeled.ask().name == "ask_1.csv"
+    assert (labeled.folder / "pool.csv").read_text().startswith(pool)
+
+
+def test_status_proposes_no_deletion_of_labels(labeled):
+    labeled.ask()
+    (labeled.run_dir / "failed.txt").write_text("it failed\n")
+    said = status.status([str(labeled.folder)])
+    assert "it failed" in said
+    assert "Delete" not in said
 
 
 def test_two_who_ask_at_once_are_told_apart(labeled):

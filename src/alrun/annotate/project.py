@@ -139,7 +139,7 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
     """
     folder = Path(name)
     path = folder / NAME
-    is_new = not any(folder.glob("runs/*/*/queries.csv"))
+    is_new = not any(found for each in ("queries.csv", ".ask_0.csv") for found in folder.glob(f"runs/*/*/{each}"))
     if not path.exists() or (typed and is_new):  # a setting of the first ask may have been one that cannot be used
         if not typed:
             raise SettingError(

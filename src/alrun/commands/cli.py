@@ -190,6 +190,8 @@ def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | 
         for doubt in finished.doubts_about_run(run_dir, own_code.hash_own_code(identity.deciding(cfg))):
             log.warning("%s", doubt)
         efficiency.update_efficiency(run_dir)  # the random run may have ended since
+        if latest_request(run_dir):
+            return next_step.when_labels_are_spent(run_dir)
         return f"{display_path(run_dir)} is done; delete the folder to run it again."
     with early.holding_ctrl_c():
         from alrun.loop.start import run

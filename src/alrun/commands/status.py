@@ -186,7 +186,7 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
     asking = [f"  {line}" for row in table if row.state == ASKS and (line := command_of(row.folder))]
     lines += ["", "To go on with those that ask for labels, once alrun tell has taken them:", *asking] if asking else []
-    if any(row.state == "failed" for row in table):
+    if any(row.state == "failed" and latest_request(row.folder) is None for row in table):  # else labels would be lost
         lines += ["", "Delete the folder of a failed run that you do not want: it is then no longer listed."]
     return lines
 
