@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -86,6 +87,33 @@ def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
         labeled.ask()
     assert labeled.ask(f"dataset.path={tmp_path / 'elsewhere'}").name == "ask_0.csv"
     assert labeled.ask().name == "ask_0.csv"  # it is kept
+
+
+@pytest.mark.parametrize(("name", "typed"), [("ph, otos", '"ph, otos"'), ("my photos", "'my photos'"), ("a=1", "a=1")])
+def test_a_path_in_quotes_stays_that_path(labeled, tmp_path, monkeypatch, name, typed):
+    """Seen from the project's folder, wherever this is typed, and however often it is typed again."""
+    (tmp_path / "photos").rename(tmp_path / name)
+    add_images(tmp_path / "test, images" / CLASSES[0], range(90, 91))
+    (tmp_path / "test, images" / CLASSES[1]).mkdir()
+    add_images(tmp_path / "test, images" / CLASSES[1], range(93, 94))
+    test = 'dataset.test="test, images"'
+    labeled.folder = tmp_path / "pro, ject"
+    labeled.words[1] = f"dataset.path={typed}"
+    labeled.words.append(test)
+    monkeypatch.chdir(tmp_path)
+    labeled.ask()
+    kept = (labeled.folder / "project.json").read_text()
+    labeled.tell(fill_in(labeled.run_dir / "ask_0.csv"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert labeled.ask().name == "ask_1.csv"
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert labeled.ask(f"dataset.path={typed}", test).name == "ask_1.csv"
+    assert (labeled.folder / "project.json").read_text() == kept
+    monkeypatch.chdir(tmp_path.parent)
+    labeled.folder = Path(os.path.relpath(labeled.folder))
+    assert labeled.ask().name == "ask_1.csv"
 
 
 @pytest.mark.parametrize(
