@@ -115,15 +115,14 @@ class Labeling:
         if scores is not None:
             for row, score in zip(rows, scores.tolist(), strict=True):
                 row["score"] = score
-        files.write_csv(requested_path(self.run_dir, round), REQUEST_COLUMNS, rows)
-        if request_path(self.run_dir, round).exists():
-            return
-        columns = REQUEST_COLUMNS
+        columns = copied = REQUEST_COLUMNS
         if self.texts is not None:
-            columns = TEXT_COLUMNS
+            columns, copied = TEXT_COLUMNS, [*REQUEST_COLUMNS, "text"]
             for row in rows:
                 row["text"] = in_sheet(str(self.texts[row["index"]]))
-        files.write_csv(request_path(self.run_dir, round), columns, rows)
+        files.write_csv(requested_path(self.run_dir, round), copied, rows)
+        if not request_path(self.run_dir, round).exists():
+            files.write_csv(request_path(self.run_dir, round), columns, rows)
 
     def asked_before(self, round: int) -> tuple[Tensor, Tensor | None] | None:
         """What ``round`` asked for, with scores, if its request was written.
