@@ -542,6 +542,10 @@ def test_the_next_ask_lists_the_modules_that_a_project_cannot_keep(labeled, monk
     monkeypatch.setattr(LabelServer, "serve_forever", lambda _: None)
     assert main_of(label, monkeypatch, "project/", "--no-browser") == 0
     assert capsys.readouterr().out.endswith(f"Next: {command}\n")
+    run_dir = labeled.run_dir.relative_to(labeled.folder)
+    labeled.folder.rename("copied")
+    moved_to = command.replace("ask project", "ask copied")
+    assert str(status.command_of(Path("copied") / run_dir)).startswith(f"{moved_to}  #")
 
 
 class Tiny(nn.Module):
