@@ -74,12 +74,15 @@ def keep_answers(run_dir: Path, classes: Sequence[str], found: Found) -> Kept:
     queries, names = requested(run_dir)
     asked_for, by_end = {index for query in queries for index in query}, Ends(names)
     known = answers.by_person(answers.read_answers_log(run_dir))
-    kept, new = Kept(refused=[*found.refused]), []
+    kept, new, last = Kept(refused=[*found.refused]), [], dict[tuple[int, str], Answer]()
     for said in found.said:
         answer, problem = checked(said, classes, asked_for, by_end, names)
         if answer is None:
             kept.refused.append(f"{said.where}: {problem}")
             continue
+        last.pop((answer.index, answer.by), None)
+        last[answer.index, answer.by] = answer
+    for answer in last.values():
         opinions = known.setdefault(answer.index, {})
         before = opinions.pop(answer.by, None)
         if answer.kind != answers.UNDO:
