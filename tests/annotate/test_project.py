@@ -573,6 +573,23 @@ def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
     assert any(int(number) >= 20 for number in asked(second))  # the farthest of 34, 20 of them new
 
 
+def test_a_setting_without_effect_is_named_once_to_the_person_who_typed_it(tmp_path, monkeypatch, capsys, caplog):
+    """Those of epochs that the project fixes itself, for its name to last, were typed by nobody."""
+    monkeypatch.chdir(tmp_path)
+    add_images(tmp_path / "photos", range(20))
+    labeled = Labeled(tmp_path, "encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12")
+    labeled.words = [each for each in labeled.words if not each.startswith(("model", "augm", "dataset.channels"))]
+    labeled.words.append(f"paths.features={tmp_path / 'features'}")
+    labeled.ask()
+    assert "\ntraining.max_epochs=2 has no effect: optimizer=convex" in f"\n{capsys.readouterr().out}"
+    labeled.ask()
+    assert "no effect" not in capsys.readouterr().out
+    project = projects.open_project(str(labeled.folder), [])
+    assert any(word.startswith("training.patience=") for word in project.overrides)
+    cli.warn_of_unused(ask.run_of(project).cfg, project.overrides)
+    assert "no effect" not in caplog.text
+
+
 def test_a_stranger_s_project_runs_nothing_and_names_no_file_elsewhere(labeled):
     """A file cannot list modules, set what is Hydra's, or name a path outside the folder of the pool."""
     for word in ("hydra.run.dir=/tmp", "paths.outputs=/tmp", "dataset.manifest=x", "+hydra.launcher=x"):

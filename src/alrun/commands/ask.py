@@ -25,6 +25,7 @@ from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
 from alrun.runs.run_folder import display_path, is_done, latest_request, queries_file
 from alrun.settings import planned_runs
+from alrun.settings.fitted import sentence_on_unused
 from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
 from alrun.system.counts import counted, is_or_are
@@ -121,6 +122,8 @@ def prepare(project: Project) -> planned_runs.Planned:
     report_changes(changes, is_new, projects.noun_of(cfg.dataset))
     if not is_new:
         return run
+    if unused := sentence_on_unused(cfg, project.words):
+        print(f"{unused}.")
     given = {word.partition("=")[0].lstrip("+") for word in project.words}
     fitted = {key: cfg[key.partition(".")[0]][key.partition(".")[2]] for key in FITTED if key not in given}
     project.words += [f"{key}={'null' if value is None else value}" for key, value in fitted.items()]

@@ -167,6 +167,8 @@ def warn_of_unused(cfg: DictConfig, typed: Sequence[str]) -> None:
     """Say which words of the command line have no effect on this run."""
     from alrun.settings import fitted  # with numpy, which `--help` does without
 
+    if any(word.startswith("dataset.manifest=") for word in typed):  # alrun ask has said it when they were typed
+        return
     if unused := fitted.sentence_on_unused(cfg, typed):
         log.warning("%s", unused)
 
