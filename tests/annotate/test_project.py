@@ -155,6 +155,17 @@ def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys)
         labeled.ask("budget.total=10")
 
 
+def test_part_of_a_first_command_is_not_enough(labeled, tmp_path):
+    """Whether the ask before was refused early or late: the sentence says what to type."""
+    sentence = r"project has asked for nothing yet, so it keeps no settings: type the whole command, with dataset=unlabel"
+    for wrong in ("dataset.path=nowhere", "budget.total=999"):
+        with pytest.raises(UserError):
+            labeled.ask(*labeled.words, wrong)
+        with pytest.raises(UserError, match=sentence):
+            labeled.ask(f"dataset.path={tmp_path / 'photos'}")
+    assert labeled.ask(*labeled.words) is not None
+
+
 def test_a_folder_with_something_else_is_no_project(labeled, tmp_path):
     (labeled.folder / "holidays").mkdir(parents=True)
     with pytest.raises(UserError, match=r"holds holidays, which is not of a labeling project"):
