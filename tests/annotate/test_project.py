@@ -13,7 +13,7 @@ from torch import nn
 
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
-from alrun.commands import ask, cli, label, status, tell
+from alrun.commands import ask, cli, label, report, status, tell
 from alrun.commands.advise import find_run
 from alrun.commands.next_step import when_labels_are_spent
 from alrun.data.growing_pool import images_of
@@ -22,6 +22,7 @@ from alrun.loop.run import Run
 from alrun.runs import answers
 from alrun.runs.answers import Answer
 from alrun.runs.label_files import read_labels
+from alrun.runs.run_folder import display_path
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
@@ -157,7 +158,7 @@ def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys)
 
 def test_part_of_a_first_command_is_not_enough(labeled, tmp_path):
     """Whether the ask before was refused early or late: the sentence says what to type."""
-    sentence = r"project has asked for nothing yet, so it keeps no settings: type the whole command, with dataset=unlabel"
+    sentence = r"project has asked for nothing yet, so it keeps no settings: type the whole command with dataset="
     for wrong in ("dataset.path=nowhere", "budget.total=999"):
         with pytest.raises(UserError):
             labeled.ask(*labeled.words, wrong)
@@ -460,6 +461,13 @@ def test_what_a_finished_project_says_of_a_correction_can_be_done_and_loses_no_l
     assert (labeled.run_dir / "queries.csv").read_bytes() == queries
     used = pd.read_csv(labeled.run_dir / "labels_used.csv")
     assert used[used["index"] == index][["round", "label"]].values.tolist() == [[0, CLASSES[1 - truth]]]
+
+
+def test_without_a_test_set_no_report_is_proposed_and_one_says_why_there_is_none(labeled, monkeypatch):
+    label_all(labeled)
+    assert cli.next_command(labeled.run_dir).endswith(f" export {display_path(labeled.run_dir)} to=classifier")
+    sentence = "no finished run had a test set, so there is no accuracy to report: give a new one labeled examples"
+    assert sentence in str(main_of(report, monkeypatch, "project"))
 
 
 def test_damaged_checkpoints_cost_no_label(labeled):

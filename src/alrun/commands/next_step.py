@@ -45,6 +45,11 @@ def report_command(*folders: Path) -> str:
     return command_line(["report", *map(display_path, folders)])
 
 
+def export_command(run_dir: Path) -> str:
+    """The command that writes the classifier of a run."""
+    return command_line(["export", display_path(run_dir), "to=classifier"])
+
+
 def is_of_strategy(argument: str) -> bool:
     """Whether an argument chooses the strategy or changes one of its settings."""
     key = argument.partition("=")[0].lstrip("+~")
