@@ -98,8 +98,8 @@ def run_of(project: Project) -> planned_runs.Planned:
     """
     if project.is_new and not {"dataset", "experiment"} & set(map(projects.key_of, project.words)):
         raise SettingError(
-            f"{display_path(project.folder)} has asked for nothing yet, so it keeps no settings: type the whole command "
-            "with dataset=unlabeled or dataset=unlabeled_text."
+            f"{display_path(project.folder)} has asked for nothing yet, so it keeps no settings: type the whole "
+            "command with dataset=unlabeled or dataset=unlabeled_text."
         )
     words = project.words if project.is_new else project.overrides  # other data sets have no manifest
     run = find_run_to_label(words, project.config_dir)
