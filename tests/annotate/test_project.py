@@ -21,6 +21,7 @@ from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
 from alrun.runs.answers import Answer
+from alrun.runs.finished import doubts_about_run
 from alrun.runs.label_files import read_labels
 from alrun.runs.run_folder import display_path
 from alrun.settings.hydra_errors import mistake_sentence
@@ -481,6 +482,19 @@ def test_damaged_checkpoints_cost_no_label(labeled):
     for path in labeled.run_dir.glob("*.pt"):  # as the sentence says
         path.unlink()
     assert f": delete {labeled.run_dir}/*.pt to start" in str(found.value)
+    assert labeled.ask() is None
+    assert tables(labeled.run_dir) == before
+
+
+def test_altered_tables_of_a_project_without_checkpoints_cost_no_label(labeled):
+    label_all(labeled)
+    before = tables(labeled.run_dir)
+    for path in labeled.run_dir.glob("*.pt"):
+        path.unlink()
+    (labeled.run_dir / "queries.csv").write_text("round,position,index\n")
+    with pytest.raises(UserError, match=r"queries\.csv in .* cannot be restored: delete the file done in it"):
+        doubts_about_run(labeled.run_dir, {})
+    (labeled.run_dir / "done").unlink()
     assert labeled.ask() is None
     assert tables(labeled.run_dir) == before
 
