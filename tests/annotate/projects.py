@@ -1,5 +1,6 @@
 """A labeling project of tiny images, for tests."""
 
+import csv
 import sys
 from pathlib import Path
 
@@ -75,17 +76,17 @@ class Labeled:
 
 def fill_in(sheet: Path, **others: str) -> Path:
     """A list with the label of each image, but for ``others`` by the number in the name of the file: n012="skip"."""
-    header, *lines = sheet.read_text().splitlines()
-    rows = [line.split(",") for line in lines]
+    header, *rows = csv.reader(sheet.read_text().splitlines())
     for row in rows:
         row[-1] = others.get(f"n{Path(row[1]).stem}", label_of(row[1]))
-    sheet.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+    with sheet.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
     return sheet
 
 
 def asked(sheet: Path) -> list[str]:
     """The numbers of the images of a list."""
-    return [Path(line.split(",")[1]).stem for line in sheet.read_text().splitlines()[1:]]
+    return [Path(row[1]).stem for row in csv.reader(sheet.read_text().splitlines()[1:])]
 
 
 def main_of(module, monkeypatch: pytest.MonkeyPatch, *words: str) -> object:

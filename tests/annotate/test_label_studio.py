@@ -119,6 +119,17 @@ def test_several_annotators_skips_and_mistakes(run_dir):
     assert read_labels(run_dir, CLASSES)[0] == 0  # two of three now
 
 
+def test_the_last_of_two_annotations_of_one_person_counts_and_is_known_the_next_time(run_dir):
+    first, second = annotation(CLASSES[0]), annotation(CLASSES[1], at="2026-01-02T00:00:00Z")
+    tasks = [task(0, second, first, annotation(CLASSES[0], by=BEN)), task(1, first, {**second, "was_cancelled": True})]
+    kept = told(run_dir, tasks)
+    assert (kept.new, kept.corrected, kept.disagree) == (3, [], 1)
+    before = (run_dir / "answers.jsonl").read_bytes()
+    kept = told(run_dir, tasks)
+    assert (kept.new, kept.corrected) == (0, [])
+    assert (run_dir / "answers.jsonl").read_bytes() == before
+
+
 def test_none_of_these_and_unsure_are_answers(run_dir):
     told(run_dir, [task(0, annotation("none of these")), task(1, annotation("unsure"))])
     assert read_labels(run_dir, CLASSES) == {0: -2, 1: -4}

@@ -3,22 +3,27 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from alrun.annotate import project as projects
 from alrun.annotate.server import LabelServer
-from alrun.commands import ask, label, status, tell
+from alrun.commands import ask, cli, label, report, status, tell
 from alrun.commands.advise import find_run
+from alrun.commands.next_step import when_labels_are_spent
 from alrun.data.growing_pool import images_of
 from alrun.data.manifest import read_manifest
 from alrun.loop.run import Run
 from alrun.runs import answers
 from alrun.runs.answers import Answer
+from alrun.runs.finished import doubts_about_run
 from alrun.runs.label_files import read_labels
+from alrun.runs.run_folder import display_path
 from alrun.settings.hydra_errors import mistake_sentence
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import UserError
@@ -86,6 +91,33 @@ def test_settings_are_typed_once_and_fixed(labeled, tmp_path, capsys):
     assert labeled.ask().name == "ask_0.csv"  # it is kept
 
 
+@pytest.mark.parametrize(("name", "typed"), [("ph, otos", '"ph, otos"'), ("my photos", "'my photos'"), ("a=1", "a=1")])
+def test_a_path_in_quotes_stays_that_path(labeled, tmp_path, monkeypatch, name, typed):
+    """Seen from the project's folder, wherever this is typed, and however often it is typed again."""
+    (tmp_path / "photos").rename(tmp_path / name)
+    add_images(tmp_path / "test, images" / CLASSES[0], range(90, 91))
+    (tmp_path / "test, images" / CLASSES[1]).mkdir()
+    add_images(tmp_path / "test, images" / CLASSES[1], range(93, 94))
+    test = 'dataset.test="test, images"'
+    labeled.folder = tmp_path / "pro, ject"
+    labeled.words[1] = f"dataset.path={typed}"
+    labeled.words.append(test)
+    monkeypatch.chdir(tmp_path)
+    labeled.ask()
+    kept = (labeled.folder / "project.json").read_text()
+    labeled.tell(fill_in(labeled.run_dir / "ask_0.csv"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert labeled.ask().name == "ask_1.csv"
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert labeled.ask(f"dataset.path={typed}", test).name == "ask_1.csv"
+    assert (labeled.folder / "project.json").read_text() == kept
+    monkeypatch.chdir(tmp_path.parent)
+    labeled.folder = Path(os.path.relpath(labeled.folder))
+    assert labeled.ask().name == "ask_1.csv"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -123,6 +155,17 @@ def test_a_setting_that_cannot_be_used_is_typed_again(labeled, tmp_path, capsys)
     assert set(asked(sheet)) <= {f"{number:03}" for number in range(40)}
     with pytest.raises(UserError, match="are fixed since its first ask"):
         labeled.ask("budget.total=10")
+
+
+def test_part_of_a_first_command_is_not_enough(labeled, tmp_path):
+    """Whether the ask before was refused early or late: the sentence says what to type."""
+    sentence = r"project has asked for nothing yet, so it keeps no settings: type the whole command with dataset="
+    for wrong in ("dataset.path=nowhere", "budget.total=999"):
+        with pytest.raises(UserError):
+            labeled.ask(*labeled.words, wrong)
+        with pytest.raises(UserError, match=sentence):
+            labeled.ask(f"dataset.path={tmp_path / 'photos'}")
+    assert labeled.ask(*labeled.words) is not None
 
 
 def test_a_folder_with_something_else_is_no_project(labeled, tmp_path):
@@ -317,6 +360,164 @@ def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monke
     assert used[used["index"] == index]["round"].tolist() == [0, 1]
 
 
+def withdraw(labeled, index):
+    answers.append_answers(labeled.run_dir, [Answer(index, answers.UNDO)])
+
+
+def test_a_label_that_is_withdrawn_is_not_trained_on_until_it_is_given_again(labeled, caplog):
+    """The undo of a label of round 0 comes after round 0 was trained: round 1 goes on without it, round 2 with it."""
+    first = labeled.ask()
+    labeled.tell(fill_in(first))
+    second = labeled.ask()
+    index = int(first.read_text().splitlines()[1].split(",")[0])
+    withdraw(labeled, index)
+    labeled.tell(fill_in(second))
+    with caplog.at_level("INFO"):
+        third = labeled.ask()
+    assert "round 1 is trained without 1 answer that people withdrew" in caplog.text
+    assert asked(first)[0] not in asked(third)
+    assert labeled.tell(first).new == 1
+    labeled.tell(fill_in(third))
+    assert labeled.ask() is None
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [6, 9, 14]
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index]["round"].tolist() == [0, 1, 2]
+
+
+def test_a_project_whose_record_fixed_a_withdrawn_label_goes_on(labeled, monkeypatch):
+    """As alrun left it before: round 1 is recorded with an empty label, and is not trained yet."""
+    first = labeled.ask()
+    labeled.tell(fill_in(first))
+    second = labeled.ask()
+    withdraw(labeled, int(first.read_text().splitlines()[1].split(",")[0]))
+    labeled.tell(fill_in(second))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "train_round", killed)
+        with pytest.raises(KeyboardInterrupt):
+            labeled.ask()
+    assert pd.read_csv(labeled.run_dir / "labels_used.csv").query("round == 1")["label"].isna().sum() == 1
+    assert labeled.tell(first).new == 1
+    third = labeled.ask()
+    labeled.tell(fill_in(third))
+    assert labeled.ask() is None
+    assert pd.read_csv(labeled.run_dir / "accuracy.csv")["labeled"].tolist() == [6, 9, 14]
+
+
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_a_project_without_its_checkpoints_repeats_its_rounds_from_what_people_said(labeled, tmp_path, rounds):
+    """Also where images joined, a skip became a label, and a sheet waits that somebody is filling in."""
+    sheet = labeled.ask()
+    skipped = asked(sheet)[2]
+    labeled.tell(fill_in(sheet, **{f"n{skipped}": "skip"}))
+    sheet = labeled.ask()
+    add_images(tmp_path / "photos", range(40, 70))
+    late = labeled.base / "late.csv"
+    late.write_text(f"file,label\n{skipped}.png,{class_of(int(skipped))}\n")
+    labeled.tell(late)
+    labeled.tell(fill_in(sheet, **{f"n{asked(sheet)[1]}": "skip"}))
+    sheet = labeled.ask()
+    if rounds == 3:
+        labeled.tell(fill_in(sheet))
+        assert labeled.ask() is None
+    else:
+        fill_in(sheet)
+    names = ("labels_used.csv", "answers.jsonl", sheet.name)
+    before = tables(labeled.run_dir) | {name: (labeled.run_dir / name).read_bytes() for name in names}
+    for path in [*labeled.run_dir.glob("state-*.pt"), *labeled.run_dir.glob("done")]:
+        path.unlink()
+    assert labeled.ask() == (sheet if rounds == 2 else None)
+    assert {name: (labeled.run_dir / name).read_bytes() for name in before} == before
+
+
+def label_all(labeled):
+    while (sheet := labeled.ask()) is not None:
+        labeled.tell(fill_in(sheet))
+
+
+def test_what_a_finished_project_says_of_a_correction_can_be_done_and_loses_no_label(labeled, monkeypatch, capsys):
+    label_all(labeled)
+    queries = (labeled.run_dir / "queries.csv").read_bytes()
+    index, truth = next(iter(read_labels(labeled.run_dir, CLASSES).items()))
+    (labeled.base / "correction.csv").write_text(f"index,label\n{index},{CLASSES[1 - truth]}\n")
+    capsys.readouterr()
+    assert main_of(tell, monkeypatch, "project/", "correction.csv") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == when_labels_are_spent(labeled.run_dir)
+    assert "no round is left to train on other labels" in last
+    assert "delete done, labels_used.csv and *.pt there, nothing else, and ask again" in last
+    monkeypatch.setattr(LabelServer, "serve_forever", lambda _: None)
+    assert main_of(label, monkeypatch, "project/", "--no-browser") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == last
+    run = ask.run_of(projects.open_project(str(labeled.folder), []))
+    cfg = OmegaConf.masked_copy(run.cfg, [key for key in run.cfg if key != "hydra"])
+    assert cli.start_run(cfg, run.folder, {}) == last
+    for name in ("done", "labels_used.csv", "*.pt"):
+        for path in labeled.run_dir.glob(name):
+            path.unlink()
+    assert labeled.ask() is None
+    assert (labeled.run_dir / "queries.csv").read_bytes() == queries
+    used = pd.read_csv(labeled.run_dir / "labels_used.csv")
+    assert used[used["index"] == index][["round", "label"]].values.tolist() == [[0, CLASSES[1 - truth]]]
+
+
+def test_without_a_test_set_no_report_is_proposed_and_one_says_why_there_is_none(labeled, monkeypatch):
+    label_all(labeled)
+    assert cli.next_command(labeled.run_dir).endswith(f" export {display_path(labeled.run_dir)} to=classifier")
+    sentence = "no finished run had a test set, so there is no accuracy to report: give a new one labeled examples"
+    assert sentence in str(main_of(report, monkeypatch, "project"))
+
+
+def test_damaged_checkpoints_cost_no_label(labeled):
+    label_all(labeled)
+    (labeled.run_dir / "done").unlink()
+    before = tables(labeled.run_dir)
+    for path in labeled.run_dir.glob("state-*.pt"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"state-\d+\.pt is damaged .* to start this run over") as found:
+        labeled.ask()
+    for path in labeled.run_dir.glob("*.pt"):  # as the sentence says
+        path.unlink()
+    assert f": delete {labeled.run_dir}/*.pt to start" in str(found.value)
+    assert labeled.ask() is None
+    assert tables(labeled.run_dir) == before
+
+
+def test_altered_tables_of_a_project_without_checkpoints_cost_no_label(labeled):
+    label_all(labeled)
+    before = tables(labeled.run_dir)
+    for path in labeled.run_dir.glob("*.pt"):
+        path.unlink()
+    (labeled.run_dir / "queries.csv").write_text("round,position,index\n")
+    with pytest.raises(UserError, match=r"queries\.csv in .* cannot be restored: delete the file done in it"):
+        doubts_about_run(labeled.run_dir, {})
+    (labeled.run_dir / "done").unlink()
+    assert labeled.ask() is None
+    assert tables(labeled.run_dir) == before
+
+
+def test_a_project_whose_table_of_queries_is_gone_keeps_its_pool(labeled, tmp_path):
+    """Indices of images that were labeled stay theirs, also where images before them have joined."""
+    labeled.tell(fill_in(labeled.ask()))
+    pool = (labeled.folder / "pool.csv").read_text()
+    add_images(tmp_path / "photos", range(40, 42))
+    os.rename(tmp_path / "photos" / "040.png", tmp_path / "photos" / "000a.png")
+    (labeled.run_dir / "queries.csv").unlink()
+    assert labeled.ask().name == "ask_1.csv"
+    assert (labeled.folder / "pool.csv").read_text().startswith(pool)
+
+
+def test_status_proposes_no_deletion_of_labels(labeled):
+    labeled.ask()
+    (labeled.run_dir / "failed.txt").write_text("it failed\n")
+    said = status.status([str(labeled.folder)])
+    assert "it failed" in said
+    assert "Delete" not in said
+
+
 def test_two_who_ask_at_once_are_told_apart(labeled):
     project = projects.open_project(str(labeled.folder), labeled.words)
     with project.locked(), pytest.raises(UserError, match="is being asked by another process"):
@@ -374,6 +575,10 @@ def test_the_next_ask_lists_the_modules_that_a_project_cannot_keep(labeled, monk
     monkeypatch.setattr(LabelServer, "serve_forever", lambda _: None)
     assert main_of(label, monkeypatch, "project/", "--no-browser") == 0
     assert capsys.readouterr().out.endswith(f"Next: {command}\n")
+    run_dir = labeled.run_dir.relative_to(labeled.folder)
+    labeled.folder.rename("copied")
+    moved_to = command.replace("ask project", "ask copied")
+    assert str(status.command_of(Path("copied") / run_dir)).startswith(f"{moved_to}  #")
 
 
 class Tiny(nn.Module):
@@ -399,6 +604,23 @@ def test_a_project_on_vectors_of_an_encoder_grows_too(tmp_path, monkeypatch):
     assert labeled.run_dir == name
     assert len(set(asked(second))) == 4
     assert any(int(number) >= 20 for number in asked(second))  # the farthest of 34, 20 of them new
+
+
+def test_a_setting_without_effect_is_named_once_to_the_person_who_typed_it(tmp_path, monkeypatch, capsys, caplog):
+    """Those of epochs that the project fixes itself, for its name to last, were typed by nobody."""
+    monkeypatch.chdir(tmp_path)
+    add_images(tmp_path / "photos", range(20))
+    labeled = Labeled(tmp_path, "encoder=module", f"encoder.network._target_={__name__}.Tiny", "encoder.size=12")
+    labeled.words = [each for each in labeled.words if not each.startswith(("model", "augm", "dataset.channels"))]
+    labeled.words.append(f"paths.features={tmp_path / 'features'}")
+    labeled.ask()
+    assert "\ntraining.max_epochs=2 has no effect: optimizer=convex" in f"\n{capsys.readouterr().out}"
+    labeled.ask()
+    assert "no effect" not in capsys.readouterr().out
+    project = projects.open_project(str(labeled.folder), [])
+    assert any(word.startswith("training.patience=") for word in project.overrides)
+    cli.warn_of_unused(ask.run_of(project).cfg, project.overrides)
+    assert "no effect" not in caplog.text
 
 
 def test_a_stranger_s_project_runs_nothing_and_names_no_file_elsewhere(labeled):

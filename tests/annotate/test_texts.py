@@ -176,6 +176,16 @@ def test_texts_that_people_label_give_the_bytes_of_a_simulation(tmp_path, letter
         assert (project.run_dir / name).read_bytes() == (planned.folder / name).read_bytes(), name
 
 
+def sorted_by_text(sheet: Path) -> Path:
+    """The sheet with text and label sorted, and the index as it was."""
+    with sheet.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    others = sorted(row[1:] for row in rows)
+    with sheet.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *([row[0], *other] for row, other in zip(rows, others, strict=True))])
+    return sheet
+
+
 def test_texts_that_join_are_asked_for_in_the_same_run(tmp_path, letters):
     write_table(tmp_path / "mails.csv", [mail(number) for number in range(18)])
     project = Labeled(tmp_path)
@@ -199,6 +209,14 @@ def test_texts_that_join_are_asked_for_in_the_same_run(tmp_path, letters):
         asked = {int(row["text"].split()[-1]) for row in csv.DictReader(file)}
     assert asked <= set(range(4, 30))
     assert asked & set(range(18, 30))
+    whole = annotate(sheet).read_bytes()
+    with sheet.open(newline="", encoding="utf-8") as file:
+        right = {int(row["index"]): row["label"] for row in csv.DictReader(file)}
+    found = tell.read_answers_of("csv", sorted_by_text(sheet), project.run_dir, CLASSES, None)
+    assert found.refused
+    assert all("index and text have come apart" in sentence for sentence in found.refused)
+    assert all(said.label == right[said.index or 0] for said in found.said)
+    sheet.write_bytes(whole)
     hand_in(project, sheet)
     assert project.ask() is not None
 

@@ -39,6 +39,16 @@ def test_altered_tables_of_a_finished_run_are_written_anew(complete, composed):
         assert path.read_bytes() == right
 
 
+def test_the_labels_of_a_simulation_are_written_anew_once_they_and_the_seal_are_removed(complete):
+    run_dir = complete("strategy=random")
+    files = {name: (run_dir / name).read_bytes() for name in ("labels_used.csv", "accuracy.csv")}
+    for name in ("labels_used.csv", "done"):
+        (run_dir / name).unlink()
+    assert complete("strategy=random") == run_dir
+    assert {name: (run_dir / name).read_bytes() for name in files} == files
+    assert finished.altered_results(run_dir) == []
+
+
 def test_a_table_that_was_sealed_before_answers_were_counted_is_restored_as_it_was(complete, composed):
     run_dir = complete("strategy=random")
     table = run_dir / "accuracy.csv"

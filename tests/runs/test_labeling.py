@@ -194,6 +194,17 @@ def test_nothing_is_lost_or_asked_anew_while_labels_are_missing(photos, tmp_path
     assert accuracy["train_accuracy"].notna().all()
 
 
+def test_a_line_that_was_deleted_from_the_labels_is_not_trained_on(photos, tmp_path):
+    labeled = LabeledPhotos(photos, tmp_path, "strategy=random")
+    labeled.tell(people(photos, labeled.ask()))
+    labeled.tell(people(photos, labeled.ask()))
+    lines = (labeled.folder / "labels.csv").read_text().splitlines(keepends=True)
+    seed = pd.read_csv(labeled.folder / "queries.csv")["index"].iloc[0]
+    (labeled.folder / "labels.csv").write_text("".join(line for line in lines if not line.startswith(f"{seed},")))
+    labeled.ask()
+    assert pd.read_csv(labeled.folder / "accuracy.csv")["labeled"].tolist() == [8, 13]
+
+
 def test_mistakes_are_refused_line_by_line_and_the_rest_is_kept(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text(
@@ -353,6 +364,27 @@ def test_a_line_whose_file_is_another_example_s_is_refused(tmp_path):
     answers, mistakes = read_answers(path, ["cat", "dog"], {1, 2, 3}, labeled={}, names={"1": "a.png", "2": "b.png"})
     assert answers == {1: 0, 3: 1}
     assert mistakes == ["line 3: 2 is b.png, not c.png: index and file have come apart, as by sorting one column"]
+
+
+def test_a_line_whose_text_is_another_example_s_is_refused(tmp_path):
+    """As where text and label were sorted without the index; what a spreadsheet or a person made of a text fits."""
+    texts = {"1": "buy now", "2": " =1+1", "3": "see\nyou", "4": "long", "5": "long"}
+    path = tmp_path / "sheet.csv"
+    good = 'index,text,label\n1,buy now,spam\n2,=1+1,ham\n3,"see\r\nyou ",ham\n4,lo,ham\n5,long,ham\n'
+    path.write_text(good, newline="")
+    classes, asked_for = ["ham", "spam"], {1, 2, 3, 4, 5}
+    right = {1: 1, 2: 0, 3: 0, 4: 0, 5: 0}
+    assert read_answers(path, classes, asked_for, {}, {}, texts) == (right, [])
+    path.write_text(good.replace("4,lo,", "4,long,"), newline="")
+    assert read_answers(path, classes, asked_for, {}, {}, texts) == (right, [])
+    path.write_text("index,text,label\n1,=1+1,ham\n2,buy now,spam\n3,,ham\n")
+    assert read_answers(path, classes, asked_for, {}, {}, texts) == (
+        {3: 0},
+        [
+            "line 2: 1 has the text of 2: index and text have come apart, as by sorting some columns",
+            "line 3: 2 has the text of 1: index and text have come apart, as by sorting some columns",
+        ],
+    )
 
 
 def test_a_sheet_that_was_sorted_by_one_column_where_it_lies_is_refused(photos, tmp_path):

@@ -133,7 +133,7 @@ def test_a_damaged_checkpoint_is_noticed(tmp_path):
     flipped[whole.index(torch.arange(6.0).numpy().tobytes()) + 9] ^= 8  # one bit of a weight
     for damaged in (flipped, *(whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 1))):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path} to start this run over"):
+        with pytest.raises(UserError, match=rf"state-1.pt is damaged .*: delete {tmp_path}/\*\.pt to start"):
             RunState.load(tmp_path, "data")
 
 
@@ -280,7 +280,7 @@ def test_frozen_weights_are_written_once_and_one_that_changes_is_not_lost(tmp_pa
     assert sizes["frozen.pt"] > 20_000
     assert sizes["state-7.pt"] + sizes["state-8.pt"] < 12_000
     (tmp_path / "frozen.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match=r"frozen.pt is damaged .*: delete .* to start this run over"):
+    with pytest.raises(UserError, match=r"frozen.pt is damaged .*: delete .*/\*\.pt to start this run over"):
         RunState.load(tmp_path, "data")
     (tmp_path / "frozen.pt").unlink()
     with pytest.raises(UserError, match=r"frozen.pt lacks backbone and is needed by the checkpoints beside it"):

@@ -11,6 +11,7 @@ from alrun.annotate.project import Project, noun_of
 from alrun.annotate.request import read_request
 from alrun.data import own
 from alrun.runs import answers
+from alrun.runs.label_files import asked_examples
 from alrun.runs.run_folder import display_path
 from alrun.runs.sheets import KIND_OF, read_answers
 
@@ -60,8 +61,8 @@ def read_answers_of(tool: str, path: Path, run_dir: Path, classes: Sequence[str]
 
 def of_sheet(path: Path, run_dir: Path, classes: Sequence[str], by: str) -> Found:
     """The answers of a sheet."""
-    queries, names = requested(run_dir)
-    found, mistakes = read_answers(path, classes, {index for query in queries for index in query}, {}, names)
+    asked_for = {index for query in requested(run_dir)[0] for index in query}
+    found, mistakes = read_answers(path, classes, asked_for, {}, *asked_examples(run_dir))
     said = [
         Said("", index, "", KIND_OF.get(number, answers.LABEL), classes[number] if number >= 0 else None, by)
         for index, number in found.items()

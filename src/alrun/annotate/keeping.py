@@ -7,9 +7,9 @@ from pathlib import Path
 from alrun.data.file_ends import Ends
 from alrun.runs import answers
 from alrun.runs.answers import Answer
-from alrun.runs.label_files import read_labels
+from alrun.runs.label_files import asked_examples, read_labels
 from alrun.runs.query_table import read_queries
-from alrun.runs.sheets import KIND_OF, answer_of, read_lines, unknown_class_sentence
+from alrun.runs.sheets import KIND_OF, answer_of, unknown_class_sentence
 from alrun.system.counts import counted, is_or_are
 
 
@@ -62,9 +62,7 @@ class Kept:
 
 def requested(run_dir: Path) -> tuple[list[list[int]], dict[str, str]]:
     """The queries of a run, in order, and the file of each example by its index as text."""
-    queries = [query.tolist() for query in read_queries(run_dir).values()]
-    names = {index: file for sheet in sorted(run_dir.glob(".ask_*.csv")) for _, index, _, file in read_lines(sheet)}
-    return queries, names
+    return [query.tolist() for query in read_queries(run_dir).values()], asked_examples(run_dir)[0]
 
 
 def keep_answers(run_dir: Path, classes: Sequence[str], found: Found) -> Kept:
@@ -76,12 +74,15 @@ def keep_answers(run_dir: Path, classes: Sequence[str], found: Found) -> Kept:
     queries, names = requested(run_dir)
     asked_for, by_end = {index for query in queries for index in query}, Ends(names)
     known = answers.by_person(answers.read_answers_log(run_dir))
-    kept, new = Kept(refused=[*found.refused]), []
+    kept, new, last = Kept(refused=[*found.refused]), [], dict[tuple[int, str], Answer]()
     for said in found.said:
         answer, problem = checked(said, classes, asked_for, by_end, names)
         if answer is None:
             kept.refused.append(f"{said.where}: {problem}")
             continue
+        last.pop((answer.index, answer.by), None)
+        last[answer.index, answer.by] = answer
+    for answer in last.values():
         opinions = known.setdefault(answer.index, {})
         before = opinions.pop(answer.by, None)
         if answer.kind != answers.UNDO:

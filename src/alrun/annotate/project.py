@@ -56,7 +56,8 @@ class Project:
         """The settings of its run, as words of a command line."""
         replaced = {word.partition("=")[0] for word in self.extra}
         kept = [word for word in self.words if word.partition("=")[0] not in replaced]
-        return [*kept, *self.extra, f"dataset.manifest={self.manifest}", f"paths.outputs={self.folder}"]
+        places = {"dataset.manifest": self.manifest, "paths.outputs": self.folder}
+        return [*kept, *self.extra, *(command_line.word_of_path(key, str(path)) for key, path in places.items())]
 
     def save(self) -> None:
         """Write project.json; paths in it are seen from the project's folder, so that both may be moved together."""
@@ -106,9 +107,9 @@ def noun_of(dataset: Any) -> str:
 
 def moved(word: str, change: Callable[[str], str]) -> str:
     """A word with its path changed, if it names a file or a folder that is there."""
-    key, equals, value = word.partition("=")
-    if equals and command_line.FILES.fullmatch(key) and os.path.exists(os.path.expanduser(value)):
-        return f"{key}={change(os.path.expanduser(value))}"
+    path = command_line.path_of(word)
+    if path is not None and os.path.exists(os.path.expanduser(path)):
+        return command_line.word_of_path(word.partition("=")[0], change(os.path.expanduser(path)))
     return word
 
 
@@ -139,7 +140,7 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
     """
     folder = Path(name)
     path = folder / NAME
-    is_new = not any(folder.glob("runs/*/*/queries.csv"))
+    is_new = not any(found for each in ("queries.csv", ".ask_0.csv") for found in folder.glob(f"runs/*/*/{each}"))
     if not path.exists() or (typed and is_new):  # a setting of the first ask may have been one that cannot be used
         if not typed:
             raise SettingError(
@@ -183,10 +184,11 @@ def open_project(name: str, typed: Sequence[str], config_dir: str | None = None)
 
 def from_project(word: str, folder: Path) -> str:
     """A word of project.json as it is typed here: paths are seen from the project's folder."""
-    key, equals, value = word.partition("=")
-    if equals and command_line.FILES.fullmatch(key) and not os.path.isabs(value) and value != "null":
-        inside = os.path.normpath(folder / value)
-        return f"{key}={os.path.relpath(inside) if not folder.is_absolute() else inside}"
+    path = command_line.path_of(word)
+    if path is not None and not os.path.isabs(path):
+        inside = os.path.normpath(folder / path)
+        here = inside if folder.is_absolute() else os.path.relpath(inside)
+        return command_line.word_of_path(word.partition("=")[0], here)
     return word
 
 

@@ -25,6 +25,7 @@ from alrun.commands import cli, console
 from alrun.data.growing_pool import Changes
 from alrun.runs.run_folder import display_path, is_done, latest_request, queries_file
 from alrun.settings import planned_runs
+from alrun.settings.fitted import sentence_on_unused
 from alrun.settings.vector_pools import OPTIONS
 from alrun.system import program
 from alrun.system.counts import counted, is_or_are
@@ -95,6 +96,11 @@ def run_of(project: Project) -> planned_runs.Planned:
     Raises:
         UserError: Its settings are not of a run that people label.
     """
+    if project.is_new and not {"dataset", "experiment"} & set(map(projects.key_of, project.words)):
+        raise SettingError(
+            f"{display_path(project.folder)} has asked for nothing yet, so it keeps no settings: type the whole "
+            "command with dataset=unlabeled or dataset=unlabeled_text."
+        )
     words = project.words if project.is_new else project.overrides  # other data sets have no manifest
     run = find_run_to_label(words, project.config_dir)
     if run.cfg.dataset.get("_target_") not in projects.LABELED:
@@ -121,6 +127,8 @@ def prepare(project: Project) -> planned_runs.Planned:
     report_changes(changes, is_new, projects.noun_of(cfg.dataset))
     if not is_new:
         return run
+    if unused := sentence_on_unused(cfg, project.words):
+        print(f"{unused}.")
     given = {word.partition("=")[0].lstrip("+") for word in project.words}
     fitted = {key: cfg[key.partition(".")[0]][key.partition(".")[2]] for key in FITTED if key not in given}
     project.words += [f"{key}={'null' if value is None else value}" for key, value in fitted.items()]

@@ -5,6 +5,7 @@ on the sweep and exits with the status. ``job`` computes a run and logs its outc
 """
 
 import logging
+import math
 import os
 import re
 import sys
@@ -168,6 +169,8 @@ def warn_of_unused(cfg: DictConfig, typed: Sequence[str]) -> None:
     """Say which words of the command line have no effect on this run."""
     from alrun.settings import fitted  # with numpy, which `--help` does without
 
+    if any(word.startswith("dataset.manifest=") for word in typed):  # alrun ask has said it when they were typed
+        return
     if unused := fitted.sentence_on_unused(cfg, typed):
         log.warning("%s", unused)
 
@@ -191,6 +194,8 @@ def start_run(cfg: DictConfig, run_dir: Path, choices: dict[str, str]) -> str | 
         for doubt in finished.doubts_about_run(run_dir, own_code.hash_own_code(identity.deciding(cfg))):
             log.warning("%s", doubt)
         efficiency.update_efficiency(run_dir)  # the random run may have ended since
+        if latest_request(run_dir):
+            return next_step.when_labels_are_spent(run_dir)
         return f"{display_path(run_dir)} is done; delete the folder to run it again."
     with early.holding_ctrl_c():
         from alrun.loop.start import run
@@ -203,6 +208,8 @@ def next_command(run_dir: Path) -> str:
     """What to type after a single run."""
     from alrun.analysis import efficiency
 
+    if math.isnan(efficiency.read_curve(run_dir).accuracy[-1]):  # no test set: there is nothing to report or compare
+        return next_step.export_command(run_dir)
     has_reference = efficiency.reference_of(run_dir) is not None
     is_labeled_by_people = latest_request(run_dir) is not None  # a random run would need as many labels again
     return next_step.after_run(run_dir, has_reference or is_labeled_by_people, sys.argv[1:])

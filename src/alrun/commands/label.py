@@ -18,7 +18,7 @@ from alrun.annotate.session import Session
 from alrun.annotate.shown import shown_of
 from alrun.commands import console
 from alrun.commands.ask import run_of
-from alrun.commands.next_step import words_of_project
+from alrun.commands.next_step import after_labels, words_of_project
 from alrun.commands.tell import check_asked
 from alrun.data import own
 from alrun.runs.label_files import read_labels
@@ -58,8 +58,10 @@ def main() -> None:
     asked = f"{len(queries[-1])} {session.shown.kind}s of round {len(queries) - 1}"
     print(f"{len(queries[-1]) - missing} of {asked} have an answer.")
     folder = Path(arguments.project)
-    again = ["label", display_path(folder)] if missing else ["ask", *words_of_project(folder, session.run_dir)]
-    print(f"Next: {program.command_line(again)}")
+    if missing:
+        print(f"Next: {program.command_line(['label', display_path(folder)])}")
+    else:
+        print(after_labels(session.run_dir, words_of_project(folder, session.run_dir)))
 
 
 def open_session(name: str, words: list[str], by: str) -> Session:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alrun.runs.run_folder import display_path
+from alrun.runs.run_folder import display_path, is_done
 from alrun.system.program import command_line
 
 SWEEP = ("-m", "--multirun")
@@ -27,9 +27,27 @@ def after_sweep(folders: Sequence[Path], typed: Sequence[str]) -> str:
     return report_command(*dict.fromkeys(folder.parent for folder in folders))
 
 
+def after_labels(run_dir: Path, words: Sequence[str]) -> str:
+    """The line that follows labels of people: to ask again, with ``words``, or what is left to do with a done run."""
+    return when_labels_are_spent(run_dir) if is_done(run_dir) else f"Next: {command_line(['ask', *words])}"
+
+
+def when_labels_are_spent(run_dir: Path) -> str:
+    """What a run that people label says once it is done, when no round is left to train on what they correct."""
+    return (
+        f"{display_path(run_dir)} is done, and no round is left to train on other labels. To train all rounds again "
+        "with the labels as they are now, delete done, labels_used.csv and *.pt there, nothing else, and ask again."
+    )
+
+
 def report_command(*folders: Path) -> str:
     """The command that writes a report of all runs in ``folders``."""
     return command_line(["report", *map(display_path, folders)])
+
+
+def export_command(run_dir: Path) -> str:
+    """The command that writes the classifier of a run."""
+    return command_line(["export", display_path(run_dir), "to=classifier"])
 
 
 def is_of_strategy(argument: str) -> bool:

@@ -80,6 +80,11 @@ def report_runs(arguments: Namespace) -> None:
     results = sources.measured(sources.load(arguments.sources), reading.metric)
     if results.rounds.empty:
         console.print_problems(results.problems)
+        if any(problem.status == "untested" for problem in results.problems):
+            raise SettingError(
+                "no finished run had a test set, so there is no accuracy to report: give a new one labeled examples "
+                "as dataset.test=..."
+            )
         raise SettingError("no run is finished: there is nothing to report.")
     experiments = planned_runs.experiments(arguments.sources)
     name = experiments[0] if len(experiments) == 1 else "results"

@@ -12,6 +12,7 @@ run's own finished rounds.
 """
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -186,7 +187,7 @@ def how_to_go_on(table: Sequence[Row], typed: Sequence[str] | None) -> list[str]
     lines = ["", "To go on with those that failed or were interrupted:", *commands] if commands else []
     asking = [f"  {line}" for row in table if row.state == ASKS and (line := command_of(row.folder))]
     lines += ["", "To go on with those that ask for labels, once alrun tell has taken them:", *asking] if asking else []
-    if any(row.state == "failed" for row in table):
+    if any(row.state == "failed" and latest_request(row.folder) is None for row in table):  # else labels would be lost
         lines += ["", "Delete the folder of a failed run that you do not want: it is then no longer listed."]
     return lines
 
@@ -196,9 +197,8 @@ def command_of(folder: Path) -> str | None:
     words = next_step.words_of_run(folder)
     if words is None:
         return None
-    project = next((word.partition("=")[2] for word in words if word.startswith("dataset.manifest=")), None)
-    if project is not None:
-        words = next_step.words_of_project(Path(project.strip("'\"")).parent, folder)
+    if any(word.startswith("dataset.manifest=") for word in words):  # PROJECT/runs/SETTING/RUN: it may have been moved
+        words = next_step.words_of_project(Path(os.path.abspath(folder)).parents[2], folder)
     if latest_request(folder):
         words.insert(0, "ask")
     return one_line(f"{program.command_line(words)}  # {display_path(folder)}")

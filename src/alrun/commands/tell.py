@@ -58,7 +58,7 @@ def main() -> None:
     typed = [word for word in sys.argv[1:] if Path(word) != path]
     if refused:
         print("Correct the refused lines and type the same command again: every label that is asked for is needed.")
-    print(f"Next: {program.command_line(['ask', *typed])}")
+    print(next_step.after_labels(run.folder, typed))
     sys.exit(bool(refused))
 
 
@@ -85,7 +85,7 @@ def tell_project(name: str, words: Sequence[str], path: Path | None, source: str
     if kept.missing:
         print(f"Next: {program.command_line(['label', display_path(project.folder)])}")
     else:
-        print(f"Next: {program.command_line(['ask', *next_step.words_of_project(project.folder, run.folder)])}")
+        print(next_step.after_labels(run.folder, next_step.words_of_project(project.folder, run.folder)))
     return kept
 
 

@@ -261,6 +261,8 @@ class Run:
             self.labeling.predict(round + 1, query, found)
         pool.label(query)
         self.state.add_query(query, selection.cost - training.cost, training.cost)
+        if self.labeling:
+            self.labeling.fill(pool, self.state.queries)
         return True
 
     def choose(
@@ -268,8 +270,10 @@ class Run:
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What the strategy queries after ``round``, in parts where there is a ``division``, and its scores.
 
-        ``training`` times what it trains itself.
+        What people were asked before stays as it was. ``training`` times what the strategy trains itself.
         """
+        if self.labeling and (asked := self.labeling.asked_before(round + 1)):
+            return asked
         needs, pool = self.parts.strategy.needs, self.pool
         check_supply(len(pool.unlabeled), self.query_size, round)
         passes = ((pool.unlabeled, True), (pool.labeled, needs.labeled), (pool.strangers, needs.strangers))

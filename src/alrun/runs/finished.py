@@ -8,6 +8,7 @@ from alrun.runs.run_folder import (
     PER_GROUP,
     display_path,
     has_checkpoint,
+    latest_request,
     read_record,
     reading_run_file,
     results_of,
@@ -72,9 +73,10 @@ def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:
     if names := altered_results(run_dir):
         restore_tables(run_dir)
         if lost := altered_results(run_dir):
+            way = "move the folder away" if latest_request(run_dir) is None else "delete the file done in it"
             raise StorageError(
                 f"{', '.join(lost)} in {display_path(run_dir)} changed since the run ended and cannot be restored: "
-                "move the folder away to compute the run again."
+                f"{way} to compute the run again."
             )
         found.append(
             f"{', '.join(names)} in {display_path(run_dir)} had been changed since the run ended and was restored."
@@ -87,6 +89,6 @@ def doubts_about_run(run_dir: Path, code: dict[str, str]) -> list[str]:
     for name in changed_code(run_dir, code):
         found.append(
             f"{name} has changed since {display_path(run_dir)} was computed: its results are those of the old code. "
-            "Delete the folder to compute them again."
+            "Delete done and *.pt in it to compute them again."
         )
     return found

@@ -44,13 +44,14 @@ def read_labels(run_dir: Path, classes: Sequence[str]) -> dict[int, int]:
         found = answers.resolved(answers.read_answers_log(run_dir))
         return {index: number_of_answer(answer, classes) for index, answer in found.items()}
     given: dict[int, int] = {}
-    for line, index, label, _ in read_lines(run_dir / LABELS_FILE) if (run_dir / LABELS_FILE).exists() else ():
+    path = run_dir / LABELS_FILE
+    for line, index, label, *_ in read_lines(path) if path.exists() else ():
         example, number = parse_index(index), answer_of(label, classes)
         if example is None or number is None:
             wrong = (
                 f"index {index!r} is not a whole number." if example is None else unknown_class_sentence(label, classes)
             )
-            raise DataError(f"{run_dir / LABELS_FILE}, line {line}: {wrong} Fix that line; the other labels are kept.")
+            raise DataError(f"{path}, line {line}: {wrong} Fix that line; the other labels are kept.")
         given[example] = number
     return given
 
@@ -93,6 +94,12 @@ def read_requested(run_dir: Path, round: int) -> list[tuple[int, str, float | No
         ]
 
 
+def asked_examples(run_dir: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The file, and the text where it is one, of each example that was asked for, by its index as text."""
+    lines = [line for sheet in sorted(run_dir.glob(".ask_*.csv")) for line in read_lines(sheet)]
+    return {line.example: line.file for line in lines}, {line.example: line.text for line in lines if line.text}
+
+
 def read_used(run_dir: Path, classes: Sequence[str]) -> dict[int, dict[int, int]]:
     """By round, the labels that were new or changed in it: the number of the class by example."""
     path = run_dir / USED_FILE
@@ -118,14 +125,13 @@ def labels_of_round(used: Mapping[int, Mapping[int, int]], round: int) -> dict[i
 def add_labels(run_dir: Path, classes: Sequence[str], asked_for: Sequence[int], path: Path) -> tuple[int, list[str]]:
     """Add the labels in the file at ``path`` to labels.csv; returns how many are new, and what is wrong in other lines.
 
-    A line whose file belongs to another example than its index is refused: somebody may have sorted only one column.
+    A line whose file or text is another example's than its index is refused: somebody may have sorted only one column.
 
     Raises:
         UserError: The file cannot be read at all.
     """
     given = read_labels(run_dir, classes)
-    names = {index: file for sheet in run_dir.glob(".ask_*.csv") for _, index, _, file in read_lines(sheet)}
-    found, mistakes = read_answers(path, classes, set(asked_for), given, names)
+    found, mistakes = read_answers(path, classes, set(asked_for), given, *asked_examples(run_dir))
     if found:
         rows = [
             {"index": index, "label": word_of(number, classes)} for index, number in sorted((given | found).items())

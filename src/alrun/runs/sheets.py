@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from alrun.data.dataset import STRANGER
 from alrun.data.file_ends import Ends
@@ -21,23 +22,42 @@ KIND_OF = {SKIPPED: answers.SKIP, UNSURE: answers.UNSURE, STRANGER: answers.NONE
 NO_LABEL = -1
 
 
+class Line(NamedTuple):
+    """A line of a sheet by its number; empty where the sheet has no such column."""
+
+    number: int
+    example: str  # its index, as written
+    label: str
+    file: str
+    text: str
+
+
 def read_answers(
-    path: Path, classes: Sequence[str], asked_for: set[int], labeled: dict[int, int], names: Mapping[str, str]
+    path: Path,
+    classes: Sequence[str],
+    asked_for: set[int],
+    labeled: dict[int, int],
+    names: Mapping[str, str],
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[dict[int, int], list[str]]:
     """New labels by example, and a sentence for each line that is refused, in the order of lines.
 
-    ``labeled`` are the labels given before, ``names`` the files of examples that have one; a line without an index is
-    found by its file.
+    ``labeled`` are the labels given before, ``names`` the files of examples that have one, ``texts`` what others are;
+    a line without an index is found by its file.
     """
     found: dict[int, tuple[int, int]] = {}  # example: line and label
     mistakes: dict[int, str] = {}
     by_end = Ends(names)
-    for line, index, label, file in read_lines(path):
+    owners = {one_spaced(text): index for index, text in (texts or {}).items()}
+    for line, index, label, file, text in read_lines(path):
         example, problem = by_end.example(index, file) if not index and file else (parse_index(index), None)
         problem = problem or problem_of_line(index, example, label, classes, asked_for)
         if not problem and example is not None and index and file and not by_end.fits(example, file):
             name = names[str(example)]
             problem = f"{example} is {name}, not {file}: index and file have come apart, as by sorting one column"
+        owner = owners.get(one_spaced(text))  # nobody's if it was edited
+        if not problem and owner is not None and one_spaced((texts or {}).get(str(example), "")) != one_spaced(text):
+            problem = f"{example} has the text of {owner}: index and text have come apart, as by sorting some columns"
         number = answer_of(label, classes)
         if problem or example is None or number is None:
             mistakes[line] = str(problem)
@@ -78,16 +98,19 @@ def problem_of_line(
     return None
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
-    """Line number, index, label and file of every line, as spreadsheets write them.
+def one_spaced(text: str) -> str:
+    """A text with one blank between words, and none around them: spreadsheets change the others."""
+    return " ".join(text.split())
 
-    Index and file are empty without such a column.
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Every line, as spreadsheets write them.
 
     Raises:
         UserError: The file cannot be read, or lacks columns.
     """
     read = spreadsheet.read_sheet(path, str(path))
-    index, label, file = (read.column(name) for name in ("index", "label", "file"))
+    index, label, file, text = (read.column(name) for name in ("index", "label", "file", "text"))
     if (index is None and file is None) or label is None:
         absent = "label" if label is None and (index or file) else "index"
         there = ", ".join(filter(None, read.header)) or "none"
@@ -96,7 +119,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
             f"it names {there}."
         )
     for row in read.rows:
-        yield row.line, row[index or ""], row[label], row[file or ""]
+        yield Line(row.line, row[index or ""], row[label], row[file or ""], row[text or ""])
 
 
 def parse_index(text: str) -> int | None:

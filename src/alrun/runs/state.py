@@ -169,20 +169,20 @@ class RunState:
             UserError: The checkpoint cannot be read, is of another version, or belongs to other data.
         """
         saved = Generations(run_dir / NAME)
-        content = saved.read(f"delete {run_dir} to start this run over")
+        content = saved.read(f"delete {run_dir}/*.pt to start this run over")
         if content is None and not saved.path.exists():
             return cls(data or "", class_names=class_names, saved=saved)
         found = 3 if content is None else content.get(schema.KEY, content.get("format"))  # its name before 0.3
         if content is None or not isinstance(found, int) or found < READABLE:
             raise StorageError(
                 f"{run_dir} has a checkpoint of schema version {found}, this version of alrun reads {READABLE} or "
-                "later: use the version that wrote it, or delete the folder to start over."
+                "later: use the version that wrote it, or delete *.pt there to start over."
             )
         schema.check_version(found, f"The checkpoint in {run_dir}")
         if data is not None and content["data"] != data:
             raise StorageError(
                 f"{saved.at(saved.whole)} was computed on other data than dataset holds now: restore the data set, "
-                "or the encoder that made vectors of it, or delete the folder to start over."
+                f"or the encoder that made vectors of it, or delete {run_dir}/*.pt to start over."
             )
         rounds = [RoundRecord(**record) for record in content["rounds"]]
         weights, frozen = content["weights"], content["frozen"]

@@ -46,6 +46,25 @@ def quote_word(word: str) -> str:
     return next(filter(is_readable, (f"{key}={','.join(parts)}", f"{key}={in_quotes(value)}")), word)
 
 
+def path_of(word: str) -> str | None:
+    """The path that a word sets, without quotes; None if it sets something else than one path."""
+    key = word.partition("=")[0]
+    if "=" not in word or not FILES.fullmatch(key):
+        return None
+    try:
+        override = OverridesParser.create().parse_override(quote_word(word))
+    except HydraException:
+        return None
+    value = None if override.is_sweep_override() else override.value()
+    return value if isinstance(value, str) else None
+
+
+def word_of_path(key: str, path: str) -> str:
+    """The word that sets ``key`` to ``path``, in quotes where Hydra would read something else, as two with a comma."""
+    plain = f"{key}={path}"
+    return plain if path_of(plain) == path else f"{key}={in_quotes(path)}"
+
+
 def at_home(path: str) -> str:
     """The path with ``~`` replaced by the home folder: a shell does not replace it after ``=``."""
     return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path

@@ -32,7 +32,7 @@ class Frozen:
                 self.held = load_checkpoint(self.path)
             except ValueError as error:
                 raise StorageError(
-                    f"{self.path} is damaged ({error}): delete {self.path.parent} to start this run over."
+                    f"{self.path} is damaged ({error}): delete {self.path.parent}/*.pt to start this run over."
                 ) from error
         return self.held or {}
 
@@ -58,7 +58,7 @@ class Frozen:
         if lost := [name for name in names if name not in held]:
             raise StorageError(
                 f"{self.path} lacks {lost[0]} and is needed by the checkpoints beside it: copy it back, or delete "
-                f"{self.path.parent} to start this run over."
+                f"{self.path.parent}/*.pt to start this run over."
             )
         return rest | {name: held[name] for name in names}
 
