@@ -265,4 +265,4 @@ def test_the_table_has_the_measures_of_a_run(complete):
         assert table[name].tolist() == pytest.approx(measures[name].tolist(), nan_ok=True), name
     (folder / "measures.csv").unlink()
     (problem,) = rounds.gather([folder]).problems
-    assert "measures.csv changed since the run ended; the run's command restores it" in problem.reason
+    assert "measures.csv changed since the run ended: the run's command restores it" in problem.reason

@@ -130,6 +130,8 @@ def window_of(tmp_path: Path, name: str, device: str, seconds: list[float]) -> N
         "versions": versions,
         "commit": "c",
         "minutes": 10,
+        "seconds": 90.0,
+        "commands": [{"stage": "correctness", "ended": "done"}, {"stage": "runs", "ended": "stopped at the limit"}],
         "ended": "x",
         "at_once": 1,
     }
@@ -146,3 +148,4 @@ def test_the_page_sets_seconds_and_accuracies_beside_the_papers_with_the_hardwar
     assert "| badge | 3000 | 7000 | 83.4 ± 1.3 | 70.0 | 1 | JPEG-compressed | GPU two, tf32 |" in text
     assert "JPEG-compressed copies" in text
     assert "P100 or V100" in text
+    assert "| GPU two | 2.11 | 13.0 | c | 1.5 of 10 | 1 | x | runs stopped at the limit |" in text
