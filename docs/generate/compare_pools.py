@@ -105,8 +105,8 @@ the 95 % interval (Student's t). A difference is significant (**bold**) if p < {
 difference means that none was found, not that there is none. Measures beside it are means along the budget too, the
 purity that of the queries without the seed set. "Rare examples found" are those beyond the seed set, the ratio of the
 means over repeats, with a 95 % bootstrap interval over repeats. Words after a strategy are what is inside it, or its
-set function: `balanced entropy` is `strategy=balanced strategy@strategy.inner=entropy`, `smi flqmi` is `strategy=smi
-strategy.function=flqmi`.
+set function: `balanced entropy` is `strategy=balanced strategy@strategy.inner=entropy`, `smi flqmi` is
+`strategy=smi strategy.function=flqmi`.
 {family}
 
 """

@@ -85,7 +85,7 @@ def main() -> None:
         first=markdown(compared(first, ["labeled"], "initial_seed")),
         ranking=markdown(gains(whole[whole.labeled == last])),
         cost=markdown(cost),
-        share=cost.set_index("recipe")["share"][f"optimizer={FAST}"],
+        share=cost.set_index("recipe")["share"][f"optimizer={FAST}"].replace("%", " %"),
         least=f"{ahead[0]:.1f}",
         most=f"{ahead[-1]:.1f}",
         repeats=whole["seed"].nunique(),

@@ -48,8 +48,8 @@ def main() -> None:
         f"Intervals are 95 %, over {repeats(arguments.results)} repeats on one data set: features of CIFAR-10 from a "
         "network pretrained on ImageNet, with a linear head. "
         "[Which strategy when](docs/guides/which_strategy.md) has results for other pools and data sets. "
-        "On such features, and with small networks trained from scratch, by the paper's strategies: of its [thirteen "
-        f"findings and claims](docs/evidence/findings.md) {tally(judge(arguments.results))}."
+        "On such features, and with small networks trained from scratch, of the paper's [thirteen findings and "
+        f"claims](docs/evidence/findings.md) {tally(judge(arguments.results))}."
     )
     arguments.page.write_text(replaced(arguments.page.read_text(), wrapped("\n\n".join(filter(None, paragraphs)))))
     print(f"{sum(map(bool, sentences))} sentences in {arguments.page}")
