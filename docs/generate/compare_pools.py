@@ -124,12 +124,12 @@ def main() -> None:
         repeats=f"{counts} repeats.",
         level=LEVEL,
         penalty=penalties(pd.concat(tables.values())),
-        family=wrapped(FAMILY.format(unit="pool", page="[which strategy when](../guides/which_strategy.md)")),
+        family=FAMILY.format(unit="pool", page="[which strategy when](../guides/which_strategy.md)"),
     )
     for name, table in tables.items():
         text += section(name, table, compared[name])
     text += (across(tables) if len(tables) > 1 else "") + noise(tables) + absent(tables)
-    PAGE.write_text(text)
+    PAGE.write_text(wrapped(text))
     print(f"{len(tables)} pools in {PAGE.relative_to(ROOT)}")
 
 

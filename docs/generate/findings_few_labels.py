@@ -28,9 +28,9 @@ to make up for the time of its selection. Ours: the paper's network and settings
 repeats that share their seed set and first model, as in the paper; {hours:.1f} hours on one thread ({hardware}). Figure
 8 could not be digitized, so its points are not beside ours. "Over random" is the mean accuracy along the budget minus
 that of random sampling with the same seed, in points, with its 95 % interval over repeats. "Selection" is seconds of
-one query, the mean of a run, the median of the runs (other work ran on the machine), beside Table 11, whose hardware
-the paper names for all experiments alone: "typically" a P100 or V100 GPU (its Appendix A.1). VAAL's own networks count
-as training.{part}
+one query, the mean of a run, the median of the runs (other work ran on the machine), beside Table 11. The paper names
+one hardware for all experiments: "typically" a P100 or V100 GPU (its Appendix A.1). VAAL's own networks count as
+training.{part}
 
 {figure}
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from alrun.analysis.paper.printed import with_selection_before
 from alrun.runs import portable
+from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "src" / "alrun" / "analysis" / "paper"
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "gpu")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "gpu.md")
     arguments = parser.parse_args()
-    arguments.page.write_text(page(arguments.results))
+    arguments.page.write_text(wrapped(page(arguments.results)))
     print(arguments.page)
 
 

@@ -14,13 +14,10 @@ from docs.generate.wrapped import wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What has changed since; empty after a `make speed`. A sentence that begins with a blank.
-SINCE = ""
-
 PAGE = """# Speed
 
 How long do selection and training take, and how near is that to what the machine can do? Written by `make speed` on
-{device}, two of its threads (torch {torch}).{since}
+{device}, two of its threads (torch {torch}).
 
 ## Selection
 
@@ -80,7 +77,6 @@ def main() -> None:
     (device,) = {*selection.device, *training.device, *features.device}  # one machine, or the page would compare two
     text = PAGE.format(
         device=device,
-        since=SINCE,
         torch=torch.__version__,
         selection=markdown(of_selection(selection)),
         **of_features(features),

@@ -336,11 +336,8 @@ def test_corrections_take_effect_from_the_next_round_on_and_the_record_says_so(l
     assert used["round"].value_counts().to_dict() == {0: 6, 1: 5}
 
 
-def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monkeypatch):
-    """The process is killed in round 0's training; what it goes on with are the labels that the round began with."""
-    sheet = labeled.ask()
-    labeled.tell(fill_in(sheet))
-    truth = read_labels(labeled.run_dir, CLASSES)
+def killed_in_training(labeled, monkeypatch):
+    """Asks, and is killed when the round has its labels and begins to train."""
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -349,6 +346,15 @@ def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monke
         patch.setattr(Run, "train_round", killed)
         with pytest.raises(KeyboardInterrupt):
             labeled.ask()
+
+
+def test_a_correction_while_a_round_is_trained_waits_for_the_next(labeled, monkeypatch):
+    """The process is killed in round 0's training; what it goes on with are the labels that the round began with."""
+    sheet = labeled.ask()
+    labeled.tell(fill_in(sheet))
+    truth = read_labels(labeled.run_dir, CLASSES)
+
+    killed_in_training(labeled, monkeypatch)
     index = next(iter(truth))
     answers.append_answers(labeled.run_dir, [Answer(index, "label", CLASSES[1 - truth[index]])])
     second = labeled.ask()
@@ -392,13 +398,7 @@ def test_a_project_whose_record_fixed_a_withdrawn_label_goes_on(labeled, monkeyp
     withdraw(labeled, int(first.read_text().splitlines()[1].split(",")[0]))
     labeled.tell(fill_in(second))
 
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "train_round", killed)
-        with pytest.raises(KeyboardInterrupt):
-            labeled.ask()
+    killed_in_training(labeled, monkeypatch)
     assert pd.read_csv(labeled.run_dir / "labels_used.csv").query("round == 1")["label"].isna().sum() == 1
     assert labeled.tell(first).new == 1
     third = labeled.ask()

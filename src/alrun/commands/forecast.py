@@ -45,10 +45,10 @@ def forecast(arguments: argparse.Namespace) -> None:
     from alrun.runs.run_folder import display_path, find_run_folders
 
     folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
+    line_of = forecast_or_reason if len(folders) > 1 else forecast_line
     for folder in folders[:SHOWN]:
         print(f"{display_path(folder)}")
-        several = len(folders) > 1
-        print(f"  {forecast_or_reason(folder, arguments) if several else forecast_line(folder, arguments)}")
+        print(f"  {line_of(folder, arguments)}")
         random = random_run(folder)
         if random is not None:
             print(f"  random: {forecast_or_reason(random, arguments)}")
@@ -59,7 +59,7 @@ def forecast(arguments: argparse.Namespace) -> None:
 
 
 def forecast_or_reason(folder: Path, arguments: argparse.Namespace) -> str:
-    """The forecast of one run of several; one that cannot be read costs no other its line."""
+    """The forecast of a run beside others: one that cannot be read costs no other its line."""
     try:
         return forecast_line(folder, arguments)
     except UserError as error:

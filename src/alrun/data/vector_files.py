@@ -29,7 +29,7 @@ class Part(NamedTuple):
     labels: Values  # n of them, as the source holds them
     groups: np.ndarray | None = None  # (n,)
     labels_in: str = ""  # the file of the labels, and its column or array, for a sentence
-    rows: np.ndarray | None = None  # (n,) in a table of which this is a part, from 0; None: all, or an array
+    rows: np.ndarray | None = None  # (n,) which of the file's they are, from 0; None: all of them
 
     def place(self, position: int) -> str:
         """Where a label is, for a sentence."""

@@ -234,5 +234,5 @@ def build_pool(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[P
         seed=initial_seed(cfg),
         chunk=device.chunk_size(where, cfg.runtime.chunk, data.is_vectors),
     )
-    check_cap(cfg, pool)
+    check_cap(cfg, cap, pool)
     return pool, seed_set

@@ -14,7 +14,7 @@ from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
 from alrun.pool.annotator import Perfect
 from alrun.pool.cost import ByClass
-from alrun.pool.per_class_cap import NoCap
+from alrun.pool.per_class_cap import Cap, NoCap
 from alrun.pool.pool import Pool
 from alrun.pool.redundancy import NoRedundancy
 from alrun.settings import schedule, targets
@@ -79,14 +79,14 @@ def check_until(accuracy: float | None, data: ImageData) -> None:
         )
 
 
-def check_cap(cfg: DictConfig, pool: Pool) -> None:
+def check_cap(cfg: DictConfig, cap: Cap, pool: Pool) -> None:
     """Refuse a cap that leaves fewer examples to query than the budget asks for, if nothing else may end the run.
 
     Raises:
         UserError: That is so.
     """
     may_end = cfg.budget.until_accuracy is not None or not str(cfg.stopping._target_).endswith(".NoStopping")
-    if pool.queryable is None or may_end or str(cfg.per_class_cap._target_).endswith(".NoCap"):
+    if pool.queryable is None or may_end or isinstance(cap, NoCap):
         return
     answers = schedule.labels_by_round(cfg.budget, cfg.validation)
     opinions = schedule.opinions_of(cfg.annotator)

@@ -36,9 +36,8 @@ class Optimum:
     weight: Tensor  # (classes, d) float64
     bias: Tensor  # (classes,) float64
     objective: float
-    excess: (
-        float  # expected gain of the last step as a share of the objective: half of Newton's decrement; NaN: no step
-    )
+    # Expected gain of the last step as a share of the objective: half of Newton's decrement; NaN if no step was found.
+    excess: float
     steps: int
 
     def logits(self, features: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alrun.training.logistic_problem import Problem, Product
+from alrun.training.logistic_problem import Problem, Product, inverted
 
 RIDGE = 1e-13  # share of the diagonal that is added to make a float64 matrix invertible
 
@@ -62,8 +62,4 @@ class Precise(Problem):
         spread = left * (2 - left) - others.square().sum(1, keepdim=True)  # 1 minus the sum of squares
         matrix = self.exact.T @ (self.exact * (self.examples * spread / self.classes))
         matrix.diagonal().add_(self.ridge)
-        matrix.diagonal().mul_(1 + RIDGE)
-        factor, failed = torch.linalg.cholesky_ex(matrix)
-        if failed or not factor.isfinite().all():
-            return (1 / matrix.diagonal()).diag()
-        return torch.cholesky_inverse(factor)
+        return inverted(matrix, RIDGE)

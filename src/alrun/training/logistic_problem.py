@@ -106,8 +106,16 @@ class Problem:
         """Inverse of the ridge plus the features' squares, each times its ``spread`` (n, 1): (d + 1, d + 1) float32."""
         matrix = self.products.squares(spread.float()).double()
         matrix.diagonal().add_(self.ridge)
-        matrix.diagonal().mul_(1 + RIDGE)
-        factor, failed = torch.linalg.cholesky_ex(matrix)
-        if failed or not factor.isfinite().all():
-            return (1 / matrix.diagonal()).diag().float()
-        return torch.cholesky_inverse(factor).float()
+        return inverted(matrix, RIDGE).float()
+
+
+def inverted(matrix: Tensor, share: float) -> Tensor:
+    """Inverse of a positive definite ``matrix`` with a ``share`` of its diagonal added, which changes it in place.
+
+    The inverse of the diagonal alone where round-off leaves the matrix indefinite.
+    """
+    matrix.diagonal().mul_(1 + share)
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if failed or not factor.isfinite().all():
+        return (1 / matrix.diagonal()).diag()
+    return torch.cholesky_inverse(factor)
