@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "gpu")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evidence" / "gpu.md")
     arguments = parser.parse_args()
-    arguments.page.write_text(wrapped(page(arguments.results)))
+    arguments.page.write_text(page(arguments.results))
     print(arguments.page)
 
 
@@ -69,7 +69,7 @@ def page(results: Path) -> str:
         accuracies(rounds),
         benchmarks(windows),
     ]
-    return head + "\n\n".join(parts) + "\n"
+    return wrapped(head + "\n\n".join(parts) + "\n")
 
 
 def gathered(windows: list[Windowed]) -> pd.DataFrame:
