@@ -72,7 +72,8 @@ def unusable(error: OSError, folder: Path | None = None) -> str | None:
         return None
     return (
         f"{error.filename or folder or 'a file'} cannot be used ({error.strerror}): free space there, or name another "
-        "folder with paths.outputs=... (results), paths.data=... (data) or paths.features=... (features)."
+        "folder with paths.outputs=... (results), paths.data=... (data), paths.features=... (features) or -o "
+        "... (reports and tables)."
     )
 
 

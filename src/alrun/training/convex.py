@@ -109,11 +109,9 @@ class Convex:
         spent = watch.now() - started
         is_there = 0 <= found.excess <= self.tolerance
         if not is_there:
-            log.warning(
-                "round %d: the fit stopped early, a step could still lower the objective by a share of %.1e",
-                round,
-                found.excess,
-            )
+            left = f"the objective could still fall by a share of {found.excess:.1e}"
+            reason = "no further step was found" if math.isnan(found.excess) else left
+            log.warning("round %d: the fit stopped before its optimum: %s", round, reason)
         end = "optimum" if is_there else "max_epochs"
         return TrainResult(accuracy, found.steps, found.steps, end, spent.seconds, joules=spent.joules)
 
