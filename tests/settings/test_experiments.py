@@ -137,7 +137,7 @@ SIZES = {
     "scratch/cifar10": 4 * 3,
     "scratch/epochs": 2 * 3 * 3,
     "scratch/schedule": 3 * 3 * 2,
-    "features/baseline": 5 * 20,
+    "features/baseline": 5 * 50,
     "features/per_class": 3 * 3 * 20,
     "features/batch_size": 3 * 3 * 20,
     "features/seed_set": 3 * 3 * 20,
