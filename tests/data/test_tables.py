@@ -80,6 +80,13 @@ def test_that_a_column_of_lists_is_vectors(tmp_path):
     np.testing.assert_array_equal(data.train_images, rows[:40])
 
 
+def test_that_truth_values_of_a_csv_are_numbers(tmp_path):
+    frame = FRAME.assign(tall=FRAME["height"] > FRAME["height"].median())
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = tables.table("", str(tmp_path / "t.csv"), columns=["tall"], standardize=False)
+    np.testing.assert_array_equal(data.train_images[:, 0], frame["tall"][:40])
+
+
 @pytest.mark.parametrize(
     ("change", "settings", "words"),
     [

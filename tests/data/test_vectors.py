@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from alrun.analysis.queried_images import draw_queried
-from alrun.data import card, content, vector_files, vectors
+from alrun.data import card, content, tables, vector_files, vectors
 from alrun.data.augmentation import Cast
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.data.kept_fingerprint import kept_fingerprint
@@ -243,6 +243,39 @@ def test_that_a_large_map_is_looked_at_when_it_is_hashed(blobs, tmp_path, monkey
     data = vectors.features("", str(tmp_path))
     with pytest.raises(UserError, match=r"training split: 1 of 200 rows are not finite .* row 17"):
         kept_fingerprint(data, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("settings", [[], ["dataset.standardize=true"], ["limit=50"]])
+@pytest.mark.parametrize("verify", [False, True])
+def test_that_no_setting_hides_a_row_of_a_large_map(blobs, tmp_path, monkeypatch, complete, settings, verify):
+    monkeypatch.setattr(content, "MANY", 1000)
+    monkeypatch.setattr(content, "verify", verify)
+    wrong = blobs[0].copy()
+    wrong[0, 3] = np.nan
+    for name, array in zip(NAMES, (wrong, *blobs[1:]), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    with pytest.raises(UserError, match=r"1 of \d+ rows are not finite .* row 0"):
+        complete("dataset=features", f"dataset.path={tmp_path}", "model=linear", "strategy=random", *settings)
+
+
+@pytest.mark.parametrize("form", ["npz", "npy", "table"])
+def test_that_a_group_in_both_splits_is_refused(blobs, tmp_path, form):
+    rows, numbers, others, of_others = blobs
+    people = [f"p{number % 7}" for number in range(300)]
+    splits = ["train"] * 200 + ["test"] * 100
+    columns = pd.DataFrame({"label": [*numbers, *of_others], "patient": people, "split": splits})
+    if form == "npz":
+        arrays = dict(zip(NAMES, blobs, strict=True))
+        np.savez(tmp_path / "f.npz", **arrays, train_patient=people[:200], test_patient=people[200:])
+    elif form == "npy":
+        np.save(tmp_path / "f.npy", np.concatenate([rows, others]))
+        columns.to_csv(tmp_path / "labels.csv", index=False)
+    else:
+        columns.assign(x=[*rows[:, 0], *others[:, 0]]).to_csv(tmp_path / "f.csv", index=False)
+    read = tables.table if form == "table" else vectors.features
+    path = tmp_path / f"f.{'csv' if form == 'table' else form}"
+    with pytest.raises(UserError, match=r"7 groups of dataset.group are in the training and in the test split, p0 the"):
+        read("", str(path), group="patient")
 
 
 def test_that_labels_in_another_order_are_refused(blobs, tmp_path):

@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alrun.data import sources
+from alrun.data import content, sources
 from alrun.data.dataset import ImageData, is_mapped
 from alrun.features import embed as passes
-from alrun.features import parts
+from alrun.features import parts, store
 from alrun.features.encoder import hash_of
 from alrun.features.encoders import Module
 from alrun.features.store import Store
@@ -81,6 +81,18 @@ def test_that_it_is_computed_once_and_found_by_content(data, tmp_path):
     passes.embedded(data, made(first), str(tmp_path), CPU, 64)
     passes.embedded(data, made(second), str(tmp_path), CPU, 64)
     assert (first.examples, second.examples) == (350, 0)
+
+
+def test_that_verifying_asks_the_network_again_once(tmp_path, monkeypatch):
+    """Weights may have changed without another size, time and inode."""
+    known = store.Known(str(tmp_path), {"weights": "w.pth"})
+    known.write({"weights": "hash"})
+    monkeypatch.setattr(store, "_stated", set())  # as in a new process
+    assert known.read() == {"weights": "hash"}
+    monkeypatch.setattr(content, "verify", True)
+    assert known.read() is None
+    known.write({"weights": "another"})
+    assert known.read() == {"weights": "another"}
 
 
 @pytest.mark.parametrize("change", ["images", "weights", "size", "mean", "precision"])

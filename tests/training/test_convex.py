@@ -71,6 +71,29 @@ def test_reset_and_update_agree(vectors, complete):
     assert (update / "queries.csv").read_text() == (reset / "queries.csv").read_text()
 
 
+def test_epochs_that_go_on_from_the_round_before_are_told(vectors, complete, caplog):
+    settings = (*vectors, "model=linear", "optimizer=adam", "strategy=random", "training.max_epochs=2")
+    words = "model=linear goes on from the weights of the round before"
+    caplog.set_level("INFO")
+    complete(*settings, "model_update=reset")
+    assert words not in caplog.text
+    complete(*settings)
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize("size", [1e15, 1e20, 1e30])
+def test_the_squares_of_features_may_be_beyond_float32(made, size):
+    """A penalty means nothing beside such features: the optimum is that of scikit-learn without one."""
+    rows, labels = made
+    model = Linear(12, CLASSES)
+    result, pool = fitted((np.float32(size) * rows, labels), model)
+    reference = LogisticRegression(C=np.inf, tol=1e-8, max_iter=10_000).fit(rows[:120].astype(float), labels[:120])
+    assert result.stopped_by == "optimum"
+    with torch.no_grad():
+        found = model(pool.images).double().softmax(1)
+    np.testing.assert_allclose(found, reference.predict_proba(rows.astype(float)), atol=1e-4)
+
+
 def test_stopped_between_any_two_steps_a_run_ends_as_if_it_had_not_been(vectors, complete, tmp_path, monkeypatch):
     settings = (*vectors, "model=linear", "model.ensemble=3", "strategy=bald", "strategy.dropout_samples=3")
     run_dir = complete(*settings)
@@ -158,6 +181,7 @@ def test_the_embedding_of_a_linear_model_is_the_vector_and_of_an_mlp_its_last_hi
             ["model=linear", "model.ensemble=2", "strategy=bald"],
             "model.ensemble=2 has fewer; set model.ensemble=10 or strategy.dropout_samples=2",
         ),
+        (["model=linear", "model.ensemble=1", "strategy=bald"], r"has fewer; set model.ensemble=10\.$"),
         (["model=linear", "dss=random"], "dss=random changes what an epoch .*: use dss=none, or model=mlp"),
         (["model=mlp", "model.dropout=0", "strategy=bald"], "has no dropout"),
     ],

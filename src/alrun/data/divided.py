@@ -25,14 +25,23 @@ def split_as_given(
         UserError: A class is only in the test split, or a group in both; or a share was to be held out.
     """
     refuse_fraction(test_fraction, where)
-    groups = whole.groups
-    if groups is not None and (both := sorted(set(groups[:first].tolist()) & set(groups[first:].tolist()))):
+    if whole.groups is not None:
+        refuse_shared_groups(whole.groups[:first], whole.groups[first:], where)
+    labels.compare_splits(whole.labels[:first], whole.labels[first:], classes, where)
+    return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
+
+
+def refuse_shared_groups(train: np.ndarray, test: np.ndarray, where: str) -> None:
+    """Refuse splits of which both hold examples of one group, such as a patient.
+
+    Raises:
+        UserError: A group is in ``train`` (n,) and in ``test`` (m,); ``where`` names the data.
+    """
+    if both := sorted(set(train.tolist()) & set(test.tolist())):
         raise DataError(
             f"{where}: {len(both)} groups of dataset.group are in the training and in the test split, {both[0]} the "
             "first: move each to one of them, or leave the split to dataset.test_fraction."
         )
-    labels.compare_splits(whole.labels[:first], whole.labels[first:], classes, where)
-    return whole.part(np.arange(first)), whole.part(np.arange(first, len(whole)))
 
 
 def refuse_fraction(test_fraction: float, where: str) -> None:

@@ -147,7 +147,9 @@ def numbers(table: Table, name: str) -> np.ndarray:
     Raises:
         UserError: A cell is not a number; the sentence names the first one.
     """
-    column = table.column(name, "dataset.columns")
+    column = table.column(name, "dataset.columns=[{}]")
+    if all(cell in ("True", "False") for cell in column):  # as a CSV holds truth values
+        column = [cell == "True" for cell in column]
     try:
         made = np.array(column, np.float64)
     except (TypeError, ValueError):

@@ -6,7 +6,7 @@ import numpy as np
 
 from alrun.data import labels
 from alrun.data.dataset import ImageData, fingerprint
-from alrun.data.divided import USUAL, Fraction, positions_by_share, refuse_fraction
+from alrun.data.divided import USUAL, Fraction, positions_by_share, refuse_fraction, refuse_shared_groups
 from alrun.data.row_checks import refuse_lost
 from alrun.data.shards import Shards
 from alrun.data.vector_files import Part, chosen, read
@@ -63,6 +63,8 @@ def assembled(
         (train, train_y), (test, test_y) = (parts[0].vectors, numbers[:first]), (parts[1].vectors, numbers[first:])
         labels.compare_splits(train_y, test_y, classes, where)
         groups = parts[1].groups
+        if parts[0].groups is not None and groups is not None:
+            refuse_shared_groups(parts[0].groups, groups, where)
     else:
         groups = parts[0].groups
         split = [np.sort(at) for at in positions_by_share(numbers, test_fraction, classes, groups)]
@@ -74,6 +76,8 @@ def assembled(
     if standardize and isinstance(train, Shards):
         raise DataError(f"{where}: dataset.standardize=true would read all shards at once: standardize what they hold.")
     if standardize:
+        for split in (train, test):
+            refuse_lost(split, where, large=True)  # all of them are read here
         train, test, scale = standardized(train, test)
     content = f"{train.content} {fingerprint([np.asarray(test)])}" if isinstance(train, Shards) else None
     return ImageData(

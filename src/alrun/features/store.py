@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from alrun.data import content
 from alrun.data.dataset import ImageData, fingerprint
 from alrun.data.mapping import open_map
 from alrun.system import files
@@ -72,8 +73,8 @@ class Store:
 
     def finish(self, dimension: int, hashes: dict[str, str], facts: dict[str, Any]) -> None:
         """Write the manifest: the files of both splits are there."""
-        content = {"identity": self.identity, "dimension": dimension, "sha256": hashes, **facts}
-        files.write_text(self.manifest, json.dumps(content, indent=1) + "\n")
+        manifest = {"identity": self.identity, "dimension": dimension, "sha256": hashes, **facts}
+        files.write_text(self.manifest, json.dumps(manifest, indent=1) + "\n")
 
     def open(self) -> tuple[np.ndarray, np.ndarray]:
         """The vectors of both splits, mapped into memory.
@@ -123,8 +124,14 @@ def print_of(array: np.ndarray) -> str:
     return known[1]
 
 
+_stated: set[Path] = set()  # files of Known that this process wrote
+
+
 class Known:
-    """What an encoder stated before, by settings, version and files: a run then finds a store without the network."""
+    """What an encoder stated before, by settings, version and files: a run then finds a store without the network.
+
+    Files are alike by size, time and inode; with ``--verify`` each process asks the network once more.
+    """
 
     def __init__(self, root: str, key: dict[str, Any] | None) -> None:
         digest = hashlib.sha256(json.dumps([FORMAT, key], sort_keys=True).encode()).hexdigest()[:16]
@@ -132,8 +139,10 @@ class Known:
 
     def read(self) -> dict[str, Any] | None:
         """What was stated, None where that is not known."""
+        if self.path is None or (content.verify and self.path not in _stated):
+            return None
         try:
-            return None if self.path is None else json.loads(self.path.read_text())
+            return json.loads(self.path.read_text())
         except (OSError, ValueError):
             return None
 
@@ -142,3 +151,4 @@ class Known:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             files.write_text(self.path, json.dumps(stated, indent=1) + "\n")
+            _stated.add(self.path)

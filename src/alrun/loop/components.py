@@ -16,7 +16,7 @@ from alrun.data.dataset import ImageData
 from alrun.features.finetune import NetworkInput, Pretrained
 from alrun.loop import pools, vector_pools
 from alrun.loop.classes import with_known_classes
-from alrun.loop.opened import opened, sizes
+from alrun.loop.opened import opened
 from alrun.loop.part_checks import (
     check_augmentation,
     check_cap,
@@ -31,6 +31,7 @@ from alrun.loop.part_checks import (
 )
 from alrun.loop.untrained import embed_untrained
 from alrun.models.classifier import Classifier
+from alrun.models.linear import Linear
 from alrun.pool import build
 from alrun.pool.pool import Pool
 from alrun.runs.stopping import Stopping
@@ -80,7 +81,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)
     card.log_card(whole.card)
-    of_source = whole.data.thinned(*sizes(cfg, whole.data))
+    of_source = whole.kept(cfg)
     data, others = pools.shaped(cfg, of_source, where)
     described = whole.card
     if is_shaped := data is not of_source:
@@ -149,6 +150,11 @@ def build_trainer(
     if cfg.optimizer.get("_target_"):
         check_convex(model, augmentation, subset, cfg.training.balance)
         return factory.build(cfg.optimizer, "optimizer", normalize=normalize, chunk=chunk, balance=cfg.training.balance)
+    if isinstance(model, Linear) and not cfg.training.reset:
+        log.info(
+            "model=linear goes on from the weights of the round before, and only optimizer=convex reaches the same "
+            "optimum from everywhere: model_update=reset trains each round anew"
+        )
     optimizer = factory.build(cfg.optimizer.build, "optimizer.build")
     schedule = factory.build(cfg.optimizer.schedule, "optimizer.schedule") if cfg.optimizer.schedule else None
     average = factory.build(cfg.optimizer.swa, "optimizer.swa") if cfg.optimizer.swa else None

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from alrun.data import card, content
 from alrun.data.dataset import ImageData
 from alrun.data.kept_fingerprint import kept_fingerprint
+from alrun.data.row_checks import refuse_lost
 from alrun.loop import vector_pools
 from alrun.settings import factory, schema
 from alrun.system.errors import located
@@ -29,6 +30,18 @@ class Opened:
     def fingerprint(self) -> str:
         """Of all examples and labels."""
         return kept_fingerprint(self.data, self.cache)
+
+    def kept(self, cfg: DictConfig) -> ImageData:
+        """The examples that ``scale`` and ``limit`` leave.
+
+        Raises:
+            UserError: Rows of vectors are not finite; all of them are read only for the fingerprint of all.
+        """
+        some = self.data.thinned(*sizes(cfg, self.data))
+        if some is not self.data and some.is_vectors:
+            for split, rows in (("training", some.train_images), ("test", some.test_images)):
+                refuse_lost(rows, f"dataset, {split} split", large=True)
+        return some
 
 
 # By the setting that names it, one at most of each: more data sets may not fit into memory.

@@ -184,9 +184,10 @@ def check_samples(samples: int, model: Classifier) -> None:
     if not model.ensemble and not has_dropout(model):
         check_dropout(samples, named(model, "model"))
     if 0 < model.ensemble < samples:
+        fewer = f" or strategy.dropout_samples={model.ensemble}" if model.ensemble > 1 else ""  # one cannot disagree
         raise SettingError(
             f"strategy.dropout_samples={samples}: model.ensemble={model.ensemble} has fewer; "
-            f"set model.ensemble={samples} or strategy.dropout_samples={model.ensemble}."
+            f"set model.ensemble={samples}{fewer}."
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from alrun.data.dataset import ImageData
-from alrun.loop.opened import opened_beside, sizes
+from alrun.loop.opened import opened_beside
 from alrun.loop.part_checks import reads_labels
 from alrun.pool.imbalance import Imbalance, NoImbalance
 from alrun.pool.open_set import NoStrangers, OpenSet
@@ -36,7 +36,7 @@ def shaped(cfg: DictConfig, data: ImageData, where: torch.device) -> tuple[Image
         if found is None:
             return None
         others.append(found.fingerprint)
-        return found.data.thinned(*sizes(cfg, found.data))
+        return found.kept(cfg)
 
     steps: list[tuple[str, Any, type, Callable[[ImageData, np.random.Generator], ImageData]]] = [
         ("shift", shift, NoShift, lambda each, draws: shift.shift(each, other("shift"), draws)),

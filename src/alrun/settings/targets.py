@@ -204,7 +204,7 @@ def check_name(name: Any, key: str, kinds: tuple[Kind, ...]) -> None:
     module = name.rpartition(".")[0] or name
     raise SettingError(
         f"{key}._target_={name} would run code that is not alrun's: if you trust the module {module}, add "
-        f"allow=[{module}] to the command line."
+        f"allow=[{module}] to the command line; a command that takes no settings reads ALRUN_ALLOW={module}."
     )
 
 

@@ -36,6 +36,8 @@ class Problem:
         # float32 also suffices for features far from 0.
         center = features.mean(0, dtype=torch.float64).float()
         scale = (features - center).square().mean(0, dtype=torch.float64).sqrt().float()
+        if not scale.isfinite().all():  # squares beyond float32
+            scale = (features - center).double().square().mean(0).sqrt().float()
         scale[scale < torch.finfo(torch.float32).tiny] = 1.0
         self.features = torch.cat([(features - center) / scale, torch.ones_like(features[:, :1])], 1)
         self.products = Repeated(self.features)
