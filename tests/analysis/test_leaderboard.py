@@ -263,6 +263,17 @@ def test_ranks_over_data_sets_count_each_data_set_once_and_are_friedmans():
     assert f"gives p = {p:.3f};" in sentence
 
 
+def test_two_own_data_sets_of_one_option_are_two():
+    tables = [
+        table_of(curves(rng=place), setting=f"{name}-linear-0{place}", data=name)
+        for place, name in enumerate(("birds.npz", "fish.npz"))
+    ]
+    own = pd.concat([table.assign(**{"dataset.path": table["dataset"]}) for table in tables], ignore_index=True)
+    boards = leaderboard.boards(own.assign(dataset="features"))
+    assert [board.title for board in boards] == ["features birds.npz, linear", "features fish.npz, linear"]
+    assert "Over 2 data sets (features birds.npz and features fish.npz)" in leaderboard.overall(boards)[1]
+
+
 def test_one_data_set_gives_no_ranks_over_data_sets():
     _, sentence = leaderboard.overall(leaderboard.boards(table_of(curves())))
     assert sentence.endswith("there are 4 on 1.")

@@ -63,6 +63,17 @@ def test_another_measure_of_one_accuracy_is_a_contradiction_and_a_missing_one_is
         merge([("one", one), ("other", other)])
 
 
+@pytest.mark.parametrize("column", ["answers", "spent"])
+def test_another_cost_of_one_accuracy_is_a_contradiction(tmp_path, column):
+    twice, thrice = (make_table(CURVES).assign(**{column: lambda rows, k=k: k * rows["labeled"]}) for k in (2, 3))
+    one, other = save(twice, tmp_path / "one"), save(thrice, tmp_path / "other")
+    with pytest.raises(UserError, match=rf"after round 0 with {column} 200 and 300"):
+        merge([("one", one), ("other", other)])
+    both = pd.concat([twice, thrice])
+    with pytest.raises(UserError, match="contradicts itself: it holds round 0"):
+        merge([("both", save(both, tmp_path / "both"))])
+
+
 def test_a_table_of_few_digits_is_a_copy_of_the_whole_one_and_one_more_example_is_not(tmp_path):
     """``alrun results --lean`` rounds to 6 digits; one of 50,000 test examples is a difference."""
     curves = {("random", seed): (20001 / 49999, 1 / 7, 1 - seed / 3e5) for seed in range(1, 4)}

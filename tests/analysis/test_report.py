@@ -8,7 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alrun.analysis import comparability, figures, findings, formats, rounds, scores, significance, sources
+from alrun.analysis import (
+    comparability,
+    figures,
+    findings,
+    formats,
+    rounds,
+    scores,
+    significance,
+    sources,
+    summary_text,
+)
 from alrun.analysis.curves import name_curves
 from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.paper import printed
@@ -74,6 +84,7 @@ def test_the_opposite_numbers_give_the_opposite_words(tmp_path):
     text = said(made)
     assert "Most accurate in the end is random" in text
     assert "Along the budget badge is worse than random" in text
+    assert "no labeling efficiency is above that of random itself, 1." in text
 
 
 def test_what_to_know_before_comparing(tmp_path, runs):
@@ -439,12 +450,78 @@ def test_two_data_sets_have_their_own_parts_and_common_ranks(tmp_path, monkeypat
     assert (tmp_path / "report" / "figures" / "ranks.png").exists()
 
 
+def test_two_own_data_sets_of_one_option_are_two(tmp_path):
+    made = []
+    for path in ("birds.npz-1", "fish.npz-2"):
+        for rank, option in enumerate(("random", "badge", "entropy")):
+            config = {"dataset": {"_target_": "Features", "path": path}}
+            options = {"dataset": "features"}
+            made += [
+                make_run(
+                    tmp_path / path, option, seed, [0.5, 0.6 + rank / 10 + seed / 100], options=options, config=config
+                )
+                for seed in (0, 1)
+            ]
+    table = rounds.gather(made).rounds
+    found = summary_text.datasets(table)
+    assert {name: frame["dataset.path"].unique().tolist() for name, frame in found.items()} == {
+        "features birds.npz-1": ["birds.npz-1"],
+        "features fish.npz-2": ["fish.npz-2"],
+    }
+    assert "on features birds.npz-1 and features fish.npz-2 (small)" in summary_text.overview(table)
+    (section,) = summary_text.across_datasets(found, 0.05)
+    assert "over 2 data sets" in section.text
+    assert set(summary_text.datasets(table[table["dataset.path"] == "fish.npz-2"])) == {"features"}
+
+
+def test_settings_that_end_at_other_labels_are_not_compared_in_the_end_nor_by_their_areas(tmp_path):
+    made = []
+    for seed in (0, 1, 2):
+        for option, gain in (("random", 0.0), ("badge", 0.05)):
+            made.append(make_run(tmp_path, option, seed, [0.5 + seed / 100, 0.6 + gain, 0.7 + gain]))
+            made.append(make_run(tmp_path / "short", option, seed, [0.5 + seed / 100, 0.62 + gain]))
+    pairs = compared(made).pairs
+    assert {(row["first"], row["second"]) for row in pairs.to_dict("records")} == {
+        ("random, budget.total=300", "badge, budget.total=300"),
+        ("random, budget.total=200", "badge, budget.total=200"),
+    }
+    text = said(made)
+    assert "Most accurate after 200 labels is badge, budget.total=200 with 67.0" in text
+    assert "Most accurate after 300 labels is badge, budget.total=300 with 75.0" in text
+    assert "in the end" not in text
+
+
+def test_classes_are_compared_where_all_runs_of_a_setting_are(runs):
+    table = named(runs)
+    shift = table["strategy"].map({"random": 0.3, "badge": 0.2, "noise": 0.1})
+    worst = table["test_accuracy"] - shift
+    table["class_accuracy"] = [
+        f"{low} {2 * mean - low}" for low, mean in zip(worst, table["test_accuracy"], strict=True)
+    ]
+    ended_early = table[(table["strategy"] != "random") | (table["round"] < 2)]
+    (sentence,) = findings.uneven(ended_early, scores.per_run(ended_early))
+    assert "that of random: 30.0 points (class 0" in sentence
+    found = scores.worst_classes(ended_early)["accuracy"]
+    last = ended_early[ended_early["round"] == 1].groupby("curve")["test_accuracy"].mean()
+    shifts = {"random": 0.3, "badge": 0.2, "noise": 0.1}
+    assert found.to_dict() == pytest.approx({name: last[name] - shifts[name] for name in found.index})
+
+
+def test_one_repeat_has_no_deviation(tmp_path):
+    text = said([make_run(tmp_path, option, 0, [0.5, last]) for option, last in (("random", 0.6), ("badge", 0.7))])
+    assert (
+        "Most accurate in the end is badge with 70.0 %, least random with 60.0 % (over seed 0 common to all)." in text
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--accuracy", "90"], "--at 90.0 must be above 0 and at most 1"),
         (["--alpha", "0"], "--alpha 0.0 must be between 0 and 1"),
         (["--full-data", "much", "me"], "--full-data much must be a number"),
+        (["--full-data", "95", "me"], "--full-data 95 must be above 0 and at most 1: 0.95 says 95 %"),
+        (["--full-data", "nan", "me"], "--full-data nan must be above 0 and at most 1"),
         (["nowhere"], "nowhere does not exist"),
     ],
 )

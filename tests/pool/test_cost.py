@@ -75,6 +75,32 @@ def test_a_class_that_is_mistaken_costs_what_it_truly_is(composed):
     assert pool.prices.tolist() == [5.0 if label == 3 else 1.0 for label in pool.truth.tolist()]
 
 
+class OwnPrices:
+    """A cost of a user's own, which says these prices."""
+
+    def __init__(self, count: int, last: str) -> None:
+        self.found = np.append(np.ones(count - 1), float(last))
+
+    def prices(self, asked: Asked) -> np.ndarray:
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "words"),
+    [
+        (2, "1", r"cost: prices has the shape \(2,\), and must be \(300,\)"),
+        (300, "-1", "cost: prices holds numbers below 0"),
+        (300, "nan", "cost: prices holds numbers below 0 or that are not finite"),
+    ],
+)
+def test_prices_of_a_users_own_that_are_none_are_refused(composed, count, last, words):
+    cfg = composed("runtime.device=cpu", "limit=300", "budget.seed_size=20", "budget.total=60")
+    data = build_parts(cfg, torch.device("cpu")).data
+    cfg.cost = {"_target_": f"{__name__}.OwnPrices", "count": count, "last": last}
+    with pytest.raises(UserError, match=words):
+        build_pool(cfg, data, torch.device("cpu"))
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

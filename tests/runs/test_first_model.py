@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alrun.runs.round_record import MEASURES
-from alrun.settings import identity
+from alrun.settings import identity, targets
 from alrun.system.errors import UserError
 from alrun.training.checkpoint import load_checkpoint, serialize
 
@@ -59,6 +59,32 @@ def weights_of(run_dir) -> dict[str, torch.Tensor]:
     """Of the first model, as it is kept beside the runs."""
     (path,) = (run_dir.parents[2] / "cache" / "first_model").glob("*.pt")
     return load_checkpoint(path)["weights"]
+
+
+OWN = """
+from torch import nn
+from alrun import Classifier
+
+class Own(Classifier):
+    def __init__(self, channels, image_size, classes, width):
+        super().__init__()
+        self.features = nn.Flatten()
+        self.head = nn.Linear(64, classes)
+"""
+
+
+def test_runs_share_it_as_long_as_the_users_own_code_stays(complete, tmp_path, monkeypatch):
+    (tmp_path / "own_net.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(targets, "_listed", ("own_net",))
+
+    def kept_after(strategy: str) -> int:
+        complete("model=mnist_net", "model._target_=own_net.Own", f"strategy={strategy}")
+        return len(list((tmp_path / "cache" / "first_model").glob("*.pt")))
+
+    assert [kept_after("random"), kept_after("margin")] == [1, 1]
+    (tmp_path / "own_net.py").write_text(OWN + "# edited")
+    assert kept_after("entropy") == 2
 
 
 def test_a_first_model_that_an_older_version_kept_is_measured_again_and_not_trained_again(complete, tmp_path):

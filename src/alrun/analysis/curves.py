@@ -35,6 +35,15 @@ def name_curves(rounds: pd.DataFrame) -> pd.DataFrame:
     return named.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
 
+def dataset_names(rounds: pd.DataFrame) -> pd.Series:
+    """The data set of each row: its option, and the name and hash of a user's own data where an option has several."""
+    options = rounds["dataset"]
+    if "dataset.path" not in rounds:
+        return options
+    is_ambiguous = rounds["dataset.path"].groupby(options).transform("nunique") > 1
+    return options.where(~is_ambiguous, (options + " " + rounds["dataset.path"]).str.strip())
+
+
 def spelt_alike(settings: pd.Series) -> pd.Series:
     """The values of a setting, each as it is spelt first: a spreadsheet writes TRUE for true, and 0 for 0.0."""
     spelt = {}

@@ -29,7 +29,7 @@ def findings(
 ) -> list[str]:
     """Sentences on the metric, efficiency, significance, time, energy and classes; ``difference`` as in ``compare``."""
     return [
-        *final(runs, reading.metric),
+        *final(runs, reading),
         *along_the_budget(runs, pairs, alpha, difference, reading.metric),
         *efficiency(rounds, reading),
         *significant(tests, alpha),
@@ -39,8 +39,18 @@ def findings(
     ]
 
 
-def final(runs: pd.DataFrame, metric: Metric = ACCURACY) -> list[str]:
-    """The best and the worst curve at the end, over the seeds that all curves have."""
+def final(runs: pd.DataFrame, reading: Reading = PLAIN) -> list[str]:
+    """The best and the worst curve at the end; if settings end at several numbers of labels, at each of these."""
+    ends = runs["high"].nunique()
+    if ends == 1 or reading.by == "spent":
+        return best_and_worst(runs, reading.metric, "in the end")
+    parts = [(f"after {high:,.0f} labels", part) for high, part in runs.groupby("high")]
+    found = [sentence for when, part in parts for sentence in best_and_worst(part, reading.metric, when)]
+    return [*found[:MOST], *([f"Settings end at {ends} numbers of labels: see the table."] if ends > MOST else [])]
+
+
+def best_and_worst(runs: pd.DataFrame, metric: Metric, when: str) -> list[str]:
+    """The best and the worst curve, over the seeds that all curves have, as a sentence."""
     is_accuracy = metric == ACCURACY
     if runs["curve"].nunique() < 2:
         return []
@@ -49,13 +59,13 @@ def final(runs: pd.DataFrame, metric: Metric = ACCURACY) -> list[str]:
     is_even = all(each == common for each in seeds)
     if not common:
         best = "most accurate" if is_accuracy else f"best by {metric.label}"
-        return [f"No seed is common to all curves: their means do not show which is {best} in the end."]
+        return [f"No seed is common to all curves: their means do not show which is {best} {when}."]
     compared = runs[runs["seed"].isin(common)]
     means = (metric.scale * compared.set_index("curve")["final"]).groupby(level=0, sort=False).agg(["mean", "std"])
     means = means.sort_values("mean", ascending=metric.better < 0, kind="stable")
     which = f"the {len(common)} seeds" if len(common) > 1 else f"seed {next(iter(common))}"
-    over = "over repeats" if is_even else f"over {which} common to all"
-    if len(common) > 1 or is_even:
+    over = "over repeats" if is_even and len(common) > 1 else f"over {which} common to all"
+    if len(common) > 1:
         over = f"mean ± standard deviation {over}"
     unit = f" {metric.unit}" if metric.unit else ""
     texts = [
@@ -64,9 +74,9 @@ def final(runs: pd.DataFrame, metric: Metric = ACCURACY) -> list[str]:
     ]
     if are_tied(means["mean"]):
         alike = "equally accurate" if is_accuracy else f"equal by {metric.label}"
-        return [f"All curves are {alike} in the end, {texts[0].partition(' with ')[2]} ({over})."]
+        return [f"All curves are {alike} {when}, {texts[0].partition(' with ')[2]} ({over})."]
     best, worst = ("Most accurate", "least") if is_accuracy else (f"Best by {metric.label}", "worst")
-    return [f"{best} in the end is {texts[0]}, {worst} {texts[-1]} ({over})."]
+    return [f"{best} {when} is {texts[0]}, {worst} {texts[-1]} ({over})."]
 
 
 def are_tied(values: pd.Series) -> bool:
@@ -225,7 +235,7 @@ def efficiency(rounds: pd.DataFrame, reading: Reading = PLAIN) -> list[str]:
         if are_tied(others["mean"]):
             found.append(f"{reached} the {efficient} of all strategies but random is {row['mean']:.2f}.")
             continue
-        if abs(row["mean"] - 1) < 1e-9:
+        if row["mean"] < 1 + 1e-9:
             found.append(f"{reached} no {efficient} is above that of random itself, 1.")
             continue
         found.append(f"{reached} the {efficient} of {name} is the highest, {row['mean']:.2f}{bounds}.")
@@ -269,8 +279,9 @@ def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     worst = scores.worst_classes(rounds)
     if worst.empty:
         return []
-    means = runs.groupby("curve", sort=False)[["final", "class_balance"]].mean()
-    gap = means["final"].loc[worst.index] - worst["accuracy"]
+    balance = runs.groupby("curve", sort=False)["class_balance"].mean()
+    ends = scores.up_to_common_end(rounds).sort_values("round", kind="stable").groupby("run").last()
+    gap = ends.groupby("curve")[ACCURACY.column].mean().loc[worst.index] - worst["accuracy"]
     curve = str(gap.idxmax())
     if are_tied(gap):
         return []
@@ -278,7 +289,7 @@ def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         f"The largest gap between the accuracy over all classes and that of the worst class is that of {curve}: "
         f"{100 * gap.max():.1f} points (class {worst.loc[curve, 'class']}, means over repeats)."
     )
-    if means["class_balance"].notna().any() and not are_tied(means["class_balance"]):
-        least = str(means["class_balance"].idxmin())
-        text += f" {least} queries the classes least evenly (balance {means['class_balance'][least]:.2f} of 1)."
+    if balance.notna().any() and not are_tied(balance):
+        least = str(balance.idxmin())
+        text += f" {least} queries the classes least evenly (balance {balance[least]:.2f} of 1)."
     return [text]

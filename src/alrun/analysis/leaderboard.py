@@ -15,6 +15,7 @@ import pandas as pd
 from alrun.analysis import ranks, scores, significance
 from alrun.analysis.board_names import with_names
 from alrun.analysis.comparability import join_words, with_counts
+from alrun.analysis.curves import dataset_names
 from alrun.analysis.formats import p_in_words
 from alrun.analysis.intervals import spread, t_interval
 from alrun.analysis.merging import SOURCE
@@ -39,7 +40,7 @@ class Board(NamedTuple):
 
 def boards(table: pd.DataFrame, reading: Reading = PLAIN, alpha: float = significance.ALPHA) -> list[Board]:
     """A board for each setting with two strategies or more, in the order of the table; see ``alone`` for the others."""
-    named = with_names(table)
+    named = with_names(table.assign(dataset=dataset_names(table)) if "dataset" in table else table)
     found = [board(frame, reading, alpha) for _, frame in named.groupby(["facet", "data"], sort=False)]
     return [each for each in found if len(each.table) > 1]
 

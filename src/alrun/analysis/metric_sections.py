@@ -114,7 +114,8 @@ def efficiency_section(named: pd.DataFrame, reading: Reading, levels: Sequence[f
 def classes_section(named: pd.DataFrame, runs: pd.DataFrame, by: str = "answers") -> Section:
     """The section on accuracy by class and calibration."""
     text = (
-        "The accuracy of each class after the last round and its share of the queried labels, as means over repeats. "
+        "The accuracy of each class after the last round that all runs of a setting reach and its share of the "
+        "labels queried until then, as means over repeats. "
         "The worst class has the lowest mean accuracy. Balance is the entropy of the queried classes, 1 for equal "
         "numbers. The calibration error measures the gap between confidence and accuracy."
     )

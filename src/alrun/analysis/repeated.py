@@ -15,6 +15,7 @@ from alrun.system.errors import DataError
 
 DIGITS = 9  # of a measure that must agree; a conversion to text and back may change later ones
 ROUNDING = 6e-6  # of a number, by which two copies may differ: alrun results --lean writes 6 digits
+PAID = ("answers", "spent")
 METRICS_BY_COLUMN = {metric.column: metric.label for metric in TABLE}  # the label of each measure
 
 
@@ -46,7 +47,7 @@ def keep_once(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
 
 def numbers_of(frame: pd.DataFrame) -> pd.DataFrame:
     """The numbers of a run that copies must share, by round: labels, accuracy, and whatever else was measured."""
-    known = [column for column in ("labeled", *METRICS_BY_COLUMN) if column in frame]
+    known = [column for column in ("labeled", *PAID, *METRICS_BY_COLUMN) if column in frame]
     return frame.set_index("round")[known].astype(float)
 
 
@@ -69,6 +70,8 @@ def difference_in_words(first: pd.DataFrame, second: pd.DataFrame) -> str:
         number, one, other = ours.index[row], ours.iloc[row, column], theirs.iloc[row, column]
         if shared[column] == "labeled":
             return f"after round {number} with {one:.0f} and with {other:.0f} labels"
+        if shared[column] in PAID:
+            return f"after round {number} with {shared[column]} {one:g} and {other:g}"
         word = "accuracies" if shared[column] == ACCURACY.column else METRICS_BY_COLUMN[shared[column]]
         return f"after round {number} with {word} {one:.6g} and {other:.6g}"
     return ""
@@ -96,7 +99,8 @@ def without_repeated_rows(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         UserError: A round occurs twice with different numbers.
     """
-    numbers = table[["run", "round", "labeled"]].assign(accuracy=table[ACCURACY.column].round(DIGITS))
+    counts = [column for column in ("labeled", *PAID) if column in table]
+    numbers = table[["run", "round", *counts]].assign(accuracy=table[ACCURACY.column].round(DIGITS))
     rows = table[~numbers.duplicated()]
     twice = rows[rows.duplicated(["run", "round"])]
     if len(twice):

@@ -24,22 +24,28 @@ CURVE_COLUMNS = ["curve", "repeats", "missing", "mean", "std", "t_low", "t_high"
 def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
     """A row per run: ``aubc``, ``final`` and ``best`` value of the metric, class balance, seconds; shares of 1.
 
+    ``low`` and ``high`` are the ends of the range below.
+
     ``aubc`` is the area under the curve over the range of answers, divided by this range: the mean of the metric along
     the budget (trapezoids). It is over the range of answers, or of costs, that all runs of a facet cover, and ``final``
     is the value at its end: a run that stopped early has not seen what raises the mean of others.
-    ``class_balance`` is the entropy of the queried classes divided by its maximum.
+    ``class_balance`` is the entropy of the queried classes divided by its maximum; like the calibration error it is of
+    the last round whose labels all runs of a facet have.
     """
     rows, metric, ranges = [], reading.metric, common_ranges(rounds, reading)
+    shared = up_to_common_end(rounds).sort_values("round", kind="stable").groupby("run").last()
     known = [name for name in rounds if name in ("curve", "facet", "label", "strategy", "seed", "run", *BY_ROUND)]
     for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
-        first, last = frame.iloc[0], frame.iloc[-1]
+        first, last = frame.iloc[0], shared.loc[run] if run in shared.index else frame.iloc[0]
         values = frame[metric.column]
         x, range = reading.x(frame).to_numpy(), ranges[str(first["facet"])]
         rows.append(
             {
                 **{key: first[key] for key in ("curve", "facet", "label", "strategy", "seed")},
                 "run": run,
-                "labels": last["labeled"],
+                "labels": frame["labeled"].iloc[-1],
+                "low": range[0],
+                "high": range[1],
                 "aubc": mean_value(x, values.to_numpy(), range),
                 "final": float(np.interp(range[1], x, values)) if reading.by != "spent" else values.iloc[-1],
                 "best": metric.best(values),
@@ -56,6 +62,12 @@ def common_ranges(rounds: pd.DataFrame, reading: Reading) -> dict[str, tuple[flo
     ends = reading.x(rounds).groupby([rounds["facet"], rounds["run"]], sort=False).agg(["min", "max"])
     ends = ends.groupby(level=0).agg({"min": "max", "max": "min"})
     return {str(facet): (float(low), float(high)) for facet, low, high in ends.itertuples()}
+
+
+def up_to_common_end(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose numbers of answers all runs of their facet reach."""
+    ends = {facet: high for facet, (_, high) in common_ranges(rounds, PLAIN).items()}
+    return rounds[PLAIN.x(rounds) <= rounds["facet"].map(ends)]
 
 
 def mean_value(x: np.ndarray, values: np.ndarray, range: tuple[float, float] | None = None) -> float:
@@ -81,7 +93,9 @@ def by_class(row: pd.Series, column: str) -> np.ndarray:
 
 
 def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row per curve, a column per class, means over repeats: accuracy after the last round, share of the queries.
+    """A row per curve, a column per class, means over repeats: accuracy at the common end, share of the queries.
+
+    The end is the last round whose labels all runs of a facet have.
 
     Repeats need not have the same classes, since ``open_set`` may draw which are known: a mean is over the repeats that
     have the class. Empty if the curves have no results by class.
@@ -89,7 +103,9 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     accuracy, queried = {}, {}
     known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
     names = class_names(rounds)
-    for curve, frame in rounds[known].sort_values("round", kind="stable").groupby("curve", sort=False):
+    for curve, frame in (
+        up_to_common_end(rounds)[known].sort_values("round", kind="stable").groupby("curve", sort=False)
+    ):
         runs = {str(run): frame for run, frame in frame.groupby("run", sort=False)}
         last = {run: by_class(frame.iloc[-1], "class_accuracy") for run, frame in runs.items()}
         if not all(map(len, last.values())):

@@ -172,7 +172,8 @@ def compare(
 ) -> pd.DataFrame:
     """How the runs' ``measure`` (a column of scores.per_run) differs over common seeds, a row per pair of curves.
 
-    ``pairs`` of curves are compared, by default all.
+    ``pairs`` of curves are compared, by default all; not those of settings that cover other ranges of labels, whose
+    areas are of other parts of the curves.
 
     Columns: ``difference`` (mean), its t and bootstrap intervals, p of the t-test (``p``, and ``p_holm`` over all
     pairs) and of Wilcoxon's signed ranks (``p_wilcoxon``), p that they are alike to within ``difference``
@@ -181,9 +182,10 @@ def compare(
     """
     rows = []
     values = {str(name): frame.set_index("seed")[measure].dropna() for name, frame in runs.groupby("curve", sort=False)}
+    covered = runs.drop_duplicates("curve").set_index("curve")[["low", "high"]].agg(tuple, axis="columns")
     for one, other in itertools.combinations(values, 2) if pairs is None else pairs:
         seeds = values[one].index.intersection(values[other].index)
-        if seeds.empty:
+        if seeds.empty or covered[one] != covered[other]:
             continue
         a, b = values[one][seeds].to_numpy(float), values[other][seeds].to_numpy(float)
         mean, p = t_test(a, b)

@@ -45,7 +45,8 @@ def significance_section(
     text = (
         "The penalty matrix gives the share of rounds in which a paired t-test over the repeats is significant at "
         f"{alpha:g}, without correction. Rounds without scatter, such as a shared first round, are not tested. "
-        f"Compared are {which}. The table compares the AUBC of two curves over the seeds that both have: the "
+        f"Compared are {which}. The table compares the AUBC of two curves that cover the same range of labels, over "
+        "the seeds that both have: the "
         f"difference in {UNITS.get(metric.unit, metric.unit)} with its intervals by Student's t and by bootstrap; p of "
         "the t-test, and "
         "p_holm after Holm's correction for all pairs; p_wilcoxon of the signed ranks; p_equivalence of two one-sided "

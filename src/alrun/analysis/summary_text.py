@@ -6,7 +6,7 @@ import pandas as pd
 
 from alrun.analysis import figures, ranks, scores
 from alrun.analysis.comparability import join_words
-from alrun.analysis.curves import name_curves, strategy_labels
+from alrun.analysis.curves import dataset_names, name_curves, strategy_labels
 from alrun.analysis.formats import p_in_words
 from alrun.analysis.metrics import PLAIN, Reading
 from alrun.analysis.page import Section
@@ -19,14 +19,14 @@ def datasets(rounds: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The table split by data set: accuracies on different data sets do not compare."""
     if "dataset" not in rounds:
         return {"": rounds}
-    return {str(name): frame for name, frame in rounds.groupby("dataset", sort=False)}
+    return {str(name): frame for name, frame in rounds.groupby(dataset_names(rounds), sort=False)}
 
 
 def overview(rounds: pd.DataFrame) -> str:
     """A sentence such as ``9 runs: 3 strategies on digits (small_cnn), 20 to 200 labels in 10 rounds, 3 repeats``."""
     runs = rounds.drop_duplicates("run")
     strategies = len(set(zip(runs["strategy"], strategy_labels(runs), strict=True)))
-    where = join_words(sorted(runs["dataset"].unique())) if "dataset" in runs else "one data set"
+    where = join_words(sorted(dataset_names(runs).unique())) if "dataset" in runs else "one data set"
     models = f" ({join_words(sorted(runs['model'].unique()))})" if "model" in runs else ""
     counts = [counted(len(runs), "run"), counted(strategies, "strategy"), counted(runs["seed"].nunique(), "repeat")]
     budget = f"{rounds['labeled'].min()} to {rounds['labeled'].max()} labels in {rounds['round'].max() + 1} rounds"

@@ -72,6 +72,9 @@ def report_runs(arguments: Namespace) -> None:
             raise SettingError(
                 f"--full-data {share} must be a number: give a share such as 0.95, and its source."
             ) from None
+        if not 0 < full_data[0] <= reading.metric.high:
+            most = "" if reading.metric.high == math.inf else f" and at most {reading.metric.high:g}"
+            raise SettingError(f"--full-data {share} must be above 0{most}: 0.95 says 95 %.")
 
     from alrun.analysis import sources
     from alrun.analysis.report import Choices, write_report

@@ -184,13 +184,19 @@ class Run:
         if round or self.labeling:  # labels from people belong to this run alone
             self.fit(round, self.run_dir / "training.pt")
             return
-        key = f"{identity.first_model_id(self.cfg)}-{self.parts.data_id}-{self.device.type}.pt"
-        path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / key
+        path = Path(self.cfg.paths.outputs) / "cache" / "first_model" / self.first_model_name()
         if first_model.share_first_model(path, self.state, lambda unfinished: self.fit(0, unfinished)):
             log.info("round 0 comes from %s", display_path(path))
             if lacks_measures(self.state.rounds[0]):
                 self.parts.model.load_state_dict(self.state.weights or {})
                 self.state.rounds[0] = with_measures(self.state.rounds[0], self.evaluator.evaluate(self.parts.model))
+
+    def first_model_name(self) -> str:
+        """The file of the first model that runs share: if the user's own code changes, it is another one."""
+        deciding = {key: value for key, value in identity.deciding(self.cfg).items() if key != "strategy"}
+        code = own_code.hash_own_code(deciding)
+        own = f"{identity.digest(code)}-" if code else ""
+        return f"{identity.first_model_id(self.cfg)}-{own}{self.parts.data_id}-{self.device.type}.pt"
 
     def fit(self, round: int, unfinished: Path) -> None:
         """Train and evaluate, round 0 by ``initial_seed`` and others by ``seed``; checkpoints go to ``unfinished``."""

@@ -16,7 +16,7 @@ from alrun.pool.pool import Pool
 from alrun.pool.redundancy import Redundancy, Sources
 from alrun.pool.rows import Rows
 from alrun.system import rng
-from alrun.system.errors import SettingError
+from alrun.system.errors import DataError, SettingError
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +104,24 @@ def asked_about(data: ImageData, sources: Sources) -> Asked:
     )
 
 
+def check_prices(prices: np.ndarray, count: int) -> None:
+    """Refuse prices of a user's own cost that are not one finite number from 0 for each example.
+
+    Raises:
+        UserError: That is so.
+    """
+    if np.shape(prices) != (count,):
+        raise DataError(f"cost: prices has the shape {np.shape(prices)}, and must be ({count},): one of each example.")
+    if not (np.isfinite(prices) & (prices >= 0)).all():
+        raise DataError("cost: prices holds numbers below 0 or that are not finite: an answer costs 0 or more.")
+
+
 def answer(pool: Pool, annotator: Annotator, cost: Cost, asked: Asked, seed: int) -> None:
     """Give ``pool`` the annotator's answers to all of its examples, and their prices; its labels were the truth."""
     pool.opinions = annotator.opinions
     prices = cost.prices(asked)
+    if prices is not None:
+        check_prices(prices, len(asked.truth))
     pool.prices = None if prices is None else torch.from_numpy(prices)
     if isinstance(annotator, Perfect):
         return
