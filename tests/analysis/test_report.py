@@ -220,6 +220,48 @@ def test_labels_that_cannot_be_cost_the_run_that_has_them(tmp_path, row, value, 
     assert [problem.reason for problem in problems] == [f"1 run has {reason}: random-0."]
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("strategy", "badge", "several values of strategy"),
+        ("seed", 7, "several values of seed"),
+        ("budget.total", "400", "several values of budget.total"),
+    ],
+)
+def test_rounds_of_a_run_that_contradict_each_other_cost_the_run(tmp_path, column, value, reason):
+    table = bare(*THREE, *OTHER).assign(**{"budget.total": "300"})
+    table.loc[1, column] = value  # of random with seed 0
+    table.to_csv(tmp_path / "0.csv", index=False)
+    rows, problems = sources.load([str(tmp_path / "0.csv")])
+    assert "random-0" not in set(rows["run"])
+    assert [problem.reason for problem in problems] == [f"1 run has {reason}: random-0."]
+
+
+def test_a_run_has_the_seed_of_its_name(tmp_path):
+    table = bare(*THREE).assign(run=lambda rows: "toy/random-1a-seed" + rows["seed"].astype(str))
+    table.loc[table["seed"] == 2, "seed"] = 5
+    table.to_csv(tmp_path / "0.csv", index=False)
+    rows, problems = sources.load([str(tmp_path / "0.csv")])
+    assert rows["seed"].unique().tolist() == [0, 1]
+    assert [problem.reason for problem in problems] == [
+        "1 run has another seed than its name says: toy/random-1a-seed2."
+    ]
+
+
+def test_large_seeds_are_read_exactly_or_refused(tmp_path):
+    seeds = [2**53 + 1, 2**62 + 1]
+    table = bare(*(("random", seed, [0.5, 0.6, 0.7]) for seed in seeds))
+    table.to_csv(tmp_path / "0.csv", index=False)
+    assert sources.load([str(tmp_path / "0.csv")]).rounds["seed"].unique().tolist() == seeds
+    for cell in ("1e30", str(2**63), "inf"):
+        table.astype({"seed": object}).assign(seed=cell).to_csv(tmp_path / "0.csv", index=False)
+        with pytest.raises(UserError, match=f"line 2, column seed: '{cell}' is too large"):
+            sources.load([str(tmp_path / "0.csv")])
+    table.assign(seed=0, schema_version="inf").to_csv(tmp_path / "0.csv", index=False)
+    with pytest.raises(UserError, match="is not a table of results"):
+        sources.load([str(tmp_path / "0.csv")])
+
+
 def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path):
     table = bare(*THREE, *OTHER).astype({"test_accuracy": object})
     for cell, more in (("NaN", ""), ("much", ""), ("0,5", "; decimals have a point")):
@@ -520,6 +562,8 @@ def test_one_repeat_has_no_deviation(tmp_path):
         (["--accuracy", "90"], "--at 90.0 must be above 0 and at most 1"),
         (["--alpha", "0"], "--alpha 0.0 must be between 0 and 1"),
         (["--full-data", "much", "me"], "--full-data much must be a number"),
+        (["--difference", "1"], "--difference 1.0 must be above 0 and below 1"),
+        (["--difference", "-1", "--metric", "nll"], "--difference -1.0 must be above 0."),
         (["--full-data", "95", "me"], "--full-data 95 must be above 0 and at most 1: 0.95 says 95 %"),
         (["--full-data", "nan", "me"], "--full-data nan must be above 0 and at most 1"),
         (["nowhere"], "nowhere does not exist"),
@@ -529,6 +573,11 @@ def test_a_mistake_is_one_sentence(monkeypatch, arguments, sentence):
     with pytest.raises(SystemExit) as stopped:
         run_command(monkeypatch, *arguments)
     assert sentence in str(stopped.value)
+
+
+def test_a_name_that_no_system_takes_is_one_sentence(tmp_path, runs, monkeypatch):
+    with pytest.raises(SystemExit, match=r"cannot be written \(File name too long\)"):
+        run_command(monkeypatch, str(tmp_path / "runs"), "-o", str(tmp_path / ("x" * 300)), "--no-images")
 
 
 def test_a_known_full_data_accuracy_is_used_and_its_source_named(tmp_path, runs, monkeypatch):

@@ -61,6 +61,9 @@ done
         (["strategy=badge", "strategy.nearby=20"], ["strategy.nearby", "strategy has no settings; leave it out"]),
         (["nonsense=1"], ["nonsense", "no such setting"]),
         (["+nonsense=1"], ["nonsense", "no such setting"]),
+        (["+training.foo=1"], ["training.foo: there is no such setting", "training.max_epochs"]),
+        (["++budget.totl=1"], ["budget.totl: there is no such setting; did you mean budget.total?"]),
+        (["+optimizer.shedule=null"], ["optimizer.shedule: there is no such setting; did you mean optimizer.schedule"]),
         (["batch_size=1000"], ["batch_size=b1000", "budget.batch_size=1000"]),
         (["dataset.source=packed"], ["dataset.source", "no such setting"]),
         (["dataset=cifar10", "dataset.source=pakced"], ["dataset.source=pakced", "original or packed"]),
@@ -204,6 +207,25 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
     answer = subprocess.run([*command, "strategy.powr=3"], cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 1
     assert "did you mean strategy.power?" in answer.stderr
+
+
+LEAVES = """
+import sys
+from alrun.strategies import Strategy
+
+class Leaves(Strategy):
+    def select(self, query):
+        sys.exit(0)
+"""
+
+
+def test_a_run_that_its_strategy_leaves_is_not_done(tmp_path):
+    (tmp_path / "mine.py").write_text(LEAVES)
+    answer = alrun("strategy=random", "strategy._target_=mine.Leaves", "allow=[mine]", "debug=fast", cwd=tmp_path)
+    assert answer.returncode == 1
+    assert "the run was left by sys.exit(0) in a part of it: raise an error there instead." in answer.stderr
+    (note,) = tmp_path.glob("outputs/runs/*/*/failed.txt")
+    assert "sys.exit(0)" in note.read_text()
 
 
 def test_a_run_that_fails_leaves_the_others_of_a_sweep_and_is_told_at_its_end(tmp_path):

@@ -18,7 +18,11 @@ def test_a_run_is_exported_by_its_folder(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("weights.pt, classifier.json are in ")
     about = json.loads((tmp_path / "out" / "classifier.json").read_text())
     assert (about["labeled"], len(about["classes"])) == (40, 10)
-    for target, reason in (("out", "say where the files go"), ("to=", "say where the files go")):
+    for target, reason in (
+        ("out", "say where the files go"),
+        ("to=", "say where the files go"),
+        (f"to={tmp_path / 'out' / 'classifier.json'}", "is a file: name a folder"),
+    ):
         monkeypatch.setattr(sys, "argv", ["alrun export", str(tmp_path / "runs"), target])
         with pytest.raises(SystemExit, match=reason):
             export.main()

@@ -12,6 +12,7 @@ from alrun.analysis import forecast as forecasts
 from alrun.analysis.efficiency import Curve
 from alrun.commands import forecast, status
 from alrun.system import files
+from tests.analysis.made_tables import make_table, save
 
 
 def made_run(folder, accuracy, **more):
@@ -77,6 +78,12 @@ def test_impossible_wishes_are_refused(tmp_path, run, monkeypatch, capsys, words
     with pytest.raises(SystemExit) as refused:
         typed(monkeypatch, capsys, str(tmp_path), *words)
     assert reason in str(refused.value)
+
+
+def test_a_table_has_nothing_to_forecast(tmp_path, monkeypatch, capsys):
+    save(make_table({("random", 0): (0.5, 0.6, 0.7)}), tmp_path / "sent")
+    with pytest.raises(SystemExit, match="sent is a table of finished runs: compare forecasts with them by --check"):
+        typed(monkeypatch, capsys, str(tmp_path / "sent"))
 
 
 def test_check_says_how_often_intervals_held(tmp_path, monkeypatch, capsys):

@@ -46,6 +46,15 @@ def test_the_next_commands_begin_as_this_program_was_started(tmp_path, monkeypat
     assert commands.count("python -m alrun") == 3
 
 
+def test_the_next_commands_go_to_the_folder_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = write_files("strategy", "ratio", "my_al", Path("sub dir")).splitlines()
+    after = lines.index("Next:")
+    assert lines[after + 1 : after + 3] == ["  cd 'sub dir'", "  python -m pytest tests/test_ratio.py"]
+    again = write_files("strategy", "near", "my_al", Path()).splitlines()
+    assert not any("cd " in line for line in again)
+
+
 def test_an_own_strategy_takes_fewer_than_fifteen_lines(tmp_path):
     write_files("strategy", "ratio", "my_al", tmp_path)
     text = (tmp_path / "my_al" / "ratio.py").read_text()
@@ -78,6 +87,8 @@ def test_a_second_one_joins_the_package(tmp_path):
         ("class", "my_al", r"name class: use small letters"),
         ("badge", "my_al", r"strategy=badge is an option of alrun already"),
         ("ratio", "random", r"--package random is the name of another package"),
+        ("ratio", "torch", r"--package torch is the name of another package"),
+        ("ratio", "sympy", r"--package sympy is the name of another package"),
     ],
 )
 def test_names_that_cannot_be(tmp_path, name, package, words):

@@ -6,6 +6,7 @@ import logging
 import pytest
 import torch
 
+from alrun.analysis import rounds
 from alrun.commands import speed
 from alrun.loop import execution, provenance
 from alrun.loop.components import build_parts
@@ -153,18 +154,22 @@ def test_run_json_records_what_bytes_depend_on_and_a_run_that_goes_on_elsewhere_
     assert record["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
     assert (record["threads"], record["memory_format"]) == (1, "contiguous")
     with caplog.at_level(logging.WARNING):
-        provenance.warn_if_elsewhere(folder, CPU, Choice(1, "contiguous"))
+        assert provenance.find_machines_before(folder, CPU, Choice(1, "contiguous"), 2) == []
         assert not caplog.records
-        for change, words in (
-            ({"threads": 2}, "(threads 1, not 2)"),
-            ({"cpu_capability": "AVX"}, f"(cpu_capability {record['cpu_capability']}, not AVX)"),
-            ({"versions": {**record["versions"], "torch": "2.6"}}, f"(torch {torch.__version__}, not 2.6)"),
-            ({"device": "H100"}, f"(device {record['device']}, not H100)"),
+        for column, name, before, now in (
+            ("threads", "threads", 2, 1),
+            ("cpu_capability", "cpu_capability", "AVX", record["cpu_capability"]),
+            ("torch", "torch", "2.6", torch.__version__),
+            ("hardware", "device", "H100", record["device"]),
         ):
+            versions = record["versions"] | ({"torch": before} if name == "torch" else {})
+            change = {name: before} if name in record else {}
             caplog.clear()
-            (folder / "run.json").write_text(json.dumps(record | change))
+            (folder / "run.json").write_text(json.dumps(record | change | {"versions": versions}))
             (folder / "done").unlink()
             assert complete("budget.total=40") == folder
             (warning,) = [each.getMessage() for each in caplog.records if "elsewhere" in each.getMessage()]
-            assert warning.startswith(f"going on elsewhere {words}: from here on")
-            assert json.loads((folder / "run.json").read_text()) == record
+            assert warning.startswith(f"going on elsewhere ({name} {now}, not {before}): from here on")
+            (earlier,) = json.loads((folder / "run.json").read_text())["machines_before"]
+            assert (earlier["until_round"], earlier[name]) == (1, before)
+            assert rounds.gather([folder]).rounds[column].unique().tolist() == [f"{before} then {now}"]

@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from alrun.loop.start import run
+from alrun.models.mnist_net import MnistNet
 from alrun.runs.state import RunState
 from alrun.strategies import Query, Strategy
 from alrun.system.energy import Cost
@@ -116,6 +118,37 @@ def test_what_does_not_go_together_is_refused_before_training(complete, tmp_path
     with pytest.raises(UserError, match=words):
         complete(*overrides)
     assert not list(tmp_path.glob("runs/*/*/state-*.pt"))
+
+
+class DeepHead(MnistNet):
+    def __init__(self, channels, image_size, classes, width):
+        super().__init__(channels, image_size, classes, width)
+        self.head = nn.Sequential(self.head)
+
+
+class Frozen(MnistNet):
+    def __init__(self, channels, image_size, classes, width):
+        super().__init__(channels, image_size, classes, width)
+        self.requires_grad_(False)
+
+
+class NeedsWords(Returns):
+    needs = ("log_probs",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("DeepHead", "DeepHead has no torch.nn.Linear as its head"),
+        ("Frozen", "Frozen has no weight that is trained"),
+        ("NeedsWords", r"has needs = \('log_probs',\): write them as Needs"),
+    ],
+)
+def test_a_part_of_ones_own_that_cannot_work_is_refused_before_training(complete, name, words):
+    target = f"_target_={__name__}.{name}"
+    own = ["strategy=random", f"strategy.{target}", "+strategy.positions=[]"]
+    with pytest.raises(UserError, match=words):
+        complete(*own if name == "NeedsWords" else ("model=mnist_net", f"model.{target}"))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from alrun.system import files, spreadsheet
 from alrun.system.errors import DataError, UserError, first_line
 from alrun.system.safe_text import uncell
 
+INTEGERS, EXACT = 2**63, 2**53  # above the first no integer is read, above the second none from a fraction
+
 
 def lean(rounds: pd.DataFrame) -> pd.DataFrame:
     """The table without numbers by class or group and without the stopping measures; other fractions to 6 digits.
@@ -82,7 +84,7 @@ def read_results(path: Path) -> pd.DataFrame:
         return of_this_version(arrange(rounds.merge(runs, on="run", validate="many_to_one")), path)
     except UserError:  # that a later version wrote it, say
         raise
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, OverflowError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise DataError(f"{path} is not a table of results ({reason}): alrun results writes one.") from error
 
@@ -150,18 +152,20 @@ def numbers(cells: pd.Series) -> pd.Series:
     ``cells`` is named by its column; its index has the lines of the file.
 
     Raises:
-        ValueError: A cell is not a number.
+        ValueError: A cell is not a number, or an integer is so large that it cannot be read exactly.
     """
     cells = cells.str.strip()
-    found = []
+    is_whole = NUMBERS.get(str(cells.name)) is not float and bool(cells.str.fullmatch(r"[+-]?\d+").all())
+    found: list[float] = []
     for line, cell in cells.items():
         try:
-            number = float(cell or "nan")
+            number = int(cell) if is_whole else float(cell or "nan")
         except ValueError:
             number = math.nan
         if cell and math.isnan(number):  # the text NaN is not a number either
             point = "; decimals have a point" if "," in cell else ""
             raise ValueError(f"line {line}, column {cells.name}: {cell!r} is not a number{point}")
+        if cells.name in KEYS and abs(number) >= (INTEGERS if is_whole else EXACT):
+            raise ValueError(f"line {line}, column {cells.name}: {cell!r} is too large")
         found.append(number)
-    is_whole = NUMBERS.get(str(cells.name)) is not float and bool(cells.str.fullmatch(r"[+-]?\d{1,15}").all())
-    return pd.Series(found, cells.index, dtype=float).astype(int if is_whole else float)
+    return pd.Series(found, cells.index, dtype=int if is_whole else float)

@@ -44,6 +44,7 @@ PROVENANCE = (
     "cuda",
 )
 PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", "rare_classes", "source", schema.KEY)
+MOVED = ("torch", "hardware", "cpu_capability", "threads", "memory_format")  # with the machine, in the midst of a run
 NAMED = 100  # classes; the names of more are not repeated in each row
 # Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
@@ -94,7 +95,15 @@ def provenance(meta: dict[str, Any]) -> dict[str, str]:
     known = {**meta.get("versions", {}), **meta, "hardware": meta.get("device")}
     known |= {"class_names": class_names(meta), "rare_classes": rare_classes(meta)}
     known[schema.KEY] = schema.SCHEMA_VERSION  # of the table, not of the run
+    for before in reversed(meta.get("machines_before", [])):
+        earlier = before | {"hardware": before.get("device")}
+        known |= {name: then(earlier[name], known.get(name)) for name in MOVED if earlier.get(name) is not None}
     return {key: str(known[key]) for key in (*NAMES, *PROVENANCE) if known.get(key) is not None}
+
+
+def then(before: Any, after: Any) -> str:
+    """What a machine and the next say, as text: ``2.6.0 then 2.13.0`` where they differ."""
+    return str(after) if str(after).split(" then ")[0] == str(before) else f"{before} then {after}"
 
 
 def class_names(meta: dict[str, Any]) -> str | None:

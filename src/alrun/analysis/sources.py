@@ -10,11 +10,13 @@ from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
 from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
 from alrun.analysis.result_files import is_table, read_results
-from alrun.analysis.rounds import Problem, Results
+from alrun.analysis.rounds import BY_ROUND, Problem, Results
 from alrun.analysis.run_reader import NUMBERS
 from alrun.runs.round_record import COSTS
 from alrun.runs.run_folder import find_run_folders
 from alrun.settings.checks import POOL_SIZES
+
+VARYING = ("run", *BY_ROUND)  # columns that may differ between the rounds of a run
 
 
 def load(sources: Sequence[str]) -> Results:
@@ -40,8 +42,12 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
     accuracy = table[ACCURACY.column]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
     measured = accuracy.notna().groupby(table["run"]).transform("any")  # otherwise there was no test set
+    fixed = [] if path.is_dir() else [column for column in table if column not in VARYING]  # runs.csv has them once
+    named = pd.to_numeric(table["run"].str.extract(r"-seed(\d{1,18})$")[0])
     problems, left_out = [], pd.Series(False, table.index)
     for rows, reason in (
+        *((differing(table, column), f"several values of {column}") for column in fixed),
+        (named.notna() & (named != table["seed"]), "another seed than its name says"),
         (lacking, "a row without seed, round or labels"),
         (table["round"] < 0, "rounds below 0"),
         (table["labeled"] < 1, "labels that are not a positive whole number"),
@@ -68,6 +74,11 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
         left_out |= table["run"].isin(runs)
     kept = table[~left_out]
     return kept.astype(dict.fromkeys(("seed", "round", "labeled"), int)), problems
+
+
+def differing(table: pd.DataFrame, column: str) -> pd.Series:
+    """For each row whether its run has several values in ``column``."""
+    return table.groupby("run", sort=False)[column].transform("nunique") > 1
 
 
 def rising(table: pd.DataFrame) -> pd.Series:

@@ -71,9 +71,9 @@ def with_config_dir(words: Sequence[str], config_dir: str | None) -> list[str]:
     return [*words, f"hydra.searchpath=['file://{quoted}']"]
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of commands that read results."""
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=SOURCES)
+def add_sources(parser: argparse.ArgumentParser, which: str = SOURCES) -> None:
+    """Add the arguments of commands that read results, and say ``which`` these are."""
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", default=["outputs"], help=which)
     add_config_dir(parser)
 
 

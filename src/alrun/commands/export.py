@@ -15,7 +15,7 @@ from alrun.commands.advise import find_run
 from alrun.runs.run_folder import display_path
 from alrun.settings import planned_runs
 from alrun.system import early
-from alrun.system.errors import SettingError, writing
+from alrun.system.errors import SettingError, StorageError, writing
 
 
 def main() -> None:
@@ -38,6 +38,8 @@ def export(source: str, folder: Path, with_onnx: bool) -> None:
     Raises:
         UserError: There is no such run, it has no trained model, or the folder cannot be written to.
     """
+    if folder.is_file():
+        raise StorageError(f"to={folder} is a file: name a folder.")
     run_dir, words = find_run(source)
     cfg = planned_runs.runs_of_command([*words, "tracking=none"])[0].cfg
     with early.holding_ctrl_c():

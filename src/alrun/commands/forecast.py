@@ -17,12 +17,13 @@ from alrun.commands import console
 from alrun.system.errors import DataError, SettingError, UserError
 
 SHOWN = 30  # runs
+SOURCES = "run folders, folders of them, patterns, or an experiment; with --check tables of results too"
 
 
 def main() -> None:
     """Read the command line and print the forecasts."""
     parser = console.make_parser("forecast", __doc__)
-    console.add_sources(parser)
+    console.add_sources(parser, SOURCES)
     parser.add_argument("--labels", type=int, metavar="N", help="labels to look ahead (default: half as many again)")
     parser.add_argument("--at", type=float, metavar="ACCURACY", help="say what this accuracy needs (0 to 1)")
     parser.add_argument(
@@ -42,8 +43,12 @@ def forecast(arguments: argparse.Namespace) -> None:
         check(arguments.sources)
         return
     from alrun.analysis import forecast
+    from alrun.analysis.result_files import is_table
     from alrun.runs.run_folder import display_path, find_run_folders
 
+    for source in arguments.sources:
+        if is_table(Path(source)):
+            raise DataError(f"{source} is a table of finished runs: compare forecasts with them by --check.")
     folders = [folder for folder in find_run_folders(arguments.sources) if (folder / "accuracy.csv").exists()]
     line_of = forecast_or_reason if len(folders) > 1 else forecast_line
     for folder in folders[:SHOWN]:

@@ -6,8 +6,10 @@
 It writes a class that works, its YAML file and its test into this folder. It never overwrites a file.
 """
 
+import shlex
 import sys
 from importlib import resources
+from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 from string import Template
@@ -53,7 +55,7 @@ def write_files(kind: str, name: str, package: str, folder: Path) -> str:
             raise SettingError(f"{what} {value[:20]}... has {len(value)} letters: use {LONGEST} or fewer.")
     if (resources.files("alrun.conf") / kind / f"{name}.yaml").is_file():
         raise SettingError(f"{kind}={name} is an option of alrun already: choose another name.")
-    if package in sys.stdlib_module_names or package == "alrun":
+    if is_taken(package, folder):
         raise SettingError(f"--package {package} is the name of another package: choose another, such as my_al.")
     words = {"name": name, "package": package, "class_name": class_name(name), "title": name.replace("_", " ").title()}
     places = {
@@ -70,7 +72,17 @@ def write_files(kind: str, name: str, package: str, folder: Path) -> str:
             path.write_text(Template(text).substitute(words), encoding="utf-8")
         if not (folder / package / "__init__.py").exists():
             (folder / package / "__init__.py").write_text('"""Own parts of alrun\'s experiments."""\n')
-    return describe_files(kind, name, package, [str(path) for path in places.values()])
+    return describe_files(kind, name, package, folder, list(places.values()))
+
+
+def is_taken(package: str, folder: Path) -> bool:
+    """Whether ``package`` is a module of Python or an installed one, other than the folder of that name here."""
+    if package in sys.stdlib_module_names or package == "alrun":
+        return True
+    if package in sys.modules or (found := find_spec(package)) is None:
+        return package in sys.modules
+    places = [*(found.submodule_search_locations or []), found.origin or ""]
+    return (folder / package).resolve() not in [Path(place).resolve() for place in places]
 
 
 def class_name(name: str) -> str:
@@ -78,13 +90,15 @@ def class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def describe_files(kind: str, name: str, package: str, paths: list[str]) -> str:
+def describe_files(kind: str, name: str, package: str, folder: Path, paths: list[Path]) -> str:
     """What was written, and what to type next."""
     code, _, test = paths
+    enter = [f"  cd {shlex.quote(str(folder))}"] if folder != Path() else []
     trial = program.command_line(
         ["--config-dir", "conf", f"{kind}={name}", *TRIED_BY[kind].split(), f"allow=[{package}]"]
     )
-    lines = ["Written:", *(f"  {path}" for path in paths), "Next:", f"  python -m pytest {test}"]
+    lines = ["Written:", *(f"  {path}" for path in paths), "Next:", *enter]
+    lines.append(f"  python -m pytest {test.relative_to(folder)}")
     if kind == "strategy":
         lines.append(f"  {program.command_line(['check', f'{package}.{name}.{class_name(name)}'])}")
     return "\n".join([*lines, f"  {trial}", f"The idea goes into {code}, its settings into the YAML file too."])

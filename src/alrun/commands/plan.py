@@ -50,7 +50,7 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     paper: dict[Path, planned_runs.Planned] = {}  # of the paper's experiments
     rows, lines = [], []
     for name in experiments or [None]:
-        runs = planned_runs.runs_of_command([*([f"experiment={name}"] if name else []), *rest])
+        runs = planned_runs.runs_of_command([*([f"experiment={name}"] if name else []), *rest], validated=True)
         its = {run.folder: run for run in runs if run.folder not in paper} if name in of_paper else {}
         rows.append(experiment_row(name or "these runs", runs, seen, measured) | {PAPER: hours_of_paper(its.values())})
         seen |= {run.folder: run for run in runs}

@@ -54,10 +54,12 @@ def main() -> None:
 
 def report_runs(arguments: Namespace) -> None:
     """Check the arguments, gather the runs and write the report."""
-    for name in ("alpha", "difference"):
-        if not 0 < getattr(arguments, name) < 1:
-            raise SettingError(f"--{name} {getattr(arguments, name)} must be between 0 and 1.")
+    if not 0 < arguments.alpha < 1:
+        raise SettingError(f"--alpha {arguments.alpha} must be between 0 and 1.")
     reading = console.take_reading(arguments)
+    if not 0 < arguments.difference < reading.metric.high:
+        most = "" if reading.metric.high == math.inf else f" and below {reading.metric.high:g}"
+        raise SettingError(f"--difference {arguments.difference} must be above 0{most}.")
     for level in arguments.at:
         if not 0 < level <= reading.metric.high:
             most = "" if reading.metric.high == math.inf else f" and at most {reading.metric.high:g}"

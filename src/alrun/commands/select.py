@@ -19,7 +19,6 @@ from alrun.commands import console
 from alrun.commands.embed import arguments_of, without_part
 from alrun.runs.run_folder import display_path
 from alrun.settings import planned_runs
-from alrun.settings.checks import validate
 from alrun.settings.planned_runs import options_of
 from alrun.system.errors import SettingError, StorageError
 
@@ -31,7 +30,7 @@ def main() -> None:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         words, (number, of) = without_part(arguments.overrides)
         words = [*words, "runtime.engine=parts", f"runtime.parts={of}"]
-        runs = planned_runs.runs_of_command(console.with_config_dir(words, arguments.config_dir))
+        runs = planned_runs.runs_of_command(console.with_config_dir(words, arguments.config_dir), validated=True)
         if len(runs) != 1:
             raise SettingError("a part is computed for one run at a time: give one value for each setting.")
         print(select(runs[0], number, of))
@@ -48,7 +47,6 @@ def select(run: planned_runs.Planned, number: int, of: int) -> str:
 
     cfg = OmegaConf.masked_copy(run.cfg, [str(key) for key in run.cfg if key != "hydra"])
     choices = options_of(run.cfg)
-    validate(cfg)
     state = RunState.load(run.folder)
     if not state.rounds or not state.is_trained:
         raise StorageError(

@@ -22,6 +22,7 @@ from alrun.loop.part_checks import (
     check_cap,
     check_convex,
     check_model,
+    check_needs,
     check_oracle,
     check_padding,
     check_samples,
@@ -77,6 +78,7 @@ def build_parts(cfg: DictConfig, where: torch.device) -> Parts:
     """
     with rng.same("encoder"):  # it may have one
         strategy: Strategy = factory.build(cfg.strategy, "strategy")
+    check_needs(strategy)
     stopping: Stopping = factory.build(cfg.stopping, "stopping")
     augmentation: Augmentation = factory.build(cfg.augmentation, "augmentation")
     whole = opened(cfg, where)

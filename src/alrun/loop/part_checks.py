@@ -12,6 +12,7 @@ from alrun.data.dataset import ImageData
 from alrun.features.finetune import Pretrained
 from alrun.models.classifier import Classifier, has_dropout
 from alrun.models.linear import Linear
+from alrun.models.outputs import Needs
 from alrun.pool.annotator import Perfect
 from alrun.pool.cost import ByClass
 from alrun.pool.per_class_cap import Cap, NoCap
@@ -108,6 +109,12 @@ def check_model(model: Classifier, data: ImageData) -> None:
     if isinstance(model, Pretrained):
         images = model.preprocessing(images.to(torch.uint8))
     name = named(getattr(model, "network", model), "model")  # of the network that is adapted, if one is
+    if not isinstance(getattr(model, "head", None), torch.nn.Linear):
+        raise SettingError(
+            f"{name} has no torch.nn.Linear as its head: put the layers before the last one into features or embed."
+        )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise SettingError(f"{name} has no weight that is trained: leave requires_grad of its head as it is.")
     try:
         with torch.no_grad():
             model.train()
@@ -212,6 +219,20 @@ def check_convex(model: Classifier, augmentation: Augmentation, subset: Subset, 
             "training.balance=sampling draws the examples of an epoch, and optimizer=convex has none: use weights or "
             "softmax."
         )
+
+
+def check_needs(strategy: Strategy) -> None:
+    """Refuse ``needs`` that are no ``Needs``.
+
+    Raises:
+        UserError: They are something else.
+    """
+    for each in strategies_within(strategy):
+        if not isinstance(each.needs, Needs):
+            raise SettingError(
+                f"{named(each, 'strategy')} has needs = {each.needs!r}: write them as Needs(...), such as "
+                "Needs(log_probs=True)."
+            )
 
 
 def check_oracle(strategy: Strategy, trainer: Learner, data: ImageData) -> None:

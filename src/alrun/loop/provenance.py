@@ -29,12 +29,13 @@ def write_run_json(
     where: torch.device,
     execution: Choice,
     code_changed: dict[str, int],
+    machines_before: list[dict[str, Any]],
 ) -> None:
     """Write run.json beside the results.
 
     ``settings`` comes from alrun.settings.identity.settings_record, ``code`` has hashes of the user's code, ``data`` is
     the fingerprint of the data set, ``card`` describes it, and ``code_changed`` says after which round a file of the
-    user's code was found changed.
+    user's code was found changed. ``machines_before`` comes from ``find_machines_before``.
     """
     record = {
         schema.KEY: schema.SCHEMA_VERSION,
@@ -43,6 +44,7 @@ def write_run_json(
         "dataset": card,
         "code": code,
         "code_changed": run_folder.read_record(run_dir).get("code_changed", {}) | code_changed,
+        "machines_before": machines_before,
         "device": device.describe(where),
         "energy": energy.meter(where).described,
         **asdict(execution),
@@ -66,27 +68,35 @@ def note_end(run_dir: Path, rounds: int, reason: str) -> None:
     files.write_text(run_dir / "run.json", json.dumps({**record, "ended_by": reason}, indent=2) + "\n")
 
 
-def warn_if_elsewhere(run_dir: Path, where: torch.device, execution: Choice) -> None:
-    """Warn if torch, hardware, instruction set, threads or memory format differ from those in run.json.
+def find_machines_before(run_dir: Path, where: torch.device, execution: Choice, rounds: int) -> list[dict[str, Any]]:
+    """The other machines that computed the first ``rounds`` of a run; warns if the last of them was another one.
 
-    Equal bytes are promised if all are the same; otherwise the rest of the run is another draw from the same
-    distribution.
+    Each has ``until_round`` and what decides bytes: torch, device, instruction set, threads and memory format. Equal
+    bytes are promised if all are the same; otherwise the rest of the run is another draw from the same distribution.
     """
-    before = run_folder.read_record(run_dir)
-    versions = before.get("versions")
-    known = {**before, **versions} if isinstance(versions, dict) else {}  # else damaged, and written again in a moment
+    if not rounds:
+        return []
+    record = run_folder.read_record(run_dir)
+    versions = record.get("versions")
+    known = {**record, **versions} if isinstance(versions, dict) else {}  # else damaged, and written again in a moment
     now = {
         "torch": torch.__version__,
         "device": device.describe(where),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         **asdict(execution),
     }
-    others = [f"{name} {now[name]}, not {known[name]}" for name in now if name in known and known[name] != now[name]]
-    if others:
-        log.warning(
-            "going on elsewhere (%s): from here on results agree with those there in distribution, not in every bit",
-            "; ".join(others),
-        )
+    earlier = record.get("machines_before", [])
+    before = {name: known[name] for name in now if name in known}
+    others = [f"{name} {now[name]}, not {before[name]}" for name in before if before[name] != now[name]]
+    if not others:
+        return earlier
+    log.warning(
+        "going on elsewhere (%s): from here on results agree with those there in distribution, not in every bit",
+        "; ".join(others),
+    )
+    if earlier and earlier[-1]["until_round"] == rounds - 1:  # the last machine computed no round
+        return earlier
+    return [*earlier, {"until_round": rounds - 1, **before}]
 
 
 @cache  # one process runs one code

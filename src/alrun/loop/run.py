@@ -95,7 +95,6 @@ class Run:
             log.info("%s", otherwise)
         if self.state.rounds:
             log.info("going on after round %d", len(self.state.rounds) - 1)
-            provenance.warn_if_elsewhere(self.run_dir, self.device, self.execution)
         self.check()
         code = own_code.hash_own_code(identity.deciding(self.cfg))
         changed = finished.changed_code(self.run_dir, code) if self.state.rounds else []
@@ -110,6 +109,7 @@ class Run:
             self.device,
             self.execution,
             dict.fromkeys(changed, len(self.state.rounds) - 1),
+            provenance.find_machines_before(self.run_dir, self.device, self.execution, len(self.state.rounds)),
         )
         self.state.write_views(self.run_dir)
         self.clear_leftovers()

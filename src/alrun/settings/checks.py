@@ -1,6 +1,7 @@
 """Refuses impossible settings before torch is imported and data are read: within the first second."""
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -35,6 +36,7 @@ def validate(cfg: DictConfig) -> None:
     known = [entry.name for entry in fields(RunConfig)]
     for key in (str(key) for key in cfg if key not in known):
         raise SettingError(f"{key}: there is no such setting; {closest(key, known)}")
+    check_closed(cfg)
     check_given(cfg, known)
     targets.check_targets(cfg)
     for key, value in leaves(OmegaConf.to_container(cfg)):
@@ -63,6 +65,24 @@ def validate(cfg: DictConfig) -> None:
         samples = strategy.get("dropout_samples", 0)
         if isinstance(samples, int) and has_dropout(cfg) is False:
             check_dropout(samples, named(cfg.model, "model"), key)
+
+
+def check_closed(cfg: DictConfig) -> None:
+    """Refuse settings that nothing reads: of the closed groups, and of an optimizer that is put together from parts.
+
+    Raises:
+        UserError: There is one.
+    """
+    known = {each.__name__.lower(): [entry.name for entry in fields(each)] for each in CLOSED}
+    if not cfg.optimizer.get("_target_"):
+        read = re.findall(r"\$\{optimizer\.(\w+)", OmegaConf.to_yaml(cfg))  # those of a user's own that others name
+        known["optimizer"] = [*{key.partition(".")[0] for key in OPTIMIZER}, "swa", *read]
+    for group, names in known.items():
+        for key in (str(key) for key in cfg[group] if key not in names):
+            word = f"{group}.{key}"
+            raise SettingError(
+                f"{word}: there is no such setting; {closest(word, [f'{group}.{name}' for name in names])}"
+            )
 
 
 def check_given(cfg: DictConfig, groups: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from alrun.settings import groups
+from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
 from alrun.settings.guard import guarded
 from alrun.system.errors import SettingError
@@ -31,11 +32,12 @@ class Planned:
     seed: int  # this run's
 
 
-def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
-    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep.
+def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[Planned]:
+    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep; ``validated`` as a run does it.
 
     Raises:
         HydraException, OmegaConfBaseException: An override is impossible.
+        UserError: A run would refuse its settings.
     """
     overrides = as_typed(overrides)
     with configuration():
@@ -46,6 +48,8 @@ def runs_of_command(overrides: Sequence[str]) -> list[Planned]:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
             runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
         for cfg in {id(run.cfg): run.cfg for run in runs}.values():
+            if validated:
+                validate(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
             resolve(cfg)
         return runs
 

@@ -100,7 +100,7 @@ def _beside(path: Path, content: bytes, lasts: bool = True) -> Iterator[Path]:
             os.close(descriptor)
         yield temporary
     except OSError as error:
-        fix = "remove the folder that has its name" if path.is_dir() else "free space there"
+        fix = "remove the folder that has its name" if os.path.isdir(path) else "free space there"
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): {fix}, or name another folder with "
             "paths.outputs=...; what was computed before is kept."
