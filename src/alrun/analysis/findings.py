@@ -280,7 +280,7 @@ def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     if worst.empty:
         return []
     balance = runs.groupby("curve", sort=False)["class_balance"].mean()
-    ends = scores.up_to_common_end(rounds).sort_values("round", kind="stable").groupby("run").last()
+    ends = scores.common_ends(rounds)
     gap = ends.groupby("curve")[ACCURACY.column].mean().loc[worst.index] - worst["accuracy"]
     curve = str(gap.idxmax())
     if are_tied(gap):

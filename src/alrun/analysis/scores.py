@@ -33,7 +33,7 @@ def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
     the last round whose labels all runs of a facet have.
     """
     rows, metric, ranges = [], reading.metric, common_ranges(rounds, reading)
-    shared = up_to_common_end(rounds).sort_values("round", kind="stable").groupby("run").last()
+    shared = common_ends(rounds)
     known = [name for name in rounds if name in ("curve", "facet", "label", "strategy", "seed", "run", *BY_ROUND)]
     for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
         first, last = frame.iloc[0], shared.loc[run] if run in shared.index else frame.iloc[0]
@@ -70,6 +70,12 @@ def up_to_common_end(rounds: pd.DataFrame) -> pd.DataFrame:
     return rounds[PLAIN.x(rounds) <= rounds["facet"].map(ends)]
 
 
+def common_ends(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The last of these rows of each run, by its name."""
+    ordered = up_to_common_end(rounds).sort_values("round", kind="stable")
+    return ordered.drop_duplicates("run", keep="last").set_index("run")
+
+
 def mean_value(x: np.ndarray, values: np.ndarray, range: tuple[float, float] | None = None) -> float:
     """Mean height of the curve through points with rising ``x`` (trapezoids), by default from the first to the last.
 
@@ -103,9 +109,8 @@ def class_tables(rounds: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     accuracy, queried = {}, {}
     known = [name for name in ("curve", "run", "round", "class_accuracy", "class_labeled") if name in rounds]
     names = class_names(rounds)
-    for curve, frame in (
-        up_to_common_end(rounds)[known].sort_values("round", kind="stable").groupby("curve", sort=False)
-    ):
+    reached = up_to_common_end(rounds)[known].sort_values("round", kind="stable")
+    for curve, frame in reached.groupby("curve", sort=False):
         runs = {str(run): frame for run, frame in frame.groupby("run", sort=False)}
         last = {run: by_class(frame.iloc[-1], "class_accuracy") for run, frame in runs.items()}
         if not all(map(len, last.values())):
