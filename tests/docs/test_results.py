@@ -26,7 +26,7 @@ MOST = 1_000_000  # bytes of a file
 TABLES = ("runs.csv", "rounds.csv")
 README = "README.md"  # of the folder, or of the one above for all in it
 # A path from the root of a machine, or of a person; the counter of energy is the same on all machines.
-ABSOLUTE = re.compile(r"""(?:^|[\s"'=,(\[:])(?:/[A-Za-z]|~/|[A-Za-z]:\\)""")
+ABSOLUTE = re.compile(r"""(?:^|[\s"'=,(\[:])(?:/\w|~\w*/|[A-Za-z]:[\\/]|\\\\\w|file:)""")
 COUNTER = "/sys/class/powercap"
 BY_CLASS = ("class_accuracy", "class_labeled")
 FEW = 12  # numbers in another cell: more may be labels of examples
@@ -77,6 +77,8 @@ def faults_of(table: pd.DataFrame) -> list[str]:
                 found.append(f"{name} has lists of numbers: labels of examples are not for publishing")
     if set(BY_CLASS) <= set(table):
         accuracy, labeled = (table[name].str.split() for name in BY_CLASS)
+        if not accuracy.explode().dropna().astype(float).between(0, 1).all():
+            return [*found, "class_accuracy has numbers out of range"]
         if (accuracy.str.len() != labeled.str.len()).any():
             return [*found, "class_accuracy and class_labeled have other numbers of classes"]
         known = labeled[labeled.str.len() > 0]
@@ -124,6 +126,10 @@ CLASSES = {"class_accuracy": "0.5 0.5", "class_labeled": "50 50"}
         ({"folder": "outputs/runs/x", "energy": f"none; {COUNTER} has no counter"}, None),
         ({"training.max_epochs": "3", "class_names": '["1", "2"]'}, None),
         ({"folder": "/home/me/outputs/runs/x"}, "folder has a path of a machine"),
+        ({"dataset.root": "D:/photos"}, "dataset.root has a path of a machine"),
+        ({"dataset.root": r"\\server\photos"}, "dataset.root has a path of a machine"),
+        ({"dataset.root": "~me/photos"}, "dataset.root has a path of a machine"),
+        ({"dataset.root": "file:photos"}, "dataset.root has a path of a machine"),
         ({"encoder.path": "~/network.pt"}, "encoder.path has a path of a machine"),
         ({"dataset.root": "C:\\photos"}, "dataset.root has a path of a machine"),
         ({"class_names": '["/tmp/a", "b"]'}, "class_names has a path of a machine"),
@@ -134,6 +140,7 @@ CLASSES = {"class_accuracy": "0.5 0.5", "class_labeled": "50 50"}
         ({"macro_f1": 1.5}, "a macro-F1 out of its range"),
         ({"test_accuracy": 65.0}, "must be shares from 0 to 1"),
         ({"schema_version": "99"}, "was written by a later alrun"),
+        ({"class_accuracy": "0.5 1.5", "class_labeled": ""}, "class_accuracy has numbers out of range"),
         (CLASSES | {"class_accuracy": "0.5 0.5 0.5"}, "other numbers of classes"),
         (CLASSES, "class_labeled does not add up to labeled"),  # after the second round
     ],
