@@ -33,10 +33,11 @@ def per_run(rounds: pd.DataFrame, reading: Reading = PLAIN) -> pd.DataFrame:
     the last round whose labels all runs of a facet have.
     """
     rows, metric, ranges = [], reading.metric, common_ranges(rounds, reading)
-    shared = common_ends(rounds)
     known = [name for name in rounds if name in ("curve", "facet", "label", "strategy", "seed", "run", *BY_ROUND)]
+    ends = {str(run): row for run, row in common_ends(rounds[known]).iterrows()}
     for run, frame in rounds[known].sort_values("round", kind="stable").groupby("run", sort=False):
-        first, last = frame.iloc[0], shared.loc[run] if run in shared.index else frame.iloc[0]
+        first = frame.iloc[0]
+        last = ends.get(str(run), first)
         values = frame[metric.column]
         x, range = reading.x(frame).to_numpy(), ranges[str(first["facet"])]
         rows.append(

@@ -42,7 +42,9 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
     accuracy = table[ACCURACY.column]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
     measured = accuracy.notna().groupby(table["run"]).transform("any")  # otherwise there was no test set
-    fixed = [] if path.is_dir() else [column for column in table if column not in VARYING]  # runs.csv has them once
+    fixed = (
+        [] if path.is_dir() else [str(column) for column in table if column not in VARYING]
+    )  # runs.csv has them once
     named = pd.to_numeric(table["run"].str.extract(r"-seed(\d{1,18})$")[0])
     problems, left_out = [], pd.Series(False, table.index)
     for rows, reason in (
