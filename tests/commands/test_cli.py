@@ -60,6 +60,7 @@ done
         (["strategy.temperature=2"], ["strategy.temperature", "no such setting"]),
         (["strategy=badge", "strategy.nearby=20"], ["strategy.nearby", "strategy has no settings; leave it out"]),
         (["nonsense=1"], ["nonsense", "no such setting"]),
+        (["budget=5"], ["budget=5: these are several settings: give each by its name, budget.<name>=..."]),
         (["+nonsense=1"], ["nonsense", "no such setting"]),
         (["+training.foo=1"], ["training.foo: there is no such setting", "training.max_epochs"]),
         (["++budget.totl=1"], ["budget.totl: there is no such setting; did you mean budget.total?"]),

@@ -33,6 +33,9 @@ EXTRAS = {
 # OmegaConf's message if a group was removed (~strategy) or is a list of options.
 LOST = re.compile(r"[Kk]ey '(\w+)' (?:is not in struct|not found)")
 
+# OmegaConf's message if a group of settings has one value.
+WHOLE = re.compile(r"is not a subclass of (\w+)\. value: (.*)")
+
 # OmegaConf's message if a setting is written as the value of another one, which is not there.
 ELSEWHERE = re.compile(r"Interpolation key '([\w.]+)' not found")
 
@@ -85,6 +88,9 @@ def _sentence(error: BaseException) -> str | None:
             return f"{lost[1]} has no option: give one by its name, {lost[1]}=..., or several by commas and -m."
         if isinstance(link, InterpolationResolutionError) and (other := ELSEWHERE.search(str(link))):
             return absent_elsewhere(str(link.full_key), other[1])
+        if isinstance(link, ValidationError) and (whole := WHOLE.search(first_line(link))):
+            group = whole[1].lower()  # the class of its schema
+            return f"{group}={whole[2]}: these are several settings: give each by its name, {group}.<name>=..."
         if isinstance(link, InterpolationResolutionError | ValidationError):
             return f"{link.full_key}: {first_line(link)}; `--cfg job` shows values of the right type."
         if isinstance(link, ValueError) and "Config group override must be" in str(link):
