@@ -237,6 +237,19 @@ def test_rounds_of_a_run_that_contradict_each_other_cost_the_run(tmp_path, colum
     assert [problem.reason for problem in problems] == [f"1 run has {reason}: random-0."]
 
 
+def test_what_no_setting_says_may_differ_between_the_rows_of_a_run(tmp_path):
+    """Columns of a user's own, other spellings of a value, empty cells, and copies from other machines."""
+    table = bare(*THREE, *OTHER).assign(**{"budget.total": "300", "training.reset": "true", "hardware": "a", "": "x"})
+    table["my note"] = [str(row) for row in range(len(table))]
+    table.loc[1, ["budget.total", "training.reset", ""]] = ["300.0", "TRUE", "y"]
+    table.loc[4, "budget.total"] = ""
+    copies = pd.concat([table, table[table["run"] == "random-2"].assign(hardware="b")])
+    copies.to_csv(tmp_path / "0.csv", index=True, index_label="index")
+    rows, problems = sources.load([str(tmp_path / "0.csv")])
+    assert problems == []
+    assert len(rows) == len(table)
+
+
 def test_a_run_has_the_seed_of_its_name(tmp_path):
     table = bare(*THREE).assign(run=lambda rows: "toy/random-1a-seed" + rows["seed"].astype(str))
     table.loc[table["seed"] == 2, "seed"] = 5
@@ -528,9 +541,11 @@ def test_settings_that_end_at_other_labels_are_not_compared_in_the_end_nor_by_th
         ("random, budget.total=200", "badge, budget.total=200"),
     }
     text = said(made)
-    assert "Most accurate after 200 labels is badge, budget.total=200 with 67.0" in text
-    assert "Most accurate after 300 labels is badge, budget.total=300 with 75.0" in text
+    assert "Most accurate after 200 answers is badge, budget.total=200 with 67.0" in text
+    assert "Most accurate after 300 answers is badge, budget.total=300 with 75.0" in text
     assert "in the end" not in text
+    assert "largest gap" not in text
+    assert compared(made).pairs["repeats"].tolist() == [3, 3]
 
 
 def test_classes_are_compared_where_all_runs_of_a_setting_are(runs):

@@ -284,13 +284,13 @@ def test_the_critical_difference_is_that_of_its_source():
 def test_ranks_over_data_sets():
     runs = pd.DataFrame(
         [
-            {"dataset": dataset, "label": label, "aubc": value, "seed": seed}
+            {"dataset": dataset, "facet": "", "label": label, "aubc": value, "seed": seed}
             for dataset, values in (("x", [1, 2, 3]), ("y", [1, 3, 2]), ("z", [2, 2, 5]))
             for label, value in zip("abc", values, strict=True)
             for seed in (0, 1)
         ]
     )
-    runs = pd.concat([runs, pd.DataFrame([{"dataset": "x", "label": "only here", "aubc": 9, "seed": 0}])])
+    runs = pd.concat([runs, pd.DataFrame([{"dataset": "x", "facet": "", "label": "only here", "aubc": 9, "seed": 0}])])
     table = ranks.score_table(runs, "aubc")
     assert table.columns.tolist() == ["a", "b", "c"]
     assert ranks.mean_ranks(table).tolist() == pytest.approx([(3 + 3 + 2.5) / 3, (2 + 1 + 2.5) / 3, (1 + 2 + 1) / 3])
@@ -300,6 +300,22 @@ def test_ranks_over_data_sets():
     expected = stats.studentized_range.sf(distance / math.sqrt(3 * 4 / (6 * 3)) * math.sqrt(2), 3, np.inf)
     assert p.loc["a", "c"] == pytest.approx(expected, abs=1e-6)
     assert math.isnan(ranks.friedman(table[["a", "b"]]))
+
+
+def test_ranks_over_data_sets_compare_within_settings():
+    """Strategies that are alike at 200 and at 300 labels: one that ran with 300 alone is not the best of them."""
+    runs = pd.DataFrame(
+        [
+            {"dataset": dataset, "facet": facet, "label": label, "aubc": value, "seed": 0}
+            for dataset in "xy"
+            for facet, value in (("total=200", 0.5), ("total=300", 0.6))
+            for label in ("a", "b", "late")
+            if (facet, label) != ("total=200", "late")
+        ]
+    )
+    table = ranks.score_table(runs, "aubc")
+    assert table.columns.tolist() == ["a", "b"]
+    assert table.to_numpy().ravel().tolist() == pytest.approx([0.55] * 4)
 
 
 def test_a_penalty_matrix_of_some_rounds():

@@ -2,6 +2,7 @@
 
 import random
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -200,3 +201,14 @@ def test_without_a_name_the_example_begins_as_this_program_was_started(monkeypat
     monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "alrun", "check"])
     with pytest.raises(UserError, match=r"^name a strategy: .venv/bin/python -m alrun check my_al.ratio.Ratio, or"):
         check.check_one(None, [], timed=False)
+
+
+class Leaves(Strategy):
+    def select(self, query):
+        sys.exit(0)
+
+
+def test_a_strategy_that_leaves_the_program_keeps_no_promise(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["alrun check", f"{__name__}.Leaves"])
+    with pytest.raises(SystemExit, match=r"this was left by sys.exit\(0\) in a part of the run"):
+        check.main()

@@ -224,7 +224,7 @@ def test_a_run_that_its_strategy_leaves_is_not_done(tmp_path):
     (tmp_path / "mine.py").write_text(LEAVES)
     answer = alrun("strategy=random", "strategy._target_=mine.Leaves", "allow=[mine]", "debug=fast", cwd=tmp_path)
     assert answer.returncode == 1
-    assert "the run was left by sys.exit(0) in a part of it: raise an error there instead." in answer.stderr
+    assert "this was left by sys.exit(0) in a part of the run: raise an error there instead." in answer.stderr
     (note,) = tmp_path.glob("outputs/runs/*/*/failed.txt")
     assert "sys.exit(0)" in note.read_text()
 

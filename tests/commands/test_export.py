@@ -21,6 +21,7 @@ def test_a_run_is_exported_by_its_folder(tmp_path, monkeypatch, capsys):
     for target, reason in (
         ("out", "say where the files go"),
         ("to=", "say where the files go"),
+        (f"to={tmp_path / ('x' * 300)}", "File name too long"),
         (f"to={tmp_path / 'out' / 'classifier.json'}", "is a file: name a folder"),
     ):
         monkeypatch.setattr(sys, "argv", ["alrun export", str(tmp_path / "runs"), target])

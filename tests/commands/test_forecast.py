@@ -86,6 +86,11 @@ def test_a_table_has_nothing_to_forecast(tmp_path, monkeypatch, capsys):
         typed(monkeypatch, capsys, str(tmp_path / "sent"))
 
 
+def test_a_source_of_a_name_that_no_system_takes_is_one_sentence(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="does not exist"):
+        typed(monkeypatch, capsys, "x" * 300)
+
+
 def test_check_says_how_often_intervals_held(tmp_path, monkeypatch, capsys):
     rows = [
         {"run": f"run{run}", "seed": run, "round": round, "labeled": 10 * round + 10, "strategy": "random"}

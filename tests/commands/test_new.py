@@ -55,6 +55,13 @@ def test_the_next_commands_go_to_the_folder_first(tmp_path, monkeypatch):
     assert not any("cd " in line for line in again)
 
 
+def test_a_package_of_that_name_here_is_ones_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    write_files("strategy", "ratio", "my_al", Path())
+    assert "cd sub" in write_files("strategy", "near", "my_al", Path("sub"))
+
+
 def test_an_own_strategy_takes_fewer_than_fifteen_lines(tmp_path):
     write_files("strategy", "ratio", "my_al", tmp_path)
     text = (tmp_path / "my_al" / "ratio.py").read_text()

@@ -173,3 +173,10 @@ def test_run_json_records_what_bytes_depend_on_and_a_run_that_goes_on_elsewhere_
             (earlier,) = json.loads((folder / "run.json").read_text())["machines_before"]
             assert (earlier["until_round"], earlier[name]) == (1, before)
             assert rounds.gather([folder]).rounds[column].unique().tolist() == [f"{before} then {now}"]
+        (folder / "run.json").write_text(json.dumps(record))
+        found = []
+        for threads in (1, 3, 1, 4):  # the second one computes nothing
+            found.append(provenance.find_machines_before(folder, CPU, Choice(threads, "contiguous"), 2))
+            moved = record | {"machines_before": found[-1], "threads": threads}
+            (folder / "run.json").write_text(json.dumps(moved))
+        assert [[each["threads"] for each in machines] for machines in found] == [[], [1], [], [1]]

@@ -79,9 +79,9 @@ class OwnPrices:
     """A cost of a user's own, which says these prices."""
 
     def __init__(self, count: int, last: str) -> None:
-        self.found = np.append(np.ones(count - 1), float(last))
+        self.found = [1] * (count - 1) + [last]
 
-    def prices(self, asked: Asked) -> np.ndarray:
+    def prices(self, asked: Asked) -> list:
         return self.found
 
 
@@ -91,6 +91,7 @@ class OwnPrices:
         (2, "1", r"cost: prices has the shape \(2,\), and must be \(300,\)"),
         (300, "-1", "cost: prices holds numbers below 0"),
         (300, "nan", "cost: prices holds numbers below 0 or that are not finite"),
+        (300, "much", "cost: prices are no numbers .*could not convert string to float: 'much'"),
     ],
 )
 def test_prices_of_a_users_own_that_are_none_are_refused(composed, count, last, words):
@@ -99,6 +100,8 @@ def test_prices_of_a_users_own_that_are_none_are_refused(composed, count, last, 
     cfg.cost = {"_target_": f"{__name__}.OwnPrices", "count": count, "last": last}
     with pytest.raises(UserError, match=words):
         build_pool(cfg, data, torch.device("cpu"))
+    cfg.cost.last, cfg.cost.count = "3.5", 300
+    assert build_pool(cfg, data, torch.device("cpu"))[0].prices.tolist() == [1.0] * 299 + [3.5]
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,21 @@ def test_what_is_known_of_heads_is_true(composed, overrides):
     model = build(cfg.model, "model", features=5, classes=10)
     assert isinstance(model, Classifier)
     assert has_dropout(cfg) == (really_has_dropout(model) or model.ensemble > 0)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        ["+optimizer.decay=0.1", "optimizer.build.weight_decay=${optimizer.decay}"],
+        ["+optimizer.decay=0.1", "optimizer.build.weight_decay=${..decay}"],
+        ["+optimizer.decay=0.1", "optimizer.build.weight_decay=${oc.select:optimizer.decay,0}"],
+        ["+optimizer.decay=0.1", "optimizer.build.weight_decay=${optimizer[decay]}"],
+        ["+optimizer._convert_=all"],
+        ["+training.warm=3", "optimizer.schedule.T_max=${training.warm}"],
+    ],
+)
+def test_a_setting_of_ones_own_is_one_if_another_takes_its_value(composed, own):
+    validate(composed(*own))
+    if len(own) > 1:
+        with pytest.raises(UserError, match="there is no such setting"):
+            validate(composed(own[0]))

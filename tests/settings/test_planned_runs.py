@@ -89,3 +89,11 @@ def test_a_mistake_in_a_plan_is_one_sentence(monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         plan.main()
     assert "did you mean quickstart?" in str(stop.value)
+
+
+def test_a_plan_counts_what_would_be_refused_and_says_why():
+    words = ["strategy=entropy", "model=small_cnn", "strategy.dropout_samples=0,3", "hydra.mode=MULTIRUN"]
+    *_, row, last = plan.plan(words).splitlines()
+    assert row.split()[:3] == ["these", "runs", "2"]
+    assert last.startswith("1 of 2 runs would be refused here: strategy.dropout_samples=3: model=small_cnn has no drop")
+    assert "refused" not in plan.plan(["strategy=entropy"])

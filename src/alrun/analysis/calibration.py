@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alrun.analysis import forecast
+from alrun.analysis.curves import dataset_names
 from alrun.analysis.efficiency import Curve
 from alrun.analysis.metrics import ACCURACY, PLAIN
 
@@ -40,6 +41,8 @@ def outcomes(rounds: pd.DataFrame, with_withheld: bool = False) -> pd.DataFrame:
     for all ``with_withheld``.
     """
     found = []
+    if "dataset" in rounds:
+        rounds = rounds.assign(dataset=dataset_names(rounds))
     for run, rows in rounds.groupby("run", sort=False):
         rows = rows.sort_values("round")
         whole = Curve(PLAIN.x(rows).to_numpy(float), rows[ACCURACY.column].to_numpy(float))

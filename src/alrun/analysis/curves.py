@@ -40,8 +40,9 @@ def dataset_names(rounds: pd.DataFrame) -> pd.Series:
     options = rounds["dataset"]
     if "dataset.path" not in rounds:
         return options
-    is_ambiguous = rounds["dataset.path"].groupby(options).transform("nunique") > 1
-    return options.where(~is_ambiguous, (options + " " + rounds["dataset.path"]).str.strip())
+    paths = rounds["dataset.path"]
+    is_ambiguous = paths.where(paths != "").groupby(options).transform("nunique") > 1
+    return options.where(~is_ambiguous, (options + " " + paths).str.strip())
 
 
 def spelt_alike(settings: pd.Series) -> pd.Series:

@@ -44,9 +44,9 @@ def final(runs: pd.DataFrame, reading: Reading = PLAIN) -> list[str]:
     ends = runs["high"].nunique()
     if ends == 1 or reading.by == "spent":
         return best_and_worst(runs, reading.metric, "in the end")
-    parts = [(f"after {high:,.0f} labels", part) for high, part in runs.groupby("high")]
+    parts = [(f"after {high:,.0f} answers", part) for high, part in runs.groupby("high")]
     found = [sentence for when, part in parts for sentence in best_and_worst(part, reading.metric, when)]
-    return [*found[:MOST], *([f"Settings end at {ends} numbers of labels: see the table."] if ends > MOST else [])]
+    return [*found[-MOST:], *([f"Settings end after {ends} numbers of answers: see the table."] if ends > MOST else [])]
 
 
 def best_and_worst(runs: pd.DataFrame, metric: Metric, when: str) -> list[str]:
@@ -277,7 +277,7 @@ def time(runs: pd.DataFrame) -> list[str]:
 def uneven(rounds: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     """A sentence on the curve with the worst class and the one with the least even queries."""
     worst = scores.worst_classes(rounds)
-    if worst.empty:
+    if worst.empty or runs["high"].nunique() > 1:  # more labels alone make the gap smaller
         return []
     balance = runs.groupby("curve", sort=False)["class_balance"].mean()
     ends = scores.common_ends(rounds)

@@ -10,11 +10,13 @@ import pandas as pd
 
 
 def score_table(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Mean ``measure``: a row per data set, a column per strategy that was run on all of them.
+    """Mean ``measure``: a row per data set, a column per strategy that was run in all settings of all of them.
 
-    ``runs`` is the table of scores.per_run with a column ``dataset``.
+    ``runs`` is the table of scores.per_run with a column ``dataset``. Each setting counts once: a strategy that is
+    missing in one would have a mean over other budgets.
     """
-    return runs.pivot_table(measure, "dataset", "label", sort=False).dropna(axis="columns")
+    settings = runs.pivot_table(measure, ["dataset", "facet"], "label", sort=False).dropna(axis="columns")
+    return settings.groupby(level="dataset", sort=False).mean()
 
 
 def mean_ranks(scores: pd.DataFrame, better: int = 1) -> pd.Series:

@@ -43,6 +43,8 @@ def write_report(results: Results, folder: Path, title: str, choices: Choices) -
         runs = scores.per_run(named, choices.reading)
         chosen, words = significance.all_pairs(named)
         pairs = significance.compare(runs, "aubc", choices.alpha, choices.difference, chosen)
+        if lost := len(chosen) - len(pairs):
+            words += f"; {lost} of these have no seed in common, or other ranges of labels, and no areas to compare"
         tests = significance.round_tests(named, chosen, choices.reading.metric)
         sections = dataset_sections(named, runs, Comparisons(pairs, tests, words), choices)
         parts += [marked(section, mark) for section in sections]

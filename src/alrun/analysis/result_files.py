@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,7 +66,7 @@ def write_results(rounds: pd.DataFrame, path: Path) -> None:
 
 def is_table(path: Path) -> bool:
     """Whether ``path`` names a table that ``write_results`` wrote as CSV."""
-    return path.suffix == ".csv" or all((path / name).exists() for name in ("runs.csv", "rounds.csv"))
+    return path.suffix == ".csv" or all(os.path.exists(path / name) for name in ("runs.csv", "rounds.csv"))
 
 
 def read_results(path: Path) -> pd.DataFrame:

@@ -8,15 +8,14 @@ import pandas as pd
 
 from alrun.analysis import repeated, rounds
 from alrun.analysis.comparability import join_words
+from alrun.analysis.curves import GROUPS, UNDOTTED, meaning
 from alrun.analysis.metrics import ACCURACY, PLAIN, TABLE, Metric, check_measured
 from alrun.analysis.result_files import is_table, read_results
-from alrun.analysis.rounds import BY_ROUND, Problem, Results
+from alrun.analysis.rounds import Problem, Results, setting_columns
 from alrun.analysis.run_reader import NUMBERS
 from alrun.runs.round_record import COSTS
 from alrun.runs.run_folder import find_run_folders
 from alrun.settings.checks import POOL_SIZES
-
-VARYING = ("run", *BY_ROUND)  # columns that may differ between the rounds of a run
 
 
 def load(sources: Sequence[str]) -> Results:
@@ -42,15 +41,12 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
     accuracy = table[ACCURACY.column]
     lacking = table[["seed", "round", "labeled"]].isna().any(axis=1)
     measured = accuracy.notna().groupby(table["run"]).transform("any")  # otherwise there was no test set
-    fixed = (
-        [] if path.is_dir() else [str(column) for column in table if column not in VARYING]
-    )  # runs.csv has them once
     named = pd.to_numeric(table["run"].str.extract(r"-seed(\d{1,18})$")[0])
     problems, left_out = [], pd.Series(False, table.index)
     for rows, reason in (
-        *((differing(table, column), f"several values of {column}") for column in fixed),
-        (named.notna() & (named != table["seed"]), "another seed than its name says"),
         (lacking, "a row without seed, round or labels"),
+        *contradictions(table),
+        (named.notna() & (named != table["seed"]), "another seed than its name says"),
         (table["round"] < 0, "rounds below 0"),
         (table["labeled"] < 1, "labels that are not a positive whole number"),
         (~rising(table), "labels that do not rise with the rounds"),
@@ -78,9 +74,18 @@ def keep_sound_runs(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list
     return kept.astype(dict.fromkeys(("seed", "round", "labeled"), int)), problems
 
 
-def differing(table: pd.DataFrame, column: str) -> pd.Series:
-    """For each row whether its run has several values in ``column``."""
-    return table.groupby("run", sort=False)[column].transform("nunique") > 1
+def contradictions(table: pd.DataFrame) -> list[tuple[pd.Series, str]]:
+    """The rows of runs that have several values of a setting, and of which one; an empty cell is no value."""
+    columns = [name for name in setting_columns(table) if "." in name or name in (*GROUPS, *UNDOTTED, "strategy")]
+    rows = table[["run", "seed", *columns]].drop_duplicates()
+    rows = rows[rows["run"].duplicated(keep=False)]
+    found = []
+    for column in ("seed", *columns):
+        cells = rows[column].astype(str)
+        several = cells.map(meaning).where(cells != "").groupby(rows["run"]).nunique() > 1
+        if several.any():
+            found.append((table["run"].isin(several.index[several]), f"several values of {column}"))
+    return found
 
 
 def rising(table: pd.DataFrame) -> pd.Series:

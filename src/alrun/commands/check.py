@@ -49,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
-    with console.reporting_mistakes():
+    with console.reporting_mistakes(), console.refusing_exits():
         kept = (
             check_all() if arguments.all else check_one(arguments.strategy, arguments.settings, not arguments.no_timing)
         )

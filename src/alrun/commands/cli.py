@@ -131,7 +131,7 @@ def job(cfg: DictConfig) -> float | None:
         with interruption.running():
             interruption.stop_if_signaled()  # a signal came while another run of the sweep was computed here
             warn_of_unused(cfg, hydra_cfg.overrides.task)
-            with refusing_exits():
+            with console.refusing_exits():
                 outcome = start_run(cfg, run_dir, {str(k): str(v) for k, v in hydra_cfg.runtime.choices.items()})
         if outcome:
             log.info("%s%s", outcome, f" Next: {next_command(run_dir)}" if is_alone else "")
@@ -159,18 +159,6 @@ def job(cfg: DictConfig) -> float | None:
             sys.exit(1)
         # The other runs of a sweep go on; its report lists the missing ones. To a search, such settings are bad.
         return 0.0 if search.compares(hydra_cfg) else None
-
-
-@contextmanager
-def refusing_exits() -> Iterator[None]:
-    """Turn sys.exit within a run into an error: a run that ends so is not done, whatever status it would give."""
-    try:
-        yield
-    except SystemExit as error:
-        raise SettingError(
-            f"the run was left by sys.exit({error.code if error.code is not None else ''}) in a part of it: "
-            "raise an error there instead."
-        ) from error
 
 
 def in_a_run(error: BaseException) -> bool:

@@ -108,6 +108,18 @@ def take_reading(arguments: argparse.Namespace) -> metrics.Reading:
     return metrics.reading(arguments.metric, arguments.by)
 
 
+@contextmanager
+def refusing_exits() -> Iterator[None]:
+    """Turn sys.exit in a part of a run into an error: what ends so is not done, whatever status it would give."""
+    try:
+        yield
+    except SystemExit as error:
+        raise SettingError(
+            f"this was left by sys.exit({error.code if error.code is not None else ''}) in a part of the run: "
+            "raise an error there instead."
+        ) from error
+
+
 def run_on_sources(sources: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:
     """Call ``command``, which reads results, with the arguments of the command line."""
     chosen = sources.parse_intermixed_args()

@@ -8,6 +8,7 @@ takes and what is done to it first. --onnx adds classifier.onnx, which needs nei
 has predicted the same with it (pip install 'alrun[onnx]').
 """
 
+import os
 from pathlib import Path
 
 from alrun.commands import console
@@ -38,7 +39,7 @@ def export(source: str, folder: Path, with_onnx: bool) -> None:
     Raises:
         UserError: There is no such run, it has no trained model, or the folder cannot be written to.
     """
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise StorageError(f"to={folder} is a file: name a folder.")
     run_dir, words = find_run(source)
     cfg = planned_runs.runs_of_command([*words, "tracking=none"])[0].cfg

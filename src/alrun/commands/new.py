@@ -9,7 +9,7 @@ It writes a class that works, its YAML file and its test into this folder. It ne
 import shlex
 import sys
 from importlib import resources
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from keyword import iskeyword
 from pathlib import Path
 from string import Template
@@ -76,13 +76,12 @@ def write_files(kind: str, name: str, package: str, folder: Path) -> str:
 
 
 def is_taken(package: str, folder: Path) -> bool:
-    """Whether ``package`` is a module of Python or an installed one, other than the folder of that name here."""
+    """Whether ``package`` is a module of Python or an installed one; folders of that name here are the user's."""
     if package in sys.stdlib_module_names or package == "alrun":
         return True
-    if package in sys.modules or (found := find_spec(package)) is None:
-        return package in sys.modules
-    places = [*(found.submodule_search_locations or []), found.origin or ""]
-    return (folder / package).resolve() not in [Path(place).resolve() for place in places]
+    own = (Path.cwd(), folder.resolve())
+    installed = [place for place in sys.path if Path(place).resolve() not in own]
+    return PathFinder.find_spec(package, installed) is not None
 
 
 def class_name(name: str) -> str:

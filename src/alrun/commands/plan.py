@@ -11,6 +11,7 @@ rounds. The paper's experiments also have the hours of training at scale=paper, 
 V100; runs with ResNet-18 alone).
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,13 @@ def plan(overrides: Sequence[str], multirun: bool = False, each: bool = False, m
     if len(rows) > 1:
         every = experiment_row("distinct runs", list(seen.values()), {}, measured)
         rows.append(every | {PAPER: hours_of_paper(paper.values())})
-    return "\n".join([*console.format_columns(rows), *lines])
+    return "\n".join([*console.format_columns(rows), *lines, *refusals(list(seen.values()))])
+
+
+def refusals(runs: Sequence[planned_runs.Planned]) -> list[str]:
+    """A line for each reason for which some of ``runs`` would be refused here."""
+    counts = Counter(run.refusal for run in runs if run.refusal)
+    return [f"{count} of {len(runs)} runs would be refused here: {reason}" for reason, count in counts.items()]
 
 
 def experiment_row(

@@ -76,7 +76,8 @@ def report_runs(arguments: Namespace) -> None:
             ) from None
         if not 0 < full_data[0] <= reading.metric.high:
             most = "" if reading.metric.high == math.inf else f" and at most {reading.metric.high:g}"
-            raise SettingError(f"--full-data {share} must be above 0{most}: 0.95 says 95 %.")
+            example = ": 0.95 says 95 %" if reading.metric.unit == "%" else ""
+            raise SettingError(f"--full-data {share} must be above 0{most}{example}.")
 
     from alrun.analysis import sources
     from alrun.analysis.report import Choices, write_report

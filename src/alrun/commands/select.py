@@ -33,7 +33,10 @@ def main() -> None:
         runs = planned_runs.runs_of_command(console.with_config_dir(words, arguments.config_dir), validated=True)
         if len(runs) != 1:
             raise SettingError("a part is computed for one run at a time: give one value for each setting.")
-        print(select(runs[0], number, of))
+        if runs[0].refusal:
+            raise SettingError(runs[0].refusal)
+        with console.refusing_exits():
+            print(select(runs[0], number, of))
 
 
 def select(run: planned_runs.Planned, number: int, of: int) -> str:

@@ -111,7 +111,8 @@ def check_model(model: Classifier, data: ImageData) -> None:
     name = named(getattr(model, "network", model), "model")  # of the network that is adapted, if one is
     if not isinstance(getattr(model, "head", None), torch.nn.Linear):
         raise SettingError(
-            f"{name} has no torch.nn.Linear as its head: put the layers before the last one into features or embed."
+            f"{name} has no torch.nn.Linear as its head, of which strategies read gradients and embeddings: make one, "
+            "and put the layers before it into features or embed."
         )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SettingError(f"{name} has no weight that is trained: leave requires_grad of its head as it is.")

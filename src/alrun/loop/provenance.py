@@ -85,18 +85,18 @@ def find_machines_before(run_dir: Path, where: torch.device, execution: Choice, 
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         **asdict(execution),
     }
-    earlier = record.get("machines_before", [])
-    before = {name: known[name] for name in now if name in known}
-    others = [f"{name} {now[name]}, not {before[name]}" for name in before if before[name] != now[name]]
+    earlier = list(record.get("machines_before", []))
+    last = {"until_round": rounds - 1, **{name: known[name] for name in now if name in known}}
+    if earlier and earlier[-1]["until_round"] == rounds - 1:  # that of run.json computed no round
+        last = earlier.pop()
+    others = [f"{name} {now[name]}, not {last[name]}" for name in now if name in last and last[name] != now[name]]
     if not others:
         return earlier
     log.warning(
         "going on elsewhere (%s): from here on results agree with those there in distribution, not in every bit",
         "; ".join(others),
     )
-    if earlier and earlier[-1]["until_round"] == rounds - 1:  # the last machine computed no round
-        return earlier
-    return [*earlier, {"until_round": rounds - 1, **before}]
+    return [*earlier, last]
 
 
 @cache  # one process runs one code

@@ -193,7 +193,8 @@ class Run:
 
     def first_model_name(self) -> str:
         """The file of the first model that runs share: if the user's own code changes, it is another one."""
-        deciding = {key: value for key, value in identity.deciding(self.cfg).items() if key != "strategy"}
+        later = ("strategy", "cost", "stopping")  # decide nothing of it
+        deciding = {key: value for key, value in identity.deciding(self.cfg).items() if key not in later}
         code = own_code.hash_own_code(deciding)
         own = f"{identity.digest(code)}-" if code else ""
         return f"{identity.first_model_id(self.cfg)}-{own}{self.parts.data_id}-{self.device.type}.pt"

@@ -16,7 +16,7 @@ from alrun.pool.pool import Pool
 from alrun.pool.redundancy import Redundancy, Sources
 from alrun.pool.rows import Rows
 from alrun.system import rng
-from alrun.system.errors import DataError, SettingError
+from alrun.system.errors import DataError, SettingError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -104,25 +104,28 @@ def asked_about(data: ImageData, sources: Sources) -> Asked:
     )
 
 
-def check_prices(prices: np.ndarray, count: int) -> None:
-    """Refuse prices of a user's own cost that are not one finite number from 0 for each example.
+def checked_prices(prices: object, count: int) -> np.ndarray:
+    """The prices that a cost gives, (count,) float64.
 
     Raises:
-        UserError: That is so.
+        UserError: They are not one finite number from 0 for each example.
     """
-    if np.shape(prices) != (count,):
-        raise DataError(f"cost: prices has the shape {np.shape(prices)}, and must be ({count},): one of each example.")
-    if not (np.isfinite(prices) & (prices >= 0)).all():
+    try:
+        found = np.asarray(prices, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"cost: prices are no numbers ({first_line(error)}): give one for each example.") from error
+    if found.shape != (count,):
+        raise DataError(f"cost: prices has the shape {found.shape}, and must be ({count},): one of each example.")
+    if not (np.isfinite(found) & (found >= 0)).all():
         raise DataError("cost: prices holds numbers below 0 or that are not finite: an answer costs 0 or more.")
+    return found
 
 
 def answer(pool: Pool, annotator: Annotator, cost: Cost, asked: Asked, seed: int) -> None:
     """Give ``pool`` the annotator's answers to all of its examples, and their prices; its labels were the truth."""
     pool.opinions = annotator.opinions
     prices = cost.prices(asked)
-    if prices is not None:
-        check_prices(prices, len(asked.truth))
-    pool.prices = None if prices is None else torch.from_numpy(prices)
+    pool.prices = None if prices is None else torch.from_numpy(checked_prices(prices, len(asked.truth)))
     if isinstance(annotator, Perfect):
         return
     answers = annotate(annotator, asked, seed)

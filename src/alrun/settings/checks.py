@@ -70,16 +70,21 @@ def validate(cfg: DictConfig) -> None:
 def check_closed(cfg: DictConfig) -> None:
     """Refuse settings that nothing reads: of the closed groups, and of an optimizer that is put together from parts.
 
+    A setting of a user's own is read if another one takes its value.
+
     Raises:
         UserError: There is one.
     """
     known = {each.__name__.lower(): [entry.name for entry in fields(each)] for each in CLOSED}
     if not cfg.optimizer.get("_target_"):
-        read = re.findall(r"\$\{optimizer\.(\w+)", OmegaConf.to_yaml(cfg))  # those of a user's own that others name
-        known["optimizer"] = [*{key.partition(".")[0] for key in OPTIMIZER}, "swa", *read]
+        known["optimizer"] = [*dict.fromkeys(key.partition(".")[0] for key in OPTIMIZER), "swa"]
+    taken = " ".join(re.findall(r"\$\{[^}]*", OmegaConf.to_yaml(cfg)))
     for group, names in known.items():
         for key in (str(key) for key in cfg[group] if key not in names):
             word = f"{group}.{key}"
+            is_taken = re.search(rf"\b{group}(\.|\['?){re.escape(key)}\b|[{{:,]\.+{re.escape(key)}\b", taken)
+            if is_taken or key.startswith("_"):  # Hydra's own
+                continue
             raise SettingError(
                 f"{word}: there is no such setting; {closest(word, [f'{group}.{name}' for name in names])}"
             )

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -15,7 +15,7 @@ from alrun.settings import groups
 from alrun.settings.checks import validate
 from alrun.settings.command_line import as_typed
 from alrun.settings.guard import guarded
-from alrun.system.errors import SettingError
+from alrun.system.errors import SettingError, UserError
 from alrun.system.words import closest
 
 # Experiments, and folders of them, that are not the paper's.
@@ -30,14 +30,14 @@ class Planned:
     overrides: tuple[str, ...]
     cfg: DictConfig  # repeats of a setting share it, with ``cfg.seed`` of one of them
     seed: int  # this run's
+    refusal: str = ""  # why a run would refuse these settings here, if that was asked
 
 
 def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[Planned]:
-    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep; ``validated`` as a run does it.
+    """The runs that ``alrun <overrides>`` would compute, in the order of the sweep; if ``validated`` with refusals.
 
     Raises:
         HydraException, OmegaConfBaseException: An override is impossible.
-        UserError: A run would refuse its settings.
     """
     overrides = as_typed(overrides)
     with configuration():
@@ -47,11 +47,21 @@ def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[P
         else:
             cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
             runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
+        refusals = {}
         for cfg in {id(run.cfg): run.cfg for run in runs}.values():
             if validated:
-                validate(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+                refusals[id(cfg)] = refusal_of(cfg)
             resolve(cfg)
-        return runs
+        return [replace(run, refusal=refusals.get(id(run.cfg), "")) for run in runs]
+
+
+def refusal_of(cfg: DictConfig) -> str:
+    """Why a run with these settings, which are not resolved yet, would be refused here; empty if it would not."""
+    try:
+        validate(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def resolve(cfg: DictConfig) -> None:

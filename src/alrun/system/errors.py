@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # Errors of the system for a folder that is full, protected or not a folder, which the user can correct.
-UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EFBIG}
+UNUSABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EFBIG),
+    errno.ENAMETOOLONG,
+}
 
 
 REPORT = (
