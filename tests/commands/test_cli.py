@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from alrun.commands import cli
 from alrun.runs.run_folder import read_failure
+from alrun.strategies import Query, Strategy
 from tests.heavy.crash_cases.runs import TinyRun
 
 
@@ -210,23 +212,19 @@ def test_a_strategy_model_and_data_set_of_ones_own_need_no_change_of_alrun(tmp_p
     assert "did you mean strategy.power?" in answer.stderr
 
 
-LEAVES = """
-import sys
-from alrun.strategies import Strategy
-
 class Leaves(Strategy):
-    def select(self, query):
+    def select(self, query: Query) -> torch.Tensor:
         sys.exit(0)
-"""
 
 
-def test_a_run_that_its_strategy_leaves_is_not_done(tmp_path):
-    (tmp_path / "mine.py").write_text(LEAVES)
-    answer = alrun("strategy=random", "strategy._target_=mine.Leaves", "allow=[mine]", "debug=fast", cwd=tmp_path)
-    assert answer.returncode == 1
-    assert "this was left by sys.exit(0) in a part of the run: raise an error there instead." in answer.stderr
-    (note,) = tmp_path.glob("outputs/runs/*/*/failed.txt")
-    assert "sys.exit(0)" in note.read_text()
+def test_a_run_that_its_strategy_leaves_is_not_done(tmp_path, monkeypatch, capsys):
+    words = ["strategy=random", f"strategy._target_={__name__}.Leaves", f"allow=[{__name__}]", "debug=fast"]
+    monkeypatch.setattr(sys, "argv", ["alrun", *words, f"paths.outputs={tmp_path}"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    (note,) = tmp_path.glob("runs/*/*/failed.txt")
+    assert "this was left by sys.exit(0) in a part of the run: raise an error there instead." in note.read_text()
 
 
 def test_a_run_that_fails_leaves_the_others_of_a_sweep_and_is_told_at_its_end(tmp_path):
