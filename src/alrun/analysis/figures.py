@@ -155,7 +155,7 @@ def matrix(values: pd.DataFrame, title: str) -> "Figure":
 
 @styled
 def classes(rounds: pd.DataFrame) -> "Figure":
-    """Test accuracy of each class after the last round, and each class's share of the queried labels."""
+    """Test accuracy of each class at the common end of its setting, and each class's share of the queried labels."""
     from matplotlib.figure import Figure
 
     accuracy, queried = scores.class_tables(rounds)

@@ -15,7 +15,7 @@ from alrun.system.errors import DataError
 
 DIGITS = 9  # of a measure that must agree; a conversion to text and back may change later ones
 ROUNDING = 6e-6  # of a number, by which two copies may differ: alrun results --lean writes 6 digits
-PAID = ("answers", "spent")
+PAID = ("answers", "spent")  # what was paid for, in answers and in costs
 METRICS_BY_COLUMN = {metric.column: metric.label for metric in TABLE}  # the label of each measure
 
 

@@ -44,7 +44,7 @@ PROVENANCE = (
     "cuda",
 )
 PROVENANCE += ("energy", "carbon_intensity", "folder", "class_names", "rare_classes", "source", schema.KEY)
-MOVED = ("torch", "hardware", "cpu_capability", "threads", "memory_format")  # with the machine, in the midst of a run
+MOVED = ("torch", "hardware", "cpu_capability", "threads", "memory_format")  # what another machine changes within a run
 NAMED = 100  # classes; the names of more are not repeated in each row
 # Groups whose settings have their own columns, or that change no result.
 DERIVED = ("experiment", "baseline", "recipe", "debug", "at_once", "search", "tracking")
