@@ -14,6 +14,8 @@ Equal numbers are promised on one torch version, instruction set, kind of device
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,14 +42,15 @@ class Merged(NamedTuple):
     others: pd.DataFrame
 
 
-class Copy(NamedTuple):
+@dataclass(frozen=True)
+class Copy:
     """A run in one of the tables."""
 
     table: int
     path: str
     rows: pd.DataFrame
 
-    @property
+    @cached_property
     def machine(self) -> Machine:
         """What names its machine."""
         return machines.machines_of(self.rows.head(1))[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from alrun.analysis import formats
-from alrun.analysis.rounds import BY_PART, BY_ROUND, KEYS, REQUIRED, arrange, with_answers, with_worst_group
+from alrun.analysis.rounds import BY_PART, BY_ROUND, KEYS, REQUIRED, arrange, map_text, with_answers, with_worst_group
 from alrun.analysis.run_reader import NUMBERS, STOPPING
 from alrun.runs import schema
 from alrun.system import files, spreadsheet
@@ -111,7 +111,7 @@ def read_csv(path: Path, required: Iterable[str]) -> pd.DataFrame:
     if absent := [column for column in required if column not in table]:
         raise ValueError(f"it has no column {' and no '.join(absent)}")
     is_number = {column: column in (*KEYS[1:], *NUMBERS) for column in table}
-    read = {column: numbers(cells) if is_number[column] else cells.map(uncell) for column, cells in table.items()}
+    read = {column: numbers(cells) if is_number[column] else map_text(cells, uncell) for column, cells in table.items()}
     table = pd.DataFrame(read).reset_index(drop=True)
     whole = [column for column in KEYS[1:] if column in table and table[column].notna().all()]
     if fractions := [column for column in whole if (table[column] % 1 != 0).any()]:

@@ -8,7 +8,7 @@ Options, settings and provenance are text, empty if a run has none.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,8 +134,12 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
     frame = with_answers(frame[[*head, *middle, *tail]].copy())
     frame[text] = frame[text].fillna("").astype(str)
     shown = [column for column in text if column != "folder"]  # a folder keeps its exact name, by which it is found
-    frame[shown] = frame[shown].map(one_line)
-    return frame
+    return frame.assign(**{column: map_text(frame[column], one_line) for column in shown})
+
+
+def map_text(cells: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """``cells.map(function)``, which is called once for each text: settings repeat in the rows of a table."""
+    return cells.map({text: function(text) for text in cells.unique()})
 
 
 def with_answers(frame: pd.DataFrame) -> pd.DataFrame:
