@@ -1,14 +1,16 @@
 """Runs on features: where their seconds go, and logistic regression beside scikit-learn's (make bench-features).
 
 Made features with a decaying spectrum as networks have: 50,000 x 512, 10 classes, a linear head, BADGE, 10 rounds from
-1,000 to 10,000 labels. The first run opens the data and is not counted. scikit-learn is timed at the loosest tolerance
-that reaches the objective within 1e-4. With ``--scikit-activeml PYTHON``, an interpreter that has scikit-activeml
-(``python -m venv peer && peer/bin/pip install scikit-activeml==1.0.1``), its selections are timed beside ours.
+1,000 to 10,000 labels. The first run opens the data and is not counted; nor is what a sweep does once. scikit-learn is
+timed at the loosest tolerance that reaches the objective within 1e-4. With ``--scikit-activeml PYTHON``, an interpreter
+that has scikit-activeml (``python -m venv peer && peer/bin/pip install scikit-activeml==1.0.1``), its selections are
+timed beside ours.
 """
 
 import argparse
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -57,13 +59,18 @@ def write_features(file: Path, rows: np.ndarray, classes: np.ndarray, pool: int)
     np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
+def words(folder: Path, labels: int, rounds: int = ROUNDS) -> list[str]:
+    """What all runs have on their command line."""
+    budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {rounds * labels}}}"
+    given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
+    return [*given, "runtime.progress=false"]
+
+
 def run(folder: Path, labels: int, *settings: str, rounds: int = ROUNDS) -> tuple[Path, float]:
     """A run in this process: its folder, and its seconds, including those to compose its settings."""
     started = perf_counter()
-    budget = f"budget={{seed_size: {labels}, batch_size: {labels}, total: {rounds * labels}}}"
-    given = ["dataset=features", f"dataset.path={folder / 'f.npz'}", f"paths.outputs={folder}", budget]
     with initialize_config_module("alrun.conf", version_base="1.3"):
-        cfg = compose("config", [*given, "runtime.progress=false", *settings], return_hydra_config=True)
+        cfg = compose("config", [*words(folder, labels, rounds), *settings], return_hydra_config=True)
         choices = options_of(cfg)
         run_dir = Path(cfg.hydra.run.dir)
     cli.start_run(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), run_dir, choices)
@@ -95,6 +102,7 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="that are counted")
+    parser.add_argument("--sweep", type=int, default=12, help="runs of the longer of two sweeps, 3 or more")
     parser.add_argument("--pool", type=int, default=50_000)
     parser.add_argument("--labels", type=int, default=1_000, help="of a round")
     parser.add_argument("--strategy", default="badge")
@@ -108,6 +116,7 @@ def main() -> None:
         rows, classes = features(given.pool + TEST)
         write_features(folder / "f.npz", rows, classes, given.pool)
         run_dir = seconds_of_runs(folder, given)
+        rest_of_a_sweep(folder, given)
         head(run_dir, rows[: given.pool], classes[: given.pool], given.csv)
         if given.scikit_activeml:
             selections(folder, given.scikit_activeml, given.csv)
@@ -134,6 +143,22 @@ def seconds_of_runs(folder: Path, given: argparse.Namespace) -> Path:
     for phase, seconds in (spent_in / given.runs).items():
         keep(given.csv, "run", str(phase).removesuffix("_seconds"), seconds)
     return run_dir
+
+
+def rest_of_a_sweep(folder: Path, given: argparse.Namespace) -> None:
+    """Print and keep what each run of a sweep adds beside its rounds: a longer sweep less a shorter one."""
+    rest = {}
+    for first, count in ((100, 2), (200, given.sweep)):
+        seeds = range(first, first + count)
+        started = perf_counter()
+        command = [*words(folder, given.labels), f"strategy={given.strategy}", f"seed=range({first},{first + count})"]
+        subprocess.run([sys.executable, "-m", "alrun", "-m", *command], check=True, capture_output=True)
+        seconds = perf_counter() - started
+        tables = [next(folder.glob(f"runs/*/*-seed{seed}/timing.csv")) for seed in seeds]
+        rest[count] = seconds - sum(pd.read_csv(table)[PHASES].to_numpy().sum() for table in tables)
+    added = (rest[given.sweep] - rest[2]) / (given.sweep - 2)
+    print(f"each run of a sweep adds {added:.2f} s beside its rounds (sweeps of 2 and of {given.sweep} runs)\n")
+    keep(given.csv, "sweep", "rest", added)
 
 
 def head(run_dir: Path, rows: np.ndarray, classes: np.ndarray, kept: Path | None) -> None:

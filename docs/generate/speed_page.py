@@ -41,7 +41,7 @@ approximations.
 
 Made vectors, 50,000 of 512 numbers, 10 classes; a linear head trained to its optimum, BADGE, ten rounds of 1,000 to
 10,000 labels (`make bench-features`), on one thread. A run takes {run:.1f} s, so that {hourly:.0f} fit into an hour:
-{phases}.
+{phases}. In a sweep each run adds {sweep:.2f} s beside its rounds.
 
 Logistic regression in each round, beside scikit-learn's at the loosest tolerance, down to 1e-8, that comes within 1e-4
 of our objective:
@@ -130,6 +130,7 @@ def of_features(rows: pd.DataFrame) -> dict[str, object]:
         "run": spent.sum(),
         "hourly": 3600 / spent.sum(),
         "phases": ", ".join(shares),
+        "sweep": float(parts["sweep"]["ours"].iloc[0]),
         "heads": markdown(beside(parts["head"], "labels", "scikit-learn", whole=True)),
         "peers": markdown(beside(parts["selection"], "strategy", "scikit-activeml")),
         "embedded": embedded,

@@ -25,6 +25,7 @@ from yaml import YAMLError
 
 from alrun.settings import schema, targets
 from alrun.settings.checks import leaves
+from alrun.settings.compositions import Compositions
 from alrun.settings.hydra_errors import mistake_sentence, raised_in_hydra
 from alrun.system.errors import SettingError
 
@@ -68,22 +69,29 @@ class Loader(ConfigLoaderImpl):
     ) -> None:
         super().__init__(config_search_path)
         self.checks = checks
+        self.compositions = Compositions()
 
     def load_configuration(self, config_name: str | None, overrides: list[str], *rest: Any, **named: Any) -> DictConfig:
-        """Compose a configuration; an error of Hydra's parser, as for ``+=``, becomes one about the command line.
+        """Compose a configuration, or give a copy of one that was.
 
         Raises:
             UserError: Hydra would call code that is not alrun's.
         """
-        schema.register()  # also in the process of a launcher, which has unpickled this loader
         targets.allowed()
         main = [source.path for source in self.config_search_path.get_path() if source.provider == "main"]
         if config_name != "config" or main != [MAIN]:
             raise SettingError(
                 "alrun starts from its own configuration: give options of your own by --config-dir alone."
             )
+        # from_shell changes the words of an error alone.
+        mode = rest, *sorted(item for item in named.items() if item[0] != "from_shell")
+        return self.compositions.get(overrides, mode, lambda: self.compose(config_name, overrides, *rest, **named))
+
+    def compose(self, *arguments: Any, **named: Any) -> DictConfig:
+        """Compose and check; an error of Hydra's parser, as for ``+=``, becomes one about the command line."""
+        schema.register()  # also in the process of a launcher, which has unpickled this loader
         try:
-            cfg = super().load_configuration(config_name, overrides, *rest, **named)
+            cfg = super().load_configuration(*arguments, **named)
         except Exception as error:
             if mistake_sentence(error) is not None or not raised_in_hydra(error):
                 raise

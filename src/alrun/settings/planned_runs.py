@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -41,11 +42,15 @@ def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[P
     """
     overrides = as_typed(overrides)
     with configuration():
-        cfg = compose_settings(overrides)
+        try:
+            cfg = compose("config", list(overrides), return_hydra_config=True)
+        except ConfigCompositionException:  # it takes no commas
+            cfg = compose_settings(overrides)
+            if cfg.hydra.mode != RunMode.MULTIRUN:
+                raise
         if cfg.hydra.mode == RunMode.MULTIRUN:
             runs = runs_of_sweep(cfg)
         else:
-            cfg = compose("config", list(overrides), return_hydra_config=True)  # refuses the commas of a sweep
             runs = [Planned(Path(cfg.hydra.run.dir), tuple(cfg.hydra.overrides.task), cfg, cfg.seed)]
         refusals = {}
         for cfg in {id(run.cfg): run.cfg for run in runs}.values():
