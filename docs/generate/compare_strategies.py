@@ -19,6 +19,7 @@ from alrun.analysis.curves import REFERENCE, name_curves
 from alrun.analysis.efficiency_table import common_level, efficiency_at
 from alrun.analysis.metrics import ACCURACY
 from alrun.analysis.scores import per_run
+from alrun.strategies.base import Strategy
 from docs.generate.compare_pools import LEVEL, compare, difference, penalties
 from docs.generate.wrapped import wrapped
 
@@ -188,15 +189,33 @@ def shown(option: str, around: str = "") -> str:
 
 
 def absent(found: dict[str, dict[str, Found]]) -> str:
-    """A sentence on the strategies that a table lacks."""
+    """Sentences on the strategies that a table lacks, and why."""
     known = {path.stem for path in (ROOT / "conf" / "strategy").glob("*.yaml")}
-    lacking = {name: sorted(known - set(strategies)) for name, strategies in found.items()}
-    sentences = [
-        f"Not run on {DATA[name]}, or fewer than {LEAST} times: {', '.join(f'`{each}`' for each in strategies)}."
-        for name, strategies in lacking.items()
-        if strategies
-    ]
+    places: dict[str, list[str]] = {}
+    for name, strategies in found.items():
+        if lacking := known - set(strategies):
+            places.setdefault(reasons(lacking), []).append(DATA[name])
+    sentences = [f"Not in the table of {' and of '.join(names)}: {text}." for text, names in places.items()]
     return "\n".join(["", *sentences, ""])
+
+
+def reasons(lacking: set[str]) -> str:
+    """Why a table lacks strategies, in words."""
+    images = {name for name in lacking if class_of(name).on_vectors is not None}
+    oracles = {name for name in lacking if class_of(name).is_oracle}
+    groups = {
+        "which work on images alone": images,
+        "an oracle that knows the test labels, which is on the page of [pools](pools.md)": oracles,
+        f"with fewer than {LEAST} repeats": lacking - images - oracles,
+    }
+    return "; ".join(
+        f"{', '.join(f'`{each}`' for each in sorted(names))}, {why}" for why, names in groups.items() if names
+    )
+
+
+def class_of(option: str) -> type[Strategy]:
+    """The class of an option of ``strategy``."""
+    return resolve_name(OmegaConf.load(ROOT / "conf" / "strategy" / f"{option}.yaml")._target_)
 
 
 def unfinished(tables: dict[str, pd.DataFrame], plan: dict[str, list[str]]) -> str:
@@ -228,7 +247,7 @@ def followed() -> str:
     """A table of the sources of each strategy, and where it differs from them, by the docstrings of the classes."""
     rows = []
     for path in sorted((ROOT / "conf" / "strategy").glob("*.yaml")):
-        text = inspect.getdoc(resolve_name(OmegaConf.load(path)._target_)) or ""
+        text = inspect.getdoc(class_of(path.stem)) or ""
         if source := " ".join(text.partition("Source:")[2].split()):
             rows.append(f"| `{path.stem}` | {source.replace('``', '`').replace('|', '/')} |")
     return "\n".join([SOURCES, *rows]) + "\n"

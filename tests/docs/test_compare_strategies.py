@@ -70,10 +70,15 @@ def test_seconds_are_the_median_over_repeats(table):
     assert "| 3.00 s |" in compare_strategies.summarize(held_up)["random"].text
 
 
-def test_strategies_without_a_run_are_named(table):
+def test_strategies_without_a_run_are_named_with_the_reason(table):
     found = compare_strategies.summarize(table)
-    assert "Not run on CIFAR-10, or fewer than 5 times: `" in compare_strategies.absent({"cifar10": found})
-    assert "`badge`" in compare_strategies.absent({"cifar10": found})
+    text = compare_strategies.absent({"cifar10": found, "banking77": found})
+    assert text.count("Not in the table of CIFAR-10 and of Banking77: `bim`, ") == 1
+    images, oracle, few = text.partition(": ")[2].split("; ")
+    assert images == "`bim`, `deepfool`, `learning_loss`, `vaal`, which work on images alone"
+    assert oracle.startswith("`best_found`, an oracle")
+    assert "`badge`" in few
+    assert few.rstrip().endswith(", with fewer than 5 repeats.")
 
 
 def test_the_hours_of_repeats_that_are_missing_are_those_of_the_median_run(table):

@@ -67,11 +67,11 @@ def prepare(
     seed set may read.
 
     Raises:
-        UserError: One draws or alters images, and the pool holds vectors; or embeddings do not fit.
+        UserError: One works on images alone, and the pool holds vectors; or embeddings do not fit.
     """
     if isinstance(part, Strategy) and part.on_vectors is not None and data.is_vectors:
         raise SettingError(
-            f"{named(part, 'strategy')} draws or alters images, and the pool holds vectors: "
+            f"{named(part, 'strategy')} works on images alone, and the pool holds vectors: "
             f"use strategy={part.on_vectors}."
         )
     for place, inner in inside(part, setting):
