@@ -30,10 +30,18 @@ def test_a_copy_is_what_hydra_composes_for_its_own_seed(composed, kept):
         (1, ["strategy=badge", "seed=0"]),
         (1, ["strategy=badge", "seed=12"]),
         (1, ["strategy=badge", "seed=12"]),
-        (2, ["strategy=badge", "name='a,seed=0'", "initial_seed=0", "seed=0", "hydra.verbose=true"]),
-        (2, ["strategy=badge", "name='a,seed=0'", "initial_seed=0", "seed=1", "hydra.verbose=true"]),
+        (2, ["strategy=badge", "name='a,b'", "initial_seed=0", "seed=0", "hydra.verbose=true"]),
+        (2, ["strategy=badge", "name='a,b'", "initial_seed=0", "seed=1", "hydra.verbose=true"]),
         (3, ["seed=1", "strategy=badge"]),  # the order of the words is kept with the run
         (4, ["strategy=badge"]),
+        (5, ["seed=0", r'name="a\${b}"', 'variant="${hydra:job.name}"']),
+        (5, ["seed=1", r'name="a\${b}"', 'variant="${hydra:job.name}"']),
+        (6, ["seed=0", 'variant="x${seed}"']),
+        (7, ["seed=1", 'variant="x${seed}"']),
+        (8, ["seed=0", "hydra.job.config.override_dirname.kv_sep=:"]),
+        (9, ["seed=1", "hydra.job.config.override_dirname.kv_sep=:"]),
+        (10, ["seed=0", "name='a,seed=0,b'"]),
+        (11, ["seed=1", "name='a,seed=0,b'"]),
     ):
         found, composed_so_far = kept(*words)
         expected = composed(*words, hydra=True)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from alrun.settings import guard, planned_runs
+from alrun.settings.hydra_errors import mistake_sentence
 from alrun.system.errors import SettingError, UserError
 
 OTHER_APPLICATION = """
@@ -142,3 +143,13 @@ def test_an_own_option_with_the_name_of_one_of_alruns_is_refused(tmp_path):
         planned_runs.runs_of_command([search, "dataset=digits", "model=small_cnn"])
     (run,) = planned_runs.runs_of_command([search, "model=mine", "allow=[mine]"])
     assert run.cfg.model._target_ == "mine.Other"
+
+
+@pytest.mark.parametrize("seed", ["1", "1,2"])
+def test_a_broken_file_is_named_in_sweeps_too(tmp_path, seed):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "broken.yaml").write_text("name: [1,\nfoo: }\n")
+    words = [f"hydra.searchpath=[file://{tmp_path}]", "experiment=broken", "hydra.mode=MULTIRUN", f"seed={seed}"]
+    with pytest.raises(SettingError, match="is not YAML") as caught:
+        planned_runs.runs_of_command(words)
+    assert mistake_sentence(caught.value) == str(caught.value)

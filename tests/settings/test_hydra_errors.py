@@ -107,3 +107,9 @@ def test_an_option_that_is_gone_is_one_sentence_with_what_to_use(composed, words
     said = mistake_sentence(error.value)
     assert said is not None
     assert re.fullmatch(sentence + r".*\.", said)
+
+
+def test_a_value_that_cannot_be_computed_in_a_plan_has_no_setting_called_none():
+    with pytest.raises(Exception, match="HydraConfig was not set") as error:
+        planned_runs.runs_of_command(['name="${hydra:job.name}"', "seed=1"])
+    assert str(mistake_sentence(error.value)).startswith("ValueError raised while resolving interpolation: ")

@@ -139,7 +139,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
 
 def map_text(cells: pd.Series, function: Callable[[str], str]) -> pd.Series:
     """``cells.map(function)``, which is called once for each text: settings repeat in the rows of a table."""
-    return cells.map({text: function(text) for text in cells.unique()})
+    return cells.map({text: function(text) for text in cells.unique()}).astype(cells.dtype)
 
 
 def with_answers(frame: pd.DataFrame) -> pd.DataFrame:

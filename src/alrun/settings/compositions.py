@@ -8,8 +8,9 @@ import os
 import re
 from collections.abc import Callable, Hashable, Sequence
 from copy import deepcopy
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 SEED = re.compile(r"seed=(0|[1-9]\d*)")
 MOST = 500  # that are kept, of 0.2 MB each: a search tries new words without end
@@ -38,16 +39,18 @@ class Compositions:
 
 
 def seed_of(words: Sequence[str]) -> str | None:
-    """The word that sets the seed to a number, if no other speaks of the seed."""
-    found = [word for word in words if re.match(r"[+~]*seed\b", word)]
-    return found[0] if len(found) == 1 and SEED.fullmatch(found[0]) else None
+    """The word that sets the seed to a number, if no other one speaks of the seed or of how Hydra writes words down."""
+    found = [word for word in words if re.search(r"(?<!\w)seed\b", word)]
+    is_plain = len(found) == 1 and SEED.fullmatch(found[0]) and not any("hydra.job" in word for word in words)
+    return found[0] if is_plain else None
 
 
 def with_seed(composed: DictConfig, word: str) -> DictConfig:
     """``composed`` as if ``word`` had stood in the place of its own ``seed=...``."""
     own = f"seed={composed.seed}"
     composed.seed = int(word.partition("=")[2])
-    typed, job = composed.hydra.overrides.task, composed.hydra.job
-    typed[typed.index(own)] = word
-    job.override_dirname = re.sub(rf"(?<![^,]){own}(?![^,])", word, job.override_dirname)
+    hydra: Any = OmegaConf.to_container(composed.hydra, resolve=False)  # words stay as they were typed
+    typed, name = hydra["overrides"]["task"], hydra["job"]["override_dirname"]
+    composed.hydra.overrides.task[typed.index(own)] = word
+    composed.hydra.job.override_dirname = re.sub(rf"(?<![^,]){own}(?![^,])", word, name)
     return composed

@@ -92,7 +92,8 @@ def _sentence(error: BaseException) -> str | None:
             group = whole[1].lower()  # the class of its schema
             return f"{group}={whole[2]}: these are several settings: give each by its name, {group}.<name>=..."
         if isinstance(link, InterpolationResolutionError | ValidationError):
-            return f"{link.full_key}: {first_line(link)}; `--cfg job` shows values of the right type."
+            place = f"{link.full_key}: " if link.full_key else ""  # which of several words, nobody says
+            return f"{place}{first_line(link)}; `--cfg job` shows values of the right type."
         if isinstance(link, ValueError) and "Config group override must be" in str(link):
             return (
                 "a group's option is a name, not a number: batch_size=b1000 is one; "

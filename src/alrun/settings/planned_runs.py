@@ -42,12 +42,7 @@ def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[P
     """
     overrides = as_typed(overrides)
     with configuration():
-        try:
-            cfg = compose("config", list(overrides), return_hydra_config=True)
-        except ConfigCompositionException:  # it takes no commas
-            cfg = compose_settings(overrides)
-            if cfg.hydra.mode != RunMode.MULTIRUN:
-                raise
+        cfg = compose_command(overrides)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             runs = runs_of_sweep(cfg)
         else:
@@ -58,6 +53,22 @@ def runs_of_command(overrides: Sequence[str], validated: bool = False) -> list[P
                 refusals[id(cfg)] = refusal_of(cfg)
             resolve(cfg)
         return [replace(run, refusal=refusals.get(id(run.cfg), "")) for run in runs]
+
+
+def compose_command(overrides: Sequence[str]) -> DictConfig:
+    """Compose the settings of a run or, with its commas, of a sweep.
+
+    Raises:
+        HydraException, OmegaConfBaseException: An override is impossible, or has commas and there is no sweep.
+    """
+    try:
+        return compose("config", list(overrides), return_hydra_config=True)
+    except ConfigCompositionException as error:
+        refused = error
+    cfg = compose_settings(overrides)  # not above: an error of this is not about commas
+    if cfg.hydra.mode != RunMode.MULTIRUN:
+        raise refused
+    return cfg
 
 
 def refusal_of(cfg: DictConfig) -> str:
