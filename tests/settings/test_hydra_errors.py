@@ -109,7 +109,10 @@ def test_an_option_that_is_gone_is_one_sentence_with_what_to_use(composed, words
     assert re.fullmatch(sentence + r".*\.", said)
 
 
-def test_a_value_that_cannot_be_computed_in_a_plan_has_no_setting_called_none():
-    with pytest.raises(Exception, match="HydraConfig was not set") as error:
-        planned_runs.runs_of_command(['name="${hydra:job.name}"', "seed=1"])
-    assert str(mistake_sentence(error.value)).startswith("ValueError raised while resolving interpolation: ")
+@pytest.mark.parametrize("word", ['name="${hydra:job.name}"', 'variant="${strategy.no_such}"'])
+def test_a_value_that_cannot_be_computed_in_a_plan_has_no_setting_called_none(word):
+    with pytest.raises(Exception, match=r"HydraConfig was not set|no_such") as error:
+        planned_runs.runs_of_command([word, "seed=1"])
+    sentence = str(mistake_sentence(error.value))
+    assert sentence.endswith("`--cfg job` shows values of the right type.")
+    assert "None" not in sentence

@@ -86,13 +86,13 @@ def _sentence(error: BaseException) -> str | None:
             return unknown_key(link)
         if isinstance(link, InterpolationResolutionError) and (lost := LOST.search(str(link))):
             return f"{lost[1]} has no option: give one by its name, {lost[1]}=..., or several by commas and -m."
-        if isinstance(link, InterpolationResolutionError) and (other := ELSEWHERE.search(str(link))):
-            return absent_elsewhere(str(link.full_key), other[1])
+        if isinstance(link, InterpolationResolutionError) and link.full_key and (other := ELSEWHERE.search(str(link))):
+            return absent_elsewhere(link.full_key, other[1])
         if isinstance(link, ValidationError) and (whole := WHOLE.search(first_line(link))):
             group = whole[1].lower()  # the class of its schema
             return f"{group}={whole[2]}: these are several settings: give each by its name, {group}.<name>=..."
         if isinstance(link, InterpolationResolutionError | ValidationError):
-            place = f"{link.full_key}: " if link.full_key else ""  # which of several words, nobody says
+            place = f"{link.full_key}: " if link.full_key else ""  # OmegaConf does not always say which
             return f"{place}{first_line(link)}; `--cfg job` shows values of the right type."
         if isinstance(link, ValueError) and "Config group override must be" in str(link):
             return (

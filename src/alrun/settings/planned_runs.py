@@ -170,7 +170,7 @@ def runs_of_sweep(cfg: DictConfig) -> list[Planned]:
     compositions: dict[tuple[str, ...], DictConfig] = {}
     runs: dict[Path, Planned] = {}
     for each in map(tuple, itertools.chain.from_iterable(batches)):
-        # Repeats differ only in their seed: composing takes a tenth of a second, setting the seed no time.
+        # Repeats differ only in their seed, and share one composition: a copy for each would take memory.
         seeds = [override for override in each if override.startswith("seed=")]
         setting = tuple(override for override in each if override not in seeds)
         if setting not in compositions:
